@@ -1,0 +1,99 @@
+//! What can go wrong with git.
+
+use std::path::PathBuf;
+
+/// Why git did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// The program could not be started.
+    #[error("the git program could not be started; is git installed?")]
+    Program(#[source] std::io::Error),
+    /// A file could not be read or written.
+    #[error("{path} could not be {deed}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What was tried.
+        deed: &'static str,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Git said no.
+    #[error("git {command} failed: {message}")]
+    Failed {
+        /// The command.
+        command: String,
+        /// What git said, without addresses that hold a password.
+        message: String,
+    },
+    /// Git took too long.
+    #[error("git {command} took longer than {seconds} seconds and was ended")]
+    TimedOut {
+        /// The command.
+        command: String,
+        /// The limit.
+        seconds: u64,
+    },
+    /// There is no repository at the source.
+    #[error("{at} is not a git repository")]
+    NotARepository {
+        /// Where.
+        at: String,
+    },
+    /// The source cannot be reached.
+    #[error("{at} cannot be reached: {message}")]
+    Unreachable {
+        /// Where.
+        at: String,
+        /// What git said.
+        message: String,
+    },
+    /// The source is of a kind that is not cloned.
+    #[error("{reason}")]
+    BadSource {
+        /// What is wrong and what can be used instead.
+        reason: String,
+    },
+    /// A name that git does not take.
+    #[error("{name:?} is not a usable {what}")]
+    BadName {
+        /// What the name is of.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// The branch is there already.
+    #[error("the branch {branch} exists already")]
+    BranchExists {
+        /// Which.
+        branch: String,
+    },
+    /// A branch or commit that should be there is not.
+    #[error("there is no {what} {name}")]
+    Missing {
+        /// What was looked for.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A ref moved while it was worked on.
+    #[error("{name} was moved by somebody else in between")]
+    Moved {
+        /// Which ref.
+        name: String,
+    },
+    /// What git printed could not be read.
+    #[error("what git {command} printed could not be read")]
+    Unreadable {
+        /// The command.
+        command: &'static str,
+    },
+}
+
+impl GitError {
+    pub(crate) fn file(path: impl Into<PathBuf>, deed: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { path, deed, source }
+    }
+}

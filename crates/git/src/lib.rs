@@ -1,0 +1,55 @@
+//! Repositories, worktrees, snapshots, diffs and merges, by way of the git program.
+//!
+//! The rule of this crate: the host never runs git with a git folder, a config or hooks that an agent can write. A
+//! project's canonical repository is bare and the server's own; every call names its git folder and its work tree; the
+//! `.git` that an agent sees in its worktree is a convenience for the agent, which the host never reads.
+
+mod clone;
+mod diff;
+mod error;
+mod history;
+mod merge;
+mod program;
+mod repo;
+mod snapshot;
+mod worktree;
+
+pub use clone::Source;
+pub use diff::{Diff, DiffFile, DiffLimits, FileStatus, Hunk, Line, LineKind, Stat};
+pub use error::GitError;
+pub use history::{Blob, Commit};
+pub use merge::{ConflictFile, Merge};
+pub use repo::{Identity, NewFile, Repo};
+pub use snapshot::Snapshot;
+pub use worktree::Worktree;
+
+/// A commit's full id in hexadecimal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(transparent)]
+pub struct Oid(String);
+
+impl Oid {
+    /// Reads an id: 40 or 64 hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`GitError::BadName`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, GitError> {
+        let digits = text.len() == 40 || text.len() == 64;
+        if digits && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            Ok(Self(text.to_ascii_lowercase()))
+        } else {
+            Err(GitError::BadName { what: "commit id", name: text.to_owned() })
+        }
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Oid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}

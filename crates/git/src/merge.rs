@@ -1,0 +1,93 @@
+//! Merging: made whole in the object store, then put on the branch in one step. Nothing is ever half merged.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::repo::check_branch;
+use crate::{GitError, Identity, Oid, Repo};
+
+/// How often a branch that keeps moving is tried.
+const TRIES: usize = 5;
+
+/// What came of a merge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Merge {
+    /// It is on the branch, as this commit.
+    Done(Oid),
+    /// It needs a person. The branch stands where it stood.
+    Conflict(Vec<ConflictFile>),
+    /// The work changes nothing that the branch does not have already.
+    Nothing,
+}
+
+/// A file that cannot be merged by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConflictFile {
+    /// The path.
+    pub path: String,
+    /// What is the matter, in git's words: `content`, `modify/delete`, `add/add`, …
+    pub kind: String,
+}
+
+impl Repo {
+    /// Puts the changes of `work` on a branch as one commit.
+    ///
+    /// # Errors
+    /// [`GitError::Missing`] when there is no such branch, [`GitError::Moved`] when it keeps moving, or when git fails.
+    pub async fn merge(&self, work: &Oid, branch: &str, message: &str, author: &Identity) -> Result<Merge, GitError> {
+        check_branch(branch)?;
+        for _ in 0..TRIES {
+            let tip = self
+                .branch(branch)
+                .await?
+                .ok_or_else(|| GitError::Missing { what: "branch", name: branch.to_owned() })?;
+            let output = self
+                .git("merge-tree")
+                .args(["--write-tree", "--name-only", "--messages", "-z", tip.as_str(), work.as_str()])
+                .output()
+                .await?;
+            match output.code {
+                Some(0) => {}
+                Some(1) => return Ok(Merge::Conflict(conflicts(&output.stdout))),
+                _ => return Err(output.failed("merge-tree")),
+            }
+            let tree = output.stdout.split(|byte| *byte == 0).next().unwrap_or_default();
+            let tree = String::from_utf8_lossy(tree).trim().to_owned();
+            if tree == self.git("rev-parse").args([&format!("{tip}^{{tree}}")]).line().await? {
+                return Ok(Merge::Nothing);
+            }
+            let commit = self.commit_tree(&tree, &[&tip], message, author).await?;
+            match self.update_ref(&format!("refs/heads/{branch}"), &commit, Some(&tip)).await {
+                Err(GitError::Moved { .. }) => {}
+                done => return done.map(|()| Merge::Done(commit)),
+            }
+        }
+        Err(GitError::Moved { name: branch.to_owned() })
+    }
+}
+
+/// Reads the conflicts out of `merge-tree -z`: tree, paths, an empty field, then messages of
+/// (number of paths, paths, kind, text).
+fn conflicts(stdout: &[u8]) -> Vec<ConflictFile> {
+    let fields: Vec<String> =
+        stdout.split(|byte| *byte == 0).map(|field| String::from_utf8_lossy(field).into_owned()).collect();
+    let mut at = 1;
+    let mut files: Vec<ConflictFile> = Vec::new();
+    while let Some(path) = fields.get(at).filter(|path| !path.is_empty()) {
+        files.push(ConflictFile { path: path.clone(), kind: "content".to_owned() });
+        at += 1;
+    }
+    at += 1;
+    while let Some(count) = fields.get(at).and_then(|field| field.trim().parse::<usize>().ok()) {
+        let paths = fields.get(at + 1..at + 1 + count).unwrap_or_default();
+        if let Some(kind) = fields.get(at + 1 + count).and_then(|kind| kind.strip_prefix("CONFLICT (")) {
+            let kind = kind.trim_end_matches(')');
+            for file in files.iter_mut().filter(|file| paths.contains(&file.path)) {
+                file.kind = kind.to_owned();
+            }
+        }
+        at += count + 3;
+    }
+    files
+}

@@ -1,0 +1,224 @@
+//! One call of the git program.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+
+use crate::GitError;
+
+/// Bytes of a call's output that are read at most, unless it asks for more.
+const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
+/// Bytes of a call's complaints that are kept.
+const MAX_ERRORS: u64 = 16 * 1024;
+
+/// Settings that no configuration file can change: nothing that git could run on its own.
+const SAFE: &[&str] = &[
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.attributesFile=/dev/null",
+    "core.excludesFile=/dev/null",
+    "core.quotePath=false",
+    "core.bigFileThreshold=8m",
+    "protocol.ext.allow=never",
+    "submodule.recurse=false",
+    "diff.ignoreSubmodules=all",
+    "commit.gpgSign=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+];
+
+/// One call, being put together.
+pub(crate) struct Git {
+    command: Command,
+    name: String,
+    stdin: Option<Vec<u8>>,
+    limit: Duration,
+    max_output: u64,
+}
+
+/// What a call printed.
+pub(crate) struct Output {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+    /// More was printed than is in `stdout`.
+    pub(crate) cut: bool,
+}
+
+impl Git {
+    pub(crate) fn new(subcommand: &str) -> Self {
+        let mut command = Command::new("git");
+        command.env_clear();
+        if let Some(path) = std::env::var_os("PATH") {
+            command.env("PATH", path);
+        }
+        command
+            .env("HOME", "/nonexistent")
+            .env("LC_ALL", "C")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_ASKPASS", "/bin/false")
+            .env("SSH_ASKPASS", "/bin/false")
+            .env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new")
+            .env("GIT_ADVICE", "0")
+            .current_dir("/")
+            .kill_on_drop(true);
+        for setting in SAFE {
+            command.arg("-c").arg(setting);
+        }
+        Self {
+            command,
+            name: subcommand.to_owned(),
+            stdin: None,
+            limit: Duration::from_secs(120),
+            max_output: MAX_OUTPUT,
+        }
+    }
+
+    pub(crate) fn git_dir(mut self, path: &Path) -> Self {
+        self.command.env("GIT_DIR", path);
+        self
+    }
+
+    pub(crate) fn work_tree(mut self, path: &Path) -> Self {
+        self.command.env("GIT_WORK_TREE", path).current_dir(path);
+        self
+    }
+
+    pub(crate) fn config(mut self, setting: &str) -> Self {
+        self.command.arg("-c").arg(setting);
+        self
+    }
+
+    pub(crate) fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(key, value);
+        self
+    }
+
+    /// The arguments. Call it once, after every setting.
+    pub(crate) fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.command.arg(&self.name).args(args);
+        self
+    }
+
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    pub(crate) fn stdin(mut self, bytes: Vec<u8>) -> Self {
+        self.stdin = Some(bytes);
+        self
+    }
+
+    pub(crate) fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    pub(crate) fn max_output(mut self, bytes: u64) -> Self {
+        self.max_output = bytes;
+        self
+    }
+
+    /// Runs the call and hands back whatever came of it.
+    pub(crate) async fn output(mut self) -> Result<Output, GitError> {
+        self.command
+            .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = self.command.spawn().map_err(GitError::Program)?;
+        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let input = self.stdin.take();
+        let work = async {
+            let feed = async {
+                if let (Some(mut pipe), Some(bytes)) = (stdin, input) {
+                    // A git that ends early closes the pipe; its exit code tells more than the broken pipe.
+                    let _ = pipe.write_all(&bytes).await;
+                }
+            };
+            let out = async {
+                let mut bytes = Vec::new();
+                let mut cut = false;
+                if let Some(mut pipe) = stdout {
+                    (&mut pipe).take(self.max_output).read_to_end(&mut bytes).await?;
+                    cut = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await? > 0;
+                }
+                Ok::<_, std::io::Error>((bytes, cut))
+            };
+            let complaints = async {
+                let mut bytes = Vec::new();
+                if let Some(mut pipe) = stderr {
+                    (&mut pipe).take(MAX_ERRORS).read_to_end(&mut bytes).await?;
+                    tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await?;
+                }
+                Ok::<_, std::io::Error>(bytes)
+            };
+            let ((), out, complaints) = tokio::join!(feed, out, complaints);
+            let status = child.wait().await;
+            Ok::<_, std::io::Error>((status?, out?, complaints?))
+        };
+        let (status, (stdout, cut), complaints) = tokio::time::timeout(self.limit, work)
+            .await
+            .map_err(|_| GitError::TimedOut { command: self.name.clone(), seconds: self.limit.as_secs() })?
+            .map_err(GitError::Program)?;
+        let stderr = redact(&String::from_utf8_lossy(&complaints));
+        Ok(Output { code: status.code(), stdout, stderr, cut })
+    }
+
+    /// Runs the call; an exit code other than 0 is an error.
+    pub(crate) async fn run(self) -> Result<Vec<u8>, GitError> {
+        let name = self.name.clone();
+        let output = self.output().await?;
+        if output.code == Some(0) { Ok(output.stdout) } else { Err(output.failed(&name)) }
+    }
+
+    /// Runs the call and reads what it printed as one line of text.
+    pub(crate) async fn line(self) -> Result<String, GitError> {
+        Ok(String::from_utf8_lossy(&self.run().await?).trim_end().to_owned())
+    }
+}
+
+impl Output {
+    pub(crate) fn failed(&self, command: &str) -> GitError {
+        let message = match self.stderr.trim() {
+            "" => format!("exit code {:?}", self.code),
+            text => text.to_owned(),
+        };
+        GitError::Failed { command: command.to_owned(), message }
+    }
+}
+
+/// Takes names and passwords out of addresses.
+pub(crate) fn redact(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (head, tail) = rest.split_at(at + 3);
+        out.push_str(head);
+        let end = tail.find(['/', ' ', '\'', '"', '\n']).unwrap_or(tail.len());
+        let host = tail[..end].rfind('@').map_or(0, |at| at + 1);
+        out.push_str(&tail[host..end]);
+        rest = &tail[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_in_addresses_are_taken_out() {
+        let text = "fatal: unable to access 'https://anna:s3cret@example.com/r.git/': no; see http://example.com/@x";
+        let clean = redact(text);
+        assert!(!clean.contains("s3cret") && !clean.contains("anna"), "{clean}");
+        assert!(clean.contains("https://example.com/r.git/") && clean.contains("http://example.com/@x"), "{clean}");
+    }
+}

@@ -1,0 +1,110 @@
+//! Snapshots: the state of a worktree as a commit on a hidden ref.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use crate::repo::snapshot_ref;
+use crate::worktree::Worktree;
+use crate::{GitError, Identity, Oid, Repo};
+
+/// Bytes of a file that goes into a snapshot at most; a larger one is left out and named.
+const LARGEST: u64 = 50 * 1024 * 1024;
+/// Files of nested repositories that go into a snapshot at most.
+const NESTED: usize = 20_000;
+
+/// A snapshot that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The commit.
+    pub commit: Oid,
+    /// Files that are too large to be kept, with their sizes in bytes.
+    pub left_out: Vec<(String, u64)>,
+}
+
+impl Repo {
+    /// Takes a snapshot of a worktree on the run's hidden ref; its parent is `parent`. Files that git ignores stay out.
+    /// Returns nothing when the files are as in `parent`.
+    ///
+    /// # Errors
+    /// [`GitError::Moved`] when another snapshot came in between, or when git fails.
+    pub async fn snapshot(
+        &self,
+        worktree: &Worktree,
+        parent: &Oid,
+        message: &str,
+        author: &Identity,
+    ) -> Result<Option<Snapshot>, GitError> {
+        let name = snapshot_ref(&worktree.name)?;
+        let old = self.resolve(&name).await?;
+        let listed = self
+            .in_tree(worktree, "ls-files")
+            .args(["-z", "--cached", "--others", "--exclude-standard", "--deduplicate"])
+            .run()
+            .await?;
+        let tree_path = worktree.tree();
+        let (paths, left_out) = tokio::task::spawn_blocking(move || choose(&tree_path, &listed))
+            .await
+            .map_err(|error| GitError::Program(std::io::Error::other(error)))?;
+        self.in_tree(worktree, "update-index").args(["--add", "--remove", "-z", "--stdin"]).stdin(paths).run().await?;
+        let tree = self.in_tree(worktree, "write-tree").args::<&str>([]).line().await?;
+        let before = self.git("rev-parse").args([&format!("{parent}^{{tree}}")]).line().await?;
+        if tree == before {
+            return Ok(None);
+        }
+        let commit = self.commit_tree(&tree, &[parent], message, author).await?;
+        self.update_ref(&name, &commit, old.as_ref()).await?;
+        Ok(Some(Snapshot { commit, left_out }))
+    }
+}
+
+/// Picks the paths that go into the index: everything that git lists but what is too large; a nested repository as the
+/// plain files that it holds, so that no work in it is lost and git never looks into its configuration.
+fn choose(tree: &Path, listed: &[u8]) -> (Vec<u8>, Vec<(String, u64)>) {
+    let mut paths = Vec::with_capacity(listed.len());
+    let mut left_out = Vec::new();
+    let mut take = |path: &[u8], size: u64, regular: bool| {
+        if regular && size > LARGEST {
+            left_out.push((String::from_utf8_lossy(path).into_owned(), size));
+        } else {
+            paths.extend_from_slice(path);
+            paths.push(0);
+        }
+    };
+    for path in listed.split(|byte| *byte == 0).filter(|path| !path.is_empty()) {
+        if let Some(nested) = path.strip_suffix(b"/") {
+            for (file, size, regular) in files_below(tree, nested) {
+                take(file.as_bytes(), size, regular);
+            }
+            continue;
+        }
+        match std::fs::symlink_metadata(tree.join(OsString::from_vec(path.to_vec()))) {
+            Ok(meta) if meta.is_file() || meta.is_symlink() => take(path, meta.len(), meta.is_file()),
+            // A folder at a listed path is a submodule, which stays as it is; a pipe or a device is nobody's work.
+            Ok(_) => {}
+            // Deleted: the index must hear of it.
+            Err(_) => take(path, 0, false),
+        }
+    }
+    (paths, left_out)
+}
+
+fn files_below(tree: &Path, start: &[u8]) -> Vec<(OsString, u64, bool)> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::from(OsString::from_vec(start.to_vec()))];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(tree.join(&folder)) else { continue };
+        for entry in entries.flatten() {
+            let Ok(meta) = entry.path().symlink_metadata() else { continue };
+            let path = folder.join(entry.file_name());
+            if entry.file_name() == ".git" || found.len() >= NESTED {
+                continue;
+            } else if meta.is_dir() {
+                folders.push(path);
+            } else if meta.is_file() || meta.is_symlink() {
+                found.push((path.into_os_string(), meta.len(), meta.is_file()));
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,179 @@
+//! Worktrees: one for each run, on its own branch.
+//!
+//! The folder of a run holds `tree`, the worktree, and `git`, a git folder for the agent's own use. What the server
+//! itself knows of the worktree (its index, its HEAD) is inside the canonical repository, where no agent can write.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::repo::{check_branch, snapshot_ref};
+use crate::{GitError, Oid, Repo};
+
+/// Where the agent's git folder appears inside the sandbox.
+const AGENT_GIT: &str = "/run/git";
+/// Where the canonical repository's objects appear inside the sandbox, read-only.
+const AGENT_OBJECTS: &str = "/run/objects";
+
+/// A run's worktree.
+#[derive(Debug, Clone)]
+pub struct Worktree {
+    pub(crate) name: String,
+    folder: PathBuf,
+    pub(crate) admin: PathBuf,
+}
+
+impl Worktree {
+    /// The files.
+    pub fn tree(&self) -> PathBuf {
+        self.folder.join("tree")
+    }
+
+    /// The agent's own git folder, which the host never reads; to appear at `/run/git`.
+    pub fn agent_git(&self) -> PathBuf {
+        self.folder.join("git")
+    }
+}
+
+impl Repo {
+    /// The objects of this repository; to appear at `/run/objects`, read-only.
+    pub fn objects(&self) -> PathBuf {
+        self.path().join("objects")
+    }
+
+    fn worktree_of(&self, run: &str, folder: &Path) -> Result<Worktree, GitError> {
+        snapshot_ref(run)?;
+        // Git names its own folder of a worktree after the last part of the worktree's path; ours all end in `tree`,
+        // so the name is given by the link that git is told to make it at.
+        Ok(Worktree { name: run.to_owned(), folder: folder.to_owned(), admin: self.path().join("worktrees").join(run) })
+    }
+
+    /// Makes a worktree in `folder` on a new branch that starts at `base`.
+    ///
+    /// # Errors
+    /// [`GitError::BranchExists`], [`GitError::BadName`], or when git fails.
+    pub async fn add_worktree(&self, run: &str, folder: &Path, branch: &str, base: &Oid) -> Result<Worktree, GitError> {
+        check_branch(branch)?;
+        let worktree = self.worktree_of(run, folder)?;
+        std::fs::create_dir_all(folder).map_err(GitError::file(folder, "made"))?;
+        // Added under the run's own name, which so becomes the name of git's folder, and then put in its place.
+        let made = folder.join(run);
+        let output = self
+            .git("worktree")
+            .args(["add", "--quiet", "--lock", "--no-track", "-b", branch, "--"])
+            .arg(&made)
+            .arg(base.as_str())
+            .output()
+            .await?;
+        if output.code != Some(0) {
+            return Err(match output.stderr.contains("already exists") && output.stderr.contains("branch") {
+                true => GitError::BranchExists { branch: branch.to_owned() },
+                false => output.failed("worktree add"),
+            });
+        }
+        let tree = worktree.tree();
+        std::fs::rename(&made, &tree).map_err(GitError::file(&tree, "put in place"))?;
+        let pointer = worktree.admin.join("gitdir");
+        std::fs::write(&pointer, format!("{}\n", tree.join(".git").display()))
+            .map_err(GitError::file(&pointer, "written"))?;
+        self.give_git(&worktree, branch, base)?;
+        Ok(worktree)
+    }
+
+    /// The worktree that was made for a run, if it is still known.
+    ///
+    /// # Errors
+    /// [`GitError::BadName`].
+    pub fn worktree(&self, run: &str, folder: &Path) -> Result<Option<Worktree>, GitError> {
+        let worktree = self.worktree_of(run, folder)?;
+        Ok(worktree.admin.is_dir().then_some(worktree))
+    }
+
+    /// Gives the agent a git folder of its own, so that `git status`, `git diff` and `git log` work in its sandbox.
+    /// Costs no git process: a few small files.
+    fn give_git(&self, worktree: &Worktree, branch: &str, base: &Oid) -> Result<(), GitError> {
+        let git = worktree.agent_git();
+        let put = |path: PathBuf, text: String| {
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent).map_err(GitError::file(parent, "made"))?;
+            }
+            std::fs::write(&path, text).map_err(GitError::file(path, "written"))
+        };
+        put(git.join("HEAD"), format!("ref: refs/heads/{branch}\n"))?;
+        put(
+            git.join("config"),
+            "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = /workspace\n".to_owned(),
+        )?;
+        put(git.join("refs/heads").join(branch), format!("{base}\n"))?;
+        put(git.join("objects/info/alternates"), format!("{AGENT_OBJECTS}\n"))?;
+        std::fs::copy(worktree.admin.join("index"), git.join("index")).map_err(GitError::file(&git, "filled"))?;
+        put(worktree.tree().join(".git"), format!("gitdir: {AGENT_GIT}\n"))
+    }
+
+    /// Brings a worktree to exactly the files of `to`, after a crash; ignored files stay. Makes the folder again when it
+    /// was deleted, and takes away a lock that a dead git left.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn restore(&self, worktree: &Worktree, branch: &str, base: &Oid, to: &Oid) -> Result<(), GitError> {
+        let tree = worktree.tree();
+        std::fs::create_dir_all(&tree).map_err(GitError::file(&tree, "made"))?;
+        // Only this server runs git with this folder, and for this run nothing else runs now: the lock's maker is dead.
+        remove_if_there(&worktree.admin.join("index.lock"))?;
+        // The agent's `.git` must not be taken for a repository while the tree is brought in order.
+        remove_any(&tree.join(".git"))?;
+        // `clean` asks nested repositories for their leave; twice forced, it takes them as folders.
+        self.in_tree(worktree, "read-tree").args(["--reset", "-u", to.as_str()]).run().await?;
+        self.in_tree(worktree, "checkout-index").args(["--all", "--force", "--quiet"]).run().await?;
+        self.in_tree(worktree, "clean").args(["-ffdq"]).run().await?;
+        self.give_git(worktree, branch, base)
+    }
+
+    pub(crate) fn in_tree(&self, worktree: &Worktree, subcommand: &str) -> crate::program::Git {
+        crate::program::Git::new(subcommand).git_dir(&worktree.admin).work_tree(&worktree.tree())
+    }
+
+    /// Removes a worktree whose work is on a ref.
+    ///
+    /// # Errors
+    /// When the folder cannot be removed.
+    pub async fn remove_worktree(&self, worktree: &Worktree) -> Result<(), GitError> {
+        // The folder first: if this stops halfway, git still knows the worktree, and the next try goes on.
+        let folder = worktree.folder.clone();
+        let removed = tokio::task::spawn_blocking(move || match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(GitError::file(folder, "removed")(error)),
+            _ => Ok(()),
+        });
+        removed.await.map_err(|error| GitError::Program(io::Error::other(error)))??;
+        self.git("worktree").args(["unlock", "--"]).arg(worktree.tree()).output().await?;
+        self.git("worktree").args(["prune", "--expire=now"]).run().await?;
+        Ok(())
+    }
+
+    /// Brings the run's branch to its latest snapshot.
+    ///
+    /// # Errors
+    /// [`GitError::Moved`] when somebody else moved the branch, or when git fails.
+    pub async fn settle_branch(&self, branch: &str, to: &Oid) -> Result<(), GitError> {
+        check_branch(branch)?;
+        let old = self.branch(branch).await?;
+        if old.as_ref() == Some(to) {
+            return Ok(());
+        }
+        self.update_ref(&format!("refs/heads/{branch}"), to, old.as_ref()).await
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<(), GitError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(GitError::file(path, "removed")(error)),
+        _ => Ok(()),
+    }
+}
+
+fn remove_any(path: &Path) -> Result<(), GitError> {
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(path).map_err(GitError::file(path, "removed")),
+        Ok(_) => remove_if_there(path),
+        Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,162 @@
+//! Two databases behind one face: the same query text and the same binds run on whichever is configured.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, SqlitePool};
+
+use crate::StoreError;
+
+/// Connections that read at once. SQLite reads from memory mostly; more would cost memory for nothing.
+const READERS: u32 = 3;
+/// Connections to PostgreSQL that one node holds at most.
+const POSTGRES_CONNECTIONS: u32 = 12;
+
+#[derive(Clone)]
+pub(crate) enum Db {
+    Sqlite {
+        /// The one connection that writes: writers wait in line here, fairly, and never meet SQLITE_BUSY.
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// One file.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// Runs a read on whichever database is configured.
+macro_rules! read {
+    ($store:expr, $c:ident => $body:expr) => {
+        match &$store.db {
+            $crate::db::Db::Sqlite { readers: $c, .. } => $body,
+            $crate::db::Db::Postgres($c) => $body,
+        }
+    };
+}
+
+/// Runs a statement inside a transaction.
+macro_rules! on {
+    ($tx:expr, $c:ident => $body:expr) => {
+        match &mut $tx.inner {
+            $crate::db::Inner::Sqlite(t) => {
+                let $c = &mut **t;
+                $body
+            }
+            $crate::db::Inner::Postgres(t) => {
+                let $c = &mut **t;
+                $body
+            }
+        }
+    };
+}
+
+pub(crate) use {on, read};
+
+/// How many rows a statement touched, whichever database it ran on.
+pub(crate) trait Rows {
+    fn rows(self) -> sqlx::Result<u64>;
+}
+
+impl Rows for sqlx::Result<sqlx::sqlite::SqliteQueryResult> {
+    fn rows(self) -> sqlx::Result<u64> {
+        self.map(|done| done.rows_affected())
+    }
+}
+
+impl Rows for sqlx::Result<sqlx::postgres::PgQueryResult> {
+    fn rows(self) -> sqlx::Result<u64> {
+        self.map(|done| done.rows_affected())
+    }
+}
+
+pub(crate) enum Inner {
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+}
+
+/// A transaction. Dropped without a commit, it leaves nothing.
+pub(crate) struct Tx {
+    pub(crate) inner: Inner,
+    /// The number of the latest event written in it.
+    pub(crate) last_event: Option<i64>,
+}
+
+impl Db {
+    pub(crate) async fn open(url: &str) -> Result<Self, StoreError> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let options =
+                PgConnectOptions::from_str(url).map_err(|_| StoreError::BadUrl)?.application_name("guildhall");
+            let pool = PgPoolOptions::new()
+                .max_connections(POSTGRES_CONNECTIONS)
+                .acquire_timeout(Duration::from_secs(10))
+                .connect_with(options)
+                .await?;
+            return Ok(Self::Postgres(pool));
+        }
+        let Some(path) = url.strip_prefix("sqlite://") else { return Err(StoreError::BadUrl) };
+        let path = Path::new(path);
+        make_private(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("cache_size", "-1024");
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .min_connections(0)
+            .idle_timeout(Duration::from_secs(60))
+            .connect_with(options.pragma("query_only", "true"))
+            .await?;
+        Ok(Self::Sqlite { writer, readers })
+    }
+
+    pub(crate) fn backend(&self) -> Backend {
+        match self {
+            Self::Sqlite { .. } => Backend::Sqlite,
+            Self::Postgres(_) => Backend::Postgres,
+        }
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        let inner = match self {
+            // IMMEDIATE, because a transaction that reads first and writes later could find its reading outdated.
+            Self::Sqlite { writer, .. } => Inner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { inner, last_event: None })
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// Makes the database file, readable by its owner alone, before SQLite would make it with the usual mode.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let failed = |source| StoreError::File { path: path.to_owned(), source };
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(failed)?;
+    }
+    std::fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(failed)?;
+    Ok(())
+}

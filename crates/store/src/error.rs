@@ -1,0 +1,78 @@
+//! What can go wrong with the store.
+
+use std::path::PathBuf;
+
+use guildhall_types::FeatureId;
+use guildhall_types::feature::IllegalMove;
+
+/// Why the store did not do what it was asked. Nothing was half done.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database's address cannot be used. Not repeated here: it may hold a password.
+    #[error("the database URL must begin with sqlite:// (and a path) or postgres://")]
+    BadUrl,
+    /// The database file could not be made.
+    #[error("the database file {path} cannot be opened")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A migration failed.
+    #[error("the database could not be brought to this version's schema")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// The name or address is in use.
+    #[error("this {what} is already in use; choose another")]
+    Taken {
+        /// What is in use.
+        what: &'static str,
+    },
+    /// What should be changed is not there.
+    #[error("there is no such {what}")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// The state machine does not know this move.
+    #[error(transparent)]
+    Illegal(#[from] IllegalMove),
+    /// Somebody changed the card in between.
+    #[error("the card was changed by somebody else in between (it is now at version {current}); look at it again")]
+    Stale {
+        /// The version that it is at.
+        current: i64,
+    },
+    /// A run of it is queued or at work.
+    #[error("{what} while an agent works on it; stop it first")]
+    Live {
+        /// What cannot be done.
+        what: &'static str,
+    },
+    /// Features that it depends on are not done.
+    #[error("it depends on {} feature(s) that are not verified yet", .0.len())]
+    DependenciesOpen(Vec<FeatureId>),
+    /// The dependencies would form a circle, or leave the project.
+    #[error("{0}")]
+    BadDependency(&'static str),
+    /// The run is no longer this node's: another node has it, or a member stopped it.
+    #[error("the run is no longer held by this node")]
+    LeaseLost,
+    /// The database refused or failed.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// What is stored cannot be read.
+    #[error("a stored value cannot be read")]
+    Corrupt(#[from] serde_json::Error),
+}
+
+impl StoreError {
+    /// Turns a breach of a unique index into [`StoreError::Taken`].
+    pub(crate) fn taken(error: sqlx::Error, what: &'static str) -> Self {
+        match &error {
+            sqlx::Error::Database(database) if database.is_unique_violation() => Self::Taken { what },
+            _ => Self::Database(error),
+        }
+    }
+}

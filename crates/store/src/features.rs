@@ -1,0 +1,326 @@
+//! Features: writing, changing and listing cards. What moves them stands in `runs` and `leases`.
+
+use std::collections::{HashMap, HashSet};
+
+use guildhall_types::event::Happening;
+use guildhall_types::feature::{Feature, FeatureCard, FeatureStatus, Move, PlanningMode, ThinkingLevel};
+use guildhall_types::{FeatureId, MemberId, ProjectId};
+use sqlx::{Database, QueryBuilder};
+
+use crate::{Rows, Store, StoreError, Tx, on, read};
+
+pub(crate) const CARD: &str = "id, project_id, number, title, category, priority, position, status, stage, model, \
+    thinking_level, planning_mode, require_plan_approval, skip_verification, branch, run_id, error, tasks_done, tasks_total, \
+    files_changed, lines_added, lines_removed, cost_micros, merge_commit, version, created_by, created_at, updated_at, \
+    started_at, finished_at";
+
+/// Cards on one page of a list at most.
+const PAGE: i64 = 500;
+/// Cards that one card may depend on at most.
+const DEPENDENCIES: usize = 50;
+
+/// A card to be written.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each field is the field of `Feature` of the same name")]
+pub struct NewFeature {
+    pub project_id: ProjectId,
+    pub title: String,
+    pub description: String,
+    pub category: String,
+    pub priority: i64,
+    pub model: Option<String>,
+    pub thinking_level: ThinkingLevel,
+    pub planning_mode: PlanningMode,
+    pub require_plan_approval: bool,
+    pub skip_verification: bool,
+    pub branch: Option<String>,
+    pub dependencies: Vec<FeatureId>,
+    pub created_by: MemberId,
+}
+
+/// What to change of a card; what is absent stays. `Some(None)` takes a value away.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "each field is the field of `Feature` of the same name")]
+pub struct FeaturePatch {
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub category: Option<String>,
+    pub priority: Option<i64>,
+    pub position: Option<f64>,
+    pub model: Option<Option<String>>,
+    pub thinking_level: Option<ThinkingLevel>,
+    pub planning_mode: Option<PlanningMode>,
+    pub require_plan_approval: Option<bool>,
+    pub skip_verification: Option<bool>,
+    pub branch: Option<Option<String>>,
+    pub dependencies: Option<Vec<FeatureId>>,
+}
+
+/// Which cards of a project.
+#[derive(Debug, Clone, Default)]
+pub struct FeatureQuery {
+    /// Only in these statuses; empty means any.
+    pub status: Vec<FeatureStatus>,
+    /// Only with this text in title or description, or with this number.
+    pub text: Option<String>,
+    /// After the card where the last page ended.
+    pub after: Option<String>,
+    /// At most so many; 500 are the most.
+    pub limit: i64,
+}
+
+/// One page of a list.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<String>,
+}
+
+impl Store {
+    /// Writes a card at the end of the backlog.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the project is gone, [`StoreError::BadDependency`].
+    pub async fn create_feature(&self, new: NewFeature) -> Result<Feature, StoreError> {
+        let now = self.now();
+        let id = FeatureId::new();
+        let mut tx = self.begin().await?;
+        let number: Option<(i64,)> = on!(tx, c => sqlx::query_as(
+            "UPDATE projects SET next_number = next_number + 1 WHERE id = $1 AND archived_at IS NULL RETURNING next_number - 1")
+            .bind(new.project_id).fetch_optional(c).await)?;
+        let (number,) = number.ok_or(StoreError::NotFound { what: "project" })?;
+        let (last,): (Option<f64>,) = on!(tx, c => sqlx::query_as("SELECT max(position) FROM features WHERE project_id = $1")
+            .bind(new.project_id).fetch_one(c).await)?;
+        on!(tx, c => sqlx::query(
+            "INSERT INTO features (id, project_id, number, title, description, category, priority, position, status, model,
+               thinking_level, planning_mode, require_plan_approval, skip_verification, branch, created_by, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)")
+            .bind(id).bind(new.project_id).bind(number).bind(crate::clean(&new.title)).bind(crate::clean(&new.description))
+            .bind(crate::clean(&new.category)).bind(new.priority).bind(last.unwrap_or(0.0) + 1024.0)
+            .bind(FeatureStatus::Backlog).bind(new.model).bind(new.thinking_level).bind(new.planning_mode)
+            .bind(new.require_plan_approval).bind(new.skip_verification).bind(new.branch).bind(new.created_by).bind(now)
+            .execute(c).await.rows())?;
+        if !new.dependencies.is_empty() {
+            self.set_dependencies(&mut tx, id, new.project_id, &new.dependencies).await?;
+        }
+        let feature = self.feature_in(&mut tx, id).await?.ok_or(StoreError::NotFound { what: "feature" })?;
+        self.record(&mut tx, &Happening::FeatureCreated { feature: feature.clone() }).await?;
+        self.commit(tx).await?;
+        Ok(feature)
+    }
+
+    /// Changes a card. `expect_version` refuses the change when somebody else's came in between.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::BadDependency`].
+    pub async fn update_feature(
+        &self,
+        id: FeatureId,
+        patch: FeaturePatch,
+        expect_version: Option<i64>,
+    ) -> Result<Feature, StoreError> {
+        let mut tx = self.begin().await?;
+        let old = self.locked_feature(&mut tx, id).await?;
+        if let Some(expected) = expect_version
+            && expected != old.card.version
+        {
+            return Err(StoreError::Stale { current: old.card.version });
+        }
+        if let Some(dependencies) = &patch.dependencies {
+            self.set_dependencies(&mut tx, id, old.card.project_id, dependencies).await?;
+        }
+        let card = old.card;
+        on!(tx, c => sqlx::query(
+            "UPDATE features SET title = $2, description = $3, category = $4, priority = $5, position = $6, model = $7,
+               thinking_level = $8, planning_mode = $9, require_plan_approval = $10, skip_verification = $11, branch = $12,
+               version = version + 1, updated_at = $13 WHERE id = $1")
+            .bind(id).bind(crate::clean(&patch.title.unwrap_or(card.title)))
+            .bind(crate::clean(&patch.description.unwrap_or(old.description)))
+            .bind(crate::clean(&patch.category.unwrap_or(card.category)))
+            .bind(patch.priority.unwrap_or(card.priority)).bind(patch.position.unwrap_or(card.position))
+            .bind(patch.model.unwrap_or(card.model)).bind(patch.thinking_level.unwrap_or(card.thinking_level))
+            .bind(patch.planning_mode.unwrap_or(card.planning_mode))
+            .bind(patch.require_plan_approval.unwrap_or(card.require_plan_approval))
+            .bind(patch.skip_verification.unwrap_or(card.skip_verification)).bind(patch.branch.unwrap_or(card.branch))
+            .bind(self.now()).execute(c).await.rows())?;
+        let feature = self.tell_feature(&mut tx, id).await?;
+        self.commit(tx).await?;
+        Ok(feature)
+    }
+
+    /// Takes a card off the board. It stays in the database, with its runs.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Live`] while an agent works on it.
+    pub async fn delete_feature(&self, id: FeatureId) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let feature = self.locked_feature(&mut tx, id).await?;
+        if feature.card.status.is_active() {
+            return Err(StoreError::Live { what: "a card cannot be deleted" });
+        }
+        on!(tx, c => sqlx::query("DELETE FROM feature_dependencies WHERE feature_id = $1 OR depends_on = $1").bind(id)
+            .execute(c).await.rows())?;
+        on!(tx, c => sqlx::query("UPDATE features SET deleted_at = $2 WHERE id = $1").bind(id).bind(self.now())
+            .execute(c).await.rows())?;
+        self.record(&mut tx, &Happening::FeatureDeleted { feature_id: id, project_id: feature.card.project_id })
+            .await?;
+        self.commit(tx).await
+    }
+
+    /// The card with this id, with its texts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn feature(&self, id: FeatureId) -> Result<Option<Feature>, StoreError> {
+        let sql = format!("SELECT {CARD}, description, summary FROM features WHERE id = $1 AND deleted_at IS NULL");
+        let feature: Option<Feature> =
+            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?;
+        let Some(mut feature) = feature else { return Ok(None) };
+        let rows: Vec<(FeatureId,)> = read!(self, c => sqlx::query_as(
+            "SELECT depends_on FROM feature_dependencies WHERE feature_id = $1 ORDER BY depends_on").bind(id).fetch_all(c).await)?;
+        feature.card.dependencies = rows.into_iter().map(|(id,)| id).collect();
+        Ok(Some(feature))
+    }
+
+    /// A page of a project's cards in the board's order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn features(&self, project: ProjectId, query: &FeatureQuery) -> Result<Page<FeatureCard>, StoreError> {
+        let limit = query.limit.clamp(1, PAGE);
+        let mut items: Vec<FeatureCard> =
+            read!(self, c => list(project, query, limit).build_query_as().fetch_all(c).await)?;
+        let next = (items.len() as i64 > limit).then(|| {
+            items.truncate(limit as usize);
+            items.last().map(|card| format!("{}_{}", card.position, card.id)).unwrap_or_default()
+        });
+        if let (Some(first), Some(last)) = (items.first(), items.last()) {
+            let (from, to) = (first.position, last.position);
+            let rows: Vec<(FeatureId, FeatureId)> = read!(self, c => sqlx::query_as(
+                "SELECT d.feature_id, d.depends_on FROM feature_dependencies d JOIN features f ON f.id = d.feature_id
+                 WHERE f.project_id = $1 AND f.position BETWEEN $2 AND $3 ORDER BY d.depends_on")
+                .bind(project).bind(from).bind(to).fetch_all(c).await)?;
+            let mut of: HashMap<FeatureId, Vec<FeatureId>> = HashMap::new();
+            for (feature, depends_on) in rows {
+                of.entry(feature).or_default().push(depends_on);
+            }
+            for card in &mut items {
+                card.dependencies = of.remove(&card.id).unwrap_or_default();
+            }
+        }
+        Ok(Page { items, next })
+    }
+
+    /// The card, locked until the transaction ends.
+    pub(crate) async fn locked_feature(&self, tx: &mut Tx, id: FeatureId) -> Result<Feature, StoreError> {
+        on!(tx, c => sqlx::query("UPDATE features SET version = version WHERE id = $1 AND deleted_at IS NULL").bind(id)
+            .execute(c).await.rows())?;
+        self.feature_in(tx, id).await?.ok_or(StoreError::NotFound { what: "feature" })
+    }
+
+    pub(crate) async fn feature_in(&self, tx: &mut Tx, id: FeatureId) -> Result<Option<Feature>, StoreError> {
+        let sql = format!("SELECT {CARD}, description, summary FROM features WHERE id = $1 AND deleted_at IS NULL");
+        let feature: Option<Feature> =
+            on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?;
+        let Some(mut feature) = feature else { return Ok(None) };
+        let rows: Vec<(FeatureId,)> = on!(tx, c => sqlx::query_as(
+            "SELECT depends_on FROM feature_dependencies WHERE feature_id = $1 ORDER BY depends_on").bind(id).fetch_all(c).await)?;
+        feature.card.dependencies = rows.into_iter().map(|(id,)| id).collect();
+        Ok(Some(feature))
+    }
+
+    /// Reads the card after a change and records the event that tells of it.
+    pub(crate) async fn tell_feature(&self, tx: &mut Tx, id: FeatureId) -> Result<Feature, StoreError> {
+        let feature = self.feature_in(tx, id).await?.ok_or(StoreError::NotFound { what: "feature" })?;
+        self.record(tx, &Happening::FeatureUpdated { feature: feature.clone() }).await?;
+        Ok(feature)
+    }
+
+    /// Moves a card through the state machine: the only place that writes a status.
+    pub(crate) async fn move_feature(
+        &self,
+        tx: &mut Tx,
+        feature: &Feature,
+        what: Move,
+    ) -> Result<FeatureStatus, StoreError> {
+        let to = feature.card.status.after(what)?;
+        on!(tx, c => sqlx::query(
+            "UPDATE features SET status = $2, stage = NULL, version = version + 1, updated_at = $3 WHERE id = $1")
+            .bind(feature.card.id).bind(to).bind(self.now()).execute(c).await.rows())?;
+        Ok(to)
+    }
+
+    async fn set_dependencies(
+        &self,
+        tx: &mut Tx,
+        id: FeatureId,
+        project: ProjectId,
+        dependencies: &[FeatureId],
+    ) -> Result<(), StoreError> {
+        if dependencies.len() > DEPENDENCIES {
+            return Err(StoreError::BadDependency("a card can depend on 50 others at most"));
+        }
+        on!(tx, c => sqlx::query("DELETE FROM feature_dependencies WHERE feature_id = $1").bind(id).execute(c).await.rows())?;
+        for depends_on in dependencies.iter().collect::<HashSet<_>>() {
+            let done = on!(tx, c => sqlx::query(
+                "INSERT INTO feature_dependencies (feature_id, depends_on)
+                 SELECT $1, id FROM features WHERE id = $2 AND project_id = $3 AND deleted_at IS NULL")
+                .bind(id).bind(depends_on).bind(project).execute(c).await.rows())?;
+            if done == 0 {
+                return Err(StoreError::BadDependency("a card can only depend on cards of its own project"));
+            }
+        }
+        let (circles,): (i64,) = on!(tx, c => sqlx::query_as(
+            "WITH RECURSIVE below (id) AS (
+               SELECT depends_on FROM feature_dependencies WHERE feature_id = $1
+               UNION SELECT d.depends_on FROM feature_dependencies d JOIN below b ON d.feature_id = b.id)
+             SELECT count(*) FROM below WHERE id = $1").bind(id).fetch_one(c).await)?;
+        if circles > 0 {
+            return Err(StoreError::BadDependency("these dependencies would form a circle"));
+        }
+        Ok(())
+    }
+}
+
+/// The query of a page: one card more than the page holds, to know whether there is a next one.
+fn list<DB: Database>(project: ProjectId, query: &FeatureQuery, limit: i64) -> QueryBuilder<DB>
+where
+    for<'q> ProjectId: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
+    for<'q> FeatureId: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
+    for<'q> FeatureStatus: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
+    for<'q> String: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
+    for<'q> i64: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
+    for<'q> f64: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
+{
+    let mut sql = QueryBuilder::new(format!("SELECT {CARD} FROM features WHERE deleted_at IS NULL AND project_id = "));
+    sql.push_bind(project);
+    if !query.status.is_empty() {
+        sql.push(" AND status IN (");
+        let mut list = sql.separated(", ");
+        for status in &query.status {
+            list.push_bind(*status);
+        }
+        sql.push(")");
+    }
+    if let Some(text) = query.text.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+        let plain = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let like = format!("%{plain}%");
+        sql.push(" AND (lower(title) LIKE ").push_bind(like.clone()).push(" ESCAPE '\\' OR lower(description) LIKE ");
+        sql.push_bind(like).push(" ESCAPE '\\'");
+        if let Ok(number) = text.trim_start_matches('#').parse::<i64>() {
+            sql.push(" OR number = ").push_bind(number);
+        }
+        sql.push(")");
+    }
+    let after = query.after.as_deref().and_then(|cursor| {
+        let (position, id) = cursor.split_once('_')?;
+        Some((position.parse::<f64>().ok()?, id.parse::<FeatureId>().ok()?))
+    });
+    if let Some((position, id)) = after {
+        sql.push(" AND (position, id) > (").push_bind(position).push(", ").push_bind(id).push(")");
+    }
+    sql.push(" ORDER BY position, id LIMIT ").push_bind(limit + 1);
+    sql
+}

@@ -1,0 +1,130 @@
+//! What Guildhall keeps: SQL over SQLite and PostgreSQL, one text for both.
+//!
+//! A change and the event that tells of it commit together; events are numbered in the order of commit, without gaps.
+//! The store has no rules beyond what SQL must enforce; which moves of a card are legal, `guildhall_types` says.
+
+mod attachments;
+mod checks;
+mod credentials;
+mod db;
+mod error;
+mod events;
+mod features;
+mod leases;
+mod members;
+mod projects;
+mod runs;
+mod sessions;
+mod settings;
+
+use std::sync::Arc;
+
+use guildhall_types::{Clock, DateTime};
+use tokio::sync::watch;
+
+pub use credentials::SealedCredential;
+pub use db::Backend;
+pub use error::StoreError;
+pub use features::{FeaturePatch, FeatureQuery, NewFeature, Page};
+pub use leases::{Claimed, Ending, Finished, Lease};
+pub use members::NewMember;
+pub use projects::{NewProject, ProjectPatch, ProjectSummary};
+pub use runs::NewRun;
+pub use sessions::{NewSession, Session};
+
+use db::{Db, Rows, Tx, on, read};
+
+static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
+
+/// The store. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    commits: watch::Sender<i64>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URL may hold a password, so it is not kept at all.
+        f.debug_struct("Store").field("backend", &self.backend()).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens `sqlite:///path/to/file` (made when it is absent) or `postgres://…`. Call [`Store::migrate`] before use.
+    ///
+    /// # Errors
+    /// When the URL is of neither kind or the database cannot be reached.
+    pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        Ok(Self { db: Db::open(url).await?, clock, commits: watch::Sender::new(0) })
+    }
+
+    /// Brings the schema to this version. Does nothing when it is there already; safe on several nodes at once.
+    ///
+    /// # Errors
+    /// When a migration fails, or the database is of a newer version.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        match &self.db {
+            Db::Sqlite { writer, .. } => SQLITE.run(writer).await?,
+            Db::Postgres(pool) => POSTGRES.run(pool).await?,
+        }
+        let last = self.last_seq().await?;
+        self.commits.send_replace(last);
+        Ok(())
+    }
+
+    /// Which database this is.
+    pub fn backend(&self) -> Backend {
+        self.db.backend()
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        read!(self, c => sqlx::query("SELECT 1").execute(c).await.map(|_| ()))?;
+        Ok(())
+    }
+
+    /// Shows the number of the latest event that this process committed, as soon as it is committed. Events of other
+    /// nodes do not show here.
+    pub fn commits(&self) -> watch::Receiver<i64> {
+        self.commits.subscribe()
+    }
+
+    /// Closes every connection; on SQLite, the log is folded into the file.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+
+    fn now(&self) -> DateTime {
+        self.clock.now()
+    }
+
+    async fn begin(&self) -> Result<Tx, StoreError> {
+        self.db.begin().await
+    }
+
+    async fn commit(&self, tx: Tx) -> Result<(), StoreError> {
+        match tx.inner {
+            db::Inner::Sqlite(t) => t.commit().await?,
+            db::Inner::Postgres(t) => t.commit().await?,
+        }
+        if let Some(last) = tx.last_event {
+            self.commits.send_if_modified(|seq| {
+                let newer = last > *seq;
+                *seq = last.max(*seq);
+                newer
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Text without NUL, which PostgreSQL cannot hold.
+fn clean(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}

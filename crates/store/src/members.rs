@@ -1,0 +1,137 @@
+//! Members.
+
+use guildhall_types::MemberId;
+use guildhall_types::member::{Member, MemberRole};
+
+use crate::{Rows, Store, StoreError, on, read};
+
+const COLUMNS: &str = "id, email, name, role, created_at, last_login_at, disabled_at";
+
+/// A member to be made.
+#[derive(Debug, Clone)]
+pub struct NewMember {
+    /// In lower case.
+    pub email: String,
+    /// The name that is shown.
+    pub name: String,
+    /// The hash of the password, if there is one.
+    pub password_hash: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct WithPassword {
+    #[sqlx(flatten)]
+    member: Member,
+    password_hash: Option<String>,
+}
+
+impl Store {
+    /// How many members there are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn member_count(&self) -> Result<i64, StoreError> {
+        let (count,): (i64,) = read!(self, c => sqlx::query_as("SELECT count(*) FROM members").fetch_one(c).await)?;
+        Ok(count)
+    }
+
+    /// Makes the first member, who becomes the owner; `None` when there is a member already.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn create_first_member(&self, new: NewMember) -> Result<Option<Member>, StoreError> {
+        let mut tx = self.begin().await?;
+        // The counter's row is every writer's lock: two first members cannot pass here together.
+        on!(tx, c => sqlx::query("UPDATE event_counter SET seq = seq WHERE one = 1").execute(c).await.rows())?;
+        let (count,): (i64,) = on!(tx, c => sqlx::query_as("SELECT count(*) FROM members").fetch_one(c).await)?;
+        if count > 0 {
+            return Ok(None);
+        }
+        let member = self.insert_member(&mut tx, new, MemberRole::Owner).await?;
+        self.commit(tx).await?;
+        Ok(Some(member))
+    }
+
+    /// Makes a member.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] when the e-mail address is in use.
+    pub async fn create_member(&self, new: NewMember, role: MemberRole) -> Result<Member, StoreError> {
+        let mut tx = self.begin().await?;
+        let member = self.insert_member(&mut tx, new, role).await?;
+        self.commit(tx).await?;
+        Ok(member)
+    }
+
+    async fn insert_member(&self, tx: &mut crate::Tx, new: NewMember, role: MemberRole) -> Result<Member, StoreError> {
+        let member = Member {
+            id: MemberId::new(),
+            email: new.email,
+            name: new.name,
+            role,
+            created_at: self.now(),
+            last_login_at: None,
+            disabled_at: None,
+        };
+        on!(tx, c => sqlx::query(
+            "INSERT INTO members (id, email, name, role, password_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)")
+            .bind(member.id).bind(&member.email).bind(&member.name).bind(member.role).bind(new.password_hash)
+            .bind(member.created_at).execute(c).await.rows())
+        .map_err(|error| StoreError::taken(error, "e-mail address"))?;
+        Ok(member)
+    }
+
+    /// The member with this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn member(&self, id: MemberId) -> Result<Option<Member>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM members WHERE id = $1");
+        Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?)
+    }
+
+    /// The member with this e-mail address (in lower case), and the hash of the password.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn member_by_email(&self, email: &str) -> Result<Option<(Member, Option<String>)>, StoreError> {
+        let sql = format!("SELECT {COLUMNS}, password_hash FROM members WHERE email = $1");
+        let row: Option<WithPassword> =
+            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(email).fetch_optional(c).await)?;
+        Ok(row.map(|row| (row.member, row.password_hash)))
+    }
+
+    /// The members in the order of their making, after `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn members(&self, after: Option<MemberId>, limit: i64) -> Result<Vec<Member>, StoreError> {
+        let after = after.unwrap_or(MemberId(uuid::Uuid::nil()));
+        let sql = format!("SELECT {COLUMNS} FROM members WHERE id > $1 ORDER BY id LIMIT $2");
+        Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(c).await)?)
+    }
+
+    /// Changes a member's name.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such member.
+    pub async fn rename_member(&self, id: MemberId, name: &str) -> Result<Member, StoreError> {
+        let mut tx = self.begin().await?;
+        let sql = format!("UPDATE members SET name = $2 WHERE id = $1 RETURNING {COLUMNS}");
+        let member =
+            on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(name).fetch_optional(c).await)?;
+        self.commit(tx).await?;
+        member.ok_or(StoreError::NotFound { what: "member" })
+    }
+
+    /// Notes that a member has signed in.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn touch_login(&self, id: MemberId) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        on!(tx, c => sqlx::query("UPDATE members SET last_login_at = $2 WHERE id = $1").bind(id).bind(self.now())
+            .execute(c).await.rows())?;
+        self.commit(tx).await
+    }
+}

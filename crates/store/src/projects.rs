@@ -1,0 +1,193 @@
+//! Projects.
+
+use std::collections::{BTreeMap, HashMap};
+
+use guildhall_types::event::Happening;
+use guildhall_types::feature::FeatureStatus;
+use guildhall_types::project::{Project, ProjectSettings, ProjectSource, ProjectStatus};
+use guildhall_types::{MemberId, ProjectId};
+use sqlx::types::Json;
+
+use crate::{Rows, Store, StoreError, on, read};
+
+pub(crate) const COLUMNS: &str =
+    "id, name, source, status, error, default_branch, settings, created_by, created_at, updated_at";
+
+/// A project to be made.
+#[derive(Debug, Clone)]
+pub struct NewProject {
+    /// The name that is shown.
+    pub name: String,
+    /// Where the repository comes from.
+    pub source: ProjectSource,
+    /// How agents work in it.
+    pub settings: ProjectSettings,
+    /// Who adds it.
+    pub created_by: MemberId,
+}
+
+/// What to change of a project; what is absent stays.
+#[derive(Debug, Clone, Default)]
+pub struct ProjectPatch {
+    /// The name.
+    pub name: Option<String>,
+    /// How agents work in it.
+    pub settings: Option<ProjectSettings>,
+}
+
+/// A project with the number of its cards in each status.
+#[derive(Debug, Clone)]
+pub struct ProjectSummary {
+    /// The project.
+    pub project: Project,
+    /// Cards by status; a status without cards is absent.
+    pub counts: BTreeMap<FeatureStatus, i64>,
+}
+
+impl Store {
+    /// Adds a project whose repository is yet to be prepared.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] when the name is in use.
+    pub async fn create_project(&self, new: NewProject) -> Result<Project, StoreError> {
+        let now = self.now();
+        let mut tx = self.begin().await?;
+        let sql = format!(
+            "INSERT INTO projects (id, name, source, status, default_branch, settings, created_by, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, 'main', $5, $6, $7, $7) RETURNING {COLUMNS}"
+        );
+        let project: Project = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(ProjectId::new()).bind(new.name).bind(Json(new.source)).bind(ProjectStatus::Preparing)
+            .bind(Json(new.settings)).bind(new.created_by).bind(now).fetch_one(c).await)
+        .map_err(|error| StoreError::taken(error, "project name"))?;
+        self.record(&mut tx, &Happening::ProjectCreated { project: project.clone() }).await?;
+        self.commit(tx).await?;
+        Ok(project)
+    }
+
+    /// The repository is there.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the project is gone.
+    pub async fn project_ready(&self, id: ProjectId, default_branch: &str) -> Result<Project, StoreError> {
+        self.set_project(id, ProjectStatus::Ready, None, Some(default_branch)).await
+    }
+
+    /// The repository could not be made.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the project is gone.
+    pub async fn project_failed(&self, id: ProjectId, error: &str) -> Result<Project, StoreError> {
+        self.set_project(id, ProjectStatus::Failed, Some(error), None).await
+    }
+
+    /// The repository is to be made once more.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the project is gone.
+    pub async fn project_preparing(&self, id: ProjectId) -> Result<Project, StoreError> {
+        self.set_project(id, ProjectStatus::Preparing, None, None).await
+    }
+
+    async fn set_project(
+        &self,
+        id: ProjectId,
+        status: ProjectStatus,
+        error: Option<&str>,
+        branch: Option<&str>,
+    ) -> Result<Project, StoreError> {
+        let mut tx = self.begin().await?;
+        let sql = format!(
+            "UPDATE projects SET status = $2, error = $3, default_branch = coalesce($4, default_branch), updated_at = $5
+             WHERE id = $1 AND archived_at IS NULL RETURNING {COLUMNS}"
+        );
+        let project: Option<Project> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(id).bind(status).bind(error.map(crate::clean)).bind(branch).bind(self.now()).fetch_optional(c).await)?;
+        let project = project.ok_or(StoreError::NotFound { what: "project" })?;
+        self.record(&mut tx, &Happening::ProjectUpdated { project: project.clone() }).await?;
+        self.commit(tx).await?;
+        Ok(project)
+    }
+
+    /// Changes a project.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when it is gone, [`StoreError::Taken`] when the name is in use.
+    pub async fn update_project(&self, id: ProjectId, patch: ProjectPatch) -> Result<Project, StoreError> {
+        let mut tx = self.begin().await?;
+        let sql = format!(
+            "UPDATE projects SET name = coalesce($2, name), settings = coalesce($3, settings), updated_at = $4
+             WHERE id = $1 AND archived_at IS NULL RETURNING {COLUMNS}"
+        );
+        let project: Option<Project> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(id).bind(patch.name).bind(patch.settings.map(Json)).bind(self.now()).fetch_optional(c).await)
+        .map_err(|error| StoreError::taken(error, "project name"))?;
+        let project = project.ok_or(StoreError::NotFound { what: "project" })?;
+        self.record(&mut tx, &Happening::ProjectUpdated { project: project.clone() }).await?;
+        self.commit(tx).await?;
+        Ok(project)
+    }
+
+    /// Takes a project off the page. Its cards and its repository stay where they are.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when it is gone, [`StoreError::Live`] while an agent works in it.
+    pub async fn archive_project(&self, id: ProjectId) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let (live,): (i64,) = on!(tx, c => sqlx::query_as(
+            "SELECT count(*) FROM runs WHERE project_id = $1 AND status IN ('queued', 'running')").bind(id).fetch_one(c).await)?;
+        if live > 0 {
+            return Err(StoreError::Live { what: "a project cannot be archived" });
+        }
+        let done = on!(tx, c => sqlx::query("UPDATE projects SET archived_at = $2 WHERE id = $1 AND archived_at IS NULL")
+            .bind(id).bind(self.now()).execute(c).await.rows())?;
+        if done == 0 {
+            return Err(StoreError::NotFound { what: "project" });
+        }
+        self.record(&mut tx, &Happening::ProjectDeleted { project_id: id }).await?;
+        self.commit(tx).await
+    }
+
+    /// The project with this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn project(&self, id: ProjectId) -> Result<Option<Project>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM projects WHERE id = $1 AND archived_at IS NULL");
+        Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?)
+    }
+
+    /// The projects whose repository is still to be made: after a restart, somebody must go on with them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn preparing_projects(&self) -> Result<Vec<Project>, StoreError> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM projects WHERE status = 'preparing' AND archived_at IS NULL LIMIT 1000");
+        Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(c).await)?)
+    }
+
+    /// The projects in the order of their making, after `after`, at most `limit`, each with its cards counted.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn projects(&self, after: Option<ProjectId>, limit: i64) -> Result<Vec<ProjectSummary>, StoreError> {
+        let after = after.unwrap_or(ProjectId(uuid::Uuid::nil()));
+        let sql = format!("SELECT {COLUMNS} FROM projects WHERE id > $1 AND archived_at IS NULL ORDER BY id LIMIT $2");
+        let projects: Vec<Project> =
+            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(c).await)?;
+        let Some(last) = projects.last().map(|project| project.id) else { return Ok(Vec::new()) };
+        let rows: Vec<(ProjectId, FeatureStatus, i64)> = read!(self, c => sqlx::query_as(
+            "SELECT project_id, status, count(*) FROM features
+             WHERE deleted_at IS NULL AND project_id > $1 AND project_id <= $2 GROUP BY project_id, status")
+            .bind(after).bind(last).fetch_all(c).await)?;
+        let mut counts: HashMap<ProjectId, BTreeMap<FeatureStatus, i64>> = HashMap::new();
+        for (project, status, count) in rows {
+            counts.entry(project).or_default().insert(status, count);
+        }
+        Ok(projects
+            .into_iter()
+            .map(|project| ProjectSummary { counts: counts.remove(&project.id).unwrap_or_default(), project })
+            .collect())
+    }
+}

@@ -1,0 +1,275 @@
+//! Runs, as members act on them: each deed moves the card, the run and the events in one transaction.
+
+use guildhall_types::event::Happening;
+use guildhall_types::feature::{Feature, FeatureStatus, Move};
+use guildhall_types::run::{Run, RunEvent, RunIntent, RunStatus, Said, Turn};
+use guildhall_types::{FeatureId, MemberId, RunId};
+use sqlx::types::Json;
+
+use crate::{Rows, Store, StoreError, Tx, on, read};
+
+pub(crate) const COLUMNS: &str = "id, feature_id, project_id, member_id, status, intent, attempt, lease_owner, lease_until, \
+    model, key_source, branch, base_commit, head_commit, turns, input_tokens, output_tokens, cache_read_tokens, \
+    cache_write_tokens, context_tokens, cost_micros, plan, error, created_at, started_at, ended_at";
+
+/// A run to be made.
+#[derive(Debug, Clone)]
+pub struct NewRun {
+    /// The model that it will call.
+    pub model: String,
+    /// The branch that its work ends up on.
+    pub branch: String,
+}
+
+impl Store {
+    /// Starts a card: a new run from nothing. An earlier run of the card is closed; its work stays on its refs.
+    ///
+    /// # Errors
+    /// [`StoreError::Illegal`], [`StoreError::DependenciesOpen`], [`StoreError::NotFound`].
+    pub async fn start_feature(
+        &self,
+        id: FeatureId,
+        member: MemberId,
+        new: NewRun,
+    ) -> Result<(Feature, Run), StoreError> {
+        let now = self.now();
+        let mut tx = self.begin().await?;
+        let feature = self.locked_feature(&mut tx, id).await?;
+        self.move_feature(&mut tx, &feature, Move::Start).await?;
+        let open: Vec<(FeatureId, FeatureStatus)> = on!(tx, c => sqlx::query_as(
+            "SELECT f.id, f.status FROM feature_dependencies d JOIN features f ON f.id = d.depends_on WHERE d.feature_id = $1")
+            .bind(id).fetch_all(c).await)?;
+        let open: Vec<FeatureId> =
+            open.into_iter().filter(|(_, status)| !status.satisfies_dependency()).map(|(id, _)| id).collect();
+        if !open.is_empty() {
+            return Err(StoreError::DependenciesOpen(open));
+        }
+        self.close_runs(&mut tx, id).await?;
+        let run = RunId::new();
+        on!(tx, c => sqlx::query(
+            "INSERT INTO runs (id, feature_id, project_id, member_id, status, intent, model, branch, plan, queued_at, created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)")
+            .bind(run).bind(id).bind(feature.card.project_id).bind(member).bind(RunStatus::Queued).bind(RunIntent::Work)
+            .bind(new.model).bind(new.branch).bind(Json(serde_json::json!([]))).bind(now).execute(c).await.rows())?;
+        on!(tx, c => sqlx::query(
+            "UPDATE features SET run_id = $2, error = NULL, summary = NULL, tasks_done = 0, tasks_total = 0, files_changed = 0,
+               lines_added = 0, lines_removed = 0, started_at = NULL, finished_at = NULL WHERE id = $1")
+            .bind(id).bind(run).execute(c).await.rows())?;
+        self.tell_both(tx, id, run).await
+    }
+
+    /// Goes on with a card's latest run, from its last saved turn.
+    ///
+    /// # Errors
+    /// [`StoreError::Illegal`], [`StoreError::NotFound`].
+    pub async fn retry_feature(&self, id: FeatureId, member: MemberId) -> Result<(Feature, Run), StoreError> {
+        let mut tx = self.begin().await?;
+        let (feature, run) = self.locked_with_run(&mut tx, id).await?;
+        self.move_feature(&mut tx, &feature, Move::Retry).await?;
+        self.queue_run(&mut tx, &run, run.intent, Some(member)).await?;
+        self.tell_both(tx, id, run.id).await
+    }
+
+    /// A member says something to the agent. While the agent works, its next turn reads it; otherwise the same
+    /// conversation goes on with it.
+    ///
+    /// # Errors
+    /// [`StoreError::Illegal`], [`StoreError::NotFound`].
+    pub async fn follow_up(&self, id: FeatureId, member: MemberId, text: &str) -> Result<(Feature, Run), StoreError> {
+        let mut tx = self.begin().await?;
+        let (feature, run) = self.locked_with_run(&mut tx, id).await?;
+        let to = feature.card.status.after(Move::FollowUp)?;
+        if to != feature.card.status {
+            self.move_feature(&mut tx, &feature, Move::FollowUp).await?;
+        }
+        let text = crate::clean(text);
+        on!(tx, c => sqlx::query(
+            "INSERT INTO run_messages (run_id, seq, member_id, text, said_at)
+             SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4 FROM run_messages WHERE run_id = $1")
+            .bind(run.id).bind(member).bind(&text).bind(self.now()).execute(c).await.rows())?;
+        self.record_run(&mut tx, &run, RunEvent::Said { member_id: Some(member), text }).await?;
+        if run.status.is_live() {
+            // Checks that are running look at the work as it was; the message turns the run back to work after them.
+            on!(tx, c => sqlx::query("UPDATE runs SET intent = $2 WHERE id = $1 AND status = 'queued'").bind(run.id)
+                .bind(RunIntent::Work).execute(c).await.rows())?;
+        } else {
+            self.queue_run(&mut tx, &run, RunIntent::Work, None).await?;
+        }
+        self.tell_both(tx, id, run.id).await
+    }
+
+    /// Stops a card's run at once: whoever holds it can no longer write.
+    ///
+    /// # Errors
+    /// [`StoreError::Illegal`], [`StoreError::NotFound`].
+    pub async fn stop_feature(&self, id: FeatureId) -> Result<(Feature, Run), StoreError> {
+        let now = self.now();
+        let mut tx = self.begin().await?;
+        let (feature, run) = self.locked_with_run(&mut tx, id).await?;
+        self.move_feature(&mut tx, &feature, Move::Stop).await?;
+        on!(tx, c => sqlx::query(
+            "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL, ended_at = $3 WHERE id = $1")
+            .bind(run.id).bind(RunStatus::Stopped).bind(now).execute(c).await.rows())?;
+        on!(tx, c => sqlx::query("UPDATE features SET finished_at = $2 WHERE id = $1").bind(id).bind(now).execute(c).await.rows())?;
+        self.record_run(&mut tx, &run, RunEvent::Ended { status: RunStatus::Stopped, problem: None }).await?;
+        self.tell_both(tx, id, run.id).await
+    }
+
+    /// Asks for the checks of finished work.
+    ///
+    /// # Errors
+    /// [`StoreError::Illegal`], [`StoreError::NotFound`].
+    pub async fn request_verify(&self, id: FeatureId) -> Result<(Feature, Run), StoreError> {
+        let mut tx = self.begin().await?;
+        let (feature, run) = self.locked_with_run(&mut tx, id).await?;
+        self.move_feature(&mut tx, &feature, Move::Verify).await?;
+        self.queue_run(&mut tx, &run, RunIntent::Verify, None).await?;
+        self.tell_both(tx, id, run.id).await
+    }
+
+    /// Finds a card's work good.
+    ///
+    /// # Errors
+    /// [`StoreError::Illegal`], [`StoreError::NotFound`].
+    pub async fn accept_feature(&self, id: FeatureId) -> Result<(Feature, Run), StoreError> {
+        let mut tx = self.begin().await?;
+        let (feature, run) = self.locked_with_run(&mut tx, id).await?;
+        self.move_feature(&mut tx, &feature, Move::Accept).await?;
+        self.tell_both(tx, id, run.id).await
+    }
+
+    /// Notes that a card's work is on the default branch as `commit`.
+    ///
+    /// # Errors
+    /// [`StoreError::Illegal`], [`StoreError::NotFound`].
+    pub async fn record_merge(&self, id: FeatureId, commit: &str) -> Result<(Feature, Run), StoreError> {
+        let mut tx = self.begin().await?;
+        let (feature, run) = self.locked_with_run(&mut tx, id).await?;
+        self.move_feature(&mut tx, &feature, Move::Merge).await?;
+        on!(tx, c => sqlx::query("UPDATE features SET merge_commit = $2 WHERE id = $1").bind(id).bind(commit).execute(c).await.rows())?;
+        self.close_runs(&mut tx, id).await?;
+        self.tell_both(tx, id, run.id).await
+    }
+
+    /// Takes a card back to the backlog. Its run is closed; its work stays on its refs.
+    ///
+    /// # Errors
+    /// [`StoreError::Illegal`], [`StoreError::NotFound`].
+    pub async fn shelve_feature(&self, id: FeatureId) -> Result<Feature, StoreError> {
+        let mut tx = self.begin().await?;
+        let feature = self.locked_feature(&mut tx, id).await?;
+        self.move_feature(&mut tx, &feature, Move::Shelve).await?;
+        self.close_runs(&mut tx, id).await?;
+        on!(tx, c => sqlx::query("UPDATE features SET error = NULL WHERE id = $1").bind(id).execute(c).await.rows())?;
+        let feature = self.tell_feature(&mut tx, id).await?;
+        self.commit(tx).await?;
+        Ok(feature)
+    }
+
+    /// The run with this id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn run(&self, id: RunId) -> Result<Option<Run>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM runs WHERE id = $1");
+        Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?)
+    }
+
+    /// A card's runs, the latest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn runs_of(&self, feature: FeatureId, limit: i64) -> Result<Vec<Run>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM runs WHERE feature_id = $1 ORDER BY id DESC LIMIT $2");
+        Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(feature).bind(limit).fetch_all(c).await)?)
+    }
+
+    /// The saved turns of a run, in order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn turns(&self, run: RunId) -> Result<Vec<Turn>, StoreError> {
+        let rows: Vec<(String,)> = read!(self, c => sqlx::query_as("SELECT turn FROM turns WHERE run_id = $1 ORDER BY number")
+            .bind(run).fetch_all(c).await)?;
+        rows.into_iter().map(|(turn,)| serde_json::from_str(&turn).map_err(StoreError::from)).collect()
+    }
+
+    /// What members said to a run and no turn has read yet, in order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn inbox(&self, run: RunId) -> Result<Vec<Said>, StoreError> {
+        Ok(read!(self, c => sqlx::query_as(
+            "SELECT seq, member_id, text FROM run_messages WHERE run_id = $1 AND read_by_turn IS NULL ORDER BY seq")
+            .bind(run).fetch_all(c).await)?)
+    }
+
+    /// How many runs are at work and how many wait.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn run_counts(&self) -> Result<(i64, i64), StoreError> {
+        let rows: Vec<(RunStatus, i64)> = read!(self, c => sqlx::query_as(
+            "SELECT status, count(*) FROM runs WHERE status IN ('queued', 'running') GROUP BY status").fetch_all(c).await)?;
+        let of = |wanted| rows.iter().find(|(status, _)| *status == wanted).map_or(0, |(_, count)| *count);
+        Ok((of(RunStatus::Running), of(RunStatus::Queued)))
+    }
+
+    async fn locked_with_run(&self, tx: &mut Tx, id: FeatureId) -> Result<(Feature, Run), StoreError> {
+        let feature = self.locked_feature(tx, id).await?;
+        let run = match feature.card.run_id {
+            Some(run) => self.run_in(tx, run).await?,
+            None => None,
+        };
+        let run = run
+            .filter(|run| run.status != RunStatus::Closed)
+            .ok_or(StoreError::NotFound { what: "run of this feature" })?;
+        Ok((feature, run))
+    }
+
+    pub(crate) async fn run_in(&self, tx: &mut Tx, id: RunId) -> Result<Option<Run>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM runs WHERE id = $1");
+        Ok(on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?)
+    }
+
+    /// Puts a run in the queue. Who asks to go on becomes the one whose key it uses.
+    async fn queue_run(
+        &self,
+        tx: &mut Tx,
+        run: &Run,
+        intent: RunIntent,
+        member: Option<MemberId>,
+    ) -> Result<(), StoreError> {
+        on!(tx, c => sqlx::query(
+            "UPDATE runs SET status = $2, intent = $3, member_id = $4, error = NULL, ended_at = NULL, queued_at = $5 WHERE id = $1")
+            .bind(run.id).bind(RunStatus::Queued).bind(intent).bind(member.unwrap_or(run.member_id)).bind(self.now())
+            .execute(c).await.rows())?;
+        on!(tx, c => sqlx::query("UPDATE features SET error = NULL, finished_at = NULL WHERE id = $1").bind(run.feature_id)
+            .execute(c).await.rows())?;
+        Ok(())
+    }
+
+    async fn close_runs(&self, tx: &mut Tx, feature: FeatureId) -> Result<(), StoreError> {
+        on!(tx, c => sqlx::query(
+            "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL WHERE feature_id = $1 AND status <> $2")
+            .bind(feature).bind(RunStatus::Closed).execute(c).await.rows())?;
+        Ok(())
+    }
+
+    pub(crate) async fn record_run(&self, tx: &mut Tx, run: &Run, event: RunEvent) -> Result<(), StoreError> {
+        self.record(tx, &Happening::Run { run_id: run.id, feature_id: run.feature_id, event }).await
+    }
+
+    pub(crate) async fn tell_both(
+        &self,
+        mut tx: Tx,
+        feature: FeatureId,
+        run: RunId,
+    ) -> Result<(Feature, Run), StoreError> {
+        let run = self.run_in(&mut tx, run).await?.ok_or(StoreError::NotFound { what: "run" })?;
+        let feature = self.tell_feature(&mut tx, feature).await?;
+        self.record(&mut tx, &Happening::RunUpdated { run: run.clone() }).await?;
+        self.commit(tx).await?;
+        Ok((feature, run))
+    }
+}

@@ -1,0 +1,31 @@
+//! Settings of the whole team, by name.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::types::Json;
+
+use crate::{Rows, Store, StoreError, on, read};
+
+impl Store {
+    /// The setting with this name, if it was ever set.
+    ///
+    /// # Errors
+    /// When the database fails, or what is stored is of another shape.
+    pub async fn setting<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        let row: Option<(Json<serde_json::Value>,)> = read!(self, c => sqlx::query_as("SELECT value FROM settings WHERE name = $1").bind(name).fetch_optional(c).await)?;
+        row.map(|(Json(value),)| serde_json::from_value(value)).transpose().map_err(StoreError::from)
+    }
+
+    /// Sets the setting with this name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_setting<T: Serialize + Sync>(&self, name: &str, value: &T) -> Result<(), StoreError> {
+        let value = Json(serde_json::to_value(value)?);
+        let mut tx = self.begin().await?;
+        on!(tx, c => sqlx::query(
+            "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+            .bind(name).bind(value).execute(c).await.rows())?;
+        self.commit(tx).await
+    }
+}

@@ -1,0 +1,112 @@
+//! A fresh store for each test, on each backend.
+
+use std::sync::Arc;
+
+use guildhall_store::{NewFeature, NewMember, NewProject, NewRun, Store};
+use guildhall_types::feature::{Feature, PlanningMode, ThinkingLevel};
+use guildhall_types::member::Member;
+use guildhall_types::project::{Project, ProjectSource};
+use guildhall_types::{FixedClock, ProjectId};
+use sqlx::Connection;
+
+/// A store that goes with the test, and the clock that it reads.
+pub struct Fresh {
+    pub store: Store,
+    pub clock: FixedClock,
+    _dir: tempfile::TempDir,
+}
+
+impl Fresh {
+    pub async fn sqlite() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("guildhall.db").display());
+        Self::open(url, dir).await
+    }
+
+    pub async fn postgres() -> Self {
+        let Ok(server) = std::env::var("GUILDHALL_TEST_POSTGRES") else {
+            panic!(
+                "no PostgreSQL server: run the tests by `scripts/with-postgres.sh cargo nextest run …` or `make test`"
+            );
+        };
+        let name = format!("t_{}", ProjectId::new().0.simple());
+        let mut admin = sqlx::PgConnection::connect(&server).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await.unwrap();
+        let (server, _) = server.rsplit_once('/').unwrap();
+        let url = format!("{server}/{name}");
+        Self::open(url, tempfile::tempdir().unwrap()).await
+    }
+
+    async fn open(url: String, dir: tempfile::TempDir) -> Self {
+        let clock = FixedClock::default();
+        let store = Store::open(&url, Arc::new(clock.clone())).await.unwrap();
+        store.migrate().await.unwrap();
+        store.migrate().await.unwrap();
+        Self { store, clock, _dir: dir }
+    }
+
+    pub async fn member(&self, name: &str) -> Member {
+        let new = NewMember { email: format!("{name}@example.com"), name: name.to_owned(), password_hash: None };
+        self.store.create_member(new, guildhall_types::member::MemberRole::Member).await.unwrap()
+    }
+
+    pub async fn project(&self, member: &Member) -> Project {
+        let new = NewProject {
+            name: format!("p-{}", ProjectId::new()),
+            source: ProjectSource::Empty,
+            settings: Default::default(),
+            created_by: member.id,
+        };
+        self.store.create_project(new).await.unwrap()
+    }
+
+    pub async fn card(&self, project: &Project, title: &str) -> Feature {
+        self.store.create_feature(card(project, title)).await.unwrap()
+    }
+}
+
+pub fn card(project: &Project, title: &str) -> NewFeature {
+    NewFeature {
+        project_id: project.id,
+        title: title.to_owned(),
+        description: format!("Build {title}."),
+        category: String::new(),
+        priority: 2,
+        model: None,
+        thinking_level: ThinkingLevel::None,
+        planning_mode: PlanningMode::Skip,
+        require_plan_approval: false,
+        skip_verification: false,
+        branch: None,
+        dependencies: Vec::new(),
+        created_by: project.created_by,
+    }
+}
+
+pub fn new_run() -> NewRun {
+    NewRun { model: "m".to_owned(), branch: "b".to_owned() }
+}
+
+/// Makes one test for each backend out of `async fn name(fresh: Fresh)`.
+macro_rules! on_both {
+    ($($(#[$meta:meta])* async fn $name:ident($fresh:ident: Fresh) $body:block)+) => { $(
+        mod $name {
+            use super::*;
+
+            $(#[$meta])*
+            async fn contract($fresh: Fresh) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn sqlite() {
+                contract(Fresh::sqlite().await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn postgres() {
+                contract(Fresh::postgres().await).await;
+            }
+        }
+    )+ };
+}
+
+pub(crate) use on_both;

@@ -1,0 +1,9 @@
+//! Contract tests: each runs on SQLite and on PostgreSQL.
+
+#![expect(clippy::unwrap_used, reason = "a failed test may panic")]
+
+mod board;
+mod events;
+mod harness;
+mod people;
+mod work;

@@ -1,0 +1,83 @@
+//! Members, sessions, credentials, settings.
+
+use chrono::Duration;
+use guildhall_store::{NewMember, NewSession, SealedCredential, StoreError};
+use guildhall_types::Clock;
+use guildhall_types::member::{MemberRole, ProviderKind};
+
+use crate::harness::{Fresh, on_both};
+
+fn named(name: &str) -> NewMember {
+    NewMember { email: format!("{name}@example.com"), name: name.to_owned(), password_hash: Some("hash".to_owned()) }
+}
+
+on_both! {
+    async fn only_one_of_many_becomes_the_first_member(fresh: Fresh) {
+        let tries: Vec<_> = (0..8).map(|n| {
+            let store = fresh.store.clone();
+            tokio::spawn(async move { store.create_first_member(named(&format!("m{n}"))).await.unwrap() })
+        }).collect();
+        let mut made = Vec::new();
+        for one in tries {
+            made.extend(one.await.unwrap());
+        }
+        assert_eq!(made.len(), 1);
+        assert_eq!(made[0].role, MemberRole::Owner);
+        assert_eq!(fresh.store.member_count().await.unwrap(), 1);
+    }
+
+    async fn an_address_belongs_to_one_member(fresh: Fresh) {
+        let anna = fresh.store.create_member(named("anna"), MemberRole::Member).await.unwrap();
+        let again = fresh.store.create_member(named("anna"), MemberRole::Member).await;
+        assert!(matches!(again, Err(StoreError::Taken { what: "e-mail address" })));
+        let (found, hash) = fresh.store.member_by_email("anna@example.com").await.unwrap().unwrap();
+        assert_eq!((found, hash.as_deref()), (anna.clone(), Some("hash")));
+        let renamed = fresh.store.rename_member(anna.id, "Anna B.").await.unwrap();
+        assert_eq!(fresh.store.members(None, 10).await.unwrap(), [renamed]);
+    }
+
+    async fn a_session_ends_by_time_and_by_hand(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        let ben = fresh.member("ben").await;
+        let new = |hash: u8| NewSession {
+            member_id: anna.id, token_hash: vec![hash; 32], user_agent: Some("Firefox".to_owned()), address: None,
+            expires_at: fresh.clock.now() + Duration::days(7),
+        };
+        let one = fresh.store.create_session(new(1)).await.unwrap();
+        fresh.store.create_session(new(2)).await.unwrap();
+        assert_eq!(fresh.store.session_by_token(&[1; 32]).await.unwrap().unwrap(), (one.clone(), anna.clone()));
+        assert!(fresh.store.session_by_token(&[9; 32]).await.unwrap().is_none());
+        assert_eq!(fresh.store.sessions_of(anna.id).await.unwrap().len(), 2);
+        assert!(!fresh.store.delete_session(one.id, ben.id).await.unwrap(), "not another member's");
+        assert!(fresh.store.delete_session(one.id, anna.id).await.unwrap());
+        assert!(fresh.store.session_by_token(&[1; 32]).await.unwrap().is_none());
+        fresh.clock.advance(Duration::days(7));
+        assert!(fresh.store.session_by_token(&[2; 32]).await.unwrap().is_none());
+    }
+
+    async fn a_credential_is_replaced_and_deleted(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        let mut sealed = SealedCredential {
+            member_id: anna.id, provider: ProviderKind::Anthropic, key_id: "k".to_owned(), wrapped_key: vec![1, 2],
+            sealed: vec![3, 4], hint: "cdef".to_owned(), base_url: None,
+        };
+        fresh.store.put_credential(&sealed).await.unwrap();
+        sealed.hint = "7890".to_owned();
+        sealed.sealed = vec![5];
+        fresh.store.put_credential(&sealed).await.unwrap();
+        let shown = fresh.store.credentials_of(anna.id).await.unwrap();
+        assert_eq!(shown.len(), 1);
+        assert_eq!(shown[0].hint, "7890");
+        assert_eq!(fresh.store.sealed_credential(anna.id, ProviderKind::Anthropic).await.unwrap().unwrap().sealed, [5]);
+        assert!(!format!("{sealed:?}").contains("sealed: ["));
+        assert!(fresh.store.delete_credential(anna.id, ProviderKind::Anthropic).await.unwrap());
+        assert!(fresh.store.sealed_credential(anna.id, ProviderKind::Anthropic).await.unwrap().is_none());
+    }
+
+    async fn a_setting_reads_back(fresh: Fresh) {
+        assert_eq!(fresh.store.setting::<Vec<i64>>("limits").await.unwrap(), None);
+        fresh.store.put_setting("limits", &[1, 2]).await.unwrap();
+        fresh.store.put_setting("limits", &[3]).await.unwrap();
+        assert_eq!(fresh.store.setting::<Vec<i64>>("limits").await.unwrap(), Some(vec![3]));
+    }
+}

@@ -1,0 +1,206 @@
+//! Runs: claims, leases, fences, turns, endings.
+
+use std::collections::HashSet;
+
+use chrono::Duration;
+use guildhall_store::{Claimed, Ending, Finished, Store, StoreError};
+use guildhall_types::chat::{Block, Message, StopReason, Usage};
+use guildhall_types::feature::{FeatureStatus, Move};
+use guildhall_types::limits::Limits;
+use guildhall_types::member::ProviderKind;
+use guildhall_types::run::*;
+use guildhall_types::{CheckId, Clock, NodeId, RunId};
+
+use crate::harness::{Fresh, new_run, on_both};
+
+const HOLD: Duration = Duration::seconds(30);
+
+fn wide() -> Limits {
+    Limits { max_concurrent_features: 1000, max_concurrent_features_per_member: 1000, ..Default::default() }
+}
+
+async fn started(fresh: &Fresh) -> (guildhall_types::member::Member, guildhall_types::FeatureId) {
+    let anna = fresh.member(&format!("m{}", RunId::new())).await;
+    let project = fresh.project(&anna).await;
+    let id = fresh.card(&project, "one").await.card.id;
+    fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+    (anna, id)
+}
+
+async fn claim(store: &Store) -> Claimed {
+    store.claim_run(NodeId::new(), HOLD, &wide()).await.unwrap().unwrap()
+}
+
+fn turn(number: i64) -> Turn {
+    Turn {
+        number,
+        input: vec![Block::text("go")],
+        compacted: None,
+        answer: Message::assistant(vec![Block::text("nul \0 in text")]),
+        stop_reason: StopReason::ToolUse,
+        usage: Usage { input_tokens: 10, output_tokens: 5, cache_read_tokens: 100, cache_write_tokens: 1 },
+        results: None,
+        snapshot: None,
+    }
+}
+
+fn row(claimed: &Claimed, number: i64) -> LedgerRow {
+    LedgerRow {
+        member_id: claimed.run.member_id,
+        key_source: KeySource::Team,
+        run_id: claimed.run.id,
+        turn: Some(number),
+        provider: ProviderKind::Anthropic,
+        model: "m".to_owned(),
+        usage: turn(number).usage,
+        cost_micros: 42,
+    }
+}
+
+fn done() -> Ending {
+    Ending { status: RunStatus::Waiting, what: Move::Finish, summary: Some("Done.".to_owned()), problem: None }
+}
+
+on_both! {
+    async fn many_claimers_never_share_a_run_and_the_limits_hold(fresh: Fresh) {
+        for _ in 0..4 {
+            let anna = fresh.member(&format!("m{}", RunId::new())).await;
+            let project = fresh.project(&anna).await;
+            for n in 0..6 {
+                let id = fresh.card(&project, &format!("{n}")).await.card.id;
+                fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+            }
+        }
+        let limits = Limits { max_concurrent_features: 10, max_concurrent_features_per_member: 3, ..Default::default() };
+        let claimers: Vec<_> = (0..8).map(|_| {
+            let store = fresh.store.clone();
+            tokio::spawn(async move {
+                let node = NodeId::new();
+                let mut mine = Vec::new();
+                while let Some(claimed) = store.claim_run(node, HOLD, &limits).await.unwrap() {
+                    mine.push((claimed.run.id, claimed.run.member_id));
+                }
+                mine
+            })
+        }).collect();
+        let mut all = Vec::new();
+        for claimer in claimers {
+            all.extend(claimer.await.unwrap());
+        }
+        assert_eq!(all.len(), 10);
+        assert_eq!(all.iter().map(|(run, _)| run).collect::<HashSet<_>>().len(), 10);
+        for (_, member) in &all {
+            assert!(all.iter().filter(|(_, other)| other == member).count() <= 3);
+        }
+        assert_eq!(fresh.store.run_counts().await.unwrap(), (10, 14));
+    }
+
+    async fn turns_are_saved_one_by_one_and_billed_once(fresh: Fresh) {
+        let (_, id) = started(&fresh).await;
+        let claimed = claim(&fresh.store).await;
+        assert_eq!(claimed.feature.card.status, FeatureStatus::InProgress);
+        fresh.store.follow_up(id, claimed.run.member_id, "also this").await.unwrap();
+        assert_eq!(fresh.store.inbox(claimed.run.id).await.unwrap()[0].text, "also this");
+        fresh.store.save_answer(&claimed.lease, &turn(1), Some(1), &row(&claimed, 1), vec![]).await.unwrap();
+        assert!(fresh.store.inbox(claimed.run.id).await.unwrap().is_empty());
+        assert_eq!(fresh.store.turns(claimed.run.id).await.unwrap(), [turn(1)]);
+        let again = fresh.store.save_answer(&claimed.lease, &turn(1), None, &row(&claimed, 1), vec![]).await;
+        assert!(again.is_err(), "a turn is never saved twice");
+        let results = vec![Block::ToolResult { tool_use_id: "t".to_owned(), content: "ok".to_owned(), is_error: false }];
+        let stat = DiffStat { files: 1, added: 2, removed: 3 };
+        let note = RunEvent::Note { text: "nul \0".to_owned() };
+        fresh.store.save_results(&claimed.lease, 1, results.clone(), Some(("abc".to_owned(), stat)), vec![note.clone()]).await.unwrap();
+        let saved = fresh.store.turns(claimed.run.id).await.unwrap().remove(0);
+        assert_eq!((saved.results, saved.snapshot.as_deref()), (Some(results), Some("abc")));
+        let run = fresh.store.run(claimed.run.id).await.unwrap().unwrap();
+        assert_eq!((run.cost_micros, run.usage.cache_read_tokens, run.head_commit.as_deref()), (42, 100, Some("abc")));
+        let card = fresh.store.feature(id).await.unwrap().unwrap().card;
+        assert_eq!((card.cost_micros, card.lines_added), (42, 2));
+        let told = fresh.store.run_events(run.id, 0, 100).await.unwrap();
+        assert!(told.iter().any(|e| matches!(&e.what, guildhall_types::event::Happening::Run { event, .. } if *event == note)));
+    }
+
+    async fn who_lost_the_lease_writes_nothing(fresh: Fresh) {
+        let (_, id) = started(&fresh).await;
+        let first = claim(&fresh.store).await;
+        fresh.store.expire_leases().await.unwrap();
+        fresh.clock.advance(Duration::seconds(1));
+        let second = claim(&fresh.store).await;
+        assert_eq!((second.run.id, second.lease.attempt), (first.run.id, 2));
+        let before = fresh.store.last_seq().await.unwrap();
+        let store = &fresh.store;
+        let check = Check {
+            id: CheckId::new(), run_id: first.run.id, command: "true".to_owned(), status: CheckStatus::Passed, exit_code: Some(0),
+            output: String::new(), commit_id: None, started_at: fresh.clock.now(), ended_at: None,
+        };
+        let note = || vec![RunEvent::Note { text: "late".to_owned() }];
+        let started = RunEvent::Started { attempt: 1, model: "m".to_owned(), key_source: KeySource::Team, resumed: false };
+        let refused = [
+            store.append_events(&first.lease, note()).await,
+            store.save_answer(&first.lease, &turn(1), None, &row(&first, 1), vec![]).await,
+            store.save_side_call(&first.lease, &row(&first, 1)).await,
+            store.save_results(&first.lease, 1, vec![], None, vec![]).await,
+            store.set_plan(&first.lease, &[]).await,
+            store.set_head(&first.lease, "abc", DiffStat::default()).await,
+            store.put_check(&first.lease, &check).await,
+            store.run_started(&first.lease, "abc", "b", KeySource::Team, started).await,
+            store.renew_lease(&first.lease, HOLD).await,
+            store.finish_run(&first.lease, done()).await.map(|_| ()),
+            store.requeue_run(&first.lease).await,
+        ];
+        for (n, result) in refused.into_iter().enumerate() {
+            assert!(matches!(result, Err(StoreError::LeaseLost)), "write {n}: {result:?}");
+        }
+        assert_eq!(fresh.store.last_seq().await.unwrap(), before, "nothing was left behind");
+        fresh.store.stop_feature(id).await.unwrap();
+        assert!(matches!(store.append_events(&second.lease, note()).await, Err(StoreError::LeaseLost)), "stopped");
+    }
+
+    async fn a_run_ends_and_the_same_conversation_goes_on(fresh: Fresh) {
+        let (anna, id) = started(&fresh).await;
+        let claimed = claim(&fresh.store).await;
+        fresh.store.save_answer(&claimed.lease, &turn(1), None, &row(&claimed, 1), vec![]).await.unwrap();
+        assert_eq!(fresh.store.finish_run(&claimed.lease, done()).await.unwrap(), Finished::Ended);
+        let feature = fresh.store.feature(id).await.unwrap().unwrap();
+        assert_eq!((feature.card.status, feature.summary.as_deref()), (FeatureStatus::WaitingApproval, Some("Done.")));
+        let (feature, run) = fresh.store.follow_up(id, anna.id, "rename it").await.unwrap();
+        assert_eq!((feature.card.status, run.status, run.id), (FeatureStatus::Queued, RunStatus::Queued, claimed.run.id));
+        let again = claim(&fresh.store).await;
+        assert_eq!(fresh.store.turns(again.run.id).await.unwrap().len(), 1);
+        fresh.store.requeue_run(&again.lease).await.unwrap();
+        let third = claim(&fresh.store).await;
+        assert_eq!(third.lease.attempt, 3);
+        assert_eq!(fresh.store.finish_run(&third.lease, done()).await.unwrap(), Finished::GoesOn, "a message is unread");
+        assert_eq!(fresh.store.run(third.run.id).await.unwrap().unwrap().status, RunStatus::Queued);
+    }
+
+    async fn verify_accept_merge(fresh: Fresh) {
+        let (anna, id) = started(&fresh).await;
+        let claimed = claim(&fresh.store).await;
+        fresh.store.finish_run(&claimed.lease, done()).await.unwrap();
+        let (feature, run) = fresh.store.request_verify(id).await.unwrap();
+        assert_eq!((feature.card.status, run.intent), (FeatureStatus::Queued, RunIntent::Verify));
+        let claimed = claim(&fresh.store).await;
+        let ending = Ending { status: RunStatus::Waiting, what: Move::Accept, summary: None, problem: None };
+        fresh.store.finish_run(&claimed.lease, ending).await.unwrap();
+        let feature = fresh.store.feature(id).await.unwrap().unwrap();
+        assert_eq!((feature.card.status, feature.summary.as_deref()), (FeatureStatus::Verified, Some("Done.")));
+        let (feature, run) = fresh.store.record_merge(id, "abc").await.unwrap();
+        assert_eq!((feature.card.status, run.status), (FeatureStatus::Completed, RunStatus::Closed));
+        let refused = fresh.store.start_feature(id, anna.id, new_run()).await;
+        assert!(matches!(refused, Err(StoreError::Illegal(_))));
+    }
+
+    async fn starting_again_closes_the_former_run(fresh: Fresh) {
+        let (anna, id) = started(&fresh).await;
+        let (_, first) = fresh.store.stop_feature(id).await.unwrap();
+        let (_, retried) = fresh.store.retry_feature(id, anna.id).await.unwrap();
+        assert_eq!(first.id, retried.id);
+        fresh.store.stop_feature(id).await.unwrap();
+        let (_, second) = fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+        assert_ne!(first.id, second.id);
+        assert_eq!(fresh.store.run(first.id).await.unwrap().unwrap().status, RunStatus::Closed);
+        assert!(matches!(fresh.store.start_feature(id, anna.id, new_run()).await, Err(StoreError::Illegal(_))));
+        assert_eq!(fresh.store.runs_of(id, 10).await.unwrap().len(), 2);
+    }
+}

@@ -1,0 +1,87 @@
+//! What can go wrong with a deed of the team. Every kind says what to do; the server turns it into problem details.
+
+use guildhall_store::StoreError;
+
+use crate::vault::VaultError;
+
+/// Why a deed did not happen. Nothing was half done.
+#[derive(Debug, thiserror::Error)]
+pub enum TeamError {
+    /// A value that was given cannot be used.
+    #[error("{field}: {message}")]
+    Invalid {
+        /// Which value.
+        field: &'static str,
+        /// What is wrong and how to mend it.
+        message: String,
+    },
+    /// E-mail and password do not belong together. Does not say which accounts exist.
+    #[error("the e-mail address or the password is wrong")]
+    WrongPassword,
+    /// Too many wrong passwords.
+    #[error("too many sign-ins failed; try again in {seconds} seconds")]
+    Throttled {
+        /// How long to wait.
+        seconds: i64,
+    },
+    /// Set-up is over.
+    #[error("this Guildhall is already set up; ask an admin for an invitation")]
+    AlreadySetUp,
+    /// There is no such thing, or none that this member may see.
+    #[error("there is no such {what}")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+    },
+    /// It cannot be done as things stand.
+    #[error("{message}")]
+    Conflict {
+        /// A stable word for it.
+        code: &'static str,
+        /// What stands in the way and what to do.
+        message: String,
+    },
+    /// A merge that would need a person.
+    #[error("the work conflicts with the branch {branch} in {} file(s)", .files.len())]
+    MergeConflict {
+        /// The branch that it should be merged into.
+        branch: String,
+        /// The files in conflict.
+        files: Vec<guildhall_git::ConflictFile>,
+    },
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The git program refused or failed.
+    #[error(transparent)]
+    Git(#[from] guildhall_git::GitError),
+    /// The vault refused or failed.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Something inside failed that no member can mend.
+    #[error("{what} failed")]
+    Internal {
+        /// What.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl TeamError {
+    /// A value that cannot be used.
+    pub fn invalid(field: &'static str, message: impl Into<String>) -> Self {
+        Self::Invalid { field, message: message.into() }
+    }
+
+    /// Something that cannot be done as things stand.
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Conflict { code, message: message.into() }
+    }
+
+    /// Something inside that failed.
+    pub fn internal(what: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Internal { what, source: Box::new(source) }
+    }
+}

@@ -1,0 +1,149 @@
+//! Events: what happened in the team, numbered by the store, and the hints that are not stored.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::feature::Feature;
+use crate::project::Project;
+use crate::run::{Run, RunEvent};
+use crate::{DateTime, FeatureId, ProjectId, RunId};
+
+/// A stored event as it goes to clients.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// Its number: 1, 2, 3 … without gaps, in the order of commit.
+    pub seq: i64,
+    /// When it was stored.
+    pub at: DateTime,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: Happening,
+}
+
+/// What happened. The tag is the event's type in the outward contract.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+pub enum Happening {
+    /// A project was added.
+    #[serde(rename = "project.created")]
+    ProjectCreated {
+        /// The project.
+        project: Project,
+    },
+    /// A project changed.
+    #[serde(rename = "project.updated")]
+    ProjectUpdated {
+        /// The project.
+        project: Project,
+    },
+    /// A project was archived.
+    #[serde(rename = "project.deleted")]
+    ProjectDeleted {
+        /// Which.
+        project_id: ProjectId,
+    },
+    /// A card was written.
+    #[serde(rename = "feature.created")]
+    FeatureCreated {
+        /// The card.
+        feature: Feature,
+    },
+    /// A card changed.
+    #[serde(rename = "feature.updated")]
+    FeatureUpdated {
+        /// The card.
+        feature: Feature,
+    },
+    /// A card was deleted.
+    #[serde(rename = "feature.deleted")]
+    FeatureDeleted {
+        /// Which.
+        feature_id: FeatureId,
+        /// Its project.
+        project_id: ProjectId,
+    },
+    /// A run was made or changed its state.
+    #[serde(rename = "run.updated")]
+    RunUpdated {
+        /// The run.
+        run: Run,
+    },
+    /// Something happened inside a run.
+    #[serde(rename = "run.event")]
+    Run {
+        /// The run.
+        run_id: RunId,
+        /// Its feature.
+        feature_id: FeatureId,
+        /// What happened.
+        event: RunEvent,
+    },
+}
+
+impl Happening {
+    /// The type in the outward contract.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::ProjectCreated { .. } => "project.created",
+            Self::ProjectUpdated { .. } => "project.updated",
+            Self::ProjectDeleted { .. } => "project.deleted",
+            Self::FeatureCreated { .. } => "feature.created",
+            Self::FeatureUpdated { .. } => "feature.updated",
+            Self::FeatureDeleted { .. } => "feature.deleted",
+            Self::RunUpdated { .. } => "run.updated",
+            Self::Run { .. } => "run.event",
+        }
+    }
+
+    /// The run in whose history this belongs, if any.
+    pub const fn run_id(&self) -> Option<RunId> {
+        match self {
+            Self::Run { run_id, .. } => Some(*run_id),
+            _ => None,
+        }
+    }
+}
+
+/// Live output of a run: words as the model writes them, a command's output as it prints. Not stored; what it adds up
+/// to comes as a stored event when it is complete, and then replaces it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunOutput {
+    /// The run.
+    pub run_id: RunId,
+    /// The turn that is being made.
+    pub turn: i64,
+    /// What is being written.
+    pub stream: OutputStream,
+    /// Where `text` belongs in this stream, in characters from its beginning. A client that misses a part sees a gap here.
+    pub offset: i64,
+    /// The addition.
+    pub text: String,
+}
+
+/// Which live stream of a turn.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum OutputStream {
+    /// The agent's words; `block` counts the parts of its answer.
+    Text {
+        /// The part.
+        block: i64,
+    },
+    /// The agent's reasoning.
+    Thinking {
+        /// The part.
+        block: i64,
+    },
+    /// What a command prints.
+    Tool {
+        /// The id of the call.
+        call: String,
+    },
+    /// What a check prints.
+    Check {
+        /// The command.
+        command: String,
+    },
+}

@@ -1,0 +1,320 @@
+//! Features: cards on the board, and the one function that says which moves are legal.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{AttachmentId, DateTime, FeatureId, MemberId, ProjectId, RunId, text_enum::text_enum};
+
+text_enum! {
+    /// Where a card stands.
+    pub enum FeatureStatus {
+        /// Written, not started.
+        Backlog = "backlog",
+        /// Accepted for work; waits for a free place.
+        Queued = "queued",
+        /// An agent works on it, or its checks run; `stage` says which.
+        InProgress = "in_progress",
+        /// The agent is done; a member looks.
+        WaitingApproval = "waiting_approval",
+        /// A member and the project's checks agree with it.
+        Verified = "verified",
+        /// Merged into the default branch.
+        Completed = "completed",
+        /// The attempt ended in an error that a person must look at.
+        Failed = "failed",
+        /// Stopped by a member, or held by a limit.
+        Paused = "paused",
+    }
+}
+
+text_enum! {
+    /// What happens to a card that is in progress.
+    pub enum Stage {
+        /// The agent writes its plan.
+        Planning = "planning",
+        /// A person looks at the plan.
+        PlanApproval = "plan_approval",
+        /// The agent works.
+        Implementing = "implementing",
+        /// The project's own commands run.
+        Verifying = "verifying",
+    }
+}
+
+text_enum! {
+    /// How much of a plan the agent makes before it works.
+    pub enum PlanningMode {
+        /// Straight to work.
+        Skip = "skip",
+        /// An outline of tasks first.
+        Lite = "lite",
+        /// A specification with tasks first.
+        Spec = "spec",
+        /// Phases of tasks first.
+        Full = "full",
+    }
+}
+
+text_enum! {
+    /// How hard the model is asked to think.
+    pub enum ThinkingLevel {
+        /// No extended thinking.
+        None = "none",
+        /// A little.
+        Low = "low",
+        /// Some.
+        Medium = "medium",
+        /// A lot.
+        High = "high",
+        /// As much as the model allows.
+        Ultrathink = "ultrathink",
+    }
+}
+
+/// What moves a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Move {
+    /// A member starts it, or starts it again from nothing.
+    Start,
+    /// A member asks to go on with the latest attempt, from its last saved turn.
+    Retry,
+    /// A member answers the agent: the same conversation goes on.
+    FollowUp,
+    /// A node takes the run.
+    Claim,
+    /// A node gives the run back, to be taken again.
+    Requeue,
+    /// The agent ended its work and what follows it.
+    Finish,
+    /// The attempt ended in an error.
+    Fail,
+    /// A member stops it.
+    Stop,
+    /// A member asks for the checks of finished work.
+    Verify,
+    /// The checks pass and a member agrees.
+    Accept,
+    /// It is on the default branch.
+    Merge,
+    /// A member takes it back to the backlog.
+    Shelve,
+}
+
+impl Move {
+    /// Every move; for tests and for tables of what is possible.
+    pub const ALL: &'static [Self] = &[
+        Self::Start,
+        Self::Retry,
+        Self::FollowUp,
+        Self::Claim,
+        Self::Requeue,
+        Self::Finish,
+        Self::Fail,
+        Self::Stop,
+        Self::Verify,
+        Self::Accept,
+        Self::Merge,
+        Self::Shelve,
+    ];
+
+    /// The move in words, as part of "cannot … a feature that is …".
+    pub const fn verb(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Retry => "retry",
+            Self::FollowUp => "follow up on",
+            Self::Claim => "claim",
+            Self::Requeue => "requeue",
+            Self::Finish => "finish",
+            Self::Fail => "fail",
+            Self::Stop => "stop",
+            Self::Verify => "verify",
+            Self::Accept => "accept",
+            Self::Merge => "merge",
+            Self::Shelve => "move to the backlog",
+        }
+    }
+}
+
+/// A move that the state machine does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("cannot {} a feature that is {}", .what.verb(), .from.words())]
+pub struct IllegalMove {
+    /// Where the card stands.
+    pub from: FeatureStatus,
+    /// What was asked.
+    pub what: Move,
+}
+
+impl FeatureStatus {
+    /// Where `what` takes a card that stands here. The only place that says which moves are legal.
+    ///
+    /// # Errors
+    /// [`IllegalMove`] when the card must not move like that.
+    pub const fn after(self, what: Move) -> Result<Self, IllegalMove> {
+        use FeatureStatus as S;
+        let to = match (self, what) {
+            (S::Backlog | S::Failed | S::Paused | S::WaitingApproval | S::Verified, Move::Start) => S::Queued,
+            (S::Failed | S::Paused, Move::Retry) => S::Queued,
+            (S::WaitingApproval | S::Verified | S::Failed | S::Paused, Move::FollowUp) => S::Queued,
+            // Something said while the agent works is read at its next turn; the card stays where it is.
+            (S::Queued | S::InProgress, Move::FollowUp) => self,
+            // A run whose lease ran out is claimed again while its card still says in progress.
+            (S::Queued | S::InProgress, Move::Claim) => S::InProgress,
+            (S::InProgress, Move::Requeue) => S::Queued,
+            (S::InProgress, Move::Finish) => S::WaitingApproval,
+            (S::Queued | S::InProgress, Move::Fail) => S::Failed,
+            (S::Queued | S::InProgress, Move::Stop) => S::Paused,
+            (S::WaitingApproval, Move::Verify) => S::Queued,
+            (S::WaitingApproval | S::InProgress, Move::Accept) => S::Verified,
+            (S::WaitingApproval | S::Verified, Move::Merge) => S::Completed,
+            (S::Failed | S::Paused | S::WaitingApproval | S::Verified, Move::Shelve) => S::Backlog,
+            (from, what) => return Err(IllegalMove { from, what }),
+        };
+        Ok(to)
+    }
+
+    /// The status in words, as part of a sentence.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Backlog => "in the backlog",
+            Self::Queued => "queued",
+            Self::InProgress => "in progress",
+            Self::WaitingApproval => "waiting for approval",
+            Self::Verified => "verified",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Paused => "paused",
+        }
+    }
+
+    /// Whether a run of this card is waiting or at work.
+    pub const fn is_active(self) -> bool {
+        matches!(self, Self::Queued | Self::InProgress)
+    }
+
+    /// Whether features that depend on one that stands here may start.
+    pub const fn satisfies_dependency(self) -> bool {
+        matches!(self, Self::Verified | Self::Completed)
+    }
+}
+
+/// Why a card stopped, and what helps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// A stable word for it, such as `invalid-key`, `prompt-too-long`, `turn-limit`.
+    pub code: String,
+    /// What happened, in a sentence.
+    pub message: String,
+    /// What a member can do about it, in a sentence.
+    pub hint: String,
+}
+
+/// One card as the board shows it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
+#[serde(rename_all = "camelCase")]
+pub struct FeatureCard {
+    /// The feature's id.
+    pub id: FeatureId,
+    /// The project it belongs to.
+    pub project_id: ProjectId,
+    /// Counts from 1 within its project; how people refer to it.
+    pub number: i64,
+    /// A few words; made from the description when left out.
+    pub title: String,
+    /// A free label to group by; may be empty.
+    pub category: String,
+    /// 1 (first) to 3 (last).
+    pub priority: i64,
+    /// Order within its column: smaller comes first.
+    pub position: f64,
+    /// Where it stands.
+    pub status: FeatureStatus,
+    /// What happens to it; only while it is in progress.
+    pub stage: Option<Stage>,
+    /// The model to use; the project's or the server's default when absent.
+    pub model: Option<String>,
+    /// How hard the model is asked to think.
+    pub thinking_level: ThinkingLevel,
+    /// How much of a plan comes first.
+    pub planning_mode: PlanningMode,
+    /// Whether a person approves the plan before work starts.
+    pub require_plan_approval: bool,
+    /// Whether the project's checks are left out.
+    pub skip_verification: bool,
+    /// The branch to work on; made from number and title when absent.
+    pub branch: Option<String>,
+    /// Features that must be verified or completed first.
+    #[cfg_attr(feature = "sqlx", sqlx(skip))]
+    pub dependencies: Vec<FeatureId>,
+    /// The latest run.
+    pub run_id: Option<RunId>,
+    /// Why it stopped, when it failed or was paused.
+    #[cfg_attr(feature = "sqlx", sqlx(json(nullable)))]
+    pub error: Option<Problem>,
+    /// Tasks of the agent's plan that are done.
+    pub tasks_done: i64,
+    /// Tasks of the agent's plan.
+    pub tasks_total: i64,
+    /// Files that the work changes.
+    pub files_changed: i64,
+    /// Lines that the work adds.
+    pub lines_added: i64,
+    /// Lines that the work takes away.
+    pub lines_removed: i64,
+    /// What all its runs cost so far, in micro-dollars.
+    pub cost_micros: i64,
+    /// The commit on the default branch, once it is merged.
+    pub merge_commit: Option<String>,
+    /// Counts the changes; send it back with a change to notice somebody else's in between.
+    pub version: i64,
+    /// Who wrote it.
+    pub created_by: MemberId,
+    /// When it was written.
+    pub created_at: DateTime,
+    /// When it last changed.
+    pub updated_at: DateTime,
+    /// When its latest run started to work.
+    pub started_at: Option<DateTime>,
+    /// When its latest run ended.
+    pub finished_at: Option<DateTime>,
+}
+
+/// One card with its texts: what to build, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
+#[serde(rename_all = "camelCase")]
+pub struct Feature {
+    /// What the board shows.
+    #[serde(flatten)]
+    #[cfg_attr(feature = "sqlx", sqlx(flatten))]
+    pub card: FeatureCard,
+    /// What to build, in Markdown.
+    pub description: String,
+    /// The agent's closing words.
+    pub summary: Option<String>,
+}
+
+/// An image or a text file on a card; the bytes are fetched apart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
+#[serde(rename_all = "camelCase")]
+pub struct Attachment {
+    /// The attachment's id.
+    pub id: AttachmentId,
+    /// The card it is on.
+    pub feature_id: FeatureId,
+    /// The file's name.
+    pub name: String,
+    /// Such as `image/png` or `text/plain`.
+    pub media_type: String,
+    /// In bytes.
+    pub size: i64,
+    /// When it was added.
+    pub created_at: DateTime,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+use super::*;
+
+/// Every legal move, written out: a change of the machine must be made here as well.
+#[test]
+fn the_table_of_moves() {
+    use FeatureStatus as S;
+    use Move as M;
+    let legal: &[(S, M, S)] = &[
+        (S::Backlog, M::Start, S::Queued),
+        (S::Queued, M::FollowUp, S::Queued),
+        (S::Queued, M::Claim, S::InProgress),
+        (S::Queued, M::Fail, S::Failed),
+        (S::Queued, M::Stop, S::Paused),
+        (S::InProgress, M::FollowUp, S::InProgress),
+        (S::InProgress, M::Claim, S::InProgress),
+        (S::InProgress, M::Requeue, S::Queued),
+        (S::InProgress, M::Finish, S::WaitingApproval),
+        (S::InProgress, M::Fail, S::Failed),
+        (S::InProgress, M::Stop, S::Paused),
+        (S::InProgress, M::Accept, S::Verified),
+        (S::WaitingApproval, M::Start, S::Queued),
+        (S::WaitingApproval, M::FollowUp, S::Queued),
+        (S::WaitingApproval, M::Verify, S::Queued),
+        (S::WaitingApproval, M::Accept, S::Verified),
+        (S::WaitingApproval, M::Merge, S::Completed),
+        (S::WaitingApproval, M::Shelve, S::Backlog),
+        (S::Verified, M::Start, S::Queued),
+        (S::Verified, M::FollowUp, S::Queued),
+        (S::Verified, M::Merge, S::Completed),
+        (S::Verified, M::Shelve, S::Backlog),
+        (S::Failed, M::Start, S::Queued),
+        (S::Failed, M::Retry, S::Queued),
+        (S::Failed, M::FollowUp, S::Queued),
+        (S::Failed, M::Shelve, S::Backlog),
+        (S::Paused, M::Start, S::Queued),
+        (S::Paused, M::Retry, S::Queued),
+        (S::Paused, M::FollowUp, S::Queued),
+        (S::Paused, M::Shelve, S::Backlog),
+    ];
+    let mut found = Vec::new();
+    for &from in S::ALL {
+        for &what in M::ALL {
+            if let Ok(to) = from.after(what) {
+                found.push((from, what, to));
+            }
+        }
+    }
+    for entry in &found {
+        assert!(legal.contains(entry), "{entry:?} is possible but not in the table");
+    }
+    assert_eq!(found.len(), legal.len());
+}
+
+#[test]
+fn a_completed_card_stays() {
+    for &what in Move::ALL {
+        assert!(FeatureStatus::Completed.after(what).is_err());
+    }
+}
+
+#[test]
+fn an_illegal_move_says_so_in_words() {
+    let error = FeatureStatus::Completed.after(Move::Start).unwrap_err();
+    assert_eq!(error.to_string(), "cannot start a feature that is completed");
+}
+
+#[test]
+fn every_status_but_completed_can_reach_completed() {
+    for &start in FeatureStatus::ALL {
+        let mut reached = vec![start];
+        let mut next = 0;
+        while next < reached.len() {
+            for &what in Move::ALL {
+                if let Ok(to) = reached[next].after(what)
+                    && !reached.contains(&to)
+                {
+                    reached.push(to);
+                }
+            }
+            next += 1;
+        }
+        assert!(reached.contains(&FeatureStatus::Completed), "{start} is a dead end");
+    }
+}
+
+#[test]
+fn texts_read_back() {
+    for &status in FeatureStatus::ALL {
+        assert_eq!(status.as_str().parse::<FeatureStatus>(), Ok(status));
+        assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+    }
+    assert!("done".parse::<FeatureStatus>().is_err());
+}

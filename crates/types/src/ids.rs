@@ -1,0 +1,64 @@
+//! Ids: UUID version 7, so that they sort by the time of their making; one type for each kind, so that they cannot be
+//! mixed up.
+
+use uuid::Uuid;
+
+use crate::text_enum::column;
+
+macro_rules! id {
+    ($($(#[$meta:meta])* $name:ident),+ $(,)?) => { $(
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        #[serde(transparent)]
+        #[schema(value_type = uuid::Uuid)]
+        pub struct $name(pub Uuid);
+
+        impl $name {
+            /// A new id, later than every earlier one made by this process.
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+
+        column!($name, Uuid, |id: &$name| id.0, |id: Uuid| Ok::<_, std::convert::Infallible>($name(id)));
+    )+ };
+}
+
+id! {
+    /// A person with an account.
+    MemberId,
+    /// A sign-in of a member in one browser.
+    SessionId,
+    /// A git repository on the team's board.
+    ProjectId,
+    /// One card.
+    FeatureId,
+    /// An image or a text file on a card.
+    AttachmentId,
+    /// One attempt at a feature.
+    RunId,
+    /// One verification command that was run.
+    CheckId,
+    /// One running Guildhall process.
+    NodeId,
+}

@@ -1,0 +1,21 @@
+//! The words of Guildhall as types: ids, domain structs, the state machines of a feature and of a run, events, limits,
+//! and the decision of what runs next. Nothing here does I/O; everything above speaks in these.
+
+pub mod chat;
+pub mod clock;
+pub mod event;
+pub mod feature;
+pub mod ids;
+pub mod limits;
+pub mod member;
+pub mod project;
+pub mod run;
+pub mod schedule;
+mod text_enum;
+
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use ids::*;
+
+/// A moment in UTC, to the microsecond (what both databases can hold).
+#[doc(alias = "time")]
+pub type DateTime = chrono::DateTime<chrono::Utc>;

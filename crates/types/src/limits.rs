@@ -1,0 +1,41 @@
+//! Limits: how much a member and the whole team may use at once.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The limits that the scheduler keeps. Whichever is tighter holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Limits {
+    /// Runs of one member at work at once.
+    pub max_concurrent_features_per_member: i64,
+    /// Runs of the whole team at work at once.
+    pub max_concurrent_features: i64,
+    /// Worktrees of one member on disk at once.
+    pub max_worktrees_per_member: i64,
+}
+
+impl Default for Limits {
+    /// The figures of the analysis that Guildhall was built from.
+    fn default() -> Self {
+        Self { max_concurrent_features_per_member: 3, max_concurrent_features: 8, max_worktrees_per_member: 10 }
+    }
+}
+
+/// What one run may use before it is ended with a clear word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct RunLimits {
+    /// Model calls since the member last said something.
+    pub max_turns: i64,
+    /// Minutes at work since the run was last claimed.
+    pub max_minutes: i64,
+    /// Cost of the whole run, in micro-dollars.
+    pub max_cost_micros: i64,
+}
+
+impl Default for RunLimits {
+    fn default() -> Self {
+        Self { max_turns: 200, max_minutes: 120, max_cost_micros: 20_000_000 }
+    }
+}

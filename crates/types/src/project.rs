@@ -1,0 +1,74 @@
+//! Projects: git repositories on the team's board.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{DateTime, MemberId, ProjectId, text_enum::text_enum};
+
+text_enum! {
+    /// Whether a project's repository is there.
+    pub enum ProjectStatus {
+        /// The repository is being cloned or made.
+        Preparing = "preparing",
+        /// Work can start.
+        Ready = "ready",
+        /// The repository could not be made; `error` says why.
+        Failed = "failed",
+    }
+}
+
+/// Where a project's repository comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
+pub enum ProjectSource {
+    /// A copy of another repository: any git URL, or a path below what the operator allows.
+    Clone {
+        /// `https://…`, `ssh://…`, `git@host:path`, `file://…` or an absolute path.
+        url: String,
+    },
+    /// A new repository with one commit.
+    Empty,
+    /// The sample project, with suggested features; its model is simulated unless there is a key.
+    Sample,
+}
+
+/// How agents work in a project.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct ProjectSettings {
+    /// Commands that must pass before a feature counts as verified, run in order in the feature's worktree.
+    pub verify_commands: Vec<String>,
+    /// The model of a feature that names none.
+    pub default_model: Option<String>,
+    /// Instructions for every agent in this project, beside the repository's own.
+    pub instructions: String,
+}
+
+/// A git repository on the team's board.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
+#[serde(rename_all = "camelCase")]
+pub struct Project {
+    /// The project's id.
+    pub id: ProjectId,
+    /// The name that is shown; unique among projects that are not archived.
+    pub name: String,
+    /// Where the repository came from.
+    #[cfg_attr(feature = "sqlx", sqlx(json))]
+    pub source: ProjectSource,
+    /// Whether the repository is there.
+    pub status: ProjectStatus,
+    /// Why the repository could not be made, in a sentence that says what to do.
+    pub error: Option<String>,
+    /// The branch that features start from and are merged into.
+    pub default_branch: String,
+    /// How agents work here.
+    #[cfg_attr(feature = "sqlx", sqlx(json))]
+    pub settings: ProjectSettings,
+    /// Who added it.
+    pub created_by: MemberId,
+    /// When it was added.
+    pub created_at: DateTime,
+    /// When it last changed.
+    pub updated_at: DateTime,
+}

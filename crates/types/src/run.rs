@@ -1,0 +1,383 @@
+//! Runs: attempts at a feature, and what they leave behind turn by turn.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::chat::{Block, Message, StopReason, Usage};
+use crate::feature::Problem;
+use crate::member::ProviderKind;
+use crate::{CheckId, DateTime, FeatureId, MemberId, NodeId, ProjectId, RunId, text_enum::text_enum};
+
+text_enum! {
+    /// Where a run stands.
+    pub enum RunStatus {
+        /// Waits to be claimed by a node.
+        Queued = "queued",
+        /// A node holds its lease and works.
+        Running = "running",
+        /// The agent is done; the run can be followed up.
+        Waiting = "waiting",
+        /// A member stopped it; it can go on from its last saved turn.
+        Stopped = "stopped",
+        /// It ended in an error; it can go on from its last saved turn.
+        Failed = "failed",
+        /// Merged, or given up for a newer run. It never works again.
+        Closed = "closed",
+    }
+}
+
+impl RunStatus {
+    /// Whether the run waits for a node or is held by one. A feature has at most one such run.
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Queued | Self::Running)
+    }
+
+    /// Whether a run that stands here may come to stand at `to`.
+    pub const fn may_become(self, to: Self) -> bool {
+        use RunStatus as R;
+        matches!(
+            (self, to),
+            (R::Queued, R::Running | R::Stopped | R::Failed | R::Closed)
+                | (R::Running, R::Running | R::Queued | R::Waiting | R::Stopped | R::Failed)
+                | (R::Waiting | R::Stopped | R::Failed, R::Queued | R::Closed)
+        )
+    }
+}
+
+text_enum! {
+    /// What a claimed run is to do.
+    pub enum RunIntent {
+        /// Let the agent work, then run the checks.
+        Work = "work",
+        /// Only run the checks.
+        Verify = "verify",
+    }
+}
+
+text_enum! {
+    /// Whose key a run uses.
+    pub enum KeySource {
+        /// The key of the member who started it.
+        Member = "member",
+        /// The team's fallback key, which the operator put in the environment.
+        Team = "team",
+        /// None: the simulated provider.
+        Simulated = "simulated",
+    }
+}
+
+/// One attempt at a feature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// The run's id.
+    pub id: RunId,
+    /// The feature it works on.
+    pub feature_id: FeatureId,
+    /// The feature's project.
+    pub project_id: ProjectId,
+    /// Who started it; its calls use this member's key.
+    pub member_id: MemberId,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// What it is to do when it is claimed next.
+    pub intent: RunIntent,
+    /// Counts how often it was claimed.
+    pub attempt: i64,
+    /// The node that holds it.
+    #[serde(skip)]
+    pub lease_owner: Option<NodeId>,
+    /// Until when the node holds it.
+    #[serde(skip)]
+    pub lease_until: Option<DateTime>,
+    /// The model that it calls.
+    pub model: String,
+    /// Whose key it uses; known once it has made its first call.
+    pub key_source: Option<KeySource>,
+    /// The branch that the work ends up on.
+    pub branch: String,
+    /// The commit that it started from; known once its worktree is made.
+    pub base_commit: Option<String>,
+    /// The latest state of its work: a snapshot, or the commit on its branch.
+    pub head_commit: Option<String>,
+    /// Saved turns.
+    pub turns: i64,
+    /// Tokens so far.
+    #[cfg_attr(feature = "sqlx", sqlx(flatten))]
+    pub usage: RunUsage,
+    /// Tokens in the context window at the latest call.
+    pub context_tokens: i64,
+    /// What it cost so far, in micro-dollars.
+    pub cost_micros: i64,
+    /// The agent's tasks.
+    #[cfg_attr(feature = "sqlx", sqlx(json))]
+    pub plan: Vec<Task>,
+    /// Why it ended, when it failed.
+    #[cfg_attr(feature = "sqlx", sqlx(json(nullable)))]
+    pub error: Option<Problem>,
+    /// When it was asked for.
+    pub created_at: DateTime,
+    /// When it was first claimed.
+    pub started_at: Option<DateTime>,
+    /// When it last ended.
+    pub ended_at: Option<DateTime>,
+}
+
+/// Tokens of a run, added up; the same figures as [`Usage`], as columns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
+#[serde(rename_all = "camelCase")]
+pub struct RunUsage {
+    /// Input tokens billed in full.
+    pub input_tokens: i64,
+    /// Output tokens.
+    pub output_tokens: i64,
+    /// Input tokens read from the provider's cache.
+    pub cache_read_tokens: i64,
+    /// Input tokens written to the provider's cache.
+    pub cache_write_tokens: i64,
+}
+
+text_enum! {
+    /// How far a task of a plan is.
+    pub enum TaskStatus {
+        /// Not begun.
+        Pending = "pending",
+        /// At work.
+        InProgress = "in_progress",
+        /// Done.
+        Completed = "completed",
+    }
+}
+
+/// One task of an agent's plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Task {
+    /// What is to be done, in a few words.
+    pub title: String,
+    /// How far it is.
+    pub status: TaskStatus,
+}
+
+/// One model call and the tools it asked for: the unit that is saved.
+///
+/// It is saved twice: once when the answer is there (it is paid, and must never be asked for again), with
+/// `results` absent, and once more when the tools have run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Counts from 1 within the run.
+    pub number: i64,
+    /// What was said to the model just before this call, by a member or by Guildhall, beyond the tools' results.
+    pub input: Vec<Block>,
+    /// A summary that replaces everything before this turn, when the conversation was compacted here.
+    pub compacted: Option<String>,
+    /// What the model answered.
+    pub answer: Message,
+    /// Why it stopped.
+    pub stop_reason: StopReason,
+    /// What the call took.
+    pub usage: Usage,
+    /// The results of the tools, one for each call in `answer`; absent until they have run.
+    pub results: Option<Vec<Block>>,
+    /// The state of the files after this turn, if it changed any.
+    pub snapshot: Option<String>,
+}
+
+text_enum! {
+    /// How a verification command ended.
+    pub enum CheckStatus {
+        /// It runs.
+        Running = "running",
+        /// It ended with exit code 0.
+        Passed = "passed",
+        /// It ended otherwise.
+        Failed = "failed",
+    }
+}
+
+/// What a run's calls cost is written to the ledger, a row a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LedgerRow {
+    /// Who pays.
+    pub member_id: MemberId,
+    /// Whose key was used.
+    pub key_source: KeySource,
+    /// The run.
+    pub run_id: RunId,
+    /// The turn, or nothing for a call outside a turn (such as a summary).
+    pub turn: Option<i64>,
+    /// The provider.
+    pub provider: ProviderKind,
+    /// The model that answered.
+    pub model: String,
+    /// What the call took.
+    pub usage: Usage,
+    /// Its cost in micro-dollars.
+    pub cost_micros: i64,
+}
+
+/// Something that a member said to a run and that no turn has read yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
+pub struct Said {
+    /// Counts from 1 within the run.
+    pub seq: i64,
+    /// Who said it.
+    pub member_id: MemberId,
+    /// The words.
+    pub text: String,
+}
+
+/// How much a piece of work changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DiffStat {
+    /// Files changed.
+    pub files: i64,
+    /// Lines added.
+    pub added: i64,
+    /// Lines taken away.
+    pub removed: i64,
+}
+
+/// One verification command that was run, with its output as evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    /// The check's id.
+    pub id: CheckId,
+    /// The run whose work was checked.
+    pub run_id: RunId,
+    /// The command as the project states it.
+    pub command: String,
+    /// How it ended.
+    pub status: CheckStatus,
+    /// The exit code, or nothing when it was killed.
+    pub exit_code: Option<i64>,
+    /// What it printed: head and tail, with the rest counted.
+    pub output: String,
+    /// The commit that was checked.
+    pub commit_id: Option<String>,
+    /// When it began.
+    pub started_at: DateTime,
+    /// When it ended.
+    pub ended_at: Option<DateTime>,
+}
+
+/// What happened in a run, as its members see it. Stored under the event `run.event`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum RunEvent {
+    /// A member said something (or the feature's own text, at the start).
+    Said {
+        /// Who; absent when Guildhall itself says it.
+        member_id: Option<MemberId>,
+        /// The words.
+        text: String,
+    },
+    /// The agent said something.
+    Text {
+        /// The turn.
+        turn: i64,
+        /// The words, in Markdown.
+        text: String,
+    },
+    /// The agent reasoned.
+    Thinking {
+        /// The turn.
+        turn: i64,
+        /// What the provider shows of it; may be empty.
+        text: String,
+    },
+    /// A tool was called.
+    ToolStarted {
+        /// The turn.
+        turn: i64,
+        /// The provider's id of the call.
+        call: String,
+        /// The tool's name.
+        tool: String,
+        /// The arguments.
+        #[schema(value_type = Object)]
+        input: serde_json::Value,
+    },
+    /// A tool answered.
+    ToolFinished {
+        /// The turn.
+        turn: i64,
+        /// The id of the call.
+        call: String,
+        /// The tool's name.
+        tool: String,
+        /// What the model was told.
+        output: String,
+        /// Whether it failed.
+        is_error: bool,
+        /// How long it took, in milliseconds.
+        duration_ms: i64,
+    },
+    /// A turn was saved.
+    TurnSaved {
+        /// The turn.
+        turn: i64,
+        /// Why the model stopped.
+        stop_reason: StopReason,
+        /// What the call took.
+        usage: Usage,
+        /// Its cost in micro-dollars.
+        cost_micros: i64,
+        /// The state of the files, if this turn changed any.
+        snapshot: Option<String>,
+    },
+    /// The plan changed.
+    Plan {
+        /// The tasks.
+        tasks: Vec<Task>,
+    },
+    /// The conversation was summarised to make room.
+    Compacted {
+        /// Tokens before.
+        before_tokens: i64,
+        /// The summary.
+        summary: String,
+    },
+    /// The run waits for the provider.
+    Waiting {
+        /// Why, in a sentence.
+        reason: String,
+        /// Until when.
+        until: DateTime,
+    },
+    /// A check began or ended.
+    Check {
+        /// The check; its output is cut to its end here.
+        check: Check,
+    },
+    /// The work begins, or goes on.
+    Started {
+        /// Which claim this is.
+        attempt: i64,
+        /// The model.
+        model: String,
+        /// Whose key.
+        key_source: KeySource,
+        /// Whether earlier turns are gone on with.
+        resumed: bool,
+    },
+    /// The work ended.
+    Ended {
+        /// How.
+        status: RunStatus,
+        /// Why, when it failed.
+        problem: Option<Problem>,
+    },
+    /// Something that members should know, without a kind of its own.
+    Note {
+        /// The words.
+        text: String,
+    },
+}

@@ -1,0 +1,37 @@
+//! What runs next: a pure function of who waits and who works.
+
+use std::collections::HashMap;
+
+use crate::limits::Limits;
+use crate::{DateTime, MemberId, RunId};
+
+/// A run that waits to be claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The run.
+    pub run: RunId,
+    /// Who started it.
+    pub member: MemberId,
+    /// Its feature's priority: 1 comes first.
+    pub priority: i64,
+    /// Since when it waits.
+    pub since: DateTime,
+}
+
+/// Chooses the run to claim next, or none when every place is taken.
+///
+/// Fair between members first (who has fewer runs at work comes first), then by priority, then by age. `working` holds
+/// the number of runs at work for each member.
+pub fn next<'a>(waiting: &'a [Candidate], working: &HashMap<MemberId, i64>, limits: &Limits) -> Option<&'a Candidate> {
+    if working.values().sum::<i64>() >= limits.max_concurrent_features {
+        return None;
+    }
+    let at_work = |member: &MemberId| working.get(member).copied().unwrap_or(0);
+    waiting
+        .iter()
+        .filter(|candidate| at_work(&candidate.member) < limits.max_concurrent_features_per_member)
+        .min_by_key(|candidate| (at_work(&candidate.member), candidate.priority, candidate.since, candidate.run))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Installs what Guildhall needs beside git, Rust, Node and npm, with the system's package manager, and says so.
+#
+#   scripts/setup.sh run     what `make run` needs: a sandbox for agents' commands
+#   scripts/setup.sh test    what `make test` needs too: PostgreSQL, a browser, cargo-nextest
+set -euo pipefail
+
+what=${1:-run}
+packages=()
+need() { # need <package> <test that succeeds when it is there...>
+  local package=$1
+  shift
+  "$@" >/dev/null 2>&1 || packages+=("$package")
+}
+has_postgres() { ls -d /usr/lib/postgresql/*/bin/initdb; }
+has_chromium() { command -v chromium || command -v chromium-browser || command -v google-chrome; }
+
+for tool in git cargo node npm; do
+  command -v "$tool" >/dev/null || { echo "setup: $tool is missing; install it first (see README.md)" >&2; exit 1; }
+done
+need bubblewrap command -v bwrap
+need gcc command -v cc
+if [ "$what" = test ]; then
+  need postgresql has_postgres
+  need chromium has_chromium
+fi
+
+if [ ${#packages[@]} -gt 0 ]; then
+  if ! command -v apt-get >/dev/null; then
+    echo "setup: please install with your package manager: ${packages[*]}" >&2
+    exit 1
+  fi
+  sudo=()
+  [ "$(id -u)" = 0 ] || sudo=(sudo)
+  echo "setup: installing ${packages[*]} with apt-get" >&2
+  "${sudo[@]}" apt-get update -qq
+  # policy-rc.d would start the distribution's own PostgreSQL server; the tests start a private one.
+  DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+fi
+
+if [ "$what" = test ] && ! command -v cargo-nextest >/dev/null; then
+  echo "setup: installing cargo-nextest with cargo" >&2
+  cargo install --quiet --locked cargo-nextest@0.9.114
+fi

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Runs a command with a private PostgreSQL server on a free port of the loopback address.
+#
+#   scripts/with-postgres.sh cargo nextest run -p guildhall-store
+#
+# The server's address is in GUILDHALL_TEST_POSTGRES for the command. The server and its data go when the command ends.
+set -euo pipefail
+
+bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
+if [ -z "$bin" ]; then
+  echo "with-postgres: no PostgreSQL server found below /usr/lib/postgresql; run scripts/setup.sh" >&2
+  exit 1
+fi
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/guildhall-pg.XXXXXX")
+as=()
+if [ "$(id -u)" = 0 ]; then
+  # The server refuses to run as root.
+  chown postgres "$dir"
+  as=(setpriv --reuid=postgres --regid=postgres --init-groups --)
+fi
+stop() {
+  (cd / && "${as[@]}" "$bin/pg_ctl" -D "$dir/data" -m immediate -w stop >/dev/null 2>&1) || true
+  rm -rf "$dir"
+}
+trap stop EXIT
+trap 'exit 130' INT TERM
+
+(cd / && "${as[@]}" "$bin/initdb" -D "$dir/data" -U guildhall --auth=trust --no-sync --encoding=UTF8 --locale=C.UTF-8 >"$dir.log" 2>&1) ||
+  { cat "$dir.log" >&2; exit 1; }
+rm -f "$dir.log"
+for _ in 1 2 3 4 5; do
+  port=$((20000 + RANDOM % 20000))
+  if (cd / && "${as[@]}" "$bin/pg_ctl" -D "$dir/data" -w -t 30 -l "$dir/server.log" \
+    -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off -c full_page_writes=off -c max_connections=300" \
+    start >/dev/null 2>&1); then
+    export GUILDHALL_TEST_POSTGRES="postgres://guildhall@127.0.0.1:$port/postgres"
+    "$@"
+    exit $?
+  fi
+done
+cat "$dir/server.log" >&2
+echo "with-postgres: the server did not start" >&2
+exit 1
