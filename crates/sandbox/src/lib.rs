@@ -1,1 +1,8 @@
-//! sandbox
+//! Where agents work: files through a directory handle that cannot be left, commands in a sandbox in which the server's
+//! data, the other worktrees and the host's processes do not exist.
+
+mod command;
+mod workspace;
+
+pub use command::{Command, Exit, Finding, Isolation, Network, Outcome, Report, Room, Sandbox, SandboxError};
+pub use workspace::{FileError, FileRead, Found, GrepQuery, Match, Matches, Workspace};

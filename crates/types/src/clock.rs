@@ -7,7 +7,7 @@ use chrono::{Duration, SubsecRound};
 use crate::DateTime;
 
 /// Tells the time. Cheap to clone behind its `Arc`.
-pub trait Clock: Send + Sync + 'static {
+pub trait Clock: std::fmt::Debug + Send + Sync + 'static {
     /// Now, cut to microseconds, so that what is stored reads back equal on both databases.
     fn now(&self) -> DateTime;
 }

@@ -171,8 +171,8 @@ pub struct Turn {
     pub number: i64,
     /// What was said to the model just before this call, by a member or by Guildhall, beyond the tools' results.
     pub input: Vec<Block>,
-    /// A summary that replaces everything before this turn, when the conversation was compacted here.
-    pub compacted: Option<String>,
+    /// Set when the conversation was compacted just before this call.
+    pub compacted: Option<Compaction>,
     /// What the model answered.
     pub answer: Message,
     /// Why it stopped.
@@ -183,6 +183,15 @@ pub struct Turn {
     pub results: Option<Vec<Block>>,
     /// The state of the files after this turn, if it changed any.
     pub snapshot: Option<String>,
+}
+
+/// A summary that stands for the beginning of a conversation from then on. The first turn's input always stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compaction {
+    /// What the model wrote.
+    pub summary: String,
+    /// The last turn that the summary stands for; later ones stay as they are.
+    pub upto: i64,
 }
 
 text_enum! {

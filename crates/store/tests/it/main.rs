@@ -1,6 +1,6 @@
 //! Contract tests: each runs on SQLite and on PostgreSQL.
 
-#![expect(clippy::unwrap_used, reason = "a failed test may panic")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 mod board;
 mod events;

@@ -1,0 +1,81 @@
+//! What an agent tells of its work, and hears of its members.
+
+use async_trait::async_trait;
+use guildhall_types::chat::Usage;
+use guildhall_types::event::OutputStream;
+use guildhall_types::run::{RunEvent, Said, Task, Turn};
+
+/// A model call that was made and is to be billed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The turn it was made for; nothing for a call beside the turns, such as a summary or an answer that broke off.
+    pub turn: Option<i64>,
+    /// The model that answered.
+    pub model: String,
+    /// What it took.
+    pub usage: Usage,
+    /// Its cost in micro-dollars.
+    pub cost_micros: i64,
+}
+
+/// Why the journal did not take an entry. The agent stops at once: it must not work on what nobody will know of.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The run is no longer this runner's.
+    #[error("the run is no longer held here")]
+    Lost,
+    /// It could not be saved.
+    #[error("the journal failed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Saves what an agent does, as it does it.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// What members said to the run and no turn has read yet, in order.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    async fn inbox(&self) -> Result<Vec<Said>, JournalError>;
+
+    /// The model answered: the turn is paid, and must never be asked for again. Its tools have not run; `turn.results` is
+    /// absent. `read_upto` is the last message of the inbox that went into `turn.input`.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    async fn answered(
+        &self,
+        turn: &Turn,
+        read_upto: Option<i64>,
+        call: &Call,
+        events: Vec<RunEvent>,
+    ) -> Result<(), JournalError>;
+
+    /// The tools of a turn have run (there may have been none): `turn.results` holds one block for each call. The journal
+    /// takes the snapshot of the files, and tells that the turn is saved.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    async fn settled(&self, turn: &Turn, call: &Call, changed_files: bool) -> Result<(), JournalError>;
+
+    /// A call beside the turns is to be billed.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    async fn billed(&self, call: &Call) -> Result<(), JournalError>;
+
+    /// Something happened.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    async fn happened(&self, events: Vec<RunEvent>) -> Result<(), JournalError>;
+
+    /// The plan is now this one.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    async fn planned(&self, tasks: &[Task]) -> Result<(), JournalError>;
+
+    /// Something is being written; not saved, only shown.
+    fn live(&self, turn: i64, stream: OutputStream, text: &str);
+}

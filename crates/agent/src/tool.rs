@@ -1,0 +1,97 @@
+//! What a tool is.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use guildhall_types::chat::ToolSpec;
+use guildhall_types::event::OutputStream;
+use serde_json::Value;
+
+use crate::Journal;
+
+/// What a tool answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolAnswer {
+    /// What the model reads; bounded by the tool.
+    pub text: String,
+    /// It failed, and `text` says why and what to do.
+    pub is_error: bool,
+}
+
+impl ToolAnswer {
+    /// It worked.
+    pub fn ok(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_error: false }
+    }
+
+    /// It failed.
+    pub fn error(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_error: true }
+    }
+}
+
+/// Where a call stands.
+#[derive(Clone, Copy)]
+pub struct ToolContext<'a> {
+    /// The run's journal.
+    pub journal: &'a dyn Journal,
+    /// The turn.
+    pub turn: i64,
+    /// The provider's id of the call.
+    pub call: &'a str,
+}
+
+impl std::fmt::Debug for ToolContext<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ToolContext").field("turn", &self.turn).field("call", &self.call).finish_non_exhaustive()
+    }
+}
+
+impl ToolContext<'_> {
+    /// Shows what the tool prints, while it prints it.
+    pub fn live(&self, text: &str) {
+        self.journal.live(self.turn, OutputStream::Tool { call: self.call.to_owned() }, text);
+    }
+}
+
+/// A tool.
+#[async_trait]
+pub trait Tool: Send + Sync {
+    /// The tool as it is told to the model.
+    fn spec(&self) -> ToolSpec;
+
+    /// Whether a call may change files of the worktree.
+    fn changes_files(&self) -> bool {
+        false
+    }
+
+    /// Does what the model asks. Dropping the future ends it, with everything that it started.
+    async fn call(&self, input: Value, context: ToolContext<'_>) -> ToolAnswer;
+}
+
+/// The tools of a run.
+#[derive(Clone, Default)]
+pub struct Toolbox(Vec<Arc<dyn Tool>>);
+
+impl std::fmt::Debug for Toolbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.specs().iter().map(|spec| &spec.name)).finish()
+    }
+}
+
+impl Toolbox {
+    /// A box with these tools; of two with one name, the first counts.
+    pub fn new(tools: Vec<Arc<dyn Tool>>) -> Self {
+        Self(tools)
+    }
+
+    /// The tools as they are told to the model.
+    pub fn specs(&self) -> Vec<ToolSpec> {
+        self.0.iter().map(|tool| tool.spec()).collect()
+    }
+
+    /// The tool with this name.
+    pub fn find(&self, name: &str) -> Option<&Arc<dyn Tool>> {
+        self.0.iter().find(|tool| tool.spec().name == name)
+    }
+}

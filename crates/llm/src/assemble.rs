@@ -1,0 +1,263 @@
+//! Puts an answer together out of the events of a stream.
+
+use guildhall_types::chat::{Block, Message, StopReason, Usage};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::{Partial, wait_in_words};
+use crate::{ErrorKind, LlmError, RateLimits};
+
+/// A piece of an answer as it comes. `block` counts the answer's blocks from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delta<'a> {
+    /// The answer begins.
+    Started,
+    /// Words.
+    Text {
+        /// Which block.
+        block: i64,
+        /// The addition.
+        text: &'a str,
+    },
+    /// Reasoning.
+    Thinking {
+        /// Which block.
+        block: i64,
+        /// The addition.
+        text: &'a str,
+    },
+    /// A tool is about to be called.
+    Tool {
+        /// Which block.
+        block: i64,
+        /// The tool's name.
+        name: &'a str,
+    },
+}
+
+/// A whole answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// What the model said.
+    pub message: Message,
+    /// Why it stopped.
+    pub stop_reason: StopReason,
+    /// What the call took.
+    pub usage: Usage,
+    /// The model that answered.
+    pub model: String,
+    /// What the provider said of the key's limits.
+    pub limits: RateLimits,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Event {
+    MessageStart {
+        message: Started,
+    },
+    ContentBlockStart {
+        index: usize,
+        content_block: Value,
+    },
+    ContentBlockDelta {
+        index: usize,
+        delta: Value,
+    },
+    MessageDelta {
+        delta: Stopped,
+        usage: Option<WireUsage>,
+    },
+    MessageStop,
+    Error {
+        error: WireError,
+    },
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Started {
+    #[serde(default)]
+    model: String,
+    usage: Option<WireUsage>,
+}
+
+#[derive(Deserialize)]
+struct Stopped {
+    stop_reason: Option<String>,
+}
+
+/// Counts are cumulative; one that is absent stays as it was.
+#[derive(Deserialize)]
+struct WireUsage {
+    input_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    cache_read_input_tokens: Option<i64>,
+    cache_creation_input_tokens: Option<i64>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct WireError {
+    #[serde(rename = "type", default)]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) message: String,
+}
+
+/// A block that is being written.
+struct Open {
+    block: Value,
+    text: String,
+    signature: String,
+}
+
+#[derive(Default)]
+pub(crate) struct Assembler {
+    blocks: Vec<Option<Open>>,
+    model: String,
+    usage: Usage,
+    stop: Option<StopReason>,
+    begun: bool,
+    done: bool,
+}
+
+/// Blocks that an answer may have; more is garbage.
+const BLOCKS: usize = 10_000;
+
+impl Assembler {
+    /// Takes one event.
+    pub(crate) fn take(&mut self, data: &str, on_delta: &mut impl FnMut(Delta<'_>)) -> Result<(), LlmError> {
+        let event: Event = serde_json::from_str(data).map_err(|error| {
+            LlmError::from_source(ErrorKind::Garbage, "the provider sent an event that is no JSON", error)
+        })?;
+        match event {
+            Event::MessageStart { message } => {
+                self.begun = true;
+                self.model = message.model;
+                self.count(message.usage);
+                on_delta(Delta::Started);
+            }
+            Event::ContentBlockStart { index, content_block } => {
+                if index >= BLOCKS {
+                    return Err(LlmError::new(ErrorKind::Garbage, "the provider sent a block with an absurd number"));
+                }
+                if self.blocks.len() <= index {
+                    self.blocks.resize_with(index + 1, || None);
+                }
+                if content_block["type"] == "tool_use" {
+                    let name = content_block["name"].as_str().unwrap_or_default();
+                    on_delta(Delta::Tool { block: index as i64, name });
+                }
+                let text = |key: &str| content_block[key].as_str().unwrap_or_default().to_owned();
+                let start = match content_block["type"].as_str() {
+                    Some("text") => text("text"),
+                    Some("thinking") => text("thinking"),
+                    _ => String::new(),
+                };
+                let signature = text("signature");
+                self.blocks[index] = Some(Open { block: content_block, text: start, signature });
+            }
+            Event::ContentBlockDelta { index, delta } => self.extend(index, &delta, on_delta)?,
+            Event::MessageDelta { delta, usage } => {
+                self.count(usage);
+                if let Some(reason) = delta.stop_reason {
+                    self.stop = Some(reason.parse().unwrap_or(StopReason::Other));
+                }
+            }
+            Event::MessageStop => self.done = true,
+            Event::Error { error } => {
+                let kind = ErrorKind::of_event(&error.kind, &error.message);
+                let mut failed = LlmError::new(kind, format!("the provider ended its answer: {}", error.message));
+                failed.retry_after = wait_in_words(&error.message);
+                return Err(failed);
+            }
+            Event::Other => {}
+        }
+        Ok(())
+    }
+
+    fn extend(&mut self, index: usize, delta: &Value, on_delta: &mut impl FnMut(Delta<'_>)) -> Result<(), LlmError> {
+        let Some(Some(open)) = self.blocks.get_mut(index) else {
+            return Err(LlmError::new(ErrorKind::Garbage, "the provider went on with a block that it had not begun"));
+        };
+        let block = index as i64;
+        let field = |key: &str| delta[key].as_str().unwrap_or_default();
+        match delta["type"].as_str() {
+            Some("text_delta") => {
+                open.text.push_str(field("text"));
+                on_delta(Delta::Text { block, text: field("text") });
+            }
+            Some("thinking_delta") => {
+                open.text.push_str(field("thinking"));
+                on_delta(Delta::Thinking { block, text: field("thinking") });
+            }
+            Some("input_json_delta") => open.text.push_str(field("partial_json")),
+            Some("signature_delta") => open.signature.push_str(field("signature")),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, usage: Option<WireUsage>) {
+        let Some(usage) = usage else { return };
+        let set = |to: &mut i64, from: Option<i64>| *to = from.map_or(*to, |count| count.max(0));
+        set(&mut self.usage.input_tokens, usage.input_tokens);
+        set(&mut self.usage.output_tokens, usage.output_tokens);
+        set(&mut self.usage.cache_read_tokens, usage.cache_read_input_tokens);
+        set(&mut self.usage.cache_write_tokens, usage.cache_creation_input_tokens);
+    }
+
+    /// Whether the answer is whole.
+    pub(crate) const fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// What an answer that is not whole has used, if it had begun.
+    pub(crate) fn partial(&self) -> Option<Partial> {
+        if !self.begun {
+            return None;
+        }
+        // The count of output comes at the end; until then, four characters are taken for a token.
+        let written: usize = self.blocks.iter().flatten().map(|open| open.text.len()).sum();
+        let output_tokens = self.usage.output_tokens.max(written as i64 / 4);
+        Some(Partial { model: self.model.clone(), usage: Usage { output_tokens, ..self.usage } })
+    }
+
+    /// The whole answer.
+    pub(crate) fn finish(self, limits: RateLimits) -> Result<Answer, LlmError> {
+        let stop_reason = self
+            .stop
+            .ok_or_else(|| LlmError::new(ErrorKind::Broken, "the provider ended its answer without saying why"))?;
+        let content = self.blocks.into_iter().flatten().filter_map(Open::finish).collect();
+        Ok(Answer { message: Message::assistant(content), stop_reason, usage: self.usage, model: self.model, limits })
+    }
+}
+
+impl Open {
+    fn finish(self) -> Option<Block> {
+        let string = |key: &str| self.block[key].as_str().unwrap_or_default().to_owned();
+        Some(match self.block["type"].as_str() {
+            Some("text") if self.text.is_empty() => return None,
+            Some("text") => Block::Text { text: self.text },
+            Some("thinking") => Block::Thinking { thinking: self.text, signature: self.signature },
+            Some("redacted_thinking") => Block::RedactedThinking { data: string("data") },
+            Some("tool_use") => Block::ToolUse { id: string("id"), name: string("name"), input: arguments(&self) },
+            _ => Block::Unknown(self.block),
+        })
+    }
+}
+
+/// A tool's arguments: what was streamed if anything was, otherwise what the block began with. Text that is no JSON
+/// object stays text, so that the tool can answer what was wrong with it.
+fn arguments(open: &Open) -> Value {
+    if open.text.trim().is_empty() {
+        let input = open.block["input"].clone();
+        return if input.is_object() { input } else { Value::Object(serde_json::Map::new()) };
+    }
+    match serde_json::from_str::<Value>(&open.text) {
+        // An unfinished block may happen to be valid JSON, such as a number cut short; an object is whole.
+        Ok(value) if value.is_object() => value,
+        _ => Value::String(open.text.clone()),
+    }
+}

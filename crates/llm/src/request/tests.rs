@@ -1,0 +1,83 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn request<'a>(messages: &'a [Message], system: &'a [SystemPart], tools: &'a [ToolSpec]) -> Request<'a> {
+    Request { model: "claude-opus-5-5", system, tools, messages, max_tokens: 8_000, thinking: ThinkingLevel::High }
+}
+
+fn marks(value: &Value) -> usize {
+    match value {
+        Value::Object(map) => map.iter().map(|(key, value)| usize::from(key == "cache_control") + marks(value)).sum(),
+        Value::Array(list) => list.iter().map(marks).sum(),
+        _ => 0,
+    }
+}
+
+#[test]
+fn a_conversation_is_written_as_the_provider_wants_it() {
+    let messages = [
+        Message::user("Add a command."),
+        Message::assistant(vec![
+            Block::Thinking { thinking: "Hm.".to_owned(), signature: "sealed".to_owned() },
+            Block::RedactedThinking { data: "bytes".to_owned() },
+            Block::text(" "),
+            Block::ToolUse { id: "t1".to_owned(), name: "read".to_owned(), input: json!({ "path": "a" }) },
+            Block::ToolUse { id: "t2".to_owned(), name: "read".to_owned(), input: "{\"path\": ".into() },
+            Block::Unknown(json!({ "type": "new_thing", "x": 1 })),
+        ]),
+        Message {
+            role: Role::User,
+            content: vec![
+                Block::ToolResult { tool_use_id: "t1".to_owned(), content: "hello".to_owned(), is_error: false },
+                Block::ToolResult { tool_use_id: "t2".to_owned(), content: "no JSON".to_owned(), is_error: true },
+            ],
+        },
+        Message::user("And quickly."),
+    ];
+    let system = [SystemPart { text: "You work here.".to_owned() }];
+    let tools = [ToolSpec { name: "read".to_owned(), description: "Reads.".to_owned(), input_schema: json!({}) }];
+    insta::assert_json_snapshot!(request(&messages, &system, &tools).body(true));
+}
+
+#[test]
+fn a_budget_leaves_room_for_an_answer() {
+    let messages = [Message::user("Hi.")];
+    let small = Request { model: "claude-haiku-4-5", max_tokens: 4_000, ..request(&messages, &[], &[]) };
+    assert_eq!(small.body(true)["thinking"], json!({ "type": "enabled", "budget_tokens": 2_000 }));
+    let tiny = Request { max_tokens: 1_500, ..small };
+    assert!(tiny.body(true)["thinking"].is_null());
+}
+
+fn any_message() -> impl Strategy<Value = Message> {
+    let block = prop_oneof![
+        ".{0,8}".prop_map(Block::text),
+        Just(Block::Thinking { thinking: "t".to_owned(), signature: "s".to_owned() }),
+        Just(Block::ToolUse { id: "t".to_owned(), name: "n".to_owned(), input: json!({}) }),
+        Just(Block::ToolResult { tool_use_id: "t".to_owned(), content: String::new(), is_error: false }),
+    ];
+    (any::<bool>(), prop::collection::vec(block, 0..5)).prop_map(|(user, content)| {
+        let fits = |block: &Block| matches!(block, Block::Thinking { .. } | Block::ToolUse { .. }) != user;
+        let role = if user { Role::User } else { Role::Assistant };
+        Message { role, content: content.into_iter().filter(|b| matches!(b, Block::Text { .. }) || fits(b)).collect() }
+    })
+}
+
+proptest! {
+    #[test]
+    fn breakpoints_are_at_most_four_and_never_on_reasoning(messages in prop::collection::vec(any_message(), 0..12)) {
+        let system = [SystemPart { text: "s".to_owned() }];
+        let tools = [ToolSpec { name: "n".to_owned(), description: String::new(), input_schema: json!({}) }];
+        let body = request(&messages, &system, &tools).body(true);
+        prop_assert!(marks(&body) <= 4);
+        let empty = Vec::new();
+        let list = body["messages"].as_array().unwrap_or(&empty);
+        for pair in list.windows(2) {
+            prop_assert_ne!(&pair[0]["role"], &pair[1]["role"]);
+        }
+        for block in list.iter().flat_map(|message| message["content"].as_array().unwrap()) {
+            prop_assert!(block["cache_control"].is_null() || block["type"] != "thinking");
+            prop_assert!(block["type"] != "text" || !block["text"].as_str().unwrap().trim().is_empty());
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The simulated model's way of working when no script is given: it reads, plans, edits, tests and reports, with real
+//! tool calls on real files. It knows the features that the sample project suggests; of anything else it makes a note.
+
+use serde_json::{Value, json};
+
+use crate::script::Step;
+
+struct Recipe {
+    /// What the request must mention.
+    mentions: &'static [&'static str],
+    /// In a few words, for the plan.
+    goal: &'static str,
+    command: &'static str,
+    code: &'static str,
+    test: &'static str,
+    /// A passage of the README and what it becomes.
+    readme: (&'static str, &'static str),
+    summary: &'static str,
+}
+
+const RECIPES: &[Recipe] = &[
+    Recipe {
+        mentions: &["todo done", "done command"],
+        goal: "mark an item as done",
+        command: "done",
+        code: "# help: done <number> mark an item as done\n\
+            number=${1:-}\n\
+            if ! awk -v n=\"$number\" 'NR == n && /^- \\[ \\] / { found = 1 } END { exit !found }' \"$TODO_FILE\"; then\n\
+            \x20 echo \"todo: there is no open item '$number'; try: todo list\" >&2\n\
+            \x20 exit 2\n\
+            fi\n\
+            changed=$(awk -v n=\"$number\" 'NR == n { sub(/^- \\[ \\]/, \"- [x]\") } { print }' \"$TODO_FILE\")\n\
+            printf '%s\\n' \"$changed\" >\"$TODO_FILE\"\n\
+            echo \"done: $number\"\n",
+        test: "./todo add one >/dev/null\n./todo add two >/dev/null\n./todo done 1 >/dev/null\n\
+            [ \"$(./todo list)\" = \"  2  two\" ]\n! ./todo done 1 2>/dev/null\n! ./todo done 7 2>/dev/null\n! ./todo done 2>/dev/null\n",
+        readme: ("    ./todo list\n", "    ./todo list\n    ./todo done 1\n"),
+        summary: "`todo done <number>` marks an item as done by the number that `todo list` shows. Done items leave the \
+            list and the other numbers stay. A number that is not open is refused with exit code 2. The test covers all \
+            three cases, and the README shows the command.",
+    },
+    Recipe {
+        mentions: &["todo count", "count the open"],
+        goal: "count the open items",
+        command: "count",
+        code: "# help: count         print how many items are open\n\
+            awk '/^- \\[ \\] / { open++ } END { print open + 0 }' \"$TODO_FILE\"\n",
+        test: "[ \"$(./todo count)\" = 0 ]\n./todo add one >/dev/null\n./todo add two >/dev/null\n[ \"$(./todo count)\" = 2 ]\n",
+        readme: (
+            "A to-do list for the command line, in a few lines of shell.\n",
+            "A to-do list for the command line, in a few lines of shell. `todo count` fits into a shell prompt.\n",
+        ),
+        summary: "`todo count` prints the number of open items and nothing else. The test covers the empty list and one \
+            with two items; the README mentions the command.",
+    },
+    Recipe {
+        mentions: &["todo json", "as json"],
+        goal: "export the list as JSON",
+        command: "json",
+        code: "# help: json          print the list as JSON\n\
+            awk 'BEGIN { printf \"[\" }\n\
+            \x20 /^- \\[[ x]\\] / {\n\
+            \x20   done = (substr($0, 4, 1) == \"x\") ? \"true\" : \"false\"\n\
+            \x20   text = substr($0, 7)\n\
+            \x20   gsub(/\\\\/, \"\\\\\\\\\", text)\n\
+            \x20   gsub(/\"/, \"\\\\\\\"\", text)\n\
+            \x20   printf \"%s\\n  {\\\"text\\\": \\\"%s\\\", \\\"done\\\": %s}\", (items++ ? \",\" : \"\"), text, done\n\
+            \x20 }\n\
+            \x20 END { print (items ? \"\\n]\" : \"]\") }' \"$TODO_FILE\"\n",
+        test: "[ \"$(./todo json)\" = \"[]\" ]\n./todo add 'say \"hi\"' >/dev/null\n\
+            ./todo json | grep -qF '{\"text\": \"say \\\"hi\\\"\", \"done\": false}'\n",
+        readme: (
+            "Run the tests with `./test.sh`.\n",
+            "`todo json` prints the list for other programs.\n\nRun the tests with `./test.sh`.\n",
+        ),
+        summary: "`todo json` prints the list as a JSON array of objects with `text` and `done`; quotes and backslashes \
+            are escaped. The test covers the empty list and an item with quotes, and the README mentions the command.",
+    },
+];
+
+fn tool(name: &str, input: Value) -> (String, Value) {
+    (name.to_owned(), input)
+}
+
+fn plan(tasks: &[&str], done: usize) -> (String, Value) {
+    let tasks: Vec<Value> = tasks
+        .iter()
+        .enumerate()
+        .map(|(index, title)| {
+            let status = match index {
+                _ if index < done => "completed",
+                _ if index == done => "in_progress",
+                _ => "pending",
+            };
+            json!({ "title": title, "status": status })
+        })
+        .collect();
+    tool("plan", json!({ "tasks": tasks }))
+}
+
+const TESTS: &str = "if [ -x ./test.sh ]; then ./test.sh; else echo 'no ./test.sh here'; fi";
+
+/// The answers to a first prompt.
+pub fn work(prompt: &str) -> Vec<Step> {
+    let plain = prompt.to_lowercase();
+    match RECIPES.iter().find(|recipe| recipe.mentions.iter().any(|words| plain.contains(words))) {
+        Some(recipe) => recipe.steps(),
+        None => note(prompt),
+    }
+}
+
+impl Recipe {
+    fn steps(&self) -> Vec<Step> {
+        let tasks = ["Look at how commands are made", "Write the command", "Write its test", "Run all tests"];
+        let code = format!("commands/{}.sh", self.command);
+        let test = format!("tests/{}.test.sh", self.command);
+        vec![
+            Step {
+                think: Some(format!(
+                    "The request is to {}. I do not know this project yet. The README and AGENTS.md should say how a \
+                     command is added and tested, so I read both and list the files before I plan anything.",
+                    self.goal
+                )),
+                say: Some("I start with the project's own instructions and its layout.".to_owned()),
+                tools: vec![
+                    tool("read", json!({ "path": "AGENTS.md" })),
+                    tool("read", json!({ "path": "README.md" })),
+                    tool("glob", json!({ "pattern": "**/*.sh" })),
+                ],
+                ..Step::default()
+            },
+            Step {
+                think: Some(
+                    "A command is one file, and its first line is its help. I look at the closest one.".to_owned(),
+                ),
+                tools: vec![
+                    plan(&tasks, 0),
+                    tool("read", json!({ "path": "commands/list.sh" })),
+                    tool("grep", json!({ "pattern": "TODO_FILE" })),
+                ],
+                ..Step::default()
+            },
+            Step {
+                say: Some(format!(
+                    "Commands are files that `todo` sources. I add `{code}` and mention it in the README."
+                )),
+                tools: vec![
+                    tool("write", json!({ "path": code, "content": self.code })),
+                    tool("edit", json!({ "path": "README.md", "oldText": self.readme.0, "newText": self.readme.1 })),
+                    plan(&tasks, 2),
+                ],
+                ..Step::default()
+            },
+            Step {
+                say: Some("Now a test for it, with the cases from the card.".to_owned()),
+                tools: vec![tool("write", json!({ "path": test, "content": self.test })), plan(&tasks, 3)],
+                ..Step::default()
+            },
+            Step { tools: vec![tool("bash", json!({ "command": "./test.sh" }))], ..Step::default() },
+            Step {
+                think: Some("If every line says ok, the work is done; a last look at what changed.".to_owned()),
+                tools: vec![tool("bash", json!({ "command": "git status --short && ./todo help" })), plan(&tasks, 4)],
+                ..Step::default()
+            },
+            Step { say: Some(self.summary.to_owned()), ..Step::default() },
+        ]
+    }
+}
+
+/// For a request that the simulated model has no recipe for: an honest note in the repository.
+fn note(prompt: &str) -> Vec<Step> {
+    let title = heading(prompt);
+    let path = format!("docs/notes/{}.md", slug(&title));
+    let tasks = ["Look around", "Write the request down", "Run the tests"];
+    vec![
+        Step {
+            think: Some("I look at what is here before I change anything.".to_owned()),
+            say: Some("I look around first.".to_owned()),
+            tools: vec![plan(&tasks, 0), tool("glob", json!({ "pattern": "**/*" }))],
+            ..Step::default()
+        },
+        Step {
+            tools: vec![
+                tool(
+                    "write",
+                    json!({
+                        "path": path,
+                        "content": format!("# {title}\n\nRequested on the board. A simulated model wrote this note; it cannot build the feature.\n"),
+                    }),
+                ),
+                plan(&tasks, 2),
+            ],
+            ..Step::default()
+        },
+        Step { tools: vec![tool("bash", json!({ "command": TESTS })), plan(&tasks, 3)], ..Step::default() },
+        Step {
+            say: Some(format!(
+                "I am a simulated model and have no recipe for this request, so I only wrote it down in `{path}`. With a \
+                 provider's key in Settings, a real model builds it."
+            )),
+            ..Step::default()
+        },
+    ]
+}
+
+/// The answers to what a member says later.
+pub fn follow_up(prompt: &str) -> Vec<Step> {
+    let words: String = prompt.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();
+    let quoted = words.replace('\'', "'\\''");
+    vec![
+        Step {
+            think: Some(format!("The reviewer asks: {words}. I make that change where a reader will look for it.")),
+            say: Some("I take that up.".to_owned()),
+            tools: vec![tool(
+                "bash",
+                json!({ "command": format!("printf '\\n## Note\\n\\n%s\\n' '{quoted}' >> README.md && tail -n 5 README.md") }),
+            )],
+            ..Step::default()
+        },
+        Step { tools: vec![tool("bash", json!({ "command": TESTS }))], ..Step::default() },
+        Step { say: Some(format!("I added this to the README and ran the tests again: {words}")), ..Step::default() },
+    ]
+}
+
+/// The first heading of a prompt, or its first line.
+fn heading(prompt: &str) -> String {
+    let lines = || prompt.lines().map(str::trim).filter(|line| !line.is_empty());
+    let line = lines().find(|line| line.starts_with('#')).or_else(|| lines().next()).unwrap_or("a request");
+    line.trim_start_matches(['#', ' ']).chars().take(80).collect()
+}
+
+fn slug(title: &str) -> String {
+    let words: Vec<String> = title
+        .to_lowercase()
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .take(8)
+        .map(str::to_owned)
+        .collect();
+    if words.is_empty() { "request".to_owned() } else { words.join("-") }
+}

@@ -1,0 +1,129 @@
+//! What the simulated model does: a list of steps, one for each of its answers, chosen by the conversation alone.
+//!
+//! A prompt may bring its own script, as a fenced block of JSON lines:
+//!
+//! ````text
+//! ```sim
+//! {"think": "I look first.", "say": "Let me see.", "tools": [["read", {"path": "README.md"}]]}
+//! {"fault": {"kind": "overloaded", "times": 2}, "say": "Done."}
+//! ```
+//! ````
+//!
+//! Without one, [`crate::persona`] works on the files. Which step is next follows from the number of answers since the
+//! prompt, so that the simulator needs no memory and a conversation that is resumed goes on where it was.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::persona;
+
+/// One answer of the model.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Step {
+    /// Reasoning.
+    pub think: Option<String>,
+    /// Reasoning that only the provider can read.
+    pub redacted: Option<String>,
+    /// Words.
+    pub say: Option<String>,
+    /// Tools to call: name and arguments. Arguments that are a string are sent as they are, JSON or not.
+    pub tools: Vec<(String, Value)>,
+    /// Why it stops; `tool_use` when there are tools, otherwise `end_turn`.
+    pub stop: Option<String>,
+    /// What goes wrong before or in this answer.
+    pub fault: Option<ScriptedFault>,
+    /// Milliseconds of silence (but for pings) before the first word.
+    pub silence_ms: u64,
+    /// Do this step again for ever.
+    pub forever: bool,
+}
+
+/// A fault, so many times at this point of the conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScriptedFault {
+    /// What goes wrong.
+    pub kind: Fault,
+    /// How often, before the answer comes after all.
+    #[serde(default = "once")]
+    pub times: u32,
+}
+
+const fn once() -> u32 {
+    1
+}
+
+/// What can go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// 429 with `retry-after: 1`.
+    RateLimited,
+    /// 429 that says nothing of when.
+    RateLimitedSilently,
+    /// 500.
+    Server,
+    /// 529.
+    Overloaded,
+    /// 401.
+    BadKey,
+    /// 400 for an overlong prompt.
+    PromptTooLong,
+    /// No headers, ever.
+    HangBeforeHeaders,
+    /// Headers, the beginning of an answer, then nothing.
+    Hang,
+    /// The connection breaks in the middle of an event.
+    Cut,
+    /// Bytes that are no events.
+    Garbage,
+    /// An overload inside a 200 stream.
+    OverloadedInStream,
+    /// A rate limit inside a 200 stream, with the wait in words.
+    RateLimitedInStream,
+}
+
+/// The steps that answer `prompts`: the text of the prompt, then what was said while it was worked on.
+pub fn steps(prompts: &[String]) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for (index, prompt) in prompts.iter().enumerate() {
+        match fenced(prompt) {
+            Some(own) => steps.extend(own),
+            None if index == 0 => steps.extend(persona::work(prompt)),
+            None => {
+                // The closing words come once, after everything.
+                steps.pop();
+                steps.extend(persona::follow_up(prompt));
+            }
+        }
+    }
+    steps
+}
+
+/// The script that a prompt brings; a line that cannot be read is said aloud, so that a typing error shows.
+fn fenced(prompt: &str) -> Option<Vec<Step>> {
+    let (_, rest) = prompt.split_once("```sim")?;
+    let (script, _) = rest.split_once("```")?;
+    let lines = script.lines().map(str::trim).filter(|line| !line.is_empty());
+    Some(
+        lines
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| Step {
+                    say: Some(format!("This line of the script cannot be read ({error}): {line}")),
+                    ..Step::default()
+                })
+            })
+            .collect(),
+    )
+}
+
+/// The step after `answers` answers.
+pub fn step(steps: &[Step], answers: usize) -> Step {
+    if let Some(forever) = steps.iter().take(answers + 1).find(|step| step.forever) {
+        return forever.clone();
+    }
+    steps
+        .get(answers)
+        .cloned()
+        .unwrap_or_else(|| Step { say: Some("Nothing is left to do.".to_owned()), ..Step::default() })
+}

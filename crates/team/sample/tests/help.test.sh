@@ -1,0 +1,2 @@
+./todo help | grep -q "add <text>"
+! ./todo nonsense 2>/dev/null

@@ -1,0 +1,173 @@
+//! Projects: adding them, and making their repositories.
+
+use std::path::Path;
+
+use guildhall_git::{GitError, Identity, NewFile, Repo, Source};
+use guildhall_store::{NewProject, ProjectPatch};
+use guildhall_types::member::Member;
+use guildhall_types::project::{Project, ProjectSettings, ProjectSource, ProjectStatus};
+use guildhall_types::{MemberId, ProjectId};
+
+use crate::{Places, Team, TeamError};
+
+/// Checks that a project may have at most.
+const CHECKS: usize = 20;
+/// Characters that its instructions may have at most.
+const INSTRUCTIONS: usize = 20_000;
+
+impl Team {
+    /// Adds a project. Its repository is made by [`Team::prepare_project`], which the caller starts.
+    ///
+    /// # Errors
+    /// [`TeamError::Invalid`] for a bad name or source; the store's error when the name is in use.
+    pub async fn create_project(&self, member: &Member, name: &str, source: ProjectSource) -> Result<Project, TeamError> {
+        let name = plain_name(name)?;
+        if let ProjectSource::Clone { url } = &source {
+            self.places.source(url)?;
+        }
+        let settings = match source {
+            ProjectSource::Sample => crate::sample::settings(),
+            _ => ProjectSettings::default(),
+        };
+        Ok(self.store.create_project(NewProject { name, source, settings, created_by: member.id }).await?)
+    }
+
+    /// Makes a project's repository, and notes that it is ready, or why it is not. May be called again after a failure or
+    /// a restart.
+    ///
+    /// # Errors
+    /// When the store fails, or the project is gone.
+    pub async fn prepare_project(&self, id: ProjectId) -> Result<Project, TeamError> {
+        let project = self.store.project(id).await?.ok_or(TeamError::NotFound { what: "project" })?;
+        let author = self.identity(project.created_by).await?;
+        match self.make_repository(&project, &author).await {
+            Ok(branch) => Ok(self.store.project_ready(id, &branch).await?),
+            Err(error) => {
+                tracing::warn!(project = %id, error = &error as &dyn std::error::Error, "a repository could not be made");
+                Ok(self.store.project_failed(id, &error.to_string()).await?)
+            }
+        }
+    }
+
+    async fn make_repository(&self, project: &Project, author: &Identity) -> Result<String, TeamError> {
+        let path = self.places.repository(project.id);
+        // A repository appears at its path only when it is whole: one that is there was made before a restart.
+        let repo = match Repo::open(&path) {
+            Ok(repo) => repo,
+            Err(_) => match &project.source {
+                ProjectSource::Clone { url } => Repo::clone_from(&path, &self.places.source(url)?, author).await?,
+                ProjectSource::Empty => {
+                    let readme = NewFile {
+                        path: "README.md".to_owned(),
+                        bytes: format!("# {}\n", project.name).into_bytes(),
+                        executable: false,
+                    };
+                    Repo::create(&path, "main", author, "Begin", &[readme]).await?
+                }
+                ProjectSource::Sample => {
+                    Repo::create(&path, "main", author, "Begin a to-do list", &crate::sample::files()).await?
+                }
+            },
+        };
+        Ok(repo.default_branch().await?)
+    }
+
+    /// Starts over with a repository that could not be made; the caller starts [`Team::prepare_project`].
+    ///
+    /// # Errors
+    /// [`TeamError::Conflict`] when it did not fail.
+    pub async fn retry_project(&self, id: ProjectId) -> Result<Project, TeamError> {
+        let project = self.store.project(id).await?.ok_or(TeamError::NotFound { what: "project" })?;
+        if project.status != ProjectStatus::Failed {
+            return Err(TeamError::conflict("not-failed", "this project's repository did not fail"));
+        }
+        Ok(self.store.project_preparing(id).await?)
+    }
+
+    /// Changes a project.
+    ///
+    /// # Errors
+    /// [`TeamError::Invalid`]; the store's error when the name is in use or the project is gone.
+    pub async fn update_project(&self, id: ProjectId, mut patch: ProjectPatch) -> Result<Project, TeamError> {
+        if let Some(name) = &patch.name {
+            patch.name = Some(plain_name(name)?);
+        }
+        if let Some(settings) = &mut patch.settings {
+            settings.verify_commands.retain(|command| !command.trim().is_empty());
+            if settings.verify_commands.len() > CHECKS || settings.verify_commands.iter().any(|c| c.len() > 2_000) {
+                return Err(TeamError::invalid("settings", "at most 20 checks of at most 2,000 characters each"));
+            }
+            if settings.instructions.chars().count() > INSTRUCTIONS {
+                return Err(TeamError::invalid("settings", "the instructions may have at most 20,000 characters"));
+            }
+            settings.default_model = settings.default_model.take().filter(|model| !model.trim().is_empty());
+        }
+        Ok(self.store.update_project(id, patch).await?)
+    }
+
+    /// A project whose repository is there, and the repository.
+    ///
+    /// # Errors
+    /// [`TeamError::NotFound`]; [`TeamError::Conflict`] while it is not ready.
+    pub async fn ready_project(&self, id: ProjectId) -> Result<(Project, Repo), TeamError> {
+        let project = self.store.project(id).await?.ok_or(TeamError::NotFound { what: "project" })?;
+        match project.status {
+            ProjectStatus::Ready => Ok((Repo::open(&self.places.repository(id))?, project)).map(|(r, p)| (p, r)),
+            ProjectStatus::Preparing => {
+                Err(TeamError::conflict("project-not-ready", "the project's repository is still being made; wait a moment"))
+            }
+            ProjectStatus::Failed => Err(TeamError::conflict(
+                "project-not-ready",
+                "the project's repository could not be made; see the project's page and try again",
+            )),
+        }
+    }
+
+    /// A member as the author of a commit.
+    pub(crate) async fn identity(&self, member: MemberId) -> Result<Identity, TeamError> {
+        let member = self.store.member(member).await?.ok_or(TeamError::NotFound { what: "member" })?;
+        Ok(Identity { name: member.name, email: member.email })
+    }
+}
+
+impl Places {
+    /// Where a project is to be cloned from, if the operator allows it.
+    ///
+    /// # Errors
+    /// When it is no address, or a folder that the operator did not allow.
+    pub fn source(&self, url: &str) -> Result<Source, TeamError> {
+        let source = Source::parse(url).map_err(|error| match error {
+            GitError::BadSource { reason } => TeamError::invalid("source.url", reason),
+            other => TeamError::Git(other),
+        })?;
+        let Source::Folder(path) = &source else { return Ok(source) };
+        let refused = || {
+            TeamError::invalid(
+                "source.url",
+                "this folder is not below one that the operator allows (GUILDHALL_ALLOWED_REPO_PATHS), or is not there",
+            )
+        };
+        let real = path.canonicalize().map_err(|_| refused())?;
+        let below = |allowed: &std::path::PathBuf| allowed.canonicalize().is_ok_and(|allowed| real.starts_with(allowed));
+        if self.allowed_repositories.iter().any(below) && !self.owns(&real) {
+            Ok(Source::Folder(real))
+        } else {
+            Err(refused())
+        }
+    }
+
+    /// Whether a path is among this server's own data.
+    fn owns(&self, real: &Path) -> bool {
+        [&self.repositories, &self.worktrees]
+            .iter()
+            .any(|own| own.canonicalize().is_ok_and(|own| real.starts_with(own)))
+    }
+}
+
+fn plain_name(text: &str) -> Result<String, TeamError> {
+    let name = text.trim();
+    match name.chars().count() {
+        1..=80 if !name.chars().any(char::is_control) => Ok(name.to_owned()),
+        _ => Err(TeamError::invalid("name", "give the project a name of 1 to 80 characters")),
+    }
+}
