@@ -19,7 +19,7 @@ pub use diff::{Diff, DiffFile, DiffLimits, FileStatus, Hunk, Line, LineKind, Sta
 pub use error::GitError;
 pub use history::{Blob, Commit};
 pub use merge::{ConflictFile, Merge};
-pub use repo::{Identity, NewFile, Repo};
+pub use repo::{Identity, NewFile, Repo, check_branch};
 pub use snapshot::Snapshot;
 pub use worktree::Worktree;
 

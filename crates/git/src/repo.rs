@@ -185,7 +185,7 @@ pub(crate) fn snapshot_ref(run: &str) -> Result<String, GitError> {
 ///
 /// # Errors
 /// [`GitError::BadName`] when not.
-pub(crate) fn check_branch(name: &str) -> Result<(), GitError> {
+pub fn check_branch(name: &str) -> Result<(), GitError> {
     let bad = name.is_empty()
         || name.len() > 200
         || name.starts_with(['-', '/', '.'])

@@ -43,7 +43,8 @@ impl Throttle {
     fn check(&self, keys: &[String], now: DateTime) -> Result<(), TeamError> {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         for key in keys {
-            let recent: Vec<&DateTime> = failures.get(key).into_iter().flatten().filter(|at| **at > now - WINDOW).collect();
+            let recent: Vec<&DateTime> =
+                failures.get(key).into_iter().flatten().filter(|at| **at > now - WINDOW).collect();
             if let Some(first) = recent.iter().rev().nth(TRIES - 1) {
                 return Err(TeamError::Throttled { seconds: (**first + WINDOW - now).num_seconds().max(1) });
             }
@@ -161,7 +162,9 @@ fn plain_email(text: &str) -> Result<String, TeamError> {
     let email = text.trim().to_lowercase();
     let fits = email.len() <= 254
         && !email.chars().any(|c| c.is_whitespace() || c.is_control())
-        && email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));
+        && email
+            .split_once('@')
+            .is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));
     if fits { Ok(email) } else { Err(TeamError::invalid("email", "give an e-mail address, such as anna@example.com")) }
 }
 
@@ -172,6 +175,3 @@ fn plain_name(text: &str) -> Result<String, TeamError> {
         _ => Err(TeamError::invalid("name", "give a name of 1 to 100 characters")),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,15 +1,28 @@
 //! What the page, the API, agents' tools and the command line all do: one function each, without HTTP.
 
+mod accounts;
+mod attachments;
+mod cards;
 mod error;
 pub mod passwords;
+mod places;
+mod projects;
+mod providers;
+pub mod sample;
 pub mod tokens;
 pub mod vault;
+mod work;
 
+pub use accounts::{Origin, Throttle};
+pub use cards::NewCard;
 pub use error::TeamError;
+pub use places::Places;
+pub use providers::{ModelChoice, Models, Provider, TeamProviders};
+pub use work::{Merged, Side, WorkFile};
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
+use guildhall_llm::Client;
 use guildhall_store::Store;
 use guildhall_types::Clock;
 
@@ -17,7 +30,7 @@ use crate::passwords::Passwords;
 use crate::vault::Vault;
 
 /// The team's rules, over its store. Cheap to clone.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Team {
     /// Where everything is kept.
     pub store: Store,
@@ -25,36 +38,35 @@ pub struct Team {
     pub clock: Arc<dyn Clock>,
     /// Seals and opens credentials.
     pub vault: Arc<Vault>,
-    /// Hashes and checks passwords.
-    pub passwords: Passwords,
     /// Where repositories and worktrees are.
     pub places: Arc<Places>,
+    /// Calls providers.
+    pub client: Client,
+    /// The keys and addresses that the operator gave to the whole team.
+    pub providers: Arc<TeamProviders>,
+    passwords: Passwords,
+    throttle: Throttle,
 }
 
-/// Where things are on this node's disk.
-#[derive(Debug, Clone)]
-pub struct Places {
-    /// The canonical bare repositories.
-    pub repositories: PathBuf,
-    /// The worktrees of runs.
-    pub worktrees: PathBuf,
-    /// Folders below which a project may be cloned from a path or a `file://` URL.
-    pub allowed_repositories: Vec<PathBuf>,
-}
-
-impl Places {
-    /// The places below the data folder.
-    pub fn below(data: &std::path::Path, allowed_repositories: Vec<PathBuf>) -> Self {
-        Self { repositories: data.join("repositories"), worktrees: data.join("worktrees"), allowed_repositories }
-    }
-
-    /// The canonical repository of a project.
-    pub fn repository(&self, project: guildhall_types::ProjectId) -> PathBuf {
-        self.repositories.join(format!("{project}.git"))
-    }
-
-    /// The folder of a run: the worktree is `tree` in it, the agent's own git folder `git`.
-    pub fn run(&self, run: guildhall_types::RunId) -> PathBuf {
-        self.worktrees.join(run.to_string())
+impl Team {
+    /// A team over this store.
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        vault: Vault,
+        places: Places,
+        client: Client,
+        providers: TeamProviders,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            vault: Arc::new(vault),
+            places: Arc::new(places),
+            client,
+            providers: Arc::new(providers),
+            passwords: Passwords::default(),
+            throttle: Throttle::default(),
+        }
     }
 }

@@ -1,14 +1,12 @@
 //! Projects: adding them, and making their repositories.
 
-use std::path::Path;
-
-use guildhall_git::{GitError, Identity, NewFile, Repo, Source};
+use guildhall_git::{Identity, NewFile, Repo};
 use guildhall_store::{NewProject, ProjectPatch};
 use guildhall_types::member::Member;
 use guildhall_types::project::{Project, ProjectSettings, ProjectSource, ProjectStatus};
 use guildhall_types::{MemberId, ProjectId};
 
-use crate::{Places, Team, TeamError};
+use crate::{Team, TeamError};
 
 /// Checks that a project may have at most.
 const CHECKS: usize = 20;
@@ -20,7 +18,12 @@ impl Team {
     ///
     /// # Errors
     /// [`TeamError::Invalid`] for a bad name or source; the store's error when the name is in use.
-    pub async fn create_project(&self, member: &Member, name: &str, source: ProjectSource) -> Result<Project, TeamError> {
+    pub async fn create_project(
+        &self,
+        member: &Member,
+        name: &str,
+        source: ProjectSource,
+    ) -> Result<Project, TeamError> {
         let name = plain_name(name)?;
         if let ProjectSource::Clone { url } = &source {
             self.places.source(url)?;
@@ -113,9 +116,10 @@ impl Team {
         let project = self.store.project(id).await?.ok_or(TeamError::NotFound { what: "project" })?;
         match project.status {
             ProjectStatus::Ready => Ok((Repo::open(&self.places.repository(id))?, project)).map(|(r, p)| (p, r)),
-            ProjectStatus::Preparing => {
-                Err(TeamError::conflict("project-not-ready", "the project's repository is still being made; wait a moment"))
-            }
+            ProjectStatus::Preparing => Err(TeamError::conflict(
+                "project-not-ready",
+                "the project's repository is still being made; wait a moment",
+            )),
             ProjectStatus::Failed => Err(TeamError::conflict(
                 "project-not-ready",
                 "the project's repository could not be made; see the project's page and try again",
@@ -127,40 +131,6 @@ impl Team {
     pub(crate) async fn identity(&self, member: MemberId) -> Result<Identity, TeamError> {
         let member = self.store.member(member).await?.ok_or(TeamError::NotFound { what: "member" })?;
         Ok(Identity { name: member.name, email: member.email })
-    }
-}
-
-impl Places {
-    /// Where a project is to be cloned from, if the operator allows it.
-    ///
-    /// # Errors
-    /// When it is no address, or a folder that the operator did not allow.
-    pub fn source(&self, url: &str) -> Result<Source, TeamError> {
-        let source = Source::parse(url).map_err(|error| match error {
-            GitError::BadSource { reason } => TeamError::invalid("source.url", reason),
-            other => TeamError::Git(other),
-        })?;
-        let Source::Folder(path) = &source else { return Ok(source) };
-        let refused = || {
-            TeamError::invalid(
-                "source.url",
-                "this folder is not below one that the operator allows (GUILDHALL_ALLOWED_REPO_PATHS), or is not there",
-            )
-        };
-        let real = path.canonicalize().map_err(|_| refused())?;
-        let below = |allowed: &std::path::PathBuf| allowed.canonicalize().is_ok_and(|allowed| real.starts_with(allowed));
-        if self.allowed_repositories.iter().any(below) && !self.owns(&real) {
-            Ok(Source::Folder(real))
-        } else {
-            Err(refused())
-        }
-    }
-
-    /// Whether a path is among this server's own data.
-    fn owns(&self, real: &Path) -> bool {
-        [&self.repositories, &self.worktrees]
-            .iter()
-            .any(|own| own.canonicalize().is_ok_and(|own| real.starts_with(own)))
     }
 }
 

@@ -1,0 +1,323 @@
+//! Cards: writing, changing, and the deeds that move them.
+
+use guildhall_git::{Repo, check_branch};
+use guildhall_store::{FeaturePatch, NewFeature, NewRun};
+use guildhall_types::feature::{Feature, PlanningMode, ThinkingLevel};
+use guildhall_types::member::Member;
+use guildhall_types::run::{CheckStatus, Run};
+use guildhall_types::{FeatureId, MemberId, ProjectId};
+
+use crate::{Team, TeamError};
+
+const TITLE: usize = 200;
+const DESCRIPTION: usize = 100_000;
+const CATEGORY: usize = 60;
+const MESSAGE: usize = 100_000;
+const MODEL: usize = 100;
+/// Characters of a title that is made from the description.
+const MADE_TITLE: usize = 80;
+/// Names that are tried for a branch before giving up.
+const BRANCHES: usize = 100;
+
+/// A card to be written.
+#[derive(Debug, Clone, Default)]
+#[expect(missing_docs, reason = "each field is the field of `Feature` of the same name")]
+pub struct NewCard {
+    pub title: Option<String>,
+    pub description: String,
+    pub category: Option<String>,
+    pub priority: Option<i64>,
+    pub model: Option<String>,
+    pub thinking_level: Option<ThinkingLevel>,
+    pub planning_mode: Option<PlanningMode>,
+    pub require_plan_approval: Option<bool>,
+    pub skip_verification: Option<bool>,
+    pub branch: Option<String>,
+    pub dependencies: Vec<FeatureId>,
+}
+
+impl Team {
+    /// Writes a card at the end of a project's backlog.
+    ///
+    /// # Errors
+    /// [`TeamError::Invalid`] for a bad value; the store's error when the project is gone or the dependencies are bad.
+    pub async fn create_feature(
+        &self,
+        member: &Member,
+        project: ProjectId,
+        card: NewCard,
+    ) -> Result<Feature, TeamError> {
+        let description = text("description", &card.description, 1, DESCRIPTION)?;
+        let title = match card.title.as_deref().map(str::trim).filter(|title| !title.is_empty()) {
+            Some(title) => line("title", title, TITLE)?,
+            None => title_of(&description),
+        };
+        no_plan_approval(card.require_plan_approval)?;
+        let new = NewFeature {
+            project_id: project,
+            title,
+            description,
+            category: line("category", card.category.as_deref().unwrap_or_default(), CATEGORY)?,
+            priority: priority(card.priority.unwrap_or(2))?,
+            model: model(card.model)?,
+            thinking_level: card.thinking_level.unwrap_or(ThinkingLevel::Medium),
+            planning_mode: card.planning_mode.unwrap_or(PlanningMode::Skip),
+            require_plan_approval: false,
+            skip_verification: card.skip_verification.unwrap_or(false),
+            branch: branch(card.branch)?,
+            dependencies: card.dependencies,
+            created_by: member.id,
+        };
+        Ok(self.store.create_feature(new).await?)
+    }
+
+    /// Changes a card. `expect_version` refuses the change when somebody else's came in between.
+    ///
+    /// # Errors
+    /// [`TeamError::Invalid`] for a bad value; the store's error when the card is gone, stale or the dependencies are bad.
+    pub async fn update_feature(
+        &self,
+        id: FeatureId,
+        mut patch: FeaturePatch,
+        expect_version: Option<i64>,
+    ) -> Result<Feature, TeamError> {
+        patch.title = patch.title.map(|title| line("title", &title, TITLE)).transpose()?;
+        if patch.title.as_deref() == Some("") {
+            return Err(TeamError::invalid("title", "give the card a title"));
+        }
+        patch.description = patch.description.map(|words| text("description", &words, 1, DESCRIPTION)).transpose()?;
+        patch.category = patch.category.map(|category| line("category", &category, CATEGORY)).transpose()?;
+        patch.priority = patch.priority.map(priority).transpose()?;
+        if patch.position.is_some_and(|position| !position.is_finite()) {
+            return Err(TeamError::invalid("position", "give a finite number"));
+        }
+        patch.model = patch.model.map(model).transpose()?;
+        patch.branch = patch.branch.map(branch).transpose()?;
+        no_plan_approval(patch.require_plan_approval)?;
+        Ok(self.store.update_feature(id, patch, expect_version).await?)
+    }
+
+    /// Starts a card: an agent will build it from nothing, with this member's key.
+    ///
+    /// # Errors
+    /// [`TeamError::Conflict`] when the project is not ready, there is no key, or its branch is taken; the store's error
+    /// when the card must not start.
+    pub async fn start(&self, member: MemberId, id: FeatureId) -> Result<(Feature, Run), TeamError> {
+        let feature = self.card(id).await?;
+        let (project, repo) = self.ready_project(feature.card.project_id).await?;
+        let model = self.model_for(member, &project, &feature.card).await?;
+        // Asked for now, so that a missing key is told at once and not by a failed card.
+        self.provider_for(member, &model).await?;
+        let branch = self.free_branch(&repo, &feature).await?;
+        Ok(self.store.start_feature(id, member, NewRun { model, branch }).await?)
+    }
+
+    /// Goes on with a card's latest run from its last saved turn, with this member's key.
+    ///
+    /// # Errors
+    /// As for [`Team::start`].
+    pub async fn retry(&self, member: MemberId, id: FeatureId) -> Result<(Feature, Run), TeamError> {
+        let (feature, run) = self.card_and_run(id).await?;
+        self.ready_project(feature.card.project_id).await?;
+        self.provider_for(member, &run.model).await?;
+        Ok(self.store.retry_feature(id, member).await?)
+    }
+
+    /// Says something to a card's agent: it reads it at its next turn, or goes on with it.
+    ///
+    /// # Errors
+    /// [`TeamError::Invalid`] for an empty or overlong message; the store's error when the card has no run.
+    pub async fn follow_up(&self, member: MemberId, id: FeatureId, message: &str) -> Result<(Feature, Run), TeamError> {
+        let message = text("message", message, 1, MESSAGE)?;
+        Ok(self.store.follow_up(id, member, &message).await?)
+    }
+
+    /// Stops a card's run at once. It can go on later from its last saved turn.
+    ///
+    /// # Errors
+    /// The store's error when no run is queued or at work.
+    pub async fn stop(&self, id: FeatureId) -> Result<(Feature, Run), TeamError> {
+        Ok(self.store.stop_feature(id).await?)
+    }
+
+    /// Takes a card back to the backlog. Its work stays on its refs.
+    ///
+    /// # Errors
+    /// The store's error when the card must not move so.
+    pub async fn shelve(&self, id: FeatureId) -> Result<Feature, TeamError> {
+        Ok(self.store.shelve_feature(id).await?)
+    }
+
+    /// A member finds the work good: the card is verified once the project's checks pass on it. Checks that passed on
+    /// this very commit are not run again.
+    ///
+    /// # Errors
+    /// The store's error when the card does not wait for approval.
+    pub async fn verify(&self, id: FeatureId) -> Result<(Feature, Run), TeamError> {
+        let (feature, run) = self.card_and_run(id).await?;
+        let project =
+            self.store.project(feature.card.project_id).await?.ok_or(TeamError::NotFound { what: "project" })?;
+        let commands = &project.settings.verify_commands;
+        let checked = match feature.card.skip_verification || commands.is_empty() {
+            true => true,
+            false => {
+                let checks = self.store.checks(run.id).await?;
+                let latest = |command: &String| {
+                    checks.iter().find(|check| check.command == *command && check.commit_id == run.head_commit)
+                };
+                run.head_commit.is_some()
+                    && commands
+                        .iter()
+                        .all(|command| latest(command).is_some_and(|check| check.status == CheckStatus::Passed))
+            }
+        };
+        Ok(match checked {
+            true => self.store.accept_feature(id).await?,
+            false => self.store.request_verify(id).await?,
+        })
+    }
+
+    pub(crate) async fn card(&self, id: FeatureId) -> Result<Feature, TeamError> {
+        self.store.feature(id).await?.ok_or(TeamError::NotFound { what: "feature" })
+    }
+
+    pub(crate) async fn card_and_run(&self, id: FeatureId) -> Result<(Feature, Run), TeamError> {
+        let feature = self.card(id).await?;
+        let run = match feature.card.run_id {
+            Some(run) => self.store.run(run).await?,
+            None => None,
+        };
+        let run = run.ok_or_else(|| {
+            TeamError::conflict("nothing-yet", "no agent has worked on this card yet; start it first")
+        })?;
+        Ok((feature, run))
+    }
+
+    /// A branch for a new run. A name that the card itself asks for must be free, or left by an earlier run of the card.
+    async fn free_branch(&self, repo: &Repo, feature: &Feature) -> Result<String, TeamError> {
+        let own = feature.card.branch.clone();
+        let name =
+            own.clone().unwrap_or_else(|| format!("guildhall/{}-{}", feature.card.number, slug(&feature.card.title)));
+        if repo.branch(&name).await?.is_none() {
+            return Ok(name);
+        }
+        let earlier = self.store.runs_of(feature.card.id, 100).await?;
+        if own.is_some() && !earlier.iter().any(|run| run.branch == name) {
+            return Err(TeamError::conflict(
+                "branch-exists",
+                format!("the branch {name} exists already; name another one on the card, or leave it empty"),
+            ));
+        }
+        for n in 2..BRANCHES {
+            let next = format!("{name}-{n}");
+            if repo.branch(&next).await?.is_none() {
+                return Ok(next);
+            }
+        }
+        Err(TeamError::conflict(
+            "branch-exists",
+            format!("every branch from {name} to {name}-{BRANCHES} exists already"),
+        ))
+    }
+}
+
+/// A waiting for a person's yes that nobody keeps would be worse than none.
+fn no_plan_approval(wanted: Option<bool>) -> Result<(), TeamError> {
+    match wanted {
+        Some(true) => Err(TeamError::invalid(
+            "requirePlanApproval",
+            "this version cannot hold a run until its plan is approved; leave it off and follow the plan in the live view",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn text(field: &'static str, words: &str, least: usize, most: usize) -> Result<String, TeamError> {
+    let words = words.trim();
+    match words.chars().count() {
+        count if count < least => Err(TeamError::invalid(field, "write at least a word")),
+        count if count > most => Err(TeamError::invalid(field, format!("use at most {most} characters"))),
+        _ => Ok(words.to_owned()),
+    }
+}
+
+fn line(field: &'static str, words: &str, most: usize) -> Result<String, TeamError> {
+    let words = text(field, words, 0, most)?;
+    match words.chars().any(char::is_control) {
+        true => Err(TeamError::invalid(field, "use one line without control characters")),
+        false => Ok(words),
+    }
+}
+
+fn priority(number: i64) -> Result<i64, TeamError> {
+    match number {
+        1..=3 => Ok(number),
+        _ => Err(TeamError::invalid("priority", "give 1 (first), 2 or 3 (last)")),
+    }
+}
+
+fn model(name: Option<String>) -> Result<Option<String>, TeamError> {
+    let name = name.map(|name| line("model", &name, MODEL)).transpose()?;
+    Ok(name.filter(|name| !name.is_empty()))
+}
+
+fn branch(name: Option<String>) -> Result<Option<String>, TeamError> {
+    let name = name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    if let Some(name) = &name {
+        check_branch(name).map_err(|_| TeamError::invalid("branch", "this is no name for a git branch"))?;
+    }
+    Ok(name)
+}
+
+/// A title made of a description: its first line without Markdown's marks, cut at a word.
+fn title_of(description: &str) -> String {
+    let first = description
+        .lines()
+        .map(|line| line.trim_start_matches(['#', '-', '*', '>', ' ']))
+        .find(|line| !line.is_empty());
+    let first: String = first.unwrap_or("A feature").chars().filter(|c| !c.is_control()).collect();
+    if first.chars().count() <= MADE_TITLE {
+        return first;
+    }
+    let cut: String = first.chars().take(MADE_TITLE).collect();
+    let end = cut.rfind(' ').filter(|end| *end > MADE_TITLE / 2).unwrap_or(cut.len());
+    format!("{}…", &cut[..end])
+}
+
+/// A title as part of a branch's name.
+fn slug(title: &str) -> String {
+    let plain = title.to_lowercase();
+    let words = plain.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut slug = String::new();
+    for word in words {
+        if !slug.is_empty() && slug.len() + word.len() > 40 {
+            break;
+        }
+        if !slug.is_empty() {
+            slug.push('-');
+        }
+        slug.extend(word.chars().take(40));
+    }
+    if slug.is_empty() { "feature".to_owned() } else { slug }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_made_of_the_first_line() {
+        assert_eq!(title_of("## Add a command\n\nIt prints."), "Add a command");
+        assert_eq!(title_of("\n\n- do this"), "do this");
+        let long = title_of(&"word ".repeat(60));
+        assert!(long.ends_with("word…") && long.chars().count() <= MADE_TITLE + 1, "{long}");
+        assert!(title_of(&"é".repeat(200)).ends_with('…'));
+    }
+
+    #[test]
+    fn a_slug_is_a_part_of_a_branch_name() {
+        assert_eq!(slug("Add `todo done`, please!"), "add-todo-done-please");
+        assert_eq!(slug("完成"), "feature");
+        assert!(check_branch(&format!("guildhall/1-{}", slug(&"long title ".repeat(30)))).is_ok());
+    }
+}

@@ -1,0 +1,66 @@
+//! Where things are on this node's disk.
+
+use std::path::{Path, PathBuf};
+
+use guildhall_git::{GitError, Source};
+use guildhall_types::{ProjectId, RunId};
+
+use crate::TeamError;
+
+/// Where things are on this node's disk.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// The canonical bare repositories.
+    pub repositories: PathBuf,
+    /// The worktrees of runs.
+    pub worktrees: PathBuf,
+    /// Folders below which a project may be cloned from a path or a `file://` URL.
+    pub allowed_repositories: Vec<PathBuf>,
+    /// The data folder: nothing in it is ever cloned.
+    data: PathBuf,
+}
+
+impl Places {
+    /// The places below the data folder.
+    pub fn below(data: &Path, allowed_repositories: Vec<PathBuf>) -> Self {
+        Self {
+            repositories: data.join("repositories"),
+            worktrees: data.join("worktrees"),
+            allowed_repositories,
+            data: data.to_owned(),
+        }
+    }
+
+    /// The canonical repository of a project.
+    pub fn repository(&self, project: ProjectId) -> PathBuf {
+        self.repositories.join(format!("{project}.git"))
+    }
+
+    /// The folder of a run: the worktree is `tree` in it, the agent's own git folder `git`.
+    pub fn run(&self, run: RunId) -> PathBuf {
+        self.worktrees.join(run.to_string())
+    }
+
+    /// Where a project is to be cloned from, if the operator allows it.
+    ///
+    /// # Errors
+    /// When it is no address, or a folder that the operator did not allow.
+    pub fn source(&self, url: &str) -> Result<Source, TeamError> {
+        let source = Source::parse(url).map_err(|error| match error {
+            GitError::BadSource { reason } => TeamError::invalid("source.url", reason),
+            other => TeamError::Git(other),
+        })?;
+        let Source::Folder(path) = &source else { return Ok(source) };
+        let refused = || {
+            TeamError::invalid(
+                "source.url",
+                "this folder is not below one that the operator allows (GUILDHALL_ALLOWED_REPO_PATHS), or is not there",
+            )
+        };
+        // Links are followed before the comparison: what counts is where the folder really is.
+        let real = path.canonicalize().map_err(|_| refused())?;
+        let below = |allowed: &PathBuf| allowed.canonicalize().is_ok_and(|allowed| real.starts_with(allowed));
+        let own = self.data.canonicalize().is_ok_and(|data| real.starts_with(data));
+        if self.allowed_repositories.iter().any(below) && !own { Ok(Source::Folder(real)) } else { Err(refused()) }
+    }
+}

@@ -1,0 +1,135 @@
+//! The work of a run as members look at it and take it: diff, files, merge.
+
+use guildhall_git::{Blob, Diff, DiffLimits, Merge, Oid, Repo};
+use guildhall_types::feature::Feature;
+use guildhall_types::member::Member;
+use guildhall_types::run::Run;
+use guildhall_types::{FeatureId, ProjectId};
+
+use crate::{Team, TeamError};
+
+/// Bytes of a file that are shown at most.
+const FILE: u64 = 5 * 1024 * 1024;
+/// Commits that are searched for an earlier merge of the same card.
+const SEARCHED: usize = 200;
+/// Names the card in the commit that brought its work.
+const TRAILER: &str = "Guildhall-Feature";
+
+/// Which side of a diff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Before the work.
+    Base,
+    /// After it.
+    Head,
+}
+
+/// A file of the work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkFile {
+    /// Its bytes.
+    Bytes(Vec<u8>),
+    /// It is larger than is shown; its size in bytes.
+    TooLarge(u64),
+}
+
+/// What came of a merge.
+#[derive(Debug, Clone)]
+pub struct Merged {
+    /// The card, now completed.
+    pub feature: Feature,
+    /// The commit on the default branch.
+    pub commit: String,
+}
+
+impl Team {
+    /// What a card's latest run changed so far, against the commit that it started from.
+    ///
+    /// # Errors
+    /// [`TeamError::Conflict`] `nothing-yet` before the worktree is made.
+    pub async fn diff(&self, id: FeatureId) -> Result<Diff, TeamError> {
+        let (feature, run) = self.card_and_run(id).await?;
+        let repo = self.repository(feature.card.project_id)?;
+        let (base, head) = ends(&run)?;
+        Ok(repo.diff(&base, &head, &DiffLimits::default()).await?)
+    }
+
+    /// A file of a card's latest work; nothing when there is none at this path.
+    ///
+    /// # Errors
+    /// [`TeamError::Conflict`] `nothing-yet` before the worktree is made.
+    pub async fn work_file(&self, id: FeatureId, path: &str, side: Side) -> Result<Option<WorkFile>, TeamError> {
+        let (feature, run) = self.card_and_run(id).await?;
+        let repo = self.repository(feature.card.project_id)?;
+        let (base, head) = ends(&run)?;
+        let commit = match side {
+            Side::Base => base,
+            Side::Head => head,
+        };
+        Ok(repo.file_at(&commit, path, FILE).await?.map(|blob| match blob {
+            Blob::Bytes(bytes) => WorkFile::Bytes(bytes),
+            Blob::TooLarge(size) => WorkFile::TooLarge(size),
+        }))
+    }
+
+    /// Puts a card's work on the project's default branch as one commit by this member. Nothing is half merged: on a
+    /// conflict the branch stands where it stood.
+    ///
+    /// # Errors
+    /// [`TeamError::MergeConflict`]; [`TeamError::Conflict`] when there is nothing to merge; the store's error when the
+    /// card must not be merged now.
+    pub async fn merge(&self, member: &Member, id: FeatureId, message: Option<&str>) -> Result<Merged, TeamError> {
+        let (feature, run) = self.card_and_run(id).await?;
+        // Asked before git does anything, and once more by the store when it notes the merge.
+        feature.card.status.after(guildhall_types::feature::Move::Merge).map_err(guildhall_store::StoreError::from)?;
+        let (project, repo) = self.ready_project(feature.card.project_id).await?;
+        let nothing =
+            || TeamError::conflict("nothing-to-merge", "this work changes nothing that the branch does not have");
+        let head = Oid::parse(run.head_commit.as_deref().ok_or_else(nothing)?)?;
+        let author = self.identity(member.id).await?;
+        let message = commit_message(&feature, message);
+        let commit = match repo.merge(&head, &project.default_branch, &message, &author).await? {
+            Merge::Done(commit) => commit.to_string(),
+            Merge::Conflict(files) => {
+                return Err(TeamError::MergeConflict { branch: project.default_branch, files });
+            }
+            // Merged before, by a server that died before it could note it: that merge is noted now.
+            Merge::Nothing => self.earlier_merge(&repo, &project.default_branch, id).await?.ok_or_else(nothing)?,
+        };
+        let (feature, _) = self.store.record_merge(id, &commit).await?;
+        tracing::info!(feature = %id, commit, member = %member.id, "a feature was merged");
+        Ok(Merged { feature, commit })
+    }
+
+    async fn earlier_merge(&self, repo: &Repo, branch: &str, id: FeatureId) -> Result<Option<String>, TeamError> {
+        let trailer = format!("{TRAILER}: {id}");
+        let log = repo.log(branch, 0, SEARCHED).await?;
+        Ok(log.into_iter().find(|commit| commit.body.lines().any(|line| line == trailer)).map(|commit| commit.id))
+    }
+
+    /// A project's repository, whether or not the project is archived.
+    fn repository(&self, project: ProjectId) -> Result<Repo, TeamError> {
+        Ok(Repo::open(&self.places.repository(project))?)
+    }
+}
+
+fn ends(run: &Run) -> Result<(Oid, Oid), TeamError> {
+    let base = run.base_commit.as_deref().ok_or_else(|| {
+        TeamError::conflict("nothing-yet", "the worktree of this run is not made yet; wait until the agent begins")
+    })?;
+    let head = run.head_commit.as_deref().unwrap_or(base);
+    Ok((Oid::parse(base)?, Oid::parse(head)?))
+}
+
+/// The member's words, or the card's title and the agent's summary; then the card's id, by which a merge is found again.
+fn commit_message(feature: &Feature, own: Option<&str>) -> String {
+    let own = own.map(str::trim).filter(|words| !words.is_empty());
+    let words = own.map_or_else(
+        || {
+            let summary = feature.summary.as_deref().unwrap_or_default().trim();
+            format!("{}\n\n{summary}", feature.card.title)
+        },
+        str::to_owned,
+    );
+    format!("{}\n\n{TRAILER}: {}\n", words.trim_end(), feature.card.id)
+}
