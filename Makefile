@@ -1,10 +1,11 @@
 # Guildhall's two commands: `make run` and `make test`. Both install what they need and say so.
-.PHONY: run test setup-test format lint rust
+.PHONY: run test setup-test format lint dependencies rust page browser
 
 run:
 	@scripts/run.sh
 
-test: setup-test format lint rust
+# Everything, in the order of what fails fastest. Each step can be called by itself.
+test: setup-test format dependencies lint page rust browser
 
 setup-test:
 	@scripts/setup.sh test
@@ -12,8 +13,19 @@ setup-test:
 format:
 	cargo fmt --all --check
 
+dependencies:
+	scripts/dependencies.sh
+
 lint:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
+# Types, lints and unit tests of the page, and the page itself, which the server embeds.
+page:
+	scripts/page.sh
+	cd ui && npm run check
+
 rust:
 	scripts/with-postgres.sh cargo nextest run --workspace --locked
+
+browser:
+	scripts/browser.sh

@@ -3,9 +3,17 @@
 //! This crate knows neither store nor bus. Whoever runs an agent gives it a history and tools, and a [`Journal`] to which
 //! it tells what happens; the journal saves it.
 
+mod caller;
+mod conversation;
+mod habits;
 mod journal;
+mod problem;
+pub mod prompt;
 mod run;
+mod text;
 mod tool;
+pub mod tools;
+mod work;
 
 pub use journal::{Call, Journal, JournalError};
 pub use run::{Ended, Job, run};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use guildhall_llm::{Client, Endpoint, SystemPart};
+use guildhall_llm::{Backoff, Client, Endpoint, SystemPart};
 use guildhall_types::Clock;
 use guildhall_types::chat::Block;
 use guildhall_types::feature::{Problem, ThinkingLevel};
@@ -10,6 +10,7 @@ use guildhall_types::limits::RunLimits;
 use guildhall_types::run::Turn;
 use tokio_util::sync::CancellationToken;
 
+use crate::work::Work;
 use crate::{Journal, JournalError, Toolbox};
 
 /// What an agent is to do, and with what.
@@ -39,6 +40,32 @@ pub struct Job {
     pub clock: Arc<dyn Clock>,
     /// Stops the agent when it is cancelled: the call and the tools that run are ended.
     pub cancel: CancellationToken,
+    /// How long to wait between the tries of a call.
+    pub backoff: Backoff,
+    /// Tokens that the conversation may have, when that is not what is known of the model.
+    pub context_window: Option<i64>,
+}
+
+impl Job {
+    /// A job without words, tools or history, under the usual limits; the fields say the rest.
+    pub fn new(client: Client, endpoint: Endpoint, model: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            client,
+            endpoint,
+            model: model.into(),
+            thinking: ThinkingLevel::Medium,
+            system: Vec::new(),
+            tools: Toolbox::default(),
+            limits: RunLimits::default(),
+            spent_micros: 0,
+            history: Vec::new(),
+            opening: Vec::new(),
+            clock,
+            cancel: CancellationToken::new(),
+            backoff: Backoff::default(),
+            context_window: None,
+        }
+    }
 }
 
 /// How an agent's work ended.
@@ -57,7 +84,13 @@ pub enum Ended {
     Unsaved(JournalError),
 }
 
+impl From<JournalError> for Ended {
+    fn from(error: JournalError) -> Self {
+        Self::Unsaved(error)
+    }
+}
+
 /// Lets an agent work until it is done, cannot go on, or is stopped.
-pub async fn run(_job: Job, _journal: &dyn Journal) -> Ended {
-    Ended::Cancelled
+pub async fn run(job: Job, journal: &dyn Journal) -> Ended {
+    Work::new(job, journal).go().await
 }

@@ -71,27 +71,45 @@ pub trait Tool: Send + Sync {
 
 /// The tools of a run.
 #[derive(Clone, Default)]
-pub struct Toolbox(Vec<Arc<dyn Tool>>);
+pub struct Toolbox(Vec<(String, Arc<dyn Tool>)>);
 
 impl std::fmt::Debug for Toolbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.specs().iter().map(|spec| &spec.name)).finish()
+        f.debug_list().entries(self.names()).finish()
     }
 }
 
 impl Toolbox {
     /// A box with these tools; of two with one name, the first counts.
     pub fn new(tools: Vec<Arc<dyn Tool>>) -> Self {
-        Self(tools)
+        let mut named: Vec<(String, Arc<dyn Tool>)> = Vec::with_capacity(tools.len());
+        for tool in tools {
+            let name = tool.spec().name;
+            if !named.iter().any(|(other, _)| *other == name) {
+                named.push((name, tool));
+            }
+        }
+        Self(named)
+    }
+
+    /// This box, with more tools behind those in it.
+    #[must_use]
+    pub fn with(self, more: Vec<Arc<dyn Tool>>) -> Self {
+        Self::new(self.0.into_iter().map(|(_, tool)| tool).chain(more).collect())
     }
 
     /// The tools as they are told to the model.
     pub fn specs(&self) -> Vec<ToolSpec> {
-        self.0.iter().map(|tool| tool.spec()).collect()
+        self.0.iter().map(|(_, tool)| tool.spec()).collect()
+    }
+
+    /// The tools' names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
     }
 
     /// The tool with this name.
     pub fn find(&self, name: &str) -> Option<&Arc<dyn Tool>> {
-        self.0.iter().find(|tool| tool.spec().name == name)
+        self.0.iter().find(|(other, _)| other == name).map(|(_, tool)| tool)
     }
 }

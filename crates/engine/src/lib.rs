@@ -1,1 +1,188 @@
-//! engine
+//! Claims runs, holds their leases, and drives each feature from its worktree to its checks.
+//!
+//! Nobody calls the engine to make it work: it hears of new work by the events that the store commits, and looks for
+//! itself every few seconds, in case a hint was lost.
+
+mod checks;
+mod drive;
+mod hear;
+mod journal;
+mod problems;
+mod schedule;
+mod tidy;
+mod worktree;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use guildhall_bus::Bus;
+use guildhall_sandbox::{Report, Sandbox, SandboxError};
+use guildhall_team::{Team, TeamError};
+use guildhall_types::limits::{Limits, RunLimits};
+use guildhall_types::{NodeId, ProjectId, RunId};
+use tokio::sync::{Notify, OnceCell};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Names the team's limits among the settings.
+pub const LIMITS: &str = "limits";
+/// Names the limits of one run among the settings.
+pub const RUN_LIMITS: &str = "run_limits";
+
+/// How the engine keeps time.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// How long a run is held before the hold must be renewed. A dead node's runs go on elsewhere after this.
+    pub lease: Duration,
+    /// How often the engine looks for work that no hint told it of.
+    pub look: Duration,
+    /// How often worktrees that nobody needs are looked for.
+    pub tidy: Duration,
+    /// How long one verification command may take.
+    pub check: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(30),
+            look: Duration::from_secs(5),
+            tidy: Duration::from_secs(30 * 60),
+            check: Duration::from_secs(20 * 60),
+        }
+    }
+}
+
+/// What the engine is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// Runs at work on this node.
+    pub active_runs: usize,
+    /// Worktrees on this node's disk.
+    pub worktrees: usize,
+}
+
+/// The engine of this node. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    team: Team,
+    bus: Bus,
+    sandbox: Sandbox,
+    /// What this host can do, once that was tried.
+    report: OnceCell<Report>,
+    node: NodeId,
+    pace: Pace,
+    /// The runs at work here, and how to stop each.
+    active: Mutex<HashMap<RunId, CancellationToken>>,
+    /// The projects whose repository is being made here.
+    preparing: Mutex<HashSet<ProjectId>>,
+    /// There may be a run to claim.
+    wake: Notify,
+    /// There may be a worktree that nobody needs.
+    untidy: Notify,
+    /// Cancelled when this node is to stop.
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Engine {
+    /// Starts the engine. `alone` says that no other process uses this database: runs that a former process held are
+    /// then taken up at once, without waiting for their leases to end.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn start(team: Team, bus: Bus, sandbox: Sandbox, pace: Pace, alone: bool) -> Result<Self, TeamError> {
+        if alone {
+            let orphans = team.store.expire_leases().await?;
+            if orphans > 0 {
+                tracing::info!(orphans, "runs of a former process go on");
+            }
+        }
+        let last_seen = team.store.last_seq().await?;
+        let inner = Inner {
+            team,
+            bus,
+            sandbox,
+            report: OnceCell::new(),
+            node: NodeId::new(),
+            pace,
+            active: Mutex::default(),
+            preparing: Mutex::default(),
+            wake: Notify::new(),
+            untidy: Notify::new(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        };
+        let engine = Self(Arc::new(inner));
+        engine.spawn(hear::listen(engine.clone(), last_seen));
+        engine.spawn(schedule::claim_forever(engine.clone()));
+        engine.spawn(tidy::tidy_forever(engine.clone()));
+        Ok(engine)
+    }
+
+    /// This node's id.
+    pub fn node(&self) -> NodeId {
+        self.0.node
+    }
+
+    /// What the engine is doing.
+    pub async fn stats(&self) -> Stats {
+        let active_runs = self.active().len();
+        let worktrees = self.worktrees_on_disk().await.len();
+        Stats { active_runs, worktrees }
+    }
+
+    /// Stops claiming, gives the runs at work back to the queue, and waits for that, at most for `grace`. Returns whether
+    /// everything ended in time.
+    pub async fn shutdown(&self, grace: Duration) -> bool {
+        self.0.stop.cancel();
+        self.0.tasks.close();
+        tokio::time::timeout(grace, self.0.tasks.wait()).await.is_ok()
+    }
+
+    /// What this host's sandbox can do; tried once.
+    pub async fn sandbox_report(&self) -> &Report {
+        self.0.report.get_or_init(|| self.0.sandbox.probe()).await
+    }
+
+    /// Refuses work on a host that cannot isolate it.
+    async fn usable_sandbox(&self) -> Result<(), SandboxError> {
+        let report = self.sandbox_report().await;
+        if report.usable {
+            return Ok(());
+        }
+        let missing: Vec<String> = report
+            .findings
+            .iter()
+            .filter(|finding| !finding.ok)
+            .map(|finding| format!("{}: {}", finding.name, finding.detail))
+            .collect();
+        Err(SandboxError::Unavailable { reason: missing.join("; ") })
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.tasks.spawn(task);
+    }
+
+    fn active(&self) -> MutexGuard<'_, HashMap<RunId, CancellationToken>> {
+        self.0.active.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn preparing(&self) -> MutexGuard<'_, HashSet<ProjectId>> {
+        self.0.preparing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The team's limits as they are set now.
+    async fn limits(&self) -> Result<Limits, TeamError> {
+        Ok(self.0.team.store.setting(LIMITS).await?.unwrap_or_default())
+    }
+
+    /// The limits of one run as they are set now.
+    async fn run_limits(&self) -> Result<RunLimits, TeamError> {
+        Ok(self.0.team.store.setting(RUN_LIMITS).await?.unwrap_or_default())
+    }
+}

@@ -55,28 +55,39 @@ impl Repo {
         check_branch(branch)?;
         let worktree = self.worktree_of(run, folder)?;
         std::fs::create_dir_all(folder).map_err(GitError::file(folder, "made"))?;
-        // Added under the run's own name, which so becomes the name of git's folder, and then put in its place.
-        let made = folder.join(run);
-        let output = self
-            .git("worktree")
-            .args(["add", "--quiet", "--lock", "--no-track", "-b", branch, "--"])
-            .arg(&made)
-            .arg(base.as_str())
-            .output()
-            .await?;
-        if output.code != Some(0) {
-            return Err(match output.stderr.contains("already exists") && output.stderr.contains("branch") {
-                true => GitError::BranchExists { branch: branch.to_owned() },
-                false => output.failed("worktree add"),
-            });
-        }
+        self.make_tree(&worktree, &["--no-track", "-b", branch], base).await.map_err(|error| match error {
+            GitError::Failed { message, .. } if message.contains("already exists") && message.contains("branch") => {
+                GitError::BranchExists { branch: branch.to_owned() }
+            }
+            other => other,
+        })?;
+        self.give_git(&worktree, branch, base)?;
+        Ok(worktree)
+    }
+
+    /// Makes a worktree anew for a run whose former one is gone, with the files of `at`. The agent's git folder comes with
+    /// [`Repo::restore`].
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn readd_worktree(&self, run: &str, folder: &Path, at: &Oid) -> Result<Worktree, GitError> {
+        let worktree = self.worktree_of(run, folder)?;
+        std::fs::create_dir_all(folder).map_err(GitError::file(folder, "made"))?;
+        self.make_tree(&worktree, &["--detach"], at).await?;
+        Ok(worktree)
+    }
+
+    /// Has git make a worktree under the run's own name, which so becomes the name of git's folder of it, and puts it in
+    /// its place.
+    async fn make_tree(&self, worktree: &Worktree, how: &[&str], at: &Oid) -> Result<(), GitError> {
+        let made = worktree.folder.join(&worktree.name);
+        let args = ["add", "--quiet", "--lock"].into_iter().chain(how.iter().copied()).chain(["--"]);
+        self.git("worktree").args(args).arg(&made).arg(at.as_str()).run().await?;
         let tree = worktree.tree();
         std::fs::rename(&made, &tree).map_err(GitError::file(&tree, "put in place"))?;
         let pointer = worktree.admin.join("gitdir");
         std::fs::write(&pointer, format!("{}\n", tree.join(".git").display()))
-            .map_err(GitError::file(&pointer, "written"))?;
-        self.give_git(&worktree, branch, base)?;
-        Ok(worktree)
+            .map_err(GitError::file(&pointer, "written"))
     }
 
     /// The worktree that was made for a run, if it is still known.

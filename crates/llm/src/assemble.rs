@@ -128,9 +128,9 @@ const BLOCKS: usize = 10_000;
 impl Assembler {
     /// Takes one event.
     pub(crate) fn take(&mut self, data: &str, on_delta: &mut impl FnMut(Delta<'_>)) -> Result<(), LlmError> {
-        let event: Event = serde_json::from_str(data).map_err(|error| {
-            LlmError::from_source(ErrorKind::Garbage, "the provider sent an event that is no JSON", error)
-        })?;
+        // The reason is put into words, because those are scrubbed of the key; an error that is kept as a source is not.
+        let event: Event = serde_json::from_str(data)
+            .map_err(|error| garbage(format!("the provider sent an event that cannot be read: {error}")))?;
         match event {
             Event::MessageStart { message } => {
                 self.begun = true;
@@ -139,24 +139,17 @@ impl Assembler {
                 on_delta(Delta::Started);
             }
             Event::ContentBlockStart { index, content_block } => {
-                if index >= BLOCKS {
-                    return Err(LlmError::new(ErrorKind::Garbage, "the provider sent a block with an absurd number"));
+                let open = Open::new(content_block)?;
+                if index >= BLOCKS || matches!(self.blocks.get(index), Some(Some(_))) {
+                    return Err(garbage(format!("the provider began block {index} of its answer out of order")));
                 }
                 if self.blocks.len() <= index {
                     self.blocks.resize_with(index + 1, || None);
                 }
-                if content_block["type"] == "tool_use" {
-                    let name = content_block["name"].as_str().unwrap_or_default();
-                    on_delta(Delta::Tool { block: index as i64, name });
+                if open.block["type"] == "tool_use" {
+                    on_delta(Delta::Tool { block: index as i64, name: open.field("name") });
                 }
-                let text = |key: &str| content_block[key].as_str().unwrap_or_default().to_owned();
-                let start = match content_block["type"].as_str() {
-                    Some("text") => text("text"),
-                    Some("thinking") => text("thinking"),
-                    _ => String::new(),
-                };
-                let signature = text("signature");
-                self.blocks[index] = Some(Open { block: content_block, text: start, signature });
+                self.blocks[index] = Some(open);
             }
             Event::ContentBlockDelta { index, delta } => self.extend(index, &delta, on_delta)?,
             Event::MessageDelta { delta, usage } => {
@@ -179,11 +172,12 @@ impl Assembler {
 
     fn extend(&mut self, index: usize, delta: &Value, on_delta: &mut impl FnMut(Delta<'_>)) -> Result<(), LlmError> {
         let Some(Some(open)) = self.blocks.get_mut(index) else {
-            return Err(LlmError::new(ErrorKind::Garbage, "the provider went on with a block that it had not begun"));
+            return Err(garbage("the provider went on with a block that it had not begun"));
         };
         let block = index as i64;
         let field = |key: &str| delta[key].as_str().unwrap_or_default();
         match delta["type"].as_str() {
+            Some(kind) if !open.is_known() => open.extend_unknown(kind, delta),
             Some("text_delta") => {
                 open.text.push_str(field("text"));
                 on_delta(Delta::Text { block, text: field("text") });
@@ -206,6 +200,11 @@ impl Assembler {
         set(&mut self.usage.output_tokens, usage.output_tokens);
         set(&mut self.usage.cache_read_tokens, usage.cache_read_input_tokens);
         set(&mut self.usage.cache_write_tokens, usage.cache_creation_input_tokens);
+    }
+
+    /// Whether any of the answer came.
+    pub(crate) const fn has_begun(&self) -> bool {
+        self.begun
     }
 
     /// Whether the answer is whole.
@@ -235,17 +234,64 @@ impl Assembler {
 }
 
 impl Open {
-    fn finish(self) -> Option<Block> {
-        let string = |key: &str| self.block[key].as_str().unwrap_or_default().to_owned();
+    fn new(block: Value) -> Result<Self, LlmError> {
+        let open = Self { text: String::new(), signature: String::new(), block };
+        let text = match open.block["type"].as_str() {
+            None => return Err(garbage("the provider sent a block without a type")),
+            Some("tool_use") if open.field("id").is_empty() || open.field("name").is_empty() => {
+                return Err(garbage("the provider asked for a tool without saying which"));
+            }
+            Some(kind @ ("text" | "thinking")) => open.field(kind).to_owned(),
+            Some(_) => String::new(),
+        };
+        let signature = open.field("signature").to_owned();
+        Ok(Self { text, signature, ..open })
+    }
+
+    fn field(&self, key: &str) -> &str {
+        self.block[key].as_str().unwrap_or_default()
+    }
+
+    fn is_known(&self) -> bool {
+        matches!(self.block["type"].as_str(), Some("text" | "thinking" | "redacted_thinking" | "tool_use"))
+    }
+
+    /// A block of a kind that this version does not know is kept and sent back, so what is added to it is kept too:
+    /// JSON in pieces is its input, other words go to the field of their name.
+    fn extend_unknown(&mut self, kind: &str, delta: &Value) {
+        if kind == "input_json_delta" {
+            self.text.push_str(delta["partial_json"].as_str().unwrap_or_default());
+            return;
+        }
+        for (key, added) in delta.as_object().into_iter().flatten().filter(|(key, _)| *key != "type") {
+            match (&mut self.block[key], added) {
+                (Value::String(text), Value::String(added)) => text.push_str(added),
+                (Value::Array(list), added) => list.push(added.clone()),
+                (field, added) => *field = added.clone(),
+            }
+        }
+    }
+
+    fn finish(mut self) -> Option<Block> {
+        let string = |key: &str| self.field(key).to_owned();
         Some(match self.block["type"].as_str() {
             Some("text") if self.text.is_empty() => return None,
             Some("text") => Block::Text { text: self.text },
             Some("thinking") => Block::Thinking { thinking: self.text, signature: self.signature },
             Some("redacted_thinking") => Block::RedactedThinking { data: string("data") },
             Some("tool_use") => Block::ToolUse { id: string("id"), name: string("name"), input: arguments(&self) },
-            _ => Block::Unknown(self.block),
+            _ => {
+                if !self.text.is_empty() {
+                    self.block["input"] = arguments(&self);
+                }
+                Block::Unknown(self.block)
+            }
         })
     }
+}
+
+fn garbage(message: impl Into<String>) -> LlmError {
+    LlmError::new(ErrorKind::Garbage, message)
 }
 
 /// A tool's arguments: what was streamed if anything was, otherwise what the block began with. Text that is no JSON
@@ -261,3 +307,6 @@ fn arguments(open: &Open) -> Value {
         _ => Value::String(open.text.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests;

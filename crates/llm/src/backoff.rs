@@ -6,6 +6,8 @@ use crate::{ErrorKind, LlmError};
 
 /// Failures in a row after which a call is given up. With [`LONGEST`] that is some ten minutes.
 const TRIES: u32 = 10;
+/// The same for answers that are not a provider's: more often a wrong address than a passing fault.
+const TRIES_AT_GARBAGE: u32 = 5;
 /// The longest wait between two tries, in units.
 const LONGEST: u32 = 120;
 
@@ -41,7 +43,8 @@ impl Backoff {
             return Some(error.retry_after.unwrap_or_else(|| self.jittered(self.limited.min(6))).max(self.unit));
         }
         self.failures += 1;
-        if self.failures > TRIES {
+        let tries = if error.kind == ErrorKind::Garbage { TRIES_AT_GARBAGE } else { TRIES };
+        if self.failures > tries {
             return None;
         }
         Some(self.jittered(self.failures).max(error.retry_after.unwrap_or_default()))
@@ -65,6 +68,23 @@ mod tests {
         let waits: Vec<Duration> = std::iter::from_fn(|| backoff.after(&error)).collect();
         assert_eq!(waits.len(), TRIES as usize);
         assert!(waits[0] <= Duration::from_secs(1) && waits[9] >= Duration::from_secs(60), "{waits:?}");
+
+        let mut backoff = Backoff::default();
+        let garbage = LlmError::new(ErrorKind::Garbage, "<html>");
+        assert_eq!(std::iter::from_fn(|| backoff.after(&garbage)).count(), TRIES_AT_GARBAGE as usize);
+    }
+
+    #[test]
+    fn a_wait_that_the_provider_asks_for_is_kept_and_a_limit_without_one_is_not_asked_at_once() {
+        let mut backoff = Backoff::default();
+        let asked = LlmError { retry_after: Some(Duration::from_secs(40)), ..LlmError::new(ErrorKind::Server, "") };
+        assert_eq!(backoff.after(&asked), Some(Duration::from_secs(40)));
+        let at_once = LlmError { retry_after: Some(Duration::ZERO), ..LlmError::new(ErrorKind::RateLimited, "") };
+        assert_eq!(backoff.after(&at_once), Some(Duration::from_secs(1)), "no hot loop");
+        let silent = LlmError::new(ErrorKind::RateLimited, "");
+        let waits: Vec<Duration> = (0..100).filter_map(|_| backoff.after(&silent)).collect();
+        assert_eq!(waits.len(), 100);
+        assert!(waits[50..].iter().all(|wait| (16..=32).contains(&wait.as_secs())), "{waits:?}");
     }
 
     #[test]

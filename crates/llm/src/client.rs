@@ -3,25 +3,26 @@
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use futures::{Stream, StreamExt, stream};
 use guildhall_types::{Clock, SystemClock};
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
-use sse_stream::SseByteStream;
 
-use crate::assemble::{Assembler, WireError};
-use crate::error::wait_in_words;
-use crate::{Answer, Delta, Endpoint, ErrorKind, LlmError, RateLimits, Request};
+use crate::assemble::WireError;
+use crate::error::{wait_in_words, wait_of};
+use crate::{Answer, Delta, Endpoint, ErrorKind, LlmError, RateLimits, Request, reply};
 
 const VERSION: &str = "2023-06-01";
-/// Bytes of an answer at most. The longest real one, with 128,000 tokens, has some 20 MB on the wire.
-const ANSWER: usize = 64 * 1024 * 1024;
 /// Bytes of an error's body that are read.
 const ERROR_BODY: usize = 64 * 1024;
+/// Bytes of a list of models that are read.
+const LIST_BODY: usize = 4 * 1024 * 1024;
+/// Characters of a provider's message that are shown.
+const ERROR_SHOWN: usize = 2_000;
 /// Characters of an error's body that are shown when it is not in the provider's form.
-const ERROR_SHOWN: usize = 300;
+const FOREIGN_SHOWN: usize = 300;
 
 /// How long a provider may be silent.
 #[derive(Debug, Clone, Copy)]
@@ -96,34 +97,12 @@ impl Client {
     ) -> Result<Answer, LlmError> {
         let response = self.send(endpoint, Method::POST, "messages", Some(request.body(true))).await?;
         let limits = RateLimits::read(response.headers());
-        let mut events = Box::pin(SseByteStream::new(bounded(response, self.patience.idle)));
-        let mut assembler = Assembler::default();
-        while !assembler.is_done() {
-            let taken = match events.next().await {
-                Some(Ok(event)) => match event.data.as_deref() {
-                    Some(data) if !data.is_empty() => assembler.take(data, &mut on_delta),
-                    _ => Ok(()),
-                },
-                Some(Err(sse_stream::Error::Body(error))) => Err(match error.downcast::<Cut>() {
-                    Ok(cut) => cut.error(endpoint),
-                    Err(error) => {
-                        let mut broken = LlmError::new(ErrorKind::Broken, "the provider's answer broke off");
-                        broken.source = Some(error);
-                        broken
-                    }
-                }),
-                Some(Err(error)) => {
-                    Err(LlmError::from_source(ErrorKind::Garbage, "what came is not a provider's stream", error))
-                }
-                None => Err(LlmError::new(ErrorKind::Broken, "the provider's answer ended before it was whole")),
-            };
-            if let Err(error) = taken {
-                let message = endpoint.key.scrub(&error.message);
-                return Err(LlmError { message, partial: assembler.partial(), ..error });
-            }
-        }
-        let partial = assembler.partial();
-        assembler.finish(limits).map_err(|error| LlmError { partial, ..error })
+        let host = endpoint.host();
+        let answer = match reply::media_type(&response).as_str() {
+            "application/json" | "text/html" => Err(self.misplaced(&host, response).await),
+            _ => reply::answer(&host, reply::bounded(response, self.patience.idle), limits, &mut on_delta).await,
+        };
+        answer.map_err(|error| LlmError { message: endpoint.key.scrub(&error.message), ..error })
     }
 
     /// Asks how many input tokens a call would have.
@@ -136,10 +115,10 @@ impl Client {
             input_tokens: i64,
         }
         let response = self.send(endpoint, Method::POST, "messages/count_tokens", Some(request.countable())).await?;
-        let body = read(response, ERROR_BODY).await;
-        serde_json::from_slice::<Count>(&body)
-            .map(|count| count.input_tokens)
-            .map_err(|error| LlmError::from_source(ErrorKind::Garbage, "the provider's count could not be read", error))
+        let body = reply::body(response, ERROR_BODY).await;
+        serde_json::from_slice::<Count>(&body).map(|count| count.input_tokens).map_err(|_| {
+            LlmError::new(ErrorKind::Garbage, format!("the answer of {} is no count of tokens", endpoint.host()))
+        })
     }
 
     /// Tries a key, at no cost.
@@ -147,7 +126,34 @@ impl Client {
     /// # Errors
     /// See [`ErrorKind`].
     pub async fn check(&self, endpoint: &Endpoint) -> Result<(), LlmError> {
-        self.send(endpoint, Method::GET, "models", None).await.map(|_| ())
+        #[derive(Deserialize)]
+        struct Models {
+            #[serde(rename = "data")]
+            _data: Vec<IgnoredAny>,
+        }
+        let response = self.send(endpoint, Method::GET, "models", None).await?;
+        let body = reply::body(response, LIST_BODY).await;
+        serde_json::from_slice::<Models>(&body).map(|_| ()).map_err(|_| {
+            // Any web server answers 200 to something.
+            LlmError::new(ErrorKind::Garbage, format!("{} answers, but not as a provider does", endpoint.host()))
+        })
+    }
+
+    /// An answer with status 200 that is no stream of events: perhaps an error after all.
+    async fn misplaced(&self, host: &str, response: Response) -> LlmError {
+        let media_type = reply::media_type(&response);
+        let body = reply::body(response, ERROR_BODY).await;
+        match serde_json::from_slice::<ErrorBody>(&body) {
+            Ok(ErrorBody { error }) => {
+                let kind = ErrorKind::of_event(&error.kind, &error.message);
+                let retry_after = wait_in_words(&error.message);
+                let message = format!("{host} answered: {}", shown(&error.message, ERROR_SHOWN));
+                LlmError { retry_after, ..LlmError::new(kind, message) }
+            }
+            Err(_) => {
+                LlmError::new(ErrorKind::Garbage, format!("{host} answered with {media_type}, not with a stream"))
+            }
+        }
     }
 
     async fn send(
@@ -174,8 +180,11 @@ impl Client {
         let response = sent.map_err(|error| {
             // The URL is shown by our own words, and may hold what is not for everyone.
             let error = error.without_url();
-            let what = if error.is_timeout() { "did not answer in time" } else { "cannot be reached" };
-            LlmError::from_source(ErrorKind::Unreachable, format!("{host} {what}"), error)
+            let message = match error.is_timeout() {
+                true => format!("{host} did not answer in time"),
+                false => format!("{host} cannot be reached: {}", root(&error)),
+            };
+            LlmError::from_source(ErrorKind::Unreachable, message, error)
         })?;
         match response.status().is_success() {
             true => Ok(response),
@@ -186,12 +195,15 @@ impl Client {
     async fn refused(&self, endpoint: &Endpoint, response: Response) -> LlmError {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let body = read(response, ERROR_BODY).await;
+        let body = reply::body(response, ERROR_BODY).await;
         let said = match serde_json::from_slice::<ErrorBody>(&body) {
-            Ok(body) => body.error.message,
-            Err(_) => String::from_utf8_lossy(&body).chars().filter(|c| !c.is_control()).take(ERROR_SHOWN).collect(),
+            Ok(body) => shown(&body.error.message, ERROR_SHOWN),
+            _ if (300..400).contains(&status) => {
+                "it sends callers on to another address, which is not followed".to_owned()
+            }
+            Err(_) => shown(&endpoint.key.scrub(&String::from_utf8_lossy(&body)), FOREIGN_SHOWN),
         };
-        let said = endpoint.key.scrub(said.trim());
+        let said = endpoint.key.scrub(&said);
         let kind = ErrorKind::of_status(status, &said);
         let host = endpoint.host();
         let message = match said.is_empty() {
@@ -203,73 +215,28 @@ impl Client {
     }
 
     fn wait_from_headers(&self, headers: &HeaderMap) -> Option<Duration> {
-        let text = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        if let Some(text) = text {
-            if let Ok(seconds) = text.trim().parse::<f64>() {
-                return Duration::try_from_secs_f64(seconds).ok();
-            }
-            if let Ok(at) = chrono::DateTime::parse_from_rfc2822(text) {
-                return (at.to_utc() - self.clock.now()).to_std().ok();
-            }
-        }
-        RateLimits::read(headers).wait(self.clock.now())
+        let now = self.clock.now();
+        let text = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).unwrap_or_default().trim();
+        let asked = match (text.parse::<f64>(), chrono::DateTime::parse_from_rfc2822(text)) {
+            (Ok(seconds), _) => wait_of(seconds),
+            (_, Ok(at)) => wait_of((at.to_utc() - now).as_seconds_f64().max(0.0)),
+            _ => None,
+        };
+        asked.or_else(|| wait_of(RateLimits::read(headers).wait(now)?.as_secs_f64()))
     }
 }
 
-/// Why we stopped reading an answer.
-#[derive(Debug, thiserror::Error)]
-enum Cut {
-    #[error("nothing came for {} s", .0.as_secs())]
-    Idle(Duration),
-    #[error("the answer is larger than {ANSWER} bytes")]
-    TooLarge,
-    #[error(transparent)]
-    Http(#[from] reqwest::Error),
+/// The beginning of what a provider says, on one line.
+fn shown(text: &str, limit: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().filter(|c| !c.is_control()).take(limit).collect()
 }
 
-impl Cut {
-    fn error(self, endpoint: &Endpoint) -> LlmError {
-        let host = endpoint.host();
-        match self {
-            Self::Idle(_) => LlmError::new(ErrorKind::Idle, format!("{host} fell silent: {self}")),
-            Self::TooLarge => LlmError::new(ErrorKind::Garbage, format!("{host}: {self}")),
-            Self::Http(error) => {
-                let message = format!("the answer of {host} broke off");
-                LlmError::from_source(ErrorKind::Broken, message, error.without_url())
-            }
-        }
+/// The cause below all others.
+fn root(error: &dyn std::error::Error) -> &dyn std::error::Error {
+    let mut cause = error;
+    while let Some(below) = cause.source() {
+        cause = below;
     }
-}
-
-/// The bytes of an answer, until nothing comes for `idle` or there are too many of them.
-fn bounded(response: Response, idle: Duration) -> impl Stream<Item = Result<bytes::Bytes, Cut>> {
-    let state = Some((response.bytes_stream(), 0));
-    stream::unfold(state, move |state| async move {
-        let (mut bytes, mut seen) = state?;
-        match tokio::time::timeout(idle, bytes.next()).await {
-            Err(_) => Some((Err(Cut::Idle(idle)), None)),
-            Ok(None) => None,
-            Ok(Some(Err(error))) => Some((Err(error.into()), None)),
-            Ok(Some(Ok(chunk))) => {
-                seen += chunk.len();
-                match seen <= ANSWER {
-                    true => Some((Ok(chunk), Some((bytes, seen)))),
-                    false => Some((Err(Cut::TooLarge), None)),
-                }
-            }
-        }
-    })
-}
-
-/// At most `limit` bytes of a body; what cannot be read is left out.
-async fn read(response: Response, limit: usize) -> Vec<u8> {
-    let mut body = Vec::new();
-    let mut chunks = response.bytes_stream();
-    while let Ok(Some(Ok(chunk))) = tokio::time::timeout(Duration::from_secs(10), chunks.next()).await {
-        body.extend_from_slice(&chunk[..chunk.len().min(limit - body.len())]);
-        if body.len() >= limit {
-            break;
-        }
-    }
-    body
+    cause
 }

@@ -74,8 +74,50 @@ impl Endpoint {
         url
     }
 
-    /// The host, for messages.
-    pub(crate) fn host(&self) -> &str {
-        self.base_url.host_str().unwrap_or("the provider")
+    /// The host, and the port if it is not the usual one; for messages.
+    pub(crate) fn host(&self) -> String {
+        let host = self.base_url.host_str().unwrap_or("the provider");
+        match self.base_url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(url: &str) -> Result<Endpoint, String> {
+        Endpoint::new(ProviderKind::Anthropic, Some(url), Secret::new("sk-test-0123456789"))
+    }
+
+    #[test]
+    fn a_base_url_may_end_in_many_ways() {
+        for (base, route) in [
+            ("https://api.example.com", "https://api.example.com/v1/messages"),
+            ("https://api.example.com/", "https://api.example.com/v1/messages"),
+            ("https://api.example.com/v1/", "https://api.example.com/v1/messages"),
+            (" http://10.0.0.1:8080/anthropic ", "http://10.0.0.1:8080/anthropic/v1/messages"),
+        ] {
+            assert_eq!(endpoint(base).unwrap().route("messages").as_str(), route);
+        }
+        assert_eq!(endpoint("http://10.0.0.1:8080").unwrap().host(), "10.0.0.1:8080");
+        let usual = Endpoint::new(ProviderKind::Anthropic, None, Secret::new("x")).unwrap();
+        assert_eq!(usual.host(), "api.anthropic.com");
+    }
+
+    #[test]
+    fn what_is_no_plain_address_is_refused() {
+        for bad in ["", "api.example.com", "ftp://x", "file:///etc/passwd", "https://u:p@x", "https://x?key=1"] {
+            assert!(endpoint(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_key_does_not_show() {
+        let all = endpoint("https://x").unwrap();
+        assert!(!format!("{all:?}").contains("0123456789"));
+        assert_eq!(all.key.scrub("no sk-test-0123456789 here"), "no [key] here");
     }
 }

@@ -21,7 +21,7 @@ pub enum ErrorKind {
     BadRequest,
     /// 413: the request is larger than the provider takes.
     TooLarge,
-    /// 404: there is no such model, or nothing at this address.
+    /// 404: there is no such model, or nothing at this address. Also a redirect, which is not followed.
     NotFound,
     /// 429, as a status or inside a stream: the key's rate limit is used up for now.
     RateLimited,
@@ -38,6 +38,9 @@ pub enum ErrorKind {
     /// What came was not the provider's protocol.
     Garbage,
 }
+
+/// How providers say that a conversation is too long for a model.
+const OVERFLOWS: [&str; 3] = ["prompt is too long", "context window", "context limit"];
 
 impl ErrorKind {
     /// Whether the same call may succeed later.
@@ -99,19 +102,18 @@ impl ErrorKind {
     pub(crate) fn of_status(status: u16, message: &str) -> Self {
         let plain = message.to_lowercase();
         match status {
-            400 if plain.contains("credit balance") => Self::Billing,
-            400 if plain.contains("prompt is too long") || plain.contains("context window") => Self::PromptTooLong,
-            400 if plain.contains("max_tokens") => Self::OutputTooLong,
+            400 if plain.contains("credit balance") || plain.contains("usage limit") => Self::Billing,
+            400 if OVERFLOWS.iter().any(|words| plain.contains(words)) => Self::PromptTooLong,
+            400 if plain.contains("max_tokens") && plain.contains("maximum") => Self::OutputTooLong,
             400 | 422 => Self::BadRequest,
             401 => Self::InvalidKey,
             402 => Self::Billing,
             403 => Self::Forbidden,
-            404 => Self::NotFound,
+            300..=399 | 404 => Self::NotFound,
             413 => Self::TooLarge,
             429 => Self::RateLimited,
             529 => Self::Overloaded,
             408 | 500..=599 => Self::Server,
-            300..=399 => Self::Garbage,
             _ => Self::BadRequest,
         }
     }
@@ -173,24 +175,38 @@ impl LlmError {
     }
 }
 
-/// Reads "try again in 17 s" out of a message, with the units that providers use.
+/// The longest wait that is believed; also a bound for those who add it to a date.
+const LONGEST_WAIT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// A wait of so many seconds, if that is one at all.
+pub(crate) fn wait_of(seconds: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(seconds.min(LONGEST_WAIT.as_secs_f64())).ok()
+}
+
+/// Reads "try again in 17 s" or "in 1m30s" out of a message, with the units that providers use.
 pub(crate) fn wait_in_words(message: &str) -> Option<Duration> {
     let plain = message.to_lowercase();
-    let rest =
-        ["try again in ", "retry after ", "retry in "].iter().find_map(|words| Some(plain.split_once(words)?.1))?;
-    let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-    let number: f64 = rest[..digits].trim_end_matches('.').parse().ok()?;
-    let unit = rest[digits..].trim_start();
-    let seconds = if unit.starts_with("ms") || unit.starts_with("milli") {
-        number / 1000.0
-    } else if unit.starts_with('m') {
-        number * 60.0
-    } else if unit.starts_with('h') {
-        number * 3600.0
-    } else {
-        number
-    };
-    Duration::try_from_secs_f64(seconds).ok()
+    let mut rest = ["try again in ", "retry after ", "retry in "]
+        .iter()
+        .find_map(|words| Some(plain.split_once(words)?.1.trim_start()))?;
+    let mut sum = None;
+    while rest.starts_with(|c: char| c.is_ascii_digit()) {
+        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
+        let number: f64 = rest[..end].trim_end_matches('.').parse().ok()?;
+        let unit = rest[end..].trim_start();
+        let seconds = if unit.starts_with("ms") || unit.starts_with("milli") {
+            number / 1000.0
+        } else if unit.starts_with('m') {
+            number * 60.0
+        } else if unit.starts_with('h') {
+            number * 3600.0
+        } else {
+            number
+        };
+        sum = Some(sum.unwrap_or(0.0) + seconds);
+        rest = unit.trim_start_matches(|c: char| c.is_alphabetic()).trim_start();
+    }
+    wait_of(sum?)
 }
 
 #[cfg(test)]
@@ -204,11 +220,43 @@ mod tests {
             ("try again in 1.5s", Some(1.5)),
             ("Please retry after 250ms", Some(0.25)),
             ("please try again in 2 minutes", Some(120.0)),
+            ("try again in 1m30s", Some(90.0)),
+            ("Try again in 2 h 5 min, or ask for more", Some(7_500.0)),
+            ("retry after 99999999999999999999 s", Some(604_800.0)),
+            ("retry after 1.2.3 s", None),
             ("try again in a while", None),
+            ("try again in", None),
             ("overloaded", None),
         ] {
             assert_eq!(wait_in_words(message), seconds.map(Duration::from_secs_f64), "{message}");
         }
+    }
+
+    #[test]
+    fn each_status_has_its_meaning_and_only_what_may_pass_is_tried_again() {
+        use ErrorKind::*;
+        let table = [
+            (302, NotFound),
+            (400, BadRequest),
+            (401, InvalidKey),
+            (402, Billing),
+            (403, Forbidden),
+            (404, NotFound),
+            (413, TooLarge),
+            (418, BadRequest),
+            (422, BadRequest),
+            (429, RateLimited),
+            (500, Server),
+            (503, Server),
+            (504, Server),
+            (529, Overloaded),
+        ];
+        for (status, kind) in table {
+            assert_eq!(ErrorKind::of_status(status, ""), kind, "{status}");
+            assert_eq!(kind.may_pass(), status == 429 || status >= 500, "{status}");
+        }
+        assert_eq!(ErrorKind::of_status(400, "Your credit balance is too low"), Billing);
+        assert_eq!(ErrorKind::of_status(400, "You have reached your specified API usage limits."), Billing);
     }
 
     #[test]
@@ -220,5 +268,9 @@ mod tests {
             ErrorKind::PromptTooLong
         );
         assert_eq!(ErrorKind::of_status(400, "messages: roles must alternate"), ErrorKind::BadRequest);
+        let both = "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000";
+        assert_eq!(ErrorKind::of_status(400, both), ErrorKind::PromptTooLong);
+        let budget = "thinking.budget_tokens must be less than max_tokens";
+        assert_eq!(ErrorKind::of_status(400, budget), ErrorKind::BadRequest);
     }
 }

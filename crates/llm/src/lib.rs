@@ -9,6 +9,7 @@ mod endpoint;
 mod error;
 pub mod models;
 mod rate;
+mod reply;
 mod request;
 
 pub use assemble::{Answer, Delta};

@@ -89,11 +89,13 @@ pub fn all() -> &'static [Model] {
     MODELS
 }
 
-/// What is known of a model. A dated name, such as `claude-haiku-4-5-20251001`, means the model without the date.
+/// What is known of a model. A dated name, such as `claude-haiku-4-5-20251001`, means the model without the date, and so
+/// does `…-latest`.
 pub fn find(id: &str) -> Option<&'static Model> {
+    let is_date = |text: &str| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit());
     MODELS.iter().find(|model| {
         id.strip_prefix(model.id).is_some_and(|rest| {
-            rest.is_empty() || rest.strip_prefix('-').is_some_and(|date| date.bytes().all(|b| b.is_ascii_digit()))
+            rest.is_empty() || rest.strip_prefix('-').is_some_and(|end| end == "latest" || is_date(end))
         })
     })
 }
@@ -130,7 +132,10 @@ mod tests {
     #[test]
     fn a_dated_name_means_the_same_model() {
         assert_eq!(find("claude-haiku-4-5-20251001").map(|model| model.id), Some("claude-haiku-4-5"));
-        assert!(find("claude-opus-5-5-turbo").is_none() && find("gpt").is_none());
+        assert_eq!(find("claude-opus-5-5-latest").map(|model| model.id), Some("claude-opus-5-5"));
+        for other in ["claude-opus-5-5-turbo", "claude-opus-5-5-1", "claude-opus-5-5-", "gpt", ""] {
+            assert!(find(other).is_none(), "{other}");
+        }
         assert_eq!(assume("llama").context_window, 128_000);
     }
 

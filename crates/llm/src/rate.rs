@@ -51,7 +51,7 @@ impl RateLimits {
     pub(crate) fn wait(&self, now: DateTime) -> Option<std::time::Duration> {
         [&self.requests, &self.tokens, &self.input_tokens, &self.output_tokens]
             .into_iter()
-            .filter(|bucket| bucket.remaining == Some(0))
+            .filter(|bucket| bucket.remaining.is_some_and(|left| left <= 0))
             .filter_map(|bucket| bucket.reset)
             .map(|reset| (reset - now).max(Span::zero()))
             .max()

@@ -47,21 +47,21 @@ impl Request<'_> {
 
     /// The part of the body that counts as input.
     pub(crate) fn countable(&self) -> Value {
-        let mut messages: Vec<Value> = Vec::with_capacity(self.messages.len());
-        for message in self.messages {
+        let plain = self.messages.iter().map(|message| {
             let content: Vec<Value> = message.content.iter().filter_map(block).collect();
-            let role = message.role.as_str();
-            match messages.last_mut() {
-                // Two messages of one role in a row are one message to the provider.
-                Some(last) if last["role"] == role => {
-                    if let Some(list) = last["content"].as_array_mut() {
-                        list.extend(content);
-                    }
-                }
-                _ if content.is_empty() => {}
-                _ => messages.push(json!({ "role": role, "content": content })),
+            (message.role.as_str(), content)
+        });
+        let mut turns = joined(plain);
+        for (role, content) in &mut turns {
+            // The provider takes no answer that ends with reasoning, as one does that was cut off there.
+            while *role == Role::Assistant.as_str()
+                && content.last().is_some_and(|last| last["type"] == "thinking" || last["type"] == "redacted_thinking")
+            {
+                content.pop();
             }
         }
+        let mut messages: Vec<Value> =
+            joined(turns).into_iter().map(|(role, content)| json!({ "role": role, "content": content })).collect();
         for message in messages.iter_mut().rev().filter(|message| message["role"] == Role::User.as_str()).take(2) {
             if let Some(last) = message["content"].as_array_mut().and_then(|list| list.last_mut()) {
                 mark(last);
@@ -126,11 +126,23 @@ impl Request<'_> {
     }
 }
 
+/// Without empty messages; two messages of one role in a row are one message to the provider.
+fn joined<'a>(messages: impl IntoIterator<Item = (&'a str, Vec<Value>)>) -> Vec<(&'a str, Vec<Value>)> {
+    let mut list: Vec<(&str, Vec<Value>)> = Vec::new();
+    for (role, content) in messages.into_iter().filter(|(_, content)| !content.is_empty()) {
+        match list.last_mut() {
+            Some((last, whole)) if *last == role => whole.extend(content),
+            _ => list.push((role, content)),
+        }
+    }
+    list
+}
+
 fn mark(block: &mut Value) {
     block["cache_control"] = json!({ "type": "ephemeral" });
 }
 
-/// A block on the wire. Empty texts, which the provider refuses, are left out.
+/// A block on the wire. Empty texts and reasoning whose seal never came, which the provider refuses, are left out.
 fn block(block: &Block) -> Option<Value> {
     Some(match block {
         Block::Text { text } if text.trim().is_empty() => return None,
@@ -138,6 +150,7 @@ fn block(block: &Block) -> Option<Value> {
         Block::Image { media_type, data } => {
             json!({ "type": "image", "source": { "type": "base64", "media_type": media_type, "data": data } })
         }
+        Block::Thinking { signature, .. } if signature.is_empty() => return None,
         Block::Thinking { thinking, signature } => {
             json!({ "type": "thinking", "thinking": thinking, "signature": signature })
         }

@@ -1,9 +1,26 @@
 //! Commands in a sandbox.
 
+mod bwrap;
+mod launch;
+mod output;
+mod probe;
+mod room;
+mod seccomp;
+mod watch;
+
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use tokio::sync::OnceCell;
+
+use bwrap::Bwrap;
+use launch::Launch;
+use watch::Tree;
+
+/// Bytes of a command's line; the kernel takes no argument over 128 KiB.
+const MAX_LINE: usize = 120 * 1024;
 
 /// How commands are kept apart from the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -85,6 +102,18 @@ pub enum SandboxError {
         /// What is missing and how to mend it.
         reason: String,
     },
+    /// This command, or the room that it was to run in, cannot be.
+    #[error("the command cannot be run: {reason}")]
+    Refused {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl SandboxError {
+    fn starting(error: std::io::Error) -> Self {
+        Self::Unavailable { reason: format!("no process could be started: {error}") }
+    }
 }
 
 /// One thing that the self-test looked at.
@@ -113,12 +142,21 @@ pub struct Report {
 #[derive(Debug, Clone)]
 pub struct Sandbox {
     isolation: Isolation,
+    /// The bubblewrap to use, when it is not the one on the `PATH`.
+    program: Option<PathBuf>,
+    /// What was found usable. What is not usable is tried again: it may have been mended.
+    usable: Arc<OnceCell<Bwrap>>,
 }
 
 impl Sandbox {
     /// A sandbox of this kind.
     pub fn new(isolation: Isolation) -> Self {
-        Self { isolation }
+        Self { isolation, program: None, usable: Arc::default() }
+    }
+
+    /// A sandbox by this bubblewrap, in place of the one on the `PATH`.
+    pub fn with_bubblewrap(program: PathBuf) -> Self {
+        Self { program: Some(program), ..Self::new(Isolation::Bubblewrap) }
     }
 
     /// How commands are kept apart.
@@ -126,21 +164,83 @@ impl Sandbox {
         self.isolation
     }
 
-    /// Tries out what this host can do.
+    /// Tries out what this host can do. Takes some ten milliseconds.
     pub async fn probe(&self) -> Report {
-        Report { isolation: self.isolation, usable: false, findings: Vec::new() }
+        probe::report(self).await
     }
 
-    /// Runs a command and hands on its output as it comes. Dropping the future kills the whole tree of processes.
+    /// Runs a command and hands on its output as it comes, the first MiB of it. Dropping the future kills the whole tree
+    /// of processes. A sandbox is new for each command: only the worktree and the git folder stay.
     ///
     /// # Errors
     /// When the command could not be started. A command that fails is an [`Outcome`].
     pub async fn run(
         &self,
-        _room: &Room,
-        _command: &Command,
-        _on_output: &mut (dyn FnMut(&str) + Send),
+        room: &Room,
+        command: &Command,
+        on_output: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Outcome, SandboxError> {
-        Err(SandboxError::Unavailable { reason: "not built yet".to_owned() })
+        let usable = match self.isolation {
+            Isolation::Bubblewrap => Some(self.usable.get_or_try_init(|| probe::usable(self)).await?),
+            Isolation::None => None,
+        };
+        start_and_watch(usable, room, command, on_output).await
     }
+}
+
+/// Runs a command, by this bubblewrap or without any.
+async fn start_and_watch(
+    bwrap: Option<&Bwrap>,
+    room: &Room,
+    command: &Command,
+    on_output: &mut (dyn FnMut(&str) + Send),
+) -> Result<Outcome, SandboxError> {
+    check(room, command)?;
+    let started = Instant::now();
+    let (launch, status) = match bwrap {
+        Some(bwrap) => bwrap.launch(room, &command.line).map(|(launch, status)| (launch, Some(status)))?,
+        None => (plain(room, &command.line), None),
+    };
+    let (child, output) = launch.start().await.map_err(SandboxError::starting)?;
+    let end = Tree::new(child, output, status).end(command.timeout, command.max_output, on_output).await;
+    let end = end.map_err(|error| SandboxError::Unavailable { reason: format!("the command was lost: {error}") })?;
+    if end.never_ran {
+        let said = end.output.trim();
+        return Err(SandboxError::Unavailable { reason: format!("bubblewrap could not set the sandbox up: {said}") });
+    }
+    Ok(Outcome { exit: end.exit, output: end.output, omitted: end.omitted, duration: started.elapsed() })
+}
+
+fn check(room: &Room, command: &Command) -> Result<(), SandboxError> {
+    let refused = |reason: String| Err(SandboxError::Refused { reason });
+    if command.line.contains('\0') {
+        return refused("its line holds a NUL character".to_owned());
+    }
+    if command.line.len() > MAX_LINE {
+        let size = command.line.len();
+        return refused(format!("its line has {size} bytes, over {MAX_LINE}; write a file and run that"));
+    }
+    match room.env.iter().find(|(key, value)| key.is_empty() || key.contains(['=', '\0']) || value.contains('\0')) {
+        Some((key, _)) => refused(format!("{key:?} cannot be an environment variable")),
+        None => Ok(()),
+    }
+}
+
+/// What starts `line` without a sandbox: in the tree, with what of the server's environment finds programs, and no more.
+fn plain(room: &Room, line: &str) -> Launch {
+    let mut env: Vec<_> = ["PATH", "HOME", "USER"]
+        .into_iter()
+        .filter_map(|key| Some((key.into(), std::env::var_os(key)?)))
+        .chain(bwrap::usual())
+        .collect();
+    if let Some(git) = &room.git {
+        env.push(("GIT_DIR".into(), git.into()));
+        env.push(("GIT_WORK_TREE".into(), (&room.tree).into()));
+    }
+    if let Some(objects) = &room.objects {
+        env.push(("GIT_ALTERNATE_OBJECT_DIRECTORIES".into(), objects.into()));
+    }
+    env.extend(room.env.iter().map(|(key, value)| (key.into(), value.into())));
+    let args = vec!["-c".into(), line.into()];
+    Launch { program: "/bin/bash".into(), args, env, folder: room.tree.clone(), passed: Vec::new() }
 }

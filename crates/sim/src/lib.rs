@@ -2,6 +2,8 @@
 //! script with real tool calls, and has rate limits, a prompt cache and faults. For the sample project, the tests and the
 //! benchmarks; whoever calls it cannot tell, but for what it says.
 
+pub mod cache;
+mod conversation;
 mod limits;
 mod persona;
 pub mod script;
@@ -11,10 +13,10 @@ pub mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 pub use limits::Quota;
 pub use script::Fault;
@@ -50,6 +52,18 @@ impl Default for Config {
     }
 }
 
+/// A call that came in.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// When.
+    pub at: Instant,
+    /// Its body.
+    pub body: Arc<Value>,
+}
+
+/// Calls that a simulator in this process remembers.
+const REMEMBERED: usize = 1_000;
+
 /// A simulator at work. Ends when it is dropped.
 #[derive(Debug)]
 pub struct Sim {
@@ -66,7 +80,7 @@ impl Sim {
     pub async fn start(config: Config) -> std::io::Result<Self> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let state = Arc::new(server::State::new(config));
+        let state = Arc::new(server::State::new(config, REMEMBERED));
         let (stop, stopped) = oneshot::channel::<()>();
         let router = server::router(Arc::clone(&state));
         tokio::spawn(async move {
@@ -89,16 +103,39 @@ impl Sim {
         self.state.requests()
     }
 
+    /// Tells of each call from now on, as it comes in.
+    pub fn arrivals(&self) -> mpsc::UnboundedReceiver<Arrival> {
+        self.state.listen()
+    }
+
     /// What goes wrong with the next calls, one each.
     pub fn fail_next(&self, faults: impl IntoIterator<Item = Fault>) {
         self.state.fail_next(faults);
     }
 }
 
-/// Serves on `listener` until the process ends.
+/// Serves on `listener` until `stop` comes, then lets answers that are under way end, for at most `grace`.
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(listener: tokio::net::TcpListener, config: Config) -> std::io::Result<()> {
-    axum::serve(listener, server::router(Arc::new(server::State::new(config)))).await
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    config: Config,
+    stop: impl Future<Output = ()> + Send + 'static,
+    grace: Duration,
+) -> std::io::Result<()> {
+    let (stopping, stopped) = oneshot::channel::<()>();
+    let router = server::router(Arc::new(server::State::new(config, 0)));
+    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
+        stop.await;
+        // Nobody waits for it any more when serving has failed.
+        let _ = stopping.send(());
+    });
+    tokio::select! {
+        served = serving.into_future() => served,
+        () = async {
+            let _ = stopped.await;
+            tokio::time::sleep(grace).await;
+        } => Ok(()),
+    }
 }

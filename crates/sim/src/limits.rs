@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 /// What a key may use in a minute.
 #[derive(Debug, Clone, Copy)]
@@ -24,12 +25,14 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn new(name: &'static str, limit: i64) -> Self {
-        Self { name, limit: limit as f64, left: limit as f64, at: Instant::now() }
+    fn new(name: &'static str, limit: i64, now: Instant) -> Self {
+        // A limit of nothing could never refill.
+        let limit = limit.max(1) as f64;
+        Self { name, limit, left: limit, at: now }
     }
 
     fn refill(&mut self, now: Instant) {
-        let gained = now.duration_since(self.at).as_secs_f64() * self.limit / 60.0;
+        let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.limit / 60.0;
         self.left = (self.left + gained).min(self.limit);
         self.at = now;
     }
@@ -48,17 +51,16 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    pub(crate) fn new(quota: Quota) -> Self {
+    pub(crate) fn new(quota: Quota, now: Instant) -> Self {
         Self {
-            requests: Bucket::new("requests", quota.requests),
-            input: Bucket::new("input-tokens", quota.input_tokens),
-            output: Bucket::new("output-tokens", quota.output_tokens),
+            requests: Bucket::new("requests", quota.requests, now),
+            input: Bucket::new("input-tokens", quota.input_tokens, now),
+            output: Bucket::new("output-tokens", quota.output_tokens, now),
         }
     }
 
     /// Takes what a call needs, or says how long to wait.
-    pub(crate) fn take(&mut self, input: i64, output: i64) -> Result<(), Duration> {
-        let now = Instant::now();
+    pub(crate) fn take(&mut self, input: i64, output: i64, now: Instant) -> Result<(), Duration> {
         let mut wait = Duration::ZERO;
         for (bucket, amount) in [(&mut self.requests, 1), (&mut self.input, input), (&mut self.output, output)] {
             bucket.refill(now);
@@ -73,16 +75,16 @@ impl Meter {
         Ok(())
     }
 
-    /// The headers that every answer bears.
-    pub(crate) fn headers(&self) -> HeaderMap {
+    /// The headers that every answer bears. `date` is the time of the last [`Self::take`].
+    pub(crate) fn headers(&self, date: DateTime<Utc>) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for bucket in [&self.requests, &self.input, &self.output] {
             let wait = chrono::Duration::from_std(bucket.until(bucket.limit)).unwrap_or_default();
-            #[expect(clippy::disallowed_methods, reason = "the simulator is another program, with a clock of its own")]
-            let reset = (chrono::Utc::now() + wait).to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+            // Whole seconds, rounded up: at the stated time the bucket is full.
+            let reset = (date + wait + chrono::Duration::milliseconds(999)).to_rfc3339_opts(SecondsFormat::Secs, true);
             let values = [
-                ("limit", format!("{:.0}", bucket.limit)),
-                ("remaining", format!("{:.0}", bucket.left.max(0.0))),
+                ("limit", format!("{}", bucket.limit)),
+                ("remaining", format!("{}", bucket.left.max(0.0).floor())),
                 ("reset", reset),
             ];
             for (what, value) in values {
@@ -93,5 +95,58 @@ impl Meter {
             }
         }
         headers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUOTA: Quota = Quota { requests: 60, input_tokens: 6_000, output_tokens: 600 };
+
+    fn header(meter: &Meter, name: &str) -> String {
+        let headers = meter.headers(DateTime::UNIX_EPOCH);
+        headers.get(format!("anthropic-ratelimit-{name}")).unwrap().to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn what_is_used_up_comes_back_with_time() {
+        let start = Instant::now();
+        let mut meter = Meter::new(QUOTA, start);
+        meter.take(4_000, 100, start).unwrap();
+        assert_eq!(header(&meter, "requests-remaining"), "59");
+        assert_eq!(header(&meter, "input-tokens-limit"), "6000");
+        assert_eq!(header(&meter, "input-tokens-remaining"), "2000");
+        assert_eq!(header(&meter, "input-tokens-reset"), "1970-01-01T00:00:40Z");
+        assert_eq!(header(&meter, "output-tokens-remaining"), "500");
+        // 1,000 tokens are missing, at 100 a second.
+        assert_eq!(meter.take(3_000, 1, start).unwrap_err(), Duration::from_secs(10));
+        assert_eq!(header(&meter, "requests-remaining"), "59", "a refused call takes nothing");
+        assert!(meter.take(3_000, 1, start + Duration::from_millis(9_900)).is_err());
+        meter.take(3_000, 1, start + Duration::from_secs(10)).unwrap();
+        assert_eq!(header(&meter, "input-tokens-remaining"), "0");
+        meter.take(6_000, 600, start + Duration::from_secs(3_600)).unwrap();
+    }
+
+    #[test]
+    fn each_of_the_three_limits_holds() {
+        let start = Instant::now();
+        let mut meter = Meter::new(QUOTA, start);
+        for _ in 0..60 {
+            meter.take(1, 1, start).unwrap();
+        }
+        assert_eq!(meter.take(1, 1, start).unwrap_err(), Duration::from_secs(1));
+        let mut meter = Meter::new(QUOTA, start);
+        meter.take(1, 600, start).unwrap();
+        assert_eq!(meter.take(1, 60, start).unwrap_err(), Duration::from_secs(6));
+    }
+
+    #[test]
+    fn a_call_larger_than_the_limit_takes_all_of_it_and_no_limit_is_nothing() {
+        let start = Instant::now();
+        let mut meter = Meter::new(Quota { requests: 0, ..QUOTA }, start);
+        meter.take(9_000, 1, start).unwrap();
+        assert_eq!(meter.take(1, 1, start).unwrap_err(), Duration::from_secs(60));
+        assert_eq!(header(&meter, "input-tokens-remaining"), "0");
     }
 }

@@ -103,7 +103,9 @@ const TESTS: &str = "if [ -x ./test.sh ]; then ./test.sh; else echo 'no ./test.s
 /// The answers to a first prompt.
 pub fn work(prompt: &str) -> Vec<Step> {
     let plain = prompt.to_lowercase();
-    match RECIPES.iter().find(|recipe| recipe.mentions.iter().any(|words| plain.contains(words))) {
+    // What is mentioned first is what is wanted; other commands may be spoken of beside it.
+    let first = |recipe: &&Recipe| recipe.mentions.iter().filter_map(|words| plain.find(words)).min();
+    match RECIPES.iter().filter(|recipe| first(recipe).is_some()).min_by_key(first) {
         Some(recipe) => recipe.steps(),
         None => note(prompt),
     }

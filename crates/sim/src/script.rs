@@ -9,8 +9,8 @@
 //! ```
 //! ````
 //!
-//! Without one, [`crate::persona`] works on the files. Which step is next follows from the number of answers since the
-//! prompt, so that the simulator needs no memory and a conversation that is resumed goes on where it was.
+//! Without one, it reads, edits and tests the files by itself. Which step is next follows from the number of answers since
+//! the prompt, so that the simulator needs no memory and a conversation that is resumed goes on where it was.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -83,19 +83,32 @@ pub enum Fault {
     RateLimitedInStream,
 }
 
-/// The steps that answer `prompts`: the text of the prompt, then what was said while it was worked on.
-pub fn steps(prompts: &[String]) -> Vec<Step> {
-    let mut steps = Vec::new();
-    for (index, prompt) in prompts.iter().enumerate() {
-        match fenced(prompt) {
-            Some(own) => steps.extend(own),
-            None if index == 0 => steps.extend(persona::work(prompt)),
-            None => {
-                // The closing words come once, after everything.
-                steps.pop();
-                steps.extend(persona::follow_up(prompt));
-            }
+/// What was asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Prompts {
+    /// Whether something else was asked for and answered before.
+    pub later: bool,
+    /// The latest prompt.
+    pub prompt: String,
+    /// What was said while it was worked on.
+    pub meanwhile: Vec<String>,
+}
+
+/// The steps that answer what was asked for.
+pub fn steps(prompts: &Prompts) -> Vec<Step> {
+    let mut steps = match fenced(&prompts.prompt) {
+        Some(own) => own,
+        None if prompts.later => persona::follow_up(&prompts.prompt),
+        None => persona::work(&prompts.prompt),
+    };
+    for said in &prompts.meanwhile {
+        if let Some(own) = fenced(said) {
+            steps.extend(own);
+            continue;
         }
+        // The closing words come once, after everything.
+        steps.pop_if(|last| last.tools.is_empty());
+        steps.extend(persona::follow_up(said));
     }
     steps
 }

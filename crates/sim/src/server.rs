@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, State as Shared};
@@ -14,23 +15,26 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use crate::cache::Cache;
+use crate::conversation::Conversation;
 use crate::limits::Meter;
 use crate::script::{self, Fault, Step};
-use crate::wire::{Cache, Input, Refusal, tokens, validate};
-use crate::{Config, stream};
-
-/// Requests that are remembered.
-const REMEMBERED: usize = 1_000;
+use crate::stream::{self, Reply};
+use crate::wire::{Refusal, validate};
+use crate::{Arrival, Config};
 
 #[derive(Debug)]
 pub(crate) struct State {
     config: Config,
+    /// Requests that are remembered.
+    remembered: usize,
     inner: Mutex<Inner>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    requests: VecDeque<Value>,
+    requests: VecDeque<Arc<Value>>,
+    listeners: Vec<mpsc::UnboundedSender<Arrival>>,
     faults: VecDeque<Fault>,
     /// How often a scripted fault has happened, by the place in the conversation.
     happened: HashMap<[u8; 32], u32>,
@@ -39,8 +43,8 @@ struct Inner {
 }
 
 impl State {
-    pub(crate) fn new(config: Config) -> Self {
-        Self { config, inner: Mutex::default() }
+    pub(crate) fn new(config: Config, remembered: usize) -> Self {
+        Self { config, remembered, inner: Mutex::default() }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -48,7 +52,24 @@ impl State {
     }
 
     pub(crate) fn requests(&self) -> Vec<Value> {
-        self.inner().requests.iter().cloned().collect()
+        self.inner().requests.iter().map(|body| Value::clone(body)).collect()
+    }
+
+    pub(crate) fn listen(&self) -> mpsc::UnboundedReceiver<Arrival> {
+        let (listener, arrivals) = mpsc::unbounded_channel();
+        self.inner().listeners.push(listener);
+        arrivals
+    }
+
+    fn arrived(&self, at: Instant, body: &Arc<Value>) {
+        let mut inner = self.inner();
+        inner.listeners.retain(|listener| listener.send(Arrival { at, body: Arc::clone(body) }).is_ok());
+        if self.remembered > 0 {
+            if inner.requests.len() >= self.remembered {
+                inner.requests.pop_front();
+            }
+            inner.requests.push_back(Arc::clone(body));
+        }
     }
 
     pub(crate) fn fail_next(&self, faults: impl IntoIterator<Item = Fault>) {
@@ -105,36 +126,47 @@ async fn models(headers: HeaderMap) -> Result<Json<Value>, Refusal> {
 async fn count_tokens(headers: HeaderMap, body: Bytes) -> Result<Json<Value>, Refusal> {
     key(&headers)?;
     let body = parse(&body)?;
-    Ok(Json(json!({ "input_tokens": Cache::default().count("", &body).total() })))
+    Ok(Json(json!({ "input_tokens": Cache::default().count("", &body, Instant::now()).input.total() })))
 }
 
-async fn messages(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refusal> {
+/// A refusal with the headers that belong to it.
+struct Refused(Box<(Refusal, HeaderMap)>);
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        (refusal, HeaderMap::new()).into()
+    }
+}
+
+impl From<(Refusal, HeaderMap)> for Refused {
+    fn from(refused: (Refusal, HeaderMap)) -> Self {
+        Self(Box::new(refused))
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let (refusal, headers) = *self.0;
+        (headers, refusal).into_response()
+    }
+}
+
+async fn messages(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refused> {
+    let at = Instant::now();
     let key = key(&headers)?;
-    let body = parse(&body)?;
-    let plan = plan(&state, &key, &body);
-    {
-        let mut inner = state.inner();
-        if inner.requests.len() >= REMEMBERED {
-            inner.requests.pop_front();
-        }
-        inner.requests.push_back(body);
+    let body = Arc::new(parse(&body)?);
+    state.arrived(at, &body);
+    let (reply, limits) = plan(&state, &key, &body)?;
+    tracing::info!(model = reply.model, fault = ?reply.fault, input = reply.input.total(), "a call");
+    if reply.fault == Some(Fault::HangBeforeHeaders) {
+        return std::future::pending().await;
     }
-    let plan = plan?;
-    tracing::info!(model = plan.model, step = plan.number, fault = ?plan.fault, input = plan.input.total(), "a call");
-    match plan.fault {
-        Some(Fault::HangBeforeHeaders) => std::future::pending().await,
-        Some(fault) => {
-            if let Some(refusal) = refusal(fault) {
-                let mut response = refusal.into_response();
-                if fault == Fault::RateLimited {
-                    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-                }
-                return Ok(response);
-            }
-        }
-        None => {}
-    }
-    Ok(plan.respond(state).await)
+    let mut response = match body["stream"].as_bool() {
+        Some(true) => streamed(state, reply),
+        _ => whole(reply).into_response(),
+    };
+    response.headers_mut().extend(limits);
+    Ok(response)
 }
 
 /// The faults that are an answer of their own.
@@ -152,25 +184,13 @@ fn refusal(fault: Fault) -> Option<Refusal> {
     Some(Refusal { status, kind, message: message.to_owned() })
 }
 
-/// What will be answered.
-struct Plan {
-    message: String,
-    model: String,
-    number: usize,
-    step: Step,
-    fault: Option<Fault>,
-    input: Input,
-    streamed: bool,
-    limits: HeaderMap,
-}
-
-fn plan(state: &State, key: &str, body: &Value) -> Result<Plan, Refusal> {
+fn plan(state: &State, key: &str, body: &Value) -> Result<(Reply, HeaderMap), Refused> {
     validate(body, state.config.max_output)?;
     let conversation = Conversation::read(body);
     let place: [u8; 32] = Sha256::digest(body["messages"].to_string()).into();
-    let message: String = place.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let id: String = place.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let step = match conversation.wants_summary {
-        true => Step { say: Some(conversation.summary()), ..Step::default() },
+        true => Step { say: Some("The work stands as it is in the files.".to_owned()), ..Step::default() },
         false => script::step(&script::steps(&conversation.prompts), conversation.answers),
     };
 
@@ -181,103 +201,65 @@ fn plan(state: &State, key: &str, body: &Value) -> Result<Plan, Refusal> {
         *happened <= fault.times
     });
     let fault = scripted.map(|fault| fault.kind).or_else(|| inner.faults.pop_front());
-    let input = inner.cache.count(key, body);
+    if let Some(refusal) = fault.and_then(refusal) {
+        let mut headers = HeaderMap::new();
+        if fault == Some(Fault::RateLimited) {
+            headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        }
+        return Err((refusal, headers).into());
+    }
+    let now = Instant::now();
+    let counted = inner.cache.count(key, body, now);
+    let input = counted.input;
     let window = state.config.context_window;
     if input.total() > window {
-        return Err(Refusal::invalid(format!("prompt is too long: {} tokens > {window} maximum", input.total())));
+        let message = format!("prompt is too long: {} tokens > {window} maximum", input.total());
+        return Err(Refusal::invalid(message).into());
     }
+    let blocks = stream::blocks(&step, conversation.answers, &id);
     let mut limits = HeaderMap::new();
     if let Some(quota) = state.config.quota {
-        let meter = inner.meters.entry(key.to_owned()).or_insert_with(|| Meter::new(quota));
-        let output = stream::output_tokens(&stream::blocks(&step, &message));
-        if let Err(wait) = meter.take(input.fresh + input.written, output) {
-            let message = format!("This request would exceed your rate limit; try again in {} s", wait.as_secs() + 1);
-            return Err(Refusal { status: 429, kind: "rate_limit_error", message });
+        #[expect(clippy::disallowed_methods, reason = "the simulator is another program, with a clock of its own")]
+        let date = chrono::Utc::now();
+        let meter = inner.meters.entry(key.to_owned()).or_insert_with(|| Meter::new(quota, now));
+        let taken = meter.take(input.fresh + input.written, stream::output_tokens(&blocks), now);
+        limits = meter.headers(date);
+        if let Err(wait) = taken {
+            let seconds = wait.as_secs() + 1;
+            limits.insert(header::RETRY_AFTER, seconds.into());
+            let message = format!("This request would exceed your rate limit; try again in {seconds} s");
+            return Err((Refusal { status: 429, kind: "rate_limit_error", message }, limits).into());
         }
-        limits = meter.headers();
     }
-    drop(inner);
-    let model = body["model"].as_str().unwrap_or_default().to_owned();
-    let streamed = body["stream"].as_bool().unwrap_or(false);
-    Ok(Plan { message, model, number: conversation.answers, step, fault, input, streamed, limits })
+    inner.cache.remember(&counted, now);
+    let reply = Reply {
+        model: body["model"].as_str().unwrap_or_default().to_owned(),
+        id,
+        input,
+        blocks,
+        stop_reason: stream::stop_reason(&step).to_owned(),
+        silence: std::time::Duration::from_millis(step.silence_ms),
+        fault,
+    };
+    Ok((reply, limits))
 }
 
-impl Plan {
-    async fn respond(self, state: Arc<State>) -> Response {
-        let Self { message, model, step, fault, input, limits, .. } = self;
-        let mut response = if self.streamed {
-            let (pipe, events) = mpsc::channel(16);
-            tokio::spawn(async move {
-                // A reader who has left needs no answer.
-                let _ = stream::answer(&pipe, &state.config, &model, &message, input, &step, fault).await;
-            });
-            let mut response = Body::from_stream(ReceiverStream::new(events)).into_response();
-            response
-                .headers_mut()
-                .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/event-stream; charset=utf-8"));
-            response
-        } else {
-            let blocks = stream::blocks(&step, &message);
-            Json(json!({
-                "id": format!("msg_{message}"), "type": "message", "role": "assistant", "model": model,
-                "stop_reason": stream::stop_reason(&step), "stop_sequence": null,
-                "usage": stream::usage(input, stream::output_tokens(&blocks)), "content": blocks,
-            }))
-            .into_response()
-        };
-        response.headers_mut().extend(limits);
-        response
-    }
+fn streamed(state: Arc<State>, reply: Reply) -> Response {
+    let (pipe, events) = mpsc::channel(16);
+    tokio::spawn(async move {
+        // A reader who has left needs no answer.
+        let _ = stream::write(&pipe, &state.config, &reply).await;
+    });
+    let mut response = Body::from_stream(ReceiverStream::new(events)).into_response();
+    let kind = header::HeaderValue::from_static("text/event-stream; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
 }
 
-/// What matters of a conversation for the choice of the next step.
-struct Conversation {
-    /// The latest prompt, then what was said while it was worked on.
-    prompts: Vec<String>,
-    /// Answers since that prompt.
-    answers: usize,
-    /// Whether the conversation is to be summarised.
-    wants_summary: bool,
-    /// How much there is of it.
-    size: i64,
-}
-
-impl Conversation {
-    fn read(body: &Value) -> Self {
-        let mut prompts: Vec<String> = Vec::new();
-        let mut answers = 0;
-        let messages = body["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
-        for message in messages {
-            if message["role"] == "assistant" {
-                answers += 1;
-                continue;
-            }
-            let content = message["content"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let texts =
-                content.iter().filter(|block| block["type"] == "text").filter_map(|block| block["text"].as_str());
-            // What stands in a <note> was not said by a person.
-            let texts: Vec<&str> = texts.filter(|text| !text.trim_start().starts_with("<note>")).collect();
-            if texts.is_empty() {
-                continue;
-            }
-            if content.iter().any(|block| block["type"] == "tool_result") {
-                prompts.push(texts.join("\n\n"));
-            } else {
-                let first = prompts.is_empty() && answers == 0;
-                prompts = vec![texts.join("\n\n")];
-                if !first {
-                    // A later prompt is answered as a follow-up: after an empty beginning.
-                    prompts.insert(0, "```sim\n{}\n```".to_owned());
-                }
-                answers = 0;
-            }
-        }
-        let last = prompts.last().map(String::as_str).unwrap_or_default();
-        let wants_summary = body["tools"].is_null() && last.to_lowercase().contains("summar");
-        Self { prompts, answers, wants_summary, size: tokens(body["messages"].to_string().len()) }
-    }
-
-    fn summary(&self) -> String {
-        format!("The conversation so far had about {} tokens. The work stands as it is in the files.", self.size)
-    }
+fn whole(reply: Reply) -> Json<Value> {
+    let usage = stream::usage(reply.input, stream::output_tokens(&reply.blocks));
+    Json(json!({
+        "id": format!("msg_{}", reply.id), "type": "message", "role": "assistant", "model": reply.model,
+        "stop_reason": reply.stop_reason, "stop_sequence": null, "usage": usage, "content": reply.blocks,
+    }))
 }

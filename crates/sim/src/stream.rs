@@ -7,11 +7,20 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::Config;
+use crate::cache::Input;
 use crate::script::{Fault, Step};
-use crate::wire::{Input, sign, tokens};
+use crate::wire::{sign, tokens};
 
-/// The blocks of an answer, whole.
-pub(crate) fn blocks(step: &Step, message: &str) -> Vec<Value> {
+/// The kind of the block that ends a paused turn. It is unknown to every client, which must send it back as it is.
+pub(crate) const PAUSE: &str = "sim_pause";
+
+/// The number of the answer that asked for a tool, out of the id of the call.
+pub(crate) fn number_of(id: &str) -> Option<usize> {
+    id.strip_prefix("toolu_")?.split_once('_')?.0.parse().ok()
+}
+
+/// The blocks of the answer `number` since its prompt, whole.
+pub(crate) fn blocks(step: &Step, number: usize, message: &str) -> Vec<Value> {
     let mut blocks = Vec::new();
     if let Some(thinking) = &step.think {
         blocks.push(json!({ "type": "thinking", "thinking": thinking, "signature": sign(thinking) }));
@@ -24,8 +33,11 @@ pub(crate) fn blocks(step: &Step, message: &str) -> Vec<Value> {
     }
     for (index, (name, input)) in step.tools.iter().enumerate() {
         blocks.push(
-            json!({ "type": "tool_use", "id": format!("toolu_{message}_{index}"), "name": name, "input": input }),
+            json!({ "type": "tool_use", "id": format!("toolu_{number}_{message}_{index}"), "name": name, "input": input }),
         );
+    }
+    if step.stop.as_deref() == Some("pause_turn") {
+        blocks.push(json!({ "type": PAUSE }));
     }
     blocks
 }
@@ -76,7 +88,7 @@ impl Writer<'_> {
     /// Waits, with pings.
     async fn wait(&self, mut rest: Duration) -> Result<(), Gone> {
         while !rest.is_zero() {
-            let part = rest.min(self.config.ping);
+            let part = rest.min(self.config.ping.max(Duration::from_millis(1)));
             tokio::select! {
                 () = tokio::time::sleep(part) => {}
                 () = self.pipe.closed() => return Err(Gone),
@@ -105,48 +117,58 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive(|c: char| c.is_whitespace())
 }
 
-/// Writes the answer `step`, with the fault in it, if there is one.
-pub(crate) async fn answer(
-    pipe: &Pipe,
-    config: &Config,
-    model: &str,
-    message: &str,
-    input: Input,
-    step: &Step,
-    fault: Option<Fault>,
-) -> Result<(), Gone> {
+/// An answer that is to be written.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) model: String,
+    /// The message's id.
+    pub(crate) id: String,
+    pub(crate) input: Input,
+    pub(crate) blocks: Vec<Value>,
+    pub(crate) stop_reason: String,
+    /// Before the first word, besides the usual time.
+    pub(crate) silence: Duration,
+    pub(crate) fault: Option<Fault>,
+}
+
+/// Writes an answer, with the fault in it, if there is one.
+pub(crate) async fn write(pipe: &Pipe, config: &Config, reply: &Reply) -> Result<(), Gone> {
     let out = Writer { pipe, config };
-    if fault == Some(Fault::Garbage) {
+    let Reply { model, id, input, blocks, stop_reason, silence, fault } = reply;
+    if *fault == Some(Fault::Garbage) {
         return out.raw("<html>\u{1}\u{0} this is no stream of events\ndata: {\"type\": \"mess\n\n").await;
     }
     out.event(json!({ "type": "message_start", "message": {
-        "id": format!("msg_{message}"), "type": "message", "role": "assistant", "model": model, "content": [],
-        "stop_reason": null, "stop_sequence": null, "usage": usage(input, 1),
+        "id": format!("msg_{id}"), "type": "message", "role": "assistant", "model": model, "content": [],
+        "stop_reason": null, "stop_sequence": null, "usage": usage(*input, 1),
     } }))
     .await?;
     out.event(json!({ "type": "ping" })).await?;
     out.event(json!({ "type": "an_event_of_the_future", "detail": 1 })).await?;
-    out.wait(config.first_word + Duration::from_millis(step.silence_ms)).await?;
-    let blocks = blocks(step, message);
+    out.wait(config.first_word + *silence).await?;
     for (index, block) in blocks.iter().enumerate() {
-        if index + 1 == blocks.len() {
-            match fault {
-                Some(Fault::Hang) => {
-                    pipe.closed().await;
-                    return Err(Gone);
-                }
-                Some(Fault::OverloadedInStream) => {
-                    return out.event(json!({ "type": "error", "error": { "type": "overloaded_error", "message": "Overloaded" } })).await;
-                }
-                Some(Fault::RateLimitedInStream) => {
-                    let message = "Number of tokens has exceeded your limit; please try again in 1 s";
-                    return out
-                        .event(json!({ "type": "error", "error": { "type": "rate_limit_error", "message": message } }))
-                        .await;
-                }
-                _ => {}
-            }
+        let is_last = index + 1 == blocks.len();
+        if is_last && *fault != Some(Fault::Cut) && out.fail(*fault).await? {
+            return Ok(());
         }
+        out.block(index, block).await?;
+        if is_last && out.fail(*fault).await? {
+            return Ok(());
+        }
+        out.event(json!({ "type": "content_block_stop", "index": index })).await?;
+    }
+    if blocks.is_empty() && out.fail(*fault).await? {
+        return Ok(());
+    }
+    out.event(json!({ "type": "message_delta", "delta": { "stop_reason": stop_reason, "stop_sequence": null },
+        "usage": { "output_tokens": output_tokens(blocks) } }))
+        .await?;
+    out.event(json!({ "type": "message_stop" })).await
+}
+
+impl Writer<'_> {
+    /// A block, but for its end.
+    async fn block(&self, index: usize, block: &Value) -> Result<(), Gone> {
         let string = |key: &str| block[key].as_str().unwrap_or_default();
         let kind = string("type");
         let start = match kind {
@@ -155,33 +177,48 @@ pub(crate) async fn answer(
             "tool_use" => json!({ "type": "tool_use", "id": block["id"], "name": block["name"], "input": {} }),
             _ => block.clone(),
         };
-        out.event(json!({ "type": "content_block_start", "index": index, "content_block": start })).await?;
+        self.event(json!({ "type": "content_block_start", "index": index, "content_block": start })).await?;
         match kind {
-            "text" => out.words(index, "text_delta", "text", string("text")).await?,
+            "text" => self.words(index, "text_delta", "text", string("text")).await,
             "thinking" => {
-                out.words(index, "thinking_delta", "thinking", string("thinking")).await?;
-                out.event(json!({ "type": "content_block_delta", "index": index,
-                    "delta": { "type": "signature_delta", "signature": block["signature"] } }))
-                    .await?;
+                self.words(index, "thinking_delta", "thinking", string("thinking")).await?;
+                let delta = json!({ "type": "signature_delta", "signature": block["signature"] });
+                self.event(json!({ "type": "content_block_delta", "index": index, "delta": delta })).await
             }
             "tool_use" => {
                 let text = match &block["input"] {
                     Value::String(text) => text.clone(),
                     input => input.to_string(),
                 };
-                out.words(index, "input_json_delta", "partial_json", &text).await?;
+                self.words(index, "input_json_delta", "partial_json", &text).await
             }
-            _ => {}
+            _ => Ok(()),
         }
-        if index + 1 == blocks.len() && fault == Some(Fault::Cut) {
-            out.raw("event: content_block_stop\ndata: {\"type\": \"content_bl").await?;
-            let broken = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "cut");
-            return pipe.send(Err(broken)).await.map_err(|_| Gone);
-        }
-        out.event(json!({ "type": "content_block_stop", "index": index })).await?;
     }
-    out.event(json!({ "type": "message_delta", "delta": { "stop_reason": stop_reason(step), "stop_sequence": null },
-        "usage": { "output_tokens": output_tokens(&blocks) } }))
-        .await?;
-    out.event(json!({ "type": "message_stop" })).await
+
+    /// Lets a fault of the stream happen; whether there was one, which is the end.
+    async fn fail(&self, fault: Option<Fault>) -> Result<bool, Gone> {
+        let (kind, message) = match fault {
+            Some(Fault::Hang) => {
+                self.pipe.closed().await;
+                return Err(Gone);
+            }
+            Some(Fault::Cut) => {
+                self.raw("event: content_block_stop\ndata: {\"type\": \"content_bl").await?;
+                // The server drops what it has not yet written when the line breaks; a reader shall see all of it.
+                self.pipe.reserve_many(self.pipe.max_capacity()).await.map_err(|_| Gone)?;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                let broken = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "cut");
+                self.pipe.send(Err(broken)).await.map_err(|_| Gone)?;
+                return Ok(true);
+            }
+            Some(Fault::OverloadedInStream) => ("overloaded_error", "Overloaded"),
+            Some(Fault::RateLimitedInStream) => {
+                ("rate_limit_error", "Number of tokens has exceeded your limit; please try again in 1 s")
+            }
+            _ => return Ok(false),
+        };
+        self.event(json!({ "type": "error", "error": { "type": kind, "message": message } })).await?;
+        Ok(true)
+    }
 }

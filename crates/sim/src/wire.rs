@@ -1,7 +1,6 @@
-//! The provider's side of the protocol: what it refuses, how it counts tokens, and what its cache holds.
+//! The provider's side of the protocol: what it refuses, how it counts tokens, and how it seals reasoning.
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::collections::HashSet;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -54,16 +53,40 @@ pub fn validate(body: &Value, max_output: i64) -> Result<(), Refusal> {
     {
         return Err(Refusal::invalid("thinking.budget_tokens: must be at least 1024 and less than max_tokens"));
     }
-    if marks(body) > 4 {
-        return Err(Refusal::invalid(format!(
-            "A maximum of 4 blocks with cache_control may be provided. Found {}.",
-            marks(body)
-        )));
+    let marks = marks(body);
+    if marks > 4 {
+        let message = format!("A maximum of 4 blocks with cache_control may be provided. Found {marks}.");
+        return Err(Refusal::invalid(message));
     }
+    tools(body)?;
+    messages(body)
+}
+
+fn tools(body: &Value) -> Result<(), Refusal> {
+    let mut names = HashSet::new();
+    for (at, tool) in body["tools"].as_array().into_iter().flatten().enumerate() {
+        let name = tool["name"].as_str().unwrap_or_default();
+        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+        if name.is_empty() || name.len() > 128 || !plain {
+            let message = format!("tools.{at}.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'");
+            return Err(Refusal::invalid(message));
+        }
+        if !names.insert(name) {
+            return Err(Refusal::invalid("tools: Tool names must be unique."));
+        }
+        if tool["input_schema"]["type"] != "object" {
+            return Err(Refusal::invalid(format!("tools.{at}.input_schema.type: Field required")));
+        }
+    }
+    Ok(())
+}
+
+fn messages(body: &Value) -> Result<(), Refusal> {
     let messages = body["messages"].as_array().ok_or_else(|| Refusal::invalid("messages: Field required"))?;
     if messages.is_empty() {
         return Err(Refusal::invalid("messages: at least one message is required"));
     }
+    let mut ids = HashSet::new();
     let mut open: Vec<&str> = Vec::new();
     for (at, message) in messages.iter().enumerate() {
         let role = message["role"].as_str().unwrap_or_default();
@@ -71,68 +94,115 @@ pub fn validate(body: &Value, max_output: i64) -> Result<(), Refusal> {
         if role != expected {
             return Err(Refusal::invalid(format!("messages.{at}.role: expected {expected:?}, found {role:?}")));
         }
-        let content = message["content"].as_array().filter(|content| !content.is_empty());
-        let Some(content) = content else {
+        let Some(content) = message["content"].as_array().filter(|content| !content.is_empty()) else {
             return Err(Refusal::invalid(format!("messages.{at}.content: must not be empty")));
         };
-        let mut answered: Vec<&str> = Vec::new();
         let mut asked: Vec<&str> = Vec::new();
         for (index, block) in content.iter().enumerate() {
             let place = format!("messages.{at}.content.{index}");
-            match block["type"].as_str().unwrap_or_default() {
-                "text" if block["text"].as_str().is_none_or(|text| text.trim().is_empty()) => {
-                    return Err(Refusal::invalid(format!(
-                        "{place}: text content blocks must contain non-whitespace text"
-                    )));
+            if role == "user" {
+                said(block, &place)?;
+            } else if let Some(id) = answered(block, &place)? {
+                if !ids.insert(id) {
+                    return Err(Refusal::invalid(format!("{place}: `tool_use` ids must be unique")));
                 }
-                "text" => {}
-                "image" if role == "user" && block["source"]["data"].is_string() => {}
-                "thinking" if role == "assistant" => {
-                    if !block["cache_control"].is_null() {
-                        return Err(Refusal::invalid(format!(
-                            "{place}: cache_control cannot be set on thinking blocks"
-                        )));
-                    }
-                    if block["signature"].as_str() != Some(&sign(block["thinking"].as_str().unwrap_or_default())) {
-                        return Err(Refusal::invalid(format!("{place}: Invalid `signature` in `thinking` block")));
-                    }
-                }
-                "redacted_thinking" if role == "assistant" && block["data"].is_string() => {}
-                "tool_use" if role == "assistant" => {
-                    if !block["input"].is_object() {
-                        return Err(Refusal::invalid(format!("{place}.tool_use.input: Input should be an object")));
-                    }
-                    asked.push(block["id"].as_str().unwrap_or_default());
-                }
-                "tool_result" if role == "user" => {
-                    let id = block["tool_use_id"].as_str().unwrap_or_default();
-                    if !open.contains(&id) {
-                        return Err(Refusal::invalid(format!(
-                            "{place}: unexpected `tool_use_id` found in `tool_result` blocks: {id}. Each `tool_result` block must have a corresponding `tool_use` block in the previous message."
-                        )));
-                    }
-                    answered.push(id);
-                }
-                other if role == "assistant" && other.starts_with("sim_") => {}
-                other => {
-                    return Err(Refusal::invalid(format!(
-                        "{place}: unexpected block {other:?} in a message of the {role}"
-                    )));
-                }
+                asked.push(id);
             }
         }
-        let missing: Vec<&&str> = open.iter().filter(|id| !answered.contains(id)).collect();
-        if role == "user" && !missing.is_empty() {
-            return Err(Refusal::invalid(format!(
-                "messages.{at}: `tool_use` ids were found without `tool_result` blocks immediately after: {missing:?}"
-            )));
+        if role == "user" {
+            results(content, &open, at)?;
+        } else if let Some(kind @ ("thinking" | "redacted_thinking")) =
+            content.last().and_then(|last| last["type"].as_str())
+        {
+            let message = format!("messages.{at}: The final block in an assistant message cannot be `{kind}`.");
+            return Err(Refusal::invalid(message));
         }
         open = asked;
     }
-    if !open.is_empty() {
-        return Err(Refusal::invalid("`tool_use` ids were found without `tool_result` blocks immediately after"));
+    match open.is_empty() {
+        true => Ok(()),
+        false => Err(unanswered(messages.len(), &open)),
     }
-    Ok(())
+}
+
+fn text(block: &Value, place: &str) -> Result<(), Refusal> {
+    match block["text"].as_str().is_none_or(|text| text.trim().is_empty()) {
+        true => Err(Refusal::invalid(format!("{place}: text content blocks must contain non-whitespace text"))),
+        false => Ok(()),
+    }
+}
+
+/// A block of a user's message.
+fn said(block: &Value, place: &str) -> Result<(), Refusal> {
+    match block["type"].as_str().unwrap_or_default() {
+        "text" => text(block, place),
+        "image" if block["source"]["data"].is_string() => Ok(()),
+        "tool_result" if block["content"].is_string() || block["content"].is_array() => Ok(()),
+        other => Err(Refusal::invalid(format!("{place}: unexpected block {other:?} in a message of the user"))),
+    }
+}
+
+/// A block of an assistant's message; the id if it is a call of a tool.
+fn answered<'a>(block: &'a Value, place: &str) -> Result<Option<&'a str>, Refusal> {
+    match block["type"].as_str().unwrap_or_default() {
+        "text" => text(block, place)?,
+        "thinking" => {
+            if !block["cache_control"].is_null() {
+                return Err(Refusal::invalid(format!("{place}: cache_control cannot be set on thinking blocks")));
+            }
+            if block["signature"].as_str() != Some(&sign(block["thinking"].as_str().unwrap_or_default())) {
+                return Err(Refusal::invalid(format!("{place}: Invalid `signature` in `thinking` block")));
+            }
+        }
+        "redacted_thinking" if block["data"].is_string() => {}
+        "tool_use" => {
+            if !block["input"].is_object() {
+                return Err(Refusal::invalid(format!("{place}.tool_use.input: Input should be an object")));
+            }
+            let id = block["id"].as_str().filter(|id| !id.is_empty());
+            let id = id.ok_or_else(|| Refusal::invalid(format!("{place}.tool_use.id: Field required")))?;
+            return Ok(Some(id));
+        }
+        other if other.starts_with("sim_") => {}
+        other => {
+            return Err(Refusal::invalid(format!("{place}: unexpected block {other:?} in a message of the assistant")));
+        }
+    }
+    Ok(None)
+}
+
+/// The results in a user's message: one for each call in the message before, ahead of anything else.
+fn results(content: &[Value], open: &[&str], at: usize) -> Result<(), Refusal> {
+    let mut answered: Vec<&str> = Vec::new();
+    for (index, block) in content.iter().enumerate().filter(|(_, block)| block["type"] == "tool_result") {
+        let place = format!("messages.{at}.content.{index}");
+        let id = block["tool_use_id"].as_str().unwrap_or_default();
+        if !open.contains(&id) {
+            return Err(Refusal::invalid(format!(
+                "{place}: unexpected `tool_use_id` found in `tool_result` blocks: {id}. Each `tool_result` block must have a corresponding `tool_use` block in the previous message."
+            )));
+        }
+        if answered.contains(&id) {
+            let message = format!("{place}: each `tool_use` must have a single result. Found multiple for {id}.");
+            return Err(Refusal::invalid(message));
+        }
+        if index != answered.len() {
+            return Err(Refusal::invalid(format!("{place}: `tool_result` blocks must come first in a message")));
+        }
+        answered.push(id);
+    }
+    let missing: Vec<&str> = open.iter().filter(|id| !answered.contains(id)).copied().collect();
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(unanswered(at, &missing)),
+    }
+}
+
+fn unanswered(at: usize, ids: &[&str]) -> Refusal {
+    Refusal::invalid(format!(
+        "messages.{at}: `tool_use` ids were found without `tool_result` blocks immediately after: {}",
+        ids.join(", ")
+    ))
 }
 
 fn marks(value: &Value) -> usize {
@@ -140,76 +210,5 @@ fn marks(value: &Value) -> usize {
         Value::Object(map) => map.iter().map(|(key, value)| usize::from(key == "cache_control") + marks(value)).sum(),
         Value::Array(list) => list.iter().map(marks).sum(),
         _ => 0,
-    }
-}
-
-/// Input tokens of one call, sorted by price.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Input {
-    /// Neither read from nor written to the cache.
-    pub fresh: i64,
-    /// Read from the cache.
-    pub read: i64,
-    /// Written to the cache.
-    pub written: i64,
-}
-
-impl Input {
-    /// All of them.
-    pub const fn total(&self) -> i64 {
-        self.fresh + self.read + self.written
-    }
-}
-
-/// How long a prefix stays cached after its last use.
-const LIFE: Duration = Duration::from_secs(5 * 60);
-/// Blocks before a breakpoint in which a cached prefix is looked for.
-const LOOK_BACK: usize = 20;
-/// Prefixes that are remembered at most.
-const REMEMBERED: usize = 100_000;
-
-/// The provider's prompt cache: prefixes of requests, by key and model.
-#[derive(Debug, Default)]
-pub struct Cache {
-    prefixes: HashMap<[u8; 32], Instant>,
-}
-
-impl Cache {
-    /// Counts a request's input, and remembers its prefixes.
-    pub fn count(&mut self, key: &str, body: &Value) -> Input {
-        let now = Instant::now();
-        if self.prefixes.len() > REMEMBERED {
-            self.prefixes.retain(|_, used| now.duration_since(*used) < LIFE);
-        }
-        let mut hash = Sha256::new_with_prefix(format!("{key}\n{}\n", body["model"]));
-        let mut prefixes: Vec<([u8; 32], i64, bool)> = Vec::new();
-        let mut sum = 0;
-        let lists = [&body["tools"], &body["system"]]
-            .into_iter()
-            .chain(body["messages"].as_array().into_iter().flatten().map(|message| &message["content"]));
-        for block in lists.flat_map(|list| list.as_array().into_iter().flatten()) {
-            let mut plain = block.clone();
-            let marked = plain.as_object_mut().is_some_and(|map| map.remove("cache_control").is_some());
-            let text = plain.to_string();
-            sum += tokens(text.len());
-            hash.update(&text);
-            prefixes.push((hash.clone().finalize().into(), sum, marked));
-        }
-        let mut input = Input::default();
-        let mut upto = 0;
-        for (at, (_, until, _)) in prefixes.iter().enumerate().filter(|(_, (_, _, marked))| *marked) {
-            let known = prefixes[at.saturating_sub(LOOK_BACK)..=at]
-                .iter()
-                .rev()
-                .find(|(hash, _, _)| self.prefixes.get(hash).is_some_and(|used| now.duration_since(*used) < LIFE));
-            input.read = input.read.max(known.map_or(0, |(_, until, _)| *until));
-            upto = *until;
-        }
-        input.written = (upto - input.read).max(0);
-        input.fresh = sum - input.read - input.written;
-        for (hash, _, _) in prefixes.iter().filter(|(_, _, marked)| *marked) {
-            self.prefixes.insert(*hash, now);
-        }
-        input
     }
 }

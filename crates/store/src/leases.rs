@@ -192,13 +192,15 @@ impl Store {
         base_commit: &str,
         branch: &str,
         key_source: KeySource,
-        event: RunEvent,
+        events: Vec<RunEvent>,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let run = self.held(&mut tx, lease).await?;
         on!(tx, c => sqlx::query("UPDATE runs SET base_commit = $2, branch = $3, key_source = $4 WHERE id = $1")
             .bind(run.id).bind(base_commit).bind(branch).bind(key_source).execute(c).await.rows())?;
-        self.record_run(&mut tx, &run, event).await?;
+        for event in events {
+            self.record_run(&mut tx, &run, event).await?;
+        }
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 
@@ -377,7 +379,7 @@ impl Store {
         let (unread,): (i64,) = on!(tx, c => sqlx::query_as(
             "SELECT count(*) FROM run_messages WHERE run_id = $1 AND read_by_turn IS NULL").bind(run.id).fetch_one(c).await)?;
         if unread > 0 && ending.status == RunStatus::Waiting {
-            self.give_back(&mut tx, &run, &feature).await?;
+            self.give_back(&mut tx, &run, &feature, RunIntent::Work).await?;
             self.tell_both(tx, run.feature_id, run.id).await?;
             return Ok(Finished::GoesOn);
         }
@@ -407,15 +409,15 @@ impl Store {
         let mut tx = self.begin().await?;
         let run = self.held(&mut tx, lease).await?;
         let feature = self.locked_feature(&mut tx, run.feature_id).await?;
-        self.give_back(&mut tx, &run, &feature).await?;
+        self.give_back(&mut tx, &run, &feature, run.intent).await?;
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 
-    async fn give_back(&self, tx: &mut Tx, run: &Run, feature: &Feature) -> Result<(), StoreError> {
+    async fn give_back(&self, tx: &mut Tx, run: &Run, feature: &Feature, intent: RunIntent) -> Result<(), StoreError> {
         self.move_feature(tx, feature, Move::Requeue).await?;
         on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, intent = $3, lease_owner = NULL, lease_until = NULL, queued_at = $4 WHERE id = $1")
-            .bind(run.id).bind(RunStatus::Queued).bind(RunIntent::Work).bind(self.now()).execute(c).await.rows())?;
+            .bind(run.id).bind(RunStatus::Queued).bind(intent).bind(self.now()).execute(c).await.rows())?;
         Ok(())
     }
 }

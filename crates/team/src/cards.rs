@@ -158,23 +158,23 @@ impl Team {
         let project =
             self.store.project(feature.card.project_id).await?.ok_or(TeamError::NotFound { what: "project" })?;
         let commands = &project.settings.verify_commands;
-        let checked = match feature.card.skip_verification || commands.is_empty() {
-            true => true,
-            false => {
-                let checks = self.store.checks(run.id).await?;
-                let latest = |command: &String| {
-                    checks.iter().find(|check| check.command == *command && check.commit_id == run.head_commit)
-                };
-                run.head_commit.is_some()
-                    && commands
-                        .iter()
-                        .all(|command| latest(command).is_some_and(|check| check.status == CheckStatus::Passed))
-            }
-        };
+        let unchecked = !feature.card.skip_verification && !commands.is_empty();
+        let checked = !unchecked || self.passed_before(&run, commands).await?;
         Ok(match checked {
             true => self.store.accept_feature(id).await?,
             false => self.store.request_verify(id).await?,
         })
+    }
+
+    /// Whether each of the checks passed when it last ran on the latest state of the work.
+    async fn passed_before(&self, run: &Run, commands: &[String]) -> Result<bool, TeamError> {
+        let state = run.head_commit.as_ref().or(run.base_commit.as_ref());
+        let checks = self.store.checks(run.id).await?;
+        let passed = |command: &String| {
+            let latest = checks.iter().find(|check| check.command == *command && check.commit_id.as_ref() == state);
+            latest.is_some_and(|check| check.status == CheckStatus::Passed)
+        };
+        Ok(state.is_some() && commands.iter().all(passed))
     }
 
     pub(crate) async fn card(&self, id: FeatureId) -> Result<Feature, TeamError> {

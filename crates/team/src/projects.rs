@@ -128,7 +128,10 @@ impl Team {
     }
 
     /// A member as the author of a commit.
-    pub(crate) async fn identity(&self, member: MemberId) -> Result<Identity, TeamError> {
+    ///
+    /// # Errors
+    /// [`TeamError::NotFound`] when there is no such member.
+    pub async fn identity(&self, member: MemberId) -> Result<Identity, TeamError> {
         let member = self.store.member(member).await?.ok_or(TeamError::NotFound { what: "member" })?;
         Ok(Identity { name: member.name, email: member.email })
     }

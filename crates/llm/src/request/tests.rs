@@ -41,6 +41,45 @@ fn a_conversation_is_written_as_the_provider_wants_it() {
 }
 
 #[test]
+fn an_answer_that_was_cut_off_while_thinking_goes_back_without_it() {
+    let thinking = |signature: &str| Block::Thinking { thinking: "Hm.".to_owned(), signature: signature.to_owned() };
+    let sealed = Block::RedactedThinking { data: "bytes".to_owned() };
+    let messages = [
+        Message::user("One."),
+        Message::assistant(vec![thinking("sealed"), sealed, thinking("")]),
+        Message::user("Two."),
+        Message::assistant(vec![thinking("sealed"), Block::text("Yes."), thinking("sealed")]),
+        Message::user("Three."),
+    ];
+    let body = request(&messages, &[], &[]).body(true);
+    let roles: Vec<&str> =
+        body["messages"].as_array().unwrap().iter().map(|message| message["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["user", "assistant", "user"]);
+    assert_eq!(body["messages"][0]["content"].as_array().unwrap().len(), 2);
+    let kept = json!([
+        { "type": "thinking", "thinking": "Hm.", "signature": "sealed" },
+        { "type": "text", "text": "Yes." },
+    ]);
+    assert_eq!(body["messages"][1]["content"], kept);
+}
+
+#[test]
+fn a_paused_turn_goes_back_as_the_last_message_and_is_continued() {
+    let search = Block::Unknown(json!({ "type": "server_tool_use", "id": "s", "name": "web", "input": {} }));
+    let messages = [
+        Message::user("One."),
+        Message::assistant(vec![Block::text("I look."), search.clone()]),
+        Message::assistant(vec![Block::text("Found.")]),
+    ];
+    for upto in [2, 3] {
+        let body = request(&messages[..upto], &[], &[]).body(true);
+        assert_eq!(body["messages"].as_array().unwrap().len(), 2);
+        assert_eq!(body["messages"][1]["content"].as_array().unwrap().len(), upto);
+        assert_eq!(marks(&body), 1, "only on what the user said");
+    }
+}
+
+#[test]
 fn a_budget_leaves_room_for_an_answer() {
     let messages = [Message::user("Hi.")];
     let small = Request { model: "claude-haiku-4-5", max_tokens: 4_000, ..request(&messages, &[], &[]) };
@@ -53,6 +92,7 @@ fn any_message() -> impl Strategy<Value = Message> {
     let block = prop_oneof![
         ".{0,8}".prop_map(Block::text),
         Just(Block::Thinking { thinking: "t".to_owned(), signature: "s".to_owned() }),
+        Just(Block::Thinking { thinking: "t".to_owned(), signature: String::new() }),
         Just(Block::ToolUse { id: "t".to_owned(), name: "n".to_owned(), input: json!({}) }),
         Just(Block::ToolResult { tool_use_id: "t".to_owned(), content: String::new(), is_error: false }),
     ];
@@ -75,8 +115,13 @@ proptest! {
         for pair in list.windows(2) {
             prop_assert_ne!(&pair[0]["role"], &pair[1]["role"]);
         }
+        for message in list.iter().filter(|message| message["role"] == "assistant") {
+            let content = message["content"].as_array().unwrap();
+            prop_assert!(content.last().is_some_and(|last| last["type"] != "thinking"));
+        }
         for block in list.iter().flat_map(|message| message["content"].as_array().unwrap()) {
             prop_assert!(block["cache_control"].is_null() || block["type"] != "thinking");
+            prop_assert!(block["type"] != "thinking" || block["signature"] == "s");
             prop_assert!(block["type"] != "text" || !block["text"].as_str().unwrap().trim().is_empty());
         }
     }

@@ -1,0 +1,127 @@
+//! What an agent is told: the system prompt, and what opens its conversation.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use guildhall_llm::SystemPart;
+use guildhall_sandbox::Workspace;
+use guildhall_types::chat::Block;
+use guildhall_types::feature::PlanningMode;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior};
+use serde::Serialize;
+
+/// Bytes of a file of instructions at most.
+const INSTRUCTIONS: usize = 32 * 1024;
+/// Characters of a file beside another below which it may be a mere pointer to it.
+const POINTER: usize = 200;
+
+/// A file of the repository that instructs agents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Instruction {
+    /// Relative to the root.
+    pub path: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// What the system prompt tells of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Facts {
+    /// The project's name.
+    pub project: String,
+    /// The branch that the work ends up on.
+    pub branch: String,
+    /// The branch that it started from.
+    pub default_branch: String,
+    /// How much of a plan the agent makes first.
+    pub planning: PlanningMode,
+    /// Commands that must pass in the end.
+    pub verify_commands: Vec<String>,
+    /// The team's instructions for every agent in this project.
+    pub project_instructions: String,
+    /// The repository's own.
+    pub instructions: Vec<Instruction>,
+    /// Whether commands reach the network.
+    pub network: bool,
+}
+
+/// A template that could not be filled in.
+#[derive(Debug, thiserror::Error)]
+#[error("the prompt could not be made")]
+pub struct PromptError(#[from] minijinja::Error);
+
+/// The system prompt. What is the same for every run comes first, so that the provider's cache holds it.
+///
+/// # Errors
+/// When a template cannot be filled in.
+pub fn system(facts: &Facts) -> Result<Vec<SystemPart>, PromptError> {
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?;
+    let mut templates = Environment::new();
+    templates.set_syntax(syntax);
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    let part = |template: &str| {
+        templates.render_str(template, Serde(facts)).map(|text| SystemPart { text: text.trim().to_owned() })
+    };
+    Ok(vec![part(include_str!("../prompts/system.md.jinja"))?, part(include_str!("../prompts/project.md.jinja"))?])
+}
+
+/// What is said to the agent first: the card, and what is attached to it (name, media type, bytes).
+pub fn opening(title: &str, description: &str, attachments: &[(&str, &str, &[u8])]) -> Vec<Block> {
+    let mut blocks = vec![Block::text(format!("# {}\n\n{}", title.trim(), description.trim()).trim().to_owned())];
+    for (name, media_type, bytes) in attachments {
+        if media_type.starts_with("image/") {
+            blocks.push(Block::text(format!("The attached image `{name}`:")));
+            blocks.push(Block::Image { media_type: (*media_type).to_owned(), data: STANDARD.encode(bytes) });
+            continue;
+        }
+        blocks.push(Block::text(match std::str::from_utf8(bytes) {
+            Ok(text) => format!("The attached file `{name}`:\n\n{}", fenced(text)),
+            Err(_) => format!("The attached file `{name}` ({media_type}, {} bytes) holds no text.", bytes.len()),
+        }));
+    }
+    blocks
+}
+
+/// A text in a fence that it cannot close.
+fn fenced(text: &str) -> String {
+    let longest = text.lines().map(|line| line.trim_start().bytes().take_while(|byte| *byte == b'`').count()).max();
+    let fence = "`".repeat(longest.unwrap_or(0).max(2) + 1);
+    format!("{fence}\n{}\n{fence}", text.trim_end_matches('\n'))
+}
+
+/// The instructions that a repository holds for agents, at its root. Blocks.
+pub fn instructions(workspace: &Workspace) -> Vec<Instruction> {
+    let mut found: Vec<Instruction> = Vec::new();
+    for path in ["AGENTS.md", "CLAUDE.md"] {
+        let Ok(read) = workspace.read(path, INSTRUCTIONS as u64 + 1) else { continue };
+        let text = match as_text(&read.bytes) {
+            Some(text) if text.trim().is_empty() => continue,
+            Some(text) if found.iter().any(|other| says_the_same(text, other)) => continue,
+            Some(text) if read.size > INSTRUCTIONS as u64 => format!(
+                "{}\n\n(The file has {} bytes; this is its beginning. Read it for the rest.)",
+                &text[..text.floor_char_boundary(INSTRUCTIONS)],
+                read.size
+            ),
+            Some(text) => text.trim_end().to_owned(),
+            None => format!("({path} is not UTF-8 and was left out.)"),
+        };
+        found.push(Instruction { path: path.to_owned(), text });
+    }
+    found
+}
+
+/// The text of a file that was perhaps cut in the middle of a character.
+fn as_text(bytes: &[u8]) -> Option<&str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        Err(error) if error.error_len().is_none() => std::str::from_utf8(&bytes[..error.valid_up_to()]).ok(),
+        Err(_) => None,
+    }
+}
+
+/// Whether a file only repeats another, or points to it.
+fn says_the_same(text: &str, other: &Instruction) -> bool {
+    let text = text.trim();
+    text == other.text.trim() || (text.len() <= POINTER && text.contains(&other.path))
+}

@@ -1,0 +1,64 @@
+//! The tools that every agent has: files of its worktree, commands in its sandbox, and its plan.
+
+mod bash;
+mod edit;
+mod plan;
+mod read;
+mod replace;
+mod search;
+mod write;
+
+use std::sync::Arc;
+
+use guildhall_sandbox::{Room, Sandbox, Workspace};
+use guildhall_types::chat::ToolSpec;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::{ToolAnswer, Toolbox};
+
+/// Bytes of what a search or a command answers at most: head and tail, the rest counted.
+const OUTPUT: usize = 30_000;
+/// Bytes of a file at most that is shown or changed.
+const FILE: u64 = 16 * 1024 * 1024;
+
+/// The usual tools, for work in `workspace`, with commands that run in `sandbox` and see `room`.
+pub fn standard(workspace: Workspace, sandbox: Sandbox, room: Room) -> Toolbox {
+    Toolbox::new(vec![
+        Arc::new(read::Read(workspace.clone())),
+        Arc::new(write::Write(workspace.clone())),
+        Arc::new(edit::Edit(workspace.clone())),
+        Arc::new(search::Glob(workspace.clone())),
+        Arc::new(search::Grep(workspace)),
+        Arc::new(bash::Bash { sandbox, room }),
+        Arc::new(plan::Plan),
+    ])
+}
+
+/// A tool's arguments, or what the model is told when they do not fit.
+///
+/// # Errors
+/// The answer to the call: what does not fit.
+pub fn arguments<T: DeserializeOwned>(tool: &str, input: Value) -> Result<T, ToolAnswer> {
+    serde_json::from_value(input).map_err(|error| {
+        ToolAnswer::error(format!(
+            "The arguments do not fit: {error}. Call `{tool}` again with what its schema asks for."
+        ))
+    })
+}
+
+fn spec(name: &str, description: &str, properties: Value, required: &[&str]) -> ToolSpec {
+    ToolSpec {
+        name: name.to_owned(),
+        description: description.to_owned(),
+        input_schema: json!({
+            "type": "object", "properties": properties, "required": required, "additionalProperties": false,
+        }),
+    }
+}
+
+/// Does what blocks on a thread of its own.
+async fn blocking(work: impl FnOnce() -> ToolAnswer + Send + 'static) -> ToolAnswer {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| ToolAnswer::error("The tool broke off. Try it another way."))
+}

@@ -1,0 +1,96 @@
+//! Verification: the project's own commands, run in the sandbox, with their output kept as evidence.
+
+use guildhall_git::Oid;
+use guildhall_sandbox::{Command, Exit, Room};
+use guildhall_store::Lease;
+use guildhall_types::CheckId;
+use guildhall_types::event::OutputStream;
+use guildhall_types::feature::Problem;
+use guildhall_types::run::{Check, CheckStatus};
+use tokio_util::sync::CancellationToken;
+
+use crate::Engine;
+use crate::problems::Trouble;
+
+/// Bytes of a check's output that are kept.
+const OUTPUT: usize = 64 * 1024;
+
+/// What the checks found.
+pub(crate) enum Verdict {
+    /// All passed, or there are none.
+    Passed,
+    /// One failed; those after it were not run.
+    Failed(Problem),
+    /// The run was told to stop.
+    Told,
+}
+
+impl Engine {
+    /// Runs the checks in order, until one fails.
+    pub(crate) async fn check(
+        &self,
+        lease: Lease,
+        room: &Room,
+        commands: &[String],
+        commit: &Oid,
+        cancel: &CancellationToken,
+    ) -> Result<Verdict, Trouble> {
+        let team = &self.0.team;
+        for line in commands {
+            let mut check = Check {
+                id: CheckId::new(),
+                run_id: lease.run,
+                command: line.clone(),
+                status: CheckStatus::Running,
+                exit_code: None,
+                output: String::new(),
+                commit_id: Some(commit.to_string()),
+                started_at: team.clock.now(),
+                ended_at: None,
+            };
+            team.store.put_check(&lease, &check).await?;
+            let command = Command { line: line.clone(), timeout: self.0.pace.check, max_output: OUTPUT };
+            let stream = OutputStream::Check { command: line.clone() };
+            // Checks come after every turn; their live output belongs to none.
+            let mut show = |text: &str| self.0.bus.write(lease.run, i64::MAX, stream.clone(), text);
+            let outcome = tokio::select! {
+                biased;
+                () = cancel.cancelled() => None,
+                outcome = self.0.sandbox.run(room, &command, &mut show) => Some(outcome?),
+            };
+            let ended = |check: &mut Check, status, output: String| {
+                check.status = status;
+                check.output = output;
+                check.ended_at = Some(team.clock.now());
+            };
+            let Some(outcome) = outcome else {
+                // Not `running` for ever. If the lease is lost, whoever has it now runs the check again.
+                ended(&mut check, CheckStatus::Failed, "Stopped before it ended.".to_owned());
+                match team.store.put_check(&lease, &check).await {
+                    Ok(()) | Err(guildhall_store::StoreError::LeaseLost) => return Ok(Verdict::Told),
+                    Err(error) => return Err(error.into()),
+                }
+            };
+            let (status, code, how) = match outcome.exit {
+                Exit::Code(0) => (CheckStatus::Passed, Some(0), String::new()),
+                Exit::Code(code) => (CheckStatus::Failed, Some(code), format!("ended with exit code {code}")),
+                Exit::Signal(signal) => (CheckStatus::Failed, None, format!("was ended by signal {signal}")),
+                Exit::TimedOut => {
+                    let minutes = self.0.pace.check.as_secs() / 60;
+                    (CheckStatus::Failed, None, format!("was ended after {minutes} minutes"))
+                }
+            };
+            check.exit_code = code.map(i64::from);
+            ended(&mut check, status, outcome.output);
+            team.store.put_check(&lease, &check).await?;
+            if status == CheckStatus::Failed {
+                return Ok(Verdict::Failed(Problem {
+                    code: "checks-failed".to_owned(),
+                    message: format!("The check `{line}` {how}."),
+                    hint: "Look at its output, then tell the agent what to mend, or verify again.".to_owned(),
+                }));
+            }
+        }
+        Ok(Verdict::Passed)
+    }
+}

@@ -1,0 +1,140 @@
+//! The journal of a run: saves what its agent does, under the run's lease.
+
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use guildhall_agent::{Call, Journal, JournalError};
+use guildhall_bus::Bus;
+use guildhall_git::{GitError, Identity, Oid, Repo, Worktree};
+use guildhall_store::{Lease, Store, StoreError};
+use guildhall_types::RunId;
+use guildhall_types::event::OutputStream;
+use guildhall_types::member::ProviderKind;
+use guildhall_types::run::{DiffStat, KeySource, LedgerRow, Run, RunEvent, Said, Task, Turn};
+
+/// A run's journal.
+pub(crate) struct RunJournal {
+    pub(crate) store: Store,
+    pub(crate) bus: Bus,
+    pub(crate) lease: Lease,
+    pub(crate) run: Run,
+    pub(crate) provider: ProviderKind,
+    pub(crate) key_source: KeySource,
+    pub(crate) repo: Repo,
+    pub(crate) worktree: Worktree,
+    pub(crate) author: Identity,
+    pub(crate) base: Oid,
+    /// The latest state of the files that is on a ref.
+    pub(crate) head: Mutex<Oid>,
+}
+
+impl RunJournal {
+    fn id(&self) -> RunId {
+        self.run.id
+    }
+
+    /// The latest state of the files that is on a ref.
+    pub(crate) fn head(&self) -> Oid {
+        self.head.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn row(&self, call: &Call) -> LedgerRow {
+        LedgerRow {
+            member_id: self.run.member_id,
+            key_source: self.key_source,
+            run_id: self.id(),
+            turn: call.turn,
+            provider: self.provider,
+            model: call.model.clone(),
+            usage: call.usage,
+            cost_micros: call.cost_micros,
+        }
+    }
+
+    /// Takes a snapshot of the files, if they changed. Returns it with the whole change since the base, and what is to be
+    /// told of it.
+    async fn snapshot(&self, turn: i64) -> Result<Option<(Oid, DiffStat, Vec<RunEvent>)>, GitError> {
+        let head = self.head();
+        let message = format!("Turn {turn}\n");
+        let Some(taken) = self.repo.snapshot(&self.worktree, &head, &message, &self.author).await? else {
+            return Ok(None);
+        };
+        let stat = self.repo.stat(&self.base, &taken.commit).await?;
+        let stat = DiffStat { files: stat.files, added: stat.additions, removed: stat.deletions };
+        let told = taken.left_out.iter().map(|(path, size)| RunEvent::Note {
+            text: format!("{path} has {size} bytes: too large to be kept, so it stays out of the work."),
+        });
+        Ok(Some((taken.commit.clone(), stat, told.collect())))
+    }
+}
+
+fn unsaved(error: impl std::error::Error + Send + Sync + 'static) -> JournalError {
+    JournalError::Failed(Box::new(error))
+}
+
+fn refused(error: StoreError) -> JournalError {
+    match error {
+        StoreError::LeaseLost => JournalError::Lost,
+        other => unsaved(other),
+    }
+}
+
+#[async_trait]
+impl Journal for RunJournal {
+    async fn inbox(&self) -> Result<Vec<Said>, JournalError> {
+        self.store.inbox(self.id()).await.map_err(refused)
+    }
+
+    async fn answered(
+        &self,
+        turn: &Turn,
+        read_upto: Option<i64>,
+        call: &Call,
+        events: Vec<RunEvent>,
+    ) -> Result<(), JournalError> {
+        self.store.save_answer(&self.lease, turn, read_upto, &self.row(call), events).await.map_err(refused)
+    }
+
+    async fn settled(&self, turn: &Turn, call: &Call, changed_files: bool) -> Result<(), JournalError> {
+        let taken = match changed_files {
+            true => self.snapshot(turn.number).await.map_err(unsaved)?,
+            false => None,
+        };
+        let mut events = Vec::new();
+        let mut saved = None;
+        if let Some((commit, stat, told)) = &taken {
+            events.extend(told.iter().cloned());
+            saved = Some((commit.to_string(), *stat));
+        }
+        events.push(RunEvent::TurnSaved {
+            turn: turn.number,
+            stop_reason: turn.stop_reason,
+            usage: call.usage,
+            cost_micros: call.cost_micros,
+            snapshot: saved.as_ref().map(|(commit, _)| commit.clone()),
+        });
+        let results = turn.results.clone().unwrap_or_default();
+        self.store.save_results(&self.lease, turn.number, results, saved, events).await.map_err(refused)?;
+        if let Some((commit, ..)) = taken {
+            *self.head.lock().unwrap_or_else(PoisonError::into_inner) = commit;
+        }
+        self.bus.settled(self.id(), turn.number);
+        Ok(())
+    }
+
+    async fn billed(&self, call: &Call) -> Result<(), JournalError> {
+        self.store.save_side_call(&self.lease, &self.row(call)).await.map_err(refused)
+    }
+
+    async fn happened(&self, events: Vec<RunEvent>) -> Result<(), JournalError> {
+        self.store.append_events(&self.lease, events).await.map_err(refused)
+    }
+
+    async fn planned(&self, tasks: &[Task]) -> Result<(), JournalError> {
+        self.store.set_plan(&self.lease, tasks).await.map_err(refused)
+    }
+
+    fn live(&self, turn: i64, stream: OutputStream, text: &str) {
+        self.bus.write(self.id(), turn, stream, text);
+    }
+}

@@ -1,0 +1,67 @@
+//! Why a run cannot go on, told on its card.
+
+use guildhall_git::GitError;
+use guildhall_sandbox::{FileError, SandboxError};
+use guildhall_store::StoreError;
+use guildhall_team::TeamError;
+use guildhall_types::feature::Problem;
+
+/// What stopped a run, other than its agent.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    #[error(transparent)]
+    Team(#[from] TeamError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Git(#[from] GitError),
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    #[error("the worktree cannot be opened")]
+    File(#[from] FileError),
+    #[error("a prompt could not be made")]
+    Prompt(#[from] guildhall_agent::prompt::PromptError),
+    #[error("a task ended too early")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl Trouble {
+    /// The run is no longer this node's: nothing more may be written.
+    pub(crate) const fn lost(&self) -> bool {
+        matches!(self, Self::Store(StoreError::LeaseLost) | Self::Team(TeamError::Store(StoreError::LeaseLost)))
+    }
+
+    /// The trouble in words for the card.
+    pub(crate) fn problem(&self) -> Problem {
+        let (code, hint) = match self {
+            Self::Team(TeamError::Conflict { code, .. }) => (*code, "Mend that, then retry."),
+            Self::Team(TeamError::Vault(_)) => {
+                ("sealed-key", "Put your key in place again under Settings, then retry.")
+            }
+            Self::Git(GitError::BranchExists { .. }) => {
+                ("branch-exists", "Name another branch on the card, or leave it empty, and start it again.")
+            }
+            Self::Git(_) | Self::Team(TeamError::Git(_)) => {
+                ("git-failed", "Retry; if it stays, start the card again, and tell whoever runs this server.")
+            }
+            Self::Sandbox(_) => ("no-sandbox", "Ask whoever runs this server to run `guildhall doctor`."),
+            _ => ("internal", "Retry; if it stays, tell whoever runs this server: the log says more."),
+        };
+        Problem { code: code.to_owned(), message: chain(self), hint: hint.to_owned() }
+    }
+}
+
+/// An error with its causes in one sentence.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let words = inner.to_string();
+        // A transparent error says the same as its cause.
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,76 @@
+//! The worktree of a run: made once, brought in order after an interruption.
+
+use guildhall_git::{GitError, Oid, Repo, Worktree};
+use guildhall_store::Claimed;
+use guildhall_types::RunId;
+use guildhall_types::run::Turn;
+
+use crate::Engine;
+use crate::problems::Trouble;
+
+/// Names that are tried when a run's branch was taken in between.
+const BRANCHES: usize = 20;
+
+/// Where a run works.
+pub(crate) struct Ground {
+    pub(crate) worktree: Worktree,
+    pub(crate) branch: String,
+    /// The commit that the run started from.
+    pub(crate) base: Oid,
+    /// The latest state of its files that is on a ref.
+    pub(crate) head: Oid,
+}
+
+impl Engine {
+    /// The worktree of a run as it must be before the agent goes on: made now, left as it is, or, when the last turn was
+    /// cut off in the middle of its tools, brought back to the snapshot before it.
+    pub(crate) async fn ground(&self, repo: &Repo, claimed: &Claimed, turns: &[Turn]) -> Result<Ground, Trouble> {
+        let Claimed { run, feature, project, .. } = claimed;
+        let folder = self.0.team.places.run(run.id);
+        let name = run.id.to_string();
+        let known = repo.worktree(&name, &folder)?;
+        let Some(base) = &run.base_commit else {
+            // Nothing was done in it yet: a worktree that is there was left half made by a crash.
+            if let Some(half) = known {
+                repo.remove_worktree(&half).await?;
+            }
+            let base = repo
+                .branch(&project.default_branch)
+                .await?
+                .ok_or_else(|| GitError::Missing { what: "branch", name: project.default_branch.clone() })?;
+            let own_name = feature.card.branch.is_some();
+            let (worktree, branch) = add(repo, run.id, &folder, &run.branch, own_name, &base).await?;
+            return Ok(Ground { worktree, branch, head: base.clone(), base });
+        };
+        let base = Oid::parse(base)?;
+        let head = run.head_commit.as_deref().map_or_else(|| Ok(base.clone()), Oid::parse)?;
+        let worktree = match known {
+            Some(worktree) => worktree,
+            None => repo.readd_worktree(&name, &folder, &head).await?,
+        };
+        let cut_off = turns.last().is_some_and(|turn| turn.results.is_none());
+        if cut_off || !worktree.tree().is_dir() || !worktree.agent_git().is_dir() {
+            repo.restore(&worktree, &run.branch, &base, &head).await?;
+        }
+        Ok(Ground { worktree, branch: run.branch.clone(), base, head })
+    }
+}
+
+async fn add(
+    repo: &Repo,
+    run: RunId,
+    folder: &std::path::Path,
+    wanted: &str,
+    own_name: bool,
+    base: &Oid,
+) -> Result<(Worktree, String), Trouble> {
+    let mut branch = wanted.to_owned();
+    for n in 2..BRANCHES {
+        match repo.add_worktree(&run.to_string(), folder, &branch, base).await {
+            // A name that a member chose is not changed behind their back.
+            Err(GitError::BranchExists { .. }) if !own_name => branch = format!("{wanted}-{n}"),
+            other => return Ok((other?, branch)),
+        }
+    }
+    Err(GitError::BranchExists { branch }.into())
+}

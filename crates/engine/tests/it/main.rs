@@ -1,0 +1,9 @@
+//! The engine with everything below it: a store, real repositories, the sandbox, and a simulated provider.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+
+mod death;
+mod harness;
+mod path;
+mod sources;
+mod trouble;

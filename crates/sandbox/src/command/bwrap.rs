@@ -1,0 +1,338 @@
+//! The bubblewrap program, and the one place where its arguments are put together.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Seek, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::net::unix::pipe;
+
+use super::launch::Launch;
+use super::room::{Bound, GIT, HOME, OBJECTS, WORKSPACE};
+use super::{Network, Room, SandboxError, seccomp};
+
+/// The first version that can forbid further user namespaces.
+pub(crate) const OLDEST: (u32, u32) = (0, 8);
+/// Bytes of memory that each of the sandbox's own file systems may take.
+const MAX_TMP: u64 = 512 * 1024 * 1024;
+/// The same for `/dev/shm`.
+const MAX_SHM: u64 = 256 * 1024 * 1024;
+
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Folders beside `/usr`; on most hosts symbolic links into it.
+const SYSTEM: &[&str] = &["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+
+/// What tools need of `/etc` and what holds no secret: how libraries and programs are found, certificates, names, time.
+const ETC: &[&str] = &[
+    "alternatives",
+    "ca-certificates",
+    "ca-certificates.conf",
+    "crypto-policies",
+    "debian_version",
+    "fonts",
+    "gai.conf",
+    "host.conf",
+    "inputrc",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "locale.alias",
+    "localtime",
+    "lsb-release",
+    "magic",
+    "mime.types",
+    "os-release",
+    "perl",
+    "pki/ca-trust",
+    "pki/tls/certs",
+    "pki/tls/cert.pem",
+    "protocols",
+    "services",
+    "ssl/cert.pem",
+    "ssl/certs",
+    "ssl/openssl.cnf",
+    "terminfo",
+    "timezone",
+];
+/// The same by the beginning of the name: `/etc/java-17-openjdk` and the like.
+const ETC_FAMILIES: &[&str] = &["java", "python3"];
+
+/// Files of `/etc` that say what is true in the sandbox, not on the host.
+const WRITTEN: &[(&str, &str)] = &[
+    (
+        "/etc/passwd",
+        "root:x:0:0:root:/root:/usr/sbin/nologin\nagent:x:1000:1000:agent:/home/agent:/bin/bash\n\
+         nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+    ),
+    ("/etc/group", "root:x:0:\nagent:x:1000:\nnogroup:x:65534:\n"),
+    ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\nprotocols: files\nservices: files\n"),
+    ("/etc/hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n"),
+];
+
+/// A bubblewrap that was tried out, and what of the host it binds.
+#[derive(Debug)]
+pub(crate) struct Bwrap {
+    program: PathBuf,
+    links: Vec<(PathBuf, &'static str)>,
+    system: Vec<PathBuf>,
+}
+
+/// What it says about the sandbox while that runs.
+#[derive(Debug)]
+pub(crate) struct Status(pub(crate) pipe::Receiver);
+
+impl Bwrap {
+    /// Looks at what the host has. Blocks, briefly.
+    pub(crate) fn new(program: PathBuf) -> Self {
+        let mut links = Vec::new();
+        let mut system = vec![PathBuf::from("/usr")];
+        for &path in SYSTEM {
+            match std::fs::read_link(path) {
+                Ok(target) => links.push((target, path)),
+                Err(_) if Path::new(path).is_dir() => system.push(path.into()),
+                Err(_) => {}
+            }
+        }
+        let etc = Path::new("/etc");
+        system.extend(ETC.iter().map(|name| etc.join(name)).filter(|path| path.exists()));
+        let entries = std::fs::read_dir(etc).into_iter().flatten().flatten();
+        let mut families: Vec<PathBuf> = entries
+            .filter(|entry| {
+                entry
+                    .file_name()
+                    .to_str()
+                    .is_some_and(|name| ETC_FAMILIES.iter().any(|family| name.starts_with(family)))
+            })
+            .map(|entry| entry.path())
+            .collect();
+        families.sort();
+        system.extend(families);
+        Self { program, links, system }
+    }
+
+    /// What starts `line` in a sandbox that shows `room`.
+    pub(crate) fn launch(&self, room: &Room, line: &str) -> Result<(Launch, Status), SandboxError> {
+        let bound = Bound::check(room)?;
+        let (launch, status) = self.put_together(room, &bound, line).map_err(SandboxError::starting)?;
+        Ok((launch, status))
+    }
+
+    fn put_together(&self, room: &Room, bound: &Bound, line: &str) -> io::Result<(Launch, Status)> {
+        let mut arguments = Arguments::default();
+        arguments.isolate(room.network);
+        let status = arguments.report()?;
+        arguments.filter()?;
+        self.file_systems(&mut arguments, bound)?;
+        for (key, value) in environment(room, bound) {
+            arguments.add(["--setenv".as_ref(), key.as_os_str(), value.as_os_str()]);
+        }
+        arguments.add(["--", "/bin/bash", "-c", line]);
+        let Arguments { list, passed } = arguments;
+        let launch = Launch { program: self.program.clone(), args: list, env: Vec::new(), folder: "/".into(), passed };
+        Ok((launch, status))
+    }
+
+    /// What the sandbox shows. No mount has its destination below anything that an agent can write: there, a symbolic
+    /// link that an agent left would lead the mount out (CVE-2026-87766). All that an agent can write is mounted new at
+    /// each start, or bound at a place of its own.
+    fn file_systems(&self, arguments: &mut Arguments, bound: &Bound) -> io::Result<()> {
+        for folder in ["/etc", "/home", "/run", "/var"] {
+            arguments.add(["--dir", folder]);
+        }
+        for path in &self.system {
+            arguments.bind("--ro-bind", path, path);
+        }
+        for (target, path) in &self.links {
+            arguments.add(["--symlink".as_ref(), target.as_os_str(), path.as_ref()]);
+        }
+        for (path, text) in WRITTEN {
+            arguments.file(path, text)?;
+        }
+        // A server that runs as root may write to files of /proc that belong to root, even without a capability.
+        arguments.add(["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]);
+        arguments.tmpfs("/dev/shm", MAX_SHM, "1777");
+        arguments.add(["--remount-ro", "/dev"]);
+        arguments.tmpfs("/tmp", MAX_TMP, "1777");
+        arguments.tmpfs(HOME, MAX_TMP, "0755");
+        arguments.add(["--symlink", "../tmp", "/var/tmp"]);
+        for path in &bound.read_only {
+            arguments.bind("--ro-bind", path, path);
+        }
+        if let Some(objects) = &bound.objects {
+            arguments.bind("--ro-bind", objects, Path::new(OBJECTS));
+        }
+        if let Some(git) = &bound.git {
+            arguments.bind("--bind", git, Path::new(GIT));
+        }
+        arguments.bind("--bind", &bound.tree, Path::new(WORKSPACE));
+        arguments.add(["--remount-ro", "/", "--chdir", WORKSPACE]);
+        Ok(())
+    }
+}
+
+/// Arguments, and the descriptors that they speak of.
+#[derive(Debug, Default)]
+struct Arguments {
+    list: Vec<OsString>,
+    passed: Vec<OwnedFd>,
+}
+
+impl Arguments {
+    fn add<S: AsRef<OsStr>>(&mut self, words: impl IntoIterator<Item = S>) {
+        self.list.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
+    }
+
+    fn isolate(&mut self, network: Network) {
+        self.add(["--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]);
+        self.add(["--unshare-cgroup", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]);
+        self.add(["--uid", "1000", "--gid", "1000", "--hostname", "sandbox"]);
+        match network {
+            Network::None => self.add(["--unshare-net"]),
+        }
+    }
+
+    fn pass(&mut self, option: &str, fd: OwnedFd) {
+        let number = fd.as_raw_fd().to_string();
+        self.add([option, &number]);
+        self.passed.push(fd);
+    }
+
+    fn report(&mut self) -> io::Result<Status> {
+        let (reader, writer) = io::pipe()?;
+        self.pass("--json-status-fd", OwnedFd::from(writer));
+        Ok(Status(pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?))
+    }
+
+    fn filter(&mut self) -> io::Result<()> {
+        for program in seccomp::programs()? {
+            self.pass("--add-seccomp-fd", in_memory("filter", program)?);
+        }
+        Ok(())
+    }
+
+    fn bind(&mut self, option: &str, from: &Path, to: &Path) {
+        self.add([option.as_ref(), from.as_os_str(), to.as_os_str()]);
+    }
+
+    fn file(&mut self, path: &str, text: &str) -> io::Result<()> {
+        self.add(["--perms", "0644"]);
+        self.pass("--file", in_memory("file", text.as_bytes())?);
+        self.add([path]);
+        Ok(())
+    }
+
+    fn tmpfs(&mut self, path: &str, size: u64, mode: &str) {
+        self.add(["--perms", mode, "--size", &size.to_string(), "--tmpfs", path]);
+    }
+}
+
+fn in_memory(name: &str, bytes: &[u8]) -> io::Result<OwnedFd> {
+    let mut file = std::fs::File::from(rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+/// The whole environment of a command.
+fn environment(room: &Room, bound: &Bound) -> Vec<(OsString, OsString)> {
+    let mut path = OsString::new();
+    for folder in bound.read_only.iter().map(|folder| folder.join("bin")).filter(|folder| folder.is_dir()) {
+        path.push(folder);
+        path.push(":");
+    }
+    path.push(PATH);
+    let mut all = vec![("PATH".into(), path), ("HOME".into(), HOME.into()), ("USER".into(), "agent".into())];
+    all.extend(usual());
+    all.extend(room.env.iter().map(|(key, value)| (key.into(), value.into())));
+    all
+}
+
+/// What every command finds, sandboxed or not: plain output, and a git that asks nothing and obeys no host's settings.
+pub(crate) fn usual() -> impl Iterator<Item = (OsString, OsString)> {
+    [
+        ("LANG", "C.UTF-8"),
+        ("TERM", "dumb"),
+        ("PAGER", "cat"),
+        ("GIT_PAGER", "cat"),
+        ("GIT_TERMINAL_PROMPT", "0"),
+        ("GIT_CONFIG_NOSYSTEM", "1"),
+        ("GIT_CONFIG_COUNT", "3"),
+        ("GIT_CONFIG_KEY_0", "safe.directory"),
+        ("GIT_CONFIG_VALUE_0", "*"),
+        ("GIT_CONFIG_KEY_1", "user.name"),
+        ("GIT_CONFIG_VALUE_1", "Agent"),
+        ("GIT_CONFIG_KEY_2", "user.email"),
+        ("GIT_CONFIG_VALUE_2", "agent@localhost"),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.into(), value.into()))
+}
+
+/// The bubblewrap on the server's `PATH`. A relative folder there is passed over.
+pub(crate) fn on_path() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join("bwrap"))
+        .find(|file| file.is_file())
+}
+
+/// Its version, or why it has none.
+pub(crate) async fn version(program: &Path) -> Result<(String, (u32, u32)), String> {
+    let mut command = tokio::process::Command::new(program);
+    command.arg("--version").env_clear().stdin(std::process::Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(Duration::from_secs(10), command.output()).await;
+    let output =
+        output.map_err(|_| "it did not answer in 10 seconds".to_owned())?.map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let word = text.split_whitespace().last().unwrap_or_default();
+    let mut numbers = word.split('.').map_while(|part| part.parse().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) => Ok((word.to_owned(), (major, minor))),
+        _ => Err(format!("it does not tell its version, but {:?}", text.chars().take(100).collect::<String>())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_mount_lies_below_what_an_agent_can_write() {
+        let place = tempfile::tempdir().unwrap();
+        let at = place.path().canonicalize().unwrap();
+        let part = |name: &str| {
+            std::fs::create_dir(at.join(name)).unwrap();
+            at.join(name)
+        };
+        let room = Room {
+            tree: part("tree"),
+            git: Some(part("git")),
+            objects: Some(part("objects")),
+            read_only: Vec::new(),
+            network: Network::None,
+            env: Vec::new(),
+        };
+        let (launch, _status) = Bwrap::new("/usr/bin/bwrap".into()).launch(&room, "true").unwrap();
+        let words: Vec<&str> = launch.args.iter().map(|word| word.to_str().unwrap()).collect();
+        let mut destinations = Vec::new();
+        for (at, word) in words.iter().enumerate() {
+            match *word {
+                "--tmpfs" | "--proc" | "--dev" | "--dir" => destinations.push(words[at + 1]),
+                "--bind" | "--ro-bind" | "--file" | "--symlink" => destinations.push(words[at + 2]),
+                "--" => break,
+                _ => {}
+            }
+        }
+        for writable in [WORKSPACE, GIT, HOME, "/tmp", "/dev/shm"] {
+            assert!(destinations.contains(&writable), "{writable}");
+            for destination in &destinations {
+                let below = Path::new(destination).starts_with(writable) && *destination != writable;
+                assert!(!below, "{destination} lies below {writable}");
+            }
+        }
+        assert!(!words.iter().any(|word| word.ends_with("-try") || *word == "--share-net"), "{words:?}");
+    }
+}

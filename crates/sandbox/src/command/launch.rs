@@ -1,0 +1,121 @@
+//! Starts a process with nothing of the server's: no descriptor but those it is given, no environment, its own limits.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::{Mutex, PoisonError, mpsc};
+
+use rustix::process::{Resource, Rlimit, Signal};
+use tokio::net::unix::pipe;
+use tokio::process::{Child, Command};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+/// Open files that a process may have.
+const MAX_OPEN_FILES: u64 = 16_384;
+/// Bytes that a file may grow to.
+const MAX_FILE_SIZE: u64 = 8 * 1024 * 1024 * 1024;
+
+/// A process to be started.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    pub(crate) program: PathBuf,
+    pub(crate) args: Vec<OsString>,
+    pub(crate) env: Vec<(OsString, OsString)>,
+    pub(crate) folder: PathBuf,
+    /// Descriptors that it gets beside the usual three, under the numbers that they have here.
+    pub(crate) passed: Vec<OwnedFd>,
+}
+
+impl Launch {
+    /// Starts it: nothing to read, and one pipe for both of its streams, so that their order is kept.
+    pub(crate) async fn start(self) -> io::Result<(Child, pipe::Receiver)> {
+        let (reader, writer) = io::pipe()?;
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.args)
+            .env_clear()
+            .envs(self.env.iter().map(|(key, value)| (key, value)))
+            .current_dir(&self.folder)
+            .stdin(Stdio::null())
+            .stdout(writer.try_clone()?)
+            .stderr(writer)
+            .process_group(0)
+            .kill_on_drop(true);
+        let passed: Vec<RawFd> = self.passed.iter().map(AsRawFd::as_raw_fd).collect();
+        #[expect(unsafe_code, reason = "only between fork and exec can a child's descriptors and limits be set")]
+        // SAFETY: `prepare` makes system calls only: it neither allocates nor takes a lock.
+        unsafe {
+            command.pre_exec(move || prepare(&passed));
+        }
+        let child = on_starter(command).await?;
+        drop(self.passed);
+        Ok((child, pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?))
+    }
+}
+
+/// What a child does before it becomes its program.
+fn prepare(passed: &[RawFd]) -> io::Result<()> {
+    close_on_exec()?;
+    for fd in passed {
+        #[expect(unsafe_code, reason = "a number is all that crosses the fork")]
+        // SAFETY: the descriptor is open: the `Launch` that owns it outlives the fork.
+        let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
+        rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty())?;
+    }
+    // Whoever kills the server kills this as well.
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    limit(Resource::Core, 0)?;
+    limit(Resource::Nofile, MAX_OPEN_FILES)?;
+    limit(Resource::Fsize, MAX_FILE_SIZE)
+}
+
+/// Marks every descriptor but the usual three to be closed at exec, whoever opened it and however.
+fn close_on_exec() -> io::Result<()> {
+    #[expect(unsafe_code, reason = "rustix does not offer close_range")]
+    // SAFETY: the call takes three numbers, and with this flag closes nothing yet.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Lowers a limit for good; one that is lower already stays.
+fn limit(resource: Resource, most: u64) -> io::Result<()> {
+    let now = rustix::process::getrlimit(resource);
+    let maximum = now.maximum.map_or(most, |maximum| maximum.min(most));
+    Ok(rustix::process::setrlimit(resource, Rlimit { current: Some(maximum), maximum: Some(maximum) })?)
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Starts a process on a thread that never ends: the kernel kills a child with a parent-death signal when the *thread*
+/// that started it ends, and a runtime's threads come and go.
+async fn on_starter(mut command: Command) -> io::Result<Child> {
+    static STARTER: Mutex<Option<mpsc::Sender<Job>>> = Mutex::new(None);
+    let (answer, answered) = oneshot::channel();
+    let runtime = Handle::current();
+    let job: Job = Box::new(move || {
+        let _inside = runtime.enter();
+        // When nobody waits any more, the child comes back and dies by being dropped.
+        let _ = answer.send(command.spawn());
+    });
+    {
+        let mut starter = STARTER.lock().unwrap_or_else(PoisonError::into_inner);
+        let sender = match &*starter {
+            Some(sender) => sender,
+            None => {
+                let (sender, jobs) = mpsc::channel::<Job>();
+                std::thread::Builder::new()
+                    .name("sandbox-start".to_owned())
+                    .spawn(move || jobs.into_iter().for_each(|job| job()))?;
+                starter.insert(sender)
+            }
+        };
+        if sender.send(job).is_err() {
+            *starter = None;
+            return Err(io::Error::other("the thread that starts processes ended"));
+        }
+    }
+    answered.await.map_err(|_| io::Error::other("the thread that starts processes ended"))?
+}

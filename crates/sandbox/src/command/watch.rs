@@ -1,0 +1,207 @@
+//! Watches a started process to its end: takes in what it prints, ends it at the timeout, leaves no survivor.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
+use tokio::io::AsyncReadExt;
+use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
+use tokio::process::Child;
+use tokio::time::Instant;
+
+use super::Exit;
+use super::bwrap::Status;
+use super::output::{HeadAndTail, Live};
+
+/// Bytes that are read at once.
+const CHUNK: usize = 64 * 1024;
+/// How long the kernel may take to end what was killed.
+const DEATH: Duration = Duration::from_secs(5);
+/// Bytes that are still taken in after the end: more than a pipe holds.
+const MAX_REST: usize = 4 * 1024 * 1024;
+
+/// A process with everything that it started. Dropping it kills all of them.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    child: Child,
+    group: Option<Pid>,
+    over: bool,
+    output: pipe::Receiver,
+    /// What bubblewrap says; there is none without a sandbox.
+    status: Option<Told>,
+}
+
+/// How a tree ended, and what it printed.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) exit: Exit,
+    pub(crate) output: String,
+    pub(crate) omitted: u64,
+    /// The sandbox could not be set up, and the command never ran.
+    pub(crate) never_ran: bool,
+}
+
+/// What bubblewrap said so far, as lines of JSON.
+#[derive(Debug)]
+struct Told {
+    pipe: pipe::Receiver,
+    text: Vec<u8>,
+}
+
+impl Told {
+    /// The number after `"key":`.
+    fn number(&mut self, key: &str) -> Option<i32> {
+        let mut chunk = [0; 1024];
+        // The pipe is bubblewrap's alone, which writes a few hundred bytes.
+        while self.text.len() < 16 * 1024 {
+            match self.pipe.try_read(&mut chunk) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => self.text.extend_from_slice(&chunk[..count]),
+            }
+        }
+        let text = String::from_utf8_lossy(&self.text);
+        let rest = text.split_once(&format!("\"{key}\":"))?.1.trim_start();
+        rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())].parse().ok()
+    }
+
+    /// The first process of the sandbox's own process namespace. The kernel lets it end only after all the others.
+    fn first_process(&mut self) -> Option<OwnedFd> {
+        let pid = Pid::from_raw(self.number("child-pid")?)?;
+        rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK).ok()
+    }
+}
+
+impl Tree {
+    pub(crate) fn new(child: Child, output: pipe::Receiver, status: Option<Status>) -> Self {
+        let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let status = status.map(|Status(pipe)| Told { pipe, text: Vec::new() });
+        Self { child, group, over: false, output, status }
+    }
+
+    /// Waits until the process ended or `timeout` passed, and everything that it started is gone as well.
+    pub(crate) async fn end(
+        mut self,
+        timeout: Duration,
+        max_output: usize,
+        on_output: &mut (dyn FnMut(&str) + Send),
+    ) -> io::Result<End> {
+        let mut kept = HeadAndTail::new(max_output);
+        let mut live = Live::default();
+        let mut chunk = vec![0; CHUNK];
+        let mut open = true;
+        let deadline = tokio::time::sleep_until(later(timeout));
+        tokio::pin!(deadline);
+        let ended = loop {
+            tokio::select! {
+                // In this order, so that a command that never stops printing is still stopped.
+                biased;
+                () = &mut deadline => break None,
+                status = self.child.wait() => break Some(status?),
+                count = self.output.read(&mut chunk), if open => {
+                    let bytes = &chunk[..count?];
+                    open = !bytes.is_empty();
+                    kept.push(bytes);
+                    live.push(bytes, on_output);
+                }
+            }
+        };
+        // A process that was left behind may hold the pipe: in a sandbox they all die now, elsewhere most do.
+        if let Some(first) = self.kill() {
+            self.gone(first).await?;
+        }
+        let mut rest = 0;
+        while rest < MAX_REST {
+            match self.output.try_read(&mut chunk) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => {
+                    kept.push(&chunk[..count]);
+                    live.push(&chunk[..count], on_output);
+                    rest += count;
+                }
+            }
+        }
+        live.finish(on_output);
+        let never_ran = match (&ended, self.status.as_mut()) {
+            (Some(status), Some(told)) => status.code().is_some() && told.number("exit-code").is_none(),
+            _ => false,
+        };
+        let exit = ended.map_or(Exit::TimedOut, |status| exit(status, self.status.is_some()));
+        if ended.is_none() {
+            tokio::time::timeout(DEATH, self.child.wait()).await.ok();
+        }
+        let (output, omitted) = kept.finish();
+        Ok(End { exit, output, omitted, never_ran })
+    }
+
+    /// Kills the process, its group, and the first process of its namespace, with which the whole namespace dies.
+    fn kill(&mut self) -> Option<OwnedFd> {
+        self.over = true;
+        let before = self.status.as_mut().and_then(Told::first_process);
+        // While bubblewrap still sets up, all are in its group; later the namespace holds them.
+        if let Some(group) = self.group {
+            let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        }
+        let first = before.or_else(|| self.status.as_mut().and_then(Told::first_process))?;
+        let _ = rustix::process::pidfd_send_signal(&first, Signal::KILL);
+        Some(first)
+    }
+
+    /// Waits until a namespace's first process is gone, and so all of them.
+    async fn gone(&self, first: OwnedFd) -> io::Result<()> {
+        #[expect(unsafe_code, reason = "tokio cannot tell whether a descriptor stays open")]
+        // SAFETY: it is owned by the `AsyncFd`, so it is open until that is dropped, and it always is the same one.
+        let first = unsafe { AsyncFd::register(first)? };
+        if tokio::time::timeout(DEATH, first.readable()).await.is_err() {
+            tracing::warn!("a sandbox that was killed is still there");
+        }
+        // Bubblewrap ended before it, so it became a child of the host's first process. In a container that may be this
+        // server, which then has to take its leave.
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+        let _ = rustix::process::waitid(WaitId::PidFd(first.get_ref().as_fd()), options);
+        Ok(())
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        if !self.over {
+            self.kill();
+        }
+    }
+}
+
+fn later(timeout: Duration) -> Instant {
+    let now = Instant::now();
+    // A timeout beyond all bounds is no timeout.
+    now.checked_add(timeout).unwrap_or_else(|| now + Duration::from_secs(365 * 86_400))
+}
+
+fn exit(status: ExitStatus, sandboxed: bool) -> Exit {
+    match (status.code(), status.signal()) {
+        // Bubblewrap tells a signal as a shell does, by 128 more than its number. Codes that programs use themselves, as
+        // git uses 129, are left alone.
+        (Some(code), _) if sandboxed && FATAL.contains(&(code - 128)) => Exit::Signal(code - 128),
+        (Some(code), _) => Exit::Code(code),
+        (None, signal) => Exit::Signal(signal.unwrap_or_default()),
+    }
+}
+
+/// Signals by which programs die.
+const FATAL: &[i32] = &[
+    libc::SIGILL,
+    libc::SIGTRAP,
+    libc::SIGABRT,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGKILL,
+    libc::SIGSEGV,
+    libc::SIGPIPE,
+    libc::SIGTERM,
+    libc::SIGXCPU,
+    libc::SIGXFSZ,
+    libc::SIGSYS,
+];

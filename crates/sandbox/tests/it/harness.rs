@@ -1,0 +1,60 @@
+//! A room with a worktree, a git folder and things beside it that must stay hidden.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use guildhall_sandbox::{Command, Isolation, Network, Outcome, Room, Sandbox, SandboxError};
+
+pub struct Place {
+    /// Holds `run/tree`, `run/git`, `objects`, `other/tree` and `secret`.
+    pub dir: tempfile::TempDir,
+    pub room: Room,
+    pub sandbox: Sandbox,
+}
+
+pub fn command(line: &str) -> Command {
+    Command { line: line.to_owned(), timeout: Duration::from_secs(60), max_output: 32 * 1024 }
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().canonicalize().unwrap();
+        for folder in ["run/tree", "run/git", "objects", "other/tree"] {
+            fs::create_dir_all(at.join(folder)).unwrap();
+        }
+        fs::write(at.join("secret"), "the key").unwrap();
+        fs::write(at.join("other/tree/theirs"), "another member's").unwrap();
+        let room = Room {
+            tree: at.join("run/tree"),
+            git: Some(at.join("run/git")),
+            objects: Some(at.join("objects")),
+            read_only: Vec::new(),
+            network: Network::None,
+            env: Vec::new(),
+        };
+        Self { dir, room, sandbox: Sandbox::new(Isolation::Bubblewrap) }
+    }
+
+    pub fn at(&self, path: &str) -> PathBuf {
+        self.dir.path().canonicalize().unwrap().join(path)
+    }
+
+    pub fn tree(&self, path: &str) -> PathBuf {
+        self.room.tree.join(path)
+    }
+
+    pub async fn try_run(&self, command: &Command) -> Result<Outcome, SandboxError> {
+        self.sandbox.run(&self.room, command, &mut |_| {}).await
+    }
+
+    pub async fn run(&self, line: &str) -> Outcome {
+        self.try_run(&command(line)).await.unwrap()
+    }
+
+    /// What a line prints, whatever its exit code.
+    pub async fn says(&self, line: &str) -> String {
+        self.run(line).await.output
+    }
+}

@@ -1,0 +1,6 @@
+//! Hostile and ordinary use of the sandbox and the workspace, on the real kernel.
+
+#![expect(clippy::unwrap_used, reason = "a failed test may panic")]
+
+mod commands;
+mod harness;

@@ -1,0 +1,61 @@
+//! What matters of a conversation for the choice of the next answer.
+
+use serde_json::Value;
+
+use crate::script::Prompts;
+use crate::stream::{PAUSE, number_of};
+
+/// A conversation as the simulated model sees it.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    pub(crate) prompts: Prompts,
+    /// Answers since the latest prompt.
+    pub(crate) answers: usize,
+    /// Whether the conversation is to be summarised.
+    pub(crate) wants_summary: bool,
+}
+
+impl Conversation {
+    pub(crate) fn read(body: &Value) -> Self {
+        let mut prompts = Prompts::default();
+        let mut answers = 0;
+        let mut any = false;
+        for message in body["messages"].as_array().into_iter().flatten() {
+            let content = message["content"].as_array().map(Vec::as_slice).unwrap_or_default();
+            if message["role"] == "assistant" {
+                answers = after(content, answers);
+                continue;
+            }
+            let texts: Vec<&str> = texts(content).filter(|text| !text.trim_start().starts_with("<note>")).collect();
+            if texts.is_empty() {
+                continue;
+            }
+            let text = texts.join("\n\n");
+            if content.iter().any(|block| block["type"] == "tool_result") {
+                prompts.meanwhile.push(text);
+            } else {
+                prompts = Prompts { later: any, prompt: text, meanwhile: Vec::new() };
+                answers = 0;
+            }
+            any = true;
+        }
+        let system = body["system"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let asked = texts(system).chain([prompts.prompt.as_str()]).any(|text| text.to_lowercase().contains("summar"));
+        Self { answers, wants_summary: body["tools"].is_null() && asked, prompts }
+    }
+}
+
+fn texts(content: &[Value]) -> impl Iterator<Item = &str> {
+    content.iter().filter(|block| block["type"] == "text").filter_map(|block| block["text"].as_str())
+}
+
+/// How many answers there are with this message. The calls of tools bear the number of their answer, so that a
+/// conversation whose beginning was replaced by a summary goes on where it was.
+fn after(content: &[Value], before: usize) -> usize {
+    if let Some(number) = content.iter().rev().find_map(|block| number_of(block["id"].as_str()?)) {
+        return number + 1;
+    }
+    // A turn that was paused and what came after it are one message.
+    let resumed = content.iter().rev().skip(1).filter(|block| block["type"] == PAUSE).count();
+    before + 1 + resumed
+}

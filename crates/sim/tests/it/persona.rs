@@ -1,0 +1,217 @@
+//! The simulated model's own work, done for real on a copy of the sample project.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use guildhall_sim::{Config, Sim};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::harness::{ask, user};
+
+/// An agent of the simplest kind: a folder and a conversation.
+struct Agent {
+    dir: tempfile::TempDir,
+    sim: Sim,
+    messages: Vec<Value>,
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => fs::copy(entry.path(), target).map(|_| ()).unwrap(),
+        }
+    }
+}
+
+impl Agent {
+    async fn on_sample() -> Self {
+        let agent = Self::on_nothing().await;
+        let sample = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../team/sample");
+        copy(&sample, agent.dir.path());
+        fs::remove_file(agent.dir.path().join("features.toml")).unwrap();
+        agent.bash("git init -q && chmod +x todo test.sh && ./test.sh").await.unwrap();
+        agent
+    }
+
+    async fn on_nothing() -> Self {
+        let sim = Sim::start(Config::default()).await.unwrap();
+        Self { dir: tempfile::tempdir().unwrap(), sim, messages: Vec::new() }
+    }
+
+    async fn bash(&self, command: &str) -> Result<String, String> {
+        let mut bash = Command::new("bash");
+        bash.args(["-c", command]).current_dir(self.dir.path()).env("HOME", self.dir.path());
+        let output = bash.output().await.unwrap();
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        if output.status.success() { Ok(text) } else { Err(text) }
+    }
+
+    fn file(&self, path: &str) -> String {
+        fs::read_to_string(self.dir.path().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    async fn tool(&self, name: &str, input: &Value) -> Result<String, String> {
+        let field = |key: &str| input[key].as_str().unwrap_or_else(|| panic!("{name} wants {key}: {input}"));
+        let path = || self.dir.path().join(field("path"));
+        match name {
+            "read" => Ok(self.file(field("path"))),
+            "write" => {
+                fs::create_dir_all(path().parent().unwrap()).unwrap();
+                fs::write(path(), field("content")).unwrap();
+                Ok("written".to_owned())
+            }
+            "edit" => {
+                let (text, old) = (self.file(field("path")), field("oldText"));
+                match text.matches(old).count() {
+                    1 => fs::write(path(), text.replace(old, field("newText"))).unwrap(),
+                    times => return Err(format!("oldText occurs {times} times")),
+                }
+                Ok("edited".to_owned())
+            }
+            "glob" | "grep" => Ok(field("pattern").to_owned()),
+            "bash" => self.bash(field("command")).await,
+            "plan" => {
+                assert!(input["tasks"].as_array().is_some_and(|tasks| !tasks.is_empty()), "{input}");
+                Ok("noted".to_owned())
+            }
+            other => panic!("there is no tool {other}"),
+        }
+    }
+
+    /// Says something and works until the model is done; its closing words. No tool may fail.
+    async fn work(&mut self, prompt: &str) -> String {
+        self.messages.push(user(prompt));
+        for _ in 0..20 {
+            let body = json!({ "model": "simulated", "max_tokens": 8_000, "messages": self.messages });
+            let answer = ask(&self.sim, &body).await.json();
+            let content = answer["content"].as_array().unwrap_or_else(|| panic!("{answer}")).clone();
+            self.messages.push(json!({ "role": "assistant", "content": content }));
+            if answer["stop_reason"] == "end_turn" {
+                return content.last().unwrap()["text"].as_str().unwrap().to_owned();
+            }
+            let mut results = Vec::new();
+            for call in content.iter().filter(|block| block["type"] == "tool_use") {
+                let name = call["name"].as_str().unwrap();
+                let result = self.tool(name, &call["input"]).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+                results.push(json!({ "type": "tool_result", "tool_use_id": call["id"], "content": result }));
+            }
+            self.messages.push(json!({ "role": "user", "content": results }));
+        }
+        panic!("it never ends");
+    }
+
+    async fn passes(&self) {
+        let tests = self.bash("./test.sh").await.unwrap_or_else(|text| panic!("{text}"));
+        assert!(!tests.contains("FAILED"), "{tests}");
+    }
+}
+
+/// The cards of the sample project, as an agent is told of them, and the command each asks for.
+fn cards() -> Vec<(String, String)> {
+    let list = include_str!("../../../team/sample/features.toml");
+    let cards: Vec<(String, String)> = list
+        .split("[[feature]]")
+        .skip(1)
+        .map(|card| {
+            let title = card.split("title = \"").nth(1).unwrap().split('"').next().unwrap();
+            let description = card.split("\"\"\"").nth(1).unwrap();
+            let command = description.split("`todo ").nth(1).unwrap();
+            let command = command.split(|c: char| !c.is_alphabetic()).next().unwrap().to_owned();
+            (format!("# {title}\n\n{}", description.trim()), command)
+        })
+        .collect();
+    assert_eq!(cards.len(), 3);
+    cards
+}
+
+#[tokio::test]
+async fn each_suggested_feature_is_built_and_tested() {
+    for (card, command) in cards() {
+        let mut agent = Agent::on_sample().await;
+        let summary = agent.work(&card).await;
+        assert!(summary.contains(&format!("`todo {command}")), "{summary}");
+        agent.passes().await;
+        let tests = agent.bash("./test.sh").await.unwrap();
+        assert!(tests.contains(&format!("ok      tests/{command}.test.sh")), "{tests}");
+        assert!(agent.bash("./todo help").await.unwrap().contains(command.as_str()));
+        assert!(agent.file("README.md").contains(&format!("todo {command}")));
+        // Its test does test it.
+        fs::write(agent.dir.path().join(format!("commands/{command}.sh")), "# help: none\nexit 0\n").unwrap();
+        assert!(agent.bash("./test.sh").await.is_err(), "the test of {command} passes without the command");
+    }
+}
+
+#[tokio::test]
+async fn features_are_built_one_after_another_in_any_order() {
+    let cards = cards();
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+        let mut agent = Agent::on_sample().await;
+        for card in order {
+            agent.messages.clear();
+            agent.work(&cards[card].0).await;
+            agent.passes().await;
+        }
+        let help = agent.bash("./todo help").await.unwrap();
+        assert!(["done", "count", "json"].iter().all(|command| help.contains(command)), "{help}");
+    }
+}
+
+#[tokio::test]
+async fn features_that_are_built_side_by_side_can_be_merged() {
+    let mut agent = Agent::on_sample().await;
+    let git = "git -c user.name=x -c user.email=x@example.com";
+    agent.bash(&format!("git add -A && {git} commit -qm first && git branch start")).await.unwrap();
+    for (card, command) in cards() {
+        agent.bash(&format!("git checkout -q -b {command} start")).await.unwrap();
+        agent.messages.clear();
+        agent.work(&card).await;
+        agent.bash(&format!("git add -A && {git} commit -qm {command}")).await.unwrap();
+    }
+    for (_, command) in cards() {
+        agent.bash(&format!("{git} merge -q --no-edit {command}")).await.unwrap_or_else(|text| panic!("{text}"));
+    }
+    agent.passes().await;
+}
+
+#[tokio::test]
+async fn a_follow_up_is_taken_up_in_the_same_conversation() {
+    let mut agent = Agent::on_sample().await;
+    agent.work(&cards()[0].0).await;
+    for said in
+        ["Say in the README that Anna's list isn't \"shared\"; it costs 5 % of $HOME & `nothing`.", "And\nthank you."]
+    {
+        let closing = agent.work(said).await;
+        let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(closing.contains(&line), "{closing}");
+        assert!(agent.file("README.md").contains(&format!("## Note\n\n{line}\n")), "{}", agent.file("README.md"));
+        agent.passes().await;
+    }
+}
+
+#[tokio::test]
+async fn of_anything_else_it_makes_a_note_and_says_so() {
+    let request = "# Größere Schrift für Überschriften!\n\nPlease.";
+    let mut agent = Agent::on_nothing().await;
+    let closing = agent.work(request).await;
+    let path = "docs/notes/gr-ere-schrift-f-r-berschriften.md";
+    assert!(closing.contains(path) && closing.contains("simulated model"), "{closing}");
+    assert!(agent.file(path).starts_with("# Größere Schrift für Überschriften!\n"));
+
+    let mut agent = Agent::on_sample().await;
+    agent.work("???").await;
+    agent.passes().await;
+    assert!(agent.file("docs/notes/request.md").contains("???"));
+}
+
+#[tokio::test]
+async fn what_is_mentioned_first_is_built() {
+    let mut agent = Agent::on_sample().await;
+    let closing =
+        agent.work("# Count\n\n`todo count` prints what is open; what `todo done` marked is not counted.").await;
+    assert!(closing.starts_with("`todo count`"), "{closing}");
+}
