@@ -20,11 +20,10 @@ if [ -z "${GUILDHALL_SIMULATED_PROVIDER_URL:-}" ]; then
   sim=$!
   trap 'kill "$sim" 2>/dev/null || true; rm -f "$address"' EXIT
   # The simulator says where it listens as soon as it does.
-  while [ ! -s "$address" ]; do
+  while ! GUILDHALL_SIMULATED_PROVIDER_URL=$(grep -om1 'http://127[0-9.:]*' "$address"); do
     kill -0 "$sim" 2>/dev/null || { echo "run: the simulated provider did not start" >&2; exit 1; }
     sleep 0.05
   done
-  GUILDHALL_SIMULATED_PROVIDER_URL=$(head -n 1 "$address")
   export GUILDHALL_SIMULATED_PROVIDER_URL
 fi
 # Not `exec`: the trap ends the simulator when the server ends.

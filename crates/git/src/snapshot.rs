@@ -1,5 +1,6 @@
 //! Snapshots: the state of a worktree as a commit on a hidden ref.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -39,14 +40,20 @@ impl Repo {
         let old = self.resolve(&name).await?;
         let listed = self
             .in_tree(worktree, "ls-files")
-            .args(["-z", "--cached", "--others", "--exclude-standard", "--deduplicate"])
+            .args(["-z", "--modified", "--others", "--exclude-standard", "--deduplicate"])
             .run()
             .await?;
         let tree_path = worktree.tree();
-        let (paths, left_out) = tokio::task::spawn_blocking(move || choose(&tree_path, &listed))
+        let Chosen { gone, there, left_out } = tokio::task::spawn_blocking(move || choose(&tree_path, &listed))
             .await
             .map_err(|error| GitError::Program(std::io::Error::other(error)))?;
-        self.in_tree(worktree, "update-index").args(["--add", "--remove", "-z", "--stdin"]).stdin(paths).run().await?;
+        // What is gone first, so that a file can take the place of a folder and the other way round.
+        for (how, paths) in [("--force-remove", gone), ("--add", there)] {
+            if !paths.is_empty() {
+                let update = self.in_tree(worktree, "update-index").args([how, "--remove", "-z", "--stdin"]);
+                update.stdin(paths).run().await?;
+            }
+        }
         let tree = self.in_tree(worktree, "write-tree").args::<&str>([]).line().await?;
         let before = self.git("rev-parse").args([&format!("{parent}^{{tree}}")]).line().await?;
         if tree == before {
@@ -58,35 +65,69 @@ impl Repo {
     }
 }
 
-/// Picks the paths that go into the index: everything that git lists but what is too large; a nested repository as the
-/// plain files that it holds, so that no work in it is lost and git never looks into its configuration.
-fn choose(tree: &Path, listed: &[u8]) -> (Vec<u8>, Vec<(String, u64)>) {
-    let mut paths = Vec::with_capacity(listed.len());
-    let mut left_out = Vec::new();
-    let mut take = |path: &[u8], size: u64, regular: bool| {
+/// What is to be done with the index: lists of paths, each ended by NUL.
+#[derive(Default)]
+struct Chosen {
+    /// No longer there.
+    gone: Vec<u8>,
+    /// New or changed.
+    there: Vec<u8>,
+    /// Too large to be kept, with their sizes.
+    left_out: Vec<(String, u64)>,
+}
+
+impl Chosen {
+    fn take(&mut self, path: &[u8], size: u64, regular: bool) {
         if regular && size > LARGEST {
-            left_out.push((String::from_utf8_lossy(path).into_owned(), size));
+            self.left_out.push((String::from_utf8_lossy(path).into_owned(), size));
         } else {
-            paths.extend_from_slice(path);
-            paths.push(0);
+            self.there.extend_from_slice(path);
+            self.there.push(0);
         }
-    };
+    }
+}
+
+/// Picks the paths that go into the index: everything that git finds changed or new but what is too large; a nested
+/// repository as the plain files that it holds, so that no work in it is lost and git never looks into its configuration.
+fn choose(tree: &Path, listed: &[u8]) -> Chosen {
+    let mut chosen = Chosen::default();
+    let mut links = HashMap::new();
     for path in listed.split(|byte| *byte == 0).filter(|path| !path.is_empty()) {
         if let Some(nested) = path.strip_suffix(b"/") {
             for (file, size, regular) in files_below(tree, nested) {
-                take(file.as_bytes(), size, regular);
+                chosen.take(file.as_bytes(), size, regular);
             }
             continue;
         }
-        match std::fs::symlink_metadata(tree.join(OsString::from_vec(path.to_vec()))) {
-            Ok(meta) if meta.is_file() || meta.is_symlink() => take(path, meta.len(), meta.is_file()),
-            // A folder at a listed path is a submodule, which stays as it is; a pipe or a device is nobody's work.
-            Ok(_) => {}
-            // Deleted: the index must hear of it.
-            Err(_) => take(path, 0, false),
+        let relative = PathBuf::from(OsString::from_vec(path.to_vec()));
+        match std::fs::symlink_metadata(tree.join(&relative)) {
+            // What is found by way of a symbolic link is no file of the worktree.
+            Ok(_) | Err(_) if below_a_link(tree, relative.parent(), &mut links) => {}
+            Ok(meta) if meta.is_file() || meta.is_symlink() => {
+                chosen.take(path, meta.len(), meta.is_file());
+                continue;
+            }
+            // A submodule stays as it is. A folder where a file was: the file is gone.
+            Ok(meta) if meta.is_dir() && tree.join(&relative).join(".git").symlink_metadata().is_ok() => continue,
+            // Gone; a pipe or a device is nobody's work.
+            Ok(_) | Err(_) => {}
         }
+        chosen.gone.extend_from_slice(path);
+        chosen.gone.push(0);
     }
-    (paths, left_out)
+    chosen
+}
+
+/// Whether a folder of the worktree, or one above it, is a symbolic link.
+fn below_a_link(tree: &Path, folder: Option<&Path>, known: &mut HashMap<PathBuf, bool>) -> bool {
+    let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) else { return false };
+    if let Some(link) = known.get(folder) {
+        return *link;
+    }
+    let link = std::fs::symlink_metadata(tree.join(folder)).is_ok_and(|meta| meta.is_symlink())
+        || below_a_link(tree, folder.parent(), known);
+    known.insert(folder.to_owned(), link);
+    link
 }
 
 fn files_below(tree: &Path, start: &[u8]) -> Vec<(OsString, u64, bool)> {

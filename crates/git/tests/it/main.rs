@@ -97,6 +97,31 @@ async fn a_snapshot_holds_what_the_agent_did_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_file_may_become_a_folder_and_a_folder_a_file() {
+    let place = Place::new().await;
+    let (worktree, base) = place.worktree("w").await;
+    let tree = worktree.tree();
+    fs::remove_file(tree.join("README.md")).unwrap();
+    fs::create_dir(tree.join("README.md")).unwrap();
+    fs::write(tree.join("README.md/inner.txt"), "x\n").unwrap();
+    fs::remove_dir_all(tree.join("src")).unwrap();
+    symlink("README.md/inner.txt", tree.join("src")).unwrap();
+    let first = place.snap(&worktree, &base).await;
+    let diff = place.repo.diff(&base, &first, &DiffLimits::default()).await.unwrap();
+    let mut found: Vec<&str> = diff.files.iter().map(|file| file.new_path.as_str()).collect();
+    found.sort_unstable();
+    assert_eq!(found, ["README.md", "README.md/inner.txt", "src", "src/a.txt"]);
+
+    // The same again changes nothing; a changed mode alone does.
+    assert!(place.repo.snapshot(&worktree, &first, "Turn\n", &me()).await.unwrap().is_none());
+    let inner = tree.join("README.md/inner.txt");
+    fs::set_permissions(&inner, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let second = place.snap(&worktree, &first).await;
+    let diff = place.repo.diff(&first, &second, &DiffLimits::default()).await.unwrap();
+    assert_eq!((diff.files.len(), diff.files[0].new_mode.as_str()), (1, "100755"));
+}
+
+#[tokio::test]
 async fn nothing_that_an_agent_plants_runs_on_the_host() {
     let place = Place::new().await;
     let (worktree, base) = place.worktree("r1").await;

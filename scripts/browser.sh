@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Runs the browser tests against a real server with a simulated provider, both on free ports, with an empty data folder.
+#
+#   scripts/browser.sh                 all of them
+#   scripts/browser.sh main-path       those whose file name matches
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/setup.sh test
+scripts/page.sh
+cargo build --locked --quiet -p guildhall-server -p guildhall-sim
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/guildhall-browser.XXXXXX")
+pids=()
+stop() {
+  [ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true
+  wait 2>/dev/null || true
+  rm -rf "$dir"
+}
+trap stop EXIT
+trap 'exit 130' INT TERM
+
+# Waits for the first line that holds a URL in a program's output, and prints the URL.
+url_of() { # url_of <file> <pid>
+  for _ in $(seq 1 600); do
+    if grep -om1 'http://127\.0\.0\.1:[0-9]*' "$1" 2>/dev/null; then return; fi
+    kill -0 "$2" 2>/dev/null || break
+    sleep 0.05
+  done
+  cat "$1" >&2
+  echo "browser: the program did not say where it listens" >&2
+  return 1
+}
+
+target/debug/guildhall-sim --listen 127.0.0.1:0 --first-word-ms 60 --per-word-ms 4 >"$dir/sim" 2>&1 &
+pids+=($!)
+GUILDHALL_SIMULATED_PROVIDER_URL=$(url_of "$dir/sim" $!)
+export GUILDHALL_SIMULATED_PROVIDER_URL
+# What the machine's own environment says must not reach the tests.
+env -u ANTHROPIC_API_KEY -u DATABASE_URL -u REDIS_URL -u GUILDHALL_PUBLIC_URL -u GUILDHALL_CONFIG \
+  GUILDHALL_DATA_DIR="$dir/data" GUILDHALL_ALLOWED_REPO_PATHS="$dir/sources" \
+  target/debug/guildhall serve --listen 127.0.0.1:0 >"$dir/server" 2>&1 &
+pids+=($!)
+GUILDHALL_E2E_URL=$(url_of "$dir/server" $!)
+export GUILDHALL_E2E_URL
+GUILDHALL_E2E_SOURCES="$dir/sources"
+export GUILDHALL_E2E_SOURCES
+mkdir -p "$GUILDHALL_E2E_SOURCES"
+
+cd ui
+npx --no-install playwright test "$@" || { status=$?; tail -n 40 "$dir/server" >&2; exit $status; }
