@@ -141,14 +141,15 @@ impl Caller<'_> {
     }
 }
 
-/// What comes of a future, unless the run is cancelled before; then the future is dropped.
+/// What comes of a future, unless the run is cancelled before; then the future is dropped. An answer that is there already
+/// is paid for, and taken.
 pub(crate) async fn unless_cancelled<T>(
     cancel: &CancellationToken,
     future: impl Future<Output = T>,
 ) -> Result<T, Ended> {
     tokio::select! {
         biased;
-        () = cancel.cancelled() => Err(Ended::Cancelled),
         done = future => Ok(done),
+        () = cancel.cancelled() => Err(Ended::Cancelled),
     }
 }

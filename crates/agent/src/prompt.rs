@@ -11,6 +11,8 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
+use crate::text::of_file;
+
 /// Bytes of a file of instructions at most.
 const INSTRUCTIONS: usize = 32 * 1024;
 /// Characters of a file beside another below which it may be a mere pointer to it.
@@ -95,7 +97,7 @@ pub fn instructions(workspace: &Workspace) -> Vec<Instruction> {
     let mut found: Vec<Instruction> = Vec::new();
     for path in ["AGENTS.md", "CLAUDE.md"] {
         let Ok(read) = workspace.read(path, INSTRUCTIONS as u64 + 1) else { continue };
-        let text = match as_text(&read.bytes) {
+        let text = match of_file(&read) {
             Some(text) if text.trim().is_empty() => continue,
             Some(text) if found.iter().any(|other| says_the_same(text, other)) => continue,
             Some(text) if read.size > INSTRUCTIONS as u64 => format!(
@@ -109,15 +111,6 @@ pub fn instructions(workspace: &Workspace) -> Vec<Instruction> {
         found.push(Instruction { path: path.to_owned(), text });
     }
     found
-}
-
-/// The text of a file that was perhaps cut in the middle of a character.
-fn as_text(bytes: &[u8]) -> Option<&str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Some(text),
-        Err(error) if error.error_len().is_none() => std::str::from_utf8(&bytes[..error.valid_up_to()]).ok(),
-        Err(_) => None,
-    }
 }
 
 /// Whether a file only repeats another, or points to it.

@@ -1,5 +1,7 @@
 //! Texts that are cut to a size.
 
+use guildhall_sandbox::FileRead;
+
 /// A text of at most about `max` bytes: whole, or its head and tail with a line between them that counts what was left
 /// out. Cuts at the ends of lines where there are any nearby.
 pub(crate) fn bounded(text: &str, max: usize) -> String {
@@ -27,6 +29,17 @@ pub(crate) fn beginning(text: &str, chars: usize) -> String {
         short.push('…');
     }
     short
+}
+
+/// The text of a file, if it is UTF-8. One that was not read whole may end in the middle of a character.
+pub(crate) fn of_file(read: &FileRead) -> Option<&str> {
+    match std::str::from_utf8(&read.bytes) {
+        Ok(text) => Some(text),
+        Err(error) if error.error_len().is_none() && (read.bytes.len() as u64) < read.size => {
+            std::str::from_utf8(&read.bytes[..error.valid_up_to()]).ok()
+        }
+        Err(_) => None,
+    }
 }
 
 #[cfg(test)]

@@ -97,6 +97,11 @@ impl Engine {
     /// When the store fails.
     pub async fn start(team: Team, bus: Bus, sandbox: Sandbox, pace: Pace, alone: bool) -> Result<Self, TeamError> {
         if alone {
+            let worktrees = team.places.worktrees.clone();
+            let ended = tokio::task::spawn_blocking(move || guildhall_sandbox::end_leftovers(&worktrees)).await;
+            if let Ok(ended @ 1..) = ended {
+                tracing::warn!(ended, "commands of a former process were ended");
+            }
             let orphans = team.store.expire_leases().await?;
             if orphans > 0 {
                 tracing::info!(orphans, "runs of a former process go on");

@@ -2,7 +2,9 @@
 //! data, the other worktrees and the host's processes do not exist.
 
 mod command;
+mod leftovers;
 mod workspace;
 
 pub use command::{Command, Exit, Finding, Isolation, Network, Outcome, Report, Room, Sandbox, SandboxError};
+pub use leftovers::end_leftovers;
 pub use workspace::{FileError, FileRead, Found, GrepQuery, Match, Matches, Workspace};

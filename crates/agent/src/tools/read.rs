@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{FILE, arguments, blocking, spec};
+use crate::text::of_file;
 use crate::{Tool, ToolAnswer, ToolContext};
 
 /// Lines that are shown at most.
@@ -58,18 +59,10 @@ impl Tool for Read {
     }
 }
 
-/// The text of a file, unless it is none. A file that was not read whole may end in the middle of a character.
+/// The text of a file, or what the model is told when it holds none.
 pub(super) fn text<'a>(path: &str, read: &'a FileRead) -> Result<&'a str, ToolAnswer> {
-    let whole = read.bytes.len() as u64 == read.size;
-    let text = match std::str::from_utf8(&read.bytes) {
-        Ok(text) => Some(text),
-        Err(error) if !whole && error.error_len().is_none() => {
-            std::str::from_utf8(&read.bytes[..error.valid_up_to()]).ok()
-        }
-        Err(_) => None,
-    };
     let size = read.size;
-    match text {
+    match of_file(read) {
         Some(text) if !text.contains('\0') => Ok(text),
         Some(_) => {
             Err(ToolAnswer::error(format!("{path}: a binary file of {size} bytes; it cannot be shown or edited.")))

@@ -6,8 +6,6 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::net::unix::pipe;
-
 use super::launch::Launch;
 use super::room::{Bound, GIT, HOME, OBJECTS, WORKSPACE};
 use super::{Network, Room, SandboxError, seccomp};
@@ -79,9 +77,9 @@ pub(crate) struct Bwrap {
     system: Vec<PathBuf>,
 }
 
-/// What it says about the sandbox while that runs.
+/// What it says about the sandbox while that runs: a pipe to be read without waiting.
 #[derive(Debug)]
-pub(crate) struct Status(pub(crate) pipe::Receiver);
+pub(crate) struct Status(pub(crate) OwnedFd);
 
 impl Bwrap {
     /// Looks at what the host has. Blocks, briefly.
@@ -202,7 +200,8 @@ impl Arguments {
     fn report(&mut self) -> io::Result<Status> {
         let (reader, writer) = io::pipe()?;
         self.pass("--json-status-fd", OwnedFd::from(writer));
-        Ok(Status(pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?))
+        rustix::io::ioctl_fionbio(&reader, true)?;
+        Ok(Status(OwnedFd::from(reader)))
     }
 
     fn filter(&mut self) -> io::Result<()> {

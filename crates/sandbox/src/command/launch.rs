@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError, mpsc};
 
-use rustix::process::{Resource, Rlimit, Signal};
+use rustix::process::{Pid, Resource, Rlimit, Signal};
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
@@ -87,6 +87,11 @@ fn limit(resource: Resource, most: u64) -> io::Result<()> {
     Ok(rustix::process::setrlimit(resource, Rlimit { current: Some(maximum), maximum: Some(maximum) })?)
 }
 
+/// The process group that a child leads.
+pub(crate) fn group_of(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| Pid::from_raw(id.cast_signed()))
+}
+
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Starts a process on a thread that never ends: the kernel kills a child with a parent-death signal when the *thread*
@@ -97,8 +102,12 @@ async fn on_starter(mut command: Command) -> io::Result<Child> {
     let runtime = Handle::current();
     let job: Job = Box::new(move || {
         let _inside = runtime.enter();
-        // When nobody waits any more, the child comes back and dies by being dropped.
-        let _ = answer.send(command.spawn());
+        // When nobody waits any more, the child comes back.
+        if let Err(Ok(child)) = answer.send(command.spawn())
+            && let Some(group) = group_of(&child)
+        {
+            let _ = rustix::process::kill_process_group(group, Signal::KILL);
+        }
     });
     {
         let mut starter = STARTER.lock().unwrap_or_else(PoisonError::into_inner);

@@ -38,7 +38,12 @@ pub(crate) async fn report(sandbox: &Sandbox) -> Report {
         return Report { isolation, usable, findings };
     }
     let (findings, bwrap) = examine(sandbox.program.clone()).await;
-    Report { isolation, usable: bwrap.is_some(), findings }
+    let usable = bwrap.is_some();
+    if let Some(bwrap) = bwrap {
+        // So that the first command need not try it out again; if one did so already, that is as good.
+        let _ = sandbox.usable.set(bwrap);
+    }
+    Report { isolation, usable, findings }
 }
 
 /// A bubblewrap that passed, or what is wrong.

@@ -139,3 +139,20 @@ fn bytes(program: &[sock_filter]) -> Vec<u8> {
     }
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_three_filters_of_whole_instructions() {
+        let programs = programs().unwrap();
+        assert_eq!(programs.len(), 3);
+        for program in programs {
+            assert!(!program.is_empty() && program.len() % 8 == 0 && program.len() / 8 < 4096);
+        }
+        // Most kernels know no x32 calls at all, so that they are refused is not seen by trying them.
+        #[cfg(target_arch = "x86_64")]
+        assert!(programs[1].starts_with(&bytes(&X32)));
+    }
+}

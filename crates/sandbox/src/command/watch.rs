@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::Exit;
 use super::bwrap::Status;
+use super::launch::group_of;
 use super::output::{HeadAndTail, Live};
 
 /// Bytes that are read at once.
@@ -48,7 +49,7 @@ pub(crate) struct End {
 /// What bubblewrap said so far, as lines of JSON.
 #[derive(Debug)]
 struct Told {
-    pipe: pipe::Receiver,
+    pipe: OwnedFd,
     text: Vec<u8>,
 }
 
@@ -58,7 +59,7 @@ impl Told {
         let mut chunk = [0; 1024];
         // The pipe is bubblewrap's alone, which writes a few hundred bytes.
         while self.text.len() < 16 * 1024 {
-            match self.pipe.try_read(&mut chunk) {
+            match rustix::io::read(&self.pipe, &mut chunk) {
                 Ok(0) | Err(_) => break,
                 Ok(count) => self.text.extend_from_slice(&chunk[..count]),
             }
@@ -77,7 +78,7 @@ impl Told {
 
 impl Tree {
     pub(crate) fn new(child: Child, output: pipe::Receiver, status: Option<Status>) -> Self {
-        let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let group = group_of(&child);
         let status = status.map(|Status(pipe)| Told { pipe, text: Vec::new() });
         Self { child, group, over: false, output, status }
     }
@@ -115,7 +116,8 @@ impl Tree {
         }
         let mut rest = 0;
         while rest < MAX_REST {
-            match self.output.try_read(&mut chunk) {
+            // Asked of the kernel itself: tokio would say that there is nothing until it was told of it.
+            match rustix::io::read(&self.output, &mut chunk) {
                 Ok(0) | Err(_) => break,
                 Ok(count) => {
                     kept.push(&chunk[..count]);

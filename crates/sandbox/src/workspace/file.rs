@@ -13,6 +13,7 @@ use super::{FileError, FileRead};
 
 pub(super) fn read(root: &Dir, given: &str, max_bytes: u64) -> Result<FileRead, FileError> {
     let path = relative(given)?;
+    not_git(given, &settled(root, given, &path)?)?;
     let (file, meta) = open(root, given, &path)?;
     let mut bytes = Vec::with_capacity(usize::try_from(meta.len().min(max_bytes)).unwrap_or_default());
     file.take(max_bytes).read_to_end(&mut bytes).map_err(failed(given))?;
@@ -73,7 +74,9 @@ pub(super) fn write(root: &Dir, given: &str, bytes: &[u8]) -> Result<bool, FileE
         return Err(FileError::NotAFile { path: given.to_owned(), what: "a folder" });
     };
     let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => root.open_dir(parent),
+        Some(parent) if !parent.as_os_str().is_empty() => {
+            root.create_dir_all(parent).and_then(|()| root.open_dir(parent))
+        }
         _ => root.try_clone(),
     };
     let folder = folder.map_err(failed(given))?;
@@ -94,23 +97,23 @@ pub(super) fn write(root: &Dir, given: &str, bytes: &[u8]) -> Result<bool, FileE
     Ok(mode.is_none())
 }
 
-/// The path with its symbolic links resolved, as far as it exists; the folders above it are made.
+/// The path with its symbolic links resolved, as far as it exists.
 fn settled(root: &Dir, given: &str, path: &Path) -> Result<PathBuf, FileError> {
-    match root.canonicalize(path) {
-        Ok(real) => return Ok(real),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(given)(error)),
-    }
-    if root.symlink_metadata(path).is_ok_and(|meta| meta.file_type().is_symlink()) {
-        return Err(missing_or_failed(root, given, path)(io::ErrorKind::NotFound.into()));
-    }
-    match (path.parent(), path.file_name()) {
-        (Some(parent), Some(name)) if !parent.as_os_str().is_empty() => {
-            root.create_dir_all(parent).map_err(failed(given))?;
-            Ok(root.canonicalize(parent).map_err(failed(given))?.join(name))
+    for there in path.ancestors().take_while(|there| !there.as_os_str().is_empty()) {
+        match root.canonicalize(there) {
+            Ok(mut real) => {
+                real.extend(path.strip_prefix(there).unwrap_or(Path::new("")));
+                return Ok(real);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if root.symlink_metadata(there).is_ok_and(|meta| meta.file_type().is_symlink()) {
+                    return Err(missing_or_failed(root, given, there)(error));
+                }
+            }
+            Err(error) => return Err(failed(given)(error)),
         }
-        _ => Ok(path.to_owned()),
     }
+    Ok(path.to_owned())
 }
 
 /// A new file in this folder, under a name that nothing else has.

@@ -121,10 +121,14 @@ pub(super) fn grep(root: &Dir, query: &GrepQuery<'_>) -> Result<Matches, FileErr
         found: Matches::default(),
     };
     match place(root, query.under)? {
-        Under::File(path) => search.file(root, &path),
+        Under::File(path) => {
+            // Here an error is worth telling; in a folder full of files it is not.
+            file::open(root, query.under, &path)?;
+            search.file(root, &path);
+        }
         Under::Folder(folder) => {
             let mut walk = Walk::new(root, &folder);
-            while let Some(Visit { path, is_link }) = walk.next() {
+            for Visit { path, is_link } in walk.by_ref() {
                 // What a link leads to is searched where it is.
                 let wanted = glob.as_ref().is_none_or(|glob| {
                     glob.matches(&path) || path.strip_prefix(&folder).is_ok_and(|below| glob.matches(below))

@@ -11,12 +11,19 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::file;
 
-/// Entries that are looked at in one walk, at most.
-const MAX_ENTRIES: usize = 200_000;
-/// Folders below each other, at most.
-const MAX_DEPTH: usize = 128;
-/// How long one walk may take.
-const MAX_TIME: Duration = Duration::from_secs(30);
+/// How far a walk goes.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// Entries that are looked at, at most.
+    entries: usize,
+    /// Folders below each other, at most.
+    depth: usize,
+    /// How long it may take.
+    time: Duration,
+}
+
+const BOUNDS: Bounds = Bounds { entries: 200_000, depth: 128, time: Duration::from_secs(30) };
+
 /// Bytes of a `.gitignore` that are read.
 const MAX_IGNORE: u64 = 64 * 1024;
 
@@ -52,6 +59,7 @@ pub(super) struct Walk<'a> {
     /// Rules of the folders above the first level.
     above: Vec<(PathBuf, Gitignore)>,
     levels: Vec<Level>,
+    bounds: Bounds,
     entries: usize,
     until: Instant,
     cut: bool,
@@ -61,12 +69,17 @@ impl<'a> Walk<'a> {
     /// A walk below `under`, a folder whose path holds no symbolic link. What git ignores is judged below it only: who
     /// names an ignored folder wants to see it.
     pub(super) fn new(root: &'a Dir, under: &Path) -> Self {
+        Self::within(BOUNDS, root, under)
+    }
+
+    fn within(bounds: Bounds, root: &'a Dir, under: &Path) -> Self {
         let mut walk = Self {
             root,
             above: Vec::new(),
             levels: Vec::new(),
+            bounds,
             entries: 0,
-            until: Instant::now() + MAX_TIME,
+            until: Instant::now() + bounds.time,
             cut: false,
         };
         let mut above: Vec<&Path> = under.ancestors().skip(1).collect();
@@ -81,15 +94,15 @@ impl<'a> Walk<'a> {
         self.cut
     }
 
-    /// Whether the time is up. For callers who spend it between the visits.
-    pub(super) fn late(&mut self) -> bool {
+    /// Whether the time is up.
+    fn late(&mut self) -> bool {
         let late = Instant::now() >= self.until;
         self.cut |= late;
         late
     }
 
     fn enter(&mut self, path: PathBuf) {
-        if self.levels.len() >= MAX_DEPTH {
+        if self.levels.len() >= self.bounds.depth {
             self.cut = true;
             return;
         }
@@ -98,7 +111,7 @@ impl<'a> Walk<'a> {
         let Ok(read) = self.root.read_dir(at) else { return };
         let mut entries = Vec::new();
         for entry in read.flatten() {
-            if self.entries >= MAX_ENTRIES {
+            if self.entries >= self.bounds.entries {
                 self.cut = true;
                 break;
             }
@@ -175,4 +188,32 @@ fn rules(root: &Dir, folder: &Path) -> Option<Gitignore> {
         let _ = builder.add_line(None, line);
     }
     builder.build().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bound_holds_and_is_told() {
+        let place = tempfile::tempdir().unwrap();
+        for path in ["a/b/c/d", "e"] {
+            std::fs::create_dir_all(place.path().join(path)).unwrap();
+        }
+        for n in 0..50 {
+            std::fs::write(place.path().join(format!("e/{n}")), "").unwrap();
+            std::fs::write(place.path().join(format!("a/b/c/d/{n}")), "").unwrap();
+        }
+        let root = Dir::open_ambient_dir(place.path(), cap_std::ambient_authority()).unwrap();
+        let walked = |bounds: Bounds| {
+            let mut walk = Walk::within(bounds, &root, Path::new(""));
+            (walk.by_ref().count(), walk.cut())
+        };
+        assert_eq!(walked(BOUNDS), (100, false));
+        assert_eq!(walked(Bounds { entries: 60, ..BOUNDS }), (55, true), "a, e, b, c, d, the files of d, five more");
+        assert_eq!(walked(Bounds { entries: 105, ..BOUNDS }), (100, false));
+        assert_eq!(walked(Bounds { depth: 4, ..BOUNDS }), (50, true));
+        assert_eq!(walked(Bounds { depth: 5, ..BOUNDS }), (100, false));
+        assert_eq!(walked(Bounds { time: Duration::ZERO, ..BOUNDS }), (0, true));
+    }
 }

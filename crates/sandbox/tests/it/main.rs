@@ -3,4 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
 mod commands;
+mod endings;
+mod files;
 mod harness;
+mod host;
+mod search;
+mod walls;

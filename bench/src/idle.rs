@@ -1,0 +1,27 @@
+//! Memory of a server that has nothing to do.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::server::Server;
+use crate::table::{Table, median};
+
+/// MiB at most.
+const TARGET: f64 = 25.0;
+
+/// Measures five servers.
+pub async fn measure(program: &Path, table: &mut Table) -> anyhow::Result<()> {
+    let (mut fresh, mut used) = (Vec::new(), Vec::new());
+    for _ in 0..5 {
+        let mut server = Server::start(program, None, None).await?;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        fresh.push(server.memory()?.mib);
+        server.sign_up().await?;
+        server.project(serde_json::json!({ "kind": "sample" })).await?;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        used.push(server.memory()?.mib);
+    }
+    table.add("idle: resident memory, 3 s after the start", median(&fresh), "MiB", TARGET, "median of 5");
+    table.tell("idle: the same with a member and a project", median(&used), "MiB", "median of 5");
+    Ok(())
+}

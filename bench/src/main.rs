@@ -1,0 +1,67 @@
+//! Measures the released server from outside, as its users meet it: `bench/run idle|agents|start|board`.
+
+mod agents;
+mod board;
+mod idle;
+mod repository;
+mod server;
+mod start;
+mod table;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+
+use crate::table::Table;
+
+/// Measures Guildhall.
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    /// What to measure; everything when left out.
+    #[arg(value_enum)]
+    what: Vec<What>,
+    /// The server's program; by default the one beside this program.
+    #[arg(long)]
+    server: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    /// Memory of a server that has nothing to do.
+    Idle,
+    /// Memory of agents that wait for their model.
+    Agents,
+    /// Time from a start to the first call of the model.
+    Start,
+    /// Time to list a board of 2,000 cards.
+    Board,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    // Fails only if there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let server = match options.server {
+        Some(path) => path,
+        None => std::env::current_exe()?.with_file_name("guildhall"),
+    };
+    let server = server.canonicalize().with_context(|| format!("there is no server at {}", server.display()))?;
+    let what = match options.what.is_empty() {
+        true => vec![What::Idle, What::Agents, What::Start, What::Board],
+        false => options.what,
+    };
+    for what in what {
+        let mut table = Table::default();
+        match what {
+            What::Idle => idle::measure(&server, &mut table).await?,
+            What::Agents => agents::measure(&server, &mut table).await?,
+            What::Start => start::measure(&server, &mut table).await?,
+            What::Board => board::measure(&server, &mut table).await?,
+        }
+        table.print()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! Runs the tools of a turn.
+
+use std::time::Instant;
+
+use guildhall_types::chat::{Block, StopReason};
+use guildhall_types::run::{RunEvent, Turn};
+use serde_json::Value;
+
+use super::Work;
+use crate::caller::unless_cancelled;
+use crate::text::{beginning, bounded};
+use crate::{Ended, ToolAnswer, ToolContext};
+
+/// Bytes of a tool's result at most, whatever the tool itself keeps to.
+const RESULT: usize = 100_000;
+/// Characters of a malformed call that are quoted.
+const QUOTED: usize = 300;
+
+const INTERRUPTED: &str = "The server was stopped in the middle of this call. It may or may not have had its effect: look at \
+    the state of things before you repeat it.";
+const DECLINED: &str = "This call was not made, because the answer was declined.";
+
+impl Work<'_> {
+    /// Runs the tools that an answer asks for, in order. Returns a result for each, and whether files may have changed.
+    pub(super) async fn run_tools(&mut self, turn: &Turn) -> Result<(Vec<Block>, bool), Ended> {
+        let number = turn.number;
+        let mut results = Vec::new();
+        let mut changed = false;
+        let mut told = Vec::new();
+        for (id, name, input) in turn.answer.tool_uses() {
+            if self.caller.cancel.is_cancelled() {
+                return Err(Ended::Cancelled);
+            }
+            told.push(RunEvent::ToolStarted {
+                turn: number,
+                call: id.to_owned(),
+                tool: name.to_owned(),
+                input: input.clone(),
+            });
+            self.journal.happened(std::mem::take(&mut told)).await?;
+            let began = Instant::now();
+            let answer = if turn.stop_reason == StopReason::Refusal {
+                ToolAnswer::error(DECLINED)
+            } else {
+                changed |= self.tools.find(name).is_some_and(|tool| tool.changes_files());
+                let context = ToolContext { journal: self.journal, turn: number, call: id };
+                let cut = turn.stop_reason == StopReason::MaxTokens;
+                unless_cancelled(&self.caller.cancel, self.run_tool(name, input, cut, context)).await?
+            };
+            let took = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+            results.push(result(id, &answer));
+            told.push(finished(number, id, name, &answer, took));
+        }
+        if !told.is_empty() {
+            self.journal.happened(told).await?;
+        }
+        Ok((results, changed))
+    }
+
+    async fn run_tool(&self, name: &str, input: &Value, cut: bool, context: ToolContext<'_>) -> ToolAnswer {
+        let Some(tool) = self.tools.find(name) else {
+            let names: Vec<&str> = self.tools.names().collect();
+            return ToolAnswer::error(format!("There is no tool {name:?}. There are: {}.", names.join(", ")));
+        };
+        if let Value::String(text) = input {
+            return ToolAnswer::error(match cut {
+                true => "The call was cut off, because the answer reached its greatest length. Call again with less: write a \
+                    long file in several steps."
+                    .to_owned(),
+                false => format!(
+                    "The arguments are not a valid JSON object. They began: {}\nCall `{name}` again with one valid JSON \
+                     object.",
+                    beginning(text, QUOTED)
+                ),
+            });
+        }
+        let answer = tool.call(input.clone(), context).await;
+        ToolAnswer { text: bounded(&answer.text, RESULT), ..answer }
+    }
+
+    /// Answers the calls of a turn that was cut as interrupted.
+    pub(super) async fn settle_interrupted(&mut self, turn: &mut Turn) -> Result<(), Ended> {
+        let mut results = Vec::new();
+        let mut events = Vec::new();
+        let mut changed = false;
+        for (id, name, _) in turn.answer.tool_uses() {
+            changed |= self.tools.find(name).is_some_and(|tool| tool.changes_files());
+            results.push(result(id, &ToolAnswer::error(INTERRUPTED)));
+            events.push(finished(turn.number, id, name, &ToolAnswer::error(INTERRUPTED), 0));
+        }
+        if !events.is_empty() {
+            self.journal.happened(events).await?;
+        }
+        turn.results = Some(results);
+        let call = self.caller.bill(Some(turn.number), "", turn.usage);
+        self.journal.settled(turn, &call, changed).await?;
+        Ok(())
+    }
+}
+
+fn result(call: &str, answer: &ToolAnswer) -> Block {
+    Block::ToolResult { tool_use_id: call.to_owned(), content: answer.text.clone(), is_error: answer.is_error }
+}
+
+fn finished(turn: i64, call: &str, tool: &str, answer: &ToolAnswer, duration_ms: i64) -> RunEvent {
+    RunEvent::ToolFinished {
+        turn,
+        call: call.to_owned(),
+        tool: tool.to_owned(),
+        output: answer.text.clone(),
+        is_error: answer.is_error,
+        duration_ms,
+    }
+}

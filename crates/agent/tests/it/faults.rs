@@ -1,0 +1,139 @@
+//! A provider with faults.
+
+use guildhall_agent::Ended;
+use guildhall_llm::models;
+use guildhall_sim::Fault;
+use guildhall_types::event::OutputStream;
+
+use crate::house::{House, done, failed, script};
+
+const WORK: &[&str] = &[r#"{"say": "One two three.", "tools": [["echo", {"text": "a"}]]}"#, r#"{"say": "Done now."}"#];
+
+#[tokio::test]
+async fn each_fault_that_passes_is_waited_for_and_the_work_is_done() {
+    for (fault, bills) in [
+        (Fault::RateLimitedSilently, 0),
+        (Fault::Server, 0),
+        (Fault::Overloaded, 0),
+        (Fault::HangBeforeHeaders, 0),
+        (Fault::Garbage, 0),
+        (Fault::Hang, 1),
+        (Fault::Cut, 1),
+        (Fault::OverloadedInStream, 1),
+    ] {
+        let house = House::new().await;
+        house.sim.fail_next([fault, fault]);
+        assert_eq!(done(house.run(house.job(&script(WORK))).await), "Done now.", "{fault:?}");
+        assert_eq!(house.sim.requests().len(), 4, "{fault:?}");
+        // What broke off in the middle was paid for, once each.
+        assert_eq!(house.book.side_calls(), bills * 2, "{fault:?}");
+        assert!(!house.book.waits().is_empty(), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_rate_limit_is_waited_for_as_the_provider_says_and_costs_no_attempt() {
+    for fault in [Fault::RateLimited, Fault::RateLimitedInStream] {
+        let house = House::new().await;
+        house.sim.fail_next([fault]);
+        let before = std::time::Instant::now();
+        done(house.run(house.job(&script(WORK))).await);
+        assert!(before.elapsed() >= std::time::Duration::from_secs(1), "{fault:?}");
+        let waits = house.book.waits();
+        assert!(waits.len() == 1 && waits[0].contains("costs no attempt"), "{waits:?}");
+    }
+    // Far more of them than failures would be suffered.
+    let house = House::new().await;
+    house.sim.fail_next([Fault::RateLimitedSilently; 40]);
+    done(house.run(house.job(&script(WORK))).await);
+    assert_eq!(house.sim.requests().len(), 42);
+}
+
+#[tokio::test]
+async fn a_fault_that_does_not_end_ends_the_run() {
+    let house = House::new().await;
+    let prompt = script(&[r#"{"fault": {"kind": "overloaded", "times": 99}, "say": "Never."}"#]);
+    let (code, message) = failed(house.run(house.job(&prompt)).await);
+    assert_eq!(code, "provider-overloaded");
+    assert!(message.contains("529") && message.contains("Overloaded"), "{message}");
+    assert_eq!(house.sim.requests().len(), 11);
+    // Retrying takes up where it was.
+    assert_eq!(failed(house.run(house.job(&prompt)).await).0, "provider-overloaded");
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_is_tried_once() {
+    let house = House::new().await;
+    house.sim.fail_next([Fault::BadKey]);
+    assert_eq!(failed(house.run(house.job(&script(WORK))).await).0, "invalid-key");
+    assert_eq!((house.sim.requests().len(), house.book.waits().len()), (1, 0));
+    // With a good key the same run goes on.
+    assert_eq!(done(house.run(house.job(&script(WORK))).await), "Done now.");
+}
+
+#[tokio::test]
+async fn a_provider_that_is_not_there_is_named() {
+    let house = House::new().await;
+    let mut job = house.job("Hello.");
+    job.endpoint.base_url = "http://127.0.0.1:9".parse().unwrap();
+    let (code, message) = failed(house.run(job).await);
+    assert_eq!(code, "provider-unreachable");
+    assert!(message.contains("127.0.0.1"), "{message}");
+}
+
+#[tokio::test]
+async fn the_words_of_a_try_that_broke_off_and_of_the_next_are_not_mixed() {
+    let house = House::new().await;
+    house.sim.fail_next([Fault::Cut]);
+    done(house.run(house.job(&script(&[r#"{"say": "One two three."}"#]))).await);
+    let pages = house.book.pages();
+    let words = |number: i64| -> String {
+        let block = OutputStream::Text { block: number };
+        pages.live.iter().filter(|(_, stream, _)| *stream == block).map(|(_, _, text)| text.as_str()).collect()
+    };
+    assert_eq!((words(0).as_str(), words(1).as_str()), ("One two three.", "One two three."));
+}
+
+#[tokio::test]
+async fn a_broken_off_answer_is_billed_at_the_models_price() {
+    let house = House::new().await;
+    house.sim.fail_next([Fault::Cut]);
+    let mut job = house.job(&script(WORK));
+    job.model = "claude-sonnet-5-5".to_owned();
+    done(house.run(job).await);
+    let model = models::find("claude-sonnet-5-5").unwrap();
+    for call in &house.book.pages().calls {
+        assert_eq!(call.cost_micros, model.cost_micros(&call.usage));
+        assert!(call.cost_micros > 0 && call.model == "claude-sonnet-5-5", "{call:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_agent_does_not_wait_for_the_provider() {
+    for fault in [Fault::Hang, Fault::HangBeforeHeaders] {
+        let house = House::new().await;
+        house.sim.fail_next([fault; 50]);
+        let job = house.job(&script(WORK));
+        let cancel = job.cancel.clone();
+        let (ended, ()) = tokio::join!(house.run(job), async {
+            while house.sim.requests().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            cancel.cancel();
+        });
+        assert!(matches!(ended, Ended::Cancelled), "{ended:?}");
+        assert!(house.book.pages().turns.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_agent_does_not_wait_for_a_limit() {
+    let house = House::new().await;
+    house.sim.fail_next([Fault::RateLimited]);
+    let job = house.job(&script(WORK));
+    let cancel = job.cancel.clone();
+    *house.book.on_event.lock().unwrap() = Some(Box::new(move |_| cancel.cancel()));
+    let before = std::time::Instant::now();
+    assert!(matches!(house.run(job).await, Ended::Cancelled));
+    assert!(before.elapsed() < std::time::Duration::from_millis(900));
+}

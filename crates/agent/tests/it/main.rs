@@ -1,0 +1,13 @@
+//! Agents at work, against the simulated provider.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
+
+mod bounds;
+mod compaction;
+mod faults;
+mod house;
+mod prompts;
+mod resume;
+mod said;
+mod tools;
+mod work;

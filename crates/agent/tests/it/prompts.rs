@@ -1,0 +1,111 @@
+//! What an agent is told.
+
+use guildhall_agent::prompt::{Facts, Instruction, instructions, opening, system};
+use guildhall_sandbox::Workspace;
+use guildhall_types::chat::Block;
+use guildhall_types::feature::PlanningMode;
+
+fn facts(planning: PlanningMode) -> Facts {
+    Facts {
+        project: "Sample".to_owned(),
+        branch: "guildhall/7-todo-done".to_owned(),
+        default_branch: "main".to_owned(),
+        planning,
+        verify_commands: vec!["./test.sh".to_owned(), "make lint".to_owned()],
+        project_instructions: "Write in British English.\n".to_owned(),
+        instructions: vec![Instruction { path: "AGENTS.md".to_owned(), text: "- Plain Bash <only>.".to_owned() }],
+        network: false,
+    }
+}
+
+fn text(facts: &Facts) -> String {
+    let parts: Vec<String> = system(facts).unwrap().into_iter().map(|part| part.text).collect();
+    parts.join("\n\n=====\n\n")
+}
+
+#[test]
+fn the_system_prompt() {
+    insta::assert_snapshot!(text(&facts(PlanningMode::Lite)));
+}
+
+#[test]
+fn the_system_prompt_with_little_to_say() {
+    let facts = Facts {
+        verify_commands: Vec::new(),
+        project_instructions: "  \n".to_owned(),
+        instructions: Vec::new(),
+        network: true,
+        ..facts(PlanningMode::Skip)
+    };
+    let parts = system(&facts).unwrap();
+    insta::assert_snapshot!(parts[1].text);
+}
+
+#[test]
+fn what_is_the_same_for_every_run_comes_first_and_the_modes_differ() {
+    let [skip, lite, spec, full] = [PlanningMode::Skip, PlanningMode::Lite, PlanningMode::Spec, PlanningMode::Full]
+        .map(|mode| system(&facts(mode)).unwrap());
+    assert!([&lite, &spec, &full].iter().all(|other| other[0] == skip[0] && other[1] != skip[1]));
+    assert!(spec[1].text.contains("a specification") && full[1].text.contains("phases"));
+    assert!(skip[0].text.contains("is data"));
+}
+
+#[test]
+fn a_template_takes_values_as_they_are() {
+    let facts = Facts {
+        project: "{{ 7 * 7 }} & <b>".to_owned(),
+        project_instructions: "{% if x %}".to_owned(),
+        ..facts(PlanningMode::Skip)
+    };
+    let text = text(&facts);
+    assert!(text.contains("“{{ 7 * 7 }} & <b>”") && text.contains("{% if x %}") && text.contains("<only>"), "{text}");
+}
+
+#[test]
+fn a_card_opens_the_conversation_with_what_is_attached() {
+    let blocks = opening(
+        " Mark items ",
+        "Add a command.\n",
+        &[
+            ("sketch.png", "image/png", b"\x89PNG"),
+            ("log.txt", "text/plain", b"a\n```\nb\n"),
+            ("x.bin", "text/plain", b"\xff"),
+        ],
+    );
+    assert_eq!(blocks[0], Block::text("# Mark items\n\nAdd a command."));
+    assert_eq!(blocks[1], Block::text("The attached image `sketch.png`:"));
+    assert_eq!(blocks[2], Block::Image { media_type: "image/png".to_owned(), data: "iVBORw==".to_owned() });
+    assert_eq!(blocks[3], Block::text("The attached file `log.txt`:\n\n````\na\n```\nb\n````"));
+    assert_eq!(blocks[4], Block::text("The attached file `x.bin` (text/plain, 1 bytes) holds no text."));
+    assert_eq!(opening("Only a title", "", &[]), [Block::text("# Only a title")]);
+}
+
+fn found(files: &[(&str, &[u8])]) -> Vec<(String, String)> {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, bytes) in files {
+        std::fs::write(dir.path().join(path), bytes).unwrap();
+    }
+    let found = instructions(&Workspace::open(dir.path()).unwrap());
+    found.into_iter().map(|found| (found.path, found.text)).collect()
+}
+
+#[test]
+fn the_repositorys_instructions_are_read_once_each() {
+    let agents = ("AGENTS.md".to_owned(), "Test it.".to_owned());
+    assert_eq!(found(&[]), []);
+    for claude in ["", "Test it.", "@AGENTS.md\n", "See AGENTS.md, please."] {
+        assert_eq!(found(&[("AGENTS.md", b"Test it.\n"), ("CLAUDE.md", claude.as_bytes())]), vec![agents.clone()]);
+    }
+    let claude = ("CLAUDE.md".to_owned(), "Use tabs.".to_owned());
+    assert_eq!(found(&[("CLAUDE.md", b"Use tabs.\n"), ("AGENTS.md", b"Test it.\n")]), [agents, claude.clone()]);
+    assert_eq!(found(&[("CLAUDE.md", b"Use tabs.\n"), ("AGENTS.md", b"\n")]), [claude]);
+}
+
+#[test]
+fn instructions_that_are_too_long_or_no_text_are_said_to_be() {
+    let long = found(&[("AGENTS.md", "ä".repeat(20_000).as_bytes())]);
+    assert!(long[0].1.len() < 33_000 && long[0].1.contains("has 40000 bytes; this is its beginning"));
+    let odd = found(&[("AGENTS.md", b"caf\xe9"), ("CLAUDE.md", b"Use tabs.")]);
+    assert_eq!(odd[0].1, "(AGENTS.md is not UTF-8 and was left out.)");
+    assert_eq!(odd[1].1, "Use tabs.");
+}

@@ -1,0 +1,8 @@
+//! Tests against the simulated provider, and against servers that send whatever bytes a test wants.
+
+#![expect(clippy::unwrap_used, reason = "a failed test may panic")]
+
+mod errors;
+mod harness;
+mod sim;
+mod wire;

@@ -1,0 +1,31 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+
+use guildhall_bus::Bus;
+use guildhall_engine::Engine;
+use guildhall_team::Team;
+use guildhall_types::DateTime;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::origin::Public;
+use crate::ws::Listening;
+
+/// The server's parts. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The team's rules and its store.
+    pub team: Team,
+    /// Hints of what happens.
+    pub bus: Bus,
+    /// The address under which members reach this server.
+    pub public: Arc<Public>,
+    /// What works on the runs.
+    pub engine: Engine,
+    /// How WebSockets are kept.
+    pub listening: Listening,
+    /// When this process started.
+    pub started: DateTime,
+    /// Set when the server shuts down: whoever holds a connection for long lets go of it.
+    pub closing: CancellationToken,
+}

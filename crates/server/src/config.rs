@@ -1,0 +1,106 @@
+//! The configuration: by a TOML file, by environment and by flags, later ones first.
+//!
+//! Every bad value is reported, all of them at once, each with where it stands, what was found and what is expected. A
+//! secret is never shown, not even as the value that was found.
+
+mod layers;
+mod parse;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use guildhall_llm::{Endpoint, Secret};
+use guildhall_sandbox::Isolation;
+use url::Url;
+
+pub use layers::{Flags, Layers};
+
+/// Where the server listens unless told otherwise.
+const LISTEN: &str = "127.0.0.1:4300";
+
+/// How the server is to run.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where repositories, worktrees, keys and, on SQLite, the database are.
+    pub data_dir: PathBuf,
+    /// The address under which members reach the server, when it is not the one where it listens.
+    pub public_url: Option<Url>,
+    /// Folders below which a project may be cloned from a path or a `file://` URL.
+    pub allowed_repo_paths: Vec<PathBuf>,
+    /// The database's address. May hold a password.
+    pub database_url: Secret,
+    /// How agents' commands are kept apart from the host.
+    pub sandbox: Isolation,
+    /// How the log is written.
+    pub log_format: LogFormat,
+    /// What is written to the log, in the words of `RUST_LOG`.
+    pub log: String,
+    /// The team's own provider, used by members who have no key.
+    pub anthropic: Option<Endpoint>,
+    /// A provider that plays a model and asks for no key.
+    pub simulated: Option<Endpoint>,
+    /// What the operator should know, though nothing is wrong.
+    pub notes: Vec<String>,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// A JSON object a line, for machines.
+    Json,
+}
+
+/// One bad value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Where it stands, such as `GUILDHALL_LISTEN in the environment`.
+    pub at: String,
+    /// What was found; not for secrets.
+    pub found: Option<String>,
+    /// What is expected.
+    pub expected: String,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { at, found, expected } = self;
+        match found {
+            Some(found) => write!(f, "{at}: found {found:?}; expected {expected}"),
+            None => write!(f, "{at}: expected {expected}"),
+        }
+    }
+}
+
+/// All that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration cannot be used:\n{}", .0.iter().map(|fault| format!("  - {fault}")).collect::<Vec<_>>().join("\n"))]
+pub struct Faults(pub Vec<Fault>);
+
+impl Config {
+    /// Reads the file that is named, the environment and the flags.
+    ///
+    /// # Errors
+    /// [`Faults`]: every bad value.
+    pub fn load(flags: &Flags) -> Result<Self, Faults> {
+        Self::read(&Layers { flags, env: &|name| std::env::var_os(name), file: &|path| std::fs::read_to_string(path) })
+    }
+
+    /// Where the key-encryption key is.
+    pub fn key_file(&self) -> PathBuf {
+        self.data_dir.join("keys").join("vault.key")
+    }
+
+    /// The address to open in a browser, given where the server came to listen.
+    pub fn url(&self, listening: SocketAddr) -> String {
+        match &self.public_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{listening}"),
+        }
+    }
+}

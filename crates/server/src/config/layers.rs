@@ -1,0 +1,263 @@
+//! Where settings stand: the flags, the environment, the file.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{Config, Fault, Faults};
+
+/// The flags that every command takes. Values are read later, so that all that is wrong with them is told at once.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Flags {
+    /// Configuration file (TOML); by default <data-dir>/guildhall.toml, if there is one [env: GUILDHALL_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<String>,
+    /// Address and port to listen on [env: GUILDHALL_LISTEN] [default: 127.0.0.1:4300]
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// Folder for repositories, worktrees, keys and the database [env: GUILDHALL_DATA_DIR]
+    /// [default: ~/.local/share/guildhall]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub data_dir: Option<String>,
+    /// Address under which members reach the server, such as https://guild.example.com [env: GUILDHALL_PUBLIC_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Folder below which projects may be cloned from a path; may be repeated [env: GUILDHALL_ALLOWED_REPO_PATHS]
+    #[arg(long = "allow-repo-path", global = true, value_name = "FOLDER")]
+    pub allowed_repo_paths: Vec<String>,
+    /// sqlite:///path or postgres://… [env: DATABASE_URL] [default: sqlite://<data-dir>/guildhall.db]
+    #[arg(long, global = true, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// How agents' commands are kept apart from the host: bubblewrap or none [env: GUILDHALL_SANDBOX]
+    #[arg(long, global = true, value_name = "KIND")]
+    pub sandbox: Option<String>,
+    /// How the log is written: text or json [env: GUILDHALL_LOG_FORMAT]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub log_format: Option<String>,
+    /// What is logged, such as info or guildhall_server=debug [env: GUILDHALL_LOG]
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+impl Flags {
+    fn get(&self, flag: &str) -> Option<Value> {
+        let one = |value: &Option<String>| value.clone().map(Value::Text);
+        match flag {
+            "config" => one(&self.config),
+            "listen" => one(&self.listen),
+            "data-dir" => one(&self.data_dir),
+            "public-url" => one(&self.public_url),
+            "allow-repo-path" if self.allowed_repo_paths.is_empty() => None,
+            "allow-repo-path" => Some(Value::List(self.allowed_repo_paths.clone())),
+            "database-url" => one(&self.database_url),
+            "sandbox" => one(&self.sandbox),
+            "log-format" => one(&self.log_format),
+            "log" => one(&self.log),
+            _ => None,
+        }
+    }
+}
+
+/// One setting: its names, and whether it may be shown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setting {
+    /// In the file.
+    pub(super) key: &'static str,
+    /// In the environment.
+    pub(super) env: &'static str,
+    /// On the command line, where it has a flag. Secrets have none: everyone on the machine can read arguments.
+    pub(super) flag: Option<&'static str>,
+    pub(super) secret: bool,
+}
+
+macro_rules! settings {
+    ($($name:ident $key:literal $env:literal $flag:expr, $secret:literal;)+) => {
+        $(pub(super) const $name: Setting = Setting { key: $key, env: $env, flag: $flag, secret: $secret };)+
+        /// Every setting that can stand in the file.
+        const ALL: &[Setting] = &[$($name),+];
+    };
+}
+
+settings! {
+    LISTEN "listen" "GUILDHALL_LISTEN" Some("listen"), false;
+    DATA_DIR "data_dir" "GUILDHALL_DATA_DIR" Some("data-dir"), false;
+    PUBLIC_URL "public_url" "GUILDHALL_PUBLIC_URL" Some("public-url"), false;
+    ALLOWED_REPO_PATHS "allowed_repo_paths" "GUILDHALL_ALLOWED_REPO_PATHS" Some("allow-repo-path"), false;
+    DATABASE_URL "database_url" "DATABASE_URL" Some("database-url"), true;
+    REDIS_URL "redis_url" "REDIS_URL" None, true;
+    SANDBOX "sandbox" "GUILDHALL_SANDBOX" Some("sandbox"), false;
+    LOG_FORMAT "log_format" "GUILDHALL_LOG_FORMAT" Some("log-format"), false;
+    LOG "log" "GUILDHALL_LOG" Some("log"), false;
+    ANTHROPIC_API_KEY "anthropic_api_key" "ANTHROPIC_API_KEY" None, true;
+    ANTHROPIC_BASE_URL "anthropic_base_url" "ANTHROPIC_BASE_URL" None, true;
+    SIMULATED_PROVIDER_URL "simulated_provider_url" "GUILDHALL_SIMULATED_PROVIDER_URL" None, true;
+}
+
+/// What stands for a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    Text(String),
+    List(Vec<String>),
+    /// Of a kind that no setting has: TOML's numbers, dates, tables; bytes that are no text.
+    Other(String),
+}
+
+/// A setting that was found.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) value: Value,
+    /// Where it stands, in words.
+    pub(super) at: String,
+    pub(super) secret: bool,
+}
+
+impl Found {
+    /// This value is bad.
+    pub(super) fn fault(&self, expected: impl Into<String>) -> Fault {
+        let shown = match &self.value {
+            Value::Text(text) => text.clone(),
+            Value::List(list) => list.join(":"),
+            Value::Other(what) => what.clone(),
+        };
+        let found = (!self.secret).then_some(shown);
+        Fault { at: self.at.clone(), found, expected: expected.into() }
+    }
+}
+
+/// The places where settings stand.
+pub struct Layers<'a> {
+    /// The command line.
+    pub flags: &'a Flags,
+    /// The environment.
+    pub env: &'a dyn Fn(&str) -> Option<OsString>,
+    /// Reads a file.
+    pub file: &'a dyn Fn(&Path) -> io::Result<String>,
+}
+
+impl std::fmt::Debug for Layers<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The environment holds secrets.
+        f.debug_struct("Layers").field("flags", &self.flags).finish_non_exhaustive()
+    }
+}
+
+/// The settings as they were found, and what was wrong so far.
+pub(super) struct Settings<'a> {
+    layers: &'a Layers<'a>,
+    file: Option<(PathBuf, toml::Table)>,
+    pub(super) faults: Vec<Fault>,
+}
+
+impl<'a> Settings<'a> {
+    /// Opens the file: the one that is named, or the one in the data folder, if there is one.
+    pub(super) fn open(layers: &'a Layers<'a>) -> Self {
+        let mut settings = Self { layers, file: None, faults: Vec::new() };
+        const CONFIG: Setting = Setting { key: "", env: "GUILDHALL_CONFIG", flag: Some("config"), secret: false };
+        let named = settings.find(CONFIG);
+        let path = match &named {
+            Some(Found { value: Value::Text(path), .. }) => PathBuf::from(path),
+            Some(found) => {
+                settings.faults.push(found.fault("the path of a TOML file"));
+                return settings;
+            }
+            None => match settings.data_dir() {
+                Some(folder) => folder.join("guildhall.toml"),
+                None => return settings,
+            },
+        };
+        let text = match (layers.file)(&path) {
+            Ok(text) => text,
+            Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => return settings,
+            Err(error) => {
+                let at = named.map_or_else(|| path.display().to_string(), |found| found.at);
+                let found = Some(path.display().to_string());
+                settings.faults.push(Fault { at, found, expected: format!("a file that can be read ({error})") });
+                return settings;
+            }
+        };
+        match text.parse::<toml::Table>() {
+            Ok(table) => {
+                for key in table.keys() {
+                    if !ALL.iter().any(|setting| setting.key == key) {
+                        let known: Vec<&str> = ALL.iter().map(|setting| setting.key).collect();
+                        settings.faults.push(Fault {
+                            at: format!("{key} in {}", path.display()),
+                            found: None,
+                            expected: format!("one of the known settings: {}", known.join(", ")),
+                        });
+                    }
+                }
+                settings.file = Some((path, table));
+            }
+            Err(error) => settings.faults.push(Fault {
+                at: place(&path, &text, &error),
+                found: None,
+                // The error's own text would show the line, which may hold a secret.
+                expected: format!("TOML ({})", error.message()),
+            }),
+        }
+        settings
+    }
+
+    /// The data folder as far as flags and environment say it; the file cannot say where it is itself.
+    fn data_dir(&self) -> Option<PathBuf> {
+        match self.find(DATA_DIR) {
+            Some(Found { value: Value::Text(text), .. }) => Some(PathBuf::from(text)),
+            Some(_) => None,
+            None => self.default_data_dir(),
+        }
+    }
+
+    /// `~/.local/share/guildhall`, or where the environment puts such folders.
+    pub(super) fn default_data_dir(&self) -> Option<PathBuf> {
+        let folder = |name: &str| (self.layers.env)(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let share = folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share")))?;
+        Some(share.join("guildhall"))
+    }
+
+    /// What stands for a setting: the flag, else the environment, else the file. An empty variable counts as absent.
+    pub(super) fn find(&self, setting: Setting) -> Option<Found> {
+        let Setting { key, env, flag, secret } = setting;
+        if let Some(flag) = flag
+            && let Some(value) = self.layers.flags.get(flag)
+        {
+            return Some(Found { value, at: format!("--{flag}"), secret });
+        }
+        if let Some(value) = (self.layers.env)(env).filter(|value| !value.is_empty()) {
+            let value = value
+                .into_string()
+                .map_or_else(|bytes| Value::Other(bytes.to_string_lossy().into_owned()), Value::Text);
+            return Some(Found { value, at: format!("{env} in the environment"), secret });
+        }
+        let (path, table) = self.file.as_ref()?;
+        let value = match table.get(key)? {
+            toml::Value::String(text) => Value::Text(text.clone()),
+            toml::Value::Array(list) if list.iter().all(toml::Value::is_str) => {
+                Value::List(list.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect())
+            }
+            other => Value::Other(other.to_string()),
+        };
+        Some(Found { value, at: format!("{key} in {}", path.display()), secret })
+    }
+}
+
+/// The file and the line that an error is in.
+fn place(path: &Path, text: &str, error: &toml::de::Error) -> String {
+    match error.span() {
+        Some(span) => {
+            let line = text.get(..span.start).map_or(1, |before| before.matches('\n').count() + 1);
+            format!("{}, line {line}", path.display())
+        }
+        None => path.display().to_string(),
+    }
+}
+
+impl Config {
+    /// Reads the configuration from these places.
+    ///
+    /// # Errors
+    /// [`Faults`]: every bad value.
+    pub fn read(layers: &Layers<'_>) -> Result<Self, Faults> {
+        super::parse::config(Settings::open(layers))
+    }
+}

@@ -1,0 +1,198 @@
+//! From texts to values.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use guildhall_llm::{Endpoint, Secret};
+use guildhall_sandbox::Isolation;
+use guildhall_types::member::ProviderKind;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+use super::layers::{self, Found, Setting, Settings, Value};
+use super::{Config, Fault, Faults, LISTEN, LogFormat};
+use crate::auth::origin::is_loopback;
+
+/// What a log tells unless told otherwise.
+const LOG: &str = "info,sqlx=warn,hyper=warn,tower_http=warn";
+
+impl Settings<'_> {
+    /// A setting that is one text, read by `read`.
+    fn text<T>(
+        &mut self,
+        setting: Setting,
+        expected: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<(T, Found)> {
+        let found = self.find(setting)?;
+        let value = match &found.value {
+            Value::Text(text) => read(text.trim()),
+            Value::List(_) | Value::Other(_) => None,
+        };
+        match value {
+            Some(value) => Some((value, found)),
+            None => {
+                self.faults.push(found.fault(expected));
+                None
+            }
+        }
+    }
+
+    fn value<T>(&mut self, setting: Setting, expected: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        self.text(setting, expected, read).map(|(value, _)| value)
+    }
+}
+
+pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
+    let s = &mut settings;
+    let listen =
+        s.text(layers::LISTEN, "an address and a port, such as 127.0.0.1:4300", |text| SocketAddr::from_str(text).ok());
+    let data_dir = data_dir(s);
+    let public_url = s.text(
+        layers::PUBLIC_URL,
+        "https:// and the name under which members reach the server, without a path, or http:// on a loopback name (signing in elsewhere needs https: put a server that speaks TLS in front, such as Caddy)",
+        public_url,
+    );
+    let allowed_repo_paths = folders(s);
+    let database_url = s.value(
+        layers::DATABASE_URL,
+        "sqlite:// and an absolute path, or postgres:// and a server's address (not shown here: it may hold a password)",
+        |text| usable_database(text).then(|| Secret::new(text)),
+    );
+    let sandbox = s.value(layers::SANDBOX, "\"bubblewrap\" or \"none\"", |text| match text {
+        "bubblewrap" => Some(Isolation::Bubblewrap),
+        "none" => Some(Isolation::None),
+        _ => None,
+    });
+    let log_format = s.value(layers::LOG_FORMAT, "\"text\" or \"json\"", |text| match text {
+        "text" => Some(LogFormat::Text),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    });
+    let log = s.value(layers::LOG, "a level or a filter, such as info or guildhall_server=debug", |text| {
+        EnvFilter::builder().parse(text).is_ok().then(|| text.to_owned())
+    });
+    let anthropic = anthropic(s);
+    let simulated = s.value(
+        layers::SIMULATED_PROVIDER_URL,
+        "an http or https address without a user, a password or a query",
+        // Nothing secret: a server that asks for no key must be given one all the same by the protocol.
+        |text| Endpoint::new(ProviderKind::Anthropic, Some(text), Secret::new("simulated")).ok(),
+    );
+
+    let mut notes = Vec::new();
+    if let Some(found) = s.find(layers::REDIS_URL) {
+        notes.push(format!(
+            "{} is set, but this version of Guildhall runs on one machine and does not use Redis yet; it is left alone",
+            found.at
+        ));
+    }
+    if s.find(layers::ANTHROPIC_BASE_URL).is_some() && s.find(layers::ANTHROPIC_API_KEY).is_none() {
+        notes.push("ANTHROPIC_BASE_URL is set without ANTHROPIC_API_KEY; it has no effect".to_owned());
+    }
+    let address = listen.as_ref().map_or_else(|| LISTEN.parse().ok(), |(address, _)| Some(*address));
+    if let Some(address) = address
+        && !address.ip().is_loopback()
+        && public_url.is_none()
+        && s.find(layers::PUBLIC_URL).is_none()
+        && let Some((_, found)) = &listen
+    {
+        s.faults.push(found.fault(
+            "a loopback address, or GUILDHALL_PUBLIC_URL beside it: other machines can reach this one, and signing in there needs https, so the server must know the https:// address that members use",
+        ));
+    }
+
+    let faults = settings.faults;
+    match (address, data_dir) {
+        (Some(listen), Some(data_dir)) if faults.is_empty() => Ok(Config {
+            listen,
+            database_url: database_url
+                .unwrap_or_else(|| Secret::new(format!("sqlite://{}", data_dir.join("guildhall.db").display()))),
+            data_dir,
+            public_url: public_url.map(|(url, _)| url),
+            allowed_repo_paths,
+            sandbox: sandbox.unwrap_or(Isolation::Bubblewrap),
+            log_format: log_format.unwrap_or(LogFormat::Text),
+            log: log.unwrap_or_else(|| LOG.to_owned()),
+            anthropic,
+            simulated,
+            notes,
+        }),
+        _ => Err(Faults(faults)),
+    }
+}
+
+fn data_dir(s: &mut Settings<'_>) -> Option<PathBuf> {
+    if s.find(layers::DATA_DIR).is_some() {
+        // A relative folder counts from where the server is started.
+        return s.value(layers::DATA_DIR, "the path of a folder", |text| std::path::absolute(text).ok());
+    }
+    let default = s.default_data_dir();
+    if default.is_none() {
+        s.faults.push(Fault {
+            at: "GUILDHALL_DATA_DIR".to_owned(),
+            found: None,
+            expected: "the path of a folder (there is no HOME to put it in by default)".to_owned(),
+        });
+    }
+    default
+}
+
+/// A list in the file, repeated flags, or one text with colons in between.
+fn folders(s: &mut Settings<'_>) -> Vec<PathBuf> {
+    let Some(found) = s.find(layers::ALLOWED_REPO_PATHS) else { return Vec::new() };
+    let list: Vec<String> = match &found.value {
+        Value::Text(text) => text.split(':').filter(|part| !part.is_empty()).map(str::to_owned).collect(),
+        Value::List(list) => list.clone(),
+        Value::Other(_) => {
+            s.faults.push(found.fault("absolute paths of folders: a list, or one text with colons in between"));
+            return Vec::new();
+        }
+    };
+    let mut paths = Vec::new();
+    for part in list {
+        match Path::new(&part) {
+            path if path.is_absolute() && path.parent().is_some() => paths.push(path.to_owned()),
+            _ => s.faults.push(Fault {
+                at: found.at.clone(),
+                found: Some(part),
+                expected: "the absolute path of a folder below the root".to_owned(),
+            }),
+        }
+    }
+    paths
+}
+
+fn public_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let nobody = url.username().is_empty() && url.password().is_none();
+    let scheme = match url.scheme() {
+        "https" => url.has_host(),
+        "http" => is_loopback(&url),
+        _ => false,
+    };
+    (plain && nobody && scheme).then_some(url)
+}
+
+fn usable_database(url: &str) -> bool {
+    match url.strip_prefix("sqlite://") {
+        Some(path) => Path::new(path).is_absolute(),
+        None => {
+            let server = url.starts_with("postgres://") || url.starts_with("postgresql://");
+            server && Url::parse(url).is_ok_and(|url| url.has_host())
+        }
+    }
+}
+
+fn anthropic(s: &mut Settings<'_>) -> Option<Endpoint> {
+    let base_url =
+        s.value(layers::ANTHROPIC_BASE_URL, "an http or https address without a user, a password or a query", |text| {
+            Endpoint::new(ProviderKind::Anthropic, Some(text), Secret::new("")).ok().map(|_| text.to_owned())
+        });
+    let key = s.value(layers::ANTHROPIC_API_KEY, "a key: one word of printable characters", |text| {
+        (text.len() >= 8 && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Secret::new(text))
+    })?;
+    Endpoint::new(ProviderKind::Anthropic, base_url.as_deref(), key).ok()
+}

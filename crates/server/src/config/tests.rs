@@ -1,0 +1,155 @@
+//! The table of what is read from where, and of what is refused.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+
+use super::*;
+
+#[derive(Default, Clone, Copy)]
+struct Case<'a> {
+    env: &'a [(&'a str, &'a str)],
+    file: Option<&'a str>,
+}
+
+fn read(case: Case<'_>, flags: &Flags) -> Result<Config, Faults> {
+    let mut env: HashMap<&str, OsString> =
+        case.env.iter().map(|(name, value)| (*name, OsString::from(value))).collect();
+    env.entry("HOME").or_insert_with(|| "/home/anna".into());
+    let file = |path: &Path| {
+        let known = [Path::new("/home/anna/.local/share/guildhall/guildhall.toml"), Path::new("/etc/guildhall.toml")];
+        let text = case.file.filter(|_| known.contains(&path));
+        text.map(str::to_owned).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    };
+    Config::read(&Layers { flags, env: &|name| env.get(name).cloned(), file: &file })
+}
+
+fn faults(case: Case<'_>) -> Vec<String> {
+    read(case, &Flags::default()).unwrap_err().0.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn nothing_said_means_the_defaults() {
+    let config = read(Case::default(), &Flags::default()).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:4300");
+    assert_eq!(config.data_dir, Path::new("/home/anna/.local/share/guildhall"));
+    assert_eq!(config.database_url.expose(), "sqlite:///home/anna/.local/share/guildhall/guildhall.db");
+    assert_eq!(config.sandbox, Isolation::Bubblewrap);
+    assert_eq!(config.log_format, LogFormat::Text);
+    assert!(config.public_url.is_none() && config.anthropic.is_none() && config.simulated.is_none());
+    assert!(config.allowed_repo_paths.is_empty() && config.notes.is_empty());
+}
+
+#[test]
+fn flags_go_before_the_environment_and_that_before_the_file() {
+    let file = Some("listen = '127.0.0.1:1'\nsandbox = 'none'\nlog_format = 'json'\nallowed_repo_paths = ['/a', '/b']");
+    let env = [("GUILDHALL_LISTEN", "127.0.0.1:2"), ("GUILDHALL_SANDBOX", "bubblewrap"), ("GUILDHALL_LOG", "")];
+    let flags = Flags { listen: Some("127.0.0.1:3".to_owned()), ..Flags::default() };
+    let config = read(Case { env: &env, file }, &flags).unwrap();
+    assert_eq!(config.listen.port(), 3);
+    assert_eq!(config.sandbox, Isolation::Bubblewrap);
+    assert_eq!(config.log_format, LogFormat::Json);
+    assert_eq!(config.allowed_repo_paths, [Path::new("/a"), Path::new("/b")]);
+    let config = read(Case { env: &env, file }, &Flags::default()).unwrap();
+    assert_eq!(config.listen.port(), 2);
+    let config = read(Case { file, ..Case::default() }, &Flags::default()).unwrap();
+    assert_eq!((config.listen.port(), config.sandbox), (1, Isolation::None));
+}
+
+#[test]
+fn everything_can_be_said_by_the_environment() {
+    let config = read(
+        Case {
+            env: &[
+                ("GUILDHALL_DATA_DIR", "/srv/guildhall"),
+                ("GUILDHALL_LISTEN", "0.0.0.0:80"),
+                ("GUILDHALL_PUBLIC_URL", "https://guild.example.com"),
+                ("GUILDHALL_ALLOWED_REPO_PATHS", "/srv/git:/home/git:"),
+                ("DATABASE_URL", "postgres://me:pass-word-1@db/guild"),
+                ("ANTHROPIC_API_KEY", "sk-ant-secret-key"),
+                ("ANTHROPIC_BASE_URL", "http://127.0.0.1:9/x"),
+                ("GUILDHALL_SIMULATED_PROVIDER_URL", "http://127.0.0.1:4301"),
+                ("REDIS_URL", "redis://:pass-word-2@r"),
+            ],
+            ..Case::default()
+        },
+        &Flags::default(),
+    )
+    .unwrap();
+    assert_eq!(config.allowed_repo_paths, [Path::new("/srv/git"), Path::new("/home/git")]);
+    assert_eq!(config.key_file(), Path::new("/srv/guildhall/keys/vault.key"));
+    assert_eq!(config.url(config.listen), "https://guild.example.com");
+    assert_eq!(config.anthropic.as_ref().unwrap().base_url.as_str(), "http://127.0.0.1:9/x");
+    assert_eq!(config.simulated.as_ref().unwrap().base_url.as_str(), "http://127.0.0.1:4301/");
+    assert!(config.notes[0].contains("does not use Redis yet"), "{:?}", config.notes);
+    let shown = format!("{config:?}");
+    for secret in ["pass-word", "sk-ant"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[test]
+fn a_bad_value_is_told_with_its_place_and_what_is_expected() {
+    for (name, value, expected) in [
+        (
+            "GUILDHALL_LISTEN",
+            "4300",
+            "GUILDHALL_LISTEN in the environment: found \"4300\"; expected an address and a port",
+        ),
+        ("GUILDHALL_LISTEN", "0.0.0.0:4300", "signing in there needs https"),
+        ("GUILDHALL_PUBLIC_URL", "http://guild.example.com", "expected https:// and the name"),
+        ("GUILDHALL_PUBLIC_URL", "https://guild.example.com/path", "without a path"),
+        ("GUILDHALL_PUBLIC_URL", "guild.example.com", "expected https://"),
+        ("GUILDHALL_ALLOWED_REPO_PATHS", "/srv:git", "found \"git\"; expected the absolute path"),
+        ("GUILDHALL_ALLOWED_REPO_PATHS", "/", "found \"/\"; expected the absolute path"),
+        ("GUILDHALL_SANDBOX", "docker", "found \"docker\"; expected \"bubblewrap\" or \"none\""),
+        ("GUILDHALL_LOG_FORMAT", "xml", "expected \"text\" or \"json\""),
+        ("GUILDHALL_LOG", "guildhall=loud", "expected a level or a filter"),
+        ("DATABASE_URL", "mysql://me:secret@db", "DATABASE_URL in the environment: expected sqlite://"),
+        ("DATABASE_URL", "sqlite://relative.db", "an absolute path"),
+        ("ANTHROPIC_API_KEY", "two words", "ANTHROPIC_API_KEY in the environment: expected a key"),
+        (
+            "ANTHROPIC_BASE_URL",
+            "ftp://secret",
+            "ANTHROPIC_BASE_URL in the environment: expected an http or https address",
+        ),
+        ("GUILDHALL_SIMULATED_PROVIDER_URL", "x", "expected an http or https address"),
+        ("GUILDHALL_CONFIG", "/nowhere.toml", "found \"/nowhere.toml\"; expected a file that can be read"),
+    ] {
+        let found = faults(Case { env: &[(name, value)], ..Case::default() });
+        assert_eq!(found.len(), 1, "{name}={value}: {found:?}");
+        assert!(found[0].contains(expected), "{name}={value}: {found:?}");
+        assert!(!found[0].contains("secret") && !found[0].contains("two words"), "{found:?}");
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_told_at_once() {
+    let found = faults(Case {
+        env: &[("GUILDHALL_CONFIG", "/etc/guildhall.toml"), ("GUILDHALL_SANDBOX", "x")],
+        file: Some("listen = 4300\nlisten_on = 'x'\nallowed_repo_paths = [1]\nanthropic_api_key = 12\n[team]\na = 1"),
+    });
+    assert_eq!(found.len(), 6, "{found:#?}");
+    assert!(found.iter().any(|fault| fault.starts_with("listen in /etc/guildhall.toml: found \"4300\"")), "{found:#?}");
+    assert!(found.iter().any(|fault| fault.starts_with("listen_on in /etc/guildhall.toml: expected one of the known")));
+    assert!(found.iter().any(|fault| fault.starts_with("team in /etc/guildhall.toml")));
+    assert!(found.iter().any(|fault| fault.starts_with("anthropic_api_key in /etc/guildhall.toml: expected a key")));
+}
+
+#[test]
+fn a_broken_file_is_told_by_its_line_and_not_by_its_text() {
+    let found = faults(Case { file: Some("listen = '127.0.0.1:1'\nanthropic_api_key = sk-secret"), ..Case::default() });
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].starts_with("/home/anna/.local/share/guildhall/guildhall.toml, line 2: expected TOML"),
+        "{found:?}"
+    );
+    assert!(!found[0].contains("sk-secret"), "{found:?}");
+}
+
+#[test]
+fn without_a_home_the_data_folder_must_be_named() {
+    let found = faults(Case { env: &[("HOME", "")], ..Case::default() });
+    assert!(found[0].starts_with("GUILDHALL_DATA_DIR: expected the path of a folder"), "{found:?}");
+}

@@ -1,0 +1,265 @@
+//! Looks at everything that the server needs and says how to mend what is missing. Changes nothing.
+
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use guildhall_llm::{Client, Endpoint, Patience};
+use guildhall_sandbox::{Isolation, Sandbox};
+use guildhall_store::{Backend, Store};
+use guildhall_team::vault::Vault;
+use guildhall_types::Clock;
+
+use crate::config::{Config, Faults};
+use crate::problem::chain;
+
+/// The oldest git whose `merge-tree` takes what is needed.
+const GIT: (u32, u32) = (2, 40);
+/// The share of the disk that may be used before it is time to look after it.
+const DISK_USED: f64 = 0.75;
+/// Bytes without which a clone is soon out of room.
+const DISK_FREE: u64 = 1024 * 1024 * 1024;
+/// How long a provider may take to answer.
+const PROVIDER: Duration = Duration::from_secs(10);
+
+/// How a thing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// As it should be.
+    Ok,
+    /// The server runs, but something is worth a look.
+    Warn,
+    /// Something will not work.
+    Fail,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// How it is.
+    pub level: Level,
+    /// What was looked at.
+    pub what: String,
+    /// What was found, and how to mend it.
+    pub detail: String,
+}
+
+impl Line {
+    fn new(level: Level, what: &str, detail: impl Into<String>) -> Self {
+        Self { level, what: what.to_owned(), detail: detail.into() }
+    }
+}
+
+/// Looks at everything.
+pub async fn examine(config: Result<Config, Faults>, clock: Arc<dyn Clock>) -> Vec<Line> {
+    let config = match config {
+        Ok(config) => config,
+        Err(Faults(faults)) => {
+            let mut lines: Vec<Line> =
+                faults.iter().map(|fault| Line::new(Level::Fail, "configuration", fault.to_string())).collect();
+            lines.push(git().await);
+            return lines;
+        }
+    };
+    let mut lines = vec![Line::new(Level::Ok, "configuration", format!("listens on {}", config.listen))];
+    lines.extend(config.notes.iter().map(|note| Line::new(Level::Warn, "configuration", note)));
+    lines.push(data_dir(&config.data_dir));
+    lines.push(key(&config));
+    lines.push(database(&config, clock).await);
+    lines.push(git().await);
+    lines.extend(sandbox(config.sandbox).await);
+    lines.push(disk(&config.data_dir));
+    if let Some(endpoint) = &config.anthropic {
+        lines.push(provider("the team's provider", endpoint).await);
+    }
+    if let Some(endpoint) = &config.simulated {
+        lines.push(provider("the simulated provider", endpoint).await);
+    }
+    lines
+}
+
+/// Writes the lines, and returns whether nothing failed.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn print(lines: &[Line], out: &mut impl Write) -> io::Result<bool> {
+    for Line { level, what, detail } in lines {
+        let word = match level {
+            Level::Ok => "ok  ",
+            Level::Warn => "warn",
+            Level::Fail => "FAIL",
+        };
+        writeln!(out, "{word}  {what}: {detail}")?;
+    }
+    Ok(lines.iter().all(|line| line.level != Level::Fail))
+}
+
+/// The folder itself, or the nearest one above it that is there.
+fn nearest(path: &Path) -> &Path {
+    path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/"))
+}
+
+fn data_dir(path: &Path) -> Line {
+    const WHAT: &str = "data folder";
+    let there = nearest(path);
+    let shown = path.display();
+    if let Err(error) = rustix::fs::access(there, rustix::fs::Access::WRITE_OK) {
+        let detail = format!("{} cannot be written ({error}); choose another with GUILDHALL_DATA_DIR", there.display());
+        return Line::new(Level::Fail, WHAT, detail);
+    }
+    if there != path {
+        return Line::new(Level::Ok, WHAT, format!("{shown} is made at the first start"));
+    }
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_dir() => Line::new(Level::Fail, WHAT, format!("{shown} is not a folder")),
+        Ok(found) if found.permissions().mode() & 0o077 != 0 => {
+            Line::new(Level::Warn, WHAT, format!("{shown} can be entered by others; run: chmod 700 {shown}"))
+        }
+        Ok(_) => Line::new(Level::Ok, WHAT, format!("{shown} can be written")),
+        Err(error) => Line::new(Level::Fail, WHAT, format!("{shown} cannot be looked at: {error}")),
+    }
+}
+
+fn key(config: &Config) -> Line {
+    const WHAT: &str = "key for members' keys";
+    let path = config.key_file();
+    if !path.exists() {
+        return Line::new(Level::Ok, WHAT, format!("{} is made at the first start", path.display()));
+    }
+    match Vault::open_or_create(&path) {
+        Ok((vault, _)) => Line::new(Level::Ok, WHAT, format!("{} holds the key {}", path.display(), vault.key_id())),
+        Err(error) => Line::new(Level::Fail, WHAT, chain(&error)),
+    }
+}
+
+async fn database(config: &Config, clock: Arc<dyn Clock>) -> Line {
+    const WHAT: &str = "database";
+    let url = config.database_url.expose();
+    if let Some(path) = url.strip_prefix("sqlite://")
+        && !Path::new(path).exists()
+    {
+        return Line::new(Level::Ok, WHAT, format!("{path} is made at the first start"));
+    }
+    let store = match Store::open(url, clock).await {
+        Ok(store) => store,
+        Err(error) => {
+            let detail = format!("{}; check DATABASE_URL and that the server runs", chain(&error));
+            return Line::new(Level::Fail, WHAT, detail);
+        }
+    };
+    let kind = match store.backend() {
+        Backend::Sqlite => "SQLite",
+        Backend::Postgres => "PostgreSQL",
+    };
+    let line = match store.ping().await {
+        Err(error) => Line::new(Level::Fail, WHAT, format!("{kind} does not answer: {}", chain(&error))),
+        Ok(()) => match store.last_seq().await {
+            Ok(seq) => Line::new(Level::Ok, WHAT, format!("{kind} answers and holds {seq} events")),
+            Err(_) => Line::new(
+                Level::Warn,
+                WHAT,
+                format!("{kind} answers, but has no tables yet; `guildhall migrate` or the next start makes them"),
+            ),
+        },
+    };
+    store.close().await;
+    line
+}
+
+async fn git() -> Line {
+    const WHAT: &str = "git";
+    let output = match tokio::process::Command::new("git").arg("--version").kill_on_drop(true).output().await {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        Err(error) => {
+            return Line::new(Level::Fail, WHAT, format!("cannot be started ({error}); install git 2.40 or later"));
+        }
+    };
+    match git_version(&output) {
+        Some(version) if version >= GIT => Line::new(Level::Ok, WHAT, output),
+        _ => Line::new(Level::Fail, WHAT, format!("found {output:?}; install git {}.{} or later", GIT.0, GIT.1)),
+    }
+}
+
+fn git_version(output: &str) -> Option<(u32, u32)> {
+    let mut numbers = output.strip_prefix("git version ")?.split('.');
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+async fn sandbox(isolation: Isolation) -> Vec<Line> {
+    const WHAT: &str = "sandbox";
+    let report = Sandbox::new(isolation).probe().await;
+    let mut lines = Vec::new();
+    for finding in &report.findings {
+        let level = match (finding.ok, report.usable) {
+            (true, _) => Level::Ok,
+            (false, true) => Level::Warn,
+            (false, false) => Level::Fail,
+        };
+        lines.push(Line::new(level, &format!("{WHAT}: {}", finding.name), &finding.detail));
+    }
+    match (report.usable, isolation) {
+        (true, Isolation::Bubblewrap) => {
+            lines.push(Line::new(Level::Ok, WHAT, "agents' commands are kept apart from the host"));
+        }
+        (_, Isolation::None) => lines.push(Line::new(
+            Level::Warn,
+            WHAT,
+            "off, as configured: agents' commands run with this server's rights and can read its keys; set sandbox = \"bubblewrap\"",
+        )),
+        (false, Isolation::Bubblewrap) => {
+            lines.push(Line::new(Level::Fail, WHAT, "agents' commands cannot be kept apart from the host, so no agent starts"));
+        }
+    }
+    lines
+}
+
+fn disk(path: &Path) -> Line {
+    const WHAT: &str = "disk";
+    let stat = match rustix::fs::statvfs(nearest(path)) {
+        Ok(stat) => stat,
+        Err(error) => return Line::new(Level::Warn, WHAT, format!("cannot be looked at: {error}")),
+    };
+    let (all, free) = (stat.f_blocks * stat.f_frsize, stat.f_bavail * stat.f_frsize);
+    let used = 1.0 - free as f64 / all.max(1) as f64;
+    let detail = format!("{:.1} GiB free, {:.0} % used", free as f64 / DISK_FREE as f64, used * 100.0);
+    match (free < DISK_FREE, used > DISK_USED) {
+        (true, _) => Line::new(Level::Fail, WHAT, format!("{detail}; make room, or move the data folder")),
+        (false, true) => Line::new(Level::Warn, WHAT, format!("{detail}; make room soon")),
+        (false, false) => Line::new(Level::Ok, WHAT, detail),
+    }
+}
+
+async fn provider(what: &str, endpoint: &Endpoint) -> Line {
+    let patience = Patience { connect: PROVIDER, headers: PROVIDER, idle: PROVIDER };
+    let checked = match Client::with_patience(patience) {
+        Ok(client) => client.check(endpoint).await,
+        Err(error) => Err(error),
+    };
+    match checked {
+        Ok(()) => Line::new(Level::Ok, what, format!("{} takes the key", endpoint.base_url)),
+        Err(error) => Line::new(Level::Fail, what, format!("{}. {}", chain(&error), error.kind.hint())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_git_is_read() {
+        assert_eq!(git_version("git version 2.47.3"), Some((2, 47)));
+        assert_eq!(git_version("git version 2.39.5 (Apple Git-154)"), Some((2, 39)));
+        assert_eq!(git_version("zsh: command not found"), None);
+    }
+
+    #[test]
+    fn one_failure_is_enough() {
+        let line = |level| Line::new(level, "disk", "full");
+        let mut out = Vec::new();
+        assert!(print(&[line(Level::Ok), line(Level::Warn)], &mut out).unwrap());
+        assert!(!print(&[line(Level::Ok), line(Level::Fail)], &mut out).unwrap());
+        assert!(String::from_utf8(out).unwrap().ends_with("ok    disk: full\nFAIL  disk: full\n"));
+    }
+}

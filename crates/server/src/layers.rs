@@ -1,0 +1,93 @@
+//! What happens around every request: its id, its span in the log, problem details, headers for safety.
+
+use std::any::Any;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::problem::{Carried, Problem};
+
+/// The header that names a request in the log.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// No scripts but the page's own files, no frames, nothing from elsewhere. Styles may be inline, because highlighted code
+/// is coloured so.
+const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; \
+    form-action 'self'; frame-ancestors 'none'";
+
+/// Gives a request its id and its span, writes its line in the log, and completes problem details with the id.
+///
+/// The span holds the path without the query, and no header: nothing in it can be a secret.
+pub async fn accompany(request: Request, next: Next) -> Response {
+    let id = Uuid::now_v7().to_string();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let started = tokio::time::Instant::now();
+    let span = tracing::info_span!("request", id, %method, path);
+    async move {
+        let mut response = next.run(request).await;
+        if let Some(Carried(problem)) = response.extensions_mut().remove::<Carried>() {
+            let allow = response.headers_mut().remove(header::ALLOW);
+            response = problem.send(&id);
+            response.headers_mut().extend(allow.map(|methods| (header::ALLOW, methods)));
+        }
+        let status = response.status().as_u16();
+        let ms = started.elapsed().as_millis() as u64;
+        if matches!(method, Method::GET | Method::HEAD) {
+            tracing::debug!(status, ms, "answered");
+        } else {
+            tracing::info!(status, ms, "answered");
+        }
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// Sets the headers that make browsers careful, where the answer has not set its own.
+pub async fn careful(State(app): State<App>, request: Request, next: Next) -> Response {
+    let api = request.uri().path().starts_with("/api/");
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    default(headers, header::CONTENT_SECURITY_POLICY, CONTENT_POLICY);
+    default(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    default(headers, header::REFERRER_POLICY, "same-origin");
+    default(headers, header::X_FRAME_OPTIONS, "DENY");
+    default(headers, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    default(headers, HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    default(headers, HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()");
+    if api {
+        default(headers, header::CACHE_CONTROL, "no-store");
+    }
+    if app.public.is_secure() {
+        default(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+    }
+    response
+}
+
+fn default(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
+    headers.entry(name).or_insert(HeaderValue::from_static(value));
+}
+
+/// Turns a panic into problem details. What it said goes to the log alone.
+pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
+    let words = words.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    Problem::internal(format!("a handler panicked: {words}")).into_response()
+}
+
+/// No route has this method.
+pub async fn wrong_method(path: Option<MatchedPath>, method: Method) -> Problem {
+    let path = path.as_ref().map_or("this address", MatchedPath::as_str);
+    let detail = format!("{path} does not take {method}. See /api/openapi.json for what it takes.");
+    Problem::new(axum::http::StatusCode::METHOD_NOT_ALLOWED, "wrong-method", detail)
+}

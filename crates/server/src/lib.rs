@@ -1,0 +1,19 @@
+//! The server: the one part that speaks HTTP. Routes, sign-in, the WebSocket, the page, and what the program does when it
+//! starts and ends.
+
+pub mod app;
+pub mod auth;
+pub mod config;
+pub mod doctor;
+pub mod extract;
+mod layers;
+pub mod log;
+pub mod openapi;
+mod page;
+pub mod problem;
+mod router;
+pub mod routes;
+pub mod serve;
+pub mod ws;
+
+pub use router::router;

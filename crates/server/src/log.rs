@@ -1,0 +1,20 @@
+//! The log: to standard error, for people or for machines.
+
+use std::io;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+use crate::config::{Config, LogFormat};
+
+/// Begins to write the log. Call it once.
+pub fn begin(config: &Config) {
+    // The filter was read once already, when the configuration was.
+    let filter = EnvFilter::builder().parse_lossy(&config.log);
+    let base =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_span_events(FmtSpan::NONE);
+    match config.log_format {
+        LogFormat::Text => base.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).init(),
+        LogFormat::Json => base.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
+    }
+}

@@ -1,0 +1,104 @@
+//! The one place where the team's failures become problem details.
+
+use axum::http::StatusCode;
+use guildhall_git::GitError;
+use guildhall_store::StoreError;
+use guildhall_team::TeamError;
+use guildhall_team::vault::VaultError;
+
+use super::{Extras, Problem};
+
+impl From<TeamError> for Problem {
+    fn from(error: TeamError) -> Self {
+        match error {
+            TeamError::Invalid { field, message } => Self::invalid(field, message),
+            TeamError::WrongPassword => {
+                Self::new(StatusCode::UNAUTHORIZED, "wrong-password", "The e-mail address or the password is wrong.")
+            }
+            TeamError::Throttled { seconds } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "throttled",
+                format!("Too many sign-ins failed. Try again in {seconds} seconds."),
+            )
+            .with(Extras { retry_after: Some(seconds), ..Extras::default() }),
+            TeamError::AlreadySetUp => Self::conflict("already-set-up", sentence(&error)),
+            TeamError::NotFound { what } => Self::not_found(what),
+            TeamError::Conflict { code, message } => Self::conflict(code, sentence(&message)),
+            TeamError::MergeConflict { branch, files } => Self::conflict(
+                "merge-conflict",
+                format!(
+                    "The work conflicts with {branch} in {} file(s). Ask the agent to bring it up to date, or start the feature again.",
+                    files.len()
+                ),
+            )
+            .with(Extras { branch: Some(branch), files: Some(files), ..Extras::default() }),
+            TeamError::Store(error) => error.into(),
+            TeamError::Git(error) => error.into(),
+            TeamError::Vault(error) => error.into(),
+            TeamError::Internal { .. } => Self::internal(error),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let detail = sentence(&error);
+        match error {
+            StoreError::Taken { .. } => Self::conflict("taken", detail),
+            StoreError::NotFound { what } => Self::not_found(what),
+            StoreError::Illegal(_) => Self::conflict("illegal-move", detail),
+            StoreError::Stale { current } => {
+                Self::conflict("stale", detail).with(Extras { current: Some(current), ..Extras::default() })
+            }
+            StoreError::Live { .. } => Self::conflict("agent-at-work", detail),
+            StoreError::DependenciesOpen(features) => Self::conflict("dependencies-open", detail)
+                .with(Extras { features: Some(features), ..Extras::default() }),
+            StoreError::BadDependency(words) => Self::invalid("dependencies", words),
+            StoreError::LeaseLost => Self::conflict("lease-lost", detail),
+            StoreError::BadUrl
+            | StoreError::File { .. }
+            | StoreError::Migration(_)
+            | StoreError::Database(_)
+            | StoreError::Corrupt(_) => Self::internal_because("store", error),
+        }
+    }
+}
+
+impl From<GitError> for Problem {
+    fn from(error: GitError) -> Self {
+        let detail = sentence(&error);
+        match error {
+            GitError::BadName { what, .. } => Self::invalid(what, detail),
+            GitError::BadSource { reason } => Self::invalid("source.url", reason),
+            GitError::Missing { .. } => Self::new(StatusCode::NOT_FOUND, "not-found", detail),
+            GitError::BranchExists { .. } => Self::conflict("branch-exists", detail),
+            GitError::Moved { .. } => Self::conflict("moved", format!("{detail} Try again.")),
+            GitError::TimedOut { .. } => Self::new(StatusCode::GATEWAY_TIMEOUT, "git-timeout", detail),
+            GitError::Unreachable { .. } | GitError::NotARepository { .. } => Self::conflict("no-repository", detail),
+            GitError::Program(_) | GitError::File { .. } | GitError::Failed { .. } | GitError::Unreadable { .. } => {
+                Self::internal_because("git", error)
+            }
+        }
+    }
+}
+
+impl From<VaultError> for Problem {
+    fn from(error: VaultError) -> Self {
+        let detail = sentence(&error);
+        match error {
+            VaultError::UnknownKey { .. } | VaultError::Broken => Self::conflict("sealed-key", detail).because(error),
+            VaultError::File { .. } | VaultError::Exposed { .. } | VaultError::NotAKey { .. } => {
+                Self::internal_because("vault", error)
+            }
+        }
+    }
+}
+
+/// Words with a capital letter and a full stop.
+fn sentence(words: &(impl ToString + ?Sized)) -> String {
+    let words = words.to_string();
+    let mut letters = words.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    let stop = if words.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{stop}", letters.as_str())
+}

@@ -1,0 +1,46 @@
+//! The handlers: one file for each resource. A handler checks, calls and answers; the rules are `guildhall_team`'s.
+
+pub mod attachments;
+pub mod auth;
+pub mod credentials;
+pub mod deeds;
+pub mod features;
+pub mod health;
+pub mod members;
+pub mod models;
+pub mod projects;
+pub mod runs;
+pub mod sessions;
+pub mod settings;
+pub mod work;
+
+use serde::de::DeserializeOwned;
+
+use crate::problem::Problem;
+
+/// Items of a page when the request does not say.
+const PAGE: i64 = 100;
+/// Items of a page at most.
+const PAGE_MOST: i64 = 500;
+
+/// How many items a page is to have.
+fn page_size(limit: Option<i64>) -> Result<i64, Problem> {
+    match limit.unwrap_or(PAGE) {
+        limit @ 1..=PAGE_MOST => Ok(limit),
+        _ => Err(Problem::invalid("limit", format!("give a number from 1 to {PAGE_MOST}"))),
+    }
+}
+
+/// One item more than the page holds was asked for; where the next page begins, if there is one.
+fn next<T>(items: &mut Vec<T>, limit: i64, cursor: impl Fn(&T) -> String) -> Option<String> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = items.len() > limit;
+    items.truncate(limit);
+    items.last().filter(|_| more).map(cursor)
+}
+
+/// Reads one of a fixed choice of words.
+fn word<T: DeserializeOwned>(field: &str, text: &str) -> Result<T, Problem> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned()))
+        .map_err(|error| Problem::invalid(field, error.to_string()))
+}

@@ -1,0 +1,167 @@
+//! How the server is.
+
+use axum::extract::State;
+use guildhall_sandbox::{Isolation, Report};
+use guildhall_store::Backend;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::extract::Json;
+use crate::problem::Problem;
+use crate::routes::settings::{TeamLimits, limits};
+
+/// The version of this server.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Whether the server answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// `ok`.
+    status: &'static str,
+    /// The version of this server.
+    version: &'static str,
+}
+
+/// Says that the server answers.
+#[utoipa::path(get, path = "/api/health", tag = "health", responses((status = 200, body = Health)))]
+pub async fn health() -> Json<Health> {
+    Json(Health { status: "ok", version: VERSION })
+}
+
+/// How the server is, in detail.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthDetailed {
+    /// `ok`, or `degraded` when the database does not answer or commands cannot be run.
+    status: &'static str,
+    /// The version of this server.
+    version: &'static str,
+    /// Seconds since this process started.
+    uptime: i64,
+    /// What this process holds.
+    memory: Memory,
+    /// Runs that this node works on.
+    active_agents: usize,
+    /// Worktrees on this node's disk.
+    active_worktrees: usize,
+    /// Runs that wait for a free place.
+    queue_depth: i64,
+    /// The database.
+    database: Database,
+    /// How agents' commands are kept apart from the host.
+    sandbox: SandboxReport,
+    /// The limits that hold.
+    limits: TeamLimits,
+}
+
+/// Bytes that this process holds.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Memory {
+    /// Its own data that is in memory.
+    heap_used: i64,
+    /// Its own data, what is not in memory included.
+    heap_total: i64,
+    /// All that is in memory, the program and its libraries included.
+    rss: i64,
+}
+
+/// The database.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Database {
+    /// `sqlite` or `postgres`.
+    backend: &'static str,
+    /// Whether it answers.
+    ok: bool,
+}
+
+/// How agents' commands are kept apart from the host.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SandboxReport {
+    /// `bubblewrap`, or `none` where the operator wrote so.
+    isolation: &'static str,
+    /// Whether commands can be run.
+    usable: bool,
+    /// What was looked at when the server started.
+    findings: Vec<SandboxFinding>,
+}
+
+/// One thing that the sandbox's self-test looked at.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SandboxFinding {
+    /// What was tried.
+    name: String,
+    /// Whether it works.
+    ok: bool,
+    /// What was found, or what to do.
+    detail: String,
+}
+
+impl From<&Report> for SandboxReport {
+    fn from(report: &Report) -> Self {
+        let finding = |finding: &guildhall_sandbox::Finding| SandboxFinding {
+            name: finding.name.to_owned(),
+            ok: finding.ok,
+            detail: finding.detail.clone(),
+        };
+        Self {
+            isolation: match report.isolation {
+                Isolation::Bubblewrap => "bubblewrap",
+                Isolation::None => "none",
+            },
+            usable: report.usable,
+            findings: report.findings.iter().map(finding).collect(),
+        }
+    }
+}
+
+/// Says how the server is, in detail. For admins.
+#[utoipa::path(get, path = "/api/health/detailed", tag = "health", responses((status = 200, body = HealthDetailed)))]
+pub async fn health_detailed(State(app): State<App>) -> Result<Json<HealthDetailed>, Problem> {
+    let ok = app.team.store.ping().await.is_ok();
+    let stats = app.engine.stats().await;
+    let sandbox = app.engine.sandbox_report().await;
+    let (_, queue_depth) = if ok { app.team.store.run_counts().await? } else { (0, 0) };
+    Ok(Json(HealthDetailed {
+        status: if ok && sandbox.usable { "ok" } else { "degraded" },
+        version: VERSION,
+        uptime: (app.team.clock.now() - app.started).num_seconds(),
+        memory: memory(&tokio::fs::read_to_string("/proc/self/status").await.unwrap_or_default()),
+        active_agents: stats.active_runs,
+        active_worktrees: stats.worktrees,
+        queue_depth,
+        database: Database {
+            backend: match app.team.store.backend() {
+                Backend::Sqlite => "sqlite",
+                Backend::Postgres => "postgres",
+            },
+            ok,
+        },
+        sandbox: SandboxReport::from(sandbox),
+        limits: limits(&app).await.unwrap_or_default(),
+    }))
+}
+
+/// Reads `/proc/self/status`. The allocator is not asked: the kernel knows what it took.
+fn memory(status: &str) -> Memory {
+    let of = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let kib = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<i64>().ok());
+        kib.unwrap_or(0) * 1024
+    };
+    Memory { heap_used: of("RssAnon"), heap_total: of("VmData"), rss: of("VmRSS") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_from_what_the_kernel_says() {
+        let status = "Name:\tguildhall\nVmRSS:\t   24000 kB\nRssAnon:\t    9000 kB\nVmData:\t   50000 kB\n";
+        let expected = Memory { heap_used: 9000 * 1024, heap_total: 50_000 * 1024, rss: 24_000 * 1024 };
+        assert_eq!(memory(status), expected);
+        assert_eq!(memory(""), Memory::default());
+    }
+}

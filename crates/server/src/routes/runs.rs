@@ -1,0 +1,98 @@
+//! Runs, what happened in them, and their checks.
+
+use axum::extract::State;
+use guildhall_types::event::Event;
+use guildhall_types::run::{Check, Run};
+use guildhall_types::{FeatureId, RunId};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::App;
+use crate::extract::{Json, Path, Query};
+use crate::problem::Problem;
+use crate::routes::page_size;
+
+/// Runs of a card that are listed at most.
+const RUNS: i64 = 100;
+
+/// A card's runs.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RunList {
+    /// The latest first.
+    items: Vec<Run>,
+}
+
+/// Lists a card's runs, the latest first.
+#[utoipa::path(get, path = "/api/features/{id}/runs", tag = "runs",
+    params(("id" = FeatureId, Path, description = "The feature.")), responses((status = 200, body = RunList)))]
+pub async fn list_runs(State(app): State<App>, Path(id): Path<FeatureId>) -> Result<Json<RunList>, Problem> {
+    if app.team.store.feature(id).await?.is_none() {
+        return Err(Problem::not_found("feature"));
+    }
+    Ok(Json(RunList { items: app.team.store.runs_of(id, RUNS).await? }))
+}
+
+/// Shows a run.
+#[utoipa::path(get, path = "/api/runs/{id}", tag = "runs",
+    params(("id" = RunId, Path, description = "The run.")), responses((status = 200, body = Run)))]
+pub async fn get_run(State(app): State<App>, Path(id): Path<RunId>) -> Result<Json<Run>, Problem> {
+    app.team.store.run(id).await?.map(Json).ok_or_else(|| Problem::not_found("run"))
+}
+
+/// Which events.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ListRunEvents {
+    /// Only later ones than this number.
+    #[param(nullable = false)]
+    after: Option<i64>,
+    /// How many at most; 500 are the most.
+    #[param(nullable = false)]
+    limit: Option<i64>,
+}
+
+/// A page of what happened in a run.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RunEventPage {
+    /// In the order they happened.
+    items: Vec<Event>,
+    /// The number to ask for the next page with, if there is one.
+    next: Option<i64>,
+}
+
+/// Lists what happened in a run, in order.
+#[utoipa::path(get, path = "/api/runs/{id}/events", tag = "runs",
+    params(("id" = RunId, Path, description = "The run."), ListRunEvents), responses((status = 200, body = RunEventPage)))]
+pub async fn list_run_events(
+    State(app): State<App>,
+    Path(id): Path<RunId>,
+    Query(query): Query<ListRunEvents>,
+) -> Result<Json<RunEventPage>, Problem> {
+    let limit = page_size(query.limit)?;
+    if app.team.store.run(id).await?.is_none() {
+        return Err(Problem::not_found("run"));
+    }
+    let mut items = app.team.store.run_events(id, query.after.unwrap_or(0), limit + 1).await?;
+    let more = items.len() as i64 > limit;
+    items.truncate(usize::try_from(limit).unwrap_or_default());
+    let next = items.last().filter(|_| more).map(|event| event.seq);
+    Ok(Json(RunEventPage { items, next }))
+}
+
+/// A run's checks.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CheckList {
+    /// The latest first.
+    items: Vec<Check>,
+}
+
+/// Lists a run's checks, the latest first.
+#[utoipa::path(get, path = "/api/runs/{id}/checks", tag = "runs",
+    params(("id" = RunId, Path, description = "The run.")), responses((status = 200, body = CheckList)))]
+pub async fn list_checks(State(app): State<App>, Path(id): Path<RunId>) -> Result<Json<CheckList>, Problem> {
+    if app.team.store.run(id).await?.is_none() {
+        return Err(Problem::not_found("run"));
+    }
+    Ok(Json(CheckList { items: app.team.store.checks(id).await? }))
+}

@@ -1,0 +1,59 @@
+//! The team's settings.
+
+use axum::extract::State;
+use guildhall_engine::{LIMITS, RUN_LIMITS};
+use guildhall_types::limits::{Limits, RunLimits};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::auth::Signed;
+use crate::extract::Json;
+use crate::problem::Problem;
+
+/// The limits of the team and of each run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TeamLimits {
+    /// What a member and the whole team may use at once.
+    team: Limits,
+    /// What one run may use.
+    run: RunLimits,
+}
+
+pub(super) async fn limits(app: &App) -> Result<TeamLimits, Problem> {
+    let team = app.team.store.setting(LIMITS).await?.unwrap_or_default();
+    let run = app.team.store.setting(RUN_LIMITS).await?.unwrap_or_default();
+    Ok(TeamLimits { team, run })
+}
+
+/// Shows the limits that hold.
+#[utoipa::path(get, path = "/api/settings/limits", tag = "settings", responses((status = 200, body = TeamLimits)))]
+pub async fn get_limits(State(app): State<App>) -> Result<Json<TeamLimits>, Problem> {
+    Ok(Json(limits(&app).await?))
+}
+
+/// Sets the limits. For admins.
+#[utoipa::path(put, path = "/api/settings/limits", tag = "settings", responses((status = 200, body = TeamLimits)))]
+pub async fn put_limits(
+    State(app): State<App>,
+    signed: Signed,
+    Json(new): Json<TeamLimits>,
+) -> Result<Json<TeamLimits>, Problem> {
+    for (field, value, most) in [
+        ("team.maxConcurrentFeaturesPerMember", new.team.max_concurrent_features_per_member, 100),
+        ("team.maxConcurrentFeatures", new.team.max_concurrent_features, 1_000),
+        ("team.maxWorktreesPerMember", new.team.max_worktrees_per_member, 1_000),
+        ("run.maxTurns", new.run.max_turns, 10_000),
+        ("run.maxMinutes", new.run.max_minutes, 7 * 24 * 60),
+        ("run.maxCostMicros", new.run.max_cost_micros, 10_000_000_000),
+    ] {
+        if !(1..=most).contains(&value) {
+            return Err(Problem::invalid(field, format!("give a number from 1 to {most}")));
+        }
+    }
+    app.team.store.put_setting(LIMITS, &new.team).await?;
+    app.team.store.put_setting(RUN_LIMITS, &new.run).await?;
+    tracing::info!(member = %signed.member.id, limits = ?new, "a member set the limits");
+    Ok(Json(new))
+}

@@ -1,0 +1,223 @@
+//! Starting and stopping the server.
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use guildhall_bus::Bus;
+use guildhall_engine::{Engine, Pace};
+use guildhall_llm::{Client, LlmError};
+use guildhall_sandbox::Sandbox;
+use guildhall_store::{Backend, Store, StoreError};
+use guildhall_team::vault::{Vault, VaultError};
+use guildhall_team::{Places, Team, TeamError, TeamProviders};
+use guildhall_types::Clock;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::auth::origin::Public;
+use crate::config::Config;
+use crate::router;
+use crate::ws::Listening;
+
+/// How long runs may take to give themselves back when the server stops.
+const ENGINE_GRACE: Duration = Duration::from_secs(10);
+/// How long requests may take to end when the server stops.
+const REQUEST_GRACE: Duration = Duration::from_secs(5);
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be made or used.
+    #[error("the data folder {path} cannot be used; choose another with GUILDHALL_DATA_DIR or --data-dir")]
+    DataDir {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another process works in the data folder.
+    #[error("another Guildhall works in {path}; stop it first, or choose another folder with --data-dir")]
+    InUse {
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// The address cannot be listened on.
+    #[error("the address {address} cannot be listened on; choose another with GUILDHALL_LISTEN or --listen")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The database cannot be used.
+    #[error("the database cannot be used; run `guildhall doctor`")]
+    Store(#[from] StoreError),
+    /// The vault cannot be opened.
+    #[error("the vault of keys cannot be opened")]
+    Vault(#[from] VaultError),
+    /// Calls to providers cannot be made.
+    #[error("calls to model providers cannot be made")]
+    Client(#[from] LlmError),
+    /// The engine did not start.
+    #[error("the engine did not start")]
+    Engine(#[from] TeamError),
+}
+
+/// A server that listens, and is yet to serve.
+#[derive(Debug)]
+pub struct Server {
+    app: App,
+    listener: TcpListener,
+    address: SocketAddr,
+    /// Held as long as the server lives; nobody else may work in the data folder.
+    _lock: File,
+}
+
+impl Server {
+    /// Makes everything ready: data folder, address, database, vault, engine.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        Self::start_with(config, clock, Pace::default(), Listening::default()).await
+    }
+
+    /// The same, with an engine and WebSockets that keep another pace.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_with(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        pace: Pace,
+        listening: Listening,
+    ) -> Result<Self, StartError> {
+        for note in &config.notes {
+            tracing::warn!("{note}");
+        }
+        make_private_folder(&config.data_dir)?;
+        let lock = lock(&config.data_dir)?;
+        let failed = |source| StartError::Listen { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+
+        let store = Store::open(config.database_url.expose(), Arc::clone(&clock)).await?;
+        store.migrate().await?;
+        let key_file = config.key_file();
+        make_private_folder(key_file.parent().unwrap_or(&config.data_dir))?;
+        let (vault, made) = Vault::open_or_create(&key_file)?;
+        if made {
+            tracing::warn!(
+                path = %key_file.display(),
+                "a new key for sealing members' keys was made; keep a copy of it in a safe place, apart from the database"
+            );
+        }
+        let places = Places::below(&config.data_dir, config.allowed_repo_paths.clone());
+        let providers = TeamProviders { anthropic: config.anthropic.clone(), simulated: config.simulated.clone() };
+        // One process at a time works in a data folder, so on SQLite nobody else can hold a run.
+        let alone = store.backend() == Backend::Sqlite;
+        let team = Team::new(store, Arc::clone(&clock), vault, places, Client::new()?, providers);
+        let bus = Bus::in_memory();
+        let engine = Engine::start(team.clone(), bus.clone(), Sandbox::new(config.sandbox), pace, alone).await?;
+        let report = engine.sandbox_report().await;
+        for finding in report.findings.iter().filter(|finding| !finding.ok) {
+            tracing::warn!(finding = finding.name, detail = finding.detail, "the sandbox is not as it should be");
+        }
+        if !report.usable {
+            tracing::error!(
+                "agents' commands cannot be kept apart from this host, so no agent will start; run `guildhall doctor`"
+            );
+        }
+        let app = App {
+            team,
+            bus,
+            public: Arc::new(Public::new(config.public_url.clone())),
+            engine,
+            listening,
+            started: clock.now(),
+            closing: CancellationToken::new(),
+        };
+        Ok(Self { app, listener, address, _lock: lock })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What its handlers reach.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Serves until `stop` is ready, then lets requests end, gives runs back to the queue and closes the database.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let Self { app, listener, .. } = self;
+        let closing = app.closing.clone();
+        let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        // Without this, a small frame would wait for the answer to the one before it.
+        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+        let graceful = closing.clone().cancelled_owned();
+        let mut serving =
+            tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(graceful).await });
+        let early = tokio::select! {
+            () = stop => None,
+            ended = &mut serving => Some(ended),
+        };
+        tracing::info!("shutting down");
+        closing.cancel();
+        let requests = async {
+            match early {
+                Some(ended) => ended.map_err(io::Error::other)?,
+                None => match tokio::time::timeout(REQUEST_GRACE, &mut serving).await {
+                    Ok(ended) => ended.map_err(io::Error::other)?,
+                    Err(_) => {
+                        tracing::warn!("some requests did not end in time and were cut off");
+                        serving.abort();
+                        Ok(())
+                    }
+                },
+            }
+        };
+        let (served, in_time) = tokio::join!(requests, app.engine.shutdown(ENGINE_GRACE));
+        if !in_time {
+            tracing::warn!("some runs did not end in time; they go on from their last saved turn");
+        }
+        app.team.store.close().await;
+        served
+    }
+}
+
+/// Makes a folder that its owner alone can enter.
+fn make_private_folder(path: &Path) -> Result<(), StartError> {
+    let failed = |source| StartError::DataDir { path: path.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)
+}
+
+/// Takes the data folder for this process. The lock goes with the process, however it ends.
+fn lock(data_dir: &Path) -> Result<File, StartError> {
+    let failed = |source| StartError::DataDir { path: data_dir.to_owned(), source };
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(data_dir.join("guildhall.lock"))
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse { path: data_dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}

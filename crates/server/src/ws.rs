@@ -1,0 +1,274 @@
+//! The WebSocket that tells of everything that happens, without gaps.
+//!
+//! It listens to the bus first and reads the store second, so that nothing falls between the two; what the store told
+//! already is passed over when the bus tells it again, and what the bus leaves out is read from the store.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use futures::stream::{SplitSink, SplitStream};
+use futures::{SinkExt, StreamExt};
+use guildhall_bus::{Hint, Lagged, Listener};
+use guildhall_types::NodeId;
+use guildhall_types::event::{Event, RunOutput};
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, MissedTickBehavior};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::App;
+use crate::auth::cookie::session_token;
+use crate::extract::Query;
+use crate::problem::Problem;
+
+/// Events that are read at once.
+const AT_ONCE: i64 = 500;
+/// A client that takes nothing, or says nothing (not even pongs), for so long is gone.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Bytes of a message from the client at most: it has nothing to say.
+const HEARD: usize = 4 * 1024;
+
+/// How WebSockets are kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Listening {
+    /// Events that are replayed at most; a client that is further behind had better read everything anew.
+    pub replayed: i64,
+    /// Between two pings.
+    pub ping: Duration,
+    /// How often it is asked whether the session still holds.
+    pub recheck: Duration,
+}
+
+impl Default for Listening {
+    fn default() -> Self {
+        Self { replayed: 5_000, ping: Duration::from_secs(20), recheck: Duration::from_secs(60) }
+    }
+}
+
+/// Close codes: 1001 and 1011 are of RFC 6455, 4401 and 4409 our own.
+mod close {
+    pub(super) const GOING_AWAY: u16 = 1001;
+    pub(super) const FAILED: u16 = 1011;
+    pub(super) const SESSION_ENDED: u16 = 4401;
+    pub(super) const RESYNC: u16 = 4409;
+}
+
+/// From where on.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ListenEvents {
+    /// The number of the latest event that the client knows: what came after it is replayed. Without it, nothing is.
+    #[param(nullable = false)]
+    since: Option<i64>,
+}
+
+/// What the server sends, one JSON object in each text frame: one of these, or an [`Event`].
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+pub enum Notice {
+    /// Comes first.
+    #[serde(rename = "hello")]
+    Hello {
+        /// The number of the latest event.
+        seq: i64,
+        /// The server's process.
+        node: NodeId,
+    },
+    /// Live output of a run; not stored.
+    #[serde(rename = "run.output")]
+    Output(RunOutput),
+    /// The client is too far behind: it must read everything anew and connect without `since`. The server closes.
+    #[serde(rename = "resync")]
+    Resync,
+}
+
+/// One frame from the server. For the description alone: what is sent is made of its parts without a copy.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Frame {
+    /// Something that the store has numbered.
+    Event(Box<Event>),
+    /// Anything else.
+    Notice(Notice),
+}
+
+/// Tells of everything that happens, over a WebSocket.
+///
+/// Frames from the server are JSON texts; the client sends nothing. Close code 4401: the session has ended.
+#[utoipa::path(get, path = "/api/events", tag = "events", params(ListenEvents),
+    responses((status = 101, description = "A WebSocket whose text frames are these.", body = Frame)))]
+pub async fn listen_events(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Query(query): Query<ListenEvents>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    if query.since.is_some_and(|since| since < 0) {
+        return Err(Problem::invalid("since", "give the number of an event, or 0 for all of them"));
+    }
+    let upgrade = upgrade.map_err(|refused| Problem::upgrade_wanted(&refused.body_text()))?;
+    let token = session_token(&headers, app.public.is_secure()).unwrap_or_default();
+    Ok(upgrade
+        .max_message_size(HEARD)
+        .max_frame_size(HEARD)
+        .on_upgrade(move |socket| talk(app, token, query.since, socket)))
+}
+
+/// Why a conversation ended.
+enum End {
+    /// The client left, or the network did.
+    Left,
+    /// The server ends it, with this code and these words.
+    Close(u16, &'static str),
+}
+
+impl From<axum::Error> for End {
+    fn from(_: axum::Error) -> Self {
+        Self::Left
+    }
+}
+
+/// One client that is being told.
+struct Teller {
+    app: App,
+    sink: SplitSink<WebSocket, Message>,
+    /// The number of the latest event that the client was told.
+    told: i64,
+}
+
+async fn talk(app: App, token: String, since: Option<i64>, socket: WebSocket) {
+    let mut ear = app.bus.listen();
+    let (sink, mut from_client) = socket.split();
+    let mut teller = Teller { app, sink, told: 0 };
+    let Err(end) = teller.tell(since, &mut ear, &mut from_client, &token).await;
+    if let End::Close(code, reason) = end {
+        tracing::debug!(code, reason, "a WebSocket is closed");
+        let frame = CloseFrame { code, reason: reason.into() };
+        // Whether the client still hears it makes no difference.
+        let _ = tokio::time::timeout(PATIENCE, teller.sink.send(Message::Close(Some(frame)))).await;
+    }
+}
+
+impl Teller {
+    /// Says hello, replays what the client has missed, and hands over what live streams hold so far.
+    async fn greet(&mut self, since: Option<i64>) -> Result<(), End> {
+        let latest = self.app.team.store.last_seq().await.map_err(|error| failed(&error))?;
+        self.send(&Notice::Hello { seq: latest, node: self.app.engine.node() }).await?;
+        self.told = since.unwrap_or(latest);
+        // A client that knows of more than there is has seen another database.
+        if self.told > latest || latest - self.told > self.app.listening.replayed {
+            return self.resync().await;
+        }
+        self.catch_up().await?;
+        for output in self.app.bus.live_so_far() {
+            self.send(&Notice::Output(output)).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the client of everything until it leaves or must be left.
+    async fn tell(
+        &mut self,
+        since: Option<i64>,
+        ear: &mut Listener,
+        from_client: &mut SplitStream<WebSocket>,
+        token: &str,
+    ) -> Result<Infallible, End> {
+        self.greet(since).await?;
+        let closing = self.app.closing.clone();
+        let pace = self.app.listening;
+        let mut ping = tokio::time::interval_at(Instant::now() + pace.ping, pace.ping);
+        let mut recheck = tokio::time::interval_at(Instant::now() + pace.recheck, pace.recheck);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = Instant::now();
+        loop {
+            tokio::select! {
+                () = closing.cancelled() => return Err(End::Close(close::GOING_AWAY, "the server shuts down")),
+                hint = ear.next() => match hint {
+                    Ok(Some(hint)) => self.pass_on(hint).await?,
+                    Ok(None) => return Err(End::Close(close::GOING_AWAY, "the server shuts down")),
+                    Err(Lagged) => self.catch_up().await?,
+                },
+                message = from_client.next() => match message {
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Left),
+                    // Pings are answered by the protocol's own layer; anything else is passed over.
+                    Some(Ok(_)) => heard = Instant::now(),
+                },
+                _ = ping.tick() => {
+                    if heard.elapsed() > PATIENCE {
+                        return Err(End::Left);
+                    }
+                    self.give(Message::Ping(Default::default())).await?;
+                }
+                _ = recheck.tick() => self.still_signed_in(token).await?,
+            }
+        }
+    }
+
+    async fn still_signed_in(&self, token: &str) -> Result<(), End> {
+        match self.app.team.session(token).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(End::Close(close::SESSION_ENDED, "the session has ended")),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
+    async fn pass_on(&mut self, hint: Hint) -> Result<(), End> {
+        match hint {
+            Hint::Output(output) => self.send(&Notice::Output(Arc::unwrap_or_clone(output))).await,
+            Hint::Event(event) if event.seq <= self.told => Ok(()),
+            Hint::Event(event) if event.seq == self.told + 1 => {
+                self.told = event.seq;
+                self.send(&*event).await
+            }
+            // The bus left something out; the store has it all.
+            Hint::Event(_) => self.catch_up().await,
+        }
+    }
+
+    /// Sends everything that the store holds and the client was not told.
+    async fn catch_up(&mut self) -> Result<(), End> {
+        let from = self.told;
+        loop {
+            let events = self.app.team.store.events_after(self.told, AT_ONCE).await.map_err(|error| failed(&error))?;
+            if events.is_empty() {
+                return Ok(());
+            }
+            for event in events {
+                if event.seq - from > self.app.listening.replayed {
+                    return self.resync().await;
+                }
+                self.told = event.seq;
+                self.send(&event).await?;
+            }
+        }
+    }
+
+    async fn resync(&mut self) -> Result<(), End> {
+        self.send(&Notice::Resync).await?;
+        Err(End::Close(close::RESYNC, "read everything anew"))
+    }
+
+    async fn send(&mut self, frame: &impl Serialize) -> Result<(), End> {
+        let text = serde_json::to_string(frame).map_err(|error| failed(&error))?;
+        self.give(Message::Text(text.into())).await
+    }
+
+    async fn give(&mut self, message: Message) -> Result<(), End> {
+        match tokio::time::timeout(PATIENCE, self.sink.send(message)).await {
+            Ok(sent) => Ok(sent?),
+            Err(_) => Err(End::Left),
+        }
+    }
+}
+
+fn failed(error: &(dyn std::error::Error + 'static)) -> End {
+    tracing::error!(error = crate::problem::chain(error), "a WebSocket failed");
+    End::Close(close::FAILED, "something failed inside the server")
+}

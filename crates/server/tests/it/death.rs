@@ -1,0 +1,235 @@
+//! The real program, killed without warning again and again while agents work.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use guildhall_git::{Blob, Oid, Repo};
+use guildhall_sim::{Config, Sim};
+use guildhall_store::Store;
+use guildhall_types::chat::Block;
+use guildhall_types::run::Turn;
+use guildhall_types::{ProjectId, RunId, SystemClock};
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::Connection;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::harness::{PASSWORD, PATIENCE};
+
+/// Kills; each at a point that the seed chooses.
+const KILLS: usize = 12;
+const SEED: u64 = 20_261_124;
+/// Turns of each card before its closing words.
+const TURNS: usize = 6;
+
+struct Hall {
+    dir: tempfile::TempDir,
+    sim: Sim,
+    http: reqwest::Client,
+    server: Child,
+    url: String,
+    cookie: String,
+}
+
+impl Hall {
+    async fn open() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let sim = Sim::start(Config { per_word: Duration::from_millis(3), ..Config::default() }).await.unwrap();
+        let (server, url) = spawn(dir.path(), &sim).await;
+        // Its TLS is installed by the product's own client, which this process needs anyway.
+        drop(guildhall_llm::Client::new());
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
+        Self { dir, sim, http, server, url, cookie: String::new() }
+    }
+
+    /// One request; nothing when the server is not there.
+    async fn call(&mut self, method: Method, path: &str, body: Option<Value>) -> Option<Value> {
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.url))
+            .header("origin", &self.url)
+            .header("cookie", &self.cookie)
+            .timeout(PATIENCE);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.ok()?;
+        if let Some(cookie) = answer.headers().get("set-cookie") {
+            self.cookie = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+        }
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.json().await.ok()
+    }
+
+    async fn kill_and_start_again(&mut self) {
+        self.server.kill().await.unwrap();
+        (self.server, self.url) = spawn(self.dir.path(), &self.sim).await;
+    }
+
+    async fn statuses(&mut self, project: &str) -> Vec<String> {
+        let list = self.call(Method::GET, &format!("/api/projects/{project}/features"), None).await.unwrap();
+        let items = list["items"].as_array().unwrap();
+        items.iter().map(|card| card["status"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+async fn spawn(dir: &Path, sim: &Sim) -> (Child, String) {
+    let mut server = Command::new(env!("CARGO_BIN_EXE_guildhall"))
+        .arg("serve")
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("GUILDHALL_DATA_DIR", dir)
+        .env("GUILDHALL_LISTEN", "127.0.0.1:0")
+        .env("GUILDHALL_SIMULATED_PROVIDER_URL", sim.url())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let (_, url) = line.split_once(" is at ").unwrap_or_else(|| panic!("{line}"));
+    (server, url.to_owned())
+}
+
+/// A card whose agent, at each turn, writes a file and counts in another.
+fn card(name: &str) -> Value {
+    let mut lines: Vec<String> = (1..=TURNS)
+        .map(|turn| {
+            json!({ "say": format!("This is turn {turn} of {name}."), "tools": [
+                ["write", { "path": format!("{name}-{turn}.txt"), "content": "whole\n" }],
+                ["bash", { "command": format!("echo {turn} >> {name}.log; sleep 0.05") }],
+            ] })
+            .to_string()
+        })
+        .collect();
+    lines.push(json!({ "say": "All done." }).to_string());
+    json!({ "description": format!("{name}\n\n```sim\n{}\n```", lines.join("\n")), "model": "simulated" })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_moment_nothing_is_lost_or_done_twice() {
+    let mut hall = Hall::open().await;
+    let me = json!({ "email": "olga@example.com", "password": PASSWORD, "name": "Olga" });
+    hall.call(Method::POST, "/api/auth/register", Some(me)).await.unwrap();
+    let new = json!({ "name": "p", "source": { "kind": "empty" } });
+    let project = hall.call(Method::POST, "/api/projects", Some(new)).await.unwrap();
+    let project = project["id"].as_str().unwrap().to_owned();
+    while hall.call(Method::GET, &format!("/api/projects/{project}"), None).await.unwrap()["status"] != "ready" {
+        tokio::task::yield_now().await;
+    }
+    for name in ["a", "b", "c"] {
+        let made =
+            hall.call(Method::POST, &format!("/api/projects/{project}/features"), Some(card(name))).await.unwrap();
+        let start = format!("/api/features/{}/start", made["id"].as_str().unwrap());
+        hall.call(Method::POST, &start, None).await.unwrap();
+    }
+
+    let mut seed = SEED;
+    let mut random = |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    for _ in 0..KILLS {
+        let wanted = hall.sim.requests().len() + random(3) as usize;
+        while hall.sim.requests().len() < wanted
+            && hall.statuses(&project).await.iter().any(|status| status != "waiting_approval")
+        {
+            tokio::task::yield_now().await;
+        }
+        // Anywhere within the turn that has just begun: in its words, its tools, its snapshot, its saving.
+        tokio::time::sleep(Duration::from_millis(random(150))).await;
+        hall.kill_and_start_again().await;
+    }
+    let ended = async {
+        while hall.statuses(&project).await.iter().any(|status| status == "queued" || status == "in_progress") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, ended).await.expect("every run ends");
+    assert_eq!(hall.statuses(&project).await, ["waiting_approval"; 3]);
+    hall.kill_and_start_again().await;
+    hall.server.kill().await.unwrap();
+
+    let data = hall.dir.path();
+    whole_database(data).await;
+    let repository = data.join(format!("repositories/{project}.git"));
+    fsck(&repository).await;
+    let repo = Repo::open(&repository).unwrap();
+    let store = Store::open(&format!("sqlite://{}/guildhall.db", data.display()), std::sync::Arc::new(SystemClock))
+        .await
+        .unwrap();
+    let cards = store.features(project.parse::<ProjectId>().unwrap(), &Default::default()).await.unwrap();
+    let mut cut_off = 0;
+    for (card, name) in cards.items.iter().zip(["a", "b", "c"]) {
+        cut_off += whole_run(&store, &repo, card.run_id.unwrap(), name).await;
+    }
+    assert!(cut_off > 0, "no kill hit the middle of a turn: choose another seed");
+    nothing_left_at_work(data);
+}
+
+/// Checks the run of one card. Returns how many of its turns were cut off in the middle.
+async fn whole_run(store: &Store, repo: &Repo, run: RunId, name: &str) -> usize {
+    let run = store.run(run).await.unwrap().unwrap();
+    let turns: Vec<Turn> = store.turns(run.id).await.unwrap();
+    assert_eq!(turns.len(), TURNS + 1);
+    let head = Oid::parse(run.head_commit.as_ref().or(run.base_commit.as_ref()).unwrap()).unwrap();
+    let log = match repo.file_at(&head, &format!("{name}.log"), 1 << 16).await.unwrap() {
+        Some(Blob::Bytes(bytes)) => String::from_utf8(bytes).unwrap(),
+        _ => String::new(),
+    };
+    let counted: Vec<&str> = log.lines().collect();
+    assert_eq!(counted.len(), counted.iter().collect::<HashSet<_>>().len(), "a command's effect is there twice: {log}");
+    let mut cut_off = 0;
+    for turn in &turns[..TURNS] {
+        let results = turn.results.as_ref().unwrap();
+        let failed = results.iter().any(|result| matches!(result, Block::ToolResult { is_error: true, .. }));
+        cut_off += usize::from(failed);
+        let file = repo.file_at(&head, &format!("{name}-{}.txt", turn.number), 100).await.unwrap();
+        assert_eq!(file.is_some(), !failed, "{name}, turn {}: {results:?}", turn.number);
+        assert_eq!(counted.contains(&turn.number.to_string().as_str()), !failed, "{name}, turn {}", turn.number);
+    }
+    cut_off
+}
+
+/// The file is sound, each turn was billed once, and what was billed adds up to what the runs say.
+async fn whole_database(data: &Path) {
+    let url = format!("sqlite://{}/guildhall.db", data.display());
+    let mut db = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let (sound,): (String,) = sqlx::query_as("PRAGMA integrity_check").fetch_one(&mut db).await.unwrap();
+    assert_eq!(sound, "ok");
+    let twice: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT turn, count(*) FROM ledger WHERE turn IS NOT NULL GROUP BY run_id, turn HAVING count(*) > 1",
+    )
+    .fetch_all(&mut db)
+    .await
+    .unwrap();
+    assert!(twice.is_empty(), "turns that were billed twice: {twice:?}");
+    let (billed, told): (i64, i64) =
+        sqlx::query_as("SELECT (SELECT sum(output_tokens) FROM ledger), (SELECT sum(output_tokens) FROM runs)")
+            .fetch_one(&mut db)
+            .await
+            .unwrap();
+    assert_eq!(billed, told);
+    let (events, last): (i64, i64) =
+        sqlx::query_as("SELECT count(*), max(seq) FROM events").fetch_one(&mut db).await.unwrap();
+    assert_eq!(events, last, "the events have no gap");
+}
+
+async fn fsck(repository: &Path) {
+    let done = Command::new("git").arg("--git-dir").arg(repository).args(["fsck", "--strict"]).output().await.unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// No process mentions the data folder any more: agents' commands die with their server.
+fn nothing_left_at_work(data: &Path) {
+    let folder = data.display().to_string();
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        assert!(!line.contains(&folder), "still at work: {line}");
+    }
+}

@@ -1,0 +1,109 @@
+//! The program as an operator uses it.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+use crate::harness::PATIENCE;
+
+fn guildhall(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_guildhall"));
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("GUILDHALL_DATA_DIR", data)
+        .env("GUILDHALL_LISTEN", "127.0.0.1:0")
+        .kill_on_drop(true);
+    command
+}
+
+async fn run(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = tokio::time::timeout(PATIENCE, command.output()).await.unwrap().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[tokio::test]
+async fn it_says_its_version_and_describes_its_api() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, out, _) = run(guildhall(dir.path()).arg("version")).await;
+    assert_eq!((code, out), (Some(0), format!("guildhall {}\n", env!("CARGO_PKG_VERSION"))));
+    let (code, out, _) = run(guildhall(dir.path()).arg("openapi")).await;
+    assert!(code == Some(0) && out == guildhall_server::openapi::text());
+}
+
+#[tokio::test]
+async fn the_doctor_looks_at_everything_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let (code, out, err) = run(guildhall(&data).arg("doctor")).await;
+    for what in ["configuration", "data folder", "database", "git", "sandbox", "disk"] {
+        assert!(out.contains(what), "no {what} in {out}{err}");
+    }
+    assert_eq!(code, Some(i32::from(out.contains("FAIL"))), "{out}{err}");
+    assert!(!data.exists());
+}
+
+#[tokio::test]
+async fn the_doctor_says_what_is_wrong_and_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = guildhall(dir.path());
+    command.env("GUILDHALL_SANDBOX", "docker").env("DATABASE_URL", "mysql://me:pass-word@db");
+    let (code, out, err) = run(command.arg("doctor")).await;
+    assert_eq!(code, Some(1));
+    assert!(out.contains("FAIL  configuration: GUILDHALL_SANDBOX in the environment: found \"docker\""), "{out}");
+    assert!(out.contains("DATABASE_URL in the environment") && !format!("{out}{err}").contains("pass-word"), "{out}");
+
+    let mut command = guildhall(dir.path());
+    command.env("DATABASE_URL", "postgres://me:pass-word@127.0.0.1:9/x").env("ANTHROPIC_API_KEY", "sk-ant-pass-word");
+    command.env("ANTHROPIC_BASE_URL", "http://127.0.0.1:9");
+    let (code, out, err) = run(command.arg("doctor")).await;
+    assert_eq!(code, Some(1));
+    assert!(out.contains("FAIL  database") && out.contains("FAIL  the team's provider"), "{out}");
+    assert!(!format!("{out}{err}").contains("pass-word"), "{out}{err}");
+}
+
+#[tokio::test]
+async fn a_bad_configuration_is_told_whole_and_nothing_starts() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("guildhall.toml"), "listen = 'here'\ncolour = 'red'\n").unwrap();
+    let mut command = guildhall(dir.path());
+    command.env_remove("GUILDHALL_LISTEN").env("GUILDHALL_PUBLIC_URL", "http://guild.example.com");
+    let (code, out, err) = run(command.args(["serve", "--log-format", "xml"])).await;
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    for part in ["listen in", "colour in", "GUILDHALL_PUBLIC_URL in the environment", "--log-format: found \"xml\""] {
+        assert!(err.contains(part), "no {part} in {err}");
+    }
+    let mut command = guildhall(dir.path());
+    let (code, _, err) = run(command.args(["serve", "--config", "/nowhere", "--listen", "0.0.0.0:0"])).await;
+    assert!(code == Some(1) && err.contains("signing in there needs https"), "{err}");
+}
+
+#[tokio::test]
+async fn it_serves_until_it_is_told_to_stop_and_lets_nobody_else_into_its_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let mut server = guildhall(&data).arg("serve").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let (_, url) = line.split_once(" is at ").unwrap_or_else(|| panic!("{line}"));
+    // The server that the tests run in this process installs what TLS needs; this test has none.
+    drop(guildhall_llm::Client::new());
+    let health = reqwest::get(format!("{url}/api/health")).await.unwrap();
+    assert_eq!(health.status(), 200);
+
+    let (code, _, err) = run(guildhall(&data).arg("serve")).await;
+    assert!(code == Some(1) && err.contains("another Guildhall works in"), "{err}");
+    for (path, mode) in [("", 0o700), ("keys", 0o700), ("keys/vault.key", 0o600), ("guildhall.db", 0o600)] {
+        let path = data.join(path);
+        let found = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions()) & 0o777;
+        assert_eq!(found, mode, "{}: {found:o}", path.display());
+    }
+    let pid = rustix::process::Pid::from_raw(server.id().unwrap() as i32).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let status = tokio::time::timeout(PATIENCE, server.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(0));
+    let (code, out, _) = run(guildhall(&data).arg("migrate")).await;
+    assert!(code == Some(0) && out.contains("this version's schema"), "{out}");
+}

@@ -1,0 +1,104 @@
+//! Whatever comes in wrong is answered by a problem, on every route.
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::harness::TestApp;
+use crate::schema::operations;
+
+#[tokio::test]
+async fn what_is_no_id_is_refused_on_every_route() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    for (method, path, _) in operations().filter(|(_, path, _)| path.contains("{id}")) {
+        for id in ["1", "..%2F..%2Fetc", "%00", "01890000-0000-7000-8000-00000000000g", "%27%20OR%201=1"] {
+            let request = owner.request(method.clone(), &path.replace("{id}", id)).json(&json!({}));
+            owner.send(request).await.is_problem(StatusCode::BAD_REQUEST, "bad-path");
+        }
+        let request = owner.request(method.clone(), &path.replace("{id}", "%ff")).json(&json!({}));
+        owner.send(request).await.is_problem(StatusCode::BAD_REQUEST, "bad-path");
+    }
+}
+
+#[tokio::test]
+async fn what_is_unknown_in_a_query_is_refused_on_every_route_that_takes_one() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let mut seen = 0;
+    for (method, path, operation) in operations() {
+        let parameters = operation["parameters"].as_array();
+        if parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == "query")) {
+            seen += 1;
+            let path = path.replace("{id}", "01890000-0000-7000-8000-000000000000");
+            let request = owner.request(method, &format!("{path}?limti=3&path=x"));
+            let problem = owner.send(request).await.is_problem(StatusCode::BAD_REQUEST, "bad-query");
+            assert!(!problem["errors"][0]["field"].as_str().unwrap().is_empty(), "{problem}");
+        }
+    }
+    assert!(seen >= 7, "{seen}");
+    for limit in ["0", "501", "-1"] {
+        let path = format!("/api/members?limit={limit}");
+        owner.get(&path).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+    }
+    owner.get("/api/members?limit=many").await.is_problem(StatusCode::BAD_REQUEST, "bad-query");
+}
+
+#[tokio::test]
+async fn bodies_that_cannot_be_used_are_refused_on_every_route_that_takes_one() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let mut seen = 0;
+    for (method, path, operation) in operations() {
+        if operation["requestBody"]["content"]["application/json"].is_null() {
+            continue;
+        }
+        seen += 1;
+        let path = path.replace("{id}", "01890000-0000-7000-8000-000000000000").replace("{provider}", "anthropic");
+        let send =
+            |kind: &str, body: Vec<u8>| owner.request(method.clone(), &path).header("content-type", kind).body(body);
+        let requests = [
+            (send("application/json", b"{".to_vec()), StatusCode::BAD_REQUEST, "bad-json"),
+            (send("application/json", b"{\"\xff\": 1}".to_vec()), StatusCode::BAD_REQUEST, "bad-json"),
+            (send("application/json", b"[1]".to_vec()), StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            (send("application/json", b"{\"extraField\": 1}".to_vec()), StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+            (send("application/json", vec![b' '; 3 << 20]), StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
+            (send("text/plain", b"{}".to_vec()), StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json"),
+        ];
+        for (request, status, code) in requests {
+            owner.send(request).await.is_problem(status, code);
+        }
+    }
+    assert!(seen >= 10, "{seen}");
+}
+
+#[tokio::test]
+async fn an_unknown_field_is_named() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let problem = owner.patch("/api/auth/me", json!({ "nmae": "x" })).await;
+    let problem = problem.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+    assert_eq!(problem["errors"][0]["field"], "nmae", "{problem}");
+    assert!(problem["errors"][0]["message"].as_str().unwrap().contains("expected `name`"), "{problem}");
+}
+
+#[tokio::test]
+async fn things_that_are_not_there_are_not_found_on_every_route() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    for (method, path, operation) in operations().filter(|(_, path, _)| path.contains("{id}")) {
+        let path = path.replace("{id}", "01890000-0000-7000-8000-000000000000");
+        let body = match operation["operationId"].as_str().unwrap() {
+            "create_feature" => json!({ "description": "x" }),
+            "follow_up" => json!({ "message": "x" }),
+            "add_attachment" => {
+                owner.upload(&path, "x", b"x").await.is_problem(StatusCode::NOT_FOUND, "not-found");
+                continue;
+            }
+            _ => json!({}),
+        };
+        let query = if path.ends_with("/files") { "?path=x" } else { "" };
+        let request = owner.request(method.clone(), &format!("{path}{query}"));
+        let request = if method == Method::GET { request } else { request.json(&body) };
+        owner.send(request).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    }
+}

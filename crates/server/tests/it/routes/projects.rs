@@ -1,0 +1,119 @@
+use guildhall_types::member::MemberRole;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::harness::{TestApp, Wish};
+
+#[tokio::test]
+async fn a_project_is_made_listed_changed_and_archived() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let project = owner.project("Demo", json!({ "kind": "empty" })).await;
+    assert_eq!(project["status"], "ready", "{project}");
+    let path = format!("/api/projects/{}", project["id"].as_str().unwrap());
+    assert_eq!(owner.get(&path).await.is(StatusCode::OK), project);
+
+    owner.post(&format!("{path}/features"), json!({ "description": "Do it." })).await.is(StatusCode::CREATED);
+    let list = owner.get("/api/projects").await.is(StatusCode::OK);
+    assert_eq!(list["items"][0]["counts"], json!({ "backlog": 1 }));
+    assert!(list["next"].is_null());
+
+    let commits = owner.get(&format!("{path}/commits")).await.is(StatusCode::OK);
+    assert_eq!(commits["branch"], "main");
+    assert_eq!(commits["items"][0]["authorName"], "Olga");
+    owner.get(&format!("{path}/commits?branch=nope")).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    owner
+        .get(&format!("{path}/commits?branch=--output=x"))
+        .await
+        .is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+    assert_eq!(owner.get(&format!("{path}/commits?skip=1")).await.is(StatusCode::OK)["items"], json!([]));
+
+    let settings = json!({ "verifyCommands": ["true"], "defaultModel": null, "instructions": "Be brief." });
+    let changed = owner.patch(&path, json!({ "name": "Demo 2", "settings": settings })).await.is(StatusCode::OK);
+    assert_eq!((&changed["name"], &changed["settings"]), (&json!("Demo 2"), &settings));
+
+    owner.delete(&path).await.is(StatusCode::NO_CONTENT);
+    owner.get(&path).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    owner.delete(&path).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    assert_eq!(owner.get("/api/projects").await.is(StatusCode::OK)["items"], json!([]));
+}
+
+#[tokio::test]
+async fn projects_come_page_by_page() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    for name in ["a", "b", "c"] {
+        owner.project(name, json!({ "kind": "empty" })).await;
+    }
+    let first = owner.get("/api/projects?limit=2").await.is(StatusCode::OK);
+    let names = |page: &serde_json::Value| -> Vec<String> {
+        page["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&first), ["a", "b"]);
+    let next = first["next"].as_str().unwrap();
+    let second = owner.get(&format!("/api/projects?limit=2&after={next}")).await.is(StatusCode::OK);
+    assert_eq!(names(&second), ["c"]);
+    assert!(second["next"].is_null());
+}
+
+#[tokio::test]
+async fn a_name_is_used_once_and_a_source_must_be_allowed() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    owner.project("Demo", json!({ "kind": "empty" })).await;
+    let again = json!({ "name": "demo", "source": { "kind": "empty" } });
+    owner.post("/api/projects", again).await.is_problem(StatusCode::CONFLICT, "taken");
+    for (field, body) in [
+        ("name", json!({ "name": "", "source": { "kind": "empty" } })),
+        ("source.url", json!({ "name": "x", "source": { "kind": "clone", "url": "/etc" } })),
+        ("source.url", json!({ "name": "x", "source": { "kind": "clone", "url": "file:///etc" } })),
+        ("source.url", json!({ "name": "x", "source": { "kind": "clone", "url": "ext::sh -c id" } })),
+        ("source.url", json!({ "name": "x", "source": { "kind": "clone", "url": "--upload-pack=id" } })),
+        ("source", json!({ "name": "x", "source": { "kind": "gift" } })),
+        ("source", json!({ "name": "x" })),
+    ] {
+        let answer = owner.post("/api/projects", body.clone()).await;
+        let problem = answer.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+        assert!(problem["errors"][0]["field"].as_str().unwrap().starts_with(field), "{body}: {problem}");
+    }
+    assert_eq!(owner.get("/api/projects").await.is(StatusCode::OK)["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_no_repository_fails_in_words_and_can_be_tried_again() {
+    let allowed = tempfile::tempdir().unwrap();
+    // The path goes by the environment of no one: the server is given it as its operator would give it.
+    static ALLOWED: std::sync::OnceLock<std::path::PathBuf> = std::sync::OnceLock::new();
+    ALLOWED.get_or_init(|| allowed.path().to_owned());
+    let app = TestApp::with(Wish {
+        change: |config| config.allowed_repo_paths.extend(ALLOWED.get().cloned()),
+        ..Wish::default()
+    })
+    .await;
+    let mut owner = app.owner().await;
+    let folder = allowed.path().join("notes");
+    std::fs::create_dir(&folder).unwrap();
+    let source = json!({ "kind": "clone", "url": folder.to_str().unwrap() });
+    let project = owner.project("Notes", source).await;
+    assert_eq!(project["status"], "failed");
+    assert!(project["error"].as_str().unwrap().contains("not a git repository"), "{project}");
+    let path = format!("/api/projects/{}", project["id"].as_str().unwrap());
+    owner.get(&format!("{path}/commits")).await.is_problem(StatusCode::CONFLICT, "project-not-ready");
+
+    let mut socket = owner.listen("").await.unwrap();
+    let retried = owner.call(&format!("{path}/retry")).await.is(StatusCode::ACCEPTED);
+    assert_eq!(retried["status"], "preparing");
+    socket.wait(|frame| frame["project"]["status"] == "failed").await;
+    let fine = owner.project("Fine", json!({ "kind": "empty" })).await;
+    let path = format!("/api/projects/{}/retry", fine["id"].as_str().unwrap());
+    owner.call(&path).await.is_problem(StatusCode::CONFLICT, "not-failed");
+}
+
+#[tokio::test]
+async fn the_sample_offers_features() {
+    let app = TestApp::start().await;
+    app.owner().await;
+    let mut viewer = app.member(MemberRole::Viewer).await;
+    let offered = viewer.get("/api/sample/suggestions").await.is(StatusCode::OK);
+    assert!(offered.as_array().unwrap().len() >= 3);
+}
