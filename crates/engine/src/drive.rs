@@ -17,7 +17,6 @@ use crate::Engine;
 use crate::checks::Verdict;
 use crate::journal::RunJournal;
 use crate::problems::{Trouble, chain};
-use crate::schedule::span;
 use crate::worktree::Ground;
 
 /// How an attempt at a run ended.
@@ -43,17 +42,17 @@ pub(crate) async fn drive(engine: &Engine, claimed: Claimed, cancel: &Cancellati
 /// Renews a lease for ever. When it is lost, or cannot be renewed in time, the run is cancelled: its tools must have
 /// stopped before another node takes over.
 async fn hold(engine: &Engine, lease: Lease, cancel: &CancellationToken) {
-    let pace = engine.0.pace.lease;
+    let pace = engine.0.pace;
     let mut renewed = Instant::now();
     loop {
-        tokio::time::sleep(pace / 3).await;
+        tokio::time::sleep(pace.lease / 3).await;
         let asked = Instant::now();
-        match engine.0.team.store.renew_lease(&lease, span(pace)).await {
+        match engine.0.team.store.renew_lease(&lease, pace.hold()).await {
             Ok(()) => renewed = asked,
             Err(StoreError::LeaseLost) => break,
             Err(error) => {
                 tracing::warn!(run = %lease.run, error = &error as &dyn std::error::Error, "a lease could not be renewed");
-                if renewed.elapsed() > pace * 2 / 3 {
+                if renewed.elapsed() > pace.lease * 2 / 3 {
                     break;
                 }
             }

@@ -54,6 +54,13 @@ impl Default for Pace {
     }
 }
 
+impl Pace {
+    /// The length of a lease as the store takes it.
+    fn hold(&self) -> chrono::Duration {
+        chrono::Duration::from_std(self.lease).unwrap_or(chrono::Duration::MAX)
+    }
+}
+
 /// What the engine is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stats {

@@ -44,6 +44,7 @@ impl Trouble {
             Self::Git(_) | Self::Team(TeamError::Git(_)) => {
                 ("git-failed", "Retry; if it stays, start the card again, and tell whoever runs this server.")
             }
+            Self::Sandbox(SandboxError::Refused { .. }) => ("command-refused", "Mend what it says, then retry."),
             Self::Sandbox(_) => ("no-sandbox", "Ask whoever runs this server to run `guildhall doctor`."),
             _ => ("internal", "Retry; if it stays, tell whoever runs this server: the log says more."),
         };

@@ -1,7 +1,5 @@
 //! Claims runs as long as there is a free place, and starts each.
 
-use std::time::Duration;
-
 use guildhall_store::Claimed;
 use guildhall_team::TeamError;
 use guildhall_types::RunId;
@@ -33,7 +31,7 @@ pub(crate) async fn claim_forever(engine: Engine) {
 impl Engine {
     async fn claim(&self) -> Result<Option<Claimed>, TeamError> {
         let limits = self.limits().await?;
-        Ok(self.0.team.store.claim_run(self.0.node, span(self.0.pace.lease), &limits).await?)
+        Ok(self.0.team.store.claim_run(self.0.node, self.0.pace.hold(), &limits).await?)
     }
 
     fn begin(&self, claimed: Claimed) {
@@ -65,9 +63,4 @@ impl Engine {
             token.cancel();
         }
     }
-}
-
-/// A length of time as the store takes it.
-pub(crate) fn span(time: Duration) -> chrono::Duration {
-    chrono::Duration::from_std(time).unwrap_or(chrono::Duration::MAX)
 }

@@ -236,3 +236,26 @@ async fn without_a_sandbox_commands_run_in_the_tree() {
     assert_eq!((out.exit, out.output.as_str()), (Exit::TimedOut, "on\n"));
     assert!(none_alive(&word).await);
 }
+
+#[tokio::test]
+async fn what_a_killed_server_left_behind_is_ended() {
+    let place = Place::new();
+    let stuck = |name: &str, argument: &str| {
+        tokio::process::Command::new("/bin/bash")
+            .arg0(name)
+            .args(["-c", "read", argument])
+            .stdin(std::process::Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap()
+    };
+    let at = |path: &str| place.at(path).display().to_string();
+    let mut ours = stuck("bwrap", &at("run/tree"));
+    let mut others = [stuck("/usr/bin/bwrap", &at("runner/tree")), stuck("bash", &at("run/tree")), stuck("bwrap", "/")];
+    assert_eq!(guildhall_sandbox::end_leftovers(&place.at("run")), 1);
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ours.wait().await.unwrap()), Some(9));
+    for other in &mut others {
+        assert!(other.try_wait().unwrap().is_none());
+    }
+    assert_eq!(guildhall_sandbox::end_leftovers(&place.at("run")), 0);
+}
