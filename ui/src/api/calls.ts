@@ -1,0 +1,156 @@
+import { body, client, send } from "./client";
+import type {
+  Attachment,
+  FeatureCard,
+  FeatureDraft,
+  FeaturePatch,
+  FeatureStatus,
+  Member,
+  ProjectListItem,
+  ProjectSettings,
+  ProjectSource,
+  ProviderKind,
+  RunHistoryEvent,
+} from "./types";
+
+const MOST = 500;
+
+/** Reads every page of a list. */
+async function all<T>(page: (after: string | undefined) => Promise<{ items: T[]; next: string | null }>) {
+  const items: T[] = [];
+  let after: string | undefined;
+  do {
+    const { items: more, next } = await page(after);
+    items.push(...more);
+    after = next ?? undefined;
+  } while (after !== undefined);
+  return items;
+}
+
+const path = (id: string) => ({ params: { path: { id } } });
+
+/** Leaves out what is not there, so that it is not sent as an empty value. */
+function given<T extends Record<string, unknown>>(query: T): { [K in keyof T]: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value != null)) as never;
+}
+
+const attachmentUrl = (id: string) => `/api/attachments/${id}`;
+const fileUrl = (id: string, file: string, side: "base" | "head") =>
+  `/api/features/${id}/files?${new URLSearchParams({ path: file, side })}`;
+
+/** Every request that the page makes, one function each. */
+export const api = {
+  authStatus: () => body(client.GET("/api/auth/status")),
+  me: () => body(client.GET("/api/auth/me")),
+  register: (account: { email: string; password: string; name: string }) =>
+    body(client.POST("/api/auth/register", { body: account })),
+  login: (account: { email: string; password: string }) =>
+    body(client.POST("/api/auth/login", { body: account })),
+  logout: () => body(client.POST("/api/auth/logout")),
+  renameMe: (name: string) => body(client.PATCH("/api/auth/me", { body: { name } })),
+  sessions: () => body(client.GET("/api/auth/sessions")),
+  endSession: (id: string) => body(client.DELETE("/api/auth/sessions/{id}", path(id))),
+
+  credentials: () => body(client.GET("/api/user/credentials")),
+  putCredential: (provider: ProviderKind, credential: { key: string; baseUrl?: string }) =>
+    body(
+      client.PUT("/api/user/credentials/{provider}", { params: { path: { provider } }, body: credential }),
+    ),
+  deleteCredential: (provider: ProviderKind) =>
+    body(client.DELETE("/api/user/credentials/{provider}", { params: { path: { provider } } })),
+  testCredential: (provider: ProviderKind) =>
+    body(client.POST("/api/user/credentials/{provider}/test", { params: { path: { provider } } })),
+
+  models: () => body(client.GET("/api/models")),
+  members: (signal?: AbortSignal) =>
+    all<Member>((after) =>
+      body(
+        client.GET("/api/members", {
+          params: { query: given({ after, limit: MOST }) },
+          signal: signal ?? null,
+        }),
+      ),
+    ),
+  limits: () => body(client.GET("/api/settings/limits")),
+  suggestions: () => body(client.GET("/api/sample/suggestions")),
+
+  projects: (signal?: AbortSignal) =>
+    all<ProjectListItem>((after) =>
+      body(
+        client.GET("/api/projects", {
+          params: { query: given({ after, limit: MOST }) },
+          signal: signal ?? null,
+        }),
+      ),
+    ),
+  project: (id: string) => body(client.GET("/api/projects/{id}", path(id))),
+  createProject: (project: { name: string; source: ProjectSource }) =>
+    body(client.POST("/api/projects", { body: project })),
+  updateProject: (id: string, change: { name?: string; settings?: ProjectSettings }) =>
+    body(client.PATCH("/api/projects/{id}", { ...path(id), body: change })),
+  archiveProject: (id: string) => body(client.DELETE("/api/projects/{id}", path(id))),
+  retryProject: (id: string) => body(client.POST("/api/projects/{id}/retry", path(id))),
+  commits: (id: string, query: { branch?: string; skip?: number; limit?: number }) =>
+    body(client.GET("/api/projects/{id}/commits", { params: { path: { id }, query } })),
+
+  features: (projectId: string, status?: FeatureStatus[], signal?: AbortSignal) =>
+    all<FeatureCard>((after) =>
+      body(
+        client.GET("/api/projects/{id}/features", {
+          params: {
+            path: { id: projectId },
+            query: given({ status: status?.join(","), after, limit: MOST }),
+          },
+          signal: signal ?? null,
+        }),
+      ),
+    ),
+  createFeature: (projectId: string, draft: FeatureDraft) =>
+    body(client.POST("/api/projects/{id}/features", { ...path(projectId), body: draft })),
+  feature: (id: string) => body(client.GET("/api/features/{id}", path(id))),
+  updateFeature: (id: string, change: FeaturePatch) =>
+    body(client.PATCH("/api/features/{id}", { ...path(id), body: change })),
+  deleteFeature: (id: string) => body(client.DELETE("/api/features/{id}", path(id))),
+  start: (id: string) => body(client.POST("/api/features/{id}/start", path(id))),
+  retry: (id: string) => body(client.POST("/api/features/{id}/retry", path(id))),
+  stop: (id: string) => body(client.POST("/api/features/{id}/stop", path(id))),
+  followUp: (id: string, message: string) =>
+    body(client.POST("/api/features/{id}/follow-up", { ...path(id), body: { message } })),
+  verify: (id: string) => body(client.POST("/api/features/{id}/verify", path(id))),
+  merge: (id: string, message?: string) =>
+    body(
+      client.POST("/api/features/{id}/merge", {
+        ...path(id),
+        body: message === undefined ? {} : { message },
+      }),
+    ),
+  shelve: (id: string) => body(client.POST("/api/features/{id}/shelve", path(id))),
+  runs: (id: string) => body(client.GET("/api/features/{id}/runs", path(id))),
+  diff: (id: string, signal?: AbortSignal) =>
+    body(client.GET("/api/features/{id}/diff", { ...path(id), signal: signal ?? null })),
+  /** A file's text at one side of the work. */
+  file: async (id: string, file: string, side: "base" | "head", signal?: AbortSignal) =>
+    (await send(fileUrl(id, file, side), { signal: signal ?? null })).text(),
+  fileUrl,
+  attachments: (id: string) => body(client.GET("/api/features/{id}/attachments", path(id))),
+  attach: async (id: string, file: File): Promise<Attachment> => {
+    const form = new FormData();
+    form.set("file", file, file.name);
+    return (await send(`/api/features/${id}/attachments`, { method: "POST", body: form })).json();
+  },
+  attachmentUrl,
+  deleteAttachment: (id: string) => body(client.DELETE("/api/attachments/{id}", path(id))),
+
+  run: (id: string) => body(client.GET("/api/runs/{id}", path(id))),
+  runEvents: async (id: string, after: number, signal?: AbortSignal) => {
+    const page = await body(
+      client.GET("/api/runs/{id}/events", {
+        params: { path: { id }, query: { after, limit: MOST } },
+        signal: signal ?? null,
+      }),
+    );
+    // The route lists nothing but what happened in this run.
+    return page as { items: RunHistoryEvent[]; next: number | null };
+  },
+  checks: (id: string) => body(client.GET("/api/runs/{id}/checks", path(id))),
+};

@@ -1,0 +1,25 @@
+/** The keys of the query cache, in one place, so that what the socket brings finds what the page asked for. */
+export const keys = {
+  authStatus: ["auth", "status"] as const,
+  me: ["auth", "me"] as const,
+  sessions: ["auth", "sessions"] as const,
+  credentials: ["credentials"] as const,
+  models: ["models"] as const,
+  members: ["members"] as const,
+  limits: ["limits"] as const,
+  suggestions: ["suggestions"] as const,
+  projects: ["projects"] as const,
+  project: (id: string) => ["project", id] as const,
+  commits: (id: string) => ["commits", id] as const,
+  /** All cards of a project, in board order. */
+  board: (projectId: string) => ["board", projectId] as const,
+  /** The cards of a project that are at work or need a member. */
+  active: (projectId: string) => ["active", projectId] as const,
+  feature: (id: string) => ["feature", id] as const,
+  runs: (featureId: string) => ["runs", featureId] as const,
+  diff: (featureId: string) => ["diff", featureId] as const,
+  attachments: (featureId: string) => ["attachments", featureId] as const,
+  run: (id: string) => ["run", id] as const,
+  runEvents: (id: string) => ["run-events", id] as const,
+  checks: (runId: string) => ["checks", runId] as const,
+};

@@ -1,0 +1,126 @@
+import { queryOptions, useQuery } from "@tanstack/react-query";
+import { ACTIVE, isActive } from "@/live/apply";
+import { collectRunEvents, joinEvents, overlay } from "@/live/recent";
+import { api } from "./calls";
+import { keys } from "./keys";
+import type { RightName, RunHistoryEvent } from "./types";
+
+// What the socket keeps in step is never stale by time; `resync` invalidates it.
+const LIVE = { staleTime: Number.POSITIVE_INFINITY } as const;
+
+export const queries = {
+  authStatus: () => queryOptions({ queryKey: keys.authStatus, queryFn: api.authStatus, staleTime: 60_000 }),
+  me: () => queryOptions({ queryKey: keys.me, queryFn: api.me, ...LIVE }),
+  sessions: () => queryOptions({ queryKey: keys.sessions, queryFn: api.sessions }),
+  credentials: () => queryOptions({ queryKey: keys.credentials, queryFn: api.credentials }),
+  models: () => queryOptions({ queryKey: keys.models, queryFn: api.models, staleTime: 60_000 }),
+  members: () =>
+    queryOptions({ queryKey: keys.members, queryFn: ({ signal }) => api.members(signal), staleTime: 60_000 }),
+  limits: () => queryOptions({ queryKey: keys.limits, queryFn: api.limits, staleTime: 60_000 }),
+  suggestions: () => queryOptions({ queryKey: keys.suggestions, queryFn: api.suggestions, ...LIVE }),
+  projects: () =>
+    queryOptions({ queryKey: keys.projects, queryFn: ({ signal }) => api.projects(signal), ...LIVE }),
+  project: (id: string) =>
+    queryOptions({ queryKey: keys.project(id), queryFn: () => api.project(id), ...LIVE }),
+  commits: (id: string, branch?: string) =>
+    queryOptions({
+      queryKey: [...keys.commits(id), branch ?? null],
+      queryFn: () => api.commits(id, branch === undefined ? { limit: 50 } : { branch, limit: 50 }),
+    }),
+  board: (projectId: string) =>
+    queryOptions({
+      queryKey: keys.board(projectId),
+      queryFn: async ({ signal }) =>
+        overlay(projectId, await api.features(projectId, undefined, signal), () => true),
+      ...LIVE,
+    }),
+  active: (projectId: string) =>
+    queryOptions({
+      queryKey: keys.active(projectId),
+      queryFn: async ({ signal }) =>
+        overlay(projectId, await api.features(projectId, [...ACTIVE], signal), isActive),
+      ...LIVE,
+    }),
+  feature: (id: string) =>
+    queryOptions({ queryKey: keys.feature(id), queryFn: () => api.feature(id), ...LIVE }),
+  runs: (featureId: string) =>
+    queryOptions({
+      queryKey: keys.runs(featureId),
+      queryFn: async () => (await api.runs(featureId)).items,
+      ...LIVE,
+    }),
+  diff: (featureId: string) =>
+    queryOptions({
+      queryKey: keys.diff(featureId),
+      queryFn: ({ signal }) => api.diff(featureId, signal),
+      ...LIVE,
+    }),
+  attachments: (featureId: string) =>
+    queryOptions({
+      queryKey: keys.attachments(featureId),
+      queryFn: async () => (await api.attachments(featureId)).items,
+      staleTime: 60_000,
+    }),
+  run: (id: string) => queryOptions({ queryKey: keys.run(id), queryFn: () => api.run(id), ...LIVE }),
+  runEvents: (id: string) =>
+    queryOptions({
+      queryKey: keys.runEvents(id),
+      queryFn: async ({ signal }) => {
+        const [arrived, stop] = collectRunEvents(id);
+        try {
+          const events: RunHistoryEvent[] = [];
+          let after: number | null = 0;
+          while (after !== null) {
+            const page: { items: RunHistoryEvent[]; next: number | null } = await api.runEvents(
+              id,
+              after,
+              signal,
+            );
+            events.push(...page.items);
+            after = page.next;
+          }
+          return joinEvents(events, arrived);
+        } finally {
+          stop();
+        }
+      },
+      ...LIVE,
+    }),
+  checks: (runId: string) =>
+    queryOptions({
+      queryKey: keys.checks(runId),
+      queryFn: async () => (await api.checks(runId)).items,
+      ...LIVE,
+    }),
+};
+
+const NONE = "";
+
+/** The member who is signed in. */
+export const useMe = () => useQuery(queries.me());
+/** Whether the member may do this; false until it is known. */
+export function useMay(right: RightName): boolean {
+  return useMe().data?.rights.includes(right) ?? false;
+}
+export const useProjects = () => useQuery(queries.projects());
+export const useProject = (id: string) => useQuery(queries.project(id));
+/** All cards of a project, in board order, kept in step by the socket. */
+export const useBoard = (projectId: string) => useQuery(queries.board(projectId));
+/** One feature with its texts, kept in step by the socket. */
+export const useFeature = (id: string) => useQuery(queries.feature(id));
+/** The runs of a feature, the latest first, kept in step by the socket. */
+export const useRuns = (featureId: string) => useQuery(queries.runs(featureId));
+/** One run, kept in step by the socket. Asks nothing while there is no id. */
+export const useRun = (id: string | null | undefined) =>
+  useQuery({ ...queries.run(id ?? NONE), enabled: Boolean(id) });
+/** The whole history of a run, ascending, kept in step by the socket. */
+export const useRunEvents = (id: string | null | undefined) =>
+  useQuery({ ...queries.runEvents(id ?? NONE), enabled: Boolean(id) });
+/** The checks of a run, the latest first, kept in step by the socket. */
+export const useChecks = (runId: string | null | undefined) =>
+  useQuery({ ...queries.checks(runId ?? NONE), enabled: Boolean(runId) });
+export const useDiff = (featureId: string, enabled = true) =>
+  useQuery({ ...queries.diff(featureId), enabled, retry: false });
+export const useAttachments = (featureId: string) => useQuery(queries.attachments(featureId));
+export const useModels = () => useQuery(queries.models());
+export const useMembers = () => useQuery(queries.members());

@@ -1,0 +1,74 @@
+// The domain's types, under the names by which the page calls them. They are the server's: `npm run api` writes
+// schema.d.ts anew from its description.
+import type * as Schema from "./schema";
+
+export type {
+  Attachment,
+  AuthStatus,
+  Check,
+  Commit,
+  ConflictFile,
+  Credential,
+  Credentials,
+  Diff,
+  DiffFile,
+  Feature,
+  FeatureCard,
+  FeatureStatus,
+  FileStatus,
+  Hunk,
+  KeySource,
+  Limits,
+  Me,
+  Member,
+  MemberRole,
+  Models,
+  OutputStream,
+  PlanningMode,
+  Problem,
+  Project,
+  ProjectListItem,
+  ProjectSettings,
+  ProjectSource,
+  ProjectStatus,
+  ProviderKind,
+  Run,
+  RunLimits,
+  RunOutput,
+  RunStatus,
+  Stage,
+  StopReason,
+  Suggestion,
+  Task,
+  ThinkingLevel,
+  Usage,
+} from "./schema";
+
+export type RightName = Schema.MemberRight;
+export type Session = Schema.SessionItem;
+export type Model = Schema.ModelChoice;
+export type LimitsSettings = Schema.TeamLimits;
+export type DiffLine = Schema.Line;
+export type FeatureDraft = Schema.CreateFeature;
+export type FeaturePatch = Schema.UpdateFeature;
+
+/** What happened in a run. The arguments of a tool are whatever the model wrote. */
+export type RunEvent =
+  | Exclude<Schema.RunEvent, { kind: "tool_started" }>
+  | (Omit<Extract<Schema.RunEvent, { kind: "tool_started" }>, "input"> & { input: unknown });
+
+/** One event of a run's history. */
+export type RunHistoryEvent = {
+  type: "run.event";
+  seq: number;
+  at: string;
+  runId: string;
+  featureId: string;
+  event: RunEvent;
+};
+
+/** A stored event, as the socket brings it. */
+export type Event = Exclude<Schema.Event, { type: "run.event" }> | RunHistoryEvent;
+
+/** One frame from the server. */
+export type SocketFrame = Schema.Notice | Event;

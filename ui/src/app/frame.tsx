@@ -1,0 +1,76 @@
+import { Outlet, useNavigate, useParams } from "@tanstack/react-router";
+import { lazy, Suspense, useEffect, useState } from "react";
+import { useMay } from "@/api/queries";
+import { editor, openEditor } from "@/features/editor/store";
+import { blockHotkeys, useHotkeys } from "@/lib/hotkeys";
+import { t } from "@/strings";
+import { BottomBar } from "./bottom-bar";
+import { OfflineBanner } from "./offline-banner";
+import { overlay } from "./overlay";
+import { Sidebar } from "./sidebar";
+
+const loadPalette = () => import("./palette");
+const loadEditor = () => import("@/features/editor/card-editor");
+const Palette = lazy(loadPalette);
+const Shortcuts = lazy(() => import("./shortcuts"));
+const CardEditor = lazy(loadEditor);
+const IDLE_MS = 1_500;
+
+/** The page around every view: sidebar, banner, palette, card editor. */
+export default function Frame() {
+  const navigate = useNavigate();
+  const open = overlay.use();
+  const editing = editor.use();
+  const mayBuild = useMay("build");
+  const { projectId } = useParams({ strict: false });
+  // Once opened, they stay, so that they close with their motion.
+  const [used, setUsed] = useState({ palette: false, shortcuts: false, editor: false });
+  if (open === "palette" && !used.palette) setUsed({ ...used, palette: true });
+  if (open === "shortcuts" && !used.shortcuts) setUsed({ ...used, shortcuts: true });
+  if (editing !== null && !used.editor) setUsed({ ...used, editor: true });
+
+  useEffect(() => blockHotkeys(() => editor.get() !== null || overlay.get() !== null), []);
+  // Fetched while nothing else is: the first press of a key finds them there.
+  useEffect(() => {
+    const timer = setTimeout(() => void Promise.allSettled([loadPalette(), loadEditor()]), IDLE_MS);
+    return () => clearTimeout(timer);
+  }, []);
+
+  useHotkeys(
+    { "mod+k": () => overlay.set((now) => (now === "palette" ? null : "palette")) },
+    { overDialogs: true },
+  );
+  useHotkeys({
+    "?": () => overlay.set("shortcuts"),
+    "g i": () => void navigate({ to: "/" }),
+    "g a": () => void navigate({ to: "/agents" }),
+    "g p": () => void navigate({ to: "/projects" }),
+    "g t": () => void navigate({ to: "/team" }),
+    "g s": () => void navigate({ to: "/settings" }),
+    ...(projectId !== undefined && mayBuild ? { c: () => openEditor({ mode: "create", projectId }) } : {}),
+  });
+
+  return (
+    <div className="flex h-dvh flex-col">
+      <a
+        href="#content"
+        className="sr-only focus:not-sr-only focus:absolute focus:top-2 focus:left-2 focus:z-80 focus:rounded-md focus:bg-accent focus:px-3 focus:py-1.5 focus:text-accent-ink"
+      >
+        {t.nav.skip}
+      </a>
+      <OfflineBanner />
+      <div className="flex min-h-0 flex-1">
+        <Sidebar className="hidden md:flex" />
+        <div className="min-h-0 min-w-0 flex-1">
+          <Outlet />
+        </div>
+      </div>
+      <BottomBar className="md:hidden" />
+      <Suspense>
+        {used.palette && <Palette />}
+        {used.shortcuts && <Shortcuts />}
+        {used.editor && <CardEditor />}
+      </Suspense>
+    </div>
+  );
+}

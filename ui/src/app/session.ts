@@ -1,0 +1,89 @@
+import { redirect } from "@tanstack/react-router";
+import { api } from "@/api/calls";
+import { setOnSignedOut } from "@/api/client";
+import { ApiError } from "@/api/error";
+import { keys } from "@/api/keys";
+import { queries } from "@/api/queries";
+import type { Me } from "@/api/types";
+import { startLive, stopLive } from "@/live/socket";
+import { queryClient } from "./query-client";
+
+/** Where to go once signed in; only ever a place within this page. */
+export function safeNext(next: unknown): string {
+  return typeof next === "string" && /^\/(?![/\\])/.test(next) ? next : "/";
+}
+
+let leave: () => void = () => {};
+
+/** Set while somebody is signed in on this device: then the socket need not wait for the answer to who it is. */
+const HINT = "guildhall.signed-in";
+const hint = {
+  get: () => localStorage.getItem(HINT) !== null,
+  set: () => localStorage.setItem(HINT, "yes"),
+  clear: () => localStorage.removeItem(HINT),
+};
+
+/** Says what to do when the session is over while the page is open. */
+export function onLeave(handler: () => void) {
+  leave = handler;
+}
+
+function signedOut() {
+  if (queryClient.getQueryData(keys.me) === undefined) return;
+  stopLive();
+  hint.clear();
+  queryClient.clear();
+  leave();
+}
+setOnSignedOut(signedOut);
+
+/** Lets in who is signed in, with the socket open; sends everyone else where they can sign in. */
+export async function requireSession(href: string): Promise<Me> {
+  const known = queryClient.getQueryData<Me>(keys.me);
+  if (known !== undefined) {
+    live();
+    return known;
+  }
+  try {
+    // What is fetched after the greeting misses no event.
+    const early = hint.get() ? live().greeting() : null;
+    const me = await queryClient.fetchQuery(queries.me());
+    hint.set();
+    await (early ?? live().greeting());
+    return me;
+  } catch (error) {
+    stopLive();
+    hint.clear();
+    if (error instanceof ApiError && error.status === 401) {
+      const { setUp } = await queryClient.fetchQuery(queries.authStatus());
+      throw redirect(
+        setUp
+          ? { to: "/login", search: href === "/" ? {} : { next: href }, replace: true }
+          : { to: "/setup", replace: true },
+      );
+    }
+    throw error;
+  }
+}
+
+function live() {
+  return startLive({
+    client: queryClient,
+    onSignedOut: signedOut,
+    probe: () => void queryClient.fetchQuery({ ...queries.me(), staleTime: 0 }).catch(() => {}),
+  });
+}
+
+/** After sign-up or sign-in: the page belongs to this member now. */
+export function enter(me: Me) {
+  queryClient.clear();
+  hint.set();
+  queryClient.setQueryData(keys.me, me);
+}
+
+export async function signOut() {
+  await api.logout();
+  stopLive();
+  hint.clear();
+  queryClient.clear();
+}

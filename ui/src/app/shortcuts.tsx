@@ -1,0 +1,81 @@
+import { Dialog } from "@/components/ui/dialog";
+import { Keys } from "@/components/ui/kbd";
+import { t } from "@/strings";
+import { overlay } from "./overlay";
+
+const groups: { title: string; keys: [string, string][] }[] = [
+  {
+    title: "Everywhere",
+    keys: [
+      ["mod+k", "Search, jump, do"],
+      ["c", "New card"],
+      ["g i", "Go to the inbox"],
+      ["g a", "Go to the agents at work"],
+      ["g p", "Go to the projects"],
+      ["g s", "Go to the settings"],
+      ["?", "This list"],
+    ],
+  },
+  {
+    title: "On the board",
+    keys: [
+      ["j", "Next card"],
+      ["k", "Card before"],
+      ["h", "Column to the left"],
+      ["l", "Column to the right"],
+      ["enter", "Open"],
+      ["e", "Edit"],
+      ["s", "Start, resume or retry"],
+      ["x", "Select"],
+      ["m", "Pick up and move with the arrows"],
+      ["/", "Filter"],
+      ["esc", "Close, clear"],
+    ],
+  },
+  {
+    title: "In the card editor",
+    keys: [
+      ["mod+enter", "Save"],
+      ["mod+shift+enter", "Save and start"],
+    ],
+  },
+];
+
+/** All keys that do something. */
+export default function Shortcuts() {
+  const open = overlay.use() === "shortcuts";
+  return (
+    <Dialog
+      open={open}
+      onOpenChange={(next) => overlay.set(next ? "shortcuts" : null)}
+      title={t.nav.help}
+      width="lg"
+    >
+      <div className="grid gap-x-10 gap-y-6 px-5 pt-2 pb-6 sm:grid-cols-2">
+        {groups.map((group) => (
+          <section key={group.title} className={group.title === "On the board" ? "sm:row-span-2" : undefined}>
+            <h3 className="mb-1.5 font-medium text-faint text-xs">{group.title}</h3>
+            <dl className="flex flex-col">
+              {group.keys.map(([keys, what]) => (
+                <div
+                  key={keys}
+                  className="flex items-center justify-between gap-4 border-line border-b py-1.5 last:border-0"
+                >
+                  <dt className="text-sm">{what}</dt>
+                  <dd className="flex items-center gap-1 text-faint text-xs">
+                    {keys.split(" ").map((part, at) => (
+                      <span key={part} className="flex items-center gap-1">
+                        {at > 0 && "then"}
+                        <Keys keys={part} />
+                      </span>
+                    ))}
+                  </dd>
+                </div>
+              ))}
+            </dl>
+          </section>
+        ))}
+      </div>
+    </Dialog>
+  );
+}

@@ -1,0 +1,34 @@
+import { memo } from "react";
+import ReactMarkdown from "react-markdown";
+import remarkGfm from "remark-gfm";
+
+const plugins = [remarkGfm];
+
+function MarkdownBody({ text }: { text: string }) {
+  return (
+    <ReactMarkdown
+      remarkPlugins={plugins}
+      skipHtml
+      components={{
+        a: ({ href, children }) => (
+          <a href={href} target="_blank" rel="noopener noreferrer nofollow">
+            {children}
+          </a>
+        ),
+        // A picture from elsewhere would tell its host who reads the card; show where it is instead.
+        img: ({ src, alt }) =>
+          typeof src === "string" && src.startsWith("/api/attachments/") ? (
+            <img src={src} alt={alt ?? ""} loading="lazy" />
+          ) : (
+            <a href={typeof src === "string" ? src : "#"} target="_blank" rel="noopener noreferrer nofollow">
+              {alt || src}
+            </a>
+          ),
+      }}
+    >
+      {text}
+    </ReactMarkdown>
+  );
+}
+
+export default memo(MarkdownBody);

@@ -1,0 +1,69 @@
+import { CircleAlert, Lock, SearchX, WifiOff } from "lucide-react";
+import type { ReactNode } from "react";
+import { asApiError } from "@/api/error";
+import { cn } from "@/lib/cn";
+import { t } from "@/strings";
+import { Button } from "./ui/button";
+import { RequestId } from "./ui/request-id";
+
+/** What a view is for, while there is nothing in it, and the one next step. */
+export function Empty({
+  icon,
+  title,
+  children,
+  action,
+  className,
+}: {
+  icon?: ReactNode;
+  title: string;
+  children?: ReactNode;
+  action?: ReactNode;
+  className?: string;
+}) {
+  return (
+    <div className={cn("mx-auto flex max-w-md flex-col items-center px-6 py-16 text-center", className)}>
+      {icon && (
+        <div className="mb-4 flex size-11 items-center justify-center rounded-xl border border-line bg-surface text-faint shadow-card [&_svg]:size-5">
+          {icon}
+        </div>
+      )}
+      <h2 className="font-semibold text-lg">{title}</h2>
+      {children && <div className="mt-1 text-muted text-sm">{children}</div>}
+      {action && <div className="mt-5 flex flex-wrap justify-center gap-2">{action}</div>}
+    </div>
+  );
+}
+
+/** What happened and what to do, in place of a view that could not be fetched. */
+export function ErrorState({
+  error: cause,
+  onRetry,
+  className,
+}: {
+  error: unknown;
+  onRetry?: () => void;
+  className?: string;
+}) {
+  const error = asApiError(cause);
+  const [icon, title] =
+    error.status === 403
+      ? [<Lock key="lock" />, t.common.forbidden]
+      : error.status === 404
+        ? [<SearchX key="none" />, t.common.notFound]
+        : error.code === "offline"
+          ? [<WifiOff key="off" />, "The server cannot be reached"]
+          : [<CircleAlert key="bad" />, t.common.wentWrong];
+  return (
+    <div role="alert">
+      <Empty
+        icon={icon}
+        title={title}
+        {...(className === undefined ? {} : { className })}
+        action={onRetry && <Button onClick={onRetry}>{t.common.retry}</Button>}
+      >
+        <p>{error.status === 404 ? t.common.notFoundHelp : error.detail}</p>
+        {error.requestId && <RequestId id={error.requestId} className="mt-3" />}
+      </Empty>
+    </div>
+  );
+}

@@ -1,0 +1,37 @@
+import { cn } from "@/lib/cn";
+import { initials } from "@/lib/format";
+
+const HUES = [187, 250, 300, 25, 80, 150, 215, 340];
+
+/** A person, as letters on a colour of their own. */
+export function Avatar({
+  name,
+  id,
+  size = "md",
+  className,
+}: {
+  name: string;
+  id: string;
+  size?: "sm" | "md" | "lg";
+  className?: string;
+}) {
+  let sum = 0;
+  for (const char of id) sum = (sum * 31 + char.charCodeAt(0)) % 997;
+  const hue = HUES[sum % HUES.length];
+  return (
+    <span
+      aria-hidden
+      title={name}
+      style={{ background: `oklch(0.5 0.09 ${hue})` }}
+      className={cn(
+        "inline-flex shrink-0 select-none items-center justify-center rounded-full font-semibold text-white",
+        size === "sm" && "size-5 text-[0.5625rem]",
+        size === "md" && "size-6 text-[0.625rem]",
+        size === "lg" && "size-9 text-sm",
+        className,
+      )}
+    >
+      {initials(name)}
+    </span>
+  );
+}

@@ -1,0 +1,64 @@
+import { Field as BaseField } from "@base-ui/react/field";
+import type { ComponentProps, ReactNode } from "react";
+import { cn } from "@/lib/cn";
+
+const look =
+  "w-full rounded-md border border-line-strong bg-surface px-2.5 text-sm text-ink placeholder:text-faint transition-[border-color,box-shadow] duration-100 hover:border-faint/60 focus-visible:border-ring focus-visible:outline-none focus-visible:ring-2 focus-visible:ring-ring/30 disabled:opacity-60 aria-invalid:border-red data-invalid:border-red";
+
+export function Input({ className, ...props }: ComponentProps<"input">) {
+  return <BaseField.Control className={cn(look, "h-9", className)} {...props} />;
+}
+
+export function Textarea({ className, ...props }: ComponentProps<"textarea">) {
+  return <textarea className={cn(look, "min-h-20 resize-y py-2 leading-normal", className)} {...props} />;
+}
+
+/** A label, a control, a word of help and a complaint, tied together for screen readers. */
+export function Field({
+  label,
+  help,
+  error,
+  optional,
+  action,
+  className,
+  children,
+}: {
+  label: ReactNode;
+  help?: ReactNode;
+  error?: string | undefined;
+  optional?: boolean;
+  action?: ReactNode;
+  className?: string;
+  children: ReactNode;
+}) {
+  return (
+    <BaseField.Root invalid={Boolean(error)} className={cn("flex flex-col gap-1.5", className)}>
+      <div className="flex items-baseline justify-between gap-2">
+        <BaseField.Label className="font-medium text-ink text-sm">
+          {label}
+          {optional && <span className="ml-1.5 font-normal text-faint text-xs">optional</span>}
+        </BaseField.Label>
+        {action}
+      </div>
+      {children}
+      {error ? (
+        <BaseField.Error match className="text-red text-xs" role="alert">
+          {error}
+        </BaseField.Error>
+      ) : (
+        help && <BaseField.Description className="text-faint text-xs">{help}</BaseField.Description>
+      )}
+    </BaseField.Root>
+  );
+}
+
+/** A textarea inside a `Field`. */
+export function FieldTextarea({ className, ...props }: ComponentProps<"textarea">) {
+  return (
+    <BaseField.Control
+      render={<textarea />}
+      className={cn(look, "min-h-20 resize-y py-2 leading-normal", className)}
+      {...(props as ComponentProps<"input">)}
+    />
+  );
+}

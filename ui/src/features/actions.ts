@@ -1,0 +1,137 @@
+import { type QueryClient, useMutation, useQueryClient } from "@tanstack/react-query";
+import { api } from "@/api/calls";
+import { asApiError } from "@/api/error";
+import { keys } from "@/api/keys";
+import type { Feature, FeatureCard, FeatureStatus } from "@/api/types";
+import { toast } from "@/components/ui/toast";
+import { dropFeature, putFeature, putRun } from "@/live/apply";
+import { rememberDeleted, rememberFeature } from "@/live/recent";
+
+/** What a member can do to a card beyond editing it. */
+export type FeatureAction = "start" | "retry" | "stop" | "verify" | "merge" | "shelve" | "delete";
+
+/** Which actions make sense for a card that stands at `status`; the server has the last word. */
+export function actionsFor(status: FeatureStatus): FeatureAction[] {
+  switch (status) {
+    case "backlog":
+      return ["start", "delete"];
+    case "queued":
+    case "in_progress":
+      return ["stop"];
+    case "waiting_approval":
+      return ["verify", "merge", "start", "shelve", "delete"];
+    case "verified":
+      return ["merge", "start", "shelve", "delete"];
+    case "completed":
+      return ["delete"];
+    case "failed":
+    case "paused":
+      return ["retry", "start", "shelve", "delete"];
+  }
+}
+
+/** Where the card will stand, shown before the server has answered. Verifying and merging can end elsewhere: no guess. */
+const GUESS: Partial<Record<FeatureAction, FeatureStatus>> = {
+  start: "queued",
+  retry: "queued",
+  verify: "queued",
+  stop: "paused",
+  shelve: "backlog",
+};
+
+/** The card as the page holds it just now. */
+export function cachedCard(client: QueryClient, id: string, projectId?: string): FeatureCard | undefined {
+  const whole = client.getQueryData<Feature>(keys.feature(id));
+  if (whole !== undefined) return whole;
+  const lists = client.getQueriesData<FeatureCard[]>(
+    projectId === undefined ? { queryKey: ["board"] } : { queryKey: keys.board(projectId) },
+  );
+  for (const [, list] of [...lists, ...client.getQueriesData<FeatureCard[]>({ queryKey: ["active"] })]) {
+    const card = list?.find((entry) => entry.id === id);
+    if (card !== undefined) return card;
+  }
+  return undefined;
+}
+
+/** Does an action: shows the outcome at once, puts it back and says why when the server refuses. */
+export async function act(
+  client: QueryClient,
+  id: string,
+  action: FeatureAction,
+  options: { message?: string; quiet?: boolean } = {},
+): Promise<Feature | undefined> {
+  const before = cachedCard(client, id);
+  const guess = GUESS[action];
+  if (before !== undefined && guess !== undefined) {
+    putFeature(client, { ...before, status: guess, stage: null, error: null });
+  }
+  try {
+    if (action === "delete") {
+      await api.deleteFeature(id);
+      if (before !== undefined) {
+        rememberDeleted(id, before.projectId);
+        dropFeature(client, id, before.projectId);
+      }
+      return undefined;
+    }
+    const feature = await call(client, id, action, options.message);
+    rememberFeature(feature);
+    putFeature(client, feature);
+    return feature;
+  } catch (cause) {
+    const error = asApiError(cause);
+    const now = cachedCard(client, id);
+    // Put back only what was guessed: the socket may have brought the truth meanwhile.
+    if (before !== undefined && now?.version === before.version) putFeature(client, before);
+    if (!options.quiet) toast.error(before ? `#${before.number} ${before.title}` : undefined, error);
+    throw error;
+  }
+}
+
+async function call(
+  client: QueryClient,
+  id: string,
+  action: Exclude<FeatureAction, "delete">,
+  message?: string,
+) {
+  switch (action) {
+    case "shelve":
+      return api.shelve(id);
+    case "merge":
+      return (await api.merge(id, message)).feature;
+    default: {
+      const { feature, run } = await api[action](id);
+      putRun(client, run);
+      return feature;
+    }
+  }
+}
+
+/** An action on a card, as a mutation: `mutate({ id })`. The toast for a refusal is shown unless `quiet`. */
+export function useFeatureAction(action: FeatureAction, options: { quiet?: boolean } = {}) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationKey: ["feature", action],
+    mutationFn: ({ id, message }: { id: string; message?: string }) =>
+      act(client, id, action, {
+        ...(message === undefined ? {} : { message }),
+        ...(options.quiet ? { quiet: true } : {}),
+      }),
+  });
+}
+
+/** Says something to the agent: `mutate({ id, message })`. */
+export function useFollowUp() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationKey: ["feature", "follow-up"],
+    mutationFn: async ({ id, message }: { id: string; message: string }) => {
+      const { feature, run } = await api.followUp(id, message);
+      rememberFeature(feature);
+      putFeature(client, feature);
+      putRun(client, run);
+      return feature;
+    },
+    onError: (error) => toast.error(undefined, asApiError(error)),
+  });
+}

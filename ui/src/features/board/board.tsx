@@ -1,0 +1,245 @@
+import { monitorForElements } from "@atlaskit/pragmatic-drag-and-drop/element/adapter";
+import { useQueryClient } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Plus, SquareKanban } from "lucide-react";
+import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { useBoard, useMay, useProject } from "@/api/queries";
+import type { FeatureCard } from "@/api/types";
+import { Empty, ErrorState } from "@/components/state";
+import { Button } from "@/components/ui/button";
+import { Skeleton } from "@/components/ui/skeleton";
+import { openEditor } from "@/features/editor/store";
+import { ProjectPreparing } from "@/features/projects/preparing";
+import type { BoardSearch } from "@/router";
+import { BulkBar } from "./bulk-bar";
+import { BoardColumn, type ColumnHandle } from "./column";
+import { arrange, COLUMNS, type ColumnId } from "./columns";
+import { BoardDialogs } from "./dialogs";
+import { filterCards, filterOf } from "./filter";
+import { drop } from "./moves";
+import { SidePanel } from "./side-panel";
+import { BoardContext, createBoardStore } from "./state";
+import { Suggestions } from "./suggestions";
+import { BoardToolbar } from "./toolbar";
+import { focusCard, useBoardKeys } from "./use-board-keys";
+
+const NO_CARDS: FeatureCard[] = [];
+
+/** A project's board, with the open feature at its side. */
+export function Board({ projectId }: { projectId: string }) {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const search = useSearch({ from: "/frame/p/$projectId" });
+  const project = useProject(projectId);
+  const board = useBoard(projectId);
+  const mayBuild = useMay("build");
+  const mayManage = useMay("manageProjects");
+  const [store] = useState(createBoardStore);
+  const handles = useRef<Partial<Record<ColumnId, ColumnHandle | null>>>({});
+  const filterInput = useRef<HTMLInputElement>(null);
+
+  const openId = search.f ?? null;
+  const all = board.data ?? NO_CARDS;
+  const filter = useMemo(() => filterOf(search), [search]);
+  const deferred = useDeferredValue(filter);
+  const shown = useMemo(() => filterCards(all, deferred), [all, deferred]);
+  const arranged = useMemo(() => arrange(shown), [shown]);
+  const byId = useMemo(() => new Map(all.map((card) => [card.id, card])), [all]);
+  const [collapsed, collapse] = useCollapsed(arranged);
+
+  const change = useCallback(
+    (with_: (search: BoardSearch) => BoardSearch, replace: boolean) =>
+      void navigate({ to: "/p/$projectId", params: { projectId }, search: with_, replace }),
+    [navigate, projectId],
+  );
+  const open = useCallback(
+    (id: string | null) => {
+      // From one open card to another is no step that one wants to go back through.
+      const replace = openId !== null && id !== null;
+      change(({ f: _, ...rest }) => (id === null ? rest : { ...rest, f: id }), replace);
+      if (id === null && openId !== null) focusCard({ arranged, handles }, openId);
+    },
+    [change, openId, arranged],
+  );
+  const onFilter = useCallback(
+    (part: Partial<BoardSearch>) =>
+      change((before) => {
+        const { q, category, priority, ...rest } = { ...before, ...part };
+        return {
+          ...rest,
+          ...(q ? { q } : {}),
+          ...(category ? { category } : {}),
+          ...(priority ? { priority } : {}),
+        };
+      }, true),
+    [change],
+  );
+
+  useBoardKeys({
+    store,
+    arranged,
+    handles,
+    collapsed,
+    openId,
+    open,
+    mayBuild,
+    focusFilter: () => filterInput.current?.focus(),
+  });
+
+  useEffect(() => {
+    const where = (targets: { data: Record<string | symbol, unknown> }[]) =>
+      (targets[0]?.data.column as ColumnId | undefined) ?? null;
+    return monitorForElements({
+      canMonitor: ({ source }) => source.data.kind === "card",
+      onDragStart: ({ source }) => {
+        const card = byId.get(String(source.data.id));
+        if (card)
+          store.set((state) => ({ ...state, moving: { card, by: "pointer", over: null, index: -1 } }));
+      },
+      onDrag: ({ location }) => {
+        const { moving } = store.get();
+        if (moving === null) return;
+        const over = where(location.current.dropTargets);
+        const index =
+          over === "backlog"
+            ? (handles.current.backlog?.indexAt(location.current.input.clientY, moving.card.id) ?? -1)
+            : -1;
+        if (over === moving.over && index === moving.index) return;
+        store.set((state) => ({ ...state, moving: { ...moving, over, index } }));
+      },
+      onDrop: ({ location }) => {
+        const { moving } = store.get();
+        store.set((state) => ({ ...state, moving: null }));
+        const over = where(location.current.dropTargets);
+        if (moving === null || over === null) return;
+        const index = over === "backlog" ? moving.index : -1;
+        drop(client, store, moving.card, over, index, arranged.backlog, open);
+      },
+    });
+  }, [client, store, byId, arranged, open]);
+
+  const context = useMemo(
+    () => ({ store, cards: byId, projectId, mayBuild, open }),
+    [store, byId, projectId, mayBuild, open],
+  );
+
+  const isSample = project.data?.source.kind === "sample";
+  const titles = useMemo(() => new Set(all.map((card) => card.title)), [all]);
+  const suggestions = isSample && mayBuild && <Suggestions projectId={projectId} taken={titles} />;
+
+  let body: React.ReactNode;
+  if (project.isError || board.isError) {
+    body = (
+      <ErrorState
+        error={project.error ?? board.error}
+        onRetry={() => {
+          void project.refetch();
+          void board.refetch();
+        }}
+      />
+    );
+  } else if (project.data && project.data.status !== "ready") {
+    body = <ProjectPreparing project={project.data} mayManage={mayManage} />;
+  } else if (board.isPending || project.isPending) {
+    body = <BoardSkeleton />;
+  } else if (all.length === 0 && !isSample) {
+    body = (
+      <Empty
+        icon={<SquareKanban />}
+        title="This board is empty"
+        action={
+          mayBuild && (
+            <Button variant="primary" onClick={() => openEditor({ mode: "create", projectId })}>
+              <Plus /> Write the first card
+            </Button>
+          )
+        }
+      >
+        A card says what to build. Write one, start it, and an agent works on it in a branch of its own.
+      </Empty>
+    );
+  } else {
+    body = (
+      <div className="flex h-full snap-x snap-mandatory gap-1.5 overflow-x-auto px-2 pb-2 scroll-thin sm:snap-none sm:px-2.5">
+        {COLUMNS.map((column) => (
+          <BoardColumn
+            key={column.id}
+            ref={(handle) => {
+              handles.current[column.id] = handle;
+            }}
+            column={column}
+            cards={arranged[column.id]}
+            openId={openId}
+            collapsed={collapsed.has(column.id)}
+            onCollapse={(next) => collapse(column.id, next)}
+            {...(column.id === "backlog" && suggestions ? { footer: suggestions } : {})}
+          />
+        ))}
+      </div>
+    );
+  }
+
+  return (
+    <BoardContext value={context}>
+      <main id="content" tabIndex={-1} className="relative flex h-full min-w-0 outline-none">
+        <div className="relative flex min-w-0 flex-1 flex-col">
+          <BoardToolbar
+            project={project.data}
+            cards={all}
+            shown={shown.length}
+            filter={filter}
+            onFilter={onFilter}
+            mayBuild={mayBuild}
+            inputRef={filterInput}
+          />
+          <div className="min-h-0 flex-1">{body}</div>
+          <BulkBar />
+        </div>
+        {openId !== null && <SidePanel featureId={openId} onClose={() => open(null)} />}
+      </main>
+      <BoardDialogs defaultBranch={project.data?.defaultBranch ?? "the default branch"} />
+    </BoardContext>
+  );
+}
+
+const COLLAPSED = "guildhall.columns";
+
+/** Columns that are folded away: what the member chose, and else an empty “needs attention”. */
+function useCollapsed(arranged: Record<ColumnId, FeatureCard[]>) {
+  const [chosen, setChosen] = useState<Partial<Record<ColumnId, boolean>>>(() => {
+    try {
+      return JSON.parse(localStorage.getItem(COLLAPSED) ?? "{}");
+    } catch {
+      return {};
+    }
+  });
+  const noneStopped = arranged.stopped.length === 0;
+  const collapsed = useMemo(() => {
+    const set = new Set<ColumnId>();
+    for (const { id } of COLUMNS) if (chosen[id] ?? (id === "stopped" && noneStopped)) set.add(id);
+    return set;
+  }, [chosen, noneStopped]);
+  const collapse = (id: ColumnId, next: boolean) => {
+    const after = { ...chosen, [id]: next };
+    setChosen(after);
+    localStorage.setItem(COLLAPSED, JSON.stringify(after));
+  };
+  return [collapsed, collapse] as const;
+}
+
+function BoardSkeleton() {
+  return (
+    <div className="flex h-full gap-1.5 overflow-hidden px-2.5" aria-hidden>
+      {[3, 1, 2, 1, 4].map((cards, column) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: they never change
+        <div key={column} className="flex min-w-56 max-w-100 flex-1 flex-col gap-2 px-2 pt-2.5">
+          <Skeleton className="mb-1.5 h-4 w-28" />
+          {Array.from({ length: cards }, (_, n) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: they never change
+            <Skeleton key={n} className="h-24 rounded-lg" />
+          ))}
+        </div>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,211 @@
+import { draggable } from "@atlaskit/pragmatic-drag-and-drop/element/adapter";
+import { Link } from "@tanstack/react-router";
+import { Check, CircleAlert, Link2, Play, RotateCcw } from "lucide-react";
+import { memo, useEffect, useRef } from "react";
+import type { FeatureCard } from "@/api/types";
+import { DiffSize } from "@/components/diff-size";
+import { PriorityIcon } from "@/components/priority";
+import { TaskLine } from "@/components/progress";
+import { StatusIcon } from "@/components/status";
+import { Tooltip } from "@/components/ui/tooltip";
+import { useFeatureAction } from "@/features/actions";
+import { cn } from "@/lib/cn";
+import { exactMoney, money } from "@/lib/format";
+import { Elapsed, Time } from "@/lib/time";
+import * as words from "@/strings";
+import { CardMenu } from "./card-menu";
+import { openDependencies, toggle, useBoardContext } from "./state";
+
+/** One card on the board. The title is the link that opens it; everything else on it lies above that link. */
+export const BoardCard = memo(function BoardCard({ card, open }: { card: FeatureCard; open: boolean }) {
+  const { store, mayBuild, projectId } = useBoardContext();
+  const element = useRef<HTMLDivElement>(null);
+  const current = store.usePart((state) => state.current === card.id);
+  const selected = store.usePart((state) => state.selected.has(card.id));
+  const selecting = store.usePart((state) => state.selected.size > 0);
+  const lifted = store.usePart((state) => state.moving?.card.id === card.id);
+
+  useEffect(() => {
+    if (element.current === null || !mayBuild) return;
+    return draggable({
+      element: element.current,
+      getInitialData: () => ({ kind: "card", id: card.id }),
+    });
+  }, [card.id, mayBuild]);
+
+  return (
+    <div
+      ref={element}
+      data-card={card.id}
+      className={cn(
+        "group/card relative rounded-lg border bg-surface p-2.5 text-sm shadow-card transition-[border-color,box-shadow,opacity] duration-100",
+        "has-[[data-card-link]:focus-visible]:outline-2 has-[[data-card-link]:focus-visible]:outline-ring",
+        open ? "border-accent" : selected ? "border-accent" : "border-line hover:border-line-strong",
+        selected && "bg-[color-mix(in_oklch,var(--surface),var(--accent)_8%)]",
+        lifted && "opacity-45 shadow-none",
+        card.status === "failed" && !open && !selected && "border-red/45",
+      )}
+    >
+      <div className="flex h-5 items-center gap-1.5 text-faint text-xs">
+        {mayBuild && (
+          <label
+            className={cn(
+              "relative z-10 -mr-5.5 flex size-4 items-center justify-center rounded border transition-opacity has-focus-visible:outline-2 has-focus-visible:outline-ring",
+              selected ? "border-accent bg-accent text-accent-ink" : "border-line-strong bg-surface",
+              selecting || selected
+                ? "mr-0 opacity-100"
+                : "opacity-0 has-focus-visible:mr-0 has-focus-visible:opacity-100 group-hover/card:mr-0 group-hover/card:opacity-100",
+            )}
+          >
+            <input
+              type="checkbox"
+              className="absolute inset-0 cursor-default opacity-0"
+              aria-label={`Select #${card.number} ${card.title}`}
+              checked={selected}
+              tabIndex={current || selecting ? 0 : -1}
+              onChange={() => store.set((state) => ({ ...state, selected: toggle(state.selected, card.id) }))}
+            />
+            {selected && <Check aria-hidden className="size-3" strokeWidth={3} />}
+          </label>
+        )}
+        <span className="num">#{card.number}</span>
+        <PriorityIcon priority={card.priority} className="size-3.5" />
+        {card.category && <span className="min-w-0 truncate">{card.category}</span>}
+        <span className="ml-auto flex items-center">
+          {mayBuild && <QuickAction card={card} />}
+          <CardMenu card={card} tabIndex={current ? 0 : -1} />
+        </span>
+      </div>
+      <h3 className="mt-0.5 line-clamp-3 break-words font-medium leading-5">
+        <Link
+          to="/p/$projectId"
+          params={{ projectId }}
+          search={(search) => ({ ...search, f: card.id })}
+          data-card-link=""
+          draggable={false}
+          tabIndex={current ? 0 : -1}
+          onFocus={() => {
+            if (store.get().current !== card.id) store.set((state) => ({ ...state, current: card.id }));
+          }}
+          className="outline-none after:absolute after:inset-0 after:rounded-lg"
+          aria-describedby={`${card.id}-facts`}
+        >
+          {card.title}
+        </Link>
+      </h3>
+      <div id={`${card.id}-facts`}>
+        <Facts card={card} />
+      </div>
+    </div>
+  );
+});
+
+function QuickAction({ card }: { card: FeatureCard }) {
+  const start = useFeatureAction("start");
+  const retry = useFeatureAction("retry");
+  const again = card.status === "failed" || card.status === "paused";
+  if (card.status !== "backlog" && !again) return null;
+  const label = again
+    ? card.status === "failed"
+      ? words.t.action.retry
+      : words.t.action.resume
+    : words.t.action.start;
+  return (
+    <Tooltip text={label} keys="s">
+      <button
+        type="button"
+        tabIndex={-1}
+        aria-label={`${label} #${card.number}`}
+        onClick={() => (again ? retry : start).mutate({ id: card.id })}
+        className="relative z-10 hidden rounded p-0.5 text-faint opacity-0 hover:bg-hover hover:text-accent-text group-hover/card:opacity-100 md:block"
+      >
+        {again ? <RotateCcw className="size-4" /> : <Play className="size-4" />}
+      </button>
+    </Tooltip>
+  );
+}
+
+/** What is to be known of a card at a glance, by where it stands. */
+function Facts({ card }: { card: FeatureCard }) {
+  const working = card.status === "in_progress";
+  const [from, until] = [card.startedAt, working ? null : card.finishedAt];
+  return (
+    <>
+      {working && (
+        <div className="mt-2 flex flex-col gap-1.5">
+          <div className="flex items-center gap-1.5 text-blue text-xs">
+            <StatusIcon status="in_progress" className="size-3.5" />
+            <span className="flex-1 truncate">
+              {card.stage ? words.stage[card.stage] : words.status.in_progress}
+            </span>
+            {card.tasksTotal > 0 && (
+              <span className="num text-muted">
+                {card.tasksDone}/{card.tasksTotal}
+              </span>
+            )}
+          </div>
+          <TaskLine done={card.tasksDone} total={card.tasksTotal} />
+        </div>
+      )}
+      {card.status === "queued" && (
+        <p className="mt-1.5 flex items-center gap-1.5 text-blue text-xs">
+          <StatusIcon status="queued" className="size-3.5" /> Waits for a free place
+        </p>
+      )}
+      {card.status === "paused" && (
+        <p className="mt-1.5 flex items-start gap-1.5 text-muted text-xs">
+          <StatusIcon status="paused" className="mt-px size-3.5" />
+          <span className="line-clamp-3 break-words">{card.error?.message ?? words.status.paused}</span>
+        </p>
+      )}
+      {card.error && card.status !== "paused" && (
+        <p
+          className={cn(
+            "mt-1.5 flex items-start gap-1.5 text-xs",
+            card.status === "failed" ? "text-red" : "text-amber",
+          )}
+        >
+          <CircleAlert aria-hidden className="mt-px size-3.5 shrink-0" />
+          <span className="line-clamp-3 break-words" title={card.error.hint}>
+            {card.error.message}
+          </span>
+        </p>
+      )}
+      {card.status === "backlog" && card.dependencies.length > 0 && <WaitsFor card={card} />}
+      <div className="mt-2 flex min-h-4 flex-wrap items-center gap-x-2.5 gap-y-0.5 text-faint text-xs empty:hidden">
+        {from !== null ? (
+          <span className="num" title="Time at work">
+            {working || until !== null ? <Elapsed since={from} until={until} /> : null}
+          </span>
+        ) : (
+          <Time at={card.createdAt} />
+        )}
+        {card.costMicros > 0 && (
+          <span className="num" title={exactMoney(card.costMicros)}>
+            {money(card.costMicros)}
+          </span>
+        )}
+        <DiffSize
+          files={card.filesChanged}
+          added={card.linesAdded}
+          removed={card.linesRemoved}
+          className="ml-auto text-[0.6875rem]"
+        />
+      </div>
+    </>
+  );
+}
+
+function WaitsFor({ card }: { card: FeatureCard }) {
+  const { cards } = useBoardContext();
+  const open = openDependencies(card, cards);
+  if (open.length === 0) return null;
+  return (
+    <p className="mt-1.5 flex items-center gap-1.5 text-muted text-xs">
+      <Link2 aria-hidden className="size-3.5 shrink-0" />
+      <span className="truncate" title={open.map((entry) => `#${entry.number} ${entry.title}`).join("\n")}>
+        Waits for {open.map((entry) => `#${entry.number}`).join(", ")}
+      </span>
+    </p>
+  );
+}

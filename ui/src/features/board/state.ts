@@ -1,0 +1,66 @@
+import { createContext, useContext } from "react";
+import type { FeatureCard } from "@/api/types";
+import { createStore, type Store } from "@/lib/store";
+import type { ColumnId } from "./columns";
+
+/** What is going on at the board that is nobody else's business. */
+export interface BoardState {
+  /** The card that keys act on. */
+  current: string | null;
+  selected: ReadonlySet<string>;
+  /** The card that is being moved, and where it would land. */
+  moving: Moving | null;
+  /** A card whose merge is to be confirmed. */
+  merging: FeatureCard | null;
+  /** Cards whose deletion is to be confirmed. */
+  deleting: FeatureCard[];
+}
+
+export interface Moving {
+  card: FeatureCard;
+  by: "pointer" | "keyboard";
+  over: ColumnId | null;
+  /** Before which card of the backlog, counted without the card itself. */
+  index: number;
+}
+
+export function createBoardStore() {
+  return createStore<BoardState>({
+    current: null,
+    selected: new Set(),
+    moving: null,
+    merging: null,
+    deleting: [],
+  });
+}
+
+export type BoardStore = Store<BoardState>;
+
+export const BoardContext = createContext<{
+  store: BoardStore;
+  /** The numbers and statuses of all cards, to say what a card waits for. */
+  cards: ReadonlyMap<string, FeatureCard>;
+  projectId: string;
+  mayBuild: boolean;
+  open: (id: string) => void;
+} | null>(null);
+
+export function useBoardContext() {
+  const value = useContext(BoardContext);
+  if (value === null) throw new Error("a part of the board stands outside of it");
+  return value;
+}
+
+export function toggle(set: ReadonlySet<string>, id: string): ReadonlySet<string> {
+  const next = new Set(set);
+  if (!next.delete(id)) next.add(id);
+  return next;
+}
+
+/** Dependencies of a card that are not verified or completed yet. */
+export function openDependencies(card: FeatureCard, cards: ReadonlyMap<string, FeatureCard>): FeatureCard[] {
+  return card.dependencies
+    .map((id) => cards.get(id))
+    .filter((entry) => entry !== undefined)
+    .filter((entry) => entry.status !== "verified" && entry.status !== "completed");
+}

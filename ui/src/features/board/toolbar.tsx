@@ -1,0 +1,169 @@
+import { Link } from "@tanstack/react-router";
+import { Plus, Search, Settings2, X } from "lucide-react";
+import { type Ref, useEffect, useState } from "react";
+import type { FeatureCard, Project } from "@/api/types";
+import { PriorityIcon } from "@/components/priority";
+import { Button } from "@/components/ui/button";
+import { Kbd } from "@/components/ui/kbd";
+import { Select } from "@/components/ui/select";
+import { Tooltip } from "@/components/ui/tooltip";
+import { openEditor } from "@/features/editor/store";
+import { exactMoney, money, plural } from "@/lib/format";
+import type { BoardSearch } from "@/router";
+import * as words from "@/strings";
+import { categoriesOf, type Filter, isFiltered } from "./filter";
+
+const ANY = "";
+
+/** The board's head: its name, what is looked for, and the way to a new card. */
+export function BoardToolbar({
+  project,
+  cards,
+  shown,
+  filter,
+  onFilter,
+  mayBuild,
+  inputRef,
+}: {
+  project: Project | undefined;
+  cards: FeatureCard[];
+  shown: number;
+  filter: Filter;
+  onFilter: (change: Partial<BoardSearch>) => void;
+  mayBuild: boolean;
+  inputRef: Ref<HTMLInputElement>;
+}) {
+  // The field answers at once; the address follows when the typing pauses.
+  const [text, setText] = useState(filter.text);
+  const [told, setTold] = useState(filter.text);
+  if (filter.text !== told) {
+    setTold(filter.text);
+    setText(filter.text);
+  }
+  useEffect(() => {
+    if (text === told) return;
+    const timer = setTimeout(() => onFilter({ q: text }), 120);
+    return () => clearTimeout(timer);
+  }, [text, told, onFilter]);
+
+  const categories = categoriesOf(cards);
+  const cost = cards.reduce((sum, card) => sum + card.costMicros, 0);
+  return (
+    <header className="@container flex-none px-3 pt-2.5 pb-2 sm:px-4">
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
+        <div className="flex min-w-0 items-baseline gap-3">
+          <h1 className="truncate font-semibold text-lg tracking-tight">{project?.name ?? " "}</h1>
+          {cards.length > 0 && (
+            <p className="num hidden whitespace-nowrap text-faint text-xs sm:block" aria-live="polite">
+              {isFiltered(filter)
+                ? `${shown} of ${plural(cards.length, "card")}`
+                : plural(cards.length, "card")}
+              {cost > 0 && <span title={exactMoney(cost)}> · {money(cost)}</span>}
+            </p>
+          )}
+        </div>
+        <div className="order-last flex w-full min-w-0 flex-wrap items-center gap-1.5 @3xl:order-none @3xl:ml-auto @3xl:w-auto">
+          <div className="relative min-w-24 flex-1 @3xl:w-52 @3xl:flex-none">
+            <Search
+              aria-hidden
+              className="pointer-events-none absolute top-1/2 left-2 size-3.5 -translate-y-1/2 text-faint"
+            />
+            <input
+              ref={inputRef}
+              type="search"
+              aria-label="Filter the cards"
+              placeholder="Filter"
+              value={text}
+              onChange={(event) => setText(event.target.value)}
+              onKeyDown={(event) => {
+                if (event.key !== "Escape") return;
+                setText("");
+                onFilter({ q: "" });
+                event.currentTarget.blur();
+              }}
+              className="h-7 w-full rounded-md border border-line bg-surface pr-7 pl-7 text-sm placeholder:text-faint hover:border-line-strong focus-visible:border-ring focus-visible:outline-none focus-visible:ring-2 focus-visible:ring-ring/30 [&::-webkit-search-cancel-button]:hidden"
+            />
+            {text === "" ? (
+              <Kbd className="-translate-y-1/2 pointer-events-none absolute top-1/2 right-1.5 hidden sm:inline-flex">
+                /
+              </Kbd>
+            ) : (
+              <button
+                type="button"
+                aria-label="Clear the filter"
+                onClick={() => setText("")}
+                className="absolute top-1/2 right-1.5 -translate-y-1/2 rounded p-0.5 text-faint hover:text-ink"
+              >
+                <X className="size-3.5" />
+              </button>
+            )}
+          </div>
+          {(categories.length > 0 || filter.category !== null) && (
+            <Select
+              variant="chip"
+              label="Category"
+              className="max-w-40"
+              value={filter.category ?? ANY}
+              onChange={(category) => onFilter({ category })}
+              options={[
+                { value: ANY, label: "All categories" },
+                ...categories.map((category) => ({ value: category, label: category })),
+              ]}
+            />
+          )}
+          <Select
+            variant="chip"
+            label="Priority"
+            value={filter.priority === null ? ANY : String(filter.priority)}
+            onChange={(value) => onFilter({ priority: value === ANY ? 0 : Number(value) })}
+            options={[
+              { value: ANY, label: "Any priority" },
+              ...[1, 2, 3].map((priority) => ({
+                value: String(priority),
+                label: words.priority[priority] ?? "",
+                icon: <PriorityIcon priority={priority} />,
+              })),
+            ]}
+          />
+          {isFiltered(filter) && (
+            <Button
+              size="sm"
+              variant="ghost"
+              onClick={() => {
+                setText("");
+                onFilter({ q: "", category: "", priority: 0 });
+              }}
+            >
+              <X /> Clear
+            </Button>
+          )}
+        </div>
+        <div className="ml-auto flex items-center gap-1.5 @3xl:ml-0">
+          {project && (
+            <Tooltip text="Project settings">
+              <Button
+                variant="ghost"
+                size="icon-sm"
+                aria-label="Project settings"
+                render={<Link to="/p/$projectId/settings" params={{ projectId: project.id }} />}
+              >
+                <Settings2 />
+              </Button>
+            </Tooltip>
+          )}
+          {project && mayBuild && (
+            <Tooltip text="New card" keys="c">
+              <Button
+                variant="primary"
+                size="sm"
+                onClick={() => openEditor({ mode: "create", projectId: project.id })}
+              >
+                <Plus /> New card
+              </Button>
+            </Tooltip>
+          )}
+        </div>
+      </div>
+    </header>
+  );
+}

@@ -1,0 +1,109 @@
+import { Brain, ListTodo, ShieldCheck, ShieldOff, Tag } from "lucide-react";
+import type { PlanningMode, ThinkingLevel } from "@/api/types";
+import { PriorityIcon } from "@/components/priority";
+import { Select } from "@/components/ui/select";
+import { ModelSelect } from "@/features/model-select";
+import * as words from "@/strings";
+import { DependencyList, DependencyPicker } from "./dependencies";
+import type { Draft } from "./draft";
+
+/** How the card is to be built, as a row of small choices. */
+export function CardOptions({
+  projectId,
+  self,
+  draft,
+  onChange,
+  categories,
+  listId,
+}: {
+  projectId: string;
+  self: string | null;
+  draft: Draft;
+  onChange: (part: Partial<Draft>) => void;
+  categories: string[];
+  listId: string;
+}) {
+  const dependencies = {
+    projectId,
+    value: draft.dependencies,
+    onChange: (value: string[]) => onChange({ dependencies: value }),
+  };
+  return (
+    <div className="flex flex-col gap-2">
+      <DependencyList {...dependencies} />
+      <div className="flex flex-wrap items-center gap-1.5">
+        <Select
+          variant="chip"
+          label="Priority"
+          value={String(draft.priority)}
+          onChange={(value) => onChange({ priority: Number(value) })}
+          options={[1, 2, 3].map((priority) => ({
+            value: String(priority),
+            label: words.priority[priority] ?? "",
+            icon: <PriorityIcon priority={priority} />,
+          }))}
+        />
+        <label className="inline-flex h-7 items-center gap-1.5 rounded-md border border-line px-2 text-muted text-sm focus-within:border-ring focus-within:ring-2 focus-within:ring-ring/30 hover:bg-hover">
+          <Tag aria-hidden className="size-3.5" />
+          <input
+            aria-label="Category"
+            list={listId}
+            placeholder="Category"
+            value={draft.category}
+            maxLength={60}
+            onChange={(event) => onChange({ category: event.target.value })}
+            className="w-24 bg-transparent outline-none placeholder:text-muted"
+          />
+          <datalist id={listId}>
+            {categories.map((category) => (
+              <option key={category} value={category} />
+            ))}
+          </datalist>
+        </label>
+        <DependencyPicker self={self} {...dependencies} />
+        <ModelSelect
+          variant="chip"
+          label="Model"
+          none="Default model"
+          value={draft.model}
+          onChange={(model) => onChange({ model })}
+        />
+        <Select<PlanningMode>
+          variant="chip"
+          label="Planning"
+          value={draft.planningMode}
+          onChange={(planningMode) => onChange({ planningMode })}
+          options={(Object.keys(words.planning) as PlanningMode[]).map((mode) => ({
+            value: mode,
+            ...words.planning[mode],
+            icon: <ListTodo className="size-3.5" />,
+          }))}
+        />
+        <Select<ThinkingLevel>
+          variant="chip"
+          label="Thinking"
+          value={draft.thinkingLevel}
+          onChange={(thinkingLevel) => onChange({ thinkingLevel })}
+          options={(Object.keys(words.thinking) as ThinkingLevel[]).map((level) => ({
+            value: level,
+            label: `Thinking: ${words.thinking[level].toLowerCase()}`,
+            icon: <Brain className="size-3.5" />,
+          }))}
+        />
+        <button
+          type="button"
+          aria-pressed={draft.skipVerification}
+          onClick={() => onChange({ skipVerification: !draft.skipVerification })}
+          className="inline-flex h-7 items-center gap-1.5 rounded-md border border-line px-2 text-muted text-sm hover:bg-hover hover:text-ink"
+        >
+          {draft.skipVerification ? (
+            <ShieldOff aria-hidden className="size-3.5 text-amber" />
+          ) : (
+            <ShieldCheck aria-hidden className="size-3.5" />
+          )}
+          {draft.skipVerification ? "Checks left out" : "Run the checks"}
+        </button>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,126 @@
+import { Play } from "lucide-react";
+import { type ReactNode, useState } from "react";
+import { useMay, useRuns } from "@/api/queries";
+import type { Feature } from "@/api/types";
+import { ErrorState } from "@/components/state";
+import { Button } from "@/components/ui/button";
+import { TabPanel, Tabs } from "@/components/ui/tabs";
+import { useFeatureAction } from "@/features/actions";
+import { t } from "@/strings";
+import { ChangesTab } from "./changes/ChangesTab";
+import { CheckMark } from "./checks/CheckMark";
+import { ChecksTab } from "./checks/ChecksTab";
+import { Header } from "./header/Header";
+import { kept } from "./lib/persistent";
+import { LiveTab } from "./live/LiveTab";
+import { OverviewTab } from "./overview/OverviewTab";
+import { firstTab, type TabName, usePlace } from "./place";
+import { SayBox } from "./SayBox";
+import { s } from "./strings";
+import { useFixMessage } from "./useFixMessage";
+
+/** The view of a feature that is there. */
+export function Loaded({ feature, layout }: { feature: Feature; layout: "side" | "page" }) {
+  const mayBuild = useMay("build");
+  const runs = useRuns(feature.id);
+  const [place, go] = usePlace();
+  // Chosen once: a tab must not change under the reader because the card moved on.
+  const [usual] = useState(() => firstTab(feature.status));
+  const [focus, setFocus] = useState(0);
+  const tab = place.tab ?? (place.run === undefined ? usual : "live");
+  const start = useFeatureAction("start");
+  const fixMessage = useFixMessage(feature);
+
+  const latest = runs.data?.[0];
+  const run = place.run === undefined ? latest : runs.data?.find((entry) => entry.id === place.run);
+  const prefill = (message: string) => {
+    const draft = kept.draft(feature.id);
+    if (!draft.get().includes(message)) {
+      draft.set((now) => (now.trim() === "" ? message : `${now.trimEnd()}\n\n${message}`));
+    }
+    setFocus((count) => count + 1);
+  };
+
+  const startButton = feature.status === "backlog" && mayBuild && (
+    <Button
+      variant="primary"
+      busy={start.isPending}
+      onClick={() => start.mutate({ id: feature.id }, { onSuccess: () => go({ tab: "live" }) })}
+    >
+      <Play /> {t.action.start}
+    </Button>
+  );
+  const body = (content: ReactNode) =>
+    runs.isError ? (
+      <ErrorState error={runs.error} onRetry={() => void runs.refetch()} />
+    ) : runs.isPending ? null : (
+      content
+    );
+
+  return (
+    <article aria-label={feature.title} className="@container flex h-full min-h-0 flex-col bg-canvas">
+      <Header
+        feature={feature}
+        run={latest}
+        mayBuild={mayBuild}
+        layout={layout}
+        go={go}
+        onAskFix={() => void fixMessage().then(prefill)}
+        onPrefill={prefill}
+      />
+      <Tabs<TabName>
+        value={tab}
+        onChange={(next) => go({ tab: next, turn: undefined })}
+        className="flex min-h-0 flex-1 flex-col"
+        listClassName={layout === "page" ? "px-2 @3xl:px-4" : "px-2"}
+        tabs={[
+          { value: "live", label: s.tabs.live, badge: feature.status === "in_progress" && <LiveDot /> },
+          {
+            value: "changes",
+            label: s.tabs.changes,
+            badge: feature.filesChanged > 0 && (
+              <span className="num rounded-full bg-grey-soft px-1.5 text-2xs text-muted">
+                {feature.filesChanged}
+              </span>
+            ),
+          },
+          { value: "checks", label: s.tabs.checks, badge: <CheckMark run={latest} /> },
+          { value: "overview", label: s.tabs.overview },
+        ]}
+      >
+        <TabPanel value="live" className="min-h-0 flex-1">
+          {body(
+            <LiveTab
+              feature={feature}
+              run={run}
+              latest={run === latest}
+              turn={place.turn}
+              go={go}
+              action={startButton}
+            />,
+          )}
+        </TabPanel>
+        <TabPanel value="changes" className="min-h-0 flex-1">
+          {body(<ChangesTab feature={feature} run={latest} mayBuild={mayBuild} action={startButton} />)}
+        </TabPanel>
+        <TabPanel value="checks" className="min-h-0 flex-1">
+          {body(<ChecksTab feature={feature} run={latest} mayBuild={mayBuild} />)}
+        </TabPanel>
+        <TabPanel value="overview" className="min-h-0 flex-1">
+          <OverviewTab feature={feature} runs={runs.data} go={go} mayBuild={mayBuild} />
+        </TabPanel>
+      </Tabs>
+      <SayBox
+        feature={feature}
+        mayBuild={mayBuild}
+        focus={focus}
+        onSent={() => go({ tab: "live", run: undefined, turn: undefined })}
+      />
+    </article>
+  );
+}
+
+/** A light that says: an agent is at work. */
+function LiveDot() {
+  return <span aria-hidden className="size-1.5 animate-pulse-soft rounded-full bg-blue" />;
+}

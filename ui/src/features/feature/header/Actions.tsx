@@ -1,0 +1,231 @@
+import {
+  GitMerge,
+  Link as LinkIcon,
+  MoreHorizontal,
+  Pencil,
+  Play,
+  RotateCcw,
+  ShieldCheck,
+  Square,
+  Trash2,
+  Undo2,
+} from "lucide-react";
+import { type ReactNode, useState } from "react";
+import type { Feature, FeatureStatus } from "@/api/types";
+import { Button } from "@/components/ui/button";
+import { Confirm } from "@/components/ui/dialog";
+import { Menu, MenuItem, MenuSeparator } from "@/components/ui/menu";
+import { toast } from "@/components/ui/toast";
+import { Tooltip } from "@/components/ui/tooltip";
+import { actionsFor, type FeatureAction, useFeatureAction } from "@/features/actions";
+import { openEditor } from "@/features/editor/store";
+import { useHotkeys } from "@/lib/hotkeys";
+import { t } from "@/strings";
+import { forgetKept } from "../lib/persistent";
+import { linkOf, type Place } from "../place";
+import { s } from "../strings";
+import { Merged } from "./Merged";
+
+type Asking = "start" | "shelve" | "delete" | null;
+
+/** The buttons that matter now, and a menu with the rest. */
+export function Actions({
+  feature,
+  mayBuild,
+  layout,
+  go,
+  onMerge,
+  onDeleted,
+}: {
+  feature: Feature;
+  mayBuild: boolean;
+  layout: "side" | "page";
+  go: (place: Place) => void;
+  onMerge: () => void;
+  onDeleted: () => void;
+}) {
+  const { id, status } = feature;
+  const [asking, setAsking] = useState<Asking>(null);
+  const start = useFeatureAction("start");
+  const retry = useFeatureAction("retry");
+  const stop = useFeatureAction("stop");
+  const verify = useFeatureAction("verify");
+  const shelve = useFeatureAction("shelve");
+  const remove = useFeatureAction("delete");
+  const toLive = { onSuccess: () => go({ tab: "live", run: undefined, turn: undefined }) };
+  const begin = () => start.mutate({ id }, toLive);
+  const may = (action: FeatureAction) => mayBuild && actionsFor(status).includes(action);
+
+  useHotkeys(
+    {
+      s: () => status === "backlog" && begin(),
+      e: () => openEditor({ mode: "edit", featureId: id }),
+    },
+    // Beside a board these keys are the board's.
+    { enabled: layout === "page" && mayBuild },
+  );
+
+  const copyLink = () => {
+    void navigator.clipboard
+      ?.writeText(linkOf(id))
+      .then(() => toast.done(s.header.linkCopied, `#${feature.number} ${feature.title}`));
+  };
+
+  const buttons: ReactNode[] = [];
+  if (status === "backlog" && may("start")) {
+    buttons.push(
+      <Button key="start" variant="primary" size="sm" busy={start.isPending} onClick={begin}>
+        <Play /> {t.action.start}
+      </Button>,
+    );
+  }
+  if (may("stop")) {
+    buttons.push(
+      <Button key="stop" size="sm" busy={stop.isPending} onClick={() => stop.mutate({ id })}>
+        <Square className="fill-current" /> {t.action.stop}
+      </Button>,
+    );
+  }
+  if (may("retry")) {
+    if (status === "failed") {
+      buttons.push(
+        <Tooltip text={s.header.startAgain} key="start">
+          <Button size="sm" aria-label={s.header.startAgain} onClick={() => setAsking("start")}>
+            <RotateCcw />
+            <span className="hidden @md:inline">{s.header.startAgain}</span>
+          </Button>
+        </Tooltip>,
+      );
+    }
+    buttons.push(
+      <Button
+        key="retry"
+        variant="primary"
+        size="sm"
+        busy={retry.isPending}
+        onClick={() => retry.mutate({ id }, toLive)}
+      >
+        <Play /> {status === "paused" ? s.header.resume : s.header.goOn}
+      </Button>,
+    );
+  }
+  if (may("verify")) {
+    buttons.push(
+      <Button key="verify" size="sm" busy={verify.isPending} onClick={() => verify.mutate({ id })}>
+        <ShieldCheck /> {t.action.verify}
+      </Button>,
+    );
+  }
+  if (may("merge")) {
+    buttons.push(
+      <Button
+        key="merge"
+        variant={feature.error?.code === "checks-failed" ? "secondary" : "primary"}
+        size="sm"
+        onClick={onMerge}
+      >
+        <GitMerge /> {t.action.merge}
+      </Button>,
+    );
+  }
+
+  return (
+    <div className="flex items-center gap-1.5">
+      {status === "completed" && feature.mergeCommit && (
+        <Merged projectId={feature.projectId} commit={feature.mergeCommit} />
+      )}
+      {buttons}
+      <Menu
+        align="end"
+        trigger={
+          <Button variant="ghost" size="icon-sm" aria-label={s.header.more}>
+            <MoreHorizontal />
+          </Button>
+        }
+      >
+        {mayBuild && (
+          <MenuItem
+            icon={<Pencil />}
+            shortcut="e"
+            onClick={() => openEditor({ mode: "edit", featureId: id })}
+          >
+            {s.header.edit}
+          </MenuItem>
+        )}
+        <MenuItem icon={<LinkIcon />} onClick={copyLink}>
+          {s.header.copyLink}
+        </MenuItem>
+        {may("start") && status !== "backlog" && status !== "failed" && (
+          <MenuItem icon={<RotateCcw />} onClick={() => setAsking("start")}>
+            {s.header.startAgain}
+          </MenuItem>
+        )}
+        {may("shelve") && (
+          <MenuItem icon={<Undo2 />} onClick={() => setAsking("shelve")}>
+            {s.header.shelve}
+          </MenuItem>
+        )}
+        {may("delete") && (
+          <>
+            <MenuSeparator />
+            <MenuItem icon={<Trash2 />} danger onClick={() => setAsking("delete")}>
+              {s.header.remove}
+            </MenuItem>
+          </>
+        )}
+      </Menu>
+      <Ask
+        asking={asking}
+        status={status}
+        onClose={() => setAsking(null)}
+        onConfirm={async (what) => {
+          if (what === "start") await start.mutateAsync({ id }, toLive);
+          else if (what === "shelve") await shelve.mutateAsync({ id });
+          else {
+            await remove.mutateAsync({ id });
+            forgetKept(id);
+            toast.done(s.header.removed, `#${feature.number} ${feature.title}`);
+            onDeleted();
+          }
+        }}
+      />
+    </div>
+  );
+}
+
+function Ask({
+  asking,
+  status,
+  onClose,
+  onConfirm,
+}: {
+  asking: Asking;
+  status: FeatureStatus;
+  onClose: () => void;
+  onConfirm: (what: NonNullable<Asking>) => Promise<unknown>;
+}) {
+  // What was asked stays in sight while the window closes.
+  const [last, setLast] = useState<NonNullable<Asking>>("start");
+  if (asking !== null && asking !== last) setLast(asking);
+  const words = {
+    start: [s.confirm.startAgain, s.confirm.startAgainText, s.header.startAgain],
+    shelve: [s.confirm.shelve, s.confirm.shelveText, s.header.shelve],
+    delete: [
+      s.confirm.remove,
+      status === "completed" ? s.confirm.removeMerged : s.confirm.removeText,
+      s.header.remove,
+    ],
+  }[last];
+  return (
+    <Confirm
+      open={asking !== null}
+      onOpenChange={(open) => !open && onClose()}
+      title={words[0] ?? ""}
+      confirm={words[2] ?? ""}
+      danger={last === "delete"}
+      onConfirm={() => onConfirm(last)}
+    >
+      <p>{words[1]}</p>
+    </Confirm>
+  );
+}

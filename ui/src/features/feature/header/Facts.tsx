@@ -1,0 +1,97 @@
+import { Clock, Coins, Cpu, FileDiff } from "lucide-react";
+import type { ReactNode } from "react";
+import { useMembers, useModels } from "@/api/queries";
+import type { Feature, Run, Usage } from "@/api/types";
+import { Avatar } from "@/components/ui/avatar";
+import { Tooltip } from "@/components/ui/tooltip";
+import { count, exactMoney, money, shortCount } from "@/lib/format";
+import { Elapsed } from "@/lib/time";
+import { s } from "../strings";
+
+export function totalTokens(usage: Usage): number {
+  return usage.inputTokens + usage.outputTokens + usage.cacheReadTokens + usage.cacheWriteTokens;
+}
+
+/** Lines added and taken away, in their colours. */
+export function Stat({ added, removed }: { added: number; removed: number }) {
+  return (
+    <span className="num inline-flex gap-1 whitespace-nowrap">
+      {added > 0 && <span className="text-green">+{count(added)}</span>}
+      {removed > 0 && <span className="text-red">−{count(removed)}</span>}
+      {added === 0 && removed === 0 && <span className="text-faint">±0</span>}
+    </span>
+  );
+}
+
+/** A model by its name, where it is known. */
+export function useModelName(id: string | null | undefined): string | null {
+  const models = useModels().data;
+  if (!id) return null;
+  return models?.items.find((model) => model.id === id)?.name ?? id;
+}
+
+/** Who, with what, how long, how much: one quiet line. */
+export function Facts({ feature, run }: { feature: Feature; run: Run | undefined }) {
+  const members = useMembers().data;
+  const model = useModelName(run?.model ?? feature.model);
+  const who = members?.find((member) => member.id === (run?.memberId ?? feature.createdBy));
+  const tokens = run === undefined ? 0 : totalTokens(run.usage);
+  return (
+    <div className="flex min-h-5 flex-wrap items-center gap-x-3.5 gap-y-1 text-muted text-xs">
+      {who && (
+        <Fact
+          label={run === undefined ? s.header.writtenBy(who.name) : s.header.startedBy(who.name)}
+          icon={<Avatar name={who.name} id={who.id} size="sm" />}
+        >
+          <span className="max-w-40 truncate">{who.name}</span>
+        </Fact>
+      )}
+      {model && (
+        <Fact label={s.header.model} icon={<Cpu />}>
+          {model}
+        </Fact>
+      )}
+      {run?.startedAt && (
+        <Fact label={s.header.elapsed} icon={<Clock />}>
+          <Elapsed
+            since={run.startedAt}
+            until={run.status === "running" || run.status === "queued" ? null : run.endedAt}
+            className="num"
+          />
+        </Fact>
+      )}
+      {tokens > 0 && (
+        <Fact
+          label={
+            <>
+              {s.header.tokens}: {count(tokens)}
+              <br />
+              {s.header.cost}: {exactMoney(feature.costMicros)}
+            </>
+          }
+          icon={<Coins />}
+        >
+          <span className="num">
+            {shortCount(tokens)} · {money(feature.costMicros)}
+          </span>
+        </Fact>
+      )}
+      {feature.filesChanged > 0 && (
+        <Fact label={`${s.header.size}: ${s.changes.files(feature.filesChanged)}`} icon={<FileDiff />}>
+          <Stat added={feature.linesAdded} removed={feature.linesRemoved} />
+        </Fact>
+      )}
+    </div>
+  );
+}
+
+function Fact({ label, icon, children }: { label: ReactNode; icon: ReactNode; children: ReactNode }) {
+  return (
+    <Tooltip text={label}>
+      <span className="inline-flex items-center gap-1.5 [&>svg]:size-3.5 [&>svg]:text-faint">
+        {icon}
+        {children}
+      </span>
+    </Tooltip>
+  );
+}

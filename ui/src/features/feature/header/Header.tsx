@@ -1,0 +1,90 @@
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import type { Feature, Run } from "@/api/types";
+import { StatusBadge } from "@/components/status";
+import { Badge } from "@/components/ui/badge";
+import { cn } from "@/lib/cn";
+import { MergeDialog } from "../merge/MergeDialog";
+import type { Place } from "../place";
+import { Actions } from "./Actions";
+import { Facts } from "./Facts";
+import { ProblemBanner } from "./ProblemBanner";
+import { Title } from "./Title";
+
+/** What it is, how it stands, and what can be done now. */
+export function Header({
+  feature,
+  run,
+  mayBuild,
+  layout,
+  go,
+  onAskFix,
+  onPrefill,
+}: {
+  feature: Feature;
+  /** The latest run. */
+  run: Run | undefined;
+  mayBuild: boolean;
+  layout: "side" | "page";
+  go: (place: Place) => void;
+  onAskFix: () => void;
+  onPrefill: (message: string) => void;
+}) {
+  const navigate = useNavigate();
+  const [merging, setMerging] = useState(false);
+  return (
+    <header className={cn("flex flex-col gap-2 px-4 pt-3 pb-2", layout === "page" && "@3xl:px-6 @3xl:pt-5")}>
+      <div className="flex min-h-7 items-center gap-2">
+        <span className="num font-mono text-faint text-xs">#{feature.number}</span>
+        <StatusBadge status={feature.status} stage={feature.stage} />
+        {feature.category !== "" && (
+          <Badge tone="outline" className="hidden max-w-32 truncate @sm:inline-block">
+            {feature.category}
+          </Badge>
+        )}
+        <div className="flex-1" />
+        <Actions
+          feature={feature}
+          mayBuild={mayBuild}
+          layout={layout}
+          go={go}
+          onMerge={() => setMerging(true)}
+          onDeleted={() => {
+            if (layout === "page") {
+              void navigate({ to: "/p/$projectId", params: { projectId: feature.projectId } });
+            } else {
+              void navigate({
+                to: ".",
+                search: ((before: Record<string, unknown>) => ({
+                  ...before,
+                  f: undefined,
+                  tab: undefined,
+                  run: undefined,
+                  turn: undefined,
+                })) as never,
+              });
+            }
+          }}
+        />
+      </div>
+      <Title feature={feature} mayEdit={mayBuild} as={layout === "page" ? "h1" : "h2"} />
+      <Facts feature={feature} run={run} />
+      <ProblemBanner
+        feature={feature}
+        mayBuild={mayBuild}
+        onSeeChecks={() => go({ tab: "checks", run: undefined, turn: undefined })}
+        onAskFix={onAskFix}
+      />
+      <MergeDialog
+        feature={feature}
+        run={run}
+        open={merging}
+        onOpenChange={setMerging}
+        onAsk={(message) => {
+          setMerging(false);
+          onPrefill(message);
+        }}
+      />
+    </header>
+  );
+}

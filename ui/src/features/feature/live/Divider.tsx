@@ -1,0 +1,127 @@
+import { Check, CircleAlert, CircleStop, Hourglass, Info, Layers, Play } from "lucide-react";
+import type { ReactNode } from "react";
+import { Markdown } from "@/components/markdown";
+import { cn } from "@/lib/cn";
+import { clock, count, exactTime } from "@/lib/format";
+import { useSecond } from "@/lib/time";
+import { useModelName } from "../header/Facts";
+import { s } from "../strings";
+import { Fold } from "./Fold";
+import type { Item } from "./timeline";
+
+type Of<K extends Item["kind"]> = Extract<Item, { kind: K }>;
+
+const hourFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+/** A time of the day, as the member's own clock shows it. */
+export function timeOfDay(iso: string): string {
+  return hourFormat.format(new Date(iso));
+}
+
+/** A quiet line across, for what is neither said nor done by the agent. */
+function Across({
+  icon,
+  tone = "text-faint",
+  at,
+  children,
+}: {
+  icon: ReactNode;
+  tone?: string;
+  at: string;
+  children: ReactNode;
+}) {
+  return (
+    <div className={cn("flex items-center gap-2.5 py-2 text-xs [&_svg]:size-3.5 [&_svg]:shrink-0", tone)}>
+      {icon}
+      <span className="min-w-0 [overflow-wrap:anywhere]">{children}</span>
+      <span aria-hidden className="h-px min-w-4 flex-1 bg-line" />
+      <time dateTime={at} title={exactTime(at)} className="num shrink-0 text-faint">
+        {timeOfDay(at)}
+      </time>
+    </div>
+  );
+}
+
+export function Started({ item }: { item: Of<"started"> }) {
+  const model = useModelName(item.model) ?? item.model;
+  return (
+    <Across icon={<Play />} at={item.at}>
+      {item.resumed ? s.live.resumedWith(model) : s.live.startedWith(model)}
+      {" · "}
+      {s.live.keys[item.keySource]}
+    </Across>
+  );
+}
+
+export function Ended({ item }: { item: Of<"ended"> }) {
+  const failed = item.status === "failed";
+  const icon = failed ? <CircleAlert /> : item.status === "waiting" ? <Check /> : <CircleStop />;
+  const tone = failed ? "text-red" : item.status === "waiting" ? "text-green" : "text-muted";
+  return (
+    <>
+      <Across icon={icon} tone={tone} at={item.at}>
+        {s.live.ended[item.status]}
+      </Across>
+      {item.problem && (
+        <div className={cn("mb-2 rounded-lg px-3 py-2 text-sm", failed ? "bg-red-soft" : "bg-amber-soft")}>
+          <p className="[overflow-wrap:anywhere]">{item.problem.message}</p>
+          {item.problem.hint !== "" && <p className="text-muted text-xs">{item.problem.hint}</p>}
+        </div>
+      )}
+    </>
+  );
+}
+
+export function Waiting({ item }: { item: Of<"waiting"> }) {
+  return (
+    <Across icon={<Hourglass />} tone={item.over ? "text-faint" : "text-amber"} at={item.at}>
+      {item.reason.replace(/\.$/, "")}
+      {" · "}
+      {item.over ? (
+        s.live.waited(timeOfDay(item.until))
+      ) : (
+        <>
+          {s.live.waits(timeOfDay(item.until))} <Countdown until={item.until} />
+        </>
+      )}
+    </Across>
+  );
+}
+
+/** What is left until then, while anything is. */
+export function Countdown({ until }: { until: string }) {
+  const left = Date.parse(until) - useSecond();
+  return left > 0 ? <span className="num">({clock(left)})</span> : null;
+}
+
+export function Note({ item }: { item: Of<"note"> }) {
+  return (
+    <Across icon={<Info />} at={item.at}>
+      {item.text}
+    </Across>
+  );
+}
+
+export function Compacted({
+  item,
+  open,
+  onToggle,
+}: {
+  item: Of<"compacted">;
+  open: boolean;
+  onToggle: () => void;
+}) {
+  return (
+    <Fold
+      open={open}
+      onToggle={onToggle}
+      line={
+        <>
+          <Layers aria-hidden className="size-3.5 shrink-0 text-faint" />
+          <span className="text-faint text-xs">{s.live.compacted(count(item.beforeTokens))}</span>
+        </>
+      }
+    >
+      <Markdown text={item.summary} className="text-muted text-sm" />
+    </Fold>
+  );
+}

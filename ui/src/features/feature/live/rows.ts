@@ -1,0 +1,45 @@
+import type { RunStatus } from "@/api/types";
+import { s } from "../strings";
+import type { RowData } from "./Row";
+import { type Activity, activityOf, type Writing } from "./stream";
+import type { Timeline } from "./timeline";
+import { sayingOf } from "./tools";
+
+/** The rows of a timeline with what is being written just now, and a last one while the agent is at work. */
+export function rowsOf(timeline: Timeline, writing: Writing, status: RunStatus): RowData[] {
+  const rows: RowData[] = timeline.items.map((item) => ({
+    kind: "item",
+    key: item.key,
+    item,
+    live:
+      item.kind === "tool" && item.state === "running"
+        ? writing.calls.get(item.call)
+        : item.kind === "check" && item.check.status === "running"
+          ? writing.checks.get(item.check.command)
+          : undefined,
+    facts: item.first && item.turn !== null ? timeline.turns.get(item.turn) : undefined,
+  }));
+  if (status !== "running") return rows;
+  for (const live of writing.tail) rows.push({ kind: "live", key: `live:${live.key}`, live, first: false });
+  const activity = activityOf(timeline, writing);
+  if (writing.tail.length === 0 && (activity.kind === "asking" || activity.kind === "starting")) {
+    rows.push({ kind: "working", key: "working", text: wordsOf(activity) });
+  }
+  return rows;
+}
+
+/** What the agent is at, in a few words. */
+export function wordsOf(activity: Activity): string {
+  switch (activity.kind) {
+    case "tool": {
+      const { verb, target, more } = sayingOf(activity.item);
+      return [verb, target || more].filter(Boolean).join(" ");
+    }
+    case "check":
+      return `${s.live.activity.check} ${activity.command}`;
+    case "waiting":
+      return activity.reason.replace(/\.$/, "");
+    default:
+      return s.live.activity[activity.kind];
+  }
+}

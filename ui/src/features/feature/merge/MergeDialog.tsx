@@ -1,0 +1,166 @@
+import { GitMerge, GitPullRequestClosed, TriangleAlert } from "lucide-react";
+import { useEffect, useState } from "react";
+import { asApiError } from "@/api/error";
+import { useChecks, useProject } from "@/api/queries";
+import type { ConflictFile, Feature, Run } from "@/api/types";
+import { Button } from "@/components/ui/button";
+import { Dialog } from "@/components/ui/dialog";
+import { Field, FieldTextarea } from "@/components/ui/input";
+import { RequestId } from "@/components/ui/request-id";
+import { toast } from "@/components/ui/toast";
+import { useFeatureAction } from "@/features/actions";
+import { count, shortId } from "@/lib/format";
+import { t } from "@/strings";
+import { Stat } from "../header/Facts";
+import { forgetKept } from "../lib/persistent";
+import { s } from "../strings";
+
+/** What the commit says, unless the member writes otherwise: the title, and what the agent says it did. */
+export function commitMessage(feature: Pick<Feature, "title" | "number" | "summary">): string {
+  const summary = feature.summary?.trim() ?? "";
+  const title = `${feature.title} (#${feature.number})`;
+  return summary === "" ? title : `${title}\n\n${summary}`;
+}
+
+/** Asks for the commit's message, merges, and says what came of it. */
+export function MergeDialog({
+  feature,
+  run,
+  open,
+  onOpenChange,
+  onAsk,
+}: {
+  feature: Feature;
+  run: Run | undefined;
+  open: boolean;
+  onOpenChange: (open: boolean) => void;
+  /** The agent shall be asked this. */
+  onAsk: (message: string) => void;
+}) {
+  const merge = useFeatureAction("merge", { quiet: true });
+  const branch = useProject(feature.projectId).data?.defaultBranch ?? "main";
+  const [message, setMessage] = useState("");
+  const { reset } = merge;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only when it opens; what is typed stays.
+  useEffect(() => {
+    if (!open) return;
+    setMessage(commitMessage(feature));
+    reset();
+  }, [open]);
+
+  const error = merge.error === null ? null : asApiError(merge.error);
+  const conflict = error?.code === "merge-conflict" ? ((error.extras.files ?? []) as ConflictFile[]) : null;
+  const into = typeof error?.extras.branch === "string" ? error.extras.branch : branch;
+
+  const go = () =>
+    merge.mutate(
+      { id: feature.id, message: message.trim() },
+      {
+        onSuccess: (merged) => {
+          onOpenChange(false);
+          forgetKept(feature.id);
+          toast.done(
+            s.merge.done(shortId(merged?.mergeCommit ?? ""), branch),
+            `#${feature.number} ${feature.title}`,
+          );
+        },
+      },
+    );
+
+  return (
+    <Dialog
+      open={open}
+      onOpenChange={onOpenChange}
+      title={conflict === null ? `${s.merge.title} #${feature.number}` : s.merge.conflict}
+      description={conflict === null ? s.merge.text(branch) : s.merge.conflictText(into)}
+      footer={
+        conflict === null ? (
+          <>
+            <Button onClick={() => onOpenChange(false)}>{t.common.cancel}</Button>
+            <Button variant="primary" busy={merge.isPending} disabled={message.trim() === ""} onClick={go}>
+              <GitMerge /> {s.merge.button(branch)}
+            </Button>
+          </>
+        ) : (
+          <>
+            <Button onClick={() => onOpenChange(false)}>{t.common.close}</Button>
+            <Button
+              variant="primary"
+              onClick={() =>
+                onAsk(s.merge.askMessage(into, conflict.map((file) => `- \`${file.path}\``).join("\n")))
+              }
+            >
+              {s.merge.ask}
+            </Button>
+          </>
+        )
+      }
+    >
+      <div className="flex flex-col gap-3 px-5 pt-1 pb-4">
+        {conflict === null ? (
+          <>
+            <Checked feature={feature} run={run} />
+            <Field label={s.merge.message} help={s.merge.messageHelp}>
+              <FieldTextarea
+                rows={Math.min(14, Math.max(5, message.split("\n").length + 1))}
+                value={message}
+                onChange={(event) => setMessage(event.target.value)}
+                onKeyDown={(event) => {
+                  if (event.key === "Enter" && (event.metaKey || event.ctrlKey) && !merge.isPending) go();
+                }}
+                className="font-mono text-xs leading-5"
+              />
+            </Field>
+            <p className="flex items-center gap-1.5 text-muted text-xs">
+              {s.changes.files(feature.filesChanged)}
+              <Stat added={feature.linesAdded} removed={feature.linesRemoved} />
+            </p>
+            {error !== null && (
+              <div role="alert" className="rounded-lg bg-red-soft px-3 py-2 text-sm">
+                <p>
+                  {error.code === "nothing-to-merge" && `${s.merge.nothing}. `}
+                  {error.detail}
+                </p>
+                {error.requestId && <RequestId id={error.requestId} className="mt-1" />}
+              </div>
+            )}
+          </>
+        ) : (
+          <ul role="alert" className="divide-y divide-line rounded-lg border border-line">
+            {conflict.map((file) => (
+              <li key={file.path} className="flex flex-wrap items-center gap-x-2.5 px-3 py-2">
+                <GitPullRequestClosed aria-hidden className="size-4 shrink-0 text-amber" />
+                <code className="min-w-0 text-sm [overflow-wrap:anywhere]">{file.path}</code>
+                <span className="text-faint text-xs">{s.merge.kinds[file.kind] ?? file.kind}</span>
+              </li>
+            ))}
+          </ul>
+        )}
+      </div>
+    </Dialog>
+  );
+}
+
+/** Says so when the checks did not pass on what is to be merged. */
+function Checked({ feature, run }: { feature: Feature; run: Run | undefined }) {
+  const checks = useChecks(run?.id).data;
+  const project = useProject(feature.projectId).data;
+  if (feature.status === "verified" || feature.skipVerification) return null;
+  const wanted = project?.settings.verifyCommands ?? [];
+  if (wanted.length === 0 || checks === undefined) return null;
+  const here = checks.filter((check) => check.commitId === run?.headCommit);
+  const passed = wanted.filter((command) =>
+    here.some((check) => check.command === command && check.status === "passed"),
+  );
+  if (passed.length === wanted.length) return null;
+  const failed = feature.error?.code === "checks-failed";
+  return (
+    <p className="flex items-start gap-2 rounded-lg bg-amber-soft px-3 py-2 text-sm">
+      <TriangleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-amber" />
+      <span>
+        {failed ? s.merge.failedChecks : s.merge.unverified}{" "}
+        <span className="text-muted">{s.checks.round(passed.length, count(wanted.length))}</span>
+      </span>
+    </p>
+  );
+}

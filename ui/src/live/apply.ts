@@ -1,0 +1,183 @@
+import type { QueryClient } from "@tanstack/react-query";
+import { keys } from "@/api/keys";
+import type {
+  Check,
+  Event,
+  Feature,
+  FeatureCard,
+  FeatureStatus,
+  Project,
+  ProjectListItem,
+  Run,
+  RunHistoryEvent,
+} from "@/api/types";
+import { settle } from "./output";
+import { boardOrder, joinEvents, rememberDeleted, rememberFeature, rememberRunEvent, toCard } from "./recent";
+
+/** The statuses of cards that are at work or need somebody. */
+export const ACTIVE: readonly FeatureStatus[] = [
+  "queued",
+  "in_progress",
+  "waiting_approval",
+  "verified",
+  "failed",
+  "paused",
+];
+
+export const isActive = (card: FeatureCard) => ACTIVE.includes(card.status);
+
+/** Puts a card into an ordered list, in place of its older self; takes it out when it is not wanted there. */
+export function placeCard(
+  list: FeatureCard[],
+  card: FeatureCard,
+  wanted: (card: FeatureCard) => boolean = () => true,
+): FeatureCard[] {
+  const at = list.findIndex((entry) => entry.id === card.id);
+  const before = list[at];
+  if (before !== undefined && before.version > card.version) return list;
+  if (!wanted(card)) return before === undefined ? list : list.toSpliced(at, 1);
+  if (before !== undefined && before.position === card.position) return list.with(at, card);
+  const rest = before === undefined ? list : list.toSpliced(at, 1);
+  const to = rest.findIndex((entry) => boardOrder(entry, card) > 0);
+  return rest.toSpliced(to < 0 ? rest.length : to, 0, card);
+}
+
+/** Writes a card into every list and query that holds it. */
+export function putFeature(client: QueryClient, feature: Feature | FeatureCard) {
+  const card = toCard(feature);
+  const { projectId } = card;
+  let before: FeatureCard | undefined;
+  client.setQueryData<FeatureCard[]>(keys.board(projectId), (list) => {
+    before = list?.find((entry) => entry.id === card.id);
+    return list && placeCard(list, card);
+  });
+  client.setQueryData<FeatureCard[]>(keys.active(projectId), (list) => {
+    before ??= list?.find((entry) => entry.id === card.id);
+    return list && placeCard(list, card, isActive);
+  });
+  client.setQueryData<Feature>(keys.feature(card.id), (old) => {
+    if (old === undefined) return "description" in feature ? feature : undefined;
+    return old.version > feature.version ? old : { ...old, ...feature };
+  });
+  if (before?.status !== card.status) countCards(client, projectId, before?.status, card.status);
+}
+
+/** Keeps the counts of the projects' list in step; they are fetched again where the card's past is not known. */
+function countCards(
+  client: QueryClient,
+  projectId: string,
+  from: FeatureStatus | undefined,
+  to: FeatureStatus | undefined,
+) {
+  if (client.getQueryData(keys.projects) === undefined) return;
+  if (from === undefined && to !== "backlog") {
+    void client.invalidateQueries({ queryKey: keys.projects });
+    return;
+  }
+  client.setQueryData<ProjectListItem[]>(keys.projects, (list) =>
+    list?.map((project) => {
+      if (project.id !== projectId) return project;
+      const counts = { ...project.counts };
+      if (from !== undefined) counts[from] = Math.max(0, (counts[from] ?? 0) - 1);
+      if (to !== undefined) counts[to] = (counts[to] ?? 0) + 1;
+      return { ...project, counts };
+    }),
+  );
+}
+
+export function dropFeature(client: QueryClient, featureId: string, projectId: string) {
+  let from: FeatureStatus | undefined;
+  for (const key of [keys.board(projectId), keys.active(projectId)]) {
+    client.setQueryData<FeatureCard[]>(key, (list) => {
+      from ??= list?.find((entry) => entry.id === featureId)?.status;
+      return list?.filter((entry) => entry.id !== featureId);
+    });
+  }
+  client.removeQueries({ queryKey: keys.feature(featureId) });
+  if (from !== undefined) countCards(client, projectId, from, undefined);
+  else void client.invalidateQueries({ queryKey: keys.projects });
+}
+
+export function putProject(client: QueryClient, project: Project) {
+  client.setQueryData<Project>(keys.project(project.id), (old) => ({ ...old, ...project }));
+  client.setQueryData<ProjectListItem[]>(keys.projects, (list) => {
+    if (list === undefined) return list;
+    const at = list.findIndex((entry) => entry.id === project.id);
+    const before = list[at];
+    return before === undefined
+      ? [...list, { ...project, counts: {} }]
+      : list.with(at, { ...before, ...project });
+  });
+}
+
+export function putRun(client: QueryClient, run: Run) {
+  client.setQueryData<Run>(keys.run(run.id), run);
+  client.setQueryData<Run[]>(keys.runs(run.featureId), (list) => {
+    if (list === undefined) return list;
+    const at = list.findIndex((entry) => entry.id === run.id);
+    return at < 0 ? [run, ...list] : list.with(at, run);
+  });
+}
+
+function putRunEvents(client: QueryClient, runId: string, events: RunHistoryEvent[]) {
+  client.setQueryData<RunHistoryEvent[]>(keys.runEvents(runId), (list) => list && joinEvents(list, events));
+  let stale = false;
+  for (const { event, featureId } of events) {
+    settle(runId, event);
+    if (event.kind === "check") putCheck(client, runId, event.check);
+    // The files changed: the diff that is shown is old.
+    if (event.kind === "turn_saved" && event.snapshot !== null) stale = true;
+    if (event.kind === "ended") stale = true;
+    if (stale) void client.invalidateQueries({ queryKey: keys.diff(featureId) });
+  }
+}
+
+function putCheck(client: QueryClient, runId: string, check: Check) {
+  client.setQueryData<Check[]>(keys.checks(runId), (list) => {
+    if (list === undefined) return list;
+    const at = list.findIndex((entry) => entry.id === check.id);
+    const before = list[at];
+    if (before === undefined) return [check, ...list];
+    // The event holds only the end of the output; a longer one that is here already stays.
+    const output = before.output.length > check.output.length ? before.output : check.output;
+    return list.with(at, { ...check, output });
+  });
+}
+
+/** Applies a batch of stored events to everything that the page holds. */
+export function applyEvents(client: QueryClient, events: Event[]) {
+  const runEvents = new Map<string, RunHistoryEvent[]>();
+  for (const event of events) {
+    switch (event.type) {
+      case "project.created":
+      case "project.updated":
+        putProject(client, event.project);
+        break;
+      case "project.deleted":
+        client.setQueryData<ProjectListItem[]>(keys.projects, (list) =>
+          list?.filter((entry) => entry.id !== event.projectId),
+        );
+        break;
+      case "feature.created":
+      case "feature.updated":
+        rememberFeature(event.feature);
+        putFeature(client, event.feature);
+        break;
+      case "feature.deleted":
+        rememberDeleted(event.featureId, event.projectId);
+        dropFeature(client, event.featureId, event.projectId);
+        break;
+      case "run.updated":
+        putRun(client, event.run);
+        break;
+      case "run.event": {
+        rememberRunEvent(event);
+        const list = runEvents.get(event.runId);
+        if (list === undefined) runEvents.set(event.runId, [event]);
+        else list.push(event);
+        break;
+      }
+    }
+  }
+  for (const [runId, list] of runEvents) putRunEvents(client, runId, list);
+}

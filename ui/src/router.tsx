@@ -1,0 +1,141 @@
+import type { QueryClient } from "@tanstack/react-query";
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from "@tanstack/react-router";
+import { queries } from "@/api/queries";
+import { queryClient } from "@/app/query-client";
+import { NotFound, RouteError, RoutePending } from "@/app/route-states";
+import { requireSession } from "@/app/session";
+
+const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
+  component: Outlet,
+  errorComponent: RouteError,
+  notFoundComponent: NotFound,
+});
+
+const setup = createRoute({
+  getParentRoute: () => root,
+  path: "/setup",
+  beforeLoad: async () => {
+    const { setUp } = await queryClient.fetchQuery({ ...queries.authStatus(), staleTime: 0 });
+    if (setUp) throw redirect({ to: "/login", replace: true });
+  },
+  component: lazyRouteComponent(() => import("@/routes/setup")),
+});
+
+const login = createRoute({
+  getParentRoute: () => root,
+  path: "/login",
+  validateSearch: (search: Record<string, unknown>): { next?: string } =>
+    typeof search.next === "string" ? { next: search.next } : {},
+  beforeLoad: async () => {
+    const { setUp } = await queryClient.fetchQuery(queries.authStatus());
+    if (!setUp) throw redirect({ to: "/setup", replace: true });
+  },
+  component: lazyRouteComponent(() => import("@/routes/login")),
+});
+
+/** Everything for which one must be signed in. */
+const frame = createRoute({
+  getParentRoute: () => root,
+  id: "frame",
+  beforeLoad: ({ location }) => requireSession(location.href).then((me) => ({ me })),
+  component: lazyRouteComponent(() => import("@/app/frame")),
+});
+
+const inbox = createRoute({
+  getParentRoute: () => frame,
+  path: "/",
+  component: lazyRouteComponent(() => import("@/routes/inbox")),
+});
+
+const projects = createRoute({
+  getParentRoute: () => frame,
+  path: "/projects",
+  validateSearch: (search: Record<string, unknown>): { add?: boolean } =>
+    search.add === true ? { add: true } : {},
+  component: lazyRouteComponent(() => import("@/routes/projects")),
+});
+
+/** What a board's address holds: the open feature, and what is looked for. */
+export interface BoardSearch {
+  f?: string;
+  q?: string;
+  category?: string;
+  priority?: number;
+}
+
+const board = createRoute({
+  getParentRoute: () => frame,
+  path: "/p/$projectId",
+  validateSearch: (search: Record<string, unknown>): BoardSearch => ({
+    ...(typeof search.f === "string" ? { f: search.f } : {}),
+    ...(typeof search.q === "string" && search.q !== "" ? { q: search.q } : {}),
+    ...(typeof search.category === "string" && search.category !== "" ? { category: search.category } : {}),
+    ...(typeof search.priority === "number" ? { priority: search.priority } : {}),
+  }),
+  loader: ({ params }) => {
+    // Begun here, while the board's script is still on its way.
+    void queryClient.prefetchQuery(queries.project(params.projectId));
+    void queryClient.prefetchQuery(queries.board(params.projectId));
+  },
+  component: lazyRouteComponent(() => import("@/routes/board")),
+});
+
+const projectSettings = createRoute({
+  getParentRoute: () => frame,
+  path: "/p/$projectId/settings",
+  component: lazyRouteComponent(() => import("@/routes/project-settings")),
+});
+
+const feature = createRoute({
+  getParentRoute: () => frame,
+  path: "/f/$featureId",
+  loader: ({ params }) => void queryClient.prefetchQuery(queries.feature(params.featureId)),
+  component: lazyRouteComponent(() => import("@/routes/feature")),
+});
+
+const agents = createRoute({
+  getParentRoute: () => frame,
+  path: "/agents",
+  component: lazyRouteComponent(() => import("@/routes/agents")),
+});
+
+const team = createRoute({
+  getParentRoute: () => frame,
+  path: "/team",
+  component: lazyRouteComponent(() => import("@/routes/team")),
+});
+
+const settings = createRoute({
+  getParentRoute: () => frame,
+  path: "/settings",
+  component: lazyRouteComponent(() => import("@/routes/settings")),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([
+    setup,
+    login,
+    frame.addChildren([inbox, projects, board, projectSettings, feature, agents, team, settings]),
+  ]),
+  context: { queryClient },
+  defaultPreload: "intent",
+  defaultPreloadStaleTime: 0,
+  defaultPendingMs: 200,
+  defaultPendingComponent: RoutePending,
+  defaultErrorComponent: RouteError,
+  defaultNotFoundComponent: NotFound,
+  scrollRestoration: true,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

@@ -1,0 +1,3 @@
+import { Inbox } from "@/features/inbox/inbox";
+
+export default Inbox;

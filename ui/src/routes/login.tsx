@@ -1,0 +1,48 @@
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { type FormEvent, useState } from "react";
+import { api } from "@/api/calls";
+import { type ApiError, asApiError } from "@/api/error";
+import { AuthPage } from "@/app/auth-page";
+import { enter, safeNext } from "@/app/session";
+import { FormError } from "@/components/form-error";
+import { Button } from "@/components/ui/button";
+import { Field, Input } from "@/components/ui/input";
+
+export default function LoginPage() {
+  const navigate = useNavigate();
+  const { next } = useSearch({ from: "/login" });
+  const [error, setError] = useState<ApiError | null>(null);
+  const [busy, setBusy] = useState(false);
+
+  const submit = async (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const data = new FormData(event.currentTarget);
+    setBusy(true);
+    setError(null);
+    try {
+      enter(await api.login({ email: String(data.get("email")), password: String(data.get("password")) }));
+      await navigate({ href: safeNext(next), replace: true });
+    } catch (cause) {
+      setError(asApiError(cause));
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <AuthPage title="Sign in" lead="Go on where your team and its agents are.">
+      <form onSubmit={submit} className="flex flex-col gap-4">
+        <Field label="E-mail">
+          <Input name="email" type="email" autoComplete="username" required autoFocus />
+        </Field>
+        <Field label="Password">
+          <Input name="password" type="password" autoComplete="current-password" required />
+        </Field>
+        <FormError error={error} />
+        <Button type="submit" variant="primary" size="lg" busy={busy}>
+          Sign in
+        </Button>
+      </form>
+    </AuthPage>
+  );
+}

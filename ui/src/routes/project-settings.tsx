@@ -1,0 +1,244 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Link, useNavigate, useParams } from "@tanstack/react-router";
+import { ArrowLeft, Plus, Trash2 } from "lucide-react";
+import { type FormEvent, useState } from "react";
+import { api } from "@/api/calls";
+import { asApiError } from "@/api/error";
+import { useMay, useProject } from "@/api/queries";
+import type { Project } from "@/api/types";
+import { FormError } from "@/components/form-error";
+import { Page, Section } from "@/components/page";
+import { ErrorState } from "@/components/state";
+import { Button } from "@/components/ui/button";
+import { Confirm } from "@/components/ui/dialog";
+import { Field, FieldTextarea, Input } from "@/components/ui/input";
+import { Skeleton } from "@/components/ui/skeleton";
+import { toast } from "@/components/ui/toast";
+import { ModelSelect } from "@/features/model-select";
+import { sourceWords } from "@/features/projects/source";
+import { putProject } from "@/live/apply";
+
+export default function ProjectSettingsPage() {
+  const { projectId } = useParams({ from: "/frame/p/$projectId/settings" });
+  const project = useProject(projectId);
+  return (
+    <Page
+      width="sm"
+      title={project.data?.name ?? "Project"}
+      lead={
+        <Link
+          to="/p/$projectId"
+          params={{ projectId }}
+          className="inline-flex items-center gap-1 rounded hover:text-ink"
+        >
+          <ArrowLeft aria-hidden className="size-3.5" /> To the board
+        </Link>
+      }
+    >
+      {project.isPending ? (
+        <div className="flex flex-col gap-4">
+          <Skeleton className="h-16" />
+          <Skeleton className="h-40" />
+          <Skeleton className="h-40" />
+        </div>
+      ) : project.isError ? (
+        <ErrorState error={project.error} onRetry={() => project.refetch()} />
+      ) : (
+        <ProjectForm key={project.data.id} project={project.data} />
+      )}
+    </Page>
+  );
+}
+
+interface Command {
+  key: number;
+  text: string;
+}
+
+let nextKey = 0;
+const command = (text: string): Command => ({ key: nextKey++, text });
+
+function ProjectForm({ project }: { project: Project }) {
+  const client = useQueryClient();
+  const mayManage = useMay("manageProjects");
+  const [name, setName] = useState(project.name);
+  const [commands, setCommands] = useState(() => project.settings.verifyCommands.map(command));
+  const [model, setModel] = useState(project.settings.defaultModel);
+  const [instructions, setInstructions] = useState(project.settings.instructions);
+  const save = useMutation({
+    mutationFn: () =>
+      api.updateProject(project.id, {
+        name: name.trim(),
+        settings: {
+          verifyCommands: commands.map((entry) => entry.text.trim()).filter(Boolean),
+          defaultModel: model,
+          instructions,
+        },
+      }),
+    onSuccess: (saved) => {
+      putProject(client, saved);
+      setCommands(saved.settings.verifyCommands.map(command));
+      toast.done("Settings saved");
+    },
+  });
+  const error = save.error === null ? null : asApiError(save.error);
+  const changed =
+    name !== project.name ||
+    model !== project.settings.defaultModel ||
+    instructions !== project.settings.instructions ||
+    commands.map((entry) => entry.text.trim()).join("\n") !== project.settings.verifyCommands.join("\n");
+
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    save.mutate();
+  };
+
+  return (
+    <>
+      <form onSubmit={submit}>
+        <fieldset disabled={!mayManage} className="contents">
+          <Section title="General" id="general">
+            <div className="flex flex-col gap-4">
+              <Field label="Name" error={error?.field("name")}>
+                <Input
+                  value={name}
+                  onChange={(event) => setName(event.target.value)}
+                  required
+                  maxLength={100}
+                />
+              </Field>
+              <dl className="grid grid-cols-[auto_1fr] gap-x-6 gap-y-1 text-sm">
+                <dt className="text-faint">Repository</dt>
+                <dd className="break-all">{sourceWords(project.source)}</dd>
+                <dt className="text-faint">Default branch</dt>
+                <dd>
+                  <code className="text-xs">{project.defaultBranch}</code>
+                </dd>
+              </dl>
+            </div>
+          </Section>
+          <Section
+            title="Checks"
+            id="checks"
+            lead="Commands that must pass before a feature counts as verified. They run in order, in the feature's worktree."
+          >
+            <div className="flex flex-col gap-2">
+              {commands.map((entry, at) => (
+                <div key={entry.key} className="flex gap-2">
+                  <Input
+                    aria-label={`Check ${at + 1}`}
+                    value={entry.text}
+                    onChange={(event) =>
+                      setCommands(commands.with(at, { ...entry, text: event.target.value }))
+                    }
+                    placeholder="npm test"
+                    spellCheck={false}
+                    autoCapitalize="off"
+                    className="font-mono text-xs"
+                  />
+                  <Button
+                    variant="ghost"
+                    size="icon"
+                    className="mt-0.5"
+                    aria-label={`Remove check ${at + 1}`}
+                    onClick={() => setCommands(commands.toSpliced(at, 1))}
+                  >
+                    <Trash2 />
+                  </Button>
+                </div>
+              ))}
+              {mayManage && (
+                <Button
+                  size="sm"
+                  className="self-start"
+                  disabled={commands.length >= 20}
+                  onClick={() => setCommands([...commands, command("")])}
+                >
+                  <Plus /> Add a check
+                </Button>
+              )}
+            </div>
+          </Section>
+          <Section
+            title="Agents"
+            id="agents"
+            lead="What holds for every feature of this project, unless its card says otherwise."
+          >
+            <div className="flex flex-col gap-4">
+              <Field label="Default model">
+                <ModelSelect
+                  value={model}
+                  onChange={setModel}
+                  none="The server's default"
+                  disabled={!mayManage}
+                />
+              </Field>
+              <Field
+                label="Instructions"
+                optional
+                help="Read by every agent, beside the repository's own AGENTS.md or CLAUDE.md."
+                error={error?.field("settings")}
+              >
+                <FieldTextarea
+                  value={instructions}
+                  onChange={(event) => setInstructions(event.target.value)}
+                  maxLength={20_000}
+                  className="min-h-36"
+                />
+              </Field>
+            </div>
+          </Section>
+        </fieldset>
+        {mayManage && (
+          <div className="flex flex-col gap-3 border-line border-t pt-5">
+            <FormError error={error && error.fields.length === 0 ? error : null} />
+            <Button
+              type="submit"
+              variant="primary"
+              className="self-start"
+              busy={save.isPending}
+              disabled={!changed}
+            >
+              Save changes
+            </Button>
+          </div>
+        )}
+      </form>
+      {mayManage && <Archive project={project} />}
+    </>
+  );
+}
+
+function Archive({ project }: { project: Project }) {
+  const navigate = useNavigate();
+  const [open, setOpen] = useState(false);
+  return (
+    <div className="mt-10">
+      <Section
+        title="Archive"
+        lead="Takes the project off everyone's list. Its repository and its cards stay on the server."
+      >
+        <Button onClick={() => setOpen(true)}>Archive this project</Button>
+        <Confirm
+          open={open}
+          onOpenChange={setOpen}
+          title={`Archive ${project.name}?`}
+          confirm="Archive"
+          danger
+          onConfirm={async () => {
+            try {
+              await api.archiveProject(project.id);
+            } catch (cause) {
+              toast.error(undefined, asApiError(cause));
+              throw cause;
+            }
+            await navigate({ to: "/projects" });
+            toast.done(`${project.name} is archived`);
+          }}
+        >
+          It disappears from the list for the whole team. Runs that are at work must be stopped first.
+        </Confirm>
+      </Section>
+    </div>
+  );
+}

@@ -1,0 +1,90 @@
+import type { FeatureStatus, PlanningMode, Stage, ThinkingLevel } from "@/api/types";
+
+/** What the page says, in one place. Sentences end in a full stop; labels do not. */
+export const status: Record<FeatureStatus, string> = {
+  backlog: "Backlog",
+  queued: "Queued",
+  in_progress: "In progress",
+  waiting_approval: "Waiting for approval",
+  verified: "Verified",
+  completed: "Completed",
+  failed: "Failed",
+  paused: "Paused",
+};
+
+export const stage: Record<Stage, string> = {
+  planning: "Planning",
+  plan_approval: "Plan to approve",
+  implementing: "Implementing",
+  verifying: "Checking",
+};
+
+export const planning: Record<PlanningMode, { label: string; help: string }> = {
+  skip: { label: "No plan", help: "Straight to work" },
+  lite: { label: "Outline", help: "A short list of tasks first" },
+  spec: { label: "Specification", help: "A specification with tasks first" },
+  full: { label: "Full plan", help: "Phases of tasks first" },
+};
+
+export const thinking: Record<ThinkingLevel, string> = {
+  none: "None",
+  low: "Low",
+  medium: "Medium",
+  high: "High",
+  ultrathink: "Ultrathink",
+};
+
+export const priority: Record<number, string> = { 1: "High", 2: "Medium", 3: "Low" };
+
+export const t = {
+  app: "Guildhall",
+  tagline: "Where your team and its agents build software together.",
+  nav: {
+    inbox: "Inbox",
+    projects: "Projects",
+    agents: "Agents at work",
+    team: "Team",
+    settings: "Settings",
+    search: "Search or do…",
+    addProject: "Add a project",
+    signOut: "Sign out",
+    help: "Keyboard shortcuts",
+    skip: "Skip to content",
+    more: "More",
+  },
+  common: {
+    cancel: "Cancel",
+    save: "Save",
+    saved: "Saved",
+    close: "Close",
+    retry: "Try again",
+    remove: "Remove",
+    copy: "Copy",
+    copied: "Copied",
+    copyId: "Copy request id",
+    loading: "Loading",
+    requestId: "Request",
+    back: "Back",
+    optional: "optional",
+    wentWrong: "That did not work",
+    forbidden: "You may not see this",
+    notFound: "There is nothing here",
+    notFoundHelp: "It may have been deleted, or the address is wrong.",
+    offline: "The server cannot be reached. What you typed is kept.",
+    reconnect: "Reconnect",
+    undo: "Undo",
+  },
+  action: {
+    start: "Start",
+    restart: "Start over",
+    retry: "Retry",
+    resume: "Resume",
+    stop: "Stop",
+    verify: "Verify",
+    merge: "Merge",
+    shelve: "Move to backlog",
+    remove: "Delete",
+    edit: "Edit",
+    open: "Open",
+  },
+} as const;

@@ -1,0 +1,21 @@
+import { fileURLToPath } from "node:url";
+import tailwindcss from "@tailwindcss/vite";
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+const server = process.env.GUILDHALL_DEV_SERVER ?? "http://127.0.0.1:4300";
+
+export default defineConfig({
+  plugins: [react(), tailwindcss()],
+  resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  server: {
+    // The server compares Origin with Host, so the proxy must leave both as the browser sent them.
+    proxy: { "/api": { target: server, ws: true, changeOrigin: false } },
+  },
+  build: { target: "es2024", sourcemap: false, assetsInlineLimit: 0 },
+  test: {
+    environment: "happy-dom",
+    include: ["src/**/*.test.{ts,tsx}"],
+    setupFiles: ["src/test/setup.ts"],
+  },
+});
