@@ -79,8 +79,8 @@ impl Caller<'_> {
                     journal.live(turn, stream, text);
                 }
             };
-            let streamed = self.client.stream(&self.endpoint, request, show);
-            let error = match unless_cancelled(&self.cancel, streamed).await? {
+            let stop = self.cancel.cancelled();
+            let error = match self.client.stream_until(&self.endpoint, request, stop, show).await {
                 Ok(answer) => {
                     self.spent += self.cost(&answer.model, &answer.usage);
                     return Ok(answer);
@@ -92,6 +92,9 @@ impl Caller<'_> {
                 let call = self.bill(None, &partial.model, partial.usage);
                 self.spent += call.cost_micros;
                 self.journal.billed(&call).await?;
+            }
+            if self.cancel.is_cancelled() {
+                return Err(Ended::Cancelled.into());
             }
             let Some(wait) = backoff.after(&error) else { return Err(NoAnswer::GivenUp(error)) };
             self.wait(&error, wait, told).await?;

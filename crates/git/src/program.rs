@@ -66,6 +66,8 @@ impl Git {
             .env("SSH_ASKPASS", "/bin/false")
             .env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o StrictHostKeyChecking=accept-new")
             .env("GIT_ADVICE", "0")
+            // A path is a path, whatever characters it has.
+            .env("GIT_LITERAL_PATHSPECS", "1")
             .current_dir("/")
             .kill_on_drop(true);
         for setting in SAFE {

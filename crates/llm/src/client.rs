@@ -3,6 +3,7 @@
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
+use futures::StreamExt;
 use guildhall_types::{Clock, SystemClock};
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response};
@@ -93,14 +94,38 @@ impl Client {
         &self,
         endpoint: &Endpoint,
         request: &Request<'_>,
+        on_delta: impl FnMut(Delta<'_>),
+    ) -> Result<Answer, LlmError> {
+        self.stream_until(endpoint, request, std::future::pending(), on_delta).await
+    }
+
+    /// The same, until `stop` is done: then the call ends as if its connection had broken, so that what it used until then
+    /// is known. An answer that is whole by then is handed out.
+    ///
+    /// # Errors
+    /// As for [`Client::stream`].
+    pub async fn stream_until(
+        &self,
+        endpoint: &Endpoint,
+        request: &Request<'_>,
+        stop: impl Future<Output = ()>,
         mut on_delta: impl FnMut(Delta<'_>),
     ) -> Result<Answer, LlmError> {
-        let response = self.send(endpoint, Method::POST, "messages", Some(request.body(true))).await?;
+        let mut stop = std::pin::pin!(stop);
+        let sent = self.send(endpoint, Method::POST, "messages", Some(request.body(true)));
+        let response = tokio::select! {
+            biased;
+            () = &mut stop => return Err(LlmError::new(ErrorKind::Broken, "the call was stopped before it was answered")),
+            response = sent => response?,
+        };
         let limits = RateLimits::read(response.headers());
         let host = endpoint.host();
         let answer = match reply::media_type(&response).as_str() {
             "application/json" | "text/html" => Err(self.misplaced(&host, response).await),
-            _ => reply::answer(&host, reply::bounded(response, self.patience.idle), limits, &mut on_delta).await,
+            _ => {
+                let bytes = reply::bounded(response, self.patience.idle).take_until(stop);
+                reply::answer(&host, bytes, limits, &mut on_delta).await
+            }
         };
         answer.map_err(|error| LlmError { message: endpoint.key.scrub(&error.message), ..error })
     }

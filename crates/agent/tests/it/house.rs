@@ -294,6 +294,8 @@ pub struct House {
     pub sim: Arc<Sim>,
     pub book: Arc<Book>,
     pub clock: FixedClock,
+    /// How long the provider may be silent. Long, so that a busy machine does not look like a dead provider.
+    pub patience: Duration,
 }
 
 impl House {
@@ -302,13 +304,18 @@ impl House {
     }
 
     pub async fn with(config: Config) -> Self {
-        Self { sim: Arc::new(Sim::start(config).await.unwrap()), book: Arc::default(), clock: FixedClock::default() }
+        let sim = Arc::new(Sim::start(config).await.unwrap());
+        Self { sim, book: Arc::default(), clock: FixedClock::default(), patience: Duration::from_secs(60) }
+    }
+
+    /// For a provider that falls silent.
+    pub async fn impatient() -> Self {
+        Self { patience: Duration::from_millis(400), ..Self::new().await }
     }
 
     /// A job that opens with `prompt` and goes on with what the journal has saved.
     pub fn job(&self, prompt: &str) -> Job {
-        let patience =
-            Patience { idle: Duration::from_millis(300), headers: Duration::from_millis(300), ..Patience::default() };
+        let patience = Patience { idle: self.patience, headers: self.patience, ..Patience::default() };
         let client = Client::with_patience(patience).unwrap();
         let endpoint =
             Endpoint::new(ProviderKind::Anthropic, Some(&self.sim.url()), Secret::new("sk-of-the-tests")).unwrap();

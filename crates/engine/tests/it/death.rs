@@ -131,3 +131,19 @@ async fn a_command_that_runs_is_ended_with_its_run() {
     hall.until("an idle engine", async || (hall.engine.stats().await.active_runs == 0).then_some(())).await;
     assert!(hall.engine.shutdown(Duration::from_secs(5)).await, "nothing is left at work");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_stopped_call_had_used_is_billed() {
+    let slow = Config { per_word: Duration::from_millis(300), ..Config::default() };
+    let hall = Hall::with(slow).await;
+    let project = hall.project("p", guildhall_types::project::ProjectSource::Empty).await;
+    let id = hall.scripted(&project, &[json!({ "say": "word ".repeat(200) })]).await;
+    hall.until("its first words", async || (!hall.bus.live_so_far().is_empty()).then_some(())).await;
+    hall.team.stop(id).await.unwrap();
+    let run = hall.feature(id).await.card.run_id.unwrap();
+    let billed = async || {
+        let run = hall.team.store.run(run).await.unwrap()?;
+        (run.usage.output_tokens > 0 && run.turns == 0).then_some(run.status)
+    };
+    assert_eq!(hall.until("the bill", billed).await, guildhall_types::run::RunStatus::Stopped);
+}

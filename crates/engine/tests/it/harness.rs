@@ -23,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Hall {
     pub team: Team,
     pub engine: Engine,
+    pub bus: Bus,
     pub sim: Sim,
     pub anna: Member,
     pub dir: tempfile::TempDir,
@@ -32,9 +33,9 @@ pub fn endpoint(url: &str) -> Endpoint {
     Endpoint::new(ProviderKind::Anthropic, Some(url), Secret::new("sk-simulated-key")).unwrap()
 }
 
-async fn engine(team: &Team) -> Engine {
+async fn engine(team: &Team, bus: &Bus) -> Engine {
     let pace = Pace { look: Duration::from_millis(500), ..Pace::default() };
-    Engine::start(team.clone(), Bus::in_memory(), Sandbox::new(Isolation::Bubblewrap), pace, true).await.unwrap()
+    Engine::start(team.clone(), bus.clone(), Sandbox::new(Isolation::Bubblewrap), pace, true).await.unwrap()
 }
 
 impl Hall {
@@ -54,14 +55,15 @@ impl Hall {
         let providers = TeamProviders { anthropic: None, simulated: Some(endpoint(&sim.url())) };
         let team = Team::new(store, clock, vault, places, Client::new().unwrap(), providers);
         let anna = team.register_first("anna@example.com", "four plain words here", "Anna").await.unwrap();
-        let engine = engine(&team).await;
-        Self { team, engine, sim, anna, dir }
+        let bus = Bus::in_memory();
+        let engine = engine(&team, &bus).await;
+        Self { team, engine, bus, sim, anna, dir }
     }
 
     /// The server dies, as far as that can be had without a process of its own, and starts again.
     pub async fn die_and_start_again(&mut self) {
         self.engine.shutdown(Duration::from_secs(20)).await;
-        self.engine = engine(&self.team).await;
+        self.engine = engine(&self.team, &self.bus).await;
     }
 
     pub fn sources(&self) -> PathBuf {
