@@ -12,7 +12,23 @@ export default defineConfig({
     // The server compares Origin with Host, so the proxy must leave both as the browser sent them.
     proxy: { "/api": { target: server, ws: true, changeOrigin: false } },
   },
-  build: { target: "es2024", sourcemap: false, assetsInlineLimit: 0 },
+  build: {
+    target: "es2024",
+    sourcemap: false,
+    assetsInlineLimit: 0,
+    rolldownOptions: {
+      output: {
+        // What every view needs travels in a few files that stay the same when a view changes.
+        codeSplitting: {
+          groups: [
+            { name: "react", test: /node_modules\/(react|react-dom|scheduler)\//, priority: 3 },
+            { name: "vendor", test: /node_modules\/(?!shiki|@shikijs)/, minShareCount: 4, priority: 2 },
+            { name: "common", test: /\/src\/(?!features\/feature\/)/, minShareCount: 4, priority: 1 },
+          ],
+        },
+      },
+    },
+  },
   test: {
     environment: "happy-dom",
     include: ["src/**/*.test.{ts,tsx}"],

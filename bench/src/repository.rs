@@ -19,11 +19,18 @@ pub async fn make(at: &Path, files: usize) -> anyhow::Result<()> {
     git(at, &["commit", "-q", "-m", "Begin"]).await
 }
 
-/// Milliseconds that a plain `git worktree add` takes.
+/// Milliseconds that a plain `git worktree add` takes. Git itself fails now and then when it makes several worktrees of one
+/// repository at once; then it is tried again, as anyone would have to.
 pub async fn worktree_add(repository: &Path, folder: &Path) -> anyhow::Result<f64> {
     let folder = folder.to_string_lossy();
     let began = Instant::now();
-    git(repository, &["worktree", "add", "-q", "--detach", &folder, "HEAD"]).await?;
+    for try_ in 0.. {
+        match git(repository, &["worktree", "add", "-q", "--force", "--detach", &folder, "HEAD"]).await {
+            Ok(()) => break,
+            Err(error) if try_ == 5 => return Err(error),
+            Err(_) => {}
+        }
+    }
     Ok(began.elapsed().as_secs_f64() * 1_000.0)
 }
 

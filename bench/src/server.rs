@@ -33,7 +33,7 @@ impl Server {
         if let Some(allowed) = allowed {
             command.arg("--allow-repo-path").arg(allowed);
         }
-        command.env_clear().env("HOME", data.path());
+        command.env_clear().env("HOME", data.path()).env("GUILDHALL_LOG", "error");
         for name in ["PATH", "GUILDHALL_SANDBOX", "GUILDHALL_LOG", "MALLOC_ARENA_MAX"] {
             command.envs(std::env::var_os(name).map(|value| (name, value)));
         }
@@ -147,7 +147,8 @@ impl Server {
         let mut open = vec![id];
         while let Some(id) = open.pop() {
             sum.processes += 1;
-            sum.mib += resident(id).unwrap_or_default();
+            sum.mib += in_use(id, "VmRSS").unwrap_or_default();
+            sum.own_mib += in_use(id, "RssAnon").unwrap_or_default();
             for task in std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten() {
                 let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
                 open.extend(children.split_whitespace().filter_map(|id| id.parse::<u32>().ok()));
@@ -163,14 +164,16 @@ impl Server {
 pub struct Memory {
     /// Resident memory, in MiB.
     pub mib: f64,
+    /// The part of it that is no file's: what was allocated, in MiB. The rest is the program itself.
+    pub own_mib: f64,
     /// How many processes there are.
     pub processes: usize,
 }
 
-/// `VmRSS` of a process, in MiB.
-fn resident(id: u32) -> Option<f64> {
+/// A line of a process's status, in MiB.
+fn in_use(id: u32, what: &str) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':'))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<f64>().ok()? / 1024.0)
 }
 

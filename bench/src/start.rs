@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::repository::{git, make, worktree_add};
-use crate::server::{PATIENCE, Server};
+use crate::server::Server;
 use crate::table::{Table, median, quantile};
 
 /// Milliseconds at most.
@@ -22,6 +22,8 @@ const ALONE: usize = 20;
 const TOGETHER: usize = 10;
 /// … so many times.
 const ROUNDS: usize = 3;
+/// Without a call for so long, a start has failed.
+const QUIET: Duration = Duration::from_secs(20);
 /// Agents stay where they are, so that none of their later work disturbs the next start.
 const SILENCE: &str = "{\"say\": \"Done.\", \"silence_ms\": 1200000}";
 
@@ -48,6 +50,8 @@ struct Bench {
     /// The same repository, for git alone.
     bare: PathBuf,
     made: usize,
+    /// Starts that never came to a call.
+    failed: usize,
 }
 
 impl Bench {
@@ -58,7 +62,7 @@ impl Bench {
         server.raise_limits().await?;
         let project = server.project(json!({ "kind": "clone", "url": source.to_string_lossy() })).await?;
         let arrivals = sim.arrivals();
-        Ok(Self { server, _sim: sim, arrivals, project, bare, made: 0 })
+        Ok(Self { server, _sim: sim, arrivals, project, bare, made: 0, failed: 0 })
     }
 
     async fn measure(mut self, files: usize, table: &mut Table) -> anyhow::Result<()> {
@@ -87,7 +91,7 @@ impl Bench {
             plain.extend(self.plain(TOGETHER).await?);
         }
         let beyond = median(&own) - median(&plain);
-        let note = format!(
+        let mut note = format!(
             "median of {}: {:.1} ms (slowest {:.1}), less git {:.1} ms (slowest {:.1})",
             own.len(),
             median(&own),
@@ -95,6 +99,9 @@ impl Bench {
             median(&plain),
             quantile(&plain, 1.0)
         );
+        if self.failed > 0 {
+            note += &format!("; {} starts FAILED", self.failed);
+        }
         table.add(format!("start: {files} files, {TOGETHER} at once"), beyond, "ms", TARGET, note);
         Ok(())
     }
@@ -121,7 +128,8 @@ impl Bench {
         let heard = async {
             let mut heard: HashMap<String, Instant> = HashMap::new();
             while heard.len() < count {
-                let arrival = tokio::time::timeout(PATIENCE, arrivals.recv()).await?.context("no simulator")?;
+                let Ok(arrival) = tokio::time::timeout(QUIET, arrivals.recv()).await else { break };
+                let arrival = arrival.context("the simulator has ended")?;
                 let said = arrival.body["messages"][0]["content"][0]["text"].as_str().unwrap_or_default();
                 let title = said.lines().next().unwrap_or_default().trim_start_matches("# ").to_owned();
                 heard.insert(title, arrival.at);
@@ -129,13 +137,11 @@ impl Bench {
             anyhow::Ok(heard)
         };
         let (began, heard) = tokio::try_join!(calls, heard)?;
-        began
-            .into_iter()
-            .map(|(title, began)| {
-                let at = heard.get(title).with_context(|| format!("{title} made no call"))?;
-                Ok(at.saturating_duration_since(began).as_secs_f64() * 1_000.0)
-            })
-            .collect()
+        self.failed += count - heard.len();
+        let all = began.into_iter().filter_map(|(title, began)| {
+            Some(heard.get(title)?.saturating_duration_since(began).as_secs_f64() * 1_000.0)
+        });
+        Ok(all.collect())
     }
 
     /// So many plain `git worktree add` at once, beside the server's own worktrees; milliseconds of each.

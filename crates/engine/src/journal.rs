@@ -123,7 +123,12 @@ impl Journal for RunJournal {
     }
 
     async fn billed(&self, call: &Call) -> Result<(), JournalError> {
-        self.store.save_side_call(&self.lease, &self.row(call)).await.map_err(refused)
+        let row = self.row(call);
+        match self.store.save_side_call(&self.lease, &row).await {
+            // The call was made, whoever holds the run now.
+            Err(StoreError::LeaseLost) => self.store.save_late_call(self.id(), &row).await.map_err(refused),
+            other => other.map_err(refused),
+        }
     }
 
     async fn happened(&self, events: Vec<RunEvent>) -> Result<(), JournalError> {

@@ -1,58 +1,164 @@
-//! Who asks, and whether they may: a session by cookie, the rights of its member, and the page that the request came from.
+//! Who asks, and whether they may: a session by cookie or a personal access token, the rights of its member, and the page
+//! that the request came from.
 //!
 //! A route is closed unless [`crate::router`] puts it among the open ones. A closed route runs only behind [`closed`],
-//! which finds the session and asks for the right that stands beside the route.
+//! which finds out who asks and asks for the right that stands beside the route.
 
+pub mod bearer;
 pub mod cookie;
 pub mod origin;
+mod refusal;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use guildhall_store::Session;
-use guildhall_types::member::{Member, Right};
+use guildhall_team::{Origin, Team, TokenAnswer};
+use guildhall_types::access::ApiToken;
+use guildhall_types::audit::Actor;
+use guildhall_types::member::Member;
+use guildhall_types::rights::MemberRight;
 
 use crate::app::App;
-use crate::problem::Problem;
+use crate::auth::bearer::Shown;
+use crate::problem::{Carried, Problem};
 
-/// Who asks: a member, by a session.
+/// What a route asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gate {
+    /// The right.
+    pub right: MemberRight,
+    /// Whether the member must have proved who they are lately.
+    pub confirmed: bool,
+}
+
+/// By what somebody is known.
+#[derive(Debug, Clone)]
+pub enum Pass {
+    /// A session in a browser.
+    Session(Session),
+    /// A personal access token, in a program.
+    Token(ApiToken),
+}
+
+/// Who asks: a member, by a session or a token.
 #[derive(Debug, Clone)]
 pub struct Signed {
     /// The member.
     pub member: Member,
-    /// The session.
-    pub session: Session,
+    /// By what the member is known.
+    pub pass: Pass,
+    /// The team, on whose behalf this member does something. Every change goes through it, so that the audit knows who.
+    pub team: Team,
 }
 
-/// Lets only members with this right pass.
+impl Signed {
+    /// The session; refuses a token. Routes that need one ask for a right that no token has, so this is a second lock.
+    pub fn session(&self) -> Result<&Session, Problem> {
+        match &self.pass {
+            Pass::Session(session) => Ok(session),
+            Pass::Token(_) => Err(session_only()),
+        }
+    }
+
+    /// Refuses who has not proved lately who they are.
+    pub fn confirmed(&self) -> Result<(), Problem> {
+        match self.team.is_confirmed(self.session()?) {
+            true => Ok(()),
+            false => Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "confirm-needed",
+                "This change asks that you give your password again: POST /api/auth/confirm, then try once more.",
+            )),
+        }
+    }
+
+    /// Whether the member, and the token if it is one, hold what the route asks for.
+    fn passes(&self, gate: Gate) -> Result<(), Problem> {
+        if !self.member.role.may(gate.right) {
+            let detail = format!("As a {} you may not do this. Ask an admin of your team.", self.member.role);
+            return Err(Problem::new(StatusCode::FORBIDDEN, "missing-right", detail));
+        }
+        if let Pass::Token(token) = &self.pass {
+            let Some(scope) = gate.right.scope() else { return Err(session_only()) };
+            if !token.scopes.contains(&scope) {
+                let detail =
+                    format!("This token does not have the scope {scope}. Make one that has it under Settings.");
+                return Err(Problem::new(StatusCode::FORBIDDEN, "missing-scope", detail));
+            }
+        }
+        if gate.confirmed { self.confirmed() } else { Ok(()) }
+    }
+}
+
+fn session_only() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "session-only",
+        "This takes a member who has signed in to the page; no token may do it.",
+    )
+}
+
+/// Lets only those pass who hold what the route asks for, and tells the audit of everybody else who is known.
 pub async fn closed(
-    State((app, right)): State<(App, Right)>,
+    State((app, gate)): State<(App, Gate)>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let token = cookie::session_token(request.headers(), app.public.is_secure());
-    let found = match token {
-        Some(token) => app.team.session(&token).await?,
-        None => None,
+    let from = connection(request.headers(), request.extensions());
+    let route = refusal::Route::of(&request);
+    let (member, pass, token) = match bearer::shown(request.headers()) {
+        // A token that is shown counts alone: a cookie beside it is not looked at.
+        Shown::Token(token) => match app.team.token(token).await? {
+            TokenAnswer::Good(token, member) => {
+                let id = token.id;
+                (member, Pass::Token(token), Some(id))
+            }
+            TokenAnswer::Ended(id, member, why) => {
+                let actor = Actor { token: Some(id), ..from.of(member) };
+                let problem = bearer::refused(why);
+                refusal::tell(&app, actor, &route, problem.code()).await;
+                return Err(problem);
+            }
+            TokenAnswer::Unknown => return Err(bearer::refused("there is no such token")),
+        },
+        Shown::SomethingElse => {
+            return Err(bearer::refused("the Authorization header must hold: Bearer, and the token"));
+        }
+        Shown::Nothing => {
+            let found = match cookie::session_token(request.headers(), app.public.is_secure()) {
+                Some(token) => app.team.session(&token).await?,
+                None => None,
+            };
+            let Some((session, member)) = found else {
+                return Err(Problem::new(
+                    StatusCode::UNAUTHORIZED,
+                    "not-signed-in",
+                    "You are not signed in, or your session has ended. Sign in and try again.",
+                ));
+            };
+            (member, Pass::Session(session), None)
+        }
     };
-    let Some((session, member)) = found else {
-        return Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "not-signed-in",
-            "You are not signed in, or your session has ended. Sign in and try again.",
-        ));
-    };
-    if !member.role.may(right) {
-        let detail = format!("As a {} you may not do this. Ask an admin of your team.", member.role);
-        return Err(Problem::new(StatusCode::FORBIDDEN, "missing-right", detail));
+    let actor = Actor { token, ..from.of(member.id) };
+    let signed = Signed { team: app.team.acting_as(actor.clone()), member, pass };
+    if let Err(problem) = signed.passes(gate) {
+        refusal::tell(&app, actor, &route, problem.code()).await;
+        return Err(problem);
     }
-    request.extensions_mut().insert(Arc::new(Signed { member, session }));
-    Ok(next.run(request).await)
+    request.extensions_mut().insert(Arc::new(signed));
+    let response = next.run(request).await;
+    if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+        && let Some(Carried(problem)) = response.extensions().get::<Carried>()
+    {
+        refusal::tell(&app, actor, &route, problem.code()).await;
+    }
+    Ok(response)
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Signed {
@@ -65,17 +171,21 @@ impl<S: Send + Sync> FromRequestParts<S> for Signed {
     }
 }
 
-/// From where somebody signs in: the connection's own address, and what the browser calls itself.
+/// From where somebody comes: the connection's own address, and what the browser calls itself.
 #[derive(Debug)]
-pub struct From(pub guildhall_team::Origin);
+pub struct From(pub Origin);
 
 impl<S: Send + Sync> FromRequestParts<S> for From {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        // Headers such as X-Forwarded-For are not read: anyone can write them.
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_string());
-        let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Ok(Self(guildhall_team::Origin { address, user_agent }))
+        Ok(Self(connection(&parts.headers, &parts.extensions)))
     }
+}
+
+fn connection(headers: &HeaderMap, extensions: &Extensions) -> Origin {
+    // Headers such as X-Forwarded-For are not read: anyone can write them.
+    let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_string());
+    let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Origin { address, user_agent }
 }

@@ -23,11 +23,12 @@ const CONTENT_POLICY: &str = "default-src 'self'; script-src 'self'; style-src '
 
 /// Gives a request its id and its span, writes its line in the log, and completes problem details with the id.
 ///
-/// The span holds the path without the query, and no header: nothing in it can be a secret.
+/// The span holds the path without the query, without the code of a link that is good for once, and no header: nothing in
+/// it can be a secret.
 pub async fn accompany(request: Request, next: Next) -> Response {
     let id = Uuid::now_v7().to_string();
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    let path = without_code(request.uri().path()).to_owned();
     let started = tokio::time::Instant::now();
     let span = tracing::info_span!("request", id, %method, path);
     async move {
@@ -51,6 +52,12 @@ pub async fn accompany(request: Request, next: Next) -> Response {
     }
     .instrument(span)
     .await
+}
+
+/// A path as it may stand in the log.
+fn without_code(path: &str) -> &str {
+    let bare = |page: &'static str| path.starts_with(page).then_some(page);
+    bare("/join/").or_else(|| bare("/reset/")).unwrap_or(path)
 }
 
 /// Sets the headers that make browsers careful, where the answer has not set its own.
@@ -90,4 +97,42 @@ pub async fn wrong_method(path: Option<MatchedPath>, method: Method) -> Problem 
     let path = path.as_ref().map_or("this address", MatchedPath::as_str);
     let detail = format!("{path} does not take {method}. See /api/openapi.json for what it takes.");
     Problem::new(axum::http::StatusCode::METHOD_NOT_ALLOWED, "wrong-method", detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use tower::ServiceExt;
+    use tower_http::catch_panic::CatchPanicLayer;
+
+    use super::*;
+
+    async fn broken() -> &'static str {
+        panic!("the secret of the handler")
+    }
+
+    #[test]
+    fn the_code_of_a_link_does_not_stand_in_the_log() {
+        assert_eq!(without_code("/join/c0de"), "/join/");
+        assert_eq!(without_code("/reset/c0de/x"), "/reset/");
+        assert_eq!(without_code("/api/members"), "/api/members");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_that_tells_nothing() {
+        let router = axum::Router::new()
+            .route("/", get(broken))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(from_fn(accompany));
+        let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+        let id = response.headers()[REQUEST_ID].to_str().unwrap().to_owned();
+        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((&body["code"], &body["requestId"]), (&"internal".into(), &id.into()));
+        assert!(!body.to_string().contains("secret"), "{body}");
+    }
 }

@@ -2,6 +2,7 @@
 //! starts and ends.
 
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod config;
 pub mod doctor;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use guildhall_server::audit::AuditCommand;
 use guildhall_server::config::{Config, Flags};
 use guildhall_server::serve::Server;
-use guildhall_server::{doctor, log, openapi};
+use guildhall_server::{audit, doctor, log, openapi};
 use guildhall_store::Store;
 use guildhall_types::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,6 +32,9 @@ enum Command {
     Doctor,
     /// Bring the database to this version's schema. `serve` does it as well.
     Migrate,
+    /// Look at the audit: who did what.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Say which version this is.
     Version,
     /// Print the description of the API (OpenAPI 3.1).
@@ -48,6 +52,11 @@ async fn main() -> anyhow::Result<ExitCode> {
             return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Migrate => migrate(&Config::load(&cli.flags)?).await?,
+        Command::Audit(command) => {
+            let config = Config::load(&cli.flags)?;
+            let sound = audit::run(command, &config, Arc::new(SystemClock), &mut io::stdout()).await?;
+            return Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Command::Version => writeln!(io::stdout(), "guildhall {}", env!("CARGO_PKG_VERSION"))?,
         Command::Openapi => io::stdout().write_all(openapi::text().as_bytes())?,
     }

@@ -5,10 +5,12 @@ use std::sync::LazyLock;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use guildhall_git::ConflictFile;
+use guildhall_types::audit::{AuditAction, AuditObject, AuditOutcome};
 use guildhall_types::chat::StopReason;
 use guildhall_types::feature::{FeatureStatus, PlanningMode, Stage, ThinkingLevel};
-use guildhall_types::member::{MemberRole, ProviderKind, Right};
+use guildhall_types::member::{MemberRole, ProviderKind};
 use guildhall_types::project::ProjectStatus;
+use guildhall_types::rights::{MemberRight, Scope};
 use guildhall_types::run::{CheckStatus, KeySource, RunIntent, RunStatus, TaskStatus};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::extensions::Extensions;
@@ -16,12 +18,14 @@ use utoipa::openapi::{OpenApi, SecurityRequirement};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
+use crate::auth::Gate;
 use crate::problem::{Extras, FieldError, MEDIA_TYPE, ProblemDetails};
 use crate::router::description;
 use crate::routes::work::DiffSide;
 
-/// The name of the one way to say who asks.
+/// The names of the two ways to say who asks.
 const SESSION: &str = "session";
+const TOKEN: &str = "token";
 
 /// The description as text, the same for every start of this version.
 static TEXT: LazyLock<String> = LazyLock::new(|| {
@@ -47,19 +51,22 @@ pub(crate) fn beginning() -> OpenApi {
     <Beginning as utoipa::OpenApi>::openapi()
 }
 
-/// Says of routes that they ask for a session, and for this right.
-pub(crate) fn closed(mut routes: OpenApiRouter<App>, right: Right) -> OpenApiRouter<App> {
-    let word = match right {
-        Right::Read => "read",
-        Right::Build => "build",
-        Right::ManageProjects => "manageProjects",
-        Right::Administer => "administer",
-    };
+/// Says of routes what they ask for: a session, or a token of this scope; this right; a proof of who one is.
+pub(crate) fn closed(mut routes: OpenApiRouter<App>, gate: Gate) -> OpenApiRouter<App> {
     for path in routes.get_openapi_mut().paths.paths.values_mut() {
         let all = [&mut path.get, &mut path.put, &mut path.post, &mut path.patch, &mut path.delete];
         for operation in all.into_iter().flatten() {
-            operation.security = Some(vec![SecurityRequirement::new(SESSION, [""; 0])]);
-            operation.extensions = Some(Extensions::builder().add("x-right", word).build());
+            let mut security = vec![SecurityRequirement::new(SESSION, [""; 0])];
+            let mut extensions = Extensions::builder().add("x-right", gate.right.as_str());
+            if let Some(scope) = gate.right.scope().filter(|_| !gate.confirmed) {
+                security.push(SecurityRequirement::new(TOKEN, [scope.as_str()]));
+                extensions = extensions.add("x-scope", scope.as_str());
+            }
+            if gate.confirmed {
+                extensions = extensions.add("x-confirmed", true);
+            }
+            operation.security = Some(security);
+            operation.extensions = Some(extensions.build());
         }
     }
     routes
@@ -76,6 +83,8 @@ fn document() -> Value {
     api["components"]["securitySchemes"] = json!({
         SESSION: { "type": "apiKey", "in": "cookie", "name": "__Host-guildhall",
             "description": "Set by signing in. On plain http, which is for loopback, its name is `guildhall`." },
+        TOKEN: { "type": "http", "scheme": "bearer",
+            "description": "A personal access token. It gives what its scopes and the role of its member both give." },
     });
     let problem = json!({
         "description": "Why the request was refused or failed.",
@@ -107,15 +116,20 @@ fn own_words(schemas: &mut Value) {
         })+ };
     }
     write!(
+        AuditAction,
+        AuditObject,
+        AuditOutcome,
         CheckStatus,
         FeatureStatus,
         KeySource,
+        MemberRight,
         MemberRole,
         PlanningMode,
         ProjectStatus,
         ProviderKind,
         RunIntent,
         RunStatus,
+        Scope,
         Stage,
         StopReason,
         TaskStatus,
@@ -158,7 +172,7 @@ fn operations(api: &mut Value) -> impl Iterator<Item = &mut Value> {
 /// the same of settings, which may be left out in a request but are told whole. What is left out when it says nothing is
 /// declared as not nullable where it is declared.
 fn answers_are_whole(api: &mut Value) {
-    const TOLD_WHOLE: &[&str] = &["Limits", "RunLimits", "ProjectSettings", "Usage"];
+    const TOLD_WHOLE: &[&str] = &["Limits", "RunLimits", "ProjectSettings", "SignUpSetting", "Usage"];
     let schemas = api["components"]["schemas"].as_object_mut().into_iter().flatten();
     for (name, schema) in schemas {
         let asked = schema["additionalProperties"] == json!(false) && !TOLD_WHOLE.contains(&name.as_str());

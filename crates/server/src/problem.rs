@@ -187,6 +187,16 @@ impl Problem {
         if let Some(seconds) = self.0.extras.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
+        // RFC 6750: how programs are to say who asks.
+        let challenge = match self.0.code {
+            "not-signed-in" => Some("Bearer realm=\"guildhall\""),
+            "bad-token" => Some("Bearer realm=\"guildhall\", error=\"invalid_token\""),
+            "missing-scope" => Some("Bearer realm=\"guildhall\", error=\"insufficient_scope\""),
+            _ => None,
+        };
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
         response
     }
 }

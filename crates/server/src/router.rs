@@ -1,10 +1,10 @@
-//! All routes on one page, each beside the right that it asks for.
+//! All routes on one page, each below the right that it asks for.
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
-use guildhall_types::member::Right;
+use guildhall_types::rights::MemberRight as Right;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::auth::Gate;
 use crate::routes as on;
 use crate::{auth, layers, openapi, page, ws};
 
@@ -29,19 +30,19 @@ fn open() -> OpenApiRouter<App> {
         .routes(routes!(on::auth::auth_status))
         .routes(routes!(on::auth::register))
         .routes(routes!(on::auth::login))
+        .routes(routes!(on::auth::look_at_invitation))
+        .routes(routes!(on::auth::reset_password))
         .route("/api/openapi.json", get(openapi::serve))
 }
 
-/// Every member may call these: to look, and to change what is their own.
+/// Every member may call these: to look.
 fn read() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(on::auth::logout))
-        .routes(routes!(on::auth::me, on::auth::update_me))
-        .routes(routes!(on::sessions::list_sessions))
-        .routes(routes!(on::sessions::end_session))
+        .routes(routes!(on::account::me))
         .routes(routes!(on::credentials::list_credentials))
         .routes(routes!(on::models::list_models))
         .routes(routes!(on::members::list_members))
+        .routes(routes!(on::members::get_member))
         .routes(routes!(on::projects::list_suggestions))
         .routes(routes!(on::projects::list_projects))
         .routes(routes!(on::projects::get_project))
@@ -60,13 +61,49 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(ws::listen_events))
 }
 
+/// Every member may call these: to change what is their own.
+fn account() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(on::auth::logout))
+        .routes(routes!(on::account::update_me))
+        .routes(routes!(on::account::confirm))
+        .routes(routes!(on::sessions::list_sessions, on::sessions::end_other_sessions))
+        .routes(routes!(on::sessions::end_session))
+        .routes(routes!(on::tokens::list_tokens))
+        .routes(routes!(on::tokens::revoke_token))
+}
+
+/// The same, for who has proved lately who they are.
+fn account_confirmed() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(on::tokens::create_token))
+}
+
+/// Whoever keeps keys may call these.
+fn keys() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(on::credentials::test_credential))
+}
+
+/// The same, for who has proved lately who they are.
+fn keys_confirmed() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(on::credentials::put_credential, on::credentials::delete_credential))
+}
+
 /// Whoever builds may call these.
 fn build() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(on::credentials::put_credential, on::credentials::delete_credential))
-        .routes(routes!(on::credentials::test_credential))
         .routes(routes!(on::features::create_feature))
         .routes(routes!(on::features::update_feature, on::features::delete_feature))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(on::attachments::add_attachment))
+                .route_layer(DefaultBodyLimit::max(UPLOAD)),
+        )
+        .routes(routes!(on::attachments::delete_attachment))
+}
+
+/// Whoever lets agents work may call these.
+fn run() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
         .routes(routes!(on::deeds::start_feature))
         .routes(routes!(on::deeds::retry_feature))
         .routes(routes!(on::deeds::stop_feature))
@@ -74,12 +111,6 @@ fn build() -> OpenApiRouter<App> {
         .routes(routes!(on::deeds::verify_feature))
         .routes(routes!(on::deeds::merge_feature))
         .routes(routes!(on::deeds::shelve_feature))
-        .merge(
-            OpenApiRouter::new()
-                .routes(routes!(on::attachments::add_attachment))
-                .route_layer(DefaultBodyLimit::max(UPLOAD)),
-        )
-        .routes(routes!(on::attachments::delete_attachment))
 }
 
 /// Whoever manages projects may call these.
@@ -92,16 +123,43 @@ fn manage_projects() -> OpenApiRouter<App> {
 
 /// Whoever runs the team may call these.
 fn administer() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(on::health::health_detailed)).routes(routes!(on::settings::put_limits))
+    OpenApiRouter::new()
+        .routes(routes!(on::health::health_detailed))
+        .routes(routes!(on::settings::put_limits))
+        .routes(routes!(on::settings::get_sign_up))
+        .routes(routes!(on::invitations::list_invitations, on::invitations::create_invitation))
+        .routes(routes!(on::invitations::revoke_invitation))
+        .routes(routes!(on::members::sign_out_member))
+        .routes(routes!(on::audit::list_audit))
+        .routes(routes!(on::audit::export_audit))
 }
 
-/// Every route of the API with its description; `guard` closes the routes of one right.
-fn api(guard: impl Fn(OpenApiRouter<App>, Right) -> OpenApiRouter<App>) -> OpenApiRouter<App> {
+/// The same, for who has proved lately who they are.
+fn administer_confirmed() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(on::members::update_member)).routes(routes!(on::members::create_reset_link))
+}
+
+/// Owners may call these, when they have proved lately who they are.
+fn own_confirmed() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(on::settings::put_sign_up))
+}
+
+/// Every route of the API with its description; `guard` closes the routes of one gate.
+fn api(guard: impl Fn(OpenApiRouter<App>, Gate) -> OpenApiRouter<App>) -> OpenApiRouter<App> {
+    let gate = |right| Gate { right, confirmed: false };
+    let confirmed = |right| Gate { right, confirmed: true };
     open()
-        .merge(guard(read(), Right::Read))
-        .merge(guard(build(), Right::Build))
-        .merge(guard(manage_projects(), Right::ManageProjects))
-        .merge(guard(administer(), Right::Administer))
+        .merge(guard(read(), gate(Right::Read)))
+        .merge(guard(account(), gate(Right::Account)))
+        .merge(guard(account_confirmed(), confirmed(Right::Account)))
+        .merge(guard(keys(), gate(Right::Keys)))
+        .merge(guard(keys_confirmed(), confirmed(Right::Keys)))
+        .merge(guard(build(), gate(Right::Build)))
+        .merge(guard(run(), gate(Right::Run)))
+        .merge(guard(manage_projects(), gate(Right::ManageProjects)))
+        .merge(guard(administer(), gate(Right::Administer)))
+        .merge(guard(administer_confirmed(), confirmed(Right::Administer)))
+        .merge(guard(own_confirmed(), confirmed(Right::Own)))
 }
 
 /// The description of the API, without a server to go with it.
@@ -112,7 +170,7 @@ pub fn description() -> utoipa::openapi::OpenApi {
 /// The whole server as a router.
 pub fn router(app: App) -> Router {
     let guard =
-        |routes: OpenApiRouter<App>, right| routes.route_layer(from_fn_with_state((app.clone(), right), auth::closed));
+        |routes: OpenApiRouter<App>, gate| routes.route_layer(from_fn_with_state((app.clone(), gate), auth::closed));
     let (api, _) = api(guard).split_for_parts();
     let compressed = SizeAbove::new(COMPRESSED).and(NotForContentType::IMAGES);
     api.fallback(page::serve)

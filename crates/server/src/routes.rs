@@ -1,17 +1,21 @@
 //! The handlers: one file for each resource. A handler checks, calls and answers; the rules are `guildhall_team`'s.
 
+pub mod account;
 pub mod attachments;
+pub mod audit;
 pub mod auth;
 pub mod credentials;
 pub mod deeds;
 pub mod features;
 pub mod health;
+pub mod invitations;
 pub mod members;
 pub mod models;
 pub mod projects;
 pub mod runs;
 pub mod sessions;
 pub mod settings;
+pub mod tokens;
 pub mod work;
 
 use serde::de::DeserializeOwned;

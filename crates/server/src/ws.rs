@@ -10,19 +10,18 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::HeaderMap;
 use axum::response::Response;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
 use guildhall_bus::{Hint, Lagged, Listener};
 use guildhall_types::NodeId;
-use guildhall_types::event::{Event, RunOutput};
+use guildhall_types::event::{Event, Happening, RunOutput};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, MissedTickBehavior};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
-use crate::auth::cookie::session_token;
+use crate::auth::{Pass, Signed};
 use crate::extract::Query;
 use crate::problem::Problem;
 
@@ -105,7 +104,7 @@ pub enum Frame {
     responses((status = 101, description = "A WebSocket whose text frames are these.", body = Frame)))]
 pub async fn listen_events(
     State(app): State<App>,
-    headers: HeaderMap,
+    signed: Signed,
     Query(query): Query<ListenEvents>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
@@ -113,11 +112,10 @@ pub async fn listen_events(
         return Err(Problem::invalid("since", "give the number of an event, or 0 for all of them"));
     }
     let upgrade = upgrade.map_err(|refused| Problem::upgrade_wanted(&refused.body_text()))?;
-    let token = session_token(&headers, app.public.is_secure()).unwrap_or_default();
     Ok(upgrade
         .max_message_size(HEARD)
         .max_frame_size(HEARD)
-        .on_upgrade(move |socket| talk(app, token, query.since, socket)))
+        .on_upgrade(move |socket| talk(app, signed, query.since, socket)))
 }
 
 /// Why a conversation ended.
@@ -137,16 +135,18 @@ impl From<axum::Error> for End {
 /// One client that is being told.
 struct Teller {
     app: App,
+    /// Who is told, and by what they are known.
+    signed: Signed,
     sink: SplitSink<WebSocket, Message>,
     /// The number of the latest event that the client was told.
     told: i64,
 }
 
-async fn talk(app: App, token: String, since: Option<i64>, socket: WebSocket) {
+async fn talk(app: App, signed: Signed, since: Option<i64>, socket: WebSocket) {
     let mut ear = app.bus.listen();
     let (sink, mut from_client) = socket.split();
-    let mut teller = Teller { app, sink, told: 0 };
-    let Err(end) = teller.tell(since, &mut ear, &mut from_client, &token).await;
+    let mut teller = Teller { app, signed, sink, told: 0 };
+    let Err(end) = teller.tell(since, &mut ear, &mut from_client).await;
     if let End::Close(code, reason) = end {
         tracing::debug!(code, reason, "a WebSocket is closed");
         let frame = CloseFrame { code, reason: reason.into() };
@@ -178,9 +178,10 @@ impl Teller {
         since: Option<i64>,
         ear: &mut Listener,
         from_client: &mut SplitStream<WebSocket>,
-        token: &str,
     ) -> Result<Infallible, End> {
         self.greet(since).await?;
+        // What ended it after it was looked at, and before the bus was listened to, was not heard.
+        self.still_signed_in().await?;
         let closing = self.app.closing.clone();
         let pace = self.app.listening;
         let mut ping = tokio::time::interval_at(Instant::now() + pace.ping, pace.ping);
@@ -206,15 +207,19 @@ impl Teller {
                     }
                     self.give(Message::Ping(Default::default())).await?;
                 }
-                _ = recheck.tick() => self.still_signed_in(token).await?,
+                _ = recheck.tick() => self.still_signed_in().await?,
             }
         }
     }
 
-    async fn still_signed_in(&self, token: &str) -> Result<(), End> {
-        match self.app.team.session(token).await {
-            Ok(Some(_)) => Ok(()),
-            Ok(None) => Err(End::Close(close::SESSION_ENDED, "the session has ended")),
+    async fn still_signed_in(&self) -> Result<(), End> {
+        let holds = match &self.signed.pass {
+            Pass::Session(session) => self.app.team.session_holds(session.id).await,
+            Pass::Token(token) => self.app.team.token_holds(token.id).await,
+        };
+        match holds {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(End::Close(close::SESSION_ENDED, "the session has ended")),
             Err(error) => Err(failed(&error)),
         }
     }
@@ -223,10 +228,7 @@ impl Teller {
         match hint {
             Hint::Output(output) => self.send(&Notice::Output(Arc::unwrap_or_clone(output))).await,
             Hint::Event(event) if event.seq <= self.told => Ok(()),
-            Hint::Event(event) if event.seq == self.told + 1 => {
-                self.told = event.seq;
-                self.send(&*event).await
-            }
+            Hint::Event(event) if event.seq == self.told + 1 => self.tell_event(&event).await,
             // The bus left something out; the store has it all.
             Hint::Event(_) => self.catch_up().await,
         }
@@ -244,10 +246,19 @@ impl Teller {
                 if event.seq - from > self.app.listening.replayed {
                     return self.resync().await;
                 }
-                self.told = event.seq;
-                self.send(&event).await?;
+                self.tell_event(&event).await?;
             }
         }
+    }
+
+    async fn tell_event(&mut self, event: &Event) -> Result<(), End> {
+        if let Happening::MemberUpdated { member } = &event.what
+            && member.id == self.signed.member.id
+        {
+            self.still_signed_in().await?;
+        }
+        self.told = event.seq;
+        self.send(event).await
     }
 
     async fn resync(&mut self) -> Result<(), End> {

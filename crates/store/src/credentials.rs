@@ -1,6 +1,7 @@
 //! Credentials: sealed before they come here, never opened here.
 
 use guildhall_types::MemberId;
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::member::{Credential, ProviderKind};
 
 use crate::{Rows, Store, StoreError, on, read};
@@ -49,6 +50,8 @@ impl Store {
              RETURNING provider, hint, base_url, updated_at, last_used_at")
             .bind(new.member_id).bind(new.provider).bind(&new.key_id).bind(&new.wrapped_key).bind(&new.sealed)
             .bind(&new.hint).bind(&new.base_url).bind(self.now()).fetch_one(c).await)?;
+        let note = Note::new(AuditAction::PutCredential).on(AuditObject::Credential, new.provider);
+        tx.note(note.with("hint", &new.hint).with("baseUrl", new.base_url.as_deref().unwrap_or("the usual")));
         self.commit(tx).await?;
         Ok(saved)
     }
@@ -85,6 +88,9 @@ impl Store {
         let mut tx = self.begin().await?;
         let done = on!(tx, c => sqlx::query("DELETE FROM credentials WHERE member_id = $1 AND provider = $2")
             .bind(member).bind(provider).execute(c).await.rows())?;
+        if done == 1 {
+            tx.note(Note::new(AuditAction::DeleteCredential).on(AuditObject::Credential, provider));
+        }
         self.commit(tx).await?;
         Ok(done == 1)
     }
@@ -94,7 +100,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn touch_credential(&self, member: MemberId, provider: ProviderKind) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_light().await?;
         on!(tx, c => sqlx::query("UPDATE credentials SET last_used_at = $3 WHERE member_id = $1 AND provider = $2")
             .bind(member).bind(provider).bind(self.now()).execute(c).await.rows())?;
         self.commit(tx).await

@@ -2,11 +2,14 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use guildhall_types::audit::Note;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::StoreError;
 
@@ -20,9 +23,20 @@ pub(crate) enum Db {
     Sqlite {
         /// The one connection that writes: writers wait in line here, fairly, and never meet SQLITE_BUSY.
         writer: SqlitePool,
+        /// How the writer's commits are kept now; whoever holds this writes.
+        keeping: Arc<Mutex<Keep>>,
         readers: SqlitePool,
     },
     Postgres(PgPool),
+}
+
+/// What a commit survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// The loss of power, at the price of waiting for the disk. For what was promised to a member, and what was paid.
+    FromPowerLoss,
+    /// The end of the process. For what comes often and can be had again. The next durable commit makes it durable too.
+    FromDeath,
 }
 
 /// Which database.
@@ -48,7 +62,7 @@ macro_rules! read {
 macro_rules! on {
     ($tx:expr, $c:ident => $body:expr) => {
         match &mut $tx.inner {
-            $crate::db::Inner::Sqlite(t) => {
+            $crate::db::Inner::Sqlite(t, _) => {
                 let $c = &mut **t;
                 $body
             }
@@ -80,7 +94,8 @@ impl Rows for sqlx::Result<sqlx::postgres::PgQueryResult> {
 }
 
 pub(crate) enum Inner {
-    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    /// The guard comes last: the next writer must wait until the transaction is over.
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>, OwnedMutexGuard<Keep>),
     Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
 }
 
@@ -89,6 +104,8 @@ pub(crate) struct Tx {
     pub(crate) inner: Inner,
     /// The number of the latest event written in it.
     pub(crate) last_event: Option<i64>,
+    /// What the audit is to tell of it; written last, so that every transaction takes its locks in the same order.
+    pub(crate) notes: Vec<Note>,
 }
 
 impl Db {
@@ -109,7 +126,7 @@ impl Db {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
+            .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
             .pragma("cache_size", "-1024");
@@ -120,7 +137,7 @@ impl Db {
             .idle_timeout(Duration::from_secs(60))
             .connect_with(options.pragma("query_only", "true"))
             .await?;
-        Ok(Self::Sqlite { writer, readers })
+        Ok(Self::Sqlite { writer, keeping: Arc::new(Mutex::new(Keep::FromPowerLoss)), readers })
     }
 
     pub(crate) fn backend(&self) -> Backend {
@@ -130,18 +147,35 @@ impl Db {
         }
     }
 
-    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+    pub(crate) async fn begin(&self, keep: Keep) -> Result<Tx, StoreError> {
         let inner = match self {
-            // IMMEDIATE, because a transaction that reads first and writes later could find its reading outdated.
-            Self::Sqlite { writer, .. } => Inner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+            Self::Sqlite { writer, keeping, .. } => {
+                let mut kept = Arc::clone(keeping).lock_owned().await;
+                if *kept != keep {
+                    let mode = match keep {
+                        Keep::FromPowerLoss => "PRAGMA synchronous = FULL",
+                        Keep::FromDeath => "PRAGMA synchronous = NORMAL",
+                    };
+                    sqlx::query(mode).execute(writer).await?;
+                    *kept = keep;
+                }
+                // IMMEDIATE, because a transaction that reads first and writes later could find its reading outdated.
+                Inner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, kept)
+            }
+            Self::Postgres(pool) => {
+                let mut tx = pool.begin().await?;
+                if keep == Keep::FromDeath {
+                    sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut *tx).await?;
+                }
+                Inner::Postgres(tx)
+            }
         };
-        Ok(Tx { inner, last_event: None })
+        Ok(Tx { inner, last_event: None, notes: Vec::new() })
     }
 
     pub(crate) async fn close(&self) {
         match self {
-            Self::Sqlite { writer, readers } => {
+            Self::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
             }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use guildhall_types::FeatureId;
 use guildhall_types::feature::IllegalMove;
+use guildhall_types::member::ChangeRefused;
 
 /// Why the store did not do what it was asked. Nothing was half done.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +39,9 @@ pub enum StoreError {
     /// The state machine does not know this move.
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
+    /// A member may not be changed so, or not by this one.
+    #[error(transparent)]
+    Refused(#[from] ChangeRefused),
     /// Somebody changed the card in between.
     #[error("the card was changed by somebody else in between (it is now at version {current}); look at it again")]
     Stale {

@@ -74,7 +74,7 @@ impl Store {
         hold: Duration,
         limits: &Limits,
     ) -> Result<Option<Claimed>, StoreError> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_light().await?;
         if self.backend() == Backend::Postgres {
             // One claim at a time in the whole team, so that the limits hold across nodes.
             on!(tx, c => sqlx::query("SELECT pg_advisory_xact_lock(4300)").execute(c).await.rows())?;
@@ -120,7 +120,7 @@ impl Store {
     /// The time by which leases are judged: on PostgreSQL the database's, because nodes' clocks differ.
     async fn lease_clock(&self, tx: &mut Tx) -> Result<DateTime, StoreError> {
         match &mut tx.inner {
-            crate::db::Inner::Sqlite(_) => Ok(self.now()),
+            crate::db::Inner::Sqlite(..) => Ok(self.now()),
             crate::db::Inner::Postgres(t) => {
                 let (now,): (DateTime,) = sqlx::query_as("SELECT clock_timestamp()").fetch_one(&mut **t).await?;
                 Ok(now)
@@ -133,7 +133,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::LeaseLost`].
     pub async fn renew_lease(&self, lease: &Lease, hold: Duration) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_light().await?;
         let until = self.lease_clock(&mut tx).await? + hold;
         let done = on!(tx, c => sqlx::query(
             "UPDATE runs SET lease_until = $4 WHERE id = $1 AND lease_owner = $2 AND attempt = $3 AND status = 'running'")
@@ -174,7 +174,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::LeaseLost`].
     pub async fn append_events(&self, lease: &Lease, events: Vec<RunEvent>) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_light().await?;
         let run = self.held(&mut tx, lease).await?;
         for event in events {
             self.record_run(&mut tx, &run, event).await?;
@@ -194,7 +194,7 @@ impl Store {
         key_source: KeySource,
         events: Vec<RunEvent>,
     ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_light().await?;
         let run = self.held(&mut tx, lease).await?;
         on!(tx, c => sqlx::query("UPDATE runs SET base_commit = $2, branch = $3, key_source = $4 WHERE id = $1")
             .bind(run.id).bind(base_commit).bind(branch).bind(key_source).execute(c).await.rows())?;
@@ -242,6 +242,18 @@ impl Store {
     pub async fn save_side_call(&self, lease: &Lease, ledger: &LedgerRow) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let run = self.held(&mut tx, lease).await?;
+        self.bill(&mut tx, &run, ledger).await?;
+        self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
+    }
+
+    /// Writes a call to the ledger whose run is no longer this node's, because a member stopped it in the middle: it was
+    /// made all the same. Changes nothing else of the run.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn save_late_call(&self, run: RunId, ledger: &LedgerRow) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let run = self.run_in(&mut tx, run).await?.ok_or(StoreError::NotFound { what: "run" })?;
         self.bill(&mut tx, &run, ledger).await?;
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
@@ -320,7 +332,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::LeaseLost`].
     pub async fn set_stage(&self, lease: &Lease, stage: Stage) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_light().await?;
         let run = self.held(&mut tx, lease).await?;
         on!(tx, c => sqlx::query("UPDATE features SET stage = $2, updated_at = $3 WHERE id = $1").bind(run.feature_id)
             .bind(stage).bind(self.now()).execute(c).await.rows())?;
@@ -335,7 +347,7 @@ impl Store {
         let tasks: Vec<Task> =
             tasks.iter().map(|task| Task { title: crate::clean(&task.title), status: task.status }).collect();
         let done = tasks.iter().filter(|task| task.status == TaskStatus::Completed).count() as i64;
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_light().await?;
         let run = self.held(&mut tx, lease).await?;
         on!(tx, c => sqlx::query("UPDATE runs SET plan = $2 WHERE id = $1").bind(run.id).bind(Json(&tasks)).execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET tasks_done = $2, tasks_total = $3 WHERE id = $1").bind(run.feature_id)
@@ -351,7 +363,7 @@ impl Store {
     pub async fn put_check(&self, lease: &Lease, check: &Check) -> Result<(), StoreError> {
         let mut check = check.clone();
         check.output = crate::clean(&check.output);
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_light().await?;
         let run = self.held(&mut tx, lease).await?;
         on!(tx, c => sqlx::query(
             "INSERT INTO checks (id, run_id, command, status, exit_code, output, commit_id, started_at, ended_at)

@@ -1,38 +1,48 @@
 //! What Guildhall keeps: SQL over SQLite and PostgreSQL, one text for both.
 //!
-//! A change and the event that tells of it commit together; events are numbered in the order of commit, without gaps.
+//! A change, the event that tells of it and its entry in the audit commit together; both are numbered in the order of
+//! commit, without gaps.
 //! The store has no rules beyond what SQL must enforce; which moves of a card are legal, `guildhall_types` says.
 
 mod attachments;
+mod audit;
 mod checks;
 mod credentials;
 mod db;
 mod error;
 mod events;
 mod features;
+mod invitations;
 mod leases;
 mod members;
 mod projects;
+mod resets;
 mod runs;
 mod sessions;
 mod settings;
+mod tokens;
 
 use std::sync::Arc;
 
+use guildhall_types::audit::{Actor, Note};
 use guildhall_types::{Clock, DateTime};
 use tokio::sync::watch;
 
+pub use audit::{AuditQuery, Broken, Verdict};
 pub use credentials::SealedCredential;
 pub use db::Backend;
 pub use error::StoreError;
 pub use features::{FeaturePatch, FeatureQuery, NewFeature, Page};
+pub use invitations::NewInvitation;
 pub use leases::{Claimed, Ending, Finished, Lease};
-pub use members::NewMember;
+pub use members::{Changed, NewMember};
 pub use projects::{NewProject, ProjectPatch, ProjectSummary};
+pub use resets::NewReset;
 pub use runs::NewRun;
 pub use sessions::{NewSession, Session};
+pub use tokens::{FoundToken, NewToken};
 
-use db::{Db, Rows, Tx, on, read};
+use db::{Db, Keep, Rows, Tx, on, read};
 
 static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
@@ -43,6 +53,8 @@ pub struct Store {
     db: Db,
     clock: Arc<dyn Clock>,
     commits: watch::Sender<i64>,
+    /// On whose behalf it is used; nobody's when the server does something by itself.
+    actor: Arc<Actor>,
 }
 
 impl std::fmt::Debug for Store {
@@ -58,7 +70,13 @@ impl Store {
     /// # Errors
     /// When the URL is of neither kind or the database cannot be reached.
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        Ok(Self { db: Db::open(url).await?, clock, commits: watch::Sender::new(0) })
+        Ok(Self { db: Db::open(url).await?, clock, commits: watch::Sender::new(0), actor: Arc::default() })
+    }
+
+    /// The same store, used on behalf of `actor`: the audit tells so.
+    #[must_use]
+    pub fn acting_as(&self, actor: Actor) -> Self {
+        Self { actor: Arc::new(actor), ..self.clone() }
     }
 
     /// Brings the schema to this version. Does nothing when it is there already; safe on several nodes at once.
@@ -104,13 +122,22 @@ impl Store {
         self.clock.now()
     }
 
+    /// A transaction whose commit survives the loss of power.
     async fn begin(&self) -> Result<Tx, StoreError> {
-        self.db.begin().await
+        self.db.begin(Keep::FromPowerLoss).await
     }
 
-    async fn commit(&self, tx: Tx) -> Result<(), StoreError> {
+    /// A transaction whose commit survives the end of the process, and comes cheap.
+    async fn begin_light(&self) -> Result<Tx, StoreError> {
+        self.db.begin(Keep::FromDeath).await
+    }
+
+    async fn commit(&self, mut tx: Tx) -> Result<(), StoreError> {
+        for note in std::mem::take(&mut tx.notes) {
+            self.write_note(&mut tx, &note).await?;
+        }
         match tx.inner {
-            db::Inner::Sqlite(t) => t.commit().await?,
+            db::Inner::Sqlite(t, _guard) => t.commit().await?,
             db::Inner::Postgres(t) => t.commit().await?,
         }
         if let Some(last) = tx.last_event {
@@ -121,6 +148,13 @@ impl Store {
             });
         }
         Ok(())
+    }
+}
+
+impl Tx {
+    /// Puts an entry into the audit when the transaction commits.
+    fn note(&mut self, note: Note) {
+        self.notes.push(note);
     }
 }
 

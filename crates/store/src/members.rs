@@ -1,11 +1,18 @@
 //! Members.
 
+mod change;
+
 use guildhall_types::MemberId;
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
+use guildhall_types::event::Happening;
 use guildhall_types::member::{Member, MemberRole};
 
-use crate::{Rows, Store, StoreError, on, read};
+use crate::{Rows, Store, StoreError, Tx, on, read};
 
-const COLUMNS: &str = "id, email, name, role, created_at, last_login_at, disabled_at";
+pub use change::Changed;
+pub(crate) use change::may_run;
+
+const COLUMNS: &str = "id, email, name, time_zone, role, created_at, last_login_at, disabled_at";
 
 /// A member to be made.
 #[derive(Debug, Clone)]
@@ -63,11 +70,29 @@ impl Store {
         Ok(member)
     }
 
-    async fn insert_member(&self, tx: &mut crate::Tx, new: NewMember, role: MemberRole) -> Result<Member, StoreError> {
+    /// Makes a member who signed up without an invitation.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] when the e-mail address is in use.
+    pub async fn sign_up(&self, new: NewMember, role: MemberRole) -> Result<Member, StoreError> {
+        let mut tx = self.begin().await?;
+        let member = self.insert_member(&mut tx, new, role).await?;
+        self.record(&mut tx, &Happening::MemberCreated { member: member.clone() }).await?;
+        self.commit(tx).await?;
+        Ok(member)
+    }
+
+    pub(crate) async fn insert_member(
+        &self,
+        tx: &mut Tx,
+        new: NewMember,
+        role: MemberRole,
+    ) -> Result<Member, StoreError> {
         let member = Member {
             id: MemberId::new(),
             email: new.email,
             name: new.name,
+            time_zone: None,
             role,
             created_at: self.now(),
             last_login_at: None,
@@ -78,6 +103,8 @@ impl Store {
             .bind(member.id).bind(&member.email).bind(&member.name).bind(member.role).bind(new.password_hash)
             .bind(member.created_at).execute(c).await.rows())
         .map_err(|error| StoreError::taken(error, "e-mail address"))?;
+        let note = Note::new(AuditAction::Register).on(AuditObject::Member, member.id);
+        tx.note(note.with("email", &member.email).with("role", member.role));
         Ok(member)
     }
 
@@ -101,6 +128,16 @@ impl Store {
         Ok(row.map(|row| (row.member, row.password_hash)))
     }
 
+    /// The hash of a member's password, if there is one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn password_hash(&self, id: MemberId) -> Result<Option<String>, StoreError> {
+        let row: Option<(Option<String>,)> = read!(self, c => sqlx::query_as("SELECT password_hash FROM members WHERE id = $1")
+            .bind(id).fetch_optional(c).await)?;
+        Ok(row.and_then(|(hash,)| hash))
+    }
+
     /// The members in the order of their making, after `after`, at most `limit`.
     ///
     /// # Errors
@@ -111,17 +148,77 @@ impl Store {
         Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(c).await)?)
     }
 
-    /// Changes a member's name.
+    /// Changes a member's name and time zone; what is absent stays, and an inner nothing takes the time zone away.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such member.
-    pub async fn rename_member(&self, id: MemberId, name: &str) -> Result<Member, StoreError> {
+    pub async fn change_profile(
+        &self,
+        id: MemberId,
+        name: Option<&str>,
+        time_zone: Option<Option<&str>>,
+    ) -> Result<Member, StoreError> {
         let mut tx = self.begin().await?;
-        let sql = format!("UPDATE members SET name = $2 WHERE id = $1 RETURNING {COLUMNS}");
-        let member =
-            on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(name).fetch_optional(c).await)?;
+        let member = self.locked_member(&mut tx, id).await?.ok_or(StoreError::NotFound { what: "member" })?;
+        let name = name.unwrap_or(&member.name);
+        let time_zone = time_zone.unwrap_or(member.time_zone.as_deref());
+        on!(tx, c => sqlx::query("UPDATE members SET name = $2, time_zone = $3 WHERE id = $1").bind(id).bind(name)
+            .bind(time_zone).execute(c).await.rows())?;
+        tx.note(Note::new(AuditAction::ChangeProfile).on(AuditObject::Member, id).with("name", name));
+        let member = self.tell_member(&mut tx, id).await?;
         self.commit(tx).await?;
-        member.ok_or(StoreError::NotFound { what: "member" })
+        Ok(member)
+    }
+
+    /// Sets a member's password and ends the member's sessions but `except`.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such member.
+    pub async fn set_password(
+        &self,
+        id: MemberId,
+        password_hash: &str,
+        except: Option<guildhall_types::SessionId>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        self.write_password(&mut tx, id, password_hash, except).await?;
+        tx.note(Note::new(AuditAction::ChangePassword).on(AuditObject::Member, id));
+        self.commit(tx).await
+    }
+
+    /// A new password ends what an older one has opened.
+    pub(crate) async fn write_password(
+        &self,
+        tx: &mut Tx,
+        id: MemberId,
+        password_hash: &str,
+        except: Option<guildhall_types::SessionId>,
+    ) -> Result<(), StoreError> {
+        let done = on!(tx, c => sqlx::query("UPDATE members SET password_hash = $2 WHERE id = $1").bind(id)
+            .bind(password_hash).execute(c).await.rows())?;
+        if done != 1 {
+            return Err(StoreError::NotFound { what: "member" });
+        }
+        self.delete_sessions(tx, id, except).await?;
+        self.revoke_resets(tx, id).await?;
+        self.tell_member(tx, id).await?;
+        Ok(())
+    }
+
+    /// The member, locked until the transaction ends.
+    pub(crate) async fn locked_member(&self, tx: &mut Tx, id: MemberId) -> Result<Option<Member>, StoreError> {
+        let sql = format!("UPDATE members SET role = role WHERE id = $1 RETURNING {COLUMNS}");
+        Ok(on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?)
+    }
+
+    /// Reads the member after a change and records the event that tells of it.
+    pub(crate) async fn tell_member(&self, tx: &mut Tx, id: MemberId) -> Result<Member, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM members WHERE id = $1");
+        let member: Option<Member> =
+            on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?;
+        let member = member.ok_or(StoreError::NotFound { what: "member" })?;
+        self.record(tx, &Happening::MemberUpdated { member: member.clone() }).await?;
+        Ok(member)
     }
 
     /// Notes that a member has signed in.
@@ -129,7 +226,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn touch_login(&self, id: MemberId) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_light().await?;
         on!(tx, c => sqlx::query("UPDATE members SET last_login_at = $2 WHERE id = $1").bind(id).bind(self.now())
             .execute(c).await.rows())?;
         self.commit(tx).await

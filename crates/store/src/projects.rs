@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::project::{Project, ProjectSettings, ProjectSource, ProjectStatus};
@@ -61,6 +62,8 @@ impl Store {
             .bind(Json(new.settings)).bind(new.created_by).bind(now).fetch_one(c).await)
         .map_err(|error| StoreError::taken(error, "project name"))?;
         self.record(&mut tx, &Happening::ProjectCreated { project: project.clone() }).await?;
+        let note = Note::new(AuditAction::CreateProject).on(AuditObject::Project, project.id);
+        tx.note(note.with("name", &project.name));
         self.commit(tx).await?;
         Ok(project)
     }
@@ -124,6 +127,8 @@ impl Store {
         .map_err(|error| StoreError::taken(error, "project name"))?;
         let project = project.ok_or(StoreError::NotFound { what: "project" })?;
         self.record(&mut tx, &Happening::ProjectUpdated { project: project.clone() }).await?;
+        let note = Note::new(AuditAction::ChangeProject).on(AuditObject::Project, id);
+        tx.note(note.with("name", &project.name));
         self.commit(tx).await?;
         Ok(project)
     }
@@ -145,6 +150,7 @@ impl Store {
             return Err(StoreError::NotFound { what: "project" });
         }
         self.record(&mut tx, &Happening::ProjectDeleted { project_id: id }).await?;
+        tx.note(Note::new(AuditAction::ArchiveProject).on(AuditObject::Project, id));
         self.commit(tx).await
     }
 

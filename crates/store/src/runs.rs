@@ -1,11 +1,13 @@
 //! Runs, as members act on them: each deed moves the card, the run and the events in one transaction.
 
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
 use guildhall_types::feature::{Feature, FeatureStatus, Move};
 use guildhall_types::run::{Run, RunEvent, RunIntent, RunStatus, Said, Turn};
 use guildhall_types::{FeatureId, MemberId, RunId};
 use sqlx::types::Json;
 
+use crate::members::may_run;
 use crate::{Rows, Store, StoreError, Tx, on, read};
 
 pub(crate) const COLUMNS: &str = "id, feature_id, project_id, member_id, status, intent, attempt, lease_owner, lease_until, \
@@ -21,6 +23,11 @@ pub struct NewRun {
     pub branch: String,
 }
 
+/// A deed on a card, as the audit tells it.
+fn note(action: AuditAction, feature: FeatureId, run: RunId) -> Note {
+    Note::new(action).on(AuditObject::Feature, feature).with("run", run)
+}
+
 impl Store {
     /// Starts a card: a new run from nothing. An earlier run of the card is closed; its work stays on its refs.
     ///
@@ -34,6 +41,7 @@ impl Store {
     ) -> Result<(Feature, Run), StoreError> {
         let now = self.now();
         let mut tx = self.begin().await?;
+        self.runner(&mut tx, member).await?;
         let feature = self.locked_feature(&mut tx, id).await?;
         self.move_feature(&mut tx, &feature, Move::Start).await?;
         let open: Vec<(FeatureId, FeatureStatus)> = on!(tx, c => sqlx::query_as(
@@ -55,6 +63,7 @@ impl Store {
             "UPDATE features SET run_id = $2, error = NULL, summary = NULL, tasks_done = 0, tasks_total = 0, files_changed = 0,
                lines_added = 0, lines_removed = 0, started_at = NULL, finished_at = NULL WHERE id = $1")
             .bind(id).bind(run).execute(c).await.rows())?;
+        tx.note(note(AuditAction::StartRun, id, run));
         self.tell_both(tx, id, run).await
     }
 
@@ -64,9 +73,11 @@ impl Store {
     /// [`StoreError::Illegal`], [`StoreError::NotFound`].
     pub async fn retry_feature(&self, id: FeatureId, member: MemberId) -> Result<(Feature, Run), StoreError> {
         let mut tx = self.begin().await?;
+        self.runner(&mut tx, member).await?;
         let (feature, run) = self.locked_with_run(&mut tx, id).await?;
         self.move_feature(&mut tx, &feature, Move::Retry).await?;
         self.queue_run(&mut tx, &run, run.intent, Some(member)).await?;
+        tx.note(note(AuditAction::RetryRun, id, run.id));
         self.tell_both(tx, id, run.id).await
     }
 
@@ -77,7 +88,14 @@ impl Store {
     /// [`StoreError::Illegal`], [`StoreError::NotFound`].
     pub async fn follow_up(&self, id: FeatureId, member: MemberId, text: &str) -> Result<(Feature, Run), StoreError> {
         let mut tx = self.begin().await?;
-        let (feature, run) = self.locked_with_run(&mut tx, id).await?;
+        let owner_may = self.speaker_and_owner(&mut tx, id, member).await?;
+        let (feature, mut run) = self.locked_with_run(&mut tx, id).await?;
+        if !owner_may {
+            // Whoever speaks takes it over: nothing goes on in the name of a member who may run nothing any more.
+            on!(tx, c => sqlx::query("UPDATE runs SET member_id = $2 WHERE id = $1").bind(run.id).bind(member).execute(c)
+                .await.rows())?;
+            run.member_id = member;
+        }
         let to = feature.card.status.after(Move::FollowUp)?;
         if to != feature.card.status {
             self.move_feature(&mut tx, &feature, Move::FollowUp).await?;
@@ -95,6 +113,7 @@ impl Store {
         } else {
             self.queue_run(&mut tx, &run, RunIntent::Work, None).await?;
         }
+        tx.note(note(AuditAction::FollowUp, id, run.id));
         self.tell_both(tx, id, run.id).await
     }
 
@@ -112,7 +131,33 @@ impl Store {
             .bind(run.id).bind(RunStatus::Stopped).bind(now).execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET finished_at = $2 WHERE id = $1").bind(id).bind(now).execute(c).await.rows())?;
         self.record_run(&mut tx, &run, RunEvent::Ended { status: RunStatus::Stopped, problem: None }).await?;
+        tx.note(note(AuditAction::StopRun, id, run.id));
         self.tell_both(tx, id, run.id).await
+    }
+
+    /// Stops every live run of a member. Takes all locks before it records anything.
+    pub(crate) async fn stop_runs_of(&self, tx: &mut Tx, member: MemberId) -> Result<Vec<Run>, StoreError> {
+        let now = self.now();
+        let sql = format!(
+            "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL, ended_at = $3
+             WHERE member_id = $1 AND status IN ('queued', 'running') RETURNING {COLUMNS}"
+        );
+        let mut runs: Vec<Run> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(member)
+            .bind(RunStatus::Stopped).bind(now).fetch_all(c).await)?;
+        runs.sort_by_key(|run| run.feature_id);
+        for run in &runs {
+            let feature = self.locked_feature(tx, run.feature_id).await?;
+            self.move_feature(tx, &feature, Move::Stop).await?;
+            on!(tx, c => sqlx::query("UPDATE features SET finished_at = $2 WHERE id = $1").bind(run.feature_id).bind(now)
+                .execute(c).await.rows())?;
+        }
+        for run in &runs {
+            self.record_run(tx, run, RunEvent::Ended { status: RunStatus::Stopped, problem: None }).await?;
+            self.tell_feature(tx, run.feature_id).await?;
+            self.record(tx, &Happening::RunUpdated { run: run.clone() }).await?;
+            tx.note(note(AuditAction::StopRun, run.feature_id, run.id));
+        }
+        Ok(runs)
     }
 
     /// Asks for the checks of finished work.
@@ -124,6 +169,7 @@ impl Store {
         let (feature, run) = self.locked_with_run(&mut tx, id).await?;
         self.move_feature(&mut tx, &feature, Move::Verify).await?;
         self.queue_run(&mut tx, &run, RunIntent::Verify, None).await?;
+        tx.note(note(AuditAction::Verify, id, run.id));
         self.tell_both(tx, id, run.id).await
     }
 
@@ -135,6 +181,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let (feature, run) = self.locked_with_run(&mut tx, id).await?;
         self.move_feature(&mut tx, &feature, Move::Accept).await?;
+        tx.note(note(AuditAction::Verify, id, run.id));
         self.tell_both(tx, id, run.id).await
     }
 
@@ -148,6 +195,7 @@ impl Store {
         self.move_feature(&mut tx, &feature, Move::Merge).await?;
         on!(tx, c => sqlx::query("UPDATE features SET merge_commit = $2 WHERE id = $1").bind(id).bind(commit).execute(c).await.rows())?;
         self.close_runs(&mut tx, id).await?;
+        tx.note(note(AuditAction::Merge, id, run.id).with("commit", commit));
         self.tell_both(tx, id, run.id).await
     }
 
@@ -225,6 +273,20 @@ impl Store {
             .filter(|run| run.status != RunStatus::Closed)
             .ok_or(StoreError::NotFound { what: "run of this feature" })?;
         Ok((feature, run))
+    }
+
+    /// Locks who speaks and whose run a card has, in one order for everybody. Returns whether the latter may still run it.
+    async fn speaker_and_owner(&self, tx: &mut Tx, id: FeatureId, speaker: MemberId) -> Result<bool, StoreError> {
+        let owner: Option<(MemberId,)> = on!(tx, c => sqlx::query_as(
+            "SELECT r.member_id FROM features f JOIN runs r ON r.id = f.run_id WHERE f.id = $1").bind(id).fetch_optional(c).await)?;
+        let Some((owner,)) = owner.filter(|(owner,)| *owner != speaker) else {
+            return self.runner(tx, speaker).await.map(|_| true);
+        };
+        let owner_first = owner < speaker;
+        let locked = if owner_first { self.locked_member(tx, owner).await? } else { None };
+        self.runner(tx, speaker).await?;
+        let locked = if owner_first { locked } else { self.locked_member(tx, owner).await? };
+        Ok(locked.as_ref().is_some_and(may_run))
     }
 
     pub(crate) async fn run_in(&self, tx: &mut Tx, id: RunId) -> Result<Option<Run>, StoreError> {

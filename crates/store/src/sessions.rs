@@ -1,9 +1,10 @@
 //! Sessions: a member's sign-in in one browser. The token is stored hashed.
 
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::member::Member;
 use guildhall_types::{DateTime, MemberId, SessionId};
 
-use crate::{Rows, Store, StoreError, on, read};
+use crate::{Rows, Store, StoreError, Tx, on, read};
 
 /// A session as its member may see it.
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
@@ -22,6 +23,8 @@ pub struct Session {
     pub last_used_at: DateTime,
     /// When it ends.
     pub expires_at: DateTime,
+    /// When the member last proved who they are.
+    pub confirmed_at: DateTime,
 }
 
 /// A session to be opened.
@@ -39,7 +42,8 @@ pub struct NewSession {
     pub expires_at: DateTime,
 }
 
-const COLUMNS: &str = "id, member_id, user_agent, address, created_at, last_used_at, expires_at";
+const COLUMNS: &str = "id, member_id, user_agent, address, created_at, last_used_at, expires_at, \
+    coalesce(confirmed_at, created_at) AS confirmed_at";
 
 impl Store {
     /// Opens a session, and forgets those that have ended.
@@ -56,6 +60,7 @@ impl Store {
             created_at: now,
             last_used_at: now,
             expires_at: new.expires_at,
+            confirmed_at: now,
         };
         let mut tx = self.begin().await?;
         on!(tx, c => sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now).execute(c).await.rows())?;
@@ -64,6 +69,7 @@ impl Store {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
             .bind(session.id).bind(session.member_id).bind(new.token_hash).bind(&session.user_agent)
             .bind(&session.address).bind(now).bind(now).bind(session.expires_at).execute(c).await.rows())?;
+        tx.note(Note::new(AuditAction::SignIn).on(AuditObject::Session, session.id));
         self.commit(tx).await?;
         Ok(session)
     }
@@ -74,11 +80,41 @@ impl Store {
     /// When the database fails.
     pub async fn session_by_token(&self, token_hash: &[u8]) -> Result<Option<(Session, Member)>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM sessions WHERE token_hash = $1 AND expires_at > $2");
-        let session: Option<Session> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        let session = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(token_hash).bind(self.now()).fetch_optional(c).await)?;
+        self.with_member(session).await
+    }
+
+    /// The session with this id, and its member; nothing when it has ended or the member is disabled.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn session(&self, id: SessionId) -> Result<Option<(Session, Member)>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM sessions WHERE id = $1 AND expires_at > $2");
+        let session = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(id).bind(self.now()).fetch_optional(c).await)?;
+        self.with_member(session).await
+    }
+
+    async fn with_member(&self, session: Option<Session>) -> Result<Option<(Session, Member)>, StoreError> {
         let Some(session) = session else { return Ok(None) };
         let member = self.member(session.member_id).await?.filter(|member| member.disabled_at.is_none());
         Ok(member.map(|member| (session, member)))
+    }
+
+    /// Notes that the member of a session has proved who they are, and gives the session another token.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when it has ended.
+    pub async fn confirm_session(&self, id: SessionId, token_hash: &[u8]) -> Result<Session, StoreError> {
+        let mut tx = self.begin().await?;
+        let sql = format!("UPDATE sessions SET token_hash = $2, confirmed_at = $3 WHERE id = $1 RETURNING {COLUMNS}");
+        let session: Option<Session> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(token_hash)
+            .bind(self.now()).fetch_optional(c).await)?;
+        let session = session.ok_or(StoreError::NotFound { what: "session" })?;
+        tx.note(Note::new(AuditAction::Confirm).on(AuditObject::Session, id));
+        self.commit(tx).await?;
+        Ok(session)
     }
 
     /// Notes that a session is in use.
@@ -86,7 +122,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn touch_session(&self, id: SessionId) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_light().await?;
         on!(tx, c => sqlx::query("UPDATE sessions SET last_used_at = $2 WHERE id = $1").bind(id).bind(self.now())
             .execute(c).await.rows())?;
         self.commit(tx).await
@@ -103,15 +139,53 @@ impl Store {
         Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(member).bind(self.now()).fetch_all(c).await)?)
     }
 
-    /// Ends one of a member's sessions; false when there is none such.
+    /// Ends one of a member's sessions; false when there is none such. `action` says how it came to that.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn delete_session(&self, id: SessionId, member: MemberId) -> Result<bool, StoreError> {
+    pub async fn end_session(&self, id: SessionId, member: MemberId, action: AuditAction) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let done = on!(tx, c => sqlx::query("DELETE FROM sessions WHERE id = $1 AND member_id = $2").bind(id).bind(member)
             .execute(c).await.rows())?;
+        if done == 1 {
+            tx.note(Note::new(action).on(AuditObject::Session, id));
+            self.tell_member(&mut tx, member).await?;
+        }
         self.commit(tx).await?;
         Ok(done == 1)
+    }
+
+    /// Ends a member's sessions but `except`, on the member's own behalf. Returns how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_sessions(&self, member: MemberId, except: Option<SessionId>) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let ended = self.delete_sessions(&mut tx, member, except).await?;
+        tx.note(Note::new(AuditAction::EndSession).on(AuditObject::Member, member).with("sessions", ended));
+        self.tell_member(&mut tx, member).await?;
+        self.commit(tx).await?;
+        Ok(ended)
+    }
+
+    /// Forgets a session that has ended by itself.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_session(&self, id: SessionId) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        on!(tx, c => sqlx::query("DELETE FROM sessions WHERE id = $1").bind(id).execute(c).await.rows())?;
+        self.commit(tx).await
+    }
+
+    pub(crate) async fn delete_sessions(
+        &self,
+        tx: &mut Tx,
+        member: MemberId,
+        except: Option<SessionId>,
+    ) -> Result<u64, StoreError> {
+        let except = except.unwrap_or(SessionId(uuid::Uuid::nil()));
+        Ok(on!(tx, c => sqlx::query("DELETE FROM sessions WHERE member_id = $1 AND id <> $2").bind(member).bind(except)
+            .execute(c).await.rows())?)
     }
 }

@@ -1,10 +1,14 @@
 //! Settings of the whole team, by name.
 
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::types::Json;
 
 use crate::{Rows, Store, StoreError, on, read};
+
+/// Settings whose values the audit tells. Others may hold what must not stand there.
+const TOLD: &[&str] = &["limits", "run_limits", "sign_up"];
 
 impl Store {
     /// The setting with this name, if it was ever set.
@@ -23,6 +27,8 @@ impl Store {
     pub async fn put_setting<T: Serialize + Sync>(&self, name: &str, value: &T) -> Result<(), StoreError> {
         let value = Json(serde_json::to_value(value)?);
         let mut tx = self.begin().await?;
+        let note = Note::new(AuditAction::ChangeSetting).on(AuditObject::Setting, name);
+        tx.note(if TOLD.contains(&name) { note.with("to", &value.0) } else { note });
         on!(tx, c => sqlx::query(
             "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
             .bind(name).bind(value).execute(c).await.rows())?;

@@ -1,12 +1,10 @@
-//! Accounts: the first member, signing in, and sessions.
-
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+//! Accounts: signing in, sessions, and what members change of their own.
 
 use chrono::Duration;
-use guildhall_store::{NewMember, NewSession, Session};
+use guildhall_store::{NewSession, Session};
+use guildhall_types::audit::{Actor, AuditAction, AuditObject, AuditOutcome, Note};
 use guildhall_types::member::Member;
-use guildhall_types::{DateTime, MemberId};
+use guildhall_types::{MemberId, SessionId};
 
 use crate::passwords::Passwords;
 use crate::tokens::{new_token, token_hash};
@@ -16,13 +14,12 @@ use crate::{Team, TeamError};
 const SESSION: Duration = Duration::days(30);
 /// A session that was not used for so long has ended.
 const IDLE: Duration = Duration::days(14);
-/// The last use of a session is written down no more often than this.
-const TOUCH: Duration = Duration::minutes(1);
-/// Failed sign-ins of one account, or from one address, within [`WINDOW`], after which it must wait.
-const TRIES: usize = 10;
-const WINDOW: Duration = Duration::minutes(15);
-/// Accounts and addresses that are remembered at most.
-const REMEMBERED: usize = 10_000;
+/// The last use of a session or a token is written down no more often than this.
+pub(crate) const TOUCH: Duration = Duration::minutes(1);
+/// For so long after a member proved who they are, sensitive changes are taken from the session.
+const CONFIRMED: Duration = Duration::minutes(10);
+/// Characters of a time zone's name at most.
+const TIME_ZONE: usize = 64;
 
 /// From where somebody signs in.
 #[derive(Debug, Clone, Default)]
@@ -33,61 +30,30 @@ pub struct Origin {
     pub user_agent: Option<String>,
 }
 
-/// Slows down the guessing of passwords, per account and per address. Cheap to clone.
-#[derive(Debug, Clone, Default)]
-pub struct Throttle {
-    failures: Arc<Mutex<HashMap<String, Vec<DateTime>>>>,
+impl Origin {
+    /// Somebody there, before it is known who.
+    pub fn nobody(&self) -> Actor {
+        Actor { member: None, token: None, address: self.address.clone(), user_agent: self.user_agent.clone() }
+    }
+
+    /// This member there.
+    pub fn of(&self, member: MemberId) -> Actor {
+        Actor { member: Some(member), ..self.nobody() }
+    }
 }
 
-impl Throttle {
-    fn check(&self, keys: &[String], now: DateTime) -> Result<(), TeamError> {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        for key in keys {
-            let recent: Vec<&DateTime> =
-                failures.get(key).into_iter().flatten().filter(|at| **at > now - WINDOW).collect();
-            if let Some(first) = recent.iter().rev().nth(TRIES - 1) {
-                return Err(TeamError::Throttled { seconds: (**first + WINDOW - now).num_seconds().max(1) });
-            }
-        }
-        Ok(())
-    }
-
-    fn failed(&self, keys: &[String], now: DateTime) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        if failures.len() > REMEMBERED {
-            failures.retain(|_, times| times.iter().any(|at| *at > now - WINDOW));
-        }
-        for key in keys {
-            let times = failures.entry(key.clone()).or_default();
-            times.retain(|at| *at > now - WINDOW);
-            times.push(now);
-        }
-    }
-
-    fn succeeded(&self, key: &str) {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-    }
+/// What a member changes of their own account; what is absent stays.
+#[derive(Clone, Default)]
+pub struct ProfileChange {
+    /// The name that is shown.
+    pub name: Option<String>,
+    /// The time zone by its IANA name; an inner nothing takes it away.
+    pub time_zone: Option<Option<String>>,
+    /// The former password and the new one.
+    pub password: Option<(String, String)>,
 }
 
 impl Team {
-    /// Makes the first account, whose member is the owner. Closed as soon as there is a member.
-    ///
-    /// # Errors
-    /// [`TeamError::AlreadySetUp`], or [`TeamError::Invalid`] for a bad address, name or password.
-    pub async fn register_first(&self, email: &str, password: &str, name: &str) -> Result<Member, TeamError> {
-        if self.store.member_count().await? > 0 {
-            return Err(TeamError::AlreadySetUp);
-        }
-        let email = plain_email(email)?;
-        let name = plain_name(name)?;
-        Passwords::check_new(password, &email)?;
-        let password_hash = Some(self.passwords.hash(password).await?);
-        let made = self.store.create_first_member(NewMember { email, name, password_hash }).await?;
-        let member = made.ok_or(TeamError::AlreadySetUp)?;
-        tracing::info!(member = %member.id, "the first member was made and owns this team");
-        Ok(member)
-    }
-
     /// Signs a member in: returns the member of this address and password.
     ///
     /// # Errors
@@ -95,9 +61,23 @@ impl Team {
     pub async fn login(&self, email: &str, password: &str, origin: &Origin) -> Result<Member, TeamError> {
         let email = email.trim().to_lowercase();
         let now = self.clock.now();
-        let mut keys = vec![format!("account {}", email.chars().take(254).collect::<String>())];
-        keys.extend(origin.address.iter().map(|address| format!("address {address}")));
-        self.throttle.check(&keys, now)?;
+        let keys = keys(&email, origin);
+        let store = self.store.acting_as(origin.nobody());
+        // What was typed is not repeated: it may be a password in the wrong field.
+        let note = |found: Option<&Member>, outcome| {
+            let note = Note::new(AuditAction::SignIn).outcome(outcome);
+            match found {
+                Some(member) => note.on(AuditObject::Member, member.id),
+                None => note.with("account", "unknown"),
+            }
+        };
+        if let Err(throttled) = self.throttle.check(&keys, now) {
+            if keys.iter().all(|key| self.throttle.worth_telling(key, now)) {
+                let found = self.store.member_by_email(&email).await?;
+                store.audit(note(found.as_ref().map(|(member, _)| member), AuditOutcome::Throttled)).await?;
+            }
+            return Err(throttled);
+        }
         let found = self.store.member_by_email(&email).await?;
         let hash = found.as_ref().and_then(|(_, hash)| hash.as_deref());
         let right = self.passwords.verify(password, hash).await?;
@@ -107,9 +87,10 @@ impl Team {
                 self.store.touch_login(member.id).await?;
                 Ok(member)
             }
-            _ => {
+            found => {
                 self.throttle.failed(&keys, now);
                 tracing::warn!(address = origin.address.as_deref(), "a sign-in was refused");
+                store.audit(note(found.as_ref().map(|(member, _)| member), AuditOutcome::Refused)).await?;
                 Err(TeamError::WrongPassword)
             }
         }
@@ -121,6 +102,7 @@ impl Team {
     /// When the store fails.
     pub async fn open_session(&self, member: MemberId, origin: Origin) -> Result<(String, Session), TeamError> {
         let token = new_token();
+        let store = self.store.acting_as(origin.of(member));
         let cut = |text: String| text.chars().take(300).collect();
         let session = NewSession {
             member_id: member,
@@ -129,7 +111,7 @@ impl Team {
             address: origin.address,
             expires_at: self.clock.now() + SESSION,
         };
-        Ok((token, self.store.create_session(session).await?))
+        Ok((token, store.create_session(session).await?))
     }
 
     /// The session with this token and its member, if it has not ended.
@@ -140,7 +122,7 @@ impl Team {
         let Some((session, member)) = self.store.session_by_token(&token_hash(token)).await? else { return Ok(None) };
         let now = self.clock.now();
         if session.last_used_at + IDLE <= now {
-            self.store.delete_session(session.id, session.member_id).await?;
+            self.store.forget_session(session.id).await?;
             return Ok(None);
         }
         if session.last_used_at + TOUCH <= now {
@@ -149,16 +131,107 @@ impl Team {
         Ok(Some((session, member)))
     }
 
-    /// Changes a member's name.
+    /// Whether a session that was there has not ended since.
     ///
     /// # Errors
-    /// [`TeamError::Invalid`] for a bad name.
-    pub async fn rename(&self, member: MemberId, name: &str) -> Result<Member, TeamError> {
-        Ok(self.store.rename_member(member, &plain_name(name)?).await?)
+    /// When the store fails.
+    pub async fn session_holds(&self, id: SessionId) -> Result<bool, TeamError> {
+        let found = self.store.session(id).await?;
+        Ok(found.is_some_and(|(session, _)| session.last_used_at + IDLE > self.clock.now()))
+    }
+
+    /// Whether the member has proved who they are in this session lately enough for a sensitive change.
+    pub fn is_confirmed(&self, session: &Session) -> bool {
+        session.confirmed_at + CONFIRMED > self.clock.now()
+    }
+
+    /// A member proves again who they are. The session goes on with a new token, which is returned.
+    ///
+    /// # Errors
+    /// [`TeamError::Invalid`] for a wrong password; [`TeamError::Throttled`].
+    pub async fn confirm(
+        &self,
+        member: &Member,
+        session: SessionId,
+        password: &str,
+        origin: &Origin,
+    ) -> Result<(String, Session), TeamError> {
+        self.prove(member, "password", password, origin).await?;
+        let token = new_token();
+        let session = self.store.confirm_session(session, &token_hash(&token)).await?;
+        Ok((token, session))
+    }
+
+    /// Checks a member's password, slowed down like a sign-in.
+    async fn prove(
+        &self,
+        member: &Member,
+        field: &'static str,
+        password: &str,
+        origin: &Origin,
+    ) -> Result<(), TeamError> {
+        let now = self.clock.now();
+        let keys = keys(&member.email, origin);
+        let note = |outcome| Note::new(AuditAction::Confirm).on(AuditObject::Member, member.id).outcome(outcome);
+        if let Err(throttled) = self.throttle.check(&keys, now) {
+            if self.throttle.worth_telling(&keys[0], now) {
+                self.store.audit(note(AuditOutcome::Throttled)).await?;
+            }
+            return Err(throttled);
+        }
+        let hash = self.store.password_hash(member.id).await?;
+        if self.passwords.verify(password, hash.as_deref()).await? {
+            self.throttle.succeeded(&keys[0]);
+            return Ok(());
+        }
+        self.throttle.failed(&keys, now);
+        self.store.audit(note(AuditOutcome::Refused)).await?;
+        Err(TeamError::invalid(field, "this is not your password"))
+    }
+
+    /// Changes a member's own account. A new password asks for the former one and ends every other session.
+    ///
+    /// # Errors
+    /// [`TeamError::Invalid`] for a bad value; [`TeamError::Throttled`].
+    pub async fn change_profile(
+        &self,
+        member: &Member,
+        session: SessionId,
+        change: ProfileChange,
+        origin: &Origin,
+    ) -> Result<Member, TeamError> {
+        let name = change.name.as_deref().map(plain_name).transpose()?;
+        let time_zone = change.time_zone.map(|zone| zone.map(|zone| plain_time_zone(&zone)).transpose()).transpose()?;
+        if let Some((former, new)) = change.password {
+            self.prove(member, "currentPassword", &former, origin).await?;
+            let shown = name.as_deref().unwrap_or(&member.name);
+            Passwords::check_new(&new, &member.email, shown).map_err(|error| match error {
+                TeamError::Invalid { message, .. } => TeamError::invalid("newPassword", message),
+                other => other,
+            })?;
+            if new == former {
+                return Err(TeamError::invalid("newPassword", "this is the password that you have now"));
+            }
+            let hash = self.passwords.hash(&new).await?;
+            self.store.set_password(member.id, &hash, Some(session)).await?;
+            tracing::info!(member = %member.id, "a member set a new password");
+        }
+        if name.is_none() && time_zone.is_none() {
+            return self.store.member(member.id).await?.ok_or(TeamError::NotFound { what: "member" });
+        }
+        let zone = time_zone.as_ref().map(|zone| zone.as_deref());
+        Ok(self.store.change_profile(member.id, name.as_deref(), zone).await?)
     }
 }
 
-fn plain_email(text: &str) -> Result<String, TeamError> {
+/// What a sign-in is slowed down by: the account first, then the address.
+fn keys(email: &str, origin: &Origin) -> Vec<String> {
+    let mut keys = vec![format!("account {}", email.chars().take(254).collect::<String>())];
+    keys.extend(origin.address.iter().map(|address| format!("address {address}")));
+    keys
+}
+
+pub(crate) fn plain_email(text: &str) -> Result<String, TeamError> {
     let email = text.trim().to_lowercase();
     let fits = email.len() <= 254
         && !email.chars().any(|c| c.is_whitespace() || c.is_control())
@@ -168,10 +241,23 @@ fn plain_email(text: &str) -> Result<String, TeamError> {
     if fits { Ok(email) } else { Err(TeamError::invalid("email", "give an e-mail address, such as anna@example.com")) }
 }
 
-fn plain_name(text: &str) -> Result<String, TeamError> {
+pub(crate) fn plain_name(text: &str) -> Result<String, TeamError> {
     let name = text.trim();
     match name.chars().count() {
         1..=100 if !name.chars().any(char::is_control) => Ok(name.to_owned()),
         _ => Err(TeamError::invalid("name", "give a name of 1 to 100 characters")),
+    }
+}
+
+/// The form of a name in the time zone database. Which names there are, the browser that offers them knows.
+fn plain_time_zone(text: &str) -> Result<String, TeamError> {
+    let zone = text.trim();
+    let part = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_alphabetic())
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "_+-".contains(c))
+    };
+    match !zone.is_empty() && zone.len() <= TIME_ZONE && zone.split('/').all(part) {
+        true => Ok(zone.to_owned()),
+        false => Err(TeamError::invalid("timeZone", "give a time zone such as Europe/Berlin")),
     }
 }

@@ -1,23 +1,30 @@
 //! What the page, the API, agents' tools and the command line all do: one function each, without HTTP.
 
 mod accounts;
+pub mod api_tokens;
 mod attachments;
 mod cards;
 mod error;
+mod members;
 pub mod passwords;
 mod places;
 mod projects;
 mod providers;
 pub mod sample;
+mod sign_up;
+mod throttle;
 pub mod tokens;
 pub mod vault;
 mod work;
 
-pub use accounts::{Origin, Throttle};
+pub use accounts::{Origin, ProfileChange};
+pub use api_tokens::TokenAnswer;
 pub use cards::NewCard;
 pub use error::TeamError;
 pub use places::Places;
 pub use providers::{ModelChoice, Models, Provider, TeamProviders};
+pub use sign_up::{NewAccount, SignUp};
+pub use throttle::Throttle;
 pub use work::{Merged, Side, WorkFile};
 
 use std::sync::Arc;
@@ -25,6 +32,7 @@ use std::sync::Arc;
 use guildhall_llm::Client;
 use guildhall_store::Store;
 use guildhall_types::Clock;
+use guildhall_types::audit::Actor;
 
 use crate::passwords::Passwords;
 use crate::vault::Vault;
@@ -44,8 +52,9 @@ pub struct Team {
     pub client: Client,
     /// The keys and addresses that the operator gave to the whole team.
     pub providers: Arc<TeamProviders>,
+    /// Slows down whoever tries too often.
+    pub throttle: Throttle,
     passwords: Passwords,
-    throttle: Throttle,
 }
 
 impl Team {
@@ -68,5 +77,10 @@ impl Team {
             passwords: Passwords::default(),
             throttle: Throttle::default(),
         }
+    }
+    /// The same team, on whose behalf `actor` does something: the audit tells so.
+    #[must_use]
+    pub fn acting_as(&self, actor: Actor) -> Self {
+        Self { store: self.store.acting_as(actor), ..self.clone() }
     }
 }

@@ -4,6 +4,7 @@ use guildhall_llm::models::{self, Model};
 use guildhall_llm::{Endpoint, Secret};
 use guildhall_store::SealedCredential;
 use guildhall_types::MemberId;
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::feature::FeatureCard;
 use guildhall_types::member::{Credential, ProviderKind};
 use guildhall_types::project::{Project, ProjectSource};
@@ -105,7 +106,10 @@ impl Team {
     pub async fn test_credential(&self, member: MemberId, provider: ProviderKind) -> Result<(bool, String), TeamError> {
         let endpoint =
             self.own_endpoint(member, provider).await?.ok_or(TeamError::NotFound { what: "key of this provider" })?;
-        Ok(match self.client.check(&endpoint).await {
+        let checked = self.client.check(&endpoint).await;
+        let note = Note::new(AuditAction::TestCredential).on(AuditObject::Credential, provider);
+        self.store.audit(note.with("taken", checked.is_ok())).await?;
+        Ok(match checked {
             Ok(()) => (true, "The provider knows this key.".to_owned()),
             Err(error) => (false, format!("{error}. {}", error.kind.hint())),
         })

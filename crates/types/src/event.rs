@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::feature::Feature;
+use crate::member::Member;
 use crate::project::Project;
 use crate::run::{Run, RunEvent};
 use crate::{DateTime, FeatureId, ProjectId, RunId};
@@ -25,6 +26,19 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum Happening {
+    /// A member joined.
+    #[serde(rename = "member.created")]
+    MemberCreated {
+        /// The member.
+        member: Member,
+    },
+    /// A member changed, or was signed out somewhere: whoever holds a connection of this member asks whether its session
+    /// still holds.
+    #[serde(rename = "member.updated")]
+    MemberUpdated {
+        /// The member.
+        member: Member,
+    },
     /// A project was added.
     #[serde(rename = "project.created")]
     ProjectCreated {
@@ -85,6 +99,8 @@ impl Happening {
     /// The type in the outward contract.
     pub const fn kind(&self) -> &'static str {
         match self {
+            Self::MemberCreated { .. } => "member.created",
+            Self::MemberUpdated { .. } => "member.updated",
             Self::ProjectCreated { .. } => "project.created",
             Self::ProjectUpdated { .. } => "project.updated",
             Self::ProjectDeleted { .. } => "project.deleted",

@@ -49,6 +49,12 @@ id! {
     MemberId,
     /// A sign-in of a member in one browser.
     SessionId,
+    /// A personal access token.
+    TokenId,
+    /// An invitation to become a member.
+    InvitationId,
+    /// A link by which a member sets a new password.
+    ResetId,
     /// A git repository on the team's board.
     ProjectId,
     /// One card.

@@ -1,6 +1,8 @@
-//! The words of Guildhall as types: ids, domain structs, the state machines of a feature and of a run, events, limits,
-//! and the decision of what runs next. Nothing here does I/O; everything above speaks in these.
+//! The words of Guildhall as types: ids, domain structs, rights, the state machines of a feature and of a run, events,
+//! limits, and the decision of what runs next. Nothing here does I/O; everything above speaks in these.
 
+pub mod access;
+pub mod audit;
 pub mod chat;
 pub mod clock;
 pub mod event;
@@ -9,12 +11,14 @@ pub mod ids;
 pub mod limits;
 pub mod member;
 pub mod project;
+pub mod rights;
 pub mod run;
 pub mod schedule;
 mod text_enum;
 
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use ids::*;
+pub use text_enum::UnknownText;
 
 /// A moment in UTC, to the microsecond (what both databases can hold).
 #[doc(alias = "time")]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::rights::MemberRight;
 use crate::{DateTime, MemberId, text_enum::text_enum};
 
 text_enum! {
@@ -19,31 +20,6 @@ text_enum! {
     }
 }
 
-/// A right that a route or a deed asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Right {
-    /// See boards, features, runs and diffs.
-    Read,
-    /// Write cards; start, stop, verify and merge features.
-    Build,
-    /// Add, change and archive projects.
-    ManageProjects,
-    /// Change the team: members, limits, settings.
-    Administer,
-}
-
-impl MemberRole {
-    /// Whether this role holds `right`. The one table of rights.
-    pub const fn may(self, right: Right) -> bool {
-        match right {
-            Right::Read => true,
-            Right::Build => matches!(self, Self::Owner | Self::Admin | Self::Member),
-            Right::ManageProjects => matches!(self, Self::Owner | Self::Admin | Self::Member),
-            Right::Administer => matches!(self, Self::Owner | Self::Admin),
-        }
-    }
-}
-
 /// A person with an account, as everyone in the team may see them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
@@ -55,6 +31,8 @@ pub struct Member {
     pub email: String,
     /// The name that is shown.
     pub name: String,
+    /// The member's time zone by its IANA name, such as `Europe/Berlin`; nothing before it is set.
+    pub time_zone: Option<String>,
     /// What the member may do.
     pub role: MemberRole,
     /// When the account was made.
@@ -63,6 +41,66 @@ pub struct Member {
     pub last_login_at: Option<DateTime>,
     /// Set while the account is disabled.
     pub disabled_at: Option<DateTime>,
+}
+
+/// What an admin changes of a member; what is absent stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MemberChange {
+    /// What the member may do from now on.
+    pub role: Option<MemberRole>,
+    /// Whether the account is disabled from now on.
+    pub disabled: Option<bool>,
+}
+
+/// Why a member may not be changed so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeRefused {
+    /// Who asks does not run the team, or no longer does.
+    #[error("you may not change members")]
+    MissingRight,
+    /// The member owns the team and who asks does not.
+    #[error("only an owner may change an owner")]
+    TargetIsOwner,
+    /// The role is above that of who asks.
+    #[error("you cannot give a role above your own")]
+    AboveOwn,
+    /// Nobody would own the team.
+    #[error("this is the last owner; make another member an owner first")]
+    LastOwner,
+}
+
+impl Member {
+    /// Whether `self` may take this hold on `target`'s account: change it, or set its password anew.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_manage(&self, target: &Self) -> Result<(), ChangeRefused> {
+        if self.disabled_at.is_some() || !self.role.may(MemberRight::Administer) {
+            return Err(ChangeRefused::MissingRight);
+        }
+        match target.role == MemberRole::Owner && self.role != MemberRole::Owner {
+            true => Err(ChangeRefused::TargetIsOwner),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether `self` may change `target` so, where `others` members besides `target` own the team and are not disabled.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_change(&self, target: &Self, change: MemberChange, others: i64) -> Result<(), ChangeRefused> {
+        self.may_manage(target)?;
+        let role = change.role.unwrap_or(target.role);
+        if change.role.is_some() && role.is_above(self.role) {
+            return Err(ChangeRefused::AboveOwn);
+        }
+        let disabled = change.disabled.unwrap_or(target.disabled_at.is_some());
+        let owned = target.role == MemberRole::Owner && target.disabled_at.is_none();
+        match owned && others == 0 && (role != MemberRole::Owner || disabled) {
+            true => Err(ChangeRefused::LastOwner),
+            false => Ok(()),
+        }
+    }
 }
 
 text_enum! {
@@ -88,4 +126,63 @@ pub struct Credential {
     pub updated_at: DateTime,
     /// When a run last used it.
     pub last_used_at: Option<DateTime>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(role: MemberRole) -> Member {
+        Member {
+            id: MemberId::new(),
+            email: format!("{role}@example.com"),
+            name: role.to_string(),
+            time_zone: None,
+            role,
+            created_at: DateTime::UNIX_EPOCH,
+            last_login_at: None,
+            disabled_at: None,
+        }
+    }
+
+    #[test]
+    fn nobody_rises_above_who_changes_them() {
+        use MemberRole::{Admin, Owner, Viewer};
+        for actor in MemberRole::ALL {
+            for target in MemberRole::ALL {
+                for given in MemberRole::ALL {
+                    let change = MemberChange { role: Some(*given), disabled: None };
+                    let answer = member(*actor).may_change(&member(*target), change, 1);
+                    let expected = match (*actor, *target, *given) {
+                        (Owner, ..) => Ok(()),
+                        (Admin, Owner, _) => Err(ChangeRefused::TargetIsOwner),
+                        (Admin, _, Owner) => Err(ChangeRefused::AboveOwn),
+                        (Admin, ..) => Ok(()),
+                        _ => Err(ChangeRefused::MissingRight),
+                    };
+                    assert_eq!(answer, expected, "{actor} makes {target} {given}");
+                }
+            }
+        }
+        let mut former = member(Admin);
+        former.disabled_at = Some(DateTime::UNIX_EPOCH);
+        let change = MemberChange { disabled: Some(true), role: None };
+        assert_eq!(former.may_change(&member(Viewer), change, 1), Err(ChangeRefused::MissingRight));
+    }
+
+    #[test]
+    fn the_last_owner_stays() {
+        let owner = member(MemberRole::Owner);
+        let demoted = MemberChange { role: Some(MemberRole::Admin), disabled: None };
+        let disabled = MemberChange { role: None, disabled: Some(true) };
+        for change in [demoted, disabled] {
+            assert_eq!(owner.may_change(&owner, change, 0), Err(ChangeRefused::LastOwner));
+            assert_eq!(owner.may_change(&owner, change, 1), Ok(()));
+        }
+        assert_eq!(owner.may_change(&owner, MemberChange { disabled: Some(false), role: None }, 0), Ok(()));
+        // A disabled owner does not count as one who is lost.
+        let mut gone = member(MemberRole::Owner);
+        gone.disabled_at = Some(DateTime::UNIX_EPOCH);
+        assert_eq!(owner.may_change(&gone, demoted, 1), Ok(()));
+    }
 }

@@ -1,9 +1,9 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
 import { ACTIVE, isActive } from "@/live/apply";
-import { collectRunEvents, joinEvents, overlay } from "@/live/recent";
+import { broughtSince, collectRunEvents, fetchUnder, joinEvents, overlay } from "@/live/recent";
 import { api } from "./calls";
 import { keys } from "./keys";
-import type { RightName, RunHistoryEvent } from "./types";
+import type { Project, RightName, Run, RunHistoryEvent } from "./types";
 
 // What the socket keeps in step is never stale by time; `resync` invalidates it.
 const LIVE = { staleTime: Number.POSITIVE_INFINITY } as const;
@@ -19,9 +19,21 @@ export const queries = {
   limits: () => queryOptions({ queryKey: keys.limits, queryFn: api.limits, staleTime: 60_000 }),
   suggestions: () => queryOptions({ queryKey: keys.suggestions, queryFn: api.suggestions, ...LIVE }),
   projects: () =>
-    queryOptions({ queryKey: keys.projects, queryFn: ({ signal }) => api.projects(signal), ...LIVE }),
+    queryOptions({
+      queryKey: keys.projects,
+      queryFn: async ({ signal }) => {
+        const began = performance.now();
+        const list = await api.projects(signal);
+        return list.map((item) => ({ ...item, ...broughtSince<Project>("project", item.id, began) }));
+      },
+      ...LIVE,
+    }),
   project: (id: string) =>
-    queryOptions({ queryKey: keys.project(id), queryFn: () => api.project(id), ...LIVE }),
+    queryOptions({
+      queryKey: keys.project(id),
+      queryFn: () => fetchUnder("project", id, () => api.project(id)),
+      ...LIVE,
+    }),
   commits: (id: string, branch?: string) =>
     queryOptions({
       queryKey: [...keys.commits(id), branch ?? null],
@@ -42,11 +54,19 @@ export const queries = {
       ...LIVE,
     }),
   feature: (id: string) =>
-    queryOptions({ queryKey: keys.feature(id), queryFn: () => api.feature(id), ...LIVE }),
+    queryOptions({
+      queryKey: keys.feature(id),
+      queryFn: () => fetchUnder("feature", id, () => api.feature(id)),
+      ...LIVE,
+    }),
   runs: (featureId: string) =>
     queryOptions({
       queryKey: keys.runs(featureId),
-      queryFn: async () => (await api.runs(featureId)).items,
+      queryFn: async () => {
+        const began = performance.now();
+        const { items } = await api.runs(featureId);
+        return items.map((run) => broughtSince<Run>("run", run.id, began) ?? run);
+      },
       ...LIVE,
     }),
   diff: (featureId: string) =>
@@ -61,7 +81,12 @@ export const queries = {
       queryFn: async () => (await api.attachments(featureId)).items,
       staleTime: 60_000,
     }),
-  run: (id: string) => queryOptions({ queryKey: keys.run(id), queryFn: () => api.run(id), ...LIVE }),
+  run: (id: string) =>
+    queryOptions({
+      queryKey: keys.run(id),
+      queryFn: () => fetchUnder("run", id, () => api.run(id)),
+      ...LIVE,
+    }),
   runEvents: (id: string) =>
     queryOptions({
       queryKey: keys.runEvents(id),

@@ -7,11 +7,10 @@ import { t } from "@/strings";
 import { BottomBar } from "./bottom-bar";
 import { OfflineBanner } from "./offline-banner";
 import { overlay } from "./overlay";
+import Palette from "./palette";
 import { Sidebar } from "./sidebar";
 
-const loadPalette = () => import("./palette");
 const loadEditor = () => import("@/features/editor/card-editor");
-const Palette = lazy(loadPalette);
 const Shortcuts = lazy(() => import("./shortcuts"));
 const CardEditor = lazy(loadEditor);
 const IDLE_MS = 1_500;
@@ -24,15 +23,14 @@ export default function Frame() {
   const mayBuild = useMay("build");
   const { projectId } = useParams({ strict: false });
   // Once opened, they stay, so that they close with their motion.
-  const [used, setUsed] = useState({ palette: false, shortcuts: false, editor: false });
-  if (open === "palette" && !used.palette) setUsed({ ...used, palette: true });
+  const [used, setUsed] = useState({ shortcuts: false, editor: false });
   if (open === "shortcuts" && !used.shortcuts) setUsed({ ...used, shortcuts: true });
   if (editing !== null && !used.editor) setUsed({ ...used, editor: true });
 
   useEffect(() => blockHotkeys(() => editor.get() !== null || overlay.get() !== null), []);
   // Fetched while nothing else is: the first press of a key finds them there.
   useEffect(() => {
-    const timer = setTimeout(() => void Promise.allSettled([loadPalette(), loadEditor()]), IDLE_MS);
+    const timer = setTimeout(() => void loadEditor().catch(() => {}), IDLE_MS);
     return () => clearTimeout(timer);
   }, []);
 
@@ -66,8 +64,8 @@ export default function Frame() {
         </div>
       </div>
       <BottomBar className="md:hidden" />
+      <Palette />
       <Suspense>
-        {used.palette && <Palette />}
         {used.shortcuts && <Shortcuts />}
         {used.editor && <CardEditor />}
       </Suspense>

@@ -25,7 +25,7 @@ export function NavItem({
       {...(link as LinkProps)}
       activeOptions={{ exact: exact ?? false, includeSearch: false }}
       activeProps={{ "data-current": "" }}
-      className="group flex h-8 items-center gap-2.5 rounded-md px-2 text-muted text-sm transition-colors hover:bg-hover hover:text-ink data-current:bg-pressed data-current:font-medium data-current:text-ink [&_svg]:size-4 [&_svg]:shrink-0"
+      className="group flex h-8 shrink-0 items-center gap-2.5 rounded-md px-2 text-muted text-sm transition-colors hover:bg-hover hover:text-ink data-current:bg-pressed data-current:font-medium data-current:text-ink [&_svg]:size-4 [&_svg]:shrink-0"
     >
       <span className="text-faint group-data-current:text-accent-text">{icon}</span>
       <span className="min-w-0 flex-1 truncate">{label}</span>

@@ -13,15 +13,7 @@ import {
   Sun,
   Users,
 } from "lucide-react";
-import {
-  type KeyboardEvent,
-  type ReactNode,
-  useDeferredValue,
-  useEffect,
-  useMemo,
-  useRef,
-  useState,
-} from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { useMay, useProjects } from "@/api/queries";
 import type { FeatureCard } from "@/api/types";
 import { StatusIcon } from "@/components/status";
@@ -209,16 +201,15 @@ function HintKeys({ keys: hint }: { keys: string }) {
 function PaletteBody() {
   const entries = useEntries();
   const [text, setText] = useState("");
-  const query = useDeferredValue(text);
   const [active, setActive] = useState(0);
   const list = useRef<HTMLDivElement>(null);
   // Without a question the cards stay away: the palette shows what can be done.
   const found = useMemo(
     () =>
-      query.trim() === ""
+      text.trim() === ""
         ? entries.filter((entry) => entry.group !== "Cards").slice(0, MOST)
-        : rank(query, entries, (entry) => `${entry.label} ${entry.words ?? ""}`).slice(0, MOST),
-    [entries, query],
+        : rank(text, entries, (entry) => `${entry.label} ${entry.words ?? ""}`).slice(0, MOST),
+    [entries, text],
   );
   const groups = useMemo(() => Map.groupBy(found, (entry) => entry.group), [found]);
   const flat = useMemo(() => [...groups.values()].flat(), [groups]);

@@ -15,6 +15,8 @@ function MarkdownBody({ text }: { text: string }) {
             {children}
           </a>
         ),
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
+        pre: ({ children }) => <pre tabIndex={0}>{children}</pre>,
         // A picture from elsewhere would tell its host who reads the card; show where it is instead.
         img: ({ src, alt }) =>
           typeof src === "string" && src.startsWith("/api/attachments/") ? (

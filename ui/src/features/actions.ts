@@ -5,7 +5,7 @@ import { keys } from "@/api/keys";
 import type { Feature, FeatureCard, FeatureStatus } from "@/api/types";
 import { toast } from "@/components/ui/toast";
 import { dropFeature, putFeature, putRun } from "@/live/apply";
-import { rememberDeleted, rememberFeature } from "@/live/recent";
+import { broughtSince, rememberDeleted, rememberFeature } from "@/live/recent";
 
 /** What a member can do to a card beyond editing it. */
 export type FeatureAction = "start" | "retry" | "stop" | "verify" | "merge" | "shelve" | "delete";
@@ -100,8 +100,9 @@ async function call(
     case "merge":
       return (await api.merge(id, message)).feature;
     default: {
+      const began = performance.now();
       const { feature, run } = await api[action](id);
-      putRun(client, run);
+      if (broughtSince("run", run.id, began) === undefined) putRun(client, run);
       return feature;
     }
   }
@@ -126,10 +127,11 @@ export function useFollowUp() {
   return useMutation({
     mutationKey: ["feature", "follow-up"],
     mutationFn: async ({ id, message }: { id: string; message: string }) => {
+      const began = performance.now();
       const { feature, run } = await api.followUp(id, message);
       rememberFeature(feature);
       putFeature(client, feature);
-      putRun(client, run);
+      if (broughtSince("run", run.id, began) === undefined) putRun(client, run);
       return feature;
     },
     onError: (error) => toast.error(undefined, asApiError(error)),

@@ -20,6 +20,8 @@ export function keyName(event: KeyboardEvent): string {
 function typing(target: EventTarget | null): boolean {
   return (
     target instanceof Element &&
+    // A window that is closing may still hold the focus; what is typed then is meant for the page.
+    target.closest("[data-closed]") === null &&
     target.closest(
       "input, textarea, select, [contenteditable=true], [role=menu], [role=listbox], [role=combobox]",
     ) !== null
@@ -28,7 +30,11 @@ function typing(target: EventTarget | null): boolean {
 
 /** Whether a window lies over the page, outside of which keys mean nothing. */
 function covered(target: EventTarget | null): boolean {
-  if (target instanceof Element && target.closest("[role=dialog], [role=alertdialog]") !== null) return true;
+  if (
+    target instanceof Element &&
+    target.closest("[role=dialog]:not([data-closed]), [role=alertdialog]:not([data-closed])") !== null
+  )
+    return true;
   return document.querySelector("[role=dialog][data-open], [role=alertdialog][data-open]") !== null;
 }
 

@@ -12,7 +12,15 @@ import type {
   RunHistoryEvent,
 } from "@/api/types";
 import { settle } from "./output";
-import { boardOrder, joinEvents, rememberDeleted, rememberFeature, rememberRunEvent, toCard } from "./recent";
+import {
+  boardOrder,
+  joinEvents,
+  rememberDeleted,
+  rememberFeature,
+  rememberRunEvent,
+  rememberThing,
+  toCard,
+} from "./recent";
 
 /** The statuses of cards that are at work or need somebody. */
 export const ACTIVE: readonly FeatureStatus[] = [
@@ -99,7 +107,10 @@ export function dropFeature(client: QueryClient, featureId: string, projectId: s
 }
 
 export function putProject(client: QueryClient, project: Project) {
-  client.setQueryData<Project>(keys.project(project.id), (old) => ({ ...old, ...project }));
+  const old = client.getQueryData<Project>(keys.project(project.id));
+  // The socket may have told of what came next before the answer to a request was here.
+  if (old !== undefined && Date.parse(old.updatedAt) > Date.parse(project.updatedAt)) return;
+  client.setQueryData<Project>(keys.project(project.id), { ...old, ...project });
   client.setQueryData<ProjectListItem[]>(keys.projects, (list) => {
     if (list === undefined) return list;
     const at = list.findIndex((entry) => entry.id === project.id);
@@ -151,6 +162,7 @@ export function applyEvents(client: QueryClient, events: Event[]) {
     switch (event.type) {
       case "project.created":
       case "project.updated":
+        rememberThing("project", event.project.id, event.project);
         putProject(client, event.project);
         break;
       case "project.deleted":
@@ -161,6 +173,7 @@ export function applyEvents(client: QueryClient, events: Event[]) {
       case "feature.created":
       case "feature.updated":
         rememberFeature(event.feature);
+        rememberThing("feature", event.feature.id, event.feature);
         putFeature(client, event.feature);
         break;
       case "feature.deleted":
@@ -168,6 +181,7 @@ export function applyEvents(client: QueryClient, events: Event[]) {
         dropFeature(client, event.featureId, event.projectId);
         break;
       case "run.updated":
+        rememberThing("run", event.run.id, event.run);
         putRun(client, event.run);
         break;
       case "run.event": {

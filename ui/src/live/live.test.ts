@@ -1,11 +1,11 @@
 import { QueryClient } from "@tanstack/react-query";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { keys } from "@/api/keys";
-import type { FeatureCard, ProjectListItem, RunHistoryEvent } from "@/api/types";
+import type { FeatureCard, Project, ProjectListItem, RunHistoryEvent } from "@/api/types";
 import { card, feature, run, runEvent } from "@/test/samples";
-import { applyEvents, placeCard } from "./apply";
+import { applyEvents, placeCard, putProject } from "./apply";
 import { addOutput, clearOutput, liveOutput } from "./output";
-import { collectRunEvents, forgetRecent, joinEvents, overlay, rememberFeature } from "./recent";
+import { collectRunEvents, fetchUnder, forgetRecent, joinEvents, overlay, rememberFeature } from "./recent";
 import { LiveSocket } from "./socket";
 
 const at = "2026-03-10T12:00:00Z";
@@ -72,6 +72,29 @@ describe("cards from the socket", () => {
       "new backlog",
     ]);
     expect(ids(overlay("p1", [card({ id: "a", version: 2 })], (c) => c.status === "backlog"))).toBe("new");
+  });
+});
+
+describe("things without a version", () => {
+  const project = (status: string, updatedAt: string) =>
+    ({ id: "p1", name: "One", status, updatedAt }) as unknown as Project;
+
+  it("are taken from the socket when it was faster than the answer", async () => {
+    const failed = project("failed", "2026-03-10T12:00:01Z");
+    const fetched = await fetchUnder("project", "p1", async () => {
+      applyEvents(client, [{ type: "project.updated", seq: 2, at, project: failed }]);
+      return project("preparing", at);
+    });
+    expect(fetched.status).toBe("failed");
+    putProject(client, project("preparing", at));
+    expect(client.getQueryData<Project>(keys.project("p1"))?.status).toBe("failed");
+  });
+
+  it("are taken from the answer when the socket told of them long before", async () => {
+    applyEvents(client, [{ type: "run.updated", seq: 2, at, run: run({ id: "r1", status: "queued" }) }]);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    const fetched = await fetchUnder("run", "r1", async () => run({ id: "r1", status: "running" }));
+    expect(fetched.status).toBe("running");
   });
 });
 

@@ -49,7 +49,40 @@ export function overlay(
 
 export function forgetRecent() {
   cards.clear();
+  things.clear();
   pending.clear();
+}
+
+/** Things that bear no version: the latest that the socket brought of each, and when. */
+const things = new Map<string, { at: number; value: unknown }>();
+
+export type Thing = "project" | "run" | "feature";
+
+export function rememberThing(kind: Thing, id: string, value: unknown, now = performance.now()) {
+  things.delete(`${kind} ${id}`);
+  things.set(`${kind} ${id}`, { at: now, value });
+  // The oldest go first; a page does not have that many requests under way.
+  if (things.size > 500) for (const key of [...things.keys()].slice(0, 100)) things.delete(key);
+}
+
+/**
+ * What the socket brought of a thing since a request for it began: that is no older than what the request finds, or what
+ * is newer is already on its way by the socket.
+ */
+export function broughtSince<T>(kind: Thing, id: string, began: number): T | undefined {
+  const thing = things.get(`${kind} ${id}`);
+  return thing !== undefined && thing.at >= began ? (thing.value as T) : undefined;
+}
+
+/** Fetches a thing, and prefers what the socket brings of it meanwhile. */
+export async function fetchUnder<T extends object>(
+  kind: Thing,
+  id: string,
+  fetch: () => Promise<T>,
+): Promise<T> {
+  const began = performance.now();
+  const fetched = await fetch();
+  return { ...fetched, ...broughtSince<T>(kind, id, began) };
 }
 
 const pending = new Map<string, Set<RunHistoryEvent[]>>();

@@ -5,10 +5,11 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use guildhall_team::tokens::token_hash;
 use url::{Host, Url};
 
 use crate::app::App;
-use crate::auth::cookie;
+use crate::auth::{cookie, refusal};
 use crate::problem::Problem;
 
 /// The address under which members reach this server.
@@ -24,6 +25,14 @@ impl Public {
     /// Whether members come by https.
     pub fn is_secure(&self) -> bool {
         self.0.as_ref().is_some_and(|url| url.scheme() == "https")
+    }
+
+    /// The address of a page of this server, as whoever sent a request with these headers reaches it.
+    pub fn link(&self, headers: &HeaderMap, path: &str) -> String {
+        match &self.0 {
+            Some(public) => format!("{}{path}", public.as_str().trim_end_matches('/')),
+            None => format!("http://{}{path}", text(headers, header::HOST).unwrap_or("localhost")),
+        }
     }
 
     /// Whether `origin` is this server's own page. Without a public address that is plain http on the name of the
@@ -51,24 +60,41 @@ pub fn is_loopback(url: &Url) -> bool {
 }
 
 /// Refuses what comes from a foreign page: any unsafe request and any WebSocket with a foreign Origin, and those with a
-/// session's cookie that have no Origin at all.
+/// session's cookie that have no Origin at all. A program that shows a token has neither page nor cookie.
 pub async fn own_page_only(State(app): State<App>, request: Request, next: Next) -> Result<Response, Problem> {
+    match foreign(&app, &request) {
+        None => Ok(next.run(request).await),
+        Some(problem) => {
+            if let Some(token) = cookie::session_token(request.headers(), app.public.is_secure())
+                && let Some((_, member)) = app.team.store.session_by_token(&token_hash(&token)).await?
+            {
+                let from = super::connection(request.headers(), request.extensions());
+                let route = refusal::Route::of(&request);
+                refusal::tell(&app, from.of(member.id), &route, problem.code()).await;
+            }
+            Err(problem)
+        }
+    }
+}
+
+fn foreign(app: &App, request: &Request) -> Option<Problem> {
     let headers = request.headers();
     let upgrade = headers.contains_key(header::UPGRADE);
     let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !safe || upgrade {
-        match text(headers, header::ORIGIN) {
-            Some(origin) if app.public.owns(origin, text(headers, header::HOST)) => {}
-            Some(_) => return Err(foreign("This request comes from another page.")),
-            None if upgrade => return Err(foreign("A WebSocket needs an Origin header.")),
-            None if cookie::session_token(headers, app.public.is_secure()).is_some() => {
-                return Err(foreign("A request with a session cookie needs an Origin header."));
-            }
-            // A program, not a browser, and without anyone's cookie.
-            None => {}
-        }
+    if safe && !upgrade {
+        return None;
     }
-    Ok(next.run(request).await)
+    match text(headers, header::ORIGIN) {
+        Some(origin) if app.public.owns(origin, text(headers, header::HOST)) => None,
+        Some(_) => Some(refused("This request comes from another page.")),
+        None if headers.contains_key(header::AUTHORIZATION) => None,
+        None if upgrade => Some(refused("A WebSocket needs an Origin header.")),
+        None if cookie::session_token(headers, app.public.is_secure()).is_some() => {
+            Some(refused("A request with a session cookie needs an Origin header."))
+        }
+        // A program, not a browser, and without anyone's cookie.
+        None => None,
+    }
 }
 
 /// A header's text; what is not text counts as foreign, not as absent.
@@ -76,7 +102,7 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 
-fn foreign(what: &str) -> Problem {
+fn refused(what: &str) -> Problem {
     let detail = format!(
         "{what} Use Guildhall's own page; if that is what you do, your operator must set GUILDHALL_PUBLIC_URL to the address that your browser shows."
     );

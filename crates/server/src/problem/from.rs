@@ -5,6 +5,7 @@ use guildhall_git::GitError;
 use guildhall_store::StoreError;
 use guildhall_team::TeamError;
 use guildhall_team::vault::VaultError;
+use guildhall_types::member::ChangeRefused;
 
 use super::{Extras, Problem};
 
@@ -18,7 +19,7 @@ impl From<TeamError> for Problem {
             TeamError::Throttled { seconds } => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "throttled",
-                format!("Too many sign-ins failed. Try again in {seconds} seconds."),
+                format!("That was tried too often. Try again in {seconds} seconds."),
             )
             .with(Extras { retry_after: Some(seconds), ..Extras::default() }),
             TeamError::AlreadySetUp => Self::conflict("already-set-up", sentence(&error)),
@@ -47,6 +48,12 @@ impl From<StoreError> for Problem {
             StoreError::Taken { .. } => Self::conflict("taken", detail),
             StoreError::NotFound { what } => Self::not_found(what),
             StoreError::Illegal(_) => Self::conflict("illegal-move", detail),
+            StoreError::Refused(refused) => match refused {
+                ChangeRefused::LastOwner => Self::conflict("last-owner", detail),
+                ChangeRefused::MissingRight => Self::new(StatusCode::FORBIDDEN, "missing-right", detail),
+                ChangeRefused::TargetIsOwner => Self::new(StatusCode::FORBIDDEN, "target-is-owner", detail),
+                ChangeRefused::AboveOwn => Self::new(StatusCode::FORBIDDEN, "above-own-role", detail),
+            },
             StoreError::Stale { current } => {
                 Self::conflict("stale", detail).with(Extras { current: Some(current), ..Extras::default() })
             }

@@ -2,10 +2,14 @@
 
 use axum::extract::State;
 use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use guildhall_types::MemberId;
-use guildhall_types::member::{Member, Right};
+use guildhall_store::Session;
+use guildhall_team::{NewAccount, Origin};
+use guildhall_types::DateTime;
+use guildhall_types::access::Invitation;
+use guildhall_types::audit::AuditAction;
+use guildhall_types::member::{Member, MemberRole};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -13,6 +17,7 @@ use crate::app::App;
 use crate::auth::{From, Signed, cookie};
 use crate::extract::Json;
 use crate::problem::Problem;
+use crate::routes::account::Me;
 use crate::routes::health::VERSION;
 
 /// Who may sign up and how.
@@ -37,6 +42,10 @@ pub enum SignUp {
     First,
     /// Nobody.
     Closed,
+    /// Whoever is invited.
+    Invitation,
+    /// Anybody, with or without an invitation.
+    Open,
 }
 
 /// A way to sign in.
@@ -50,49 +59,18 @@ pub enum SignIn {
 /// Says who may sign up and how to sign in.
 #[utoipa::path(get, path = "/api/auth/status", tag = "auth", responses((status = 200, body = AuthStatus)))]
 pub async fn auth_status(State(app): State<App>) -> Result<Json<AuthStatus>, Problem> {
-    let set_up = app.team.store.member_count().await? > 0;
-    let sign_up = if set_up { SignUp::Closed } else { SignUp::First };
+    let state = app.team.sign_up_state().await?;
+    let sign_up = match state {
+        guildhall_team::SignUp::First => SignUp::First,
+        guildhall_team::SignUp::Closed => SignUp::Closed,
+        guildhall_team::SignUp::Invitation => SignUp::Invitation,
+        guildhall_team::SignUp::Open => SignUp::Open,
+    };
+    let set_up = state != guildhall_team::SignUp::First;
     Ok(Json(AuthStatus { set_up, sign_up, sign_in: vec![SignIn::Password], version: VERSION }))
 }
 
-/// The member who asks, and what the member may do.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Me {
-    /// The member.
-    #[serde(flatten)]
-    member: Member,
-    /// What the member may do.
-    rights: Vec<MemberRight>,
-}
-
-/// What a member may do.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum MemberRight {
-    /// See boards, features, runs and diffs.
-    Read,
-    /// Write cards; start, stop, verify and merge features.
-    Build,
-    /// Add, change and archive projects.
-    ManageProjects,
-    /// Change the team: members, limits, settings.
-    Administer,
-}
-
-impl Me {
-    fn new(member: Member) -> Self {
-        let all = [
-            (Right::Read, MemberRight::Read),
-            (Right::Build, MemberRight::Build),
-            (Right::ManageProjects, MemberRight::ManageProjects),
-            (Right::Administer, MemberRight::Administer),
-        ];
-        let rights = all.into_iter().filter(|(right, _)| member.role.may(*right)).map(|(_, word)| word).collect();
-        Self { member, rights }
-    }
-}
-
-/// A first member to be.
+/// A member to be.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Register {
@@ -102,16 +80,22 @@ pub struct Register {
     password: String,
     /// The name that is shown.
     name: String,
+    /// The code of an invitation to this address.
+    #[schema(nullable = false)]
+    invitation: Option<String>,
 }
 
-/// Makes the first account, whose member is the owner, and signs in. Closed from then on.
+/// Makes an account and signs in: the first one, whose member is the owner; one that was invited; or any, where sign-up is
+/// open.
 #[utoipa::path(post, path = "/api/auth/register", tag = "auth", responses((status = 201, body = Me)))]
 pub async fn register(
     State(app): State<App>,
     From(from): From,
     Json(new): Json<Register>,
 ) -> Result<Response, Problem> {
-    let member = app.team.register_first(&new.email, &new.password, &new.name).await?;
+    let team = app.team.acting_as(from.nobody());
+    let account = NewAccount { email: new.email, password: new.password, name: new.name, invitation: new.invitation };
+    let member = team.register(account, &from).await?;
     signed_in(&app, StatusCode::CREATED, member, from).await
 }
 
@@ -125,62 +109,94 @@ pub struct Login {
     password: String,
 }
 
-/// Signs in.
+/// Signs in. A session that the browser had before ends.
 #[utoipa::path(post, path = "/api/auth/login", tag = "auth", responses((status = 200, body = Me)))]
-pub async fn login(State(app): State<App>, From(from): From, Json(login): Json<Login>) -> Result<Response, Problem> {
+pub async fn login(
+    State(app): State<App>,
+    From(from): From,
+    headers: HeaderMap,
+    Json(login): Json<Login>,
+) -> Result<Response, Problem> {
     let member = app.team.login(&login.email, &login.password, &from).await?;
+    if let Some(token) = cookie::session_token(&headers, app.public.is_secure())
+        && let Some((former, whose)) = app.team.session(&token).await?
+    {
+        app.team.acting_as(from.of(whose.id)).store.end_session(former.id, whose.id, AuditAction::SignOut).await?;
+    }
     signed_in(&app, StatusCode::OK, member, from).await
 }
 
-async fn signed_in(
-    app: &App,
-    status: StatusCode,
-    member: Member,
-    from: guildhall_team::Origin,
-) -> Result<Response, Problem> {
+async fn signed_in(app: &App, status: StatusCode, member: Member, from: Origin) -> Result<Response, Problem> {
     let (token, session) = app.team.open_session(member.id, from).await?;
-    let cookie = cookie::set(app.public.is_secure(), &token, session.expires_at, app.team.clock.now())
-        .ok_or_else(|| Problem::internal("a token that no header takes"))?;
     tracing::info!(member = %member.id, session = %session.id, "a member signed in");
-    Ok((status, [(SET_COOKIE, cookie)], Json(Me::new(member))).into_response())
+    Ok((status, [(SET_COOKIE, session_cookie(app, &token, &session)?)], Json(Me::new(member))).into_response())
+}
+
+/// The header that gives a browser its session.
+pub(super) fn session_cookie(app: &App, token: &str, session: &Session) -> Result<HeaderValue, Problem> {
+    cookie::set(app.public.is_secure(), token, session.expires_at, app.team.clock.now())
+        .ok_or_else(|| Problem::internal("a token that no header takes"))
 }
 
 /// Signs out: ends this session.
 #[utoipa::path(post, path = "/api/auth/logout", tag = "auth", responses((status = 204)))]
 pub async fn logout(State(app): State<App>, signed: Signed) -> Result<Response, Problem> {
-    end(&app, signed.session.id, signed.member.id).await?;
+    let session = signed.session()?.id;
+    signed.team.store.end_session(session, signed.member.id, AuditAction::SignOut).await?;
+    tracing::info!(member = %signed.member.id, %session, "a member signed out");
     let mut headers = HeaderMap::new();
     headers.extend(cookie::clear(app.public.is_secure()).map(|value| (SET_COOKIE, value)));
     Ok((StatusCode::NO_CONTENT, headers).into_response())
 }
 
-/// Ends a session of a member; false when there is none such.
-pub(super) async fn end(app: &App, session: guildhall_types::SessionId, member: MemberId) -> Result<bool, Problem> {
-    let ended = app.team.store.delete_session(session, member).await?;
-    tracing::info!(%member, %session, ended, "a member signed out");
-    Ok(ended)
-}
-
-/// Says who is signed in.
-#[utoipa::path(get, path = "/api/auth/me", tag = "auth", responses((status = 200, body = Me)))]
-pub async fn me(signed: Signed) -> Json<Me> {
-    Json(Me::new(signed.member))
-}
-
-/// What to change of oneself.
+/// The code of an invitation.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct UpdateMe {
-    /// The name that is shown.
-    name: String,
+pub struct LookAtInvitation {
+    /// The code, as it stands in the link.
+    code: String,
 }
 
-/// Changes one's own name.
-#[utoipa::path(patch, path = "/api/auth/me", tag = "auth", responses((status = 200, body = Me)))]
-pub async fn update_me(
+/// What somebody is invited to.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InvitationCard {
+    /// The address that is invited.
+    email: String,
+    /// The role that the new member will have.
+    role: MemberRole,
+    /// When the invitation ends by itself.
+    expires_at: DateTime,
+}
+
+/// Shows the holder of a code what it is an invitation to.
+#[utoipa::path(post, path = "/api/auth/invitation", tag = "auth", responses((status = 200, body = InvitationCard)))]
+pub async fn look_at_invitation(
     State(app): State<App>,
-    signed: Signed,
-    Json(change): Json<UpdateMe>,
-) -> Result<Json<Me>, Problem> {
-    Ok(Json(Me::new(app.team.rename(signed.member.id, &change.name).await?)))
+    Json(look): Json<LookAtInvitation>,
+) -> Result<Json<InvitationCard>, Problem> {
+    let invitation = app.team.invitation(&look.code).await?;
+    let Invitation { email, role, expires_at, .. } = invitation;
+    Ok(Json(InvitationCard { email, role, expires_at }))
+}
+
+/// A new password, by a link that an admin made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetPassword {
+    /// The code, as it stands in the link.
+    code: String,
+    /// The new password: at least 12 characters.
+    password: String,
+}
+
+/// Sets a new password by a link that an admin made, and ends all sessions of the member.
+#[utoipa::path(post, path = "/api/auth/reset", tag = "auth", responses((status = 204)))]
+pub async fn reset_password(
+    State(app): State<App>,
+    From(from): From,
+    Json(reset): Json<ResetPassword>,
+) -> Result<StatusCode, Problem> {
+    app.team.acting_as(from.nobody()).reset_password(&reset.code, &reset.password).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -43,13 +43,12 @@ pub struct PutCredential {
 #[utoipa::path(put, path = "/api/user/credentials/{provider}", tag = "credentials",
     params(("provider" = ProviderKind, Path, description = "The provider.")), responses((status = 200, body = Credential)))]
 pub async fn put_credential(
-    State(app): State<App>,
     signed: Signed,
     Path(provider): Path<String>,
     Json(new): Json<PutCredential>,
 ) -> Result<Json<Credential>, Problem> {
     let provider = known(&provider)?;
-    let saved = app.team.put_credential(signed.member.id, provider, &new.key, new.base_url.as_deref()).await?;
+    let saved = signed.team.put_credential(signed.member.id, provider, &new.key, new.base_url.as_deref()).await?;
     tracing::info!(member = %signed.member.id, %provider, "a member put a key in place");
     Ok(Json(saved))
 }
@@ -57,13 +56,9 @@ pub async fn put_credential(
 /// Deletes a key.
 #[utoipa::path(delete, path = "/api/user/credentials/{provider}", tag = "credentials",
     params(("provider" = ProviderKind, Path, description = "The provider.")), responses((status = 204)))]
-pub async fn delete_credential(
-    State(app): State<App>,
-    signed: Signed,
-    Path(provider): Path<String>,
-) -> Result<StatusCode, Problem> {
+pub async fn delete_credential(signed: Signed, Path(provider): Path<String>) -> Result<StatusCode, Problem> {
     let provider = known(&provider)?;
-    match app.team.store.delete_credential(signed.member.id, provider).await? {
+    match signed.team.store.delete_credential(signed.member.id, provider).await? {
         true => {
             tracing::info!(member = %signed.member.id, %provider, "a member deleted a key");
             Ok(StatusCode::NO_CONTENT)
@@ -84,12 +79,8 @@ pub struct CredentialTest {
 /// Asks the provider whether it takes the key.
 #[utoipa::path(post, path = "/api/user/credentials/{provider}/test", tag = "credentials",
     params(("provider" = ProviderKind, Path, description = "The provider.")), responses((status = 200, body = CredentialTest)))]
-pub async fn test_credential(
-    State(app): State<App>,
-    signed: Signed,
-    Path(provider): Path<String>,
-) -> Result<Json<CredentialTest>, Problem> {
-    let (ok, message) = app.team.test_credential(signed.member.id, known(&provider)?).await?;
+pub async fn test_credential(signed: Signed, Path(provider): Path<String>) -> Result<Json<CredentialTest>, Problem> {
+    let (ok, message) = signed.team.test_credential(signed.member.id, known(&provider)?).await?;
     Ok(Json(CredentialTest { ok, message }))
 }
 

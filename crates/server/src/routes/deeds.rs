@@ -45,25 +45,21 @@ pub async fn start_feature(
         );
         return Err(Problem::conflict("no-sandbox", detail));
     }
-    Ok(accepted(app.team.start(signed.member.id, id).await?))
+    Ok(accepted(signed.team.start(signed.member.id, id).await?))
 }
 
 /// Goes on with a card's latest run from its last saved turn.
 #[utoipa::path(post, path = "/api/features/{id}/retry", tag = "features",
     params(("id" = FeatureId, Path, description = "The feature.")), responses((status = 202, body = FeatureAndRun)))]
-pub async fn retry_feature(
-    State(app): State<App>,
-    signed: Signed,
-    Path(id): Path<FeatureId>,
-) -> Result<Accepted, Problem> {
-    Ok(accepted(app.team.retry(signed.member.id, id).await?))
+pub async fn retry_feature(signed: Signed, Path(id): Path<FeatureId>) -> Result<Accepted, Problem> {
+    Ok(accepted(signed.team.retry(signed.member.id, id).await?))
 }
 
 /// Stops a card's run at once.
 #[utoipa::path(post, path = "/api/features/{id}/stop", tag = "features",
     params(("id" = FeatureId, Path, description = "The feature.")), responses((status = 202, body = FeatureAndRun)))]
-pub async fn stop_feature(State(app): State<App>, Path(id): Path<FeatureId>) -> Result<Accepted, Problem> {
-    Ok(accepted(app.team.stop(id).await?))
+pub async fn stop_feature(signed: Signed, Path(id): Path<FeatureId>) -> Result<Accepted, Problem> {
+    Ok(accepted(signed.team.stop(id).await?))
 }
 
 /// Something to say to the agent.
@@ -78,19 +74,18 @@ pub struct FollowUp {
 #[utoipa::path(post, path = "/api/features/{id}/follow-up", tag = "features",
     params(("id" = FeatureId, Path, description = "The feature.")), responses((status = 202, body = FeatureAndRun)))]
 pub async fn follow_up(
-    State(app): State<App>,
     signed: Signed,
     Path(id): Path<FeatureId>,
     Json(said): Json<FollowUp>,
 ) -> Result<Accepted, Problem> {
-    Ok(accepted(app.team.follow_up(signed.member.id, id, &said.message).await?))
+    Ok(accepted(signed.team.follow_up(signed.member.id, id, &said.message).await?))
 }
 
 /// Finds the work good: the card is verified once the project's checks pass on it.
 #[utoipa::path(post, path = "/api/features/{id}/verify", tag = "features",
     params(("id" = FeatureId, Path, description = "The feature.")), responses((status = 202, body = FeatureAndRun)))]
-pub async fn verify_feature(State(app): State<App>, Path(id): Path<FeatureId>) -> Result<Accepted, Problem> {
-    Ok(accepted(app.team.verify(id).await?))
+pub async fn verify_feature(signed: Signed, Path(id): Path<FeatureId>) -> Result<Accepted, Problem> {
+    Ok(accepted(signed.team.verify(id).await?))
 }
 
 /// How to merge.
@@ -114,19 +109,18 @@ pub struct MergedFeature {
 #[utoipa::path(post, path = "/api/features/{id}/merge", tag = "features", request_body = MergeFeature,
     params(("id" = FeatureId, Path, description = "The feature.")), responses((status = 200, body = MergedFeature)))]
 pub async fn merge_feature(
-    State(app): State<App>,
     signed: Signed,
     Path(id): Path<FeatureId>,
     body: Option<Json<MergeFeature>>,
 ) -> Result<Json<MergedFeature>, Problem> {
     let message = body.and_then(|Json(how)| how.message);
-    let merged = app.team.merge(&signed.member, id, message.as_deref()).await?;
+    let merged = signed.team.merge(&signed.member, id, message.as_deref()).await?;
     Ok(Json(MergedFeature { feature: merged.feature, commit: merged.commit }))
 }
 
 /// Takes a card back to the backlog.
 #[utoipa::path(post, path = "/api/features/{id}/shelve", tag = "features",
     params(("id" = FeatureId, Path, description = "The feature.")), responses((status = 200, body = Feature)))]
-pub async fn shelve_feature(State(app): State<App>, Path(id): Path<FeatureId>) -> Result<Json<Feature>, Problem> {
-    Ok(Json(app.team.shelve(id).await?))
+pub async fn shelve_feature(signed: Signed, Path(id): Path<FeatureId>) -> Result<Json<Feature>, Problem> {
+    Ok(Json(signed.team.shelve(id).await?))
 }

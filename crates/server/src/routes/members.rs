@@ -1,13 +1,15 @@
 //! The team's members.
 
 use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
 use guildhall_types::MemberId;
-use guildhall_types::member::Member;
+use guildhall_types::member::{Member, MemberChange, MemberRole};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
-use crate::extract::{Json, Query};
+use crate::auth::Signed;
+use crate::extract::{Json, Path, Query};
 use crate::problem::Problem;
 use crate::routes::{next, page_size};
 
@@ -43,4 +45,67 @@ pub async fn list_members(
     let mut items = app.team.store.members(query.after, limit + 1).await?;
     let next = next(&mut items, limit, |member| member.id.to_string());
     Ok(Json(MemberPage { items, next }))
+}
+
+/// Shows a member.
+#[utoipa::path(get, path = "/api/members/{id}", tag = "members",
+    params(("id" = MemberId, Path, description = "The member.")), responses((status = 200, body = Member)))]
+pub async fn get_member(State(app): State<App>, Path(id): Path<MemberId>) -> Result<Json<Member>, Problem> {
+    app.team.store.member(id).await?.map(Json).ok_or_else(|| Problem::not_found("member"))
+}
+
+/// What to change of a member; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateMember {
+    /// What the member may do; not above one's own role. Ends the member's sessions.
+    #[schema(nullable = false)]
+    role: Option<MemberRole>,
+    /// Whether the account is disabled. Ends the member's sessions, tokens and runs at once.
+    #[schema(nullable = false)]
+    disabled: Option<bool>,
+}
+
+/// Gives a member another role, or disables or enables the account. For admins; owners are changed by owners alone, and the
+/// last one cannot be lost.
+#[utoipa::path(patch, path = "/api/members/{id}", tag = "members",
+    params(("id" = MemberId, Path, description = "The member.")), responses((status = 200, body = Member)))]
+pub async fn update_member(
+    signed: Signed,
+    Path(id): Path<MemberId>,
+    Json(change): Json<UpdateMember>,
+) -> Result<Json<Member>, Problem> {
+    let change = MemberChange { role: change.role, disabled: change.disabled };
+    Ok(Json(signed.team.change_member(&signed.member, id, change).await?.member))
+}
+
+/// Ends all sessions of a member. For admins.
+#[utoipa::path(post, path = "/api/members/{id}/sign-out", tag = "members",
+    params(("id" = MemberId, Path, description = "The member.")), responses((status = 204)))]
+pub async fn sign_out_member(signed: Signed, Path(id): Path<MemberId>) -> Result<StatusCode, Problem> {
+    signed.team.sign_out_member(&signed.member, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A link by which a member sets a new password.
+#[derive(Serialize, ToSchema)]
+pub struct ResetLink {
+    /// The code. It is shown this once, and good for one password, for 24 hours.
+    code: String,
+    /// The page on which the password is set.
+    url: String,
+}
+
+/// Makes a link by which a member sets a new password. For admins, who hand it over themselves.
+#[utoipa::path(post, path = "/api/members/{id}/reset-link", tag = "members",
+    params(("id" = MemberId, Path, description = "The member.")), responses((status = 201, body = ResetLink)))]
+pub async fn create_reset_link(
+    State(app): State<App>,
+    signed: Signed,
+    Path(id): Path<MemberId>,
+    headers: HeaderMap,
+) -> Result<(StatusCode, Json<ResetLink>), Problem> {
+    let code = signed.team.reset_link(&signed.member, id).await?;
+    let url = app.public.link(&headers, &format!("/reset/{code}"));
+    Ok((StatusCode::CREATED, Json(ResetLink { code, url })))
 }

@@ -85,11 +85,10 @@ pub struct CreateProject {
 /// Adds a project. Its repository is made in the background; an event tells when it is ready.
 #[utoipa::path(post, path = "/api/projects", tag = "projects", responses((status = 201, body = Project)))]
 pub async fn create_project(
-    State(app): State<App>,
     signed: Signed,
     Json(new): Json<CreateProject>,
 ) -> Result<(StatusCode, Json<Project>), Problem> {
-    let project = app.team.create_project(&signed.member, &new.name, new.source).await?;
+    let project = signed.team.create_project(&signed.member, &new.name, new.source).await?;
     Ok((StatusCode::CREATED, Json(project)))
 }
 
@@ -116,30 +115,27 @@ pub struct UpdateProject {
 #[utoipa::path(patch, path = "/api/projects/{id}", tag = "projects",
     params(("id" = ProjectId, Path, description = "The project.")), responses((status = 200, body = Project)))]
 pub async fn update_project(
-    State(app): State<App>,
+    signed: Signed,
     Path(id): Path<ProjectId>,
     Json(change): Json<UpdateProject>,
 ) -> Result<Json<Project>, Problem> {
     let patch = ProjectPatch { name: change.name, settings: change.settings };
-    Ok(Json(app.team.update_project(id, patch).await?))
+    Ok(Json(signed.team.update_project(id, patch).await?))
 }
 
 /// Archives a project. Its cards and its repository stay where they are.
 #[utoipa::path(delete, path = "/api/projects/{id}", tag = "projects",
     params(("id" = ProjectId, Path, description = "The project.")), responses((status = 204)))]
-pub async fn archive_project(State(app): State<App>, Path(id): Path<ProjectId>) -> Result<StatusCode, Problem> {
-    app.team.store.archive_project(id).await?;
+pub async fn archive_project(signed: Signed, Path(id): Path<ProjectId>) -> Result<StatusCode, Problem> {
+    signed.team.store.archive_project(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Makes a failed repository once more.
 #[utoipa::path(post, path = "/api/projects/{id}/retry", tag = "projects",
     params(("id" = ProjectId, Path, description = "The project.")), responses((status = 202, body = Project)))]
-pub async fn retry_project(
-    State(app): State<App>,
-    Path(id): Path<ProjectId>,
-) -> Result<(StatusCode, Json<Project>), Problem> {
-    Ok((StatusCode::ACCEPTED, Json(app.team.retry_project(id).await?)))
+pub async fn retry_project(signed: Signed, Path(id): Path<ProjectId>) -> Result<(StatusCode, Json<Project>), Problem> {
+    Ok((StatusCode::ACCEPTED, Json(signed.team.retry_project(id).await?)))
 }
 
 /// Which commits.

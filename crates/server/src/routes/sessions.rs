@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use guildhall_types::audit::AuditAction;
 use guildhall_types::{DateTime, SessionId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -34,9 +35,10 @@ pub struct SessionItem {
 /// Lists one's own sessions, the latest used first.
 #[utoipa::path(get, path = "/api/auth/sessions", tag = "auth", responses((status = 200, body = Vec<SessionItem>)))]
 pub async fn list_sessions(State(app): State<App>, signed: Signed) -> Result<Json<Vec<SessionItem>>, Problem> {
+    let current = signed.session()?.id;
     let sessions = app.team.store.sessions_of(signed.member.id).await?;
     let item = |session: guildhall_store::Session| SessionItem {
-        current: session.id == signed.session.id,
+        current: session.id == current,
         id: session.id,
         user_agent: session.user_agent,
         address: session.address,
@@ -47,16 +49,23 @@ pub async fn list_sessions(State(app): State<App>, signed: Signed) -> Result<Jso
     Ok(Json(sessions.into_iter().map(item).collect()))
 }
 
+/// Ends all of one's own sessions but the one that asks.
+#[utoipa::path(delete, path = "/api/auth/sessions", tag = "auth", responses((status = 204)))]
+pub async fn end_other_sessions(signed: Signed) -> Result<StatusCode, Problem> {
+    let ended = signed.team.store.end_sessions(signed.member.id, Some(signed.session()?.id)).await?;
+    tracing::info!(member = %signed.member.id, ended, "a member ended the other sessions");
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// Ends one of one's own sessions.
 #[utoipa::path(delete, path = "/api/auth/sessions/{id}", tag = "auth",
     params(("id" = SessionId, Path, description = "The session.")), responses((status = 204)))]
-pub async fn end_session(
-    State(app): State<App>,
-    signed: Signed,
-    Path(id): Path<SessionId>,
-) -> Result<StatusCode, Problem> {
-    match super::auth::end(&app, id, signed.member.id).await? {
-        true => Ok(StatusCode::NO_CONTENT),
+pub async fn end_session(signed: Signed, Path(id): Path<SessionId>) -> Result<StatusCode, Problem> {
+    match signed.team.store.end_session(id, signed.member.id, AuditAction::EndSession).await? {
+        true => {
+            tracing::info!(member = %signed.member.id, session = %id, "a member ended a session");
+            Ok(StatusCode::NO_CONTENT)
+        }
         false => Err(Problem::not_found("session")),
     }
 }

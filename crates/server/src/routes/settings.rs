@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use guildhall_engine::{LIMITS, RUN_LIMITS};
+use guildhall_types::access::SignUpSetting;
 use guildhall_types::limits::{Limits, RunLimits};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -35,11 +36,7 @@ pub async fn get_limits(State(app): State<App>) -> Result<Json<TeamLimits>, Prob
 
 /// Sets the limits. For admins.
 #[utoipa::path(put, path = "/api/settings/limits", tag = "settings", responses((status = 200, body = TeamLimits)))]
-pub async fn put_limits(
-    State(app): State<App>,
-    signed: Signed,
-    Json(new): Json<TeamLimits>,
-) -> Result<Json<TeamLimits>, Problem> {
+pub async fn put_limits(signed: Signed, Json(new): Json<TeamLimits>) -> Result<Json<TeamLimits>, Problem> {
     for (field, value, most) in [
         ("team.maxConcurrentFeaturesPerMember", new.team.max_concurrent_features_per_member, 100),
         ("team.maxConcurrentFeatures", new.team.max_concurrent_features, 1_000),
@@ -52,8 +49,20 @@ pub async fn put_limits(
             return Err(Problem::invalid(field, format!("give a number from 1 to {most}")));
         }
     }
-    app.team.store.put_setting(LIMITS, &new.team).await?;
-    app.team.store.put_setting(RUN_LIMITS, &new.run).await?;
+    signed.team.store.put_setting(LIMITS, &new.team).await?;
+    signed.team.store.put_setting(RUN_LIMITS, &new.run).await?;
     tracing::info!(member = %signed.member.id, limits = ?new, "a member set the limits");
     Ok(Json(new))
+}
+
+/// Shows who may sign up without an invitation. For admins.
+#[utoipa::path(get, path = "/api/settings/sign-up", tag = "settings", responses((status = 200, body = SignUpSetting)))]
+pub async fn get_sign_up(State(app): State<App>) -> Result<Json<SignUpSetting>, Problem> {
+    Ok(Json(app.team.sign_up_setting().await?))
+}
+
+/// Sets who may sign up without an invitation. For owners.
+#[utoipa::path(put, path = "/api/settings/sign-up", tag = "settings", responses((status = 200, body = SignUpSetting)))]
+pub async fn put_sign_up(signed: Signed, Json(new): Json<SignUpSetting>) -> Result<Json<SignUpSetting>, Problem> {
+    Ok(Json(signed.team.set_sign_up(new).await?))
 }

@@ -18,6 +18,7 @@ use guildhall_types::{ProjectId, SystemClock};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Connection;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -29,16 +30,15 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub const PASSWORD: &str = "correct horse battery";
 
 /// How a test wants its server.
-#[derive(Clone)]
 pub struct Wish {
     pub postgres: bool,
     pub listening: Listening,
-    pub change: fn(&mut Config),
+    pub change: Box<dyn FnOnce(&mut Config) + Send>,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { postgres: false, listening: Listening::default(), change: |_| {} }
+        Self { postgres: false, listening: Listening::default(), change: Box::new(|_| {}) }
     }
 }
 
@@ -267,7 +267,12 @@ impl Persona {
                 request = request.header(name, value);
             }
         }
-        match tokio_tungstenite::connect_async(request.body(()).unwrap()).await {
+        let socket = TcpSocket::new_v4().unwrap();
+        // Small, so that a client that does not read is soon noticed.
+        socket.set_recv_buffer_size(16 * 1024).unwrap();
+        let address = self.base.trim_start_matches("http://").parse().unwrap();
+        let stream = socket.connect(address).await.unwrap();
+        match tokio_tungstenite::client_async(request.body(()).unwrap(), stream).await {
             Ok((socket, _)) => Ok(Socket(socket)),
             Err(tungstenite::Error::Http(response)) => Err(StatusCode::from_u16(response.status().as_u16()).unwrap()),
             Err(error) => panic!("{error}"),
@@ -286,7 +291,7 @@ impl Persona {
 }
 
 /// A WebSocket of events. Every frame is checked against the description of the API.
-pub struct Socket(tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>);
+pub struct Socket(tokio_tungstenite::WebSocketStream<TcpStream>);
 
 impl Socket {
     /// The next frame, or the code with which the server closed.

@@ -114,7 +114,7 @@ async fn from_the_first_account_to_the_merge_on_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_run_is_stopped_and_goes_on_after_a_restart_of_the_heart() {
+async fn a_run_is_stopped_goes_on_and_is_shelved() {
     let app = TestApp::start().await;
     let mut owner = app.owner().await;
     let project = owner.project("Demo", json!({ "kind": "empty" })).await;

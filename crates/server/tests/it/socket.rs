@@ -88,6 +88,52 @@ async fn whoever_is_too_far_behind_or_ahead_is_told_to_start_anew() {
     }
 }
 
+/// Events of more bytes together than the network takes in between.
+const MANY: i64 = 100;
+/// More hints than the bus keeps for a slow listener.
+const HINTS: usize = 1_100;
+
+/// A socket that was opened and not read while many events were written.
+async fn left_behind(app: &TestApp) -> crate::harness::Socket {
+    let mut owner = app.owner().await;
+    let project = owner.project("Demo", json!({ "kind": "empty" })).await;
+    let project = serde_json::from_value(project["id"].clone()).unwrap();
+    let mut socket = owner.listen("?since=2").await.unwrap();
+    assert_eq!(socket.next().await.unwrap()["seq"], 2);
+    let member = app.app.team.store.members(None, 1).await.unwrap().remove(0);
+    for n in 0..MANY {
+        let description = format!("{n}: {}", "long ".repeat(18_000));
+        let card = guildhall_team::NewCard { description, ..Default::default() };
+        app.app.team.create_feature(&member, project, card).await.unwrap();
+    }
+    // What everybody knows already pushes what this socket has not heard yet out of the bus.
+    let known = std::sync::Arc::new(app.app.team.store.events_after(0, 1).await.unwrap().remove(0));
+    for _ in 0..HINTS {
+        app.app.bus.publish(std::sync::Arc::clone(&known));
+    }
+    socket
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_client_gets_what_it_missed_from_the_store() {
+    let app = TestApp::start().await;
+    let mut socket = left_behind(&app).await;
+    let frames = socket.until(|frame| frame["seq"] == MANY + 2).await;
+    assert_eq!(seqs(&frames), (3..=MANY + 2).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_is_too_slow_is_told_to_start_anew() {
+    let listening = Listening { replayed: 5, ..Listening::default() };
+    let app = TestApp::with(Wish { listening, ..Wish::default() }).await;
+    let mut socket = left_behind(&app).await;
+    let frames = socket.until(|frame| frame["type"] == "resync").await;
+    let seqs = seqs(&frames);
+    assert!(seqs.len() < MANY as usize, "{}", seqs.len());
+    assert_eq!(seqs, (3..3 + seqs.len() as i64).collect::<Vec<_>>());
+    assert_eq!(socket.next().await, Err(4409));
+}
+
 #[tokio::test]
 async fn only_the_own_page_of_a_member_listens() {
     let app = TestApp::start().await;

@@ -3,6 +3,7 @@
 use chrono::Duration;
 use guildhall_store::{NewMember, NewSession, SealedCredential, StoreError};
 use guildhall_types::Clock;
+use guildhall_types::audit::AuditAction;
 use guildhall_types::member::{MemberRole, ProviderKind};
 
 use crate::harness::{Fresh, on_both};
@@ -32,8 +33,11 @@ on_both! {
         assert!(matches!(again, Err(StoreError::Taken { what: "e-mail address" })));
         let (found, hash) = fresh.store.member_by_email("anna@example.com").await.unwrap().unwrap();
         assert_eq!((found, hash.as_deref()), (anna.clone(), Some("hash")));
-        let renamed = fresh.store.rename_member(anna.id, "Anna B.").await.unwrap();
+        let renamed = fresh.store.change_profile(anna.id, Some("Anna B."), Some(Some("Europe/Berlin"))).await.unwrap();
+        assert_eq!((renamed.name.as_str(), renamed.time_zone.as_deref()), ("Anna B.", Some("Europe/Berlin")));
         assert_eq!(fresh.store.members(None, 10).await.unwrap(), [renamed]);
+        let bare = fresh.store.change_profile(anna.id, None, Some(None)).await.unwrap();
+        assert_eq!((bare.name.as_str(), bare.time_zone), ("Anna B.", None));
     }
 
     async fn a_session_ends_by_time_and_by_hand(fresh: Fresh) {
@@ -48,8 +52,8 @@ on_both! {
         assert_eq!(fresh.store.session_by_token(&[1; 32]).await.unwrap().unwrap(), (one.clone(), anna.clone()));
         assert!(fresh.store.session_by_token(&[9; 32]).await.unwrap().is_none());
         assert_eq!(fresh.store.sessions_of(anna.id).await.unwrap().len(), 2);
-        assert!(!fresh.store.delete_session(one.id, ben.id).await.unwrap(), "not another member's");
-        assert!(fresh.store.delete_session(one.id, anna.id).await.unwrap());
+        assert!(!fresh.store.end_session(one.id, ben.id, AuditAction::SignOut).await.unwrap(), "not another member's");
+        assert!(fresh.store.end_session(one.id, anna.id, AuditAction::SignOut).await.unwrap());
         assert!(fresh.store.session_by_token(&[1; 32]).await.unwrap().is_none());
         fresh.clock.advance(Duration::days(7));
         assert!(fresh.store.session_by_token(&[2; 32]).await.unwrap().is_none());

@@ -89,6 +89,8 @@ export function Board({ projectId }: { projectId: string }) {
   useEffect(() => {
     const where = (targets: { data: Record<string | symbol, unknown> }[]) =>
       (targets[0]?.data.column as ColumnId | undefined) ?? null;
+    const place = (over: ColumnId | null, clientY: number, id: string) =>
+      over === "backlog" ? (handles.current.backlog?.indexAt(clientY, id) ?? -1) : -1;
     return monitorForElements({
       canMonitor: ({ source }) => source.data.kind === "card",
       onDragStart: ({ source }) => {
@@ -100,10 +102,7 @@ export function Board({ projectId }: { projectId: string }) {
         const { moving } = store.get();
         if (moving === null) return;
         const over = where(location.current.dropTargets);
-        const index =
-          over === "backlog"
-            ? (handles.current.backlog?.indexAt(location.current.input.clientY, moving.card.id) ?? -1)
-            : -1;
+        const index = place(over, location.current.input.clientY, moving.card.id);
         if (over === moving.over && index === moving.index) return;
         store.set((state) => ({ ...state, moving: { ...moving, over, index } }));
       },
@@ -112,7 +111,8 @@ export function Board({ projectId }: { projectId: string }) {
         store.set((state) => ({ ...state, moving: null }));
         const over = where(location.current.dropTargets);
         if (moving === null || over === null) return;
-        const index = over === "backlog" ? moving.index : -1;
+        // Not what the last movement said: the pointer may have moved on since.
+        const index = place(over, location.current.input.clientY, moving.card.id);
         drop(client, store, moving.card, over, index, arranged.backlog, open);
       },
     });

@@ -1,5 +1,5 @@
 import { Play } from "lucide-react";
-import { type ReactNode, useState } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
 import { useMay, useRuns } from "@/api/queries";
 import type { Feature } from "@/api/types";
 import { ErrorState } from "@/components/state";
@@ -7,10 +7,10 @@ import { Button } from "@/components/ui/button";
 import { TabPanel, Tabs } from "@/components/ui/tabs";
 import { useFeatureAction } from "@/features/actions";
 import { t } from "@/strings";
-import { ChangesTab } from "./changes/ChangesTab";
 import { CheckMark } from "./checks/CheckMark";
 import { ChecksTab } from "./checks/ChecksTab";
 import { Header } from "./header/Header";
+import { Level } from "./level";
 import { kept } from "./lib/persistent";
 import { LiveTab } from "./live/LiveTab";
 import { OverviewTab } from "./overview/OverviewTab";
@@ -18,6 +18,10 @@ import { firstTab, type TabName, usePlace } from "./place";
 import { SayBox } from "./SayBox";
 import { s } from "./strings";
 import { useFixMessage } from "./useFixMessage";
+
+// The largest part, and for many looks not needed: fetched when it is shown, or when there is time.
+const loadChanges = () => import("./changes/ChangesTab");
+const ChangesTab = lazy(() => loadChanges().then((module) => ({ default: module.ChangesTab })));
 
 /** The view of a feature that is there. */
 export function Loaded({ feature, layout }: { feature: Feature; layout: "side" | "page" }) {
@@ -31,7 +35,19 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
   const start = useFeatureAction("start");
   const fixMessage = useFixMessage(feature);
 
+  useEffect(() => {
+    const timer = setTimeout(() => void loadChanges(), 1_500);
+    return () => clearTimeout(timer);
+  }, []);
+
   const latest = runs.data?.[0];
+  const { refetch } = runs;
+  const newest = useRef(latest?.id);
+  useEffect(() => {
+    // A new run closes the ones before it.
+    if (newest.current !== undefined && latest !== undefined && newest.current !== latest.id) void refetch();
+    newest.current = latest?.id;
+  }, [latest, refetch]);
   const run = place.run === undefined ? latest : runs.data?.find((entry) => entry.id === place.run);
   const prefill = (message: string) => {
     const draft = kept.draft(feature.id);
@@ -40,6 +56,8 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
     }
     setFocus((count) => count + 1);
   };
+
+  const toLive = () => go({ tab: "live", run: undefined, turn: undefined });
 
   const startButton = feature.status === "backlog" && mayBuild && (
     <Button
@@ -58,65 +76,72 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
     );
 
   return (
-    <article aria-label={feature.title} className="@container flex h-full min-h-0 flex-col bg-canvas">
-      <Header
-        feature={feature}
-        run={latest}
-        mayBuild={mayBuild}
-        layout={layout}
-        go={go}
-        onAskFix={() => void fixMessage().then(prefill)}
-        onPrefill={prefill}
-      />
-      <Tabs<TabName>
-        value={tab}
-        onChange={(next) => go({ tab: next, turn: undefined })}
-        className="flex min-h-0 flex-1 flex-col"
-        listClassName={layout === "page" ? "px-2 @3xl:px-4" : "px-2"}
-        tabs={[
-          { value: "live", label: s.tabs.live, badge: feature.status === "in_progress" && <LiveDot /> },
-          {
-            value: "changes",
-            label: s.tabs.changes,
-            badge: feature.filesChanged > 0 && (
-              <span className="num rounded-full bg-grey-soft px-1.5 text-2xs text-muted">
-                {feature.filesChanged}
-              </span>
-            ),
-          },
-          { value: "checks", label: s.tabs.checks, badge: <CheckMark run={latest} /> },
-          { value: "overview", label: s.tabs.overview },
-        ]}
-      >
-        <TabPanel value="live" className="min-h-0 flex-1">
-          {body(
-            <LiveTab
-              feature={feature}
-              run={run}
-              latest={run === latest}
-              turn={place.turn}
-              go={go}
-              action={startButton}
-            />,
-          )}
-        </TabPanel>
-        <TabPanel value="changes" className="min-h-0 flex-1">
-          {body(<ChangesTab feature={feature} run={latest} mayBuild={mayBuild} action={startButton} />)}
-        </TabPanel>
-        <TabPanel value="checks" className="min-h-0 flex-1">
-          {body(<ChecksTab feature={feature} run={latest} mayBuild={mayBuild} />)}
-        </TabPanel>
-        <TabPanel value="overview" className="min-h-0 flex-1">
-          <OverviewTab feature={feature} runs={runs.data} go={go} mayBuild={mayBuild} />
-        </TabPanel>
-      </Tabs>
-      <SayBox
-        feature={feature}
-        mayBuild={mayBuild}
-        focus={focus}
-        onSent={() => go({ tab: "live", run: undefined, turn: undefined })}
-      />
-    </article>
+    <Level value={layout === "page" ? "h2" : "h3"}>
+      <article aria-label={feature.title} className="@container flex h-full min-h-0 flex-col bg-canvas">
+        <Header
+          feature={feature}
+          run={latest}
+          mayBuild={mayBuild}
+          layout={layout}
+          go={go}
+          onAskFix={() => void fixMessage().then(prefill)}
+          onPrefill={prefill}
+        />
+        <Tabs<TabName>
+          value={tab}
+          onChange={(next) => go({ tab: next, turn: undefined })}
+          className="flex min-h-0 flex-1 flex-col"
+          listClassName={layout === "page" ? "px-2 @3xl:px-4" : "px-2"}
+          tabs={[
+            { value: "live", label: s.tabs.live, badge: feature.status === "in_progress" && <LiveDot /> },
+            {
+              value: "changes",
+              label: s.tabs.changes,
+              badge: feature.filesChanged > 0 && (
+                <span className="num rounded-full bg-grey-soft px-1.5 text-2xs text-muted">
+                  {feature.filesChanged}
+                </span>
+              ),
+            },
+            { value: "checks", label: s.tabs.checks, badge: <CheckMark run={latest} /> },
+            { value: "overview", label: s.tabs.overview },
+          ]}
+        >
+          <TabPanel value="live" className="min-h-0 flex-1">
+            {body(
+              <LiveTab
+                feature={feature}
+                run={run}
+                latest={run === latest}
+                turn={place.turn}
+                go={go}
+                action={startButton}
+              />,
+            )}
+          </TabPanel>
+          <TabPanel value="changes" className="min-h-0 flex-1">
+            {body(
+              <Suspense>
+                <ChangesTab
+                  feature={feature}
+                  run={latest}
+                  mayBuild={mayBuild}
+                  action={startButton}
+                  onSent={toLive}
+                />
+              </Suspense>,
+            )}
+          </TabPanel>
+          <TabPanel value="checks" className="min-h-0 flex-1">
+            {body(<ChecksTab feature={feature} run={latest} mayBuild={mayBuild} />)}
+          </TabPanel>
+          <TabPanel value="overview" className="min-h-0 flex-1">
+            <OverviewTab feature={feature} runs={runs.data} go={go} mayBuild={mayBuild} />
+          </TabPanel>
+        </Tabs>
+        <SayBox feature={feature} mayBuild={mayBuild} focus={focus} onSent={toLive} />
+      </article>
+    </Level>
   );
 }
 

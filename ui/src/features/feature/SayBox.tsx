@@ -1,22 +1,11 @@
 import { ArrowUp, MessageSquareText } from "lucide-react";
-import { useEffect, useId, useLayoutEffect, useRef } from "react";
+import { useEffect, useLayoutEffect, useRef } from "react";
 import type { Feature } from "@/api/types";
 import { Button } from "@/components/ui/button";
-import { Keys } from "@/components/ui/kbd";
-import { toast } from "@/components/ui/toast";
-import { useFollowUp } from "@/features/actions";
+import { Tooltip } from "@/components/ui/tooltip";
 import { cn } from "@/lib/cn";
-import { followUpMessage } from "./changes/comments";
-import { kept } from "./lib/persistent";
 import { s } from "./strings";
-
-/** Why nothing can be said just now, if so. */
-export function whyNot(feature: Feature, mayBuild: boolean): string | null {
-  if (feature.status === "backlog") return s.say.backlog;
-  if (feature.status === "completed") return s.say.completed;
-  if (!mayBuild) return s.noRight;
-  return null;
-}
+import { useSay, whyNot } from "./useSay";
 
 /** Where a member says something to the agent. What is typed survives a reload; comments on lines go along. */
 export function SayBox({
@@ -31,13 +20,8 @@ export function SayBox({
   /** Counts how often something asked for the field. */
   focus: number;
 }) {
-  const drafts = kept.draft(feature.id);
-  const text = drafts.use();
-  const commentStore = kept.comments(feature.id);
-  const comments = commentStore.use();
-  const send = useFollowUp();
+  const { text, write, comments, message, go, busy } = useSay(feature, onSent);
   const field = useRef<HTMLTextAreaElement>(null);
-  const hint = useId();
   const why = whyNot(feature, mayBuild);
   const working = feature.status === "in_progress" || feature.status === "queued";
 
@@ -55,28 +39,11 @@ export function SayBox({
     el?.setSelectionRange(el.value.length, el.value.length);
   }, [focus]);
 
-  const message = followUpMessage(text, comments);
-  const go = () => {
-    if (message === "" || why !== null || send.isPending) return;
-    send.mutate(
-      { id: feature.id, message },
-      {
-        onSuccess: () => {
-          // What was typed meanwhile stays.
-          if (drafts.get() === text) drafts.set("");
-          commentStore.set((now) => now.filter((comment) => !comments.includes(comment)));
-          if (comments.length > 0) toast.done(s.changes.asked, s.say.comments(comments.length));
-          onSent();
-        },
-      },
-    );
-  };
-
   if (why !== null) {
     return <p className="border-line border-t px-4 py-2.5 text-faint text-xs">{why}</p>;
   }
   return (
-    <div className="border-line border-t bg-canvas px-3 pt-2 pb-2.5 @3xl:px-6">
+    <div className="border-line border-t bg-canvas px-3 py-2 @3xl:px-6">
       <div
         className={cn(
           "mx-auto flex max-w-4xl items-end gap-1.5 rounded-xl border border-line-strong bg-surface py-1 pr-1 pl-3 shadow-card transition-[border-color,box-shadow] duration-100",
@@ -88,9 +55,8 @@ export function SayBox({
           rows={1}
           value={text}
           aria-label={s.say.label}
-          aria-describedby={hint}
           placeholder={feature.status === "queued" ? s.say.queued : working ? s.say.working : s.say.idle}
-          onChange={(event) => drafts.set(event.target.value)}
+          onChange={(event) => write(event.target.value)}
           onKeyDown={(event) => {
             if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) {
               event.preventDefault();
@@ -108,28 +74,20 @@ export function SayBox({
             {s.say.comments(comments.length)}
           </span>
         )}
-        <Button
-          variant={message === "" ? "ghost" : "primary"}
-          size="icon-sm"
-          aria-label={comments.length > 0 ? s.changes.ask : s.say.send}
-          title={comments.length > 0 ? s.changes.ask : s.say.send}
-          busy={send.isPending}
-          disabled={message === ""}
-          onClick={go}
-          className="rounded-lg"
-        >
-          {!send.isPending && <ArrowUp />}
-        </Button>
+        <Tooltip text={comments.length > 0 ? s.changes.ask : s.say.send} keys="mod+enter" side="top">
+          <Button
+            variant={message === "" ? "ghost" : "primary"}
+            size="icon-sm"
+            aria-label={comments.length > 0 ? s.changes.ask : s.say.send}
+            busy={busy}
+            disabled={message === ""}
+            onClick={go}
+            className="rounded-lg"
+          >
+            {!busy && <ArrowUp />}
+          </Button>
+        </Tooltip>
       </div>
-      <p
-        id={hint}
-        className="mx-auto mt-1 flex h-4 max-w-4xl items-center justify-between gap-2 px-1 text-2xs text-faint"
-      >
-        <span className="truncate">{working ? s.say.hintWorking : s.say.hintIdle}</span>
-        <span className="hidden items-center gap-1.5 @sm:flex">
-          <Keys keys="mod+enter" /> {s.say.send}
-        </span>
-      </p>
     </div>
   );
 }

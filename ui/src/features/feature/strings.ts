@@ -172,8 +172,6 @@ export const s = {
     completed: "It is merged. Write a new card for further changes.",
     send: "Send",
     sent: "Sent",
-    hintWorking: "Read at its next turn",
-    hintIdle: "The same conversation goes on",
     comments: (n: number) => (n === 1 ? "1 comment" : `${n} comments`),
   },
 
@@ -231,9 +229,11 @@ export const s = {
     expandUp: "Show more above",
     expandDown: "Show more below",
     expandLines: (n: number) => (n === 1 ? "Show 1 line" : `Show ${n} lines`),
+    hidden: (n: number) => (n === 1 ? "1 line" : `${n} lines`),
     expandFailed: "The file could not be fetched.",
     updating: "Updating…",
     summary: "What the agent says it did",
+    linesOf: (path: string) => `Lines of ${path}. Arrow keys go from line to line, Enter comments on one.`,
     addComment: (line: number) => `Comment on line ${line}`,
     comment: "Comment",
     commentPlace: "What should be different here?",
@@ -318,6 +318,7 @@ export const s = {
     unverified: "The checks have not passed on this state of the work.",
     failedChecks: "The checks failed on this state of the work.",
     kinds: {
+      contents: "both changed the same lines",
       content: "both changed the same lines",
       "add/add": "both added it",
       "modify/delete": "one changed it, the other deleted it",

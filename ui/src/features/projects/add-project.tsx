@@ -78,7 +78,8 @@ function AddProjectForm({ onClose }: { onClose: () => void }) {
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const source: ProjectSource = kind === "clone" ? { kind, url: url.trim() } : { kind };
-    create.mutate({ name: name.trim(), source }, { onSuccess: onClose });
+    // The way to the new board closes the window.
+    create.mutate({ name: name.trim(), source });
   };
 
   return (

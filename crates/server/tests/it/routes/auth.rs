@@ -80,7 +80,7 @@ async fn signing_in_gives_a_new_session_each_time() {
 #[tokio::test]
 async fn by_https_the_cookie_is_locked_to_this_host() {
     let app = TestApp::with(Wish {
-        change: |config| config.public_url = Some("https://guild.example.com".parse().unwrap()),
+        change: Box::new(|config| config.public_url = Some("https://guild.example.com".parse().unwrap())),
         ..Wish::default()
     })
     .await;

@@ -82,11 +82,9 @@ async fn a_name_is_used_once_and_a_source_must_be_allowed() {
 #[tokio::test]
 async fn what_is_no_repository_fails_in_words_and_can_be_tried_again() {
     let allowed = tempfile::tempdir().unwrap();
-    // The path goes by the environment of no one: the server is given it as its operator would give it.
-    static ALLOWED: std::sync::OnceLock<std::path::PathBuf> = std::sync::OnceLock::new();
-    ALLOWED.get_or_init(|| allowed.path().to_owned());
+    let folder = allowed.path().to_owned();
     let app = TestApp::with(Wish {
-        change: |config| config.allowed_repo_paths.extend(ALLOWED.get().cloned()),
+        change: Box::new(move |config| config.allowed_repo_paths.push(folder)),
         ..Wish::default()
     })
     .await;

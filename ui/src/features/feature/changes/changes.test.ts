@@ -82,22 +82,24 @@ describe("the tree of files", () => {
 
 describe("hunks", () => {
   const middle = hunk("@@ -10,3 +10,4 @@ fn main() {", " a", "-b", "+B", "+C", " d");
-  const later = hunk("@@ -30,2 +31,2 @@", " x", "-y", "+z");
+  const later = hunk("@@ -30,5 +31,5 @@", " x", "-y", "+z", " 1", " 2", " 3");
 
   it("leave gaps before, between and after them", () => {
     const gaps = gapsOf(file("a"), [middle, later]);
     expect(gaps).toEqual([
       { index: 0, old: 1, from: 1, to: 9 },
       { index: 1, old: 13, from: 14, to: 30 },
-      { index: 2, old: 32, from: 33, to: null },
+      { index: 2, old: 35, from: 36, to: null },
     ]);
+    // Less than three unchanged lines at the end: there is nothing more.
+    expect(gapsOf(file("a"), [middle]).at(-1)).toBeNull();
     expect(contextOf(middle)).toBe("fn main() {");
     expect(gapsOf(file("a"), [hunk("@@ -1,2 +1,2 @@", " a", "-b", "+c")])[0]).toBeNull();
     expect(gapsOf(file("a", [], { status: "added" }), [middle])).toEqual([null, null]);
     // Only added lines: git counts the side without lines from the line before.
     expect(gapsOf(file("a"), [hunk("@@ -5,0 +6,2 @@", "+a", "+b")])).toEqual([
       { index: 0, old: 1, from: 1, to: 5 },
-      { index: 1, old: 6, from: 8, to: null },
+      null,
     ]);
   });
 
@@ -114,7 +116,7 @@ describe("hunks", () => {
     expect(opened.hidden).toBe(14);
     expect(opened.bottom.map((line) => [line.oldLine, line.newLine])).toEqual([[29, 30]]);
     expect(openGap(gap, content, { top: 99, bottom: 99 })).toMatchObject({ hidden: 0, bottom: [] });
-    expect(openGap(end, content, { top: 99, bottom: 0 }).top).toHaveLength(8);
+    expect(openGap(end, content, { top: 99, bottom: 0 }).top).toHaveLength(5);
     expect(openGap(end, null, { top: 9, bottom: 0 }).hidden).toBeNull();
   });
 

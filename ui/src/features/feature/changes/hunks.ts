@@ -77,7 +77,7 @@ export function shownHunks(file: DiffFile, hideWhitespace: boolean): Hunk[] {
     .filter((hunk) => hunk.lines.some((line) => line.kind !== "context"));
 }
 
-/** Where a hunk begins and ends on each side: the first line and the one after the last. */
+/** Where a hunk begins after the change, and the lines that come after it on each side. */
 function span(hunk: Hunk) {
   const match = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/.exec(hunk.header);
   const [old, oldCount, from, count] = [1, 2, 3, 4].map((n) =>
@@ -87,12 +87,14 @@ function span(hunk: Hunk) {
   const oldStart = (old ?? 1) + (oldCount === 0 ? 1 : 0);
   const newStart = (from ?? 1) + (count === 0 ? 1 : 0);
   return {
-    oldStart,
     newStart,
     oldEnd: oldStart + (oldCount ?? 1),
     newEnd: newStart + (count ?? 1),
   };
 }
+
+/** Unchanged lines that git shows around a change. */
+const AROUND = 3;
 
 /** The gaps around hunks, one more than there are hunks; nothing where there is no gap. */
 export function gapsOf(file: DiffFile, hunks: readonly Hunk[]): (Gap | null)[] {
@@ -102,11 +104,14 @@ export function gapsOf(file: DiffFile, hunks: readonly Hunk[]): (Gap | null)[] {
   let old = 1;
   let from = 1;
   hunks.forEach((hunk, index) => {
-    const { oldStart, newStart, oldEnd, newEnd } = span(hunk);
+    const { newStart, oldEnd, newEnd } = span(hunk);
     gaps.push(newStart > from ? { index, old, from, to: newStart - 1 } : null);
     [old, from] = [oldEnd, newEnd];
   });
-  gaps.push({ index: hunks.length, old, from, to: null });
+  // Git shows three unchanged lines after a change; fewer mean that the file ends there.
+  const tail = hunks.at(-1)?.lines.slice(-AROUND) ?? [];
+  const ends = tail.length < AROUND || tail.some((line) => line.kind !== "context" || line.noNewline);
+  gaps.push(ends && hunks.length > 0 ? null : { index: hunks.length, old, from, to: null });
   return gaps;
 }
 

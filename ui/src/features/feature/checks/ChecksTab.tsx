@@ -8,7 +8,7 @@ import {
   Settings2,
   ShieldCheck,
 } from "lucide-react";
-import { useMemo, useState } from "react";
+import { use, useMemo, useState } from "react";
 import { useChecks, useProject } from "@/api/queries";
 import type { Check, Feature, Run } from "@/api/types";
 import { Empty, ErrorState } from "@/components/state";
@@ -19,6 +19,7 @@ import { cn } from "@/lib/cn";
 import { duration, shortId } from "@/lib/format";
 import { Elapsed, Time } from "@/lib/time";
 import { useLiveOutput } from "@/live/output";
+import { Level } from "../level";
 import { Terminal } from "../live/Terminal";
 import { s } from "../strings";
 import { type Round, roundsOf } from "./rounds";
@@ -37,6 +38,7 @@ export function ChecksTab({
   const project = useProject(feature.projectId).data;
   const rounds = useMemo(() => roundsOf(checks.data ?? []), [checks.data]);
   const commands = project?.settings.verifyCommands;
+  const Heading = use(Level);
   const [latest, ...earlier] = rounds;
 
   if (run !== undefined && checks.isPending) {
@@ -75,7 +77,7 @@ export function ChecksTab({
         </section>
         {earlier.length > 0 && (
           <section className="flex flex-col gap-4">
-            <h3 className="font-medium text-faint text-xs">{s.checks.earlier}</h3>
+            <Heading className="font-medium text-faint text-xs">{s.checks.earlier}</Heading>
             {earlier.map((round) => (
               <div key={round.key} className="flex flex-col gap-2">
                 <RoundHead round={round} />

@@ -120,7 +120,9 @@ export function Actions({
     buttons.push(
       <Button
         key="merge"
-        variant={feature.error?.code === "checks-failed" ? "secondary" : "primary"}
+        variant={
+          feature.error?.code === "checks-failed" || feature.filesChanged === 0 ? "secondary" : "primary"
+        }
         size="sm"
         onClick={onMerge}
       >
@@ -130,7 +132,7 @@ export function Actions({
   }
 
   return (
-    <div className="flex items-center gap-1.5">
+    <div className="ml-auto flex items-center gap-1.5">
       {status === "completed" && feature.mergeCommit && (
         <Merged projectId={feature.projectId} commit={feature.mergeCommit} />
       )}

@@ -1,15 +1,18 @@
 import { useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import type { Feature, Run } from "@/api/types";
 import { StatusBadge } from "@/components/status";
 import { Badge } from "@/components/ui/badge";
 import { cn } from "@/lib/cn";
-import { MergeDialog } from "../merge/MergeDialog";
 import type { Place } from "../place";
 import { Actions } from "./Actions";
 import { Facts } from "./Facts";
 import { ProblemBanner } from "./ProblemBanner";
 import { Title } from "./Title";
+
+const MergeDialog = lazy(() =>
+  import("../merge/MergeDialog").then((module) => ({ default: module.MergeDialog })),
+);
 
 /** What it is, how it stands, and what can be done now. */
 export function Header({
@@ -32,23 +35,27 @@ export function Header({
 }) {
   const navigate = useNavigate();
   const [merging, setMerging] = useState(false);
+  // Once opened, it stays, so that it closes with its motion.
+  const [asked, setAsked] = useState(false);
   return (
     <header className={cn("flex flex-col gap-2 px-4 pt-3 pb-2", layout === "page" && "@3xl:px-6 @3xl:pt-5")}>
-      <div className="flex min-h-7 items-center gap-2">
+      <div className="flex min-h-7 flex-wrap items-center gap-x-2 gap-y-1.5">
         <span className="num font-mono text-faint text-xs">#{feature.number}</span>
         <StatusBadge status={feature.status} stage={feature.stage} />
         {feature.category !== "" && (
-          <Badge tone="outline" className="hidden max-w-32 truncate @sm:inline-block">
+          <Badge tone="outline" className="hidden max-w-32 truncate @lg:inline-block">
             {feature.category}
           </Badge>
         )}
-        <div className="flex-1" />
         <Actions
           feature={feature}
           mayBuild={mayBuild}
           layout={layout}
           go={go}
-          onMerge={() => setMerging(true)}
+          onMerge={() => {
+            setAsked(true);
+            setMerging(true);
+          }}
           onDeleted={() => {
             if (layout === "page") {
               void navigate({ to: "/p/$projectId", params: { projectId: feature.projectId } });
@@ -75,16 +82,20 @@ export function Header({
         onSeeChecks={() => go({ tab: "checks", run: undefined, turn: undefined })}
         onAskFix={onAskFix}
       />
-      <MergeDialog
-        feature={feature}
-        run={run}
-        open={merging}
-        onOpenChange={setMerging}
-        onAsk={(message) => {
-          setMerging(false);
-          onPrefill(message);
-        }}
-      />
+      {asked && (
+        <Suspense>
+          <MergeDialog
+            feature={feature}
+            run={run}
+            open={merging}
+            onOpenChange={setMerging}
+            onAsk={(message) => {
+              setMerging(false);
+              onPrefill(message);
+            }}
+          />
+        </Suspense>
+      )}
     </header>
   );
 }

@@ -3,6 +3,7 @@ import { CircleAlert, CirclePause, ShieldX } from "lucide-react";
 import type { Feature } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { cn } from "@/lib/cn";
+import { WithCode } from "../lib/WithCode";
 import { s } from "../strings";
 
 /** Problems that a change under Settings mends. */
@@ -50,12 +51,18 @@ export function ProblemBanner({
         aria-hidden
         className={cn("mt-0.5 size-4 shrink-0", calm ? "text-muted" : checks ? "text-amber" : "text-red")}
       />
-      <div className="min-w-0 flex-1">
-        <p className="[overflow-wrap:anywhere]">
-          <span className="font-medium">{title}.</span> {error.message}
-        </p>
-        {error.hint !== "" && <p className="text-muted text-xs [overflow-wrap:anywhere]">{error.hint}</p>}
-        <div className="mt-1.5 flex flex-wrap gap-1.5 empty:hidden">
+      <div className="flex min-w-0 flex-1 flex-col gap-x-4 gap-y-1.5 @2xl:flex-row @2xl:items-center">
+        <div className="min-w-0 flex-1">
+          <p className="[overflow-wrap:anywhere]">
+            <span className="font-medium">{title}.</span> <WithCode text={error.message} />
+          </p>
+          {error.hint !== "" && (
+            <p className={cn("text-muted text-xs [overflow-wrap:anywhere]", checks && "hidden @md:block")}>
+              <WithCode text={error.hint} />
+            </p>
+          )}
+        </div>
+        <div className="flex shrink-0 flex-wrap gap-1.5 empty:hidden">
           {checks && (
             <Button size="sm" onClick={onSeeChecks}>
               {s.problem.seeOutput}

@@ -5,6 +5,7 @@ import { cn } from "@/lib/cn";
 import { clock, count, exactTime } from "@/lib/format";
 import { useSecond } from "@/lib/time";
 import { useModelName } from "../header/Facts";
+import { WithCode } from "../lib/WithCode";
 import { s } from "../strings";
 import { Fold } from "./Fold";
 import type { Item } from "./timeline";
@@ -52,7 +53,14 @@ export function Started({ item }: { item: Of<"started"> }) {
   );
 }
 
-export function Ended({ item }: { item: Of<"ended"> }) {
+export function Ended({
+  item,
+  shownAbove,
+}: {
+  item: Of<"ended">;
+  /** The problem that the head of the view shows already. */
+  shownAbove: string | undefined;
+}) {
   const failed = item.status === "failed";
   const icon = failed ? <CircleAlert /> : item.status === "waiting" ? <Check /> : <CircleStop />;
   const tone = failed ? "text-red" : item.status === "waiting" ? "text-green" : "text-muted";
@@ -61,10 +69,16 @@ export function Ended({ item }: { item: Of<"ended"> }) {
       <Across icon={icon} tone={tone} at={item.at}>
         {s.live.ended[item.status]}
       </Across>
-      {item.problem && (
-        <div className={cn("mb-2 rounded-lg px-3 py-2 text-sm", failed ? "bg-red-soft" : "bg-amber-soft")}>
-          <p className="[overflow-wrap:anywhere]">{item.problem.message}</p>
-          {item.problem.hint !== "" && <p className="text-muted text-xs">{item.problem.hint}</p>}
+      {item.problem && failed && item.problem.message !== shownAbove && (
+        <div className="mb-2 rounded-lg bg-red-soft px-3 py-2 text-sm">
+          <p className="[overflow-wrap:anywhere]">
+            <WithCode text={item.problem.message} />
+          </p>
+          {item.problem.hint !== "" && (
+            <p className="text-muted text-xs">
+              <WithCode text={item.problem.hint} />
+            </p>
+          )}
         </div>
       )}
     </>
@@ -96,7 +110,7 @@ export function Countdown({ until }: { until: string }) {
 export function Note({ item }: { item: Of<"note"> }) {
   return (
     <Across icon={<Info />} at={item.at}>
-      {item.text}
+      <WithCode text={item.text} />
     </Across>
   );
 }

@@ -54,8 +54,10 @@ export const List = forwardRef<
     label: string;
     /** A row to begin at, in place of the end. */
     beginAt: string | undefined;
+    /** The problem that the head of the view shows already. */
+    shownAbove: string | undefined;
   }
->(function List({ rows, opened, toggle, featureId, runId, label, beginAt }, handle) {
+>(function List({ rows, opened, toggle, featureId, runId, label, beginAt, shownAbove }, handle) {
   const box = useRef<HTMLDivElement>(null);
   const [following, setFollowing] = useState(beginAt === undefined);
   const [mark, setMark] = useState(beginAt);
@@ -143,6 +145,7 @@ export const List = forwardRef<
                   featureId={featureId}
                   runId={runId}
                   toggle={flip}
+                  shownAbove={shownAbove}
                 />
               </div>
             );

@@ -109,6 +109,7 @@ function RunView({ feature, run, turn }: { feature: Feature; run: Run; turn: num
           featureId={feature.id}
           runId={run.id}
           label={s.live.label}
+          shownAbove={feature.error?.message}
           beginAt={
             turn === undefined
               ? undefined

@@ -26,10 +26,11 @@ interface RowProps {
   featureId: string;
   runId: string;
   toggle: (key: string) => void;
+  shownAbove: string | undefined;
 }
 
 export const Row = memo(
-  function Row({ row, open, marked, featureId, runId, toggle }: RowProps) {
+  function Row({ row, open, marked, featureId, runId, toggle, shownAbove }: RowProps) {
     const onToggle = () => toggle(row.key);
     const turn = row.kind === "item" && row.item.first ? row.item.turn : null;
     return (
@@ -40,7 +41,7 @@ export const Row = memo(
           )}
         </div>
         <div className={cn("min-w-0 rounded-md", marked && "bg-selected")}>
-          <Content row={row} open={open} onToggle={onToggle} />
+          <Content row={row} open={open} onToggle={onToggle} shownAbove={shownAbove} />
         </div>
       </div>
     );
@@ -49,6 +50,7 @@ export const Row = memo(
     a.open === b.open &&
     a.marked === b.marked &&
     a.toggle === b.toggle &&
+    a.shownAbove === b.shownAbove &&
     (a.row === b.row || sameRow(a.row, b.row)),
 );
 
@@ -59,7 +61,17 @@ function sameRow(a: RowData, b: RowData): boolean {
   return a.kind === "working" && b.kind === "working" && a.text === b.text;
 }
 
-function Content({ row, open, onToggle }: { row: RowData; open: boolean; onToggle: () => void }) {
+function Content({
+  row,
+  open,
+  onToggle,
+  shownAbove,
+}: {
+  row: RowData;
+  open: boolean;
+  onToggle: () => void;
+  shownAbove: string | undefined;
+}) {
   if (row.kind === "working") {
     return (
       <p className="flex min-h-7 items-center gap-2 text-faint text-sm">
@@ -98,7 +110,7 @@ function Content({ row, open, onToggle }: { row: RowData; open: boolean; onToggl
     case "started":
       return <Started item={item} />;
     case "ended":
-      return <Ended item={item} />;
+      return <Ended item={item} shownAbove={shownAbove} />;
     case "note":
       return <Note item={item} />;
   }

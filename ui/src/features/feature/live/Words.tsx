@@ -124,7 +124,7 @@ export function Thinking({
             <span
               className={cn(
                 "min-w-0 truncate text-faint italic",
-                live && "flex-1 text-right [direction:rtl] [unicode-bidi:plaintext]",
+                live && "flex-1 text-left [direction:rtl] [unicode-bidi:plaintext]",
               )}
             >
               {glimpse}

@@ -136,6 +136,11 @@ describe("timelineOf", () => {
     );
     expect(later.items[0]).toMatchObject({ over: true });
     expect(later.items.at(-1)?.kind).toBe("plan");
+    const longer = { ...waiting, until: "2026-01-01T00:20:00Z" };
+    expect(timelineOf(history(started, waiting, longer)).items).toMatchObject([
+      { kind: "started" },
+      { kind: "waiting", key: "2", until: longer.until, over: false },
+    ]);
   });
 
   it("keeps what did not change", () => {
@@ -163,7 +168,8 @@ describe("live words", () => {
   });
 
   it("go where they belong, in the order of the answer", () => {
-    const timeline = timelineOf(history(started, begin(1, "a", "bash"), saved(1)));
+    // The tools of the turn still run: its answer is there all the same, and is not shown twice.
+    const timeline = timelineOf(history(started, begin(1, "a", "bash")));
     const writing = writingOf(
       [
         live(1, { kind: "tool", call: "a" }),

@@ -38,7 +38,8 @@ export function wordsOf(activity: Activity): string {
     case "check":
       return `${s.live.activity.check} ${activity.command}`;
     case "waiting":
-      return activity.reason.replace(/\.$/, "");
+      // Its first sentence; the timeline has the rest.
+      return activity.reason.split(/\.(?:\s|$)/)[0] ?? "";
     default:
       return s.live.activity[activity.kind];
   }

@@ -11,8 +11,12 @@ export interface Writing {
   checks: ReadonlyMap<string, LiveStream>;
 }
 
-/** Sorts live streams to the places in a timeline where they belong. Words of turns that are told already are left out. */
+/**
+ * Sorts live streams to the places in a timeline where they belong. An answer is stored whole: as soon as anything of a
+ * turn is told, what was written of its words is old.
+ */
 export function writingOf(streams: readonly LiveStream[], timeline: Timeline): Writing {
+  const told = timeline.items.reduce((most, item) => Math.max(most, item.turn ?? 0), 0);
   const tail: LiveStream[] = [];
   const calls = new Map<string, LiveStream>();
   const checks = new Map<string, LiveStream>();
@@ -20,9 +24,9 @@ export function writingOf(streams: readonly LiveStream[], timeline: Timeline): W
     const { stream } = live;
     if (stream.kind === "tool") calls.set(stream.call, live);
     else if (stream.kind === "check") checks.set(stream.command, live);
-    else if (!timeline.turns.has(live.turn) && live.text !== "") tail.push(live);
+    else if (live.turn > told && live.text !== "") tail.push(live);
   }
-  // Stored words of a turn come before words of the same turn that are still written: thoughts, then what is said.
+  // In the order of the answer: thoughts, then what is said.
   const order = (live: LiveStream) => ("block" in live.stream ? live.stream.block : 0);
   tail.sort((a, b) => a.turn - b.turn || order(a) - order(b));
   return { tail, calls, checks };

@@ -114,12 +114,9 @@ class Builder {
       case "check":
         this.check(key, at, event.check);
         break;
-      case "waiting": {
-        this.endWait();
-        this.waiting = this.items.length;
-        this.put(key, at, null, { ...event, over: false });
+      case "waiting":
+        this.wait(key, at, event);
         break;
-      }
       case "started":
       case "ended":
         this.interrupt();
@@ -179,6 +176,20 @@ class Builder {
       this.checks.set(check.id, this.items.length);
       this.put(key, at, null, { kind: "check", check });
     }
+  }
+
+  /** A wait that follows on another one prolongs it. */
+  private wait(key: string, at: string, event: Extract<RunEvent, { kind: "waiting" }>) {
+    const place = this.items.length - 1;
+    const last = this.items[place];
+    if (last?.kind === "waiting") {
+      this.items[place] = { ...last, ...event, over: false };
+      this.waiting = place;
+      return;
+    }
+    this.endWait();
+    this.waiting = this.items.length;
+    this.put(key, at, null, { ...event, over: false });
   }
 
   private endWait() {

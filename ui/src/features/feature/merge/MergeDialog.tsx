@@ -126,15 +126,17 @@ export function MergeDialog({
             )}
           </>
         ) : (
-          <ul role="alert" className="divide-y divide-line rounded-lg border border-line">
-            {conflict.map((file) => (
-              <li key={file.path} className="flex flex-wrap items-center gap-x-2.5 px-3 py-2">
-                <GitPullRequestClosed aria-hidden className="size-4 shrink-0 text-amber" />
-                <code className="min-w-0 text-sm [overflow-wrap:anywhere]">{file.path}</code>
-                <span className="text-faint text-xs">{s.merge.kinds[file.kind] ?? file.kind}</span>
-              </li>
-            ))}
-          </ul>
+          <div role="alert">
+            <ul className="divide-y divide-line rounded-lg border border-line">
+              {conflict.map((file) => (
+                <li key={file.path} className="flex flex-wrap items-center gap-x-2.5 px-3 py-2">
+                  <GitPullRequestClosed aria-hidden className="size-4 shrink-0 text-amber" />
+                  <code className="min-w-0 text-sm [overflow-wrap:anywhere]">{file.path}</code>
+                  <span className="text-faint text-xs">{s.merge.kinds[file.kind] ?? file.kind}</span>
+                </li>
+              ))}
+            </ul>
+          </div>
         )}
       </div>
     </Dialog>

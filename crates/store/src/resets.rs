@@ -1,0 +1,79 @@
+//! Links by which a member sets a new password. The code is stored hashed, and good for once.
+
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
+use guildhall_types::member::Member;
+use guildhall_types::{DateTime, MemberId, ResetId};
+
+use crate::{Rows, Store, StoreError, Tx, on, read};
+
+/// What holds of a link that can be used at the moment that is bound as `$1`.
+const OPEN: &str = "used_at IS NULL AND revoked_at IS NULL AND expires_at > $1";
+
+/// A link to be made.
+#[derive(Debug, Clone)]
+pub struct NewReset {
+    /// Whose password it sets.
+    pub member_id: MemberId,
+    /// The hash of its code.
+    pub code_hash: Vec<u8>,
+    /// Who makes it.
+    pub created_by: MemberId,
+    /// When it ends by itself.
+    pub expires_at: DateTime,
+}
+
+impl Store {
+    /// Makes a link in place of an earlier one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn create_reset(&self, new: NewReset) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        self.revoke_resets(&mut tx, new.member_id).await?;
+        on!(tx, c => sqlx::query(
+            "INSERT INTO password_resets (id, member_id, code_hash, created_by, created_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6)")
+            .bind(ResetId::new()).bind(new.member_id).bind(&new.code_hash).bind(new.created_by).bind(self.now())
+            .bind(new.expires_at).execute(c).await.rows())?;
+        tx.note(Note::new(AuditAction::CreateResetLink).on(AuditObject::Member, new.member_id));
+        self.commit(tx).await
+    }
+
+    /// The member whose password this code sets, if it can be used and the member is not disabled.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn reset_member(&self, code_hash: &[u8]) -> Result<Option<Member>, StoreError> {
+        let sql = format!("SELECT member_id FROM password_resets WHERE {OPEN} AND code_hash = $2");
+        let row: Option<(MemberId,)> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(self.now())
+            .bind(code_hash).fetch_optional(c).await)?;
+        let Some((member,)) = row else { return Ok(None) };
+        Ok(self.member(member).await?.filter(|member| member.disabled_at.is_none()))
+    }
+
+    /// Uses a link: sets the password and ends all sessions of the member; `None` when it cannot be used.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn use_reset(&self, code_hash: &[u8], password_hash: &str) -> Result<Option<Member>, StoreError> {
+        let mut tx = self.begin().await?;
+        let sql =
+            format!("UPDATE password_resets SET used_at = $1 WHERE {OPEN} AND code_hash = $2 RETURNING member_id");
+        let row: Option<(MemberId,)> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(self.now())
+            .bind(code_hash).fetch_optional(c).await)?;
+        let Some((id,)) = row else { return Ok(None) };
+        let member = self.locked_member(&mut tx, id).await?.filter(|member| member.disabled_at.is_none());
+        let Some(member) = member else { return Ok(None) };
+        self.write_password(&mut tx, id, password_hash, None).await?;
+        tx.note(Note::new(AuditAction::ResetPassword).on(AuditObject::Member, id));
+        self.commit(tx).await?;
+        Ok(Some(member))
+    }
+
+    /// Ends the links of a member that are not used yet.
+    pub(crate) async fn revoke_resets(&self, tx: &mut Tx, member: MemberId) -> Result<(), StoreError> {
+        let sql = format!("UPDATE password_resets SET revoked_at = $1 WHERE {OPEN} AND member_id = $2");
+        on!(tx, c => sqlx::query(sqlx::AssertSqlSafe(sql)).bind(self.now()).bind(member).execute(c).await.rows())?;
+        Ok(())
+    }
+}

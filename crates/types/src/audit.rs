@@ -1,0 +1,241 @@
+//! The audit: who did what, on what, from where, when, and what came of it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::text_enum::text_enum;
+use crate::{DateTime, MemberId, TokenId};
+
+/// Characters of a value in the audit at most.
+pub const VALUE: usize = 300;
+/// Values that describe an entry at most.
+const DETAILS: usize = 12;
+
+text_enum! {
+    /// What was done.
+    pub enum AuditAction {
+        /// Signed in, or tried to.
+        SignIn = "member.sign-in",
+        /// Signed out.
+        SignOut = "member.sign-out",
+        /// Ended one or all of one's own sessions elsewhere.
+        EndSession = "session.end",
+        /// Became a member.
+        Register = "member.register",
+        /// Gave the password again before a sensitive change.
+        Confirm = "member.confirm",
+        /// Changed one's own name or time zone.
+        ChangeProfile = "member.change-profile",
+        /// Set a new password.
+        ChangePassword = "member.change-password",
+        /// Set a new password by a link that an admin made.
+        ResetPassword = "member.reset-password",
+        /// Made a link by which a member sets a new password.
+        CreateResetLink = "member.create-reset-link",
+        /// Gave a member another role.
+        ChangeRole = "member.change-role",
+        /// Disabled a member.
+        Disable = "member.disable",
+        /// Enabled a member again.
+        Enable = "member.enable",
+        /// Ended all sessions of another member.
+        SignOutMember = "member.sign-out-by-admin",
+        /// Invited somebody.
+        Invite = "invitation.create",
+        /// Took an invitation back.
+        RevokeInvitation = "invitation.revoke",
+        /// Made a personal access token.
+        CreateToken = "token.create",
+        /// Revoked a personal access token.
+        RevokeToken = "token.revoke",
+        /// Put a key in place.
+        PutCredential = "credential.put",
+        /// Deleted a key.
+        DeleteCredential = "credential.delete",
+        /// Asked a provider whether it takes a key.
+        TestCredential = "credential.test",
+        /// Changed a setting of the team.
+        ChangeSetting = "setting.change",
+        /// Added a project.
+        CreateProject = "project.create",
+        /// Changed a project.
+        ChangeProject = "project.change",
+        /// Archived a project.
+        ArchiveProject = "project.archive",
+        /// Started a run.
+        StartRun = "run.start",
+        /// Went on with a run.
+        RetryRun = "run.retry",
+        /// Stopped a run.
+        StopRun = "run.stop",
+        /// Said something to an agent.
+        FollowUp = "run.follow-up",
+        /// Found work good, or asked for its checks.
+        Verify = "feature.verify",
+        /// Put work on the default branch.
+        Merge = "feature.merge",
+        /// Asked for something and was refused.
+        Refused = "access.refuse",
+        /// Took a copy of the audit.
+        ExportAudit = "audit.export",
+    }
+}
+
+text_enum! {
+    /// What came of it.
+    pub enum AuditOutcome {
+        /// It was done.
+        Ok = "ok",
+        /// It was refused.
+        Refused = "refused",
+        /// It was refused without a look, because it was tried too often.
+        Throttled = "throttled",
+    }
+}
+
+text_enum! {
+    /// What kind of thing it was done to.
+    pub enum AuditObject {
+        /// A member.
+        Member = "member",
+        /// A session.
+        Session = "session",
+        /// A personal access token.
+        Token = "token",
+        /// An invitation.
+        Invitation = "invitation",
+        /// A key for a provider; its id is the provider.
+        Credential = "credential",
+        /// A setting; its id is its name.
+        Setting = "setting",
+        /// A project.
+        Project = "project",
+        /// A feature.
+        Feature = "feature",
+        /// A route; its id is method and path.
+        Route = "route",
+        /// The audit itself.
+        Audit = "audit",
+    }
+}
+
+/// Who does something, and from where.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Actor {
+    /// The member; nobody before a sign-in, and for what the server does by itself.
+    pub member: Option<MemberId>,
+    /// The personal access token, if it was by one.
+    pub token: Option<TokenId>,
+    /// The address of the connection.
+    pub address: Option<String>,
+    /// The browser or the program, as it calls itself.
+    pub user_agent: Option<String>,
+}
+
+/// An entry as it stands in the audit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditEntry {
+    /// Its number: 1, 2, 3 … without gaps.
+    pub seq: i64,
+    /// When it was written.
+    pub at: DateTime,
+    /// Who did it, if a member did.
+    pub member_id: Option<MemberId>,
+    /// The member's personal access token, if it was by one.
+    pub token_id: Option<TokenId>,
+    /// What was done.
+    pub action: AuditAction,
+    /// What kind of thing it was done to.
+    pub object: Option<AuditObject>,
+    /// Which one.
+    pub object_id: Option<String>,
+    /// The address of the connection.
+    pub address: Option<String>,
+    /// The browser or the program, as it calls itself.
+    pub user_agent: Option<String>,
+    /// What came of it.
+    pub outcome: AuditOutcome,
+    /// More about it, by name.
+    pub detail: BTreeMap<String, String>,
+    /// The SHA-256 of this entry and the hash before it, in hexadecimal.
+    pub hash: String,
+}
+
+/// An entry to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// What was done.
+    pub action: AuditAction,
+    /// What it was done to.
+    pub object: Option<(AuditObject, String)>,
+    /// What came of it.
+    pub outcome: AuditOutcome,
+    /// More about it, by name.
+    pub detail: BTreeMap<String, String>,
+}
+
+impl Note {
+    /// Something that was done.
+    pub fn new(action: AuditAction) -> Self {
+        Self { action, object: None, outcome: AuditOutcome::Ok, detail: BTreeMap::new() }
+    }
+
+    /// What it was done to.
+    #[must_use]
+    pub fn on(mut self, kind: AuditObject, id: impl ToString) -> Self {
+        self.object = Some((kind, plain(&id.to_string())));
+        self
+    }
+
+    /// What came of it.
+    #[must_use]
+    pub fn outcome(mut self, outcome: AuditOutcome) -> Self {
+        self.outcome = outcome;
+        self
+    }
+
+    /// More about it. Never a secret.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+        if self.detail.len() < DETAILS {
+            self.detail.insert(name.to_owned(), plain(&value.to_string()));
+        }
+        self
+    }
+}
+
+/// A value as it may stand in the audit: bounded, and what could forge a line or turn its direction written as an escape.
+pub fn plain(text: &str) -> String {
+    let mut out = String::new();
+    for (n, c) in text.chars().enumerate() {
+        if n == VALUE {
+            out.push('…');
+            break;
+        }
+        match c {
+            '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                out.extend(c.escape_unicode());
+            }
+            c if c.is_control() => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_cannot_forge_a_line_or_grow_without_end() {
+        assert_eq!(plain("anna\r\n2026 admin\0\u{202e}x"), "anna\\u{d}\\u{a}2026 admin\\u{0}\\u{202e}x");
+        assert_eq!(plain("Größe 完成 🙂"), "Größe 完成 🙂");
+        assert_eq!(plain(&"x".repeat(10_000)).chars().count(), VALUE + 1);
+        let note = (0..50).fold(Note::new(AuditAction::Invite), |note, n| note.with(&format!("k{n}"), n));
+        assert_eq!(note.detail.len(), DETAILS);
+    }
+}

@@ -1,0 +1,163 @@
+import { cards, column, expect, makeProject, test } from "./support";
+
+test("eight cards in a row without the mouse", async ({ page, baseURL }) => {
+  const project = await makeProject(page, baseURL);
+  await page.goto(`/p/${project.id}`);
+  await expect(page.getByRole("heading", { name: "This board is empty" })).toBeVisible();
+  const editor = page.getByRole("dialog", { name: "New card" });
+  for (let n = 1; n <= 8; n += 1) {
+    await page.keyboard.press("c");
+    await expect(editor).toBeVisible();
+    await page.keyboard.type(`Card number ${n}`);
+    await page.keyboard.press("Enter");
+    await page.keyboard.type("It works when **one** sees it.");
+    await page.keyboard.press("ControlOrMeta+Enter");
+    await expect(editor).toHaveCount(0);
+  }
+  await expect(cards(page, "Backlog")).toHaveCount(8);
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  await expect(page.getByRole("link", { name: "Card number 2" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("complementary", { name: "Feature" })).toContainText("Card number 2");
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("complementary", { name: "Feature" })).toHaveCount(0);
+});
+
+test("a draft survives a reload, and an edit is noticed by everyone", async ({ page, baseURL, context }) => {
+  const project = await makeProject(page, baseURL);
+  await page.goto(`/p/${project.id}`);
+  await page.getByRole("button", { name: "Write the first card" }).click();
+  await page.getByLabel("Title").fill("Half a thought");
+  await page.getByRole("textbox", { name: "Description" }).fill("It has not been said yet");
+  await expect(page.getByText("Draft kept on this device")).toBeVisible();
+  await expect
+    .poll(() => page.evaluate((id) => localStorage.getItem(`guildhall.draft.${id}`), project.id))
+    .toContain("not been said");
+  await page.reload();
+  await page.getByRole("button", { name: "Write the first card" }).click();
+  await expect(page.getByLabel("Title")).toHaveValue("Half a thought");
+  await page.getByRole("button", { name: "Create", exact: false }).last().click();
+  await expect(cards(page, "Backlog")).toHaveCount(1);
+
+  const other = await context.newPage();
+  await other.goto(`/p/${project.id}`);
+  await expect(cards(other, "Backlog")).toContainText(["Half a thought"]);
+  await page.getByRole("link", { name: "Half a thought" }).focus();
+  await page.keyboard.press("e");
+  await page.getByLabel("Title").fill("A whole thought");
+  await page.keyboard.press("ControlOrMeta+Enter");
+  await expect(cards(other, "Backlog")).toContainText(["A whole thought"]);
+  await other.close();
+});
+
+test("the backlog is put in order by mouse and by keyboard", async ({ page, baseURL }) => {
+  const project = await makeProject(page, baseURL);
+  for (const title of ["One", "Two", "Three"]) await project.write(title);
+  await page.goto(`/p/${project.id}`);
+  const titles = () => cards(page, "Backlog").locator("h3").allTextContents();
+  await expect.poll(titles).toEqual(["One", "Two", "Three"]);
+
+  const box = await cards(page, "Backlog").nth(0).boundingBox();
+  await cards(page, "Backlog")
+    .nth(2)
+    .dragTo(cards(page, "Backlog").nth(0), { targetPosition: { x: 40, y: Math.min(6, box?.height ?? 6) } });
+  await expect.poll(titles).toEqual(["Three", "One", "Two"]);
+
+  await page.getByRole("link", { name: "Three" }).focus();
+  await page.keyboard.press("m");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await expect.poll(titles).toEqual(["One", "Two", "Three"]);
+  await page.reload();
+  await expect.poll(titles).toEqual(["One", "Two", "Three"]);
+});
+
+test("a card is started by dragging, stopped by keyboard, and shelved", async ({ page, baseURL }) => {
+  const project = await makeProject(page, baseURL, "sample");
+  await project.write("Count the open items");
+  await page.goto(`/p/${project.id}`);
+  await cards(page, "Backlog").first().dragTo(column(page, "In progress"));
+  await expect(cards(page, "In progress")).toHaveCount(1);
+  await expect(cards(page, "In progress")).toContainText(/Implementing|Planning|Checking/);
+
+  await page.getByRole("link", { name: "Count the open items" }).focus();
+  await page.keyboard.press("m");
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("Space");
+  await expect(cards(page, "Needs attention")).toHaveCount(1);
+
+  await page.getByRole("link", { name: "Count the open items" }).focus();
+  await page.keyboard.press("m");
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("Enter");
+  await expect(cards(page, "Backlog")).toHaveCount(1);
+});
+
+test("what is not possible says so and changes nothing", async ({ page, baseURL }) => {
+  const project = await makeProject(page, baseURL);
+  await project.write("Too early");
+  await page.goto(`/p/${project.id}`);
+  await cards(page, "Backlog").first().dragTo(column(page, "Completed"));
+  await expect(page.getByText("Only finished work can be merged.").first()).toBeVisible();
+  await expect(cards(page, "Backlog")).toHaveCount(1);
+});
+
+test("filter, select several, and delete them", async ({ page, baseURL }) => {
+  const project = await makeProject(page, baseURL);
+  await project.write("Alpha", { category: "api" });
+  await project.write("Beta", { category: "docs", priority: 1 });
+  await project.write("Gamma", { category: "docs" });
+  await page.goto(`/p/${project.id}`);
+  await expect(cards(page, "Backlog")).toHaveCount(3);
+  await page.keyboard.press("/");
+  await page.keyboard.type("docs");
+  await expect(cards(page, "Backlog")).toHaveCount(2);
+  await expect(page).toHaveURL(/q=docs/);
+  await page.keyboard.press("Escape");
+  await expect(cards(page, "Backlog")).toHaveCount(3);
+  await page.getByRole("button", { name: "Priority: Any priority" }).click();
+  await page.getByRole("menuitemradio", { name: "High" }).click();
+  await expect(cards(page, "Backlog")).toHaveCount(1);
+  await page.getByRole("button", { name: "Clear" }).click();
+  await page.getByRole("link", { name: "Alpha" }).focus();
+  await page.keyboard.press("x");
+  await page.keyboard.press("j");
+  await page.keyboard.press("x");
+  await expect(page.getByRole("toolbar")).toContainText("2 selected");
+  await page.getByRole("toolbar").getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click();
+  await expect(cards(page, "Backlog")).toHaveCount(1);
+  await expect(cards(page, "Backlog")).toContainText("Gamma");
+});
+
+test("an image is pasted onto a card", async ({ page, baseURL }) => {
+  const project = await makeProject(page, baseURL);
+  await page.goto(`/p/${project.id}`);
+  await page.getByRole("button", { name: "Write the first card" }).click();
+  await page.getByRole("textbox", { name: "Description" }).fill("It should look like this");
+  await page.evaluate(() => {
+    const bytes = Uint8Array.from(
+      atob(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+      ),
+      (char) => char.charCodeAt(0),
+    );
+    const data = new DataTransfer();
+    data.items.add(new File([bytes], "image.png", { type: "image/png" }));
+    document.activeElement?.dispatchEvent(
+      new ClipboardEvent("paste", { clipboardData: data, bubbles: true }),
+    );
+  });
+  await expect(page.getByRole("list", { name: "Attachments" })).toContainText("pasted-");
+  await page.keyboard.press("ControlOrMeta+Enter");
+  await expect(cards(page, "Backlog")).toHaveCount(1);
+  await page.getByRole("link", { name: "It should look like this" }).focus();
+  await page.keyboard.press("e");
+  const list = page.getByRole("list", { name: "Attachments" });
+  await expect(list).toContainText("pasted-");
+  await list.getByRole("button", { name: /Remove/ }).click();
+  await expect(list).toHaveCount(0);
+});

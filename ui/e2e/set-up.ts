@@ -1,0 +1,35 @@
+import { expect, MEMBER, SESSION, test } from "./support";
+
+test("the first account owns the server, and the set-up is closed from then on", async ({ page }) => {
+  const status = await (await page.request.get("/api/auth/status")).json();
+  if (!status.setUp) {
+    await page.goto("/");
+    await expect(page).toHaveURL(/\/setup$/);
+    // By keyboard alone.
+    await page.keyboard.type(MEMBER.name);
+    await page.keyboard.press("Tab");
+    await page.keyboard.type(MEMBER.email);
+    await page.keyboard.press("Tab");
+    await page.keyboard.type("short");
+    await page.keyboard.press("Enter");
+    await expect(page).toHaveURL(/\/setup$/);
+    await page.keyboard.press("ControlOrMeta+A");
+    await page.keyboard.type(MEMBER.password);
+    await page.keyboard.press("Enter");
+    await expect(page).toHaveURL(/\/projects$/);
+    await expect(page.getByRole("button", { name: "Try the sample project" })).toBeVisible();
+    await page.getByRole("button", { name: MEMBER.name }).click();
+    await page.getByRole("menuitem", { name: "Sign out" }).click();
+    await expect(page).toHaveURL(/\/login$/);
+  }
+  await page.goto("/setup");
+  await expect(page).toHaveURL(/\/login$/);
+  await page.getByLabel("E-mail").fill(MEMBER.email);
+  await page.getByLabel("Password").fill("not the password");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByRole("alert")).toBeVisible();
+  await page.getByLabel("Password").fill(MEMBER.password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByRole("heading", { name: "Inbox" })).toBeVisible();
+  await page.context().storageState({ path: SESSION });
+});

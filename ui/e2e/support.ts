@@ -1,0 +1,67 @@
+import AxeBuilder from "@axe-core/playwright";
+import { type APIRequestContext, test as base, expect, type Locator, type Page } from "@playwright/test";
+
+export const SESSION = "test-results/.session.json";
+export const MEMBER = { name: "Ada Lovelace", email: "ada@example.com", password: "seven quiet lanterns" };
+
+/** Fails the test when the page logs an error or throws. */
+export const test = base.extend<{ quiet: undefined }>({
+  quiet: [
+    async ({ page }, use) => {
+      const complaints: string[] = [];
+      page.on("pageerror", (error) => complaints.push(error.message));
+      page.on("console", (message) => {
+        // A refused request is logged by the browser itself; the tests that provoke one look at what the page says.
+        if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
+          complaints.push(message.text());
+      });
+      await use(undefined);
+      expect(complaints).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+export { expect };
+
+/** Writes requests as the page does: with its own origin. */
+export function asPage(request: APIRequestContext, baseURL: string | undefined) {
+  const headers = { origin: new URL(baseURL ?? "").origin };
+  return {
+    post: async (path: string, data: object = {}) => {
+      const answer = await request.post(path, { data, headers });
+      expect(answer.ok(), `${path}: ${await answer.text()}`).toBe(true);
+      return answer.json();
+    },
+  };
+}
+
+/** A project of its own for a test, ready to be worked in. */
+export async function makeProject(
+  page: Page,
+  baseURL: string | undefined,
+  kind: "empty" | "sample" = "empty",
+) {
+  const http = asPage(page.request, baseURL);
+  const name = `${kind} ${Date.now()}`;
+  const project = await http.post("/api/projects", { name, source: { kind } });
+  await expect
+    .poll(async () => (await (await page.request.get(`/api/projects/${project.id}`)).json()).status)
+    .toBe("ready");
+  const write = (title: string, more: object = {}) =>
+    http.post(`/api/projects/${project.id}/features`, { title, description: `${title}.`, ...more });
+  return { id: project.id as string, name, write };
+}
+
+export const column = (page: Page, title: string): Locator => page.getByRole("region", { name: title });
+export const cards = (page: Page, title: string): Locator => column(page, title).locator("[data-card]");
+
+/** No complaint of axe about what is shown. */
+export async function expectAccessible(page: Page) {
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"])
+    .analyze();
+  const told = violations.map(
+    ({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`,
+  );
+  expect(told).toEqual([]);
+}

@@ -1,0 +1,41 @@
+import { defineConfig, devices } from "@playwright/test";
+
+/** Where a Guildhall runs that nobody has set up yet, beside the simulated provider. */
+const baseURL = process.env.GUILDHALL_E2E_URL ?? "http://127.0.0.1:4300";
+const executablePath = process.env.GUILDHALL_E2E_CHROMIUM ?? "/usr/bin/chromium";
+const asRoot = process.getuid?.() === 0;
+/** The browser itself must not reach out either. */
+const quiet = [
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-first-run",
+];
+
+export default defineConfig({
+  testDir: "e2e",
+  // They share one server and one account.
+  workers: 1,
+  forbidOnly: Boolean(process.env.CI),
+  retries: 0,
+  timeout: 90_000,
+  expect: { timeout: 10_000 },
+  reporter: process.env.CI ? [["list"]] : [["list"], ["html", { open: "never" }]],
+  use: {
+    ...devices["Desktop Chrome"],
+    baseURL,
+    viewport: { width: 1440, height: 900 },
+    trace: "retain-on-failure",
+    screenshot: "only-on-failure",
+    launchOptions: { executablePath, args: asRoot ? [...quiet, "--no-sandbox"] : quiet },
+  },
+  projects: [
+    { name: "set-up", testMatch: /set-up\.ts/ },
+    {
+      name: "page",
+      testMatch: /.*\.spec\.ts/,
+      dependencies: ["set-up"],
+      use: { storageState: "test-results/.session.json" },
+    },
+  ],
+});
