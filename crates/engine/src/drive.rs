@@ -105,11 +105,14 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
     engine.usable_sandbox().await?;
     let (_, repo) = team.ready_project(claimed.run.project_id).await?;
     let turns = team.store.turns(claimed.run.id).await?;
-    let ground = tokio::select! {
+    let mut ground = tokio::select! {
         biased;
         () = cancel.cancelled() => return Ok(End::Told),
         ground = engine.ground(&repo, claimed, &turns) => ground?,
     };
+    if claimed.run.intent == RunIntent::Work {
+        ground = engine.join_conflicts(&repo, claimed, &turns, ground).await?;
+    }
     let room = Room {
         tree: ground.worktree.tree(),
         git: Some(ground.worktree.agent_git()),

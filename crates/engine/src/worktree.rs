@@ -3,7 +3,7 @@
 use guildhall_git::{GitError, Oid, Repo, Worktree};
 use guildhall_store::Claimed;
 use guildhall_types::RunId;
-use guildhall_types::run::Turn;
+use guildhall_types::run::{DiffStat, Turn};
 
 use crate::Engine;
 use crate::problems::Trouble;
@@ -53,6 +53,42 @@ impl Engine {
             repo.restore(&worktree, &run.branch, &base, &head).await?;
         }
         Ok(Ground { worktree, branch: run.branch.clone(), base, head })
+    }
+}
+
+impl Engine {
+    /// When a member asks for a change to work that no longer merges by itself, the branch is joined into the worktree, so
+    /// that the agent can resolve what git cannot.
+    pub(crate) async fn join_conflicts(
+        &self,
+        repo: &Repo,
+        claimed: &Claimed,
+        turns: &[Turn],
+        ground: Ground,
+    ) -> Result<Ground, Trouble> {
+        let Claimed { lease, run, project, .. } = claimed;
+        let store = &self.0.team.store;
+        let at_rest = turns.last().is_some_and(|turn| turn.results.is_some());
+        if !at_rest || store.inbox(run.id).await?.is_empty() {
+            return Ok(ground);
+        }
+        let author = self.0.team.identity(run.member_id).await?;
+        let branch = &project.default_branch;
+        let Some(joined) = repo.join(&run.id.to_string(), &ground.head, branch, &author).await? else {
+            return Ok(ground);
+        };
+        repo.restore(&ground.worktree, &ground.branch, &joined.base, &joined.commit).await?;
+        let stat = repo.stat(&joined.base, &joined.commit).await?;
+        let stat = DiffStat { files: stat.files, added: stat.additions, removed: stat.deletions };
+        let files: Vec<&str> = joined.files.iter().map(|file| file.path.as_str()).collect();
+        let note = format!(
+            "The branch {branch} has moved on and conflicts with this work, so it was joined into the worktree. Where both \
+             changed the same place, both sides stand between conflict marks: {}. They must be resolved so that both \
+             purposes are kept, and no mark may stay.",
+            files.join(", ")
+        );
+        store.move_base(lease, joined.base.as_str(), joined.commit.as_str(), stat, &note).await?;
+        Ok(Ground { base: joined.base, head: joined.commit, ..ground })
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::repo::check_branch;
+use crate::repo::{check_branch, snapshot_ref};
 use crate::{GitError, Identity, Oid, Repo};
 
 /// How often a branch that keeps moving is tried.
@@ -18,6 +18,17 @@ pub enum Merge {
     Conflict(Vec<ConflictFile>),
     /// The work changes nothing that the branch does not have already.
     Nothing,
+}
+
+/// A branch joined into work that conflicts with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// The branch's commit: what the work now starts from.
+    pub base: Oid,
+    /// The work with the branch in it. Where both changed the same place, both sides stand in the file with git's marks.
+    pub commit: Oid,
+    /// The files in conflict.
+    pub files: Vec<ConflictFile>,
 }
 
 /// A file that cannot be merged by itself.
@@ -52,8 +63,7 @@ impl Repo {
                 Some(1) => return Ok(Merge::Conflict(conflicts(&output.stdout))),
                 _ => return Err(output.failed("merge-tree")),
             }
-            let tree = output.stdout.split(|byte| *byte == 0).next().unwrap_or_default();
-            let tree = String::from_utf8_lossy(tree).trim().to_owned();
+            let tree = tree_of(&output.stdout);
             if tree == self.git("rev-parse").args([&format!("{tip}^{{tree}}")]).line().await? {
                 return Ok(Merge::Nothing);
             }
@@ -65,6 +75,50 @@ impl Repo {
         }
         Err(GitError::Moved { name: branch.to_owned() })
     }
+}
+
+impl Repo {
+    /// Joins a branch into a run's work, if they conflict, so that its agent can resolve what git cannot; the run's hidden
+    /// ref then holds the result. Returns nothing when they merge by themselves.
+    ///
+    /// # Errors
+    /// [`GitError::Missing`] when there is no such branch, [`GitError::Moved`] when another snapshot came in between, or
+    /// when git fails.
+    pub async fn join(
+        &self,
+        run: &str,
+        work: &Oid,
+        branch: &str,
+        author: &Identity,
+    ) -> Result<Option<Joined>, GitError> {
+        check_branch(branch)?;
+        let base =
+            self.branch(branch).await?.ok_or_else(|| GitError::Missing { what: "branch", name: branch.to_owned() })?;
+        let name = snapshot_ref(run)?;
+        let old = self.resolve(&name).await?;
+        // The branch's side comes first in the marks, as it would if the work were put onto it.
+        let output = self
+            .git("merge-tree")
+            .args(["--write-tree", "--name-only", "--messages", "-z", base.as_str(), work.as_str()])
+            .output()
+            .await?;
+        match output.code {
+            Some(0) => return Ok(None),
+            Some(1) => {}
+            _ => return Err(output.failed("merge-tree")),
+        }
+        let tree = tree_of(&output.stdout);
+        let message = format!("Join {branch}\n");
+        let commit = self.commit_tree(&tree, &[work, &base], &message, author).await?;
+        self.update_ref(&name, &commit, old.as_ref()).await?;
+        Ok(Some(Joined { base, commit, files: conflicts(&output.stdout) }))
+    }
+}
+
+/// The tree that `merge-tree -z` wrote: its first field.
+fn tree_of(stdout: &[u8]) -> String {
+    let tree = stdout.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(tree).trim().to_owned()
 }
 
 /// Reads the conflicts out of `merge-tree -z`: tree, paths, an empty field, then messages of

@@ -320,6 +320,31 @@ impl Store {
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 
+    /// The run's work now starts from another commit, and its agent is to hear `note` at its next turn.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`].
+    pub async fn move_base(
+        &self,
+        lease: &Lease,
+        base: &str,
+        head: &str,
+        stat: DiffStat,
+        note: &str,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let run = self.held(&mut tx, lease).await?;
+        on!(tx, c => sqlx::query("UPDATE runs SET base_commit = $2 WHERE id = $1").bind(run.id).bind(base).execute(c).await.rows())?;
+        self.set_work(&mut tx, &run, head, stat).await?;
+        on!(tx, c => sqlx::query(
+            "INSERT INTO run_messages (run_id, seq, member_id, text, said_at)
+             SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4 FROM run_messages WHERE run_id = $1")
+            .bind(run.id).bind(run.member_id).bind(crate::clean(&format!("<note>{note}</note>"))).bind(self.now())
+            .execute(c).await.rows())?;
+        self.record_run(&mut tx, &run, RunEvent::Note { text: note.to_owned() }).await?;
+        self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
+    }
+
     async fn set_work(&self, tx: &mut Tx, run: &Run, commit: &str, stat: DiffStat) -> Result<(), StoreError> {
         on!(tx, c => sqlx::query("UPDATE runs SET head_commit = $2 WHERE id = $1").bind(run.id).bind(commit).execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET files_changed = $2, lines_added = $3, lines_removed = $4 WHERE id = $1")

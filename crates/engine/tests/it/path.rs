@@ -129,6 +129,23 @@ async fn a_conflict_is_told_and_nothing_is_half_merged() {
     assert_eq!((branch.as_str(), files[0].path.as_str()), ("main", "README.md"));
     assert_eq!(hall.text_at_main(&project, "README.md").await.unwrap(), "# One\n");
     assert_eq!(hall.feature(second).await.card.status, FeatureStatus::WaitingApproval);
+
+    // The agent is asked to resolve it, and finds both sides in the file.
+    let resolve = script(&[
+        json!({ "tools": [["bash", { "command": "grep -c '^[<=>]\\{7\\}' README.md; cat README.md" }]] }),
+        json!({ "tools": [["write", { "path": "README.md", "content": "# One and Two\n" }]] }),
+        json!({ "say": "Both are there." }),
+    ]);
+    hall.team.follow_up(hall.anna.id, second, &resolve).await.unwrap();
+    let feature = hall.rests(second).await;
+    assert_eq!((feature.card.status, feature.card.error), (FeatureStatus::WaitingApproval, None));
+    let turns = hall.team.store.turns(feature.card.run_id.unwrap()).await.unwrap();
+    let said = serde_json::to_string(&turns).unwrap();
+    assert!(said.contains("conflicts with this work") && said.contains("<<<<<<<"), "{said}");
+    let diff = hall.team.diff(second).await.unwrap();
+    assert_eq!((diff.stat.additions, diff.stat.deletions), (1, 1), "against the branch as it is now");
+    hall.team.merge(&hall.anna, second, None).await.unwrap();
+    assert_eq!(hall.text_at_main(&project, "README.md").await.unwrap(), "# One and Two\n");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
