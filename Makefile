@@ -22,7 +22,7 @@ lint:
 # Types, lints and unit tests of the page, and the page itself, which the server embeds.
 page:
 	scripts/page.sh
-	cd ui && npm run check
+	cd ui && npm run api:check && npm run check
 
 rust:
 	scripts/with-postgres.sh cargo nextest run --workspace --locked

@@ -70,8 +70,15 @@ test("the backlog is put in order by mouse and by keyboard", async ({ page, base
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
   await expect.poll(titles).toEqual(["One", "Two", "Three"]);
+
+  // And without either: a menu does what dragging does.
+  await cards(page, "Backlog").nth(1).hover();
+  await page.getByRole("button", { name: "More about #2" }).click();
+  await page.getByRole("menuitem", { name: "Move to the top" }).click();
+  await expect.poll(titles).toEqual(["Two", "One", "Three"]);
   await page.reload();
-  await expect.poll(titles).toEqual(["One", "Two", "Three"]);
+  await expect.poll(titles).toEqual(["Two", "One", "Three"]);
+  await expect(page).toHaveTitle(`${project.name} · Guildhall`);
 });
 
 test("a card is started by dragging, stopped by keyboard, and shelved", async ({ page, baseURL }) => {

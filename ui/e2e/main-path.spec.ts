@@ -45,6 +45,6 @@ test("a newcomer takes the sample project from a card to a commit", async ({ pag
   await expect(feature.getByText("Completed").first()).toBeVisible();
   const id = new URL(page.url()).pathname.split("/").at(-1);
   const log = await (await page.request.get(`/api/projects/${id}/commits`)).json();
-  expect(log.items[0].subject).toBe("Add a done command");
+  expect(log.items[0].subject).toBe("Add a done command (#1)");
   expect(log.items[0].authorName).toBe("Ada Lovelace");
 });

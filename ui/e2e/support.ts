@@ -11,9 +11,10 @@ export const test = base.extend<{ quiet: undefined }>({
       const complaints: string[] = [];
       page.on("pageerror", (error) => complaints.push(error.message));
       page.on("console", (message) => {
-        // A refused request is logged by the browser itself; the tests that provoke one look at what the page says.
-        if (message.type() === "error" && !message.text().startsWith("Failed to load resource"))
-          complaints.push(message.text());
+        // Refused requests and lost connections are logged by the browser itself; the tests that provoke them look at
+        // what the page says.
+        const own = /^Failed to load resource|ERR_INTERNET_DISCONNECTED/.test(message.text());
+        if (message.type() === "error" && !own) complaints.push(message.text());
       });
       await use(undefined);
       expect(complaints).toEqual([]);

@@ -81,7 +81,10 @@ test("offline says so, keeps what was typed, and the reconnect is invisible", as
   await page.getByRole("button", { name: "Create", exact: false }).last().click();
   await expect(page.getByRole("alert")).toContainText("cannot be reached");
   await expect(page.getByLabel("Title")).toHaveValue("Typed without a network");
+  const banner = page.getByText("The server cannot be reached. What you typed is kept.");
+  await expect(banner).toBeVisible();
   await context.setOffline(false);
+  await expect(banner).toHaveCount(0);
   await page.getByRole("button", { name: "Create", exact: false }).last().click();
   await expect(page.getByRole("link", { name: "Typed without a network" })).toBeVisible();
 });

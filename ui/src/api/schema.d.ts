@@ -22,6 +22,74 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what was done, the latest first. For admins. */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sends what was done as JSON lines, the oldest first. For admins. */
+        get: operations["export_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Proves once more who one is. For ten minutes, sensitive changes are then taken from this session. */
+        post: operations["confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/invitation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Shows the holder of a code what it is an invitation to. */
+        post: operations["look_at_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/login": {
         parameters: {
             query?: never;
@@ -31,7 +99,7 @@ export type paths = {
         };
         get?: never;
         put?: never;
-        /** Signs in. */
+        /** Signs in. A session that the browser had before ends. */
         post: operations["login"];
         delete?: never;
         options?: never;
@@ -70,7 +138,7 @@ export type paths = {
         delete?: never;
         options?: never;
         head?: never;
-        /** Changes one's own name. */
+        /** Changes one's own name, time zone or password. */
         patch: operations["update_me"];
         trace?: never;
     };
@@ -83,8 +151,28 @@ export type paths = {
         };
         get?: never;
         put?: never;
-        /** Makes the first account, whose member is the owner, and signs in. Closed from then on. */
+        /**
+         * Makes an account and signs in: the first one, whose member is the owner; one that was invited; or any, where sign-up is
+         *     open.
+         */
         post: operations["register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets a new password by a link that an admin made, and ends all sessions of the member. */
+        post: operations["reset_password"];
         delete?: never;
         options?: never;
         head?: never;
@@ -102,7 +190,8 @@ export type paths = {
         get: operations["list_sessions"];
         put?: never;
         post?: never;
-        delete?: never;
+        /** Ends all of one's own sessions but the one that asks. */
+        delete: operations["end_other_sessions"];
         options?: never;
         head?: never;
         patch?: never;
@@ -137,6 +226,41 @@ export type paths = {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists one's own personal access tokens. */
+        get: operations["list_tokens"];
+        put?: never;
+        /** Makes a personal access token. */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes one of one's own personal access tokens. */
+        delete: operations["revoke_token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -403,6 +527,41 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the invitations, without their codes. For admins. */
+        get: operations["list_invitations"];
+        put?: never;
+        /** Invites somebody. For admins; whoever invites an admin or an owner must have proved lately who they are. */
+        post: operations["create_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes an invitation back. For admins. */
+        delete: operations["revoke_invitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/members": {
         parameters: {
             query?: never;
@@ -414,6 +573,61 @@ export type paths = {
         get: operations["list_members"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/members/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a member. */
+        get: operations["get_member"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Gives a member another role, or disables or enables the account. For admins; owners are changed by owners alone, and the
+         *     last one cannot be lost.
+         */
+        patch: operations["update_member"];
+        trace?: never;
+    };
+    "/api/members/{id}/reset-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a link by which a member sets a new password. For admins, who hand it over themselves. */
+        post: operations["create_reset_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/members/{id}/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends all sessions of a member. For admins. */
+        post: operations["sign_out_member"];
         delete?: never;
         options?: never;
         head?: never;
@@ -612,6 +826,24 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/settings/sign-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows who may sign up without an invitation. For admins. */
+        get: operations["get_sign_up"];
+        /** Sets who may sign up without an invitation. For owners. */
+        put: operations["put_sign_up"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/user/credentials": {
         parameters: {
             query?: never;
@@ -676,6 +908,30 @@ export type components = {
              */
             file: string;
         };
+        /** @description A personal access token, as its member sees it. The token itself is shown once, when it is made. */
+        ApiToken: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             */
+            expiresAt: string;
+            /** @description The token's id. */
+            id: components["schemas"]["TokenId"];
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute.
+             */
+            lastUsedAt: string | null;
+            /** @description What it is for, in the member's words. */
+            name: string;
+            /** @description What it may be used for. */
+            scopes: components["schemas"]["Scope"][];
+        };
         /** @description An image or a text file on a card; the bytes are fetched apart. */
         Attachment: {
             /**
@@ -706,6 +962,60 @@ export type components = {
         AttachmentList: {
             /** @description In the order they came. */
             items: components["schemas"]["Attachment"][];
+        };
+        /**
+         * @description What was done.
+         * @enum {string}
+         */
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "member.create-reset-link" | "member.change-role" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "credential.put" | "credential.delete" | "credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "feature.verify" | "feature.merge" | "access.refuse" | "audit.export";
+        /** @description An entry as it stands in the audit. */
+        AuditEntry: {
+            /** @description What was done. */
+            action: components["schemas"]["AuditAction"];
+            /** @description The address of the connection. */
+            address: string | null;
+            /**
+             * Format: date-time
+             * @description When it was written.
+             */
+            at: string;
+            /** @description More about it, by name. */
+            detail: {
+                [key: string]: string;
+            };
+            /** @description The SHA-256 of this entry and the hash before it, in hexadecimal. */
+            hash: string;
+            memberId: components["schemas"]["MemberId"] | null;
+            object: components["schemas"]["AuditObject"] | null;
+            /** @description Which one. */
+            objectId: string | null;
+            /** @description What came of it. */
+            outcome: components["schemas"]["AuditOutcome"];
+            /**
+             * Format: int64
+             * @description Its number: 1, 2, 3 … without gaps.
+             */
+            seq: number;
+            tokenId: components["schemas"]["TokenId"] | null;
+            /** @description The browser or the program, as it calls itself. */
+            userAgent: string | null;
+        };
+        /**
+         * @description What kind of thing it was done to.
+         * @enum {string}
+         */
+        AuditObject: "member" | "session" | "token" | "invitation" | "credential" | "setting" | "project" | "feature" | "route" | "audit";
+        /**
+         * @description What came of it.
+         * @enum {string}
+         */
+        AuditOutcome: "ok" | "refused" | "throttled";
+        /** @description A page of the audit. */
+        AuditPage: {
+            /** @description The latest first. */
+            items: components["schemas"]["AuditEntry"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
         };
         /** @description Who may sign up and how. */
         AuthStatus: {
@@ -785,6 +1095,11 @@ export type components = {
             /** @description The commits, the latest first. */
             items: components["schemas"]["Commit"][];
         };
+        /** @description The password, once more. */
+        Confirm: {
+            /** @description One's own password. */
+            password: string;
+        };
         /** @description A file that cannot be merged by itself. */
         ConflictFile: {
             /** @description What is the matter, in git's words: `content`, `modify/delete`, `add/add`, … */
@@ -818,12 +1133,43 @@ export type components = {
             /** @description A few words; made from the description when absent. */
             title?: string | null;
         };
+        /** @description Who is to be invited. */
+        CreateInvitation: {
+            /** @description The e-mail address. Only who registers with it can use the invitation. */
+            email: string;
+            /** @description The role that the new member will have; not above one's own. */
+            role: components["schemas"]["MemberRole"];
+        };
         /** @description A project to be added. */
         CreateProject: {
             /** @description The name that is shown; unique among projects that are not archived. */
             name: string;
             /** @description Where the repository comes from. */
             source: components["schemas"]["ProjectSource"];
+        };
+        /** @description A token to be made. */
+        CreateToken: {
+            /**
+             * Format: date-time
+             * @description When it ends by itself, a year from now at most; after 90 days when absent.
+             */
+            expiresAt?: string;
+            /** @description What it is for. */
+            name: string;
+            /** @description What it may be used for. */
+            scopes: components["schemas"]["Scope"][];
+        };
+        /** @description An invitation that was made. */
+        CreatedInvitation: components["schemas"]["Invitation"] & {
+            /** @description The code. It is shown this once, and good for one member. */
+            code: string;
+            /** @description The page on which the invitation is accepted. */
+            url: string;
+        };
+        /** @description A token that was made. */
+        CreatedToken: components["schemas"]["ApiToken"] & {
+            /** @description The token. It is shown this once. */
+            token: string;
         };
         /** @description A member's key for a provider, as far as it may be shown. The key itself never leaves the vault. */
         Credential: {
@@ -1100,6 +1446,16 @@ export type components = {
         Frame: components["schemas"]["Event"] | components["schemas"]["Notice"];
         /** @description What happened. The tag is the event's type in the outward contract. */
         Happening: {
+            /** @description The member. */
+            member: components["schemas"]["Member"];
+            /** @enum {string} */
+            type: "member.created";
+        } | {
+            /** @description The member. */
+            member: components["schemas"]["Member"];
+            /** @enum {string} */
+            type: "member.updated";
+        } | {
             /** @description The project. */
             project: components["schemas"]["Project"];
             /** @enum {string} */
@@ -1189,6 +1545,62 @@ export type components = {
             /** @description The lines. */
             lines: components["schemas"]["Line"][];
         };
+        /** @description An invitation, as admins see it. Its code is shown once, when it is made. */
+        Invitation: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            createdAt: string;
+            /** @description Who invites. */
+            createdBy: components["schemas"]["MemberId"];
+            /** @description Who is invited, in lower case. */
+            email: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             */
+            expiresAt: string;
+            /** @description The invitation's id. */
+            id: components["schemas"]["InvitationId"];
+            /**
+             * Format: date-time
+             * @description When it was taken back.
+             */
+            revokedAt: string | null;
+            /** @description The role that the new member will have. */
+            role: components["schemas"]["MemberRole"];
+            /**
+             * Format: date-time
+             * @description When it was used.
+             */
+            usedAt: string | null;
+            usedBy: components["schemas"]["MemberId"] | null;
+        };
+        /** @description What somebody is invited to. */
+        InvitationCard: {
+            /** @description The address that is invited. */
+            email: string;
+            /**
+             * Format: date-time
+             * @description When the invitation ends by itself.
+             */
+            expiresAt: string;
+            /** @description The role that the new member will have. */
+            role: components["schemas"]["MemberRole"];
+        };
+        /**
+         * Format: uuid
+         * @description An invitation to become a member.
+         */
+        InvitationId: string;
+        /** @description A page of invitations. */
+        InvitationPage: {
+            /** @description The latest first. */
+            items: components["schemas"]["Invitation"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
+        };
         /**
          * @description Whose key a run uses.
          * @enum {string}
@@ -1246,6 +1658,11 @@ export type components = {
             /** @description The password. */
             password: string;
         };
+        /** @description The code of an invitation. */
+        LookAtInvitation: {
+            /** @description The code, as it stands in the link. */
+            code: string;
+        };
         /** @description The member who asks, and what the member may do. */
         Me: components["schemas"]["Member"] & {
             /** @description What the member may do. */
@@ -1276,6 +1693,8 @@ export type components = {
             name: string;
             /** @description What the member may do. */
             role: components["schemas"]["MemberRole"];
+            /** @description The member's time zone by its IANA name, such as `Europe/Berlin`; nothing before it is set. */
+            timeZone: string | null;
         };
         /**
          * Format: uuid
@@ -1290,10 +1709,10 @@ export type components = {
             next: string | null;
         };
         /**
-         * @description What a member may do.
+         * @description A right that a route or a deed asks for.
          * @enum {string}
          */
-        MemberRight: "read" | "build" | "manageProjects" | "administer";
+        MemberRight: "read" | "account" | "keys" | "build" | "run" | "manageProjects" | "knowledge" | "git" | "administer" | "own";
         /**
          * @description What a member may do, from most to least.
          * @enum {string}
@@ -1565,13 +1984,29 @@ export type components = {
             /** @description The key. */
             key: string;
         };
-        /** @description A first member to be. */
+        /** @description A member to be. */
         Register: {
             /** @description The e-mail address, by which the member signs in. */
             email: string;
+            /** @description The code of an invitation to this address. */
+            invitation?: string;
             /** @description The name that is shown. */
             name: string;
             /** @description At least 12 characters. */
+            password: string;
+        };
+        /** @description A link by which a member sets a new password. */
+        ResetLink: {
+            /** @description The code. It is shown this once, and good for one password, for 24 hours. */
+            code: string;
+            /** @description The page on which the password is set. */
+            url: string;
+        };
+        /** @description A new password, by a link that an admin made. */
+        ResetPassword: {
+            /** @description The code, as it stands in the link. */
+            code: string;
+            /** @description The new password: at least 12 characters. */
             password: string;
         };
         /** @description One attempt at a feature. */
@@ -1890,6 +2325,11 @@ export type components = {
             usable: boolean;
         };
         /**
+         * @description What a personal access token may be used for. A token never does more than its member may.
+         * @enum {string}
+         */
+        Scope: "read" | "write" | "run" | "knowledge" | "git" | "admin";
+        /**
          * Format: uuid
          * @description A sign-in of a member in one browser.
          */
@@ -1929,7 +2369,25 @@ export type components = {
          * @description Who may sign up.
          * @enum {string}
          */
-        SignUp: "first" | "closed";
+        SignUp: "first" | "closed" | "invitation" | "open";
+        /** @description Who may sign up without an invitation. */
+        SignUpSetting: {
+            /**
+             * @description Only with an e-mail address of this domain.
+             * @default null
+             */
+            domain: string | null;
+            /**
+             * @description Whether anybody may.
+             * @default false
+             */
+            open: boolean;
+            /**
+             * @description The role of a member who signs up so: `member` or `viewer`.
+             * @default member
+             */
+            role: components["schemas"]["MemberRole"];
+        };
         /**
          * @description What happens to a card that is in progress.
          * @enum {string}
@@ -1991,6 +2449,16 @@ export type components = {
          * @enum {string}
          */
         ThinkingLevel: "none" | "low" | "medium" | "high" | "ultrathink";
+        /**
+         * Format: uuid
+         * @description A personal access token.
+         */
+        TokenId: string;
+        /** @description A member's tokens. */
+        TokenList: {
+            /** @description Those that are not revoked, the latest first. */
+            items: components["schemas"]["ApiToken"][];
+        };
         /** @description What to change of a card; what is absent stays, and `null` takes a value away. */
         UpdateFeature: {
             /** @description The branch to work on; `null` means one made from number and title. */
@@ -2029,10 +2497,23 @@ export type components = {
             /** @description A few words. */
             title?: string;
         };
-        /** @description What to change of oneself. */
+        /** @description What to change of oneself; what is absent stays. */
         UpdateMe: {
+            /** @description The former password; with `newPassword`. */
+            currentPassword?: string;
             /** @description The name that is shown. */
-            name: string;
+            name?: string;
+            /** @description The new password: at least 12 characters. Ends every other session. */
+            newPassword?: string;
+            /** @description The time zone by its IANA name, such as `Europe/Berlin`; `null` takes it away. */
+            timeZone?: string | null;
+        };
+        /** @description What to change of a member; what is absent stays. */
+        UpdateMember: {
+            /** @description Whether the account is disabled. Ends the member's sessions, tokens and runs at once. */
+            disabled?: boolean;
+            /** @description What the member may do; not above one's own role. Ends the member's sessions. */
+            role?: components["schemas"]["MemberRole"];
         };
         /** @description What to change of a project; what is absent stays. */
         UpdateProject: {
@@ -2076,9 +2557,15 @@ export type components = {
     pathItems: never;
 };
 export type AddAttachment = components['schemas']['AddAttachment'];
+export type ApiToken = components['schemas']['ApiToken'];
 export type Attachment = components['schemas']['Attachment'];
 export type AttachmentId = components['schemas']['AttachmentId'];
 export type AttachmentList = components['schemas']['AttachmentList'];
+export type AuditAction = components['schemas']['AuditAction'];
+export type AuditEntry = components['schemas']['AuditEntry'];
+export type AuditObject = components['schemas']['AuditObject'];
+export type AuditOutcome = components['schemas']['AuditOutcome'];
+export type AuditPage = components['schemas']['AuditPage'];
 export type AuthStatus = components['schemas']['AuthStatus'];
 export type Check = components['schemas']['Check'];
 export type CheckId = components['schemas']['CheckId'];
@@ -2086,9 +2573,14 @@ export type CheckList = components['schemas']['CheckList'];
 export type CheckStatus = components['schemas']['CheckStatus'];
 export type Commit = components['schemas']['Commit'];
 export type CommitPage = components['schemas']['CommitPage'];
+export type Confirm = components['schemas']['Confirm'];
 export type ConflictFile = components['schemas']['ConflictFile'];
 export type CreateFeature = components['schemas']['CreateFeature'];
+export type CreateInvitation = components['schemas']['CreateInvitation'];
 export type CreateProject = components['schemas']['CreateProject'];
+export type CreateToken = components['schemas']['CreateToken'];
+export type CreatedInvitation = components['schemas']['CreatedInvitation'];
+export type CreatedToken = components['schemas']['CreatedToken'];
 export type Credential = components['schemas']['Credential'];
 export type CredentialTest = components['schemas']['CredentialTest'];
 export type Credentials = components['schemas']['Credentials'];
@@ -2112,11 +2604,16 @@ export type Happening = components['schemas']['Happening'];
 export type Health = components['schemas']['Health'];
 export type HealthDetailed = components['schemas']['HealthDetailed'];
 export type Hunk = components['schemas']['Hunk'];
+export type Invitation = components['schemas']['Invitation'];
+export type InvitationCard = components['schemas']['InvitationCard'];
+export type InvitationId = components['schemas']['InvitationId'];
+export type InvitationPage = components['schemas']['InvitationPage'];
 export type KeySource = components['schemas']['KeySource'];
 export type Limits = components['schemas']['Limits'];
 export type Line = components['schemas']['Line'];
 export type LineKind = components['schemas']['LineKind'];
 export type Login = components['schemas']['Login'];
+export type LookAtInvitation = components['schemas']['LookAtInvitation'];
 export type Me = components['schemas']['Me'];
 export type Member = components['schemas']['Member'];
 export type MemberId = components['schemas']['MemberId'];
@@ -2145,6 +2642,8 @@ export type ProjectStatus = components['schemas']['ProjectStatus'];
 export type ProviderKind = components['schemas']['ProviderKind'];
 export type PutCredential = components['schemas']['PutCredential'];
 export type Register = components['schemas']['Register'];
+export type ResetLink = components['schemas']['ResetLink'];
+export type ResetPassword = components['schemas']['ResetPassword'];
 export type Run = components['schemas']['Run'];
 export type RunEvent = components['schemas']['RunEvent'];
 export type RunEventPage = components['schemas']['RunEventPage'];
@@ -2157,10 +2656,12 @@ export type RunStatus = components['schemas']['RunStatus'];
 export type RunUsage = components['schemas']['RunUsage'];
 export type SandboxFinding = components['schemas']['SandboxFinding'];
 export type SandboxReport = components['schemas']['SandboxReport'];
+export type Scope = components['schemas']['Scope'];
 export type SessionId = components['schemas']['SessionId'];
 export type SessionItem = components['schemas']['SessionItem'];
 export type SignIn = components['schemas']['SignIn'];
 export type SignUp = components['schemas']['SignUp'];
+export type SignUpSetting = components['schemas']['SignUpSetting'];
 export type Stage = components['schemas']['Stage'];
 export type Stat = components['schemas']['Stat'];
 export type StopReason = components['schemas']['StopReason'];
@@ -2169,8 +2670,11 @@ export type Task = components['schemas']['Task'];
 export type TaskStatus = components['schemas']['TaskStatus'];
 export type TeamLimits = components['schemas']['TeamLimits'];
 export type ThinkingLevel = components['schemas']['ThinkingLevel'];
+export type TokenId = components['schemas']['TokenId'];
+export type TokenList = components['schemas']['TokenList'];
 export type UpdateFeature = components['schemas']['UpdateFeature'];
 export type UpdateMe = components['schemas']['UpdateMe'];
+export type UpdateMember = components['schemas']['UpdateMember'];
 export type UpdateProject = components['schemas']['UpdateProject'];
 export type Usage = components['schemas']['Usage'];
 export type $defs = Record<string, never>;
@@ -2225,6 +2729,166 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description Only what this member did. */
+                actor?: components["schemas"]["MemberId"];
+                /** @description Only this action. */
+                action?: components["schemas"]["AuditAction"];
+                /** @description Only what was done to this kind of thing. */
+                object?: components["schemas"]["AuditObject"];
+                /** @description Only what was done to the thing of this id. */
+                objectId?: string;
+                /** @description Only with this outcome. */
+                outcome?: components["schemas"]["AuditOutcome"];
+                /** @description Only from this moment on. */
+                from?: string;
+                /** @description Only before this moment. */
+                to?: string;
+                /** @description What the page before gave as `next`. */
+                after?: number;
+                /** @description How many at most; 500 are the most. An export takes them all. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    export_audit: {
+        parameters: {
+            query?: {
+                /** @description Only what this member did. */
+                actor?: components["schemas"]["MemberId"];
+                /** @description Only this action. */
+                action?: components["schemas"]["AuditAction"];
+                /** @description Only what was done to this kind of thing. */
+                object?: components["schemas"]["AuditObject"];
+                /** @description Only what was done to the thing of this id. */
+                objectId?: string;
+                /** @description Only with this outcome. */
+                outcome?: components["schemas"]["AuditOutcome"];
+                /** @description Only from this moment on. */
+                from?: string;
+                /** @description Only before this moment. */
+                to?: string;
+                /** @description What the page before gave as `next`. */
+                after?: number;
+                /** @description How many at most; 500 are the most. An export takes them all. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An entry a line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Confirm"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    look_at_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LookAtInvitation"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationCard"];
+                };
             };
             /** @description Why the request was refused or failed. */
             default: {
@@ -2392,6 +3056,37 @@ export interface operations {
             };
         };
     };
+    reset_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetPassword"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_sessions: {
         parameters: {
             query?: never;
@@ -2409,6 +3104,33 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["SessionItem"][];
                 };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    end_other_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why the request was refused or failed. */
             default: {
@@ -2468,6 +3190,98 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["AuthStatus"];
                 };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateToken"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedToken"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The token. */
+                id: components["schemas"]["TokenId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why the request was refused or failed. */
             default: {
@@ -3069,6 +3883,103 @@ export interface operations {
             };
         };
     };
+    list_invitations: {
+        parameters: {
+            query?: {
+                /** @description What the page before gave as `next`. */
+                after?: components["schemas"]["InvitationId"];
+                /** @description How many at most; 500 are the most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateInvitation"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedInvitation"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    revoke_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The invitation. */
+                id: components["schemas"]["InvitationId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_members: {
         parameters: {
             query?: {
@@ -3091,6 +4002,136 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["MemberPage"];
                 };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The member. */
+                id: components["schemas"]["MemberId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    update_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The member. */
+                id: components["schemas"]["MemberId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateMember"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_reset_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The member. */
+                id: components["schemas"]["MemberId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResetLink"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    sign_out_member: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The member. */
+                id: components["schemas"]["MemberId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why the request was refused or failed. */
             default: {
@@ -3624,6 +4665,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TeamLimits"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_sign_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignUpSetting"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_sign_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignUpSetting"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignUpSetting"];
                 };
             };
             /** @description Why the request was refused or failed. */

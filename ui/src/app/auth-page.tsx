@@ -1,9 +1,11 @@
 import type { ReactNode } from "react";
 import { Logo } from "@/components/logo";
+import { useTitle } from "@/lib/title";
 import { t } from "@/strings";
 
 /** The page around sign-in and set-up. */
 export function AuthPage({ title, lead, children }: { title: string; lead: ReactNode; children: ReactNode }) {
+  useTitle(title);
   return (
     <main className="h-full overflow-y-auto">
       <div className="flex min-h-full flex-col items-center justify-center px-5 py-10">

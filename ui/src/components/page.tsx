@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
 import { cn } from "@/lib/cn";
+import { useTitle } from "@/lib/title";
 
 /** A view with a heading, which scrolls as a whole. */
 export function Page({
@@ -9,12 +10,13 @@ export function Page({
   width = "md",
   children,
 }: {
-  title: ReactNode;
+  title: string;
   lead?: ReactNode;
   actions?: ReactNode;
   width?: "sm" | "md" | "lg";
   children: ReactNode;
 }) {
+  useTitle(title);
   return (
     <main id="content" tabIndex={-1} className="h-full overflow-y-auto outline-none scroll-thin">
       <div

@@ -267,6 +267,18 @@ describe("the socket", () => {
     expect(live.state).toBe("live");
   });
 
+  it("believes the browser that the network is gone, and tries at once when it is back", () => {
+    last().say({ type: "hello", seq: 4, node: "n" });
+    const old = last();
+    window.dispatchEvent(new Event("offline"));
+    expect(old.closed).toBe(true);
+    vi.advanceTimersByTime(300);
+    expect(FakeSocket.all).toHaveLength(1);
+    window.dispatchEvent(new Event("online"));
+    expect(FakeSocket.all).toHaveLength(2);
+    expect(since(last())).toBe("4");
+  });
+
   it("waits longer and longer between tries", () => {
     const waits: number[] = [];
     for (let n = 0; n < 7; n += 1) {

@@ -60,6 +60,7 @@ export class LiveSocket {
   start() {
     this.stopped = false;
     globalThis.addEventListener?.("online", this.retryNow);
+    globalThis.addEventListener?.("offline", this.lost);
     globalThis.document?.addEventListener("visibilitychange", this.onVisible);
     this.connect();
   }
@@ -86,6 +87,7 @@ export class LiveSocket {
     this.stopped = true;
     this.greeted?.();
     globalThis.removeEventListener?.("online", this.retryNow);
+    globalThis.removeEventListener?.("offline", this.lost);
     globalThis.document?.removeEventListener("visibilitychange", this.onVisible);
     clearTimeout(this.batchTimer);
     clearTimeout(this.retryTimer);
@@ -105,6 +107,16 @@ export class LiveSocket {
     clearTimeout(this.retryTimer);
     this.tries = 0;
     this.connect();
+  };
+
+  /** The network is gone: the connection would only notice much later. */
+  private lost = () => {
+    const { socket } = this;
+    if (socket === null) return;
+    this.socket = null;
+    this.flush();
+    socket.close();
+    this.later();
   };
 
   private onVisible = () => {

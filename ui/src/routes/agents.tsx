@@ -113,25 +113,27 @@ function AgentCard({ card, project }: { card: FeatureCard; project: string }) {
           )}
         </p>
       </div>
-      <dl className="num mt-auto flex flex-wrap items-center gap-x-5 gap-y-1 text-xs">
-        <Fact name="Time">{card.startedAt ? <Elapsed since={card.startedAt} /> : "–"}</Fact>
-        <Fact name="Cost" title={exactMoney(card.costMicros)}>
-          {money(card.costMicros)}
-        </Fact>
-        {run && (
-          <>
-            <Fact name="Turns">{count(run.turns)}</Fact>
-            <Fact name="Tokens" title={`${count(tokens)} tokens`}>
-              {shortCount(tokens)}
-            </Fact>
-          </>
-        )}
+      <div className="mt-auto flex flex-wrap items-center gap-x-5 gap-y-1 text-xs">
+        <dl className="num flex flex-wrap items-center gap-x-5 gap-y-1">
+          <Fact name="Time">{card.startedAt ? <Elapsed since={card.startedAt} /> : "–"}</Fact>
+          <Fact name="Cost" title={exactMoney(card.costMicros)}>
+            {money(card.costMicros)}
+          </Fact>
+          {run && (
+            <>
+              <Fact name="Turns">{count(run.turns)}</Fact>
+              <Fact name="Tokens" title={`${count(tokens)} tokens`}>
+                {shortCount(tokens)}
+              </Fact>
+            </>
+          )}
+        </dl>
         {member && (
           <span className="ml-auto flex items-center gap-1.5 text-muted">
             <Avatar name={member.name} id={member.id} size="sm" /> {member.name}
           </span>
         )}
-      </dl>
+      </div>
     </li>
   );
 }

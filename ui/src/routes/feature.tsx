@@ -2,10 +2,12 @@ import { Link, useParams } from "@tanstack/react-router";
 import { ArrowLeft } from "lucide-react";
 import { useFeature, useProject } from "@/api/queries";
 import { FeaturePanel } from "@/features/feature-panel";
+import { useTitle } from "@/lib/title";
 
 export default function FeaturePage() {
   const { featureId } = useParams({ from: "/frame/f/$featureId" });
   const feature = useFeature(featureId).data;
+  useTitle(feature && `#${feature.number} ${feature.title}`);
   return (
     <main id="content" tabIndex={-1} className="flex h-full flex-col outline-none">
       <div className="flex h-11 shrink-0 items-center border-line border-b px-4 text-sm">

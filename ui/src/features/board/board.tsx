@@ -10,6 +10,7 @@ import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { openEditor } from "@/features/editor/store";
 import { ProjectPreparing } from "@/features/projects/preparing";
+import { useTitle } from "@/lib/title";
 import type { BoardSearch } from "@/router";
 import { BulkBar } from "./bulk-bar";
 import { BoardColumn, type ColumnHandle } from "./column";
@@ -38,6 +39,7 @@ export function Board({ projectId }: { projectId: string }) {
   const handles = useRef<Partial<Record<ColumnId, ColumnHandle | null>>>({});
   const filterInput = useRef<HTMLInputElement>(null);
 
+  useTitle(project.data?.name);
   const openId = search.f ?? null;
   const all = board.data ?? NO_CARDS;
   const filter = useMemo(() => filterOf(search), [search]);

@@ -1,4 +1,7 @@
+import { useQueryClient } from "@tanstack/react-query";
 import {
+  ArrowDownToLine,
+  ArrowUpToLine,
   CircleCheckBig,
   CircleStop,
   Ellipsis,
@@ -18,7 +21,8 @@ import { Menu, MenuItem, MenuSeparator } from "@/components/ui/menu";
 import { actionsFor, type FeatureAction, useFeatureAction } from "@/features/actions";
 import { openEditor } from "@/features/editor/store";
 import { t } from "@/strings";
-import { pickUp } from "./moves";
+import { arrange } from "./columns";
+import { pickUp, reorder } from "./moves";
 import { toggle, useBoardContext } from "./state";
 
 const LOOK: Record<
@@ -55,7 +59,11 @@ export function CardMenu({ card, tabIndex }: { card: FeatureCard; tabIndex: numb
 }
 
 function Items({ card }: { card: FeatureCard }) {
-  const { store, mayBuild, open } = useBoardContext();
+  const client = useQueryClient();
+  const { store, cards, mayBuild, open } = useBoardContext();
+  // Not only what a filter lets through: the top is the top of all.
+  const backlog = () => arrange([...cards.values()]).backlog;
+  const move = (index: number) => void reorder(client, card, index, backlog());
   const does = {
     start: useFeatureAction("start"),
     retry: useFeatureAction("retry"),
@@ -84,9 +92,24 @@ function Items({ card }: { card: FeatureCard }) {
           >
             Select
           </MenuItem>
-          <MenuItem icon={<Move />} shortcut="m" onClick={() => pickUp(store, card)}>
+          <MenuItem
+            icon={<Move />}
+            shortcut="m"
+            className="pointer-coarse:hidden"
+            onClick={() => pickUp(store, card)}
+          >
             Move with the arrow keys
           </MenuItem>
+          {card.status === "backlog" && (
+            <>
+              <MenuItem icon={<ArrowUpToLine />} onClick={() => move(0)}>
+                Move to the top
+              </MenuItem>
+              <MenuItem icon={<ArrowDownToLine />} onClick={() => move(backlog().length - 1)}>
+                Move to the bottom
+              </MenuItem>
+            </>
+          )}
           <MenuSeparator />
           {actionsFor(card.status).map((action) => {
             if (action === "delete") return null;

@@ -17,7 +17,16 @@ import { CardMenu } from "./card-menu";
 import { openDependencies, toggle, useBoardContext } from "./state";
 
 /** One card on the board. The title is the link that opens it; everything else on it lies above that link. */
-export const BoardCard = memo(function BoardCard({ card, open }: { card: FeatureCard; open: boolean }) {
+export const BoardCard = memo(function BoardCard({
+  card,
+  open,
+  entry,
+}: {
+  card: FeatureCard;
+  open: boolean;
+  /** The Tab key enters the column here. */
+  entry: boolean;
+}) {
   const { store, mayBuild, projectId } = useBoardContext();
   const element = useRef<HTMLDivElement>(null);
   const current = store.usePart((state) => state.current === card.id);
@@ -83,7 +92,7 @@ export const BoardCard = memo(function BoardCard({ card, open }: { card: Feature
           search={(search) => ({ ...search, f: card.id })}
           data-card-link=""
           draggable={false}
-          tabIndex={current ? 0 : -1}
+          tabIndex={current || entry ? 0 : -1}
           onFocus={() => {
             if (store.get().current !== card.id) store.set((state) => ({ ...state, current: card.id }));
           }}

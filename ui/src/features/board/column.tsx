@@ -186,7 +186,7 @@ export function BoardColumn({
                   style={{ transform: `translateY(${item.start}px)` }}
                 >
                   {lineBefore === card.id && <DropLine />}
-                  <BoardCard card={card} open={openId === card.id} />
+                  <BoardCard card={card} open={openId === card.id} entry={item.index === 0} />
                 </li>
               );
             })}

@@ -52,5 +52,5 @@ export function Suggestions({ projectId, taken }: { projectId: string; taken: Re
 
 /** Markdown's first paragraph without its marks, for a line or two. */
 function plain(markdown: string): string {
-  return (markdown.trim().split(/\n\s*\n/)[0] ?? "").replace(/[`*_#>]/g, "").replace(/\s+/g, " ");
+  return (markdown.trim().split(/\n\s*\n/)[0] ?? "").replace(/[`*_#]|^> ?/gm, "").replace(/\s+/g, " ");
 }

@@ -63,7 +63,10 @@ export function BoardToolbar({
             </p>
           )}
         </div>
-        <div className="order-last flex w-full min-w-0 flex-wrap items-center gap-1.5 @3xl:order-none @3xl:ml-auto @3xl:w-auto">
+        <div
+          hidden={cards.length === 0}
+          className="order-last flex w-full min-w-0 flex-wrap [&[hidden]]:hidden items-center gap-1.5 @3xl:order-none @3xl:ml-auto @3xl:w-auto"
+        >
           <div className="relative min-w-24 flex-1 @3xl:w-52 @3xl:flex-none">
             <Search
               aria-hidden
@@ -136,7 +139,7 @@ export function BoardToolbar({
             </Button>
           )}
         </div>
-        <div className="ml-auto flex items-center gap-1.5 @3xl:ml-0">
+        <div className={cn("ml-auto flex items-center gap-1.5", cards.length > 0 && "@3xl:ml-0")}>
           {project && (
             <Tooltip text="Project settings">
               <Button
@@ -149,7 +152,7 @@ export function BoardToolbar({
               </Button>
             </Tooltip>
           )}
-          {project && mayBuild && (
+          {project?.status === "ready" && mayBuild && (
             <Tooltip text="New card" keys="c">
               <Button
                 variant="primary"

@@ -16,6 +16,7 @@ import { LiveTab } from "./live/LiveTab";
 import { OverviewTab } from "./overview/OverviewTab";
 import { firstTab, type TabName, usePlace } from "./place";
 import { SayBox } from "./SayBox";
+import { DiffSkeleton, TimelineSkeleton } from "./Skeletons";
 import { s } from "./strings";
 import { useFixMessage } from "./useFixMessage";
 
@@ -68,10 +69,12 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
       <Play /> {t.action.start}
     </Button>
   );
-  const body = (content: ReactNode) =>
+  const body = (content: ReactNode, skeleton: ReactNode) =>
     runs.isError ? (
       <ErrorState error={runs.error} onRetry={() => void runs.refetch()} />
-    ) : runs.isPending ? null : (
+    ) : runs.isPending ? (
+      skeleton
+    ) : (
       content
     );
 
@@ -117,11 +120,12 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
                 go={go}
                 action={startButton}
               />,
+              <TimelineSkeleton />,
             )}
           </TabPanel>
           <TabPanel value="changes" className="min-h-0 flex-1">
             {body(
-              <Suspense>
+              <Suspense fallback={<DiffSkeleton />}>
                 <ChangesTab
                   feature={feature}
                   run={latest}
@@ -130,13 +134,14 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
                   onSent={toLive}
                 />
               </Suspense>,
+              <DiffSkeleton />,
             )}
           </TabPanel>
           <TabPanel value="checks" className="min-h-0 flex-1">
-            {body(<ChecksTab feature={feature} run={latest} mayBuild={mayBuild} />)}
+            {body(<ChecksTab feature={feature} run={latest} mayBuild={mayBuild} />, null)}
           </TabPanel>
           <TabPanel value="overview" className="min-h-0 flex-1">
-            <OverviewTab feature={feature} runs={runs.data} go={go} mayBuild={mayBuild} />
+            <OverviewTab feature={feature} runs={runs.data} go={go} />
           </TabPanel>
         </Tabs>
         <SayBox feature={feature} mayBuild={mayBuild} focus={focus} onSent={toLive} />

@@ -1,20 +1,17 @@
-import { ChevronDown, ChevronsUpDown, ChevronUp, LoaderCircle } from "lucide-react";
 import { use, useCallback, useMemo, useState } from "react";
 import type { DiffFile, DiffLine, Hunk } from "@/api/types";
-import { cn } from "@/lib/cn";
 import { type Tokens, useTokens } from "../code/highlight";
 import { languageOf } from "../code/languages";
 import { s } from "../strings";
 import { OneComment } from "./CommentBox";
 import { spot } from "./comment-state";
 import { DiffContext } from "./context";
+import { GapBar } from "./GapBar";
 import { contextOf, type Gap, gapsOf, marksOf, openGap, type Revealed, shownHunks } from "./hunks";
 import { Lines } from "./Lines";
 import { pathOf } from "./tree";
 import { useContent } from "./useContent";
 
-/** Lines that one press shows. */
-const STEP = 20;
 const HIDDEN: Revealed = { top: 0, bottom: 0 };
 
 /** The changed places of a file, with the lines around them on demand. */
@@ -228,78 +225,4 @@ function lineKeys(event: React.KeyboardEvent<HTMLElement>, onComment: (place: st
   event.preventDefault();
   next.focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
-}
-
-/** What is left out between two places, and the buttons that show it. */
-function GapBar({
-  gap,
-  hidden,
-  context,
-  busy,
-  failed,
-  first,
-  last,
-  onReveal,
-}: {
-  gap?: Gap;
-  hidden?: number | null;
-  context: string;
-  busy?: boolean;
-  failed?: boolean;
-  first?: boolean;
-  last?: boolean;
-  onReveal?: (by: Partial<Revealed>) => void;
-}) {
-  const all = hidden != null && hidden <= STEP;
-  const button = "flex h-6 items-center gap-1 rounded px-1 hover:bg-hover hover:text-ink [&_svg]:size-3.5";
-  return (
-    <div className="flex min-h-7 items-center gap-2 bg-[color-mix(in_oklch,var(--blue-soft)_55%,transparent)] pr-3 pl-1.5 text-faint text-xs">
-      {gap !== undefined && onReveal !== undefined && (
-        <span className="flex w-[4.75rem] shrink-0 items-center justify-center">
-          {busy ? (
-            <LoaderCircle aria-hidden className="size-3.5 animate-spin-slow" />
-          ) : all ? (
-            <button
-              type="button"
-              className={button}
-              aria-label={s.changes.expandLines(hidden)}
-              title={s.changes.expandLines(hidden)}
-              onClick={() => onReveal(first ? { bottom: hidden } : { top: hidden })}
-            >
-              <ChevronsUpDown />
-            </button>
-          ) : (
-            <>
-              {!first && (
-                <button
-                  type="button"
-                  className={button}
-                  aria-label={s.changes.expandDown}
-                  title={s.changes.expandDown}
-                  onClick={() => onReveal({ top: STEP })}
-                >
-                  <ChevronDown />
-                </button>
-              )}
-              {!last && (
-                <button
-                  type="button"
-                  className={button}
-                  aria-label={s.changes.expandUp}
-                  title={s.changes.expandUp}
-                  onClick={() => onReveal({ bottom: STEP })}
-                >
-                  <ChevronUp />
-                </button>
-              )}
-            </>
-          )}
-        </span>
-      )}
-      <code className={cn("min-w-0 flex-1 truncate", gap === undefined && "pl-1.5")}>
-        {failed ? s.changes.expandFailed : context}
-      </code>
-      {hidden != null && hidden > STEP && <span className="num shrink-0">{s.changes.hidden(hidden)}</span>}
-    </div>
-  );
 }

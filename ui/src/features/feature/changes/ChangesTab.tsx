@@ -4,7 +4,7 @@ import { asApiError } from "@/api/error";
 import { useDiff } from "@/api/queries";
 import type { Feature, Run } from "@/api/types";
 import { Empty, ErrorState } from "@/components/state";
-import { Skeleton } from "@/components/ui/skeleton";
+import { DiffSkeleton } from "../Skeletons";
 import { s } from "../strings";
 import { Review } from "./Review";
 
@@ -61,17 +61,5 @@ export function ChangesTab({
     <Empty icon={<FileDiff />} title={working ? s.changes.none : s.changes.nothing}>
       {working ? s.changes.noneText : s.changes.nothingText}
     </Empty>
-  );
-}
-
-function DiffSkeleton() {
-  return (
-    <div role="status" className="flex h-full flex-col overflow-hidden">
-      <div className="h-10 border-line border-b" />
-      <div className="flex flex-col gap-3 p-3">
-        <Skeleton className="h-56 rounded-xl" />
-        <Skeleton className="h-40 rounded-xl" />
-      </div>
-    </div>
   );
 }

@@ -146,6 +146,13 @@ function Head({
 /** A file's mode, where it changed. */
 function Mode({ file }: { file: DiffFile }) {
   const { oldMode, newMode, status } = file;
+  if (newMode === "120000" && oldMode !== newMode) {
+    return (
+      <Badge tone="violet" className="hidden @md:inline-flex">
+        {s.changes.symlink}
+      </Badge>
+    );
+  }
   if (status === "added" || status === "deleted" || oldMode === newMode) return null;
   const words =
     oldMode === "100644" && newMode === "100755"

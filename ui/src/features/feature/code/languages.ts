@@ -126,11 +126,10 @@ const NAMES: Record<string, string> = {
 /** The language of a file by its name, or by its first line when that names an interpreter; nothing when it is not known. */
 export function languageOf(path: string, firstLine = ""): string | null {
   const name = (path.split("/").at(-1) ?? "").toLowerCase();
-  const byName = NAMES[name];
-  if (byName !== undefined) return byName;
+  if (Object.hasOwn(NAMES, name)) return NAMES[name] ?? null;
   const ending = name.includes(".") ? (name.split(".").at(-1) ?? "") : "";
-  const language = ENDINGS[ending] ?? ending;
-  if (language in GRAMMARS) return language;
+  const language = (Object.hasOwn(ENDINGS, ending) && ENDINGS[ending]) || ending;
+  if (Object.hasOwn(GRAMMARS, language)) return language;
   if (firstLine.startsWith("#!")) {
     if (/\b(ba|z|da|k)?sh\b/.test(firstLine)) return "shellscript";
     if (/python/.test(firstLine)) return "python";

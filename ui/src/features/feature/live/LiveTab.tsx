@@ -4,10 +4,10 @@ import { useRunEvents } from "@/api/queries";
 import type { Feature, Run } from "@/api/types";
 import { Empty, ErrorState } from "@/components/state";
 import { Button } from "@/components/ui/button";
-import { Skeleton } from "@/components/ui/skeleton";
 import { exactTime } from "@/lib/format";
 import { useLiveOutput } from "@/live/output";
 import type { Place } from "../place";
+import { TimelineSkeleton } from "../Skeletons";
 import { s } from "../strings";
 import { Announce } from "./Announce";
 import { List, type ListHandle } from "./List";
@@ -143,19 +143,4 @@ function Waits({ run }: { run: Run }) {
     );
   }
   return <Empty icon={<Inbox />} title={s.live.noEvents} className="flex-1" />;
-}
-
-function TimelineSkeleton() {
-  return (
-    <div role="status" className="flex flex-1 flex-col">
-      <div className="h-9 border-line border-b" />
-      <div className="mx-auto flex w-full max-w-4xl flex-col gap-3 px-4 py-4 pl-12">
-        <Skeleton className="h-28 rounded-xl" />
-        <Skeleton className="h-4 w-2/3" />
-        <Skeleton className="h-4 w-1/2" />
-        <Skeleton className="h-4 w-3/5" />
-        <Skeleton className="h-4 w-2/5" />
-      </div>
-    </div>
-  );
 }

@@ -16,7 +16,7 @@ import { Said, Thinking, Words } from "./Words";
 /** One row: a stored item, words that are being written, or a sign that the agent is at work. */
 export type RowData =
   | { kind: "item"; key: string; item: Item; live: LiveStream | undefined; facts: TurnFacts | undefined }
-  | { kind: "live"; key: string; live: LiveStream; first: boolean }
+  | { kind: "live"; key: string; live: LiveStream; last: boolean }
   | { kind: "working"; key: string; text: string };
 
 interface RowProps {
@@ -57,7 +57,7 @@ export const Row = memo(
 function sameRow(a: RowData, b: RowData): boolean {
   if (a.kind === "item" && b.kind === "item")
     return sameItem(a.item, b.item) && a.live === b.live && a.facts === b.facts;
-  if (a.kind === "live" && b.kind === "live") return a.live === b.live;
+  if (a.kind === "live" && b.kind === "live") return a.live === b.live && a.last === b.last;
   return a.kind === "working" && b.kind === "working" && a.text === b.text;
 }
 
@@ -81,11 +81,12 @@ function Content({
     );
   }
   if (row.kind === "live") {
-    const { live } = row;
+    // What another part follows on is written to its end, though not stored yet.
+    const { live, last } = row;
     return live.stream.kind === "thinking" ? (
-      <Thinking text={live.text} live open={open} onToggle={onToggle} />
+      <Thinking text={live.text} live={last} open={open} onToggle={onToggle} />
     ) : (
-      <Words text={live.text} live missing={live.missing > 0} />
+      <Words text={live.text} live={last} missing={live.missing > 0} />
     );
   }
   const { item, live } = row;

@@ -124,7 +124,15 @@ const Lines = memo(function Lines({
   found: readonly Match[];
   current: Match | undefined;
 }) {
-  const byLine = useMemo(() => Map.groupBy(found, (match) => match.line), [found]);
+  const byLine = useMemo(() => {
+    const lines = new Map<number, Match[]>();
+    for (const match of found) {
+      const here = lines.get(match.line);
+      if (here === undefined) lines.set(match.line, [match]);
+      else here.push(match);
+    }
+    return lines;
+  }, [found]);
   const chunks: { at: number; lines: readonly TerminalLine[] }[] = [];
   for (let i = 0; i < lines.length; i += CHUNK) {
     chunks.push({ at: from + i, lines: lines.slice(i, i + CHUNK) });

@@ -1,5 +1,5 @@
 import { Brain } from "lucide-react";
-import { useLayoutEffect, useRef, useState } from "react";
+import { useDeferredValue, useLayoutEffect, useRef, useState } from "react";
 import { useMembers } from "@/api/queries";
 import { Logo } from "@/components/logo";
 import { Markdown } from "@/components/markdown";
@@ -77,17 +77,27 @@ function Clamp({
   );
 }
 
-/** What the agent said. */
+/** Characters up to which words are shown as Markdown while they are still being written. */
+const SHORT = 8_000;
+
+/** What the agent said, or says. */
 export function Words({ text, live, missing }: { text: string; live?: boolean; missing?: boolean }) {
+  // Typing and scrolling go first while many words come.
+  const shown = useDeferredValue(text);
+  if (!live) {
+    return (
+      <div className="py-1.5">
+        <Markdown text={text} />
+      </div>
+    );
+  }
   return (
     <div className="py-1.5">
       {missing && <p className="text-faint text-xs italic">{s.live.cutOff}</p>}
-      {live ? (
-        <div className="caret-host prose-page">
-          <p className="caret whitespace-pre-wrap">{text}</p>
-        </div>
+      {shown.length <= SHORT ? (
+        <Markdown text={shown} className="caret-md" />
       ) : (
-        <Markdown text={text} />
+        <p className="caret whitespace-pre-wrap [overflow-wrap:anywhere]">{shown}</p>
       )}
     </div>
   );

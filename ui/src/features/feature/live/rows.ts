@@ -20,7 +20,9 @@ export function rowsOf(timeline: Timeline, writing: Writing, status: RunStatus):
     facts: item.first && item.turn !== null ? timeline.turns.get(item.turn) : undefined,
   }));
   if (status !== "running") return rows;
-  for (const live of writing.tail) rows.push({ kind: "live", key: `live:${live.key}`, live, first: false });
+  for (const live of writing.tail) {
+    rows.push({ kind: "live", key: `live:${live.key}`, live, last: live === writing.tail.at(-1) });
+  }
   const activity = activityOf(timeline, writing);
   if (writing.tail.length === 0 && (activity.kind === "asking" || activity.kind === "starting")) {
     rows.push({ kind: "working", key: "working", text: wordsOf(activity) });

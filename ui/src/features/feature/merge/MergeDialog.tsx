@@ -14,13 +14,7 @@ import { t } from "@/strings";
 import { Stat } from "../header/Facts";
 import { forgetKept } from "../lib/persistent";
 import { s } from "../strings";
-
-/** What the commit says, unless the member writes otherwise: the title, and what the agent says it did. */
-export function commitMessage(feature: Pick<Feature, "title" | "number" | "summary">): string {
-  const summary = feature.summary?.trim() ?? "";
-  const title = `${feature.title} (#${feature.number})`;
-  return summary === "" ? title : `${title}\n\n${summary}`;
-}
+import { commitMessage } from "./message";
 
 /** Asks for the commit's message, merges, and says what came of it. */
 export function MergeDialog({

@@ -2,13 +2,14 @@ import { FileText } from "lucide-react";
 import { api } from "@/api/calls";
 import { useAttachments } from "@/api/queries";
 import { bytes } from "@/lib/format";
+import { s } from "../strings";
 
 /** Images as pictures, text files as chips; each opens in a tab of its own. */
 export function Attachments({ featureId }: { featureId: string }) {
   const attachments = useAttachments(featureId).data ?? [];
   if (attachments.length === 0) return null;
   return (
-    <ul className="mt-3 flex flex-wrap gap-2">
+    <ul aria-label={s.overview.attachments} className="mt-3 flex flex-wrap gap-2">
       {attachments.map((file) => (
         <li key={file.id}>
           <a

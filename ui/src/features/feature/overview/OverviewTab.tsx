@@ -23,7 +23,6 @@ export function OverviewTab({
   feature: Feature;
   runs: Run[] | undefined;
   go: (place: Place, options?: { push?: boolean }) => void;
-  mayBuild: boolean;
 }) {
   const plan = runs?.[0]?.plan ?? [];
   return (

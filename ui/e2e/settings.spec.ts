@@ -1,0 +1,101 @@
+import { expect, MEMBER, makeProject, SESSION, test } from "./support";
+
+test("a key is put in place, shown masked, tested and deleted", async ({ page }) => {
+  await page.goto("/settings");
+  const keys = page.getByRole("region", { name: "Provider keys" });
+  await keys.getByLabel("Key").fill("sk-ant-not-a-real-key-1234");
+  await keys.getByRole("button", { name: "The provider is at another address" }).click();
+  // Nobody answers there: the test says so.
+  await keys.getByLabel("Base URL").fill("http://127.0.0.1:9");
+  await keys.getByRole("button", { name: "Save key" }).click();
+  await expect(keys.getByText("•••• 1234")).toBeVisible();
+  expect(await page.content()).not.toContain("not-a-real-key");
+  await keys.getByRole("button", { name: "Test" }).click();
+  await expect(keys.locator("[aria-live] p").first()).toBeVisible({ timeout: 30_000 });
+  await keys.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Delete" }).click();
+  await expect(keys.getByText("•••• 1234")).toHaveCount(0);
+  await expect(keys.getByLabel("Key")).toBeVisible();
+});
+
+test("the theme is chosen, and stays without a flash", async ({ page }) => {
+  await page.goto("/settings");
+  await page.getByRole("radio", { name: "Dark" }).check({ force: true });
+  await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+  await page.reload({ waitUntil: "commit" });
+  await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+  await page.getByRole("radio", { name: "Like the system" }).check({ force: true });
+  await expect(page.locator("html")).toHaveAttribute("data-theme", "light");
+});
+
+test("a project's checks and instructions are saved", async ({ page, baseURL }) => {
+  const project = await makeProject(page, baseURL);
+  await page.goto(`/p/${project.id}/settings`);
+  await page.getByRole("button", { name: "Add a check" }).click();
+  await page.getByRole("textbox", { name: "Check 1" }).fill("make test");
+  await page.getByRole("textbox", { name: /Instructions/ }).fill("Write plain English.");
+  await page.getByRole("button", { name: "Save changes" }).click();
+  await expect(page.getByText("Settings saved").first()).toBeVisible();
+  await page.reload();
+  await expect(page.getByRole("textbox", { name: "Check 1" })).toHaveValue("make test");
+  await expect(page.getByRole("textbox", { name: /Instructions/ })).toHaveValue("Write plain English.");
+});
+
+test.describe("a session of its own", () => {
+  test.use({ storageState: { cookies: [], origins: [] } });
+
+  test("that ends elsewhere leads to the sign-in, and back to where one was", async ({ page, browser }) => {
+    await page.goto("/team");
+    await expect(page).toHaveURL(/\/login\?next=/);
+    await page.getByLabel("E-mail").fill(MEMBER.email);
+    await page.getByLabel("Password").fill(MEMBER.password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await expect(page).toHaveURL(/\/team$/);
+    await expect(page.getByRole("heading", { name: "Team" })).toBeVisible();
+
+    const other = await browser.newContext({ storageState: SESSION });
+    const elsewhere = await other.newPage();
+    await elsewhere.goto("/settings");
+    const sessions = elsewhere.getByRole("region", { name: "Sessions" });
+    // The latest one that is not this one is the first in the list of the others.
+    const rows = sessions.getByRole("listitem").filter({ hasNotText: "This one" });
+    await expect(rows.first()).toBeVisible();
+    for (let left = await rows.count(); left > 0; left -= 1) {
+      await rows.first().getByRole("button", { name: "End" }).click();
+      await expect(rows).toHaveCount(left - 1);
+    }
+    await other.close();
+
+    // The socket tells at once; nothing has to be clicked.
+    await expect(page).toHaveURL(/\/login\?next=%2Fteam/);
+    await page.getByLabel("E-mail").fill(MEMBER.email);
+    await page.getByLabel("Password").fill(MEMBER.password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await expect(page.getByRole("heading", { name: "Team" })).toBeVisible();
+  });
+});
+
+test("what cannot be fetched says why, with the request's id, and is fetched again", async ({
+  page,
+  baseURL,
+}) => {
+  const project = await makeProject(page, baseURL);
+  const refuse = {
+    status: 500,
+    contentType: "application/problem+json",
+    body: JSON.stringify({
+      title: "Internal error",
+      status: 500,
+      code: "internal",
+      detail: "The store did not answer.",
+      requestId: "01a20c80-ebf9",
+    }),
+  };
+  await page.route("**/api/projects/*/features*", (route) => route.fulfill(refuse));
+  await page.goto(`/p/${project.id}`);
+  const alert = page.getByRole("alert").filter({ hasText: "The store did not answer." });
+  await expect(alert).toContainText("01a20c80-ebf9");
+  await page.unroute("**/api/projects/*/features*");
+  await alert.getByRole("button", { name: "Try again" }).click();
+  await expect(page.getByRole("heading", { name: "This board is empty" })).toBeVisible();
+});
