@@ -27,7 +27,7 @@ pub async fn worktree_add(repository: &Path, folder: &Path) -> anyhow::Result<f6
     for try_ in 0.. {
         match git(repository, &["worktree", "add", "-q", "--force", "--detach", &folder, "HEAD"]).await {
             Ok(()) => break,
-            Err(error) if try_ == 5 => return Err(error),
+            Err(error) if try_ == 20 => return Err(error),
             Err(_) => {}
         }
     }

@@ -45,6 +45,7 @@ export const t = {
     agents: "Agents at work",
     team: "Team",
     settings: "Settings",
+    audit: "Audit",
     search: "Search or do…",
     addProject: "Add a project",
     signOut: "Sign out",
@@ -73,6 +74,18 @@ export const t = {
     offline: "The server cannot be reached. What you typed is kept.",
     reconnect: "Reconnect",
     undo: "Undo",
+  },
+  identity: {
+    title: "Confirm that it is you",
+    why: "This changes who can do what, or touches a secret. Give your password once more; it then holds for ten minutes.",
+    password: "Password",
+    confirm: "Confirm",
+  },
+  role: {
+    owner: { label: "Owner", may: "Everything, and decides who else owns this server." },
+    admin: { label: "Admin", may: "Runs the team: members, invitations, limits, the audit." },
+    member: { label: "Member", may: "Writes cards, lets agents work, merges." },
+    viewer: { label: "Viewer", may: "Looks, and changes nothing." },
   },
   action: {
     start: "Start",

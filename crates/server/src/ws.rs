@@ -220,6 +220,8 @@ impl Teller {
         match holds {
             Ok(true) => Ok(()),
             Ok(false) => Err(End::Close(close::SESSION_ENDED, "the session has ended")),
+            // The store may be closed already.
+            Err(_) if self.app.closing.is_cancelled() => Err(End::Close(close::GOING_AWAY, "the server shuts down")),
             Err(error) => Err(failed(&error)),
         }
     }

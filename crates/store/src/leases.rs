@@ -74,6 +74,20 @@ impl Store {
         hold: Duration,
         limits: &Limits,
     ) -> Result<Option<Claimed>, StoreError> {
+        loop {
+            if let Some(claimed) = self.claim_once(node, hold, limits).await? {
+                return Ok(claimed);
+            }
+        }
+    }
+
+    /// `None` when the run that was chosen was stopped in the same moment: another is to be chosen.
+    async fn claim_once(
+        &self,
+        node: NodeId,
+        hold: Duration,
+        limits: &Limits,
+    ) -> Result<Option<Option<Claimed>>, StoreError> {
         let mut tx = self.begin_light().await?;
         if self.backend() == Backend::Postgres {
             // One claim at a time in the whole team, so that the limits hold across nodes.
@@ -96,11 +110,16 @@ impl Store {
             .into_iter()
             .map(|(run, member, priority, since)| Candidate { run, member, priority, since })
             .collect();
-        let Some(chosen) = schedule::next(&waiting, &working, limits) else { return Ok(None) };
-        on!(tx, c => sqlx::query(
+        let Some(chosen) = schedule::next(&waiting, &working, limits) else { return Ok(Some(None)) };
+        let done = on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, lease_owner = $3, lease_until = $4, attempt = attempt + 1,
-               started_at = coalesce(started_at, $5) WHERE id = $1")
-            .bind(chosen.run).bind(RunStatus::Running).bind(node).bind(now + hold).bind(self.now()).execute(c).await.rows())?;
+               started_at = CASE WHEN status = 'queued' THEN $5 ELSE started_at END
+             WHERE id = $1 AND (status = 'queued' OR (status = 'running' AND lease_until <= $6))")
+            .bind(chosen.run).bind(RunStatus::Running).bind(node).bind(now + hold).bind(self.now()).bind(now).execute(c)
+            .await.rows())?;
+        if done == 0 {
+            return Ok(None);
+        }
         let run = self.run_in(&mut tx, chosen.run).await?.ok_or(StoreError::NotFound { what: "run" })?;
         let feature = self.locked_feature(&mut tx, run.feature_id).await?;
         self.move_feature(&mut tx, &feature, Move::Claim).await?;
@@ -108,13 +127,13 @@ impl Store {
             RunIntent::Work => Stage::Implementing,
             RunIntent::Verify => Stage::Verifying,
         };
-        on!(tx, c => sqlx::query("UPDATE features SET stage = $2, started_at = coalesce(started_at, $3) WHERE id = $1")
-            .bind(run.feature_id).bind(stage).bind(self.now()).execute(c).await.rows())?;
+        on!(tx, c => sqlx::query("UPDATE features SET stage = $2, started_at = $3 WHERE id = $1")
+            .bind(run.feature_id).bind(stage).bind(run.started_at).execute(c).await.rows())?;
         let sql = format!("SELECT {} FROM projects WHERE id = $1", crate::projects::COLUMNS);
         let project: Project =
             on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(run.project_id).fetch_one(c).await)?;
         let (feature, run) = self.tell_both(tx, run.feature_id, run.id).await?;
-        Ok(Some(Claimed { lease: Lease { run: run.id, node, attempt: run.attempt }, run, feature, project }))
+        Ok(Some(Some(Claimed { lease: Lease { run: run.id, node, attempt: run.attempt }, run, feature, project })))
     }
 
     /// The time by which leases are judged: on PostgreSQL the database's, because nodes' clocks differ.

@@ -264,6 +264,10 @@ impl Store {
     }
 
     async fn locked_with_run(&self, tx: &mut Tx, id: FeatureId) -> Result<(Feature, Run), StoreError> {
+        // The run first, as the node that works on it does: in another order the two could wait for each other for ever.
+        on!(tx, c => sqlx::query(
+            "UPDATE runs SET attempt = attempt WHERE id = (SELECT run_id FROM features WHERE id = $1)").bind(id)
+            .execute(c).await.rows())?;
         let feature = self.locked_feature(tx, id).await?;
         let run = match feature.card.run_id {
             Some(run) => self.run_in(tx, run).await?,

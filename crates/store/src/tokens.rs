@@ -136,7 +136,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn touch_token(&self, id: TokenId) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_light().await?;
         on!(tx, c => sqlx::query("UPDATE tokens SET last_used_at = $2 WHERE id = $1").bind(id).bind(self.now())
             .execute(c).await.rows())?;
         self.commit(tx).await

@@ -276,9 +276,9 @@ pub struct FeatureCard {
     pub created_at: DateTime,
     /// When it last changed.
     pub updated_at: DateTime,
-    /// When its latest run started to work.
+    /// When the latest stretch of work on it began.
     pub started_at: Option<DateTime>,
-    /// When its latest run ended.
+    /// When the latest stretch of work on it ended.
     pub finished_at: Option<DateTime>,
 }
 

@@ -118,7 +118,7 @@ pub struct Run {
     pub error: Option<Problem>,
     /// When it was asked for.
     pub created_at: DateTime,
-    /// When it was first claimed.
+    /// When its latest stretch of work began: at the first claim after a start, a retry, a follow-up or a wish for checks.
     pub started_at: Option<DateTime>,
     /// When it last ended.
     pub ended_at: Option<DateTime>,

@@ -1,19 +1,27 @@
 import { body, client, send } from "./client";
 import type {
   Attachment,
+  AuditFilter,
   FeatureCard,
   FeatureDraft,
   FeaturePatch,
   FeatureStatus,
+  Invitation,
   Member,
+  MemberPatch,
+  MemberRole,
+  ProfilePatch,
   ProjectListItem,
   ProjectSettings,
   ProjectSource,
   ProviderKind,
   RunHistoryEvent,
+  SignUpSetting,
+  TokenDraft,
 } from "./types";
 
 const MOST = 500;
+const AUDIT_PAGE = 100;
 
 /** Reads every page of a list. */
 async function all<T>(page: (after: string | undefined) => Promise<{ items: T[]; next: string | null }>) {
@@ -38,18 +46,31 @@ const attachmentUrl = (id: string) => `/api/attachments/${id}`;
 const fileUrl = (id: string, file: string, side: "base" | "head") =>
   `/api/features/${id}/files?${new URLSearchParams({ path: file, side })}`;
 
+const auditExportUrl = (filter: AuditFilter) => {
+  const query = new URLSearchParams(filter as Record<string, string>).toString();
+  return `/api/audit/export${query === "" ? "" : `?${query}`}`;
+};
+
 /** Every request that the page makes, one function each. */
 export const api = {
   authStatus: () => body(client.GET("/api/auth/status")),
   me: () => body(client.GET("/api/auth/me")),
-  register: (account: { email: string; password: string; name: string }) =>
+  register: (account: { email: string; password: string; name: string; invitation?: string }) =>
     body(client.POST("/api/auth/register", { body: account })),
   login: (account: { email: string; password: string }) =>
     body(client.POST("/api/auth/login", { body: account })),
   logout: () => body(client.POST("/api/auth/logout")),
-  renameMe: (name: string) => body(client.PATCH("/api/auth/me", { body: { name } })),
+  updateMe: (change: ProfilePatch) => body(client.PATCH("/api/auth/me", { body: change })),
+  confirm: (password: string) => body(client.POST("/api/auth/confirm", { body: { password } })),
+  invitationCard: (code: string) => body(client.POST("/api/auth/invitation", { body: { code } })),
+  resetPassword: (code: string, password: string) =>
+    body(client.POST("/api/auth/reset", { body: { code, password } })),
   sessions: () => body(client.GET("/api/auth/sessions")),
   endSession: (id: string) => body(client.DELETE("/api/auth/sessions/{id}", path(id))),
+  endOtherSessions: () => body(client.DELETE("/api/auth/sessions")),
+  tokens: () => body(client.GET("/api/auth/tokens")),
+  createToken: (token: TokenDraft) => body(client.POST("/api/auth/tokens", { body: token })),
+  revokeToken: (id: string) => body(client.DELETE("/api/auth/tokens/{id}", path(id))),
 
   credentials: () => body(client.GET("/api/user/credentials")),
   putCredential: (provider: ProviderKind, credential: { key: string; baseUrl?: string }) =>
@@ -71,6 +92,34 @@ export const api = {
         }),
       ),
     ),
+  updateMember: (id: string, change: MemberPatch) =>
+    body(client.PATCH("/api/members/{id}", { ...path(id), body: change })),
+  signOutMember: (id: string) => body(client.POST("/api/members/{id}/sign-out", path(id))),
+  resetLink: (id: string) => body(client.POST("/api/members/{id}/reset-link", path(id))),
+  invitations: (signal?: AbortSignal) =>
+    all<Invitation>((after) =>
+      body(
+        client.GET("/api/invitations", {
+          params: { query: given({ after, limit: MOST }) },
+          signal: signal ?? null,
+        }),
+      ),
+    ),
+  invite: (invitation: { email: string; role: MemberRole }) =>
+    body(client.POST("/api/invitations", { body: invitation })),
+  revokeInvitation: (id: string) => body(client.DELETE("/api/invitations/{id}", path(id))),
+  signUp: () => body(client.GET("/api/settings/sign-up")),
+  putSignUp: (setting: SignUpSetting) => body(client.PUT("/api/settings/sign-up", { body: setting })),
+  audit: (filter: AuditFilter, after: string | undefined, signal?: AbortSignal) =>
+    body(
+      client.GET("/api/audit", {
+        params: {
+          query: { ...filter, ...(after === undefined ? {} : { after: Number(after) }), limit: AUDIT_PAGE },
+        },
+        signal: signal ?? null,
+      }),
+    ),
+  auditExportUrl,
   limits: () => body(client.GET("/api/settings/limits")),
   suggestions: () => body(client.GET("/api/sample/suggestions")),
 

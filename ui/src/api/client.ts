@@ -8,8 +8,42 @@ export function setOnSignedOut(handler: () => void) {
   onSignedOut = handler;
 }
 
-/** Sends a request; every refusal and failure is thrown as an `ApiError`. */
+/** Asked when a request needs that the member proves once more who they are. Resolves to whether they did. */
+let onConfirmNeeded: () => Promise<boolean> = async () => false;
+export function setOnConfirmNeeded(handler: () => Promise<boolean>) {
+  onConfirmNeeded = handler;
+}
+
+const CONFIRM_NEEDED = "confirm-needed";
+const isSafe = (method: string) => method === "GET" || method === "HEAD";
+
+/**
+ * Sends a request; every refusal and failure is thrown as an `ApiError`. What the server takes only from a member who
+ * proved lately who they are is sent once more after they did.
+ */
 export async function send(input: Request | string, init?: RequestInit): Promise<Response> {
+  // A request's body can be read once.
+  const again = input instanceof Request && !isSafe(input.method) ? input.clone() : input;
+  try {
+    return await sendOnce(input, init);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== CONFIRM_NEEDED) throw error;
+    if (await onConfirmNeeded()) return sendOnce(again, init);
+    throw new ApiError({
+      status: error.status,
+      code: error.code,
+      detail: "Nothing was changed: it was not confirmed.",
+      requestId: error.requestId,
+    });
+  }
+}
+
+/** Whether the member chose not to go on, which needs no words. */
+export function isDeclined(error: ApiError): boolean {
+  return error.code === CONFIRM_NEEDED;
+}
+
+async function sendOnce(input: Request | string, init?: RequestInit): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(input, init);

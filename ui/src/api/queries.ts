@@ -1,9 +1,9 @@
-import { queryOptions, useQuery } from "@tanstack/react-query";
+import { infiniteQueryOptions, queryOptions, useQuery } from "@tanstack/react-query";
 import { ACTIVE, isActive } from "@/live/apply";
 import { broughtSince, collectRunEvents, fetchUnder, joinEvents, overlay } from "@/live/recent";
 import { api } from "./calls";
 import { keys } from "./keys";
-import type { Project, RightName, Run, RunHistoryEvent } from "./types";
+import type { AuditFilter, Project, RightName, Run, RunHistoryEvent } from "./types";
 
 // What the socket keeps in step is never stale by time; `resync` invalidates it.
 const LIVE = { staleTime: Number.POSITIVE_INFINITY } as const;
@@ -12,10 +12,21 @@ export const queries = {
   authStatus: () => queryOptions({ queryKey: keys.authStatus, queryFn: api.authStatus, staleTime: 60_000 }),
   me: () => queryOptions({ queryKey: keys.me, queryFn: api.me, ...LIVE }),
   sessions: () => queryOptions({ queryKey: keys.sessions, queryFn: api.sessions }),
+  tokens: () => queryOptions({ queryKey: keys.tokens, queryFn: async () => (await api.tokens()).items }),
   credentials: () => queryOptions({ queryKey: keys.credentials, queryFn: api.credentials }),
   models: () => queryOptions({ queryKey: keys.models, queryFn: api.models, staleTime: 60_000 }),
   members: () =>
     queryOptions({ queryKey: keys.members, queryFn: ({ signal }) => api.members(signal), staleTime: 60_000 }),
+  invitations: () =>
+    queryOptions({ queryKey: keys.invitations, queryFn: ({ signal }) => api.invitations(signal) }),
+  signUp: () => queryOptions({ queryKey: keys.signUp, queryFn: api.signUp }),
+  audit: (filter: AuditFilter) =>
+    infiniteQueryOptions({
+      queryKey: [...keys.audit, filter],
+      queryFn: ({ pageParam, signal }) => api.audit(filter, pageParam, signal),
+      initialPageParam: undefined as string | undefined,
+      getNextPageParam: (last) => last.next ?? undefined,
+    }),
   limits: () => queryOptions({ queryKey: keys.limits, queryFn: api.limits, staleTime: 60_000 }),
   suggestions: () => queryOptions({ queryKey: keys.suggestions, queryFn: api.suggestions, ...LIVE }),
   projects: () =>

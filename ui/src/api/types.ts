@@ -3,11 +3,18 @@
 import type * as Schema from "./schema";
 
 export type {
+  ApiToken,
   Attachment,
+  AuditAction,
+  AuditEntry,
+  AuditObject,
+  AuditOutcome,
   AuthStatus,
   Check,
   Commit,
   ConflictFile,
+  CreatedInvitation,
+  CreatedToken,
   Credential,
   Credentials,
   Diff,
@@ -17,6 +24,8 @@ export type {
   FeatureStatus,
   FileStatus,
   Hunk,
+  Invitation,
+  InvitationCard,
   KeySource,
   Limits,
   Me,
@@ -36,6 +45,8 @@ export type {
   RunLimits,
   RunOutput,
   RunStatus,
+  Scope,
+  SignUpSetting,
   Stage,
   StopReason,
   Suggestion,
@@ -46,6 +57,14 @@ export type {
 
 export type RightName = Schema.MemberRight;
 export type Session = Schema.SessionItem;
+export type MemberPatch = Schema.UpdateMember;
+export type ProfilePatch = Schema.UpdateMe;
+export type TokenDraft = Schema.CreateToken;
+/** Which entries of the audit. */
+export type AuditFilter = Omit<
+  NonNullable<Schema.operations["list_audit"]["parameters"]["query"]>,
+  "after" | "limit"
+>;
 export type Model = Schema.ModelChoice;
 export type LimitsSettings = Schema.TeamLimits;
 export type DiffLine = Schema.Line;

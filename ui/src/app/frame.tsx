@@ -1,10 +1,12 @@
 import { Outlet, useNavigate, useParams } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
-import { useMay } from "@/api/queries";
+import { useMay, useMe } from "@/api/queries";
 import { editor, openEditor } from "@/features/editor/store";
+import { setTimeZone } from "@/lib/format";
 import { blockHotkeys, useHotkeys } from "@/lib/hotkeys";
 import { t } from "@/strings";
 import { BottomBar } from "./bottom-bar";
+import { identity } from "./identity";
 import { OfflineBanner } from "./offline-banner";
 import { overlay } from "./overlay";
 import Palette from "./palette";
@@ -13,6 +15,7 @@ import { Sidebar } from "./sidebar";
 const loadEditor = () => import("@/features/editor/card-editor");
 const Shortcuts = lazy(() => import("./shortcuts"));
 const CardEditor = lazy(loadEditor);
+const IdentityDialog = lazy(() => import("./identity-dialog"));
 const IDLE_MS = 1_500;
 
 /** The page around every view: sidebar, banner, palette, card editor. */
@@ -20,14 +23,21 @@ export default function Frame() {
   const navigate = useNavigate();
   const open = overlay.use();
   const editing = editor.use();
+  const asked = identity.use() !== null;
+  const me = useMe().data;
   const mayBuild = useMay("build");
+  // Before anything below is rendered that shows a moment.
+  if (me !== undefined) setTimeZone(me.timeZone);
   const { projectId } = useParams({ strict: false });
   // Once opened, they stay, so that they close with their motion.
   const [used, setUsed] = useState({ shortcuts: false, editor: false });
   if (open === "shortcuts" && !used.shortcuts) setUsed({ ...used, shortcuts: true });
   if (editing !== null && !used.editor) setUsed({ ...used, editor: true });
 
-  useEffect(() => blockHotkeys(() => editor.get() !== null || overlay.get() !== null), []);
+  useEffect(
+    () => blockHotkeys(() => editor.get() !== null || overlay.get() !== null || identity.get() !== null),
+    [],
+  );
   // Fetched while nothing else is: the first press of a key finds them there.
   useEffect(() => {
     const timer = setTimeout(() => void loadEditor().catch(() => {}), IDLE_MS);
@@ -69,6 +79,8 @@ export default function Frame() {
         {used.shortcuts && <Shortcuts />}
         {used.editor && <CardEditor />}
       </Suspense>
+      {/* Apart from the others: it must not take away the window over which it is asked. */}
+      <Suspense>{asked && <IdentityDialog />}</Suspense>
     </div>
   );
 }

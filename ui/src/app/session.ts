@@ -6,6 +6,7 @@ import { keys } from "@/api/keys";
 import { queries } from "@/api/queries";
 import type { Me } from "@/api/types";
 import { startLive, stopLive } from "@/live/socket";
+import { identity } from "./identity";
 import { queryClient } from "./query-client";
 
 /** Where to go once signed in; only ever a place within this page. */
@@ -30,6 +31,8 @@ export function onLeave(handler: () => void) {
 
 function signedOut() {
   if (queryClient.getQueryData(keys.me) === undefined) return;
+  // Nobody is here any more to answer.
+  identity.get()?.settle(false);
   stopLive();
   hint.clear();
   queryClient.clear();

@@ -3,15 +3,31 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-const exactFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
-const dayFormat = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
-const yearFormat = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", year: "numeric" });
+const dates = (zone: string | undefined) => ({
+  exact: new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium", timeZone: zone }),
+  day: new Intl.DateTimeFormat("en", { day: "numeric", month: "short", timeZone: zone }),
+  year: new Intl.DateTimeFormat("en", { day: "numeric", month: "short", year: "numeric", timeZone: zone }),
+});
+let zone: string | null = null;
+let inZone = dates(undefined);
 const grouped = new Intl.NumberFormat("en");
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
+/** Shows moments in this time zone from now on; without one, in that of the device. */
+export function setTimeZone(next: string | null) {
+  if (next === zone) return;
+  zone = next;
+  try {
+    inZone = dates(next ?? undefined);
+  } catch {
+    // The server knows a zone that this browser does not.
+    inZone = dates(undefined);
+  }
+}
+
 /** A moment in the member's own time zone, to the second. */
 export function exactTime(iso: string): string {
-  return exactFormat.format(new Date(iso));
+  return inZone.exact.format(new Date(iso));
 }
 
 /** A moment as seen from now: `just now`, `5 min ago`, `3 h ago`, `2 d ago`, then the date. */
@@ -26,7 +42,7 @@ export function relativeTime(iso: string, now: number): string {
   if (span < DAY) return say(Math.round(span / HOUR), "h");
   if (span < 7 * DAY) return say(Math.round(span / DAY), "d");
   const sameYear = new Date(then).getFullYear() === new Date(now).getFullYear();
-  return (sameYear ? dayFormat : yearFormat).format(then);
+  return (sameYear ? inZone.day : inZone.year).format(then);
 }
 
 /** A span of milliseconds: `420 ms`, `8 s`, `3 min 05 s`, `2 h 07 min`, `1 d 4 h`. */

@@ -18,10 +18,18 @@ pub fn endpoint(url: &str, key: &str) -> Endpoint {
     Endpoint::new(ProviderKind::Anthropic, Some(url), Secret::new(key)).unwrap()
 }
 
-/// A client that is soon at the end of its patience.
+/// A client with more patience than a busy machine needs.
 pub fn client() -> Client {
-    let (connect, headers) = (Duration::from_secs(5), Duration::from_secs(1));
-    Client::with_patience(Patience { connect, headers, idle: Duration::from_millis(500) }).unwrap()
+    let long = Duration::from_secs(30);
+    Client::with_patience(Patience { connect: long, headers: long, idle: long }).unwrap()
+}
+
+/// How long a hasty client waits for the next piece of an answer. It waits twice as long for the first.
+pub const HASTE: Duration = Duration::from_secs(1);
+
+/// A client that is soon at the end of its patience.
+pub fn hasty() -> Client {
+    Client::with_patience(Patience { connect: HASTE * 5, headers: HASTE * 2, idle: HASTE }).unwrap()
 }
 
 pub fn request(messages: &[Message]) -> Request<'_> {
@@ -31,7 +39,16 @@ pub fn request(messages: &[Message]) -> Request<'_> {
 
 /// Says hello to a provider.
 pub async fn hello(url: &str) -> Result<Answer, LlmError> {
-    client().stream(&endpoint(url, KEY), &request(&[Message::user("Hello.")]), |_| {}).await
+    say_hello(&client(), url).await
+}
+
+/// Says hello to a provider, with little patience.
+pub async fn hello_in_haste(url: &str) -> Result<Answer, LlmError> {
+    say_hello(&hasty(), url).await
+}
+
+async fn say_hello(client: &Client, url: &str) -> Result<Answer, LlmError> {
+    client.stream(&endpoint(url, KEY), &request(&[Message::user("Hello.")]), |_| {}).await
 }
 
 /// A server that answers every call in one way.

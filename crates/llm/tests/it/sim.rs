@@ -8,7 +8,7 @@ use guildhall_types::chat::{Block, Message, Role, StopReason, ToolSpec, Usage};
 use guildhall_types::feature::ThinkingLevel;
 use serde_json::json;
 
-use crate::harness::{KEY, client, endpoint};
+use crate::harness::{KEY, client, endpoint, hasty};
 
 struct Caller {
     sim: Sim,
@@ -180,7 +180,9 @@ async fn the_limits_of_the_key_come_with_the_answer_and_the_refusal() {
 #[tokio::test]
 async fn each_fault_of_the_provider_is_told_apart() {
     use ErrorKind::*;
-    let caller = Caller::start(Config::default(), &script(&[json!({ "think": "Hm.", "say": "Some words." })])).await;
+    let mut caller =
+        Caller::start(Config::default(), &script(&[json!({ "think": "Hm.", "say": "Some words." })])).await;
+    caller.client = hasty();
     for (fault, kind, billed) in [
         (Fault::RateLimited, RateLimited, false),
         (Fault::RateLimitedSilently, RateLimited, false),

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 
-use crate::harness::{KEY, Server, answer, client, endpoint, error, hello, plain, request, stream_head};
+use crate::harness::{
+    HASTE, KEY, Server, answer, client, endpoint, error, hello, hello_in_haste, plain, request, stream_head,
+};
 
 #[tokio::test]
 async fn a_call_is_what_the_provider_wants_to_see() {
@@ -125,14 +127,14 @@ async fn a_thinking_model_is_waited_for_as_long_as_it_pings() {
         stream.write_all((stream_head() + &events[0]).as_bytes()).await?;
         // Longer than the idle time in all.
         for _ in 0..10 {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(HASTE / 5).await;
             stream.write_all(b"event: ping\ndata: {\"type\": \"ping\"}\n\n").await?;
         }
         stream.write_all(events[1..].concat().as_bytes()).await?;
         stream.shutdown().await
     })
     .await;
-    assert_eq!(hello(&server.url()).await.unwrap().message.plain_text(), "Done.");
+    assert_eq!(hello_in_haste(&server.url()).await.unwrap().message.plain_text(), "Done.");
 }
 
 #[tokio::test]
@@ -143,13 +145,13 @@ async fn a_provider_that_falls_silent_is_left() {
             stream.read_to_end(&mut Vec::new()).await.map(|_| ())
         })
         .await;
-        let failed = hello(&server.url()).await.unwrap_err();
+        let failed = hello_in_haste(&server.url()).await.unwrap_err();
         assert_eq!((failed.kind, failed.partial.is_some()), (ErrorKind::Idle, partial));
-        assert_eq!(failed.message, format!("{} fell silent: nothing came for 0.5 s", server.host()));
+        assert_eq!(failed.message, format!("{} fell silent: nothing came for 1 s", server.host()));
     }
     let mute = Server::start(|mut stream| async move { stream.read_to_end(&mut Vec::new()).await.map(|_| ()) }).await;
-    let failed = hello(&mute.url()).await.unwrap_err();
-    assert_eq!((failed.kind, failed.message), (ErrorKind::Idle, format!("{} did not answer for 1 s", mute.host())));
+    let failed = hello_in_haste(&mute.url()).await.unwrap_err();
+    assert_eq!((failed.kind, failed.message), (ErrorKind::Idle, format!("{} did not answer for 2 s", mute.host())));
 }
 
 #[tokio::test]

@@ -58,12 +58,12 @@ pub async fn get_member(State(app): State<App>, Path(id): Path<MemberId>) -> Res
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateMember {
-    /// What the member may do; not above one's own role. Ends the member's sessions.
-    #[schema(nullable = false)]
-    role: Option<MemberRole>,
     /// Whether the account is disabled. Ends the member's sessions, tokens and runs at once.
     #[schema(nullable = false)]
     disabled: Option<bool>,
+    /// What the member may do; not above one's own role. Ends the member's sessions.
+    #[schema(nullable = false)]
+    role: Option<MemberRole>,
 }
 
 /// Gives a member another role, or disables or enables the account. For admins; owners are changed by owners alone, and the

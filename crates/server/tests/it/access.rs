@@ -1,23 +1,72 @@
-//! Every route that the description names is tried by those who may not call it.
+//! Every route that the description names is tried by everybody who may and by everybody who may not call it.
 
+use chrono::Duration;
+use guildhall_types::FixedClock;
 use guildhall_types::member::MemberRole;
+use guildhall_types::rights::{MemberRight, Scope};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::{Persona, TestApp};
+use crate::harness::{PASSWORD, Persona, TestApp, Wish};
 use crate::schema::operations;
 
-/// These may be called by everybody.
-const OPEN: &[(Method, &str)] = &[
-    (Method::GET, "/api/health"),
-    (Method::GET, "/api/auth/status"),
-    (Method::POST, "/api/auth/register"),
-    (Method::POST, "/api/auth/login"),
-];
+/// What every route asks for, written once more: a route that slips below another right, or a new one that nobody thought
+/// about, is noticed. `+` asks that the member has proved lately who they are.
+const ROUTES: &str = "
+open: GET /api/health, GET /api/auth/status, POST /api/auth/register, POST /api/auth/login, POST /api/auth/invitation,
+  POST /api/auth/reset
+read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/members, GET /api/members/{id},
+  GET /api/sample/suggestions, GET /api/projects, GET /api/projects/{id}, GET /api/projects/{id}/commits,
+  GET /api/projects/{id}/features, GET /api/features/{id}, GET /api/features/{id}/runs, GET /api/runs/{id},
+  GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/features/{id}/diff, GET /api/features/{id}/files,
+  GET /api/features/{id}/attachments, GET /api/attachments/{id}, GET /api/settings/limits, GET /api/events
+account: POST /api/auth/logout, PATCH /api/auth/me, POST /api/auth/confirm, GET /api/auth/sessions,
+  DELETE /api/auth/sessions, DELETE /api/auth/sessions/{id}, GET /api/auth/tokens, DELETE /api/auth/tokens/{id}
+account+: POST /api/auth/tokens
+keys: POST /api/user/credentials/{provider}/test
+keys+: PUT /api/user/credentials/{provider}, DELETE /api/user/credentials/{provider}
+build: POST /api/projects/{id}/features, PATCH /api/features/{id}, DELETE /api/features/{id},
+  POST /api/features/{id}/attachments, DELETE /api/attachments/{id}
+run: POST /api/features/{id}/start, POST /api/features/{id}/retry, POST /api/features/{id}/stop,
+  POST /api/features/{id}/follow-up, POST /api/features/{id}/verify, POST /api/features/{id}/merge,
+  POST /api/features/{id}/shelve
+manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry
+administer: GET /api/health/detailed, PUT /api/settings/limits, GET /api/settings/sign-up, GET /api/invitations,
+  POST /api/invitations, DELETE /api/invitations/{id}, POST /api/members/{id}/sign-out, GET /api/audit,
+  GET /api/audit/export
+administer+: PATCH /api/members/{id}, POST /api/members/{id}/reset-link
+own+: PUT /api/settings/sign-up
+";
 
-/// These change something, and a viewer may call them: what is a member's own.
-const OWN: &[(Method, &str)] =
-    &[(Method::POST, "/api/auth/logout"), (Method::PATCH, "/api/auth/me"), (Method::DELETE, "/api/auth/sessions/{id}")];
+/// One route and what it asks for; open ones ask for nothing.
+struct Route {
+    method: Method,
+    path: String,
+    right: Option<MemberRight>,
+    confirmed: bool,
+}
+
+fn routes() -> Vec<Route> {
+    let mut routes = Vec::new();
+    let mut asks = "";
+    for part in ROUTES.split([',', '\n']).map(str::trim).filter(|part| !part.is_empty()) {
+        let route = match part.split_once(": ") {
+            Some((word, route)) => {
+                asks = word;
+                route
+            }
+            None => part,
+        };
+        let (method, path) = route.split_once(' ').unwrap();
+        routes.push(Route {
+            method: method.parse().unwrap(),
+            path: path.to_owned(),
+            right: (asks != "open").then(|| asks.trim_end_matches('+').parse().unwrap()),
+            confirmed: asks.ends_with('+'),
+        });
+    }
+    routes
+}
 
 fn is_unsafe(method: &Method) -> bool {
     *method != Method::GET
@@ -34,66 +83,194 @@ async fn try_out(persona: &mut Persona, method: &Method, path: &str) -> (StatusC
     (answer.status, answer.json())
 }
 
+#[test]
+fn every_route_says_what_it_asks_for_and_nothing_changes_for_the_asking() {
+    let routes = routes();
+    for (method, path, operation) in operations() {
+        let route = routes.iter().find(|route| route.method == method && route.path == path);
+        let route = route.unwrap_or_else(|| panic!("say in ROUTES what {method} {path} asks for"));
+        let Some(right) = route.right else {
+            assert!(operation.get("security").is_none() && operation.get("x-right").is_none(), "{method} {path}");
+            continue;
+        };
+        assert_eq!(operation["x-right"], right.as_str(), "{method} {path}");
+        assert_eq!(operation["x-confirmed"].as_bool().unwrap_or(false), route.confirmed, "{method} {path}");
+        assert!(operation["security"][0]["session"].is_array(), "{method} {path} does not say that it is closed");
+        // Whoever asks for a proof gets it from a person: no token has one.
+        let scope = right.scope().filter(|_| !route.confirmed).map(|scope| json!([scope.as_str()]));
+        assert_eq!(operation["security"][1]["token"], scope.unwrap_or_default(), "{method} {path}");
+        assert!(!is_unsafe(&method) || right != MemberRight::Read, "{method} {path} changes something");
+    }
+    assert_eq!(routes.len(), operations().count());
+}
+
+/// What somebody is answered who is stopped at the door; nothing for who gets in.
+type Expected = fn(&Who, &Route) -> Option<(StatusCode, &'static str)>;
+
+struct Who {
+    name: String,
+    persona: Persona,
+    role: MemberRole,
+    scopes: Option<Vec<Scope>>,
+    /// Signed in too long ago for what asks for a proof.
+    stale: bool,
+    expected: Expected,
+}
+
+fn no_session(_: &Who, _: &Route) -> Option<(StatusCode, &'static str)> {
+    Some((StatusCode::UNAUTHORIZED, "not-signed-in"))
+}
+
+fn no_token(_: &Who, _: &Route) -> Option<(StatusCode, &'static str)> {
+    Some((StatusCode::UNAUTHORIZED, "bad-token"))
+}
+
+fn by_right(who: &Who, route: &Route) -> Option<(StatusCode, &'static str)> {
+    let right = route.right?;
+    let code = match &who.scopes {
+        _ if !who.role.may(right) => "missing-right",
+        None if who.stale && route.confirmed => "confirm-needed",
+        None => return None,
+        Some(_) if right.scope().is_none() => "session-only",
+        Some(scopes) if !right.scope().is_some_and(|scope| scopes.contains(&scope)) => "missing-scope",
+        Some(_) if route.confirmed => "session-only",
+        Some(_) => return None,
+    };
+    Some((StatusCode::FORBIDDEN, code))
+}
+
 #[tokio::test]
-async fn nobody_passes_a_closed_route() {
+async fn every_route_with_everybody() {
+    let clock = FixedClock::default();
+    let app = TestApp::with(Wish { clock: Some(clock.clone()), ..Wish::default() }).await;
+    let mut owner = app.owner().await;
+    let mut all: Vec<Who> = Vec::new();
+    let add = |all: &mut Vec<Who>, name: &str, persona: Persona, role, scopes: Option<&[Scope]>, expected| {
+        let scopes = scopes.map(<[Scope]>::to_vec);
+        all.push(Who { name: name.to_owned(), persona, role, scopes, stale: false, expected });
+    };
+
+    // Those who were somebody.
+    let mut gone = app.member(MemberRole::Admin).await;
+    let (gone_token, _) = gone.token(&[Scope::Read, Scope::Admin]).await;
+    let path = format!("/api/members/{}", gone.id().await);
+    owner.patch(&path, json!({ "disabled": true })).await.is(StatusCode::OK);
+    let everything = Scope::ALL;
+    let (revoked, id) = owner.token(everything).await;
+    owner.delete(&format!("/api/auth/tokens/{id}")).await.is(StatusCode::NO_CONTENT);
+    let soon = json!({ "name": "t", "scopes": everything, "expiresAt": "2024-10-04T00:05:00Z" });
+    let expired = owner.post("/api/auth/tokens", soon).await.is(StatusCode::CREATED);
+    add(&mut all, "a disabled admin", gone, MemberRole::Admin, None, no_session);
+    add(&mut all, "a disabled admin's token", app.program(&gone_token), MemberRole::Admin, Some(everything), no_token);
+    add(&mut all, "a revoked token", app.program(&revoked), MemberRole::Owner, Some(everything), no_token);
+    let expired = app.program(expired["token"].as_str().unwrap());
+    add(&mut all, "an expired token", expired, MemberRole::Owner, Some(everything), no_token);
+
+    // Those who are nobody.
+    add(&mut all, "nobody", app.anonymous(), MemberRole::Owner, None, no_session);
+    let mut forger = app.anonymous();
+    forger.cookie = Some("guildhall=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned());
+    add(&mut all, "a forged cookie", forger, MemberRole::Owner, None, no_session);
+    let forged = app.program("guild_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    add(&mut all, "a forged token", forged, MemberRole::Owner, None, no_token);
+    let session = owner.cookie.clone().unwrap().replace("guildhall=", "");
+    add(&mut all, "a session's token as a Bearer", app.program(&session), MemberRole::Owner, None, no_token);
+    let mut both = owner.clone();
+    both.bearer = Some("guild_x".to_owned());
+    add(&mut all, "a bad token beside a good cookie", both, MemberRole::Owner, None, no_token);
+
+    // Each scope alone, and the whole of them with each role.
+    for scope in Scope::ALL {
+        let (token, _) = owner.token(&[*scope]).await;
+        add(&mut all, &format!("scope {scope}"), app.program(&token), MemberRole::Owner, Some(&[*scope]), by_right);
+    }
+    clock.advance(Duration::minutes(9));
+    for role in [MemberRole::Viewer, MemberRole::Member] {
+        let mut persona = app.member(role).await;
+        let scopes: Vec<Scope> = Scope::ALL.iter().copied().filter(|scope| role.can_use(*scope)).collect();
+        let (token, _) = persona.token(&scopes).await;
+        add(&mut all, &format!("{role}'s token"), app.program(&token), role, Some(&scopes), by_right);
+        add(&mut all, role.as_str(), persona, role, None, by_right);
+    }
+    // An admin's token is worth what the admin is worth now.
+    let demoted = guildhall_store::NewMember {
+        email: "dora@example.com".to_owned(),
+        name: "Dora".to_owned(),
+        password_hash: None,
+    };
+    let demoted = app.app.team.store.create_member(demoted, MemberRole::Admin).await.unwrap();
+    let (token, _) = app.app.team.create_token(&demoted, "t", Scope::ALL.to_vec(), None).await.unwrap();
+    let path = format!("/api/members/{}", demoted.id);
+    owner.patch(&path, json!({ "role": "viewer" })).await.is(StatusCode::OK);
+    let demoted = app.program(&token);
+    add(&mut all, "a demoted admin's token", demoted, MemberRole::Viewer, Some(everything), by_right);
+    add(&mut all, "an owner who signed in long ago", owner, MemberRole::Owner, None, by_right);
+    all.last_mut().unwrap().stale = true;
+    clock.advance(Duration::minutes(2));
+
+    for who in &mut all {
+        for route in routes().iter().filter(|route| route.right.is_some()) {
+            let (status, body) = try_out(&mut who.persona, &route.method, &route.path).await;
+            let what = format!("{} {} by {}: {body}", route.method, route.path, who.name);
+            match (who.expected)(who, route) {
+                Some(refused) => assert_eq!((status, body["code"].as_str().unwrap_or_default()), refused, "{what}"),
+                None => {
+                    assert!(!matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN), "{what}");
+                    assert!(!status.is_server_error(), "{what}");
+                }
+            }
+            // Whoever signs out is nobody from then on.
+            if route.path == "/api/auth/logout" && status == StatusCode::NO_CONTENT {
+                let email = match who.role {
+                    MemberRole::Owner => "olga@example.com".to_owned(),
+                    role => format!("{role}@example.com"),
+                };
+                let login = json!({ "email": email, "password": PASSWORD });
+                who.persona = app.anonymous();
+                who.persona.post("/api/auth/login", login).await.is(StatusCode::OK);
+                if who.stale {
+                    clock.advance(Duration::minutes(11));
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn open_routes_are_open_to_nobody_in_particular() {
     let app = TestApp::start().await;
     app.owner().await;
     let mut stranger = app.anonymous();
-    let mut forger = app.anonymous();
-    forger.cookie = Some("guildhall=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned());
-    let mut closed = 0;
-    for (method, path, operation) in operations() {
-        if OPEN.contains(&(method.clone(), path)) {
-            assert!(operation.get("security").is_none(), "{path}");
-            assert_ne!(try_out(&mut stranger, &method, path).await.1["code"], "not-signed-in", "{method} {path}");
-            continue;
-        }
-        closed += 1;
-        assert!(operation["security"][0]["session"].is_array(), "{method} {path} does not say that it is closed");
-        for persona in [&mut stranger, &mut forger] {
-            let (status, body) = try_out(persona, &method, path).await;
-            assert_eq!((status, &body["code"]), (StatusCode::UNAUTHORIZED, &json!("not-signed-in")), "{method} {path}");
-        }
-    }
-    assert!(closed > 40, "{closed}");
-}
-
-#[tokio::test]
-async fn a_viewer_changes_nothing() {
-    let app = TestApp::start().await;
-    app.owner().await;
-    let mut viewer = app.member(MemberRole::Viewer).await;
-    for (method, path, operation) in operations() {
-        let asks = operation["x-right"].as_str().unwrap_or("read");
-        if OPEN.contains(&(method.clone(), path)) || OWN.contains(&(method.clone(), path)) {
-            assert_eq!(asks, "read", "{method} {path}");
-            continue;
-        }
-        assert!(!is_unsafe(&method) || asks != "read", "{method} {path} changes something and asks for no right");
-        let (status, body) = try_out(&mut viewer, &method, path).await;
-        if asks == "read" {
-            assert_ne!(status, StatusCode::FORBIDDEN, "{method} {path}");
-        } else {
-            assert_eq!((status, &body["code"]), (StatusCode::FORBIDDEN, &json!("missing-right")), "{method} {path}");
-        }
+    for route in routes().iter().filter(|route| route.right.is_none()) {
+        let (_, body) = try_out(&mut stranger, &route.method, &route.path).await;
+        assert!(body["code"] != "not-signed-in" && body["code"] != "missing-right", "{} {body}", route.path);
     }
 }
 
 #[tokio::test]
-async fn a_member_does_not_run_the_team_and_an_admin_does() {
+async fn a_token_is_taken_from_its_header_alone() {
     let app = TestApp::start().await;
-    app.owner().await;
-    let mut member = app.member(MemberRole::Member).await;
-    let mut admin = app.member(MemberRole::Admin).await;
-    for (method, path, operation) in operations() {
-        if operation["x-right"] == "administer" {
-            let (status, body) = try_out(&mut member, &method, path).await;
-            assert_eq!((status, &body["code"]), (StatusCode::FORBIDDEN, &json!("missing-right")), "{method} {path}");
-            assert_ne!(try_out(&mut admin, &method, path).await.0, StatusCode::FORBIDDEN, "{method} {path}");
-        } else if !OPEN.contains(&(method.clone(), path)) && path != "/api/auth/logout" {
-            assert_ne!(try_out(&mut member, &method, path).await.0, StatusCode::FORBIDDEN, "{method} {path}");
-        }
+    let mut owner = app.owner().await;
+    let (token, _) = owner.token(Scope::ALL).await;
+    let mut stranger = app.anonymous();
+    for name in ["access_token", "token", "bearer", "authorization"] {
+        let answer = stranger.get(&format!("/api/members?{name}={token}")).await;
+        answer.is_problem(StatusCode::UNAUTHORIZED, "not-signed-in");
+        assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"guildhall\"");
     }
+    stranger.cookie = Some(format!("guildhall={token}"));
+    stranger.get("/api/members").await.is_problem(StatusCode::UNAUTHORIZED, "not-signed-in");
+    stranger.cookie = None;
+    let basic = stranger.request(Method::GET, "/api/members").basic_auth("olga@example.com", Some(&token));
+    stranger.send(basic).await.is_problem(StatusCode::UNAUTHORIZED, "bad-token");
+    let mut program = app.program(&token);
+    program.get("/api/members").await.is(StatusCode::OK);
+    // A page elsewhere that got hold of one is a page elsewhere.
+    program.origin = Some("https://evil.example".to_owned());
+    let project = json!({ "name": "x", "source": { "kind": "empty" } });
+    program.post("/api/projects", project.clone()).await.is_problem(StatusCode::FORBIDDEN, "foreign-origin");
+    program.origin = None;
+    program.post("/api/projects", project).await.is(StatusCode::CREATED);
 }
 
 #[tokio::test]

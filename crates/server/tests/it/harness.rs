@@ -14,7 +14,8 @@ use guildhall_server::ws::Listening;
 use guildhall_sim::Sim;
 use guildhall_store::NewMember;
 use guildhall_types::member::{MemberRole, ProviderKind};
-use guildhall_types::{ProjectId, SystemClock};
+use guildhall_types::rights::Scope;
+use guildhall_types::{Clock, FixedClock, ProjectId, SystemClock};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Connection;
@@ -28,17 +29,21 @@ use crate::schema;
 /// Longer than anything here takes on a slow machine; a test that waits so long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 pub const PASSWORD: &str = "correct horse battery";
+/// A card on which the simulated model is silent for longer than any test takes.
+pub const SILENT: &str = "Wait.\n\n```sim\n{\"silence_ms\": 600000, \"say\": \"Done.\"}\n```";
 
 /// How a test wants its server.
 pub struct Wish {
     pub postgres: bool,
     pub listening: Listening,
     pub change: Box<dyn FnOnce(&mut Config) + Send>,
+    /// The clock that the server reads, if not the machine's.
+    pub clock: Option<FixedClock>,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { postgres: false, listening: Listening::default(), change: Box::new(|_| {}) }
+        Self { postgres: false, listening: Listening::default(), change: Box::new(|_| {}), clock: None }
     }
 }
 
@@ -79,7 +84,11 @@ impl TestApp {
             notes: Vec::new(),
         };
         (wish.change)(&mut config);
-        let server = Server::start_with(&config, Arc::new(SystemClock), Pace::default(), wish.listening).await.unwrap();
+        let clock: Arc<dyn Clock> = match wish.clock {
+            Some(clock) => Arc::new(clock),
+            None => Arc::new(SystemClock),
+        };
+        let server = Server::start_with(&config, clock, Pace::default(), wish.listening).await.unwrap();
         let url = format!("http://{}", server.address());
         let app = server.app().clone();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -95,6 +104,11 @@ impl TestApp {
 
     pub fn anonymous(&self) -> Persona {
         Persona::new(self)
+    }
+
+    /// A program that shows a token and has neither page nor cookie.
+    pub fn program(&self, token: &str) -> Persona {
+        Persona { bearer: Some(token.to_owned()), origin: None, ..Persona::new(self) }
     }
 
     /// The first member, signed in.
@@ -135,6 +149,7 @@ pub struct Persona {
     pub base: String,
     pub cookie: Option<String>,
     pub origin: Option<String>,
+    pub bearer: Option<String>,
 }
 
 /// What the server answered.
@@ -182,7 +197,13 @@ impl Answer {
 
 impl Persona {
     fn new(app: &TestApp) -> Self {
-        Self { http: reqwest::Client::new(), base: app.url.clone(), cookie: None, origin: Some(app.url.clone()) }
+        Self {
+            http: reqwest::Client::new(),
+            base: app.url.clone(),
+            cookie: None,
+            origin: Some(app.url.clone()),
+            bearer: None,
+        }
     }
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
@@ -192,6 +213,9 @@ impl Persona {
         }
         if let Some(origin) = &self.origin {
             request = request.header("origin", origin);
+        }
+        if let Some(token) = &self.bearer {
+            request = request.bearer_auth(token);
         }
         request
     }
@@ -209,7 +233,8 @@ impl Persona {
         }
         let bytes = response.bytes().await.unwrap().to_vec();
         let answer = Answer { status, headers, bytes, what };
-        if answer.header("content-type").contains("json") && path != "/api/openapi.json" {
+        let kind = answer.header("content-type");
+        if kind.contains("json") && kind != "application/x-ndjson" && path != "/api/openapi.json" {
             schema::check_answer(&method, &path, status, &answer.json());
         }
         answer
@@ -262,7 +287,8 @@ impl Persona {
             .header("upgrade", "websocket")
             .header("sec-websocket-version", "13")
             .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
-        for (name, value) in [("cookie", &self.cookie), ("origin", &self.origin)] {
+        let bearer = self.bearer.as_ref().map(|token| format!("Bearer {token}"));
+        for (name, value) in [("cookie", &self.cookie), ("origin", &self.origin), ("authorization", &bearer)] {
             if let Some(value) = value {
                 request = request.header(name, value);
             }
@@ -277,6 +303,18 @@ impl Persona {
             Err(tungstenite::Error::Http(response)) => Err(StatusCode::from_u16(response.status().as_u16()).unwrap()),
             Err(error) => panic!("{error}"),
         }
+    }
+
+    /// A personal access token of this persona.
+    pub async fn token(&mut self, scopes: &[Scope]) -> (String, String) {
+        let words: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        let made = self.post("/api/auth/tokens", json!({ "name": "t", "scopes": words })).await.is(StatusCode::CREATED);
+        (made["token"].as_str().unwrap().to_owned(), made["id"].as_str().unwrap().to_owned())
+    }
+
+    /// This persona's id.
+    pub async fn id(&mut self) -> String {
+        self.get("/api/auth/me").await.is(StatusCode::OK)["id"].as_str().unwrap().to_owned()
     }
 
     /// A ready project of this source.

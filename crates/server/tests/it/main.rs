@@ -5,6 +5,7 @@
 mod access;
 mod death;
 mod description;
+mod docs;
 mod harness;
 mod main_path;
 mod page;

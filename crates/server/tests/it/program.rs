@@ -107,3 +107,39 @@ async fn it_serves_until_it_is_told_to_stop_and_lets_nobody_else_into_its_folder
     let (code, out, _) = run(guildhall(&data).arg("migrate")).await;
     assert!(code == Some(0) && out.contains("this version's schema"), "{out}");
 }
+
+#[tokio::test]
+async fn the_audit_is_walked_and_written_out_without_a_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let (code, _, err) = run(guildhall(&data).args(["audit", "verify"])).await;
+    assert!(code == Some(1) && err.contains("there is no database"), "{err}");
+    assert!(!data.exists());
+
+    let url = format!("sqlite://{}", data.join("guildhall.db").display());
+    let store = guildhall_store::Store::open(&url, std::sync::Arc::new(guildhall_types::SystemClock)).await.unwrap();
+    store.migrate().await.unwrap();
+    for n in 0..3 {
+        store.put_setting("limits", &n).await.unwrap();
+    }
+    let (code, out, err) = run(guildhall(&data).args(["audit", "verify"])).await;
+    assert!(code == Some(0) && out.contains("as it was written: 3 entries"), "{out}{err}");
+    let head = out.trim().rsplit(' ').next().unwrap().to_owned();
+    let (code, out, _) = run(guildhall(&data).args(["audit", "export"])).await;
+    assert_eq!((code, out.lines().count()), (Some(0), 3), "{out}");
+    for line in out.lines() {
+        crate::schema::check("AuditEntry", &serde_json::from_str(line).unwrap());
+    }
+    store.put_setting("limits", &3).await.unwrap();
+    let (code, out, _) = run(guildhall(&data).args(["audit", "verify", "--expect", &head])).await;
+    assert_eq!(code, Some(0), "{out}");
+    let (_, hash) = head.split_once(':').unwrap();
+    let (code, out, _) = run(guildhall(&data).args(["audit", "verify", "--expect", &format!("2:{hash}")])).await;
+    assert!(code == Some(1) && out.contains("BROKEN: entry 2"), "{out}");
+
+    let mut db = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    let sql = "DROP TRIGGER audit_is_not_changed; UPDATE audit SET detail = '{}' WHERE seq = 2";
+    sqlx::raw_sql(sql).execute(&mut db).await.unwrap();
+    let (code, out, _) = run(guildhall(&data).args(["audit", "verify"])).await;
+    assert!(code == Some(1) && out.contains("BROKEN: entry 2 was changed. The 1 entries before"), "{out}");
+}

@@ -1,11 +1,15 @@
 //! The tests of the routes, one file for each resource, like the routes themselves.
 
+mod account;
 mod attachments;
+mod audit;
 mod auth;
 mod bad_input;
 mod credentials;
 mod features;
 mod health;
+mod invitations;
 mod members;
 mod projects;
 mod settings;
+mod tokens;

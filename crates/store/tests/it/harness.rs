@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use guildhall_store::{NewFeature, NewMember, NewProject, NewRun, Store};
+use guildhall_store::{Backend, NewFeature, NewMember, NewProject, NewRun, Store};
 use guildhall_types::feature::{Feature, PlanningMode, ThinkingLevel};
-use guildhall_types::member::Member;
+use guildhall_types::member::{Member, MemberRole};
 use guildhall_types::project::{Project, ProjectSource};
 use guildhall_types::{FixedClock, ProjectId};
 use sqlx::Connection;
@@ -13,6 +13,7 @@ use sqlx::Connection;
 pub struct Fresh {
     pub store: Store,
     pub clock: FixedClock,
+    url: String,
     _dir: tempfile::TempDir,
 }
 
@@ -42,12 +43,31 @@ impl Fresh {
         let store = Store::open(&url, Arc::new(clock.clone())).await.unwrap();
         store.migrate().await.unwrap();
         store.migrate().await.unwrap();
-        Self { store, clock, _dir: dir }
+        Self { store, clock, url, _dir: dir }
+    }
+
+    /// Does something to the database behind the store's back.
+    pub async fn tamper(&self, sql: &str) -> sqlx::Result<()> {
+        match self.store.backend() {
+            Backend::Sqlite => {
+                let mut db = sqlx::SqliteConnection::connect(&self.url).await?;
+                sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut db).await?;
+            }
+            Backend::Postgres => {
+                let mut db = sqlx::PgConnection::connect(&self.url).await?;
+                sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut db).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub async fn with_role(&self, name: &str, role: MemberRole) -> Member {
+        let new = NewMember { email: format!("{name}@example.com"), name: name.to_owned(), password_hash: None };
+        self.store.create_member(new, role).await.unwrap()
     }
 
     pub async fn member(&self, name: &str) -> Member {
-        let new = NewMember { email: format!("{name}@example.com"), name: name.to_owned(), password_hash: None };
-        self.store.create_member(new, guildhall_types::member::MemberRole::Member).await.unwrap()
+        self.with_role(name, MemberRole::Member).await
     }
 
     pub async fn project(&self, member: &Member) -> Project {

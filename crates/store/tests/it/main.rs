@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
+mod access;
+mod audit;
 mod board;
 mod events;
 mod harness;
+mod members;
 mod people;
 mod work;

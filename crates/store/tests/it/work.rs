@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 
 use chrono::Duration;
-use guildhall_store::{Claimed, Ending, Finished, Store, StoreError};
+use guildhall_store::{AuditQuery, Claimed, Ending, Finished, Store, StoreError};
+use guildhall_types::audit::AuditAction;
 use guildhall_types::chat::{Block, Message, StopReason, Usage};
-use guildhall_types::feature::{FeatureStatus, Move};
+use guildhall_types::feature::{FeatureStatus, Move, Stage};
 use guildhall_types::limits::Limits;
-use guildhall_types::member::ProviderKind;
+use guildhall_types::member::{MemberChange, MemberRole, ProviderKind};
 use guildhall_types::run::*;
 use guildhall_types::{CheckId, Clock, NodeId, RunId};
 
@@ -165,7 +166,10 @@ on_both! {
         assert_eq!((feature.card.status, feature.summary.as_deref()), (FeatureStatus::WaitingApproval, Some("Done.")));
         let (feature, run) = fresh.store.follow_up(id, anna.id, "rename it").await.unwrap();
         assert_eq!((feature.card.status, run.status, run.id), (FeatureStatus::Queued, RunStatus::Queued, claimed.run.id));
+        fresh.clock.advance(Duration::hours(9));
         let again = claim(&fresh.store).await;
+        assert_eq!(again.run.started_at, Some(fresh.clock.now()), "the night in between was no work");
+        assert_eq!(again.feature.card.started_at, again.run.started_at);
         assert_eq!(fresh.store.turns(again.run.id).await.unwrap().len(), 1);
         fresh.store.requeue_run(&again.lease).await.unwrap();
         let third = claim(&fresh.store).await;
@@ -189,6 +193,41 @@ on_both! {
         assert_eq!((feature.card.status, run.status), (FeatureStatus::Completed, RunStatus::Closed));
         let refused = fresh.store.start_feature(id, anna.id, new_run()).await;
         assert!(matches!(refused, Err(StoreError::Illegal(_))));
+        let query = AuditQuery { object_id: Some(id.to_string()), limit: 10, ..Default::default() };
+        let told = fresh.store.audit_entries(&query).await.unwrap();
+        let told: Vec<AuditAction> = told.into_iter().map(|entry| entry.action).collect();
+        assert_eq!(told, [AuditAction::Merge, AuditAction::Verify, AuditAction::StartRun]);
+    }
+
+    async fn members_and_nodes_never_wait_for_each_other_for_ever(fresh: Fresh) {
+        let (anna, id) = started(&fresh).await;
+        let owner = fresh.with_role("olga", MemberRole::Owner).await;
+        for round in 0..15 {
+            let lease = claim(&fresh.store).await.lease;
+            let writes: Vec<_> = (0..3).map(|_| {
+                let store = fresh.store.clone();
+                tokio::spawn(async move { store.set_stage(&lease, Stage::Implementing).await })
+            }).collect();
+            let said = {
+                let store = fresh.store.clone();
+                tokio::spawn(async move { store.follow_up(id, anna.id, "a word").await })
+            };
+            let changed = {
+                let store = fresh.store.clone();
+                let change = MemberChange { role: None, disabled: Some(true) };
+                tokio::spawn(async move { store.change_member(owner.id, anna.id, change).await.unwrap() })
+            };
+            for write in writes {
+                let done = write.await.unwrap();
+                assert!(matches!(done, Ok(()) | Err(StoreError::LeaseLost)), "round {round}: {done:?}");
+            }
+            let said = said.await.unwrap();
+            assert!(matches!(said, Ok(_) | Err(StoreError::Refused(_))), "round {round}: {said:?}");
+            assert_eq!(changed.await.unwrap().stopped.len(), 1, "round {round}");
+            let enabled = MemberChange { role: None, disabled: Some(false) };
+            fresh.store.change_member(owner.id, anna.id, enabled).await.unwrap();
+            fresh.store.retry_feature(id, anna.id).await.unwrap();
+        }
     }
 
     async fn starting_again_closes_the_former_run(fresh: Fresh) {

@@ -1,5 +1,6 @@
 import { Toast as Base } from "@base-ui/react/toast";
 import { CircleAlert, CircleCheck, X } from "lucide-react";
+import { isDeclined } from "@/api/client";
 import type { ApiError } from "@/api/error";
 import { t } from "@/strings";
 import { RequestId } from "./request-id";
@@ -19,6 +20,7 @@ export const toast = {
     });
   },
   error(title: string | undefined, error: ApiError) {
+    if (isDeclined(error)) return;
     manager.add({
       type: "error",
       priority: "high",

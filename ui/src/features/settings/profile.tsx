@@ -24,7 +24,7 @@ function ProfileForm({ me }: { me: Me }) {
   const client = useQueryClient();
   const [name, setName] = useState(me.name);
   const save = useMutation({
-    mutationFn: () => api.renameMe(name.trim()),
+    mutationFn: () => api.updateMe({ name: name.trim() }),
     onSuccess: (fresh) => {
       client.setQueryData(keys.me, fresh);
       void client.invalidateQueries({ queryKey: keys.members });

@@ -1,4 +1,5 @@
 use guildhall_types::member::MemberRole;
+use guildhall_types::rights::MemberRight;
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -17,7 +18,8 @@ async fn the_first_member_owns_the_team_and_sign_up_closes() {
     let answer = anna.post("/api/auth/register", body.clone()).await;
     let me = answer.is(StatusCode::CREATED);
     assert_eq!((&me["email"], &me["role"]), (&json!("anna@example.com"), &json!("owner")));
-    assert_eq!(me["rights"], json!(["read", "build", "manageProjects", "administer"]));
+    let all: Vec<&str> = MemberRight::ALL.iter().map(|right| right.as_str()).collect();
+    assert_eq!(me["rights"], json!(all));
     assert_eq!(anna.get("/api/auth/me").await.is(StatusCode::OK)["id"], me["id"]);
 
     let mut late = app.anonymous();

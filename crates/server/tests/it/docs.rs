@@ -1,0 +1,32 @@
+//! What the docs say of tests is true: each that they name is there.
+
+use std::path::Path;
+
+fn sources(folder: &Path, out: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, out);
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            out.push((name, std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn every_test_that_the_security_page_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
+    let mut named = 0;
+    for word in page.split('`').skip(1).step_by(2).filter(|word| word.contains("::")) {
+        let (place, test) = word.split_once("::").unwrap();
+        let (of, file) = place.split_once('/').unwrap_or_else(|| panic!("{word}: name the crate"));
+        let mut all = Vec::new();
+        sources(&root.join("crates").join(of), &mut all);
+        let found = all.iter().any(|(name, text)| name == file && text.contains(&format!("fn {test}(")));
+        assert!(found, "{word} is not there");
+        named += 1;
+    }
+    assert!(named > 60, "{named}");
+}

@@ -1,0 +1,151 @@
+//! Invitations, personal access tokens, links to set a password.
+
+use chrono::Duration;
+use guildhall_store::{NewInvitation, NewMember, NewReset, NewSession, NewToken, StoreError};
+use guildhall_types::Clock;
+use guildhall_types::event::Happening;
+use guildhall_types::member::{Member, MemberRole};
+use guildhall_types::rights::Scope;
+
+use crate::harness::{Fresh, on_both};
+
+fn invitation(fresh: &Fresh, by: &Member, email: &str, code: u8) -> NewInvitation {
+    NewInvitation {
+        email: email.to_owned(),
+        role: MemberRole::Viewer,
+        code_hash: vec![code; 32],
+        created_by: by.id,
+        expires_at: fresh.clock.now() + Duration::days(7),
+    }
+}
+
+fn account(email: &str) -> NewMember {
+    NewMember { email: email.to_owned(), name: "Ben".to_owned(), password_hash: Some("hash".to_owned()) }
+}
+
+fn token(fresh: &Fresh, member: &Member, hash: u8) -> NewToken {
+    NewToken {
+        member_id: member.id,
+        name: "script".to_owned(),
+        scopes: vec![Scope::Read, Scope::Run],
+        token_hash: vec![hash; 32],
+        expires_at: fresh.clock.now() + Duration::days(1),
+    }
+}
+
+on_both! {
+    async fn an_invitation_makes_one_member(fresh: Fresh) {
+        let anna = fresh.with_role("anna", MemberRole::Owner).await;
+        let made = fresh.store.create_invitation(invitation(&fresh, &anna, "ben@example.com", 1)).await.unwrap();
+        assert_eq!(fresh.store.open_invitation(&[1; 32]).await.unwrap().unwrap(), made);
+        assert!(fresh.store.join(account("eve@example.com"), &[1; 32]).await.unwrap().is_none(), "another address");
+        assert!(fresh.store.join(account("ben@example.com"), &[9; 32]).await.unwrap().is_none(), "another code");
+        let tries = (0..6).map(|_| {
+            let store = fresh.store.clone();
+            tokio::spawn(async move { store.join(account("ben@example.com"), &[1; 32]).await })
+        });
+        let mut joined = Vec::new();
+        for one in tries.collect::<Vec<_>>() {
+            joined.extend(one.await.unwrap().unwrap());
+        }
+        assert_eq!(joined.len(), 1);
+        assert_eq!(joined[0].role, MemberRole::Viewer);
+        let used = fresh.store.invitations(None, 10).await.unwrap().remove(0);
+        assert_eq!((used.used_at, used.used_by), (Some(fresh.clock.now()), Some(joined[0].id)));
+        assert_eq!(fresh.store.open_invitations().await.unwrap(), 0);
+        let last = fresh.store.events_after(0, 10).await.unwrap().pop().unwrap();
+        assert_eq!(last.what, Happening::MemberCreated { member: joined.remove(0) });
+        let again = fresh.store.create_invitation(invitation(&fresh, &anna, "ben@example.com", 2)).await;
+        assert!(matches!(again, Err(StoreError::Taken { .. })), "{again:?}");
+    }
+
+    async fn an_invitation_ends_by_time_by_hand_and_by_a_newer_one(fresh: Fresh) {
+        let anna = fresh.with_role("anna", MemberRole::Owner).await;
+        let old = fresh.store.create_invitation(invitation(&fresh, &anna, "ben@example.com", 1)).await.unwrap();
+        let new = fresh.store.create_invitation(invitation(&fresh, &anna, "ben@example.com", 2)).await.unwrap();
+        assert!(fresh.store.open_invitation(&[1; 32]).await.unwrap().is_none(), "replaced");
+        assert!(!fresh.store.revoke_invitation(old.id).await.unwrap());
+        assert!(fresh.store.revoke_invitation(new.id).await.unwrap());
+        assert!(fresh.store.join(account("ben@example.com"), &[2; 32]).await.unwrap().is_none(), "taken back");
+        fresh.store.create_invitation(invitation(&fresh, &anna, "ben@example.com", 3)).await.unwrap();
+        fresh.clock.advance(Duration::days(7));
+        assert!(fresh.store.join(account("ben@example.com"), &[3; 32]).await.unwrap().is_none(), "too late");
+        assert_eq!(fresh.store.member_count().await.unwrap(), 1);
+        let page = fresh.store.invitations(Some(new.id), 10).await.unwrap();
+        assert_eq!(page.iter().map(|one| one.id).collect::<Vec<_>>(), [old.id], "the page before the second");
+    }
+
+    async fn a_token_is_found_used_and_revoked(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        let ben = fresh.member("ben").await;
+        let made = fresh.store.create_token(token(&fresh, &anna, 1), 2).await.unwrap().unwrap();
+        let found = fresh.store.token_by_hash(&[1; 32]).await.unwrap().unwrap();
+        assert_eq!((&found.token, &found.member, found.revoked_at), (&made, &anna, None));
+        assert_eq!(fresh.store.token(made.id).await.unwrap(), Some(found));
+        assert!(fresh.store.token_by_hash(&[9; 32]).await.unwrap().is_none());
+        fresh.store.touch_token(made.id).await.unwrap();
+        assert_eq!(fresh.store.tokens_of(anna.id).await.unwrap()[0].last_used_at, Some(fresh.clock.now()));
+        fresh.store.create_token(token(&fresh, &anna, 2), 2).await.unwrap().unwrap();
+        assert!(fresh.store.create_token(token(&fresh, &anna, 3), 2).await.unwrap().is_none(), "one too many");
+        assert!(!fresh.store.revoke_token(made.id, ben.id).await.unwrap(), "not another member's");
+        assert!(fresh.store.revoke_token(made.id, anna.id).await.unwrap());
+        assert!(!fresh.store.revoke_token(made.id, anna.id).await.unwrap());
+        assert!(fresh.store.token_by_hash(&[1; 32]).await.unwrap().unwrap().revoked_at.is_some());
+        assert_eq!(fresh.store.tokens_of(anna.id).await.unwrap().len(), 1);
+    }
+
+    async fn a_link_sets_one_password_and_ends_the_sessions(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        let ben = fresh.member("ben").await;
+        let session = |hash| NewSession {
+            member_id: ben.id, token_hash: vec![hash; 32], user_agent: None, address: None,
+            expires_at: fresh.clock.now() + Duration::days(7),
+        };
+        let link = |code| NewReset {
+            member_id: ben.id, code_hash: vec![code; 32], created_by: anna.id,
+            expires_at: fresh.clock.now() + Duration::hours(24),
+        };
+        fresh.store.create_session(session(1)).await.unwrap();
+        fresh.store.create_reset(link(1)).await.unwrap();
+        fresh.store.create_reset(link(2)).await.unwrap();
+        assert!(fresh.store.use_reset(&[1; 32], "new").await.unwrap().is_none(), "replaced");
+        assert_eq!(fresh.store.reset_member(&[2; 32]).await.unwrap().unwrap().id, ben.id);
+        let tries = (0..4).map(|n| {
+            let store = fresh.store.clone();
+            tokio::spawn(async move { store.use_reset(&[2; 32], &format!("new {n}")).await.unwrap() })
+        });
+        let mut used = 0;
+        for one in tries.collect::<Vec<_>>() {
+            used += usize::from(one.await.unwrap().is_some());
+        }
+        assert_eq!(used, 1);
+        assert!(fresh.store.password_hash(ben.id).await.unwrap().unwrap().starts_with("new"));
+        assert!(fresh.store.session_by_token(&[1; 32]).await.unwrap().is_none());
+        fresh.store.create_reset(link(3)).await.unwrap();
+        fresh.clock.advance(Duration::hours(24));
+        assert!(fresh.store.use_reset(&[3; 32], "late").await.unwrap().is_none());
+        fresh.store.create_reset(link(4)).await.unwrap();
+        fresh.store.set_password(ben.id, "own", None).await.unwrap();
+        assert!(fresh.store.use_reset(&[4; 32], "late").await.unwrap().is_none(), "a new password ends it");
+    }
+
+    async fn a_new_password_ends_every_other_session(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        let new = |hash| NewSession {
+            member_id: anna.id, token_hash: vec![hash; 32], user_agent: None, address: None,
+            expires_at: fresh.clock.now() + Duration::days(7),
+        };
+        let own = fresh.store.create_session(new(1)).await.unwrap();
+        fresh.store.create_session(new(2)).await.unwrap();
+        fresh.store.set_password(anna.id, "new", Some(own.id)).await.unwrap();
+        assert!(fresh.store.session_by_token(&[2; 32]).await.unwrap().is_none());
+        fresh.clock.advance(Duration::minutes(20));
+        let confirmed = fresh.store.confirm_session(own.id, &[3; 32]).await.unwrap();
+        assert_eq!(confirmed.confirmed_at, fresh.clock.now());
+        assert!(fresh.store.session_by_token(&[1; 32]).await.unwrap().is_none(), "the token is another one");
+        assert_eq!(fresh.store.session_by_token(&[3; 32]).await.unwrap().unwrap().0.id, own.id);
+        fresh.store.create_session(new(4)).await.unwrap();
+        assert_eq!(fresh.store.end_sessions(anna.id, Some(own.id)).await.unwrap(), 1);
+        assert!(fresh.store.session(own.id).await.unwrap().is_some());
+    }
+}

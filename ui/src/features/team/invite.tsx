@@ -1,0 +1,107 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, useState } from "react";
+import { api } from "@/api/calls";
+import { asApiError } from "@/api/error";
+import { keys } from "@/api/keys";
+import type { CreatedInvitation, Member, MemberRole } from "@/api/types";
+import { FormError } from "@/components/form-error";
+import { SecretOnce } from "@/components/secret-once";
+import { Button } from "@/components/ui/button";
+import { Dialog } from "@/components/ui/dialog";
+import { Field, Input } from "@/components/ui/input";
+import { Radios } from "@/components/ui/radios";
+import { t } from "@/strings";
+import { rolesToGive } from "./rules";
+import { team } from "./strings";
+
+const FORM = "invite-form";
+
+/** Invites somebody by e-mail address and role, and shows the link once. */
+export function InviteDialog({
+  open,
+  onOpenChange,
+  me,
+}: {
+  open: boolean;
+  onOpenChange: (open: boolean) => void;
+  me: Member;
+}) {
+  const client = useQueryClient();
+  const [email, setEmail] = useState("");
+  const [role, setRole] = useState<MemberRole>("member");
+  const [made, setMade] = useState<CreatedInvitation | null>(null);
+  const invite = useMutation({
+    mutationFn: () => api.invite({ email: email.trim(), role }),
+    onSuccess: (invitation) => {
+      setMade(invitation);
+      setEmail("");
+    },
+    onSettled: () => client.invalidateQueries({ queryKey: keys.invitations }),
+  });
+  const error = invite.error && asApiError(invite.error);
+  const change = (next: boolean) => {
+    onOpenChange(next);
+    if (next) return;
+    setMade(null);
+    invite.reset();
+  };
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    invite.mutate();
+  };
+  return (
+    <Dialog
+      open={open}
+      onOpenChange={change}
+      title={made === null ? team.invite.title : team.invite.made(made.email)}
+      description={team.invite.lead}
+      footer={
+        made === null ? (
+          <>
+            <Button onClick={() => change(false)}>{t.common.cancel}</Button>
+            <Button type="submit" form={FORM} variant="primary" busy={invite.isPending}>
+              {team.invite.make}
+            </Button>
+          </>
+        ) : (
+          <>
+            <Button onClick={() => setMade(null)}>{team.invite.another}</Button>
+            <Button onClick={() => change(false)}>{team.invite.done}</Button>
+          </>
+        )
+      }
+    >
+      <div className="px-5 pt-2 pb-4">
+        {made === null ? (
+          <form id={FORM} onSubmit={submit} className="flex flex-col gap-4">
+            <Field label={team.invite.email} error={error?.field("email")}>
+              <Input
+                type="email"
+                value={email}
+                onChange={(event) => setEmail(event.target.value)}
+                placeholder="anna@example.com"
+                autoComplete="off"
+                required
+                autoFocus
+              />
+            </Field>
+            <Radios
+              label={team.invite.role}
+              showLabel
+              value={role}
+              onChange={setRole}
+              options={rolesToGive(me).map((value) => ({
+                value,
+                label: t.role[value].label,
+                help: t.role[value].may,
+              }))}
+            />
+            <FormError error={error && error.field("email") === undefined ? error : null} />
+          </form>
+        ) : (
+          <SecretOnce label={team.invite.link} value={made.url} note={team.invite.once} />
+        )}
+      </div>
+    </Dialog>
+  );
+}

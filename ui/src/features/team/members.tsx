@@ -1,0 +1,87 @@
+import { Users } from "lucide-react";
+import { useMay, useMe, useMembers } from "@/api/queries";
+import type { Member } from "@/api/types";
+import { Empty, ErrorState } from "@/components/state";
+import { Avatar } from "@/components/ui/avatar";
+import { Badge } from "@/components/ui/badge";
+import { Skeleton } from "@/components/ui/skeleton";
+import { cn } from "@/lib/cn";
+import { Time } from "@/lib/time";
+import { t } from "@/strings";
+import { MemberActions } from "./member-actions";
+import { team } from "./strings";
+
+/** Everyone with an account; admins can change them. */
+export function Members() {
+  const members = useMembers();
+  const me = useMe().data;
+  const mayChange = useMay("administer");
+  if (members.isPending || me === undefined)
+    return (
+      <div className="flex flex-col gap-2">
+        <Skeleton className="h-15 rounded-lg" />
+        <Skeleton className="h-15 rounded-lg" />
+        <Skeleton className="h-15 rounded-lg" />
+      </div>
+    );
+  if (members.isError) return <ErrorState error={members.error} onRetry={() => members.refetch()} />;
+  if (members.data.length === 0) return <Empty icon={<Users />} title="Nobody is here yet" />;
+  return (
+    <ul
+      aria-label={team.members}
+      className="divide-y divide-line rounded-xl border border-line bg-surface shadow-card"
+    >
+      {members.data.map((member) => (
+        <Row key={member.id} member={member} me={me} members={members.data} mayChange={mayChange} />
+      ))}
+    </ul>
+  );
+}
+
+function Row({
+  member,
+  me,
+  members,
+  mayChange,
+}: {
+  member: Member;
+  me: Member;
+  members: Member[];
+  mayChange: boolean;
+}) {
+  const disabled = member.disabledAt !== null;
+  return (
+    <li className="flex items-center gap-3 py-3 pr-3 pl-4">
+      <Avatar
+        name={member.name}
+        id={member.id}
+        size="lg"
+        {...(disabled ? { className: "grayscale" } : {})}
+      />
+      <div className="min-w-0 flex-1">
+        <p className="flex min-w-0 items-center gap-2 text-sm">
+          <span className={cn("truncate font-medium", disabled && "text-muted")}>{member.name}</span>
+          {member.id === me.id && <Badge tone="accent">{team.you}</Badge>}
+          {disabled && <Badge tone="red">{team.disabled}</Badge>}
+        </p>
+        <p className="truncate text-faint text-xs">{member.email}</p>
+      </div>
+      <div className="shrink-0 text-right text-xs">
+        <p className="font-medium" title={t.role[member.role].may}>
+          {t.role[member.role].label}
+        </p>
+        <p className="text-faint">
+          {member.lastLoginAt ? (
+            <>
+              <span className="max-sm:sr-only">{team.signedIn} </span>
+              <Time at={member.lastLoginAt} />
+            </>
+          ) : (
+            team.neverSignedIn
+          )}
+        </p>
+      </div>
+      {mayChange && <MemberActions me={me} member={member} members={members} />}
+    </li>
+  );
+}
