@@ -38,6 +38,10 @@ impl Engine {
                 .branch(&project.default_branch)
                 .await?
                 .ok_or_else(|| GitError::Missing { what: "branch", name: project.default_branch.clone() })?;
+            if run.attempt > 1 {
+                // An earlier claim may have died just after it made the branch, on which nothing was done.
+                repo.drop_branch(&run.branch, &base).await?;
+            }
             let own_name = feature.card.branch.is_some();
             let (worktree, branch) = add(repo, run.id, &folder, &run.branch, own_name, &base).await?;
             return Ok(Ground { worktree, branch, head: base.clone(), base });

@@ -3,8 +3,12 @@
 //! The folder of a run holds `tree`, the worktree, and `git`, a git folder for the agent's own use. What the server
 //! itself knows of the worktree (its index, its HEAD) is inside the canonical repository, where no agent can write.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use tokio::sync::OwnedMutexGuard;
 
 use crate::repo::{check_branch, snapshot_ref};
 use crate::{GitError, Oid, Repo};
@@ -77,17 +81,60 @@ impl Repo {
         Ok(worktree)
     }
 
-    /// Has git make a worktree under the run's own name, which so becomes the name of git's folder of it, and puts it in
-    /// its place.
+    /// Has git make a worktree under the run's own name, which so becomes the name of git's folder of it, puts it in its
+    /// place, and fills it.
     async fn make_tree(&self, worktree: &Worktree, how: &[&str], at: &Oid) -> Result<(), GitError> {
         let made = worktree.folder.join(&worktree.name);
-        let args = ["add", "--quiet", "--lock"].into_iter().chain(how.iter().copied()).chain(["--"]);
-        self.git("worktree").args(args).arg(&made).arg(at.as_str()).run().await?;
         let tree = worktree.tree();
-        std::fs::rename(&made, &tree).map_err(GitError::file(&tree, "put in place"))?;
-        let pointer = worktree.admin.join("gitdir");
-        std::fs::write(&pointer, format!("{}\n", tree.join(".git").display()))
-            .map_err(GitError::file(&pointer, "written"))
+        {
+            let _turn = self.turn().await;
+            self.sweep_half_made()?;
+            let args =
+                ["add", "--quiet", "--lock", "--no-checkout"].into_iter().chain(how.iter().copied()).chain(["--"]);
+            self.git("worktree").args(args).arg(&made).arg(at.as_str()).run().await?;
+            std::fs::rename(&made, &tree).map_err(GitError::file(&tree, "put in place"))?;
+            put_whole(&worktree.admin.join("gitdir"), &format!("{}\n", tree.join(".git").display()))?;
+        }
+        // Writing the files takes longest, and needs no turn.
+        self.in_tree(worktree, "read-tree").args(["--reset", "-u", at.as_str()]).run().await?;
+        Ok(())
+    }
+
+    /// Waits until no other worktree of this repository is being made or removed. Git looks at all of them when it makes
+    /// one, and stops at one that is half made.
+    async fn turn(&self) -> OwnedMutexGuard<()> {
+        static TURNS: LazyLock<Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>> = LazyLock::new(Mutex::default);
+        let turns = {
+            let mut all = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(self.path().to_owned()).or_default())
+        };
+        turns.lock_owned().await
+    }
+
+    /// Forgets worktrees that a server was killed in the middle of making: git would stop at them for ever. Only with the
+    /// turn in hand, and only this server writes here, so none is being made now.
+    fn sweep_half_made(&self) -> Result<(), GitError> {
+        let Ok(entries) = std::fs::read_dir(self.path().join("worktrees")) else { return Ok(()) };
+        for entry in entries.flatten() {
+            let filled = |name: &str| entry.path().join(name).metadata().is_ok_and(|meta| meta.len() > 0);
+            if !["commondir", "gitdir", "HEAD"].into_iter().all(filled) {
+                let path = entry.path();
+                std::fs::remove_dir_all(&path).map_err(GitError::file(&path, "removed"))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a branch that stands at `at`; does nothing when it stands elsewhere or is not there.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn drop_branch(&self, branch: &str, at: &Oid) -> Result<(), GitError> {
+        if self.branch(branch).await?.as_ref() != Some(at) {
+            return Ok(());
+        }
+        let name = format!("refs/heads/{branch}");
+        self.git("update-ref").args(["--no-deref", "-d", &name, at.as_str()]).run().await.map(|_| ())
     }
 
     /// The worktree that was made for a run, if it is still known.
@@ -155,6 +202,7 @@ impl Repo {
             _ => Ok(()),
         });
         removed.await.map_err(|error| GitError::Program(io::Error::other(error)))??;
+        let _turn = self.turn().await;
         self.git("worktree").args(["unlock", "--"]).arg(worktree.tree()).output().await?;
         self.git("worktree").args(["prune", "--expire=now"]).run().await?;
         Ok(())
@@ -172,6 +220,13 @@ impl Repo {
         }
         self.update_ref(&format!("refs/heads/{branch}"), to, old.as_ref()).await
     }
+}
+
+/// Writes a small file so that it is never found half written.
+fn put_whole(path: &Path, text: &str) -> Result<(), GitError> {
+    let half = path.with_extension("half");
+    std::fs::write(&half, text).map_err(GitError::file(&half, "written"))?;
+    std::fs::rename(&half, path).map_err(GitError::file(path, "put in place"))
 }
 
 fn remove_if_there(path: &Path) -> Result<(), GitError> {

@@ -31,6 +31,10 @@ const ENGINE_GRACE: Duration = Duration::from_secs(10);
 /// How long requests may take to end when the server stops.
 const REQUEST_GRACE: Duration = Duration::from_secs(5);
 
+/// How often, and how far apart, the data folder's lock is tried.
+const LOCK_TRIES: u32 = 20;
+const LOCK_WAIT: Duration = Duration::from_millis(100);
+
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -105,7 +109,7 @@ impl Server {
             tracing::warn!("{note}");
         }
         make_private_folder(&config.data_dir)?;
-        let lock = lock(&config.data_dir)?;
+        let lock = lock(&config.data_dir).await?;
         let failed = |source| StartError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -207,7 +211,7 @@ fn make_private_folder(path: &Path) -> Result<(), StartError> {
 }
 
 /// Takes the data folder for this process. The lock goes with the process, however it ends.
-fn lock(data_dir: &Path) -> Result<File, StartError> {
+async fn lock(data_dir: &Path) -> Result<File, StartError> {
     let failed = |source| StartError::DataDir { path: data_dir.to_owned(), source };
     let file = File::options()
         .create(true)
@@ -215,9 +219,14 @@ fn lock(data_dir: &Path) -> Result<File, StartError> {
         .write(true)
         .open(data_dir.join("guildhall.lock"))
         .map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StartError::InUse { path: data_dir.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // A server that was killed a moment ago may have left a child between its birth and its own program, which
+            // holds the lock for as long as that takes.
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_WAIT).await,
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
     }
+    Err(StartError::InUse { path: data_dir.to_owned() })
 }

@@ -162,6 +162,35 @@ async fn nothing_that_an_agent_plants_runs_on_the_host() {
     assert!(!canary.exists(), "the agent's code ran on the host");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn worktrees_are_made_and_removed_at_once_and_a_half_made_one_stands_in_nobody_s_way() {
+    let place = Place::new().await;
+    // As a server leaves it that is killed while git makes a worktree.
+    let half = place.repo.path().join("worktrees/half");
+    fs::create_dir_all(&half).unwrap();
+    fs::write(half.join("commondir"), "").unwrap();
+    let base = place.base().await;
+    let works: Vec<_> = (0..12)
+        .map(|n| {
+            let (repo, folder, base) = (place.repo.clone(), place.folder(&format!("w{n}")), base.clone());
+            tokio::spawn(async move {
+                let worktree = repo.add_worktree(&format!("w{n}"), &folder, &format!("work/{n}"), &base).await.unwrap();
+                assert_eq!(fs::read_to_string(worktree.tree().join("README.md")).unwrap(), "# It\n");
+                if n % 2 == 0 {
+                    repo.remove_worktree(&worktree).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for work in works {
+        work.await.unwrap();
+    }
+    assert!(!half.exists());
+    assert_eq!(fs::read_dir(place.repo.path().join("worktrees")).unwrap().count(), 6);
+    place.repo.drop_branch("work/0", &base).await.unwrap();
+    assert_eq!(place.repo.branch("work/0").await.unwrap(), None);
+}
+
 #[tokio::test]
 async fn after_a_crash_the_worktree_is_as_in_the_snapshot() {
     let place = Place::new().await;
