@@ -1332,7 +1332,7 @@ export type components = {
             filesChanged: number;
             /**
              * Format: date-time
-             * @description When its latest run ended.
+             * @description When the latest stretch of work on it ended.
              */
             finishedAt: string | null;
             /** @description The feature's id. */
@@ -1378,7 +1378,7 @@ export type components = {
             stage: components["schemas"]["Stage"] | null;
             /**
              * Format: date-time
-             * @description When its latest run started to work.
+             * @description When the latest stretch of work on it began.
              */
             startedAt: string | null;
             /** @description Where it stands. */
@@ -2060,7 +2060,7 @@ export type components = {
             projectId: components["schemas"]["ProjectId"];
             /**
              * Format: date-time
-             * @description When it was first claimed.
+             * @description When its latest stretch of work began: at the first claim after a start, a retry, a follow-up or a wish for checks.
              */
             startedAt: string | null;
             /** @description Where it stands. */
