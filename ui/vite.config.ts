@@ -22,8 +22,19 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             { name: "react", test: /node_modules\/(react|react-dom|scheduler)\//, priority: 3 },
-            { name: "vendor", test: /node_modules\/(?!shiki|@shikijs)/, minShareCount: 4, priority: 2 },
-            { name: "common", test: /\/src\/(?!features\/feature\/)/, minShareCount: 4, priority: 1 },
+            // Lists to choose from are not in the first view, however many views have them.
+            {
+              name: "vendor",
+              test: /node_modules\/(?!shiki|@shikijs|@base-ui\/react\/(esm\/)?select\/)/,
+              minShareCount: 4,
+              priority: 2,
+            },
+            {
+              name: "common",
+              test: /\/src\/(?!features\/feature\/|components\/ui\/(select|radios)\.)/,
+              minShareCount: 4,
+              priority: 1,
+            },
           ],
         },
       },

@@ -11,6 +11,7 @@ import { queries } from "@/api/queries";
 import { queryClient } from "@/app/query-client";
 import { NotFound, RouteError, RoutePending } from "@/app/route-states";
 import { requireSession } from "@/app/session";
+import { auditSearch } from "@/features/audit/search";
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
   component: Outlet,
@@ -38,6 +39,28 @@ const login = createRoute({
     if (!setUp) throw redirect({ to: "/setup", replace: true });
   },
   component: lazyRouteComponent(() => import("@/routes/login")),
+});
+
+const signUp = createRoute({
+  getParentRoute: () => root,
+  path: "/join",
+  beforeLoad: async () => {
+    const { setUp } = await queryClient.fetchQuery(queries.authStatus());
+    if (!setUp) throw redirect({ to: "/setup", replace: true });
+  },
+  component: lazyRouteComponent(() => import("@/routes/join")),
+});
+
+const join = createRoute({
+  getParentRoute: () => root,
+  path: "/join/$code",
+  component: lazyRouteComponent(() => import("@/routes/join")),
+});
+
+const reset = createRoute({
+  getParentRoute: () => root,
+  path: "/reset/$code",
+  component: lazyRouteComponent(() => import("@/routes/reset")),
 });
 
 /** Everything for which one must be signed in. */
@@ -112,6 +135,13 @@ const team = createRoute({
   component: lazyRouteComponent(() => import("@/routes/team")),
 });
 
+const audit = createRoute({
+  getParentRoute: () => frame,
+  path: "/audit",
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import("@/routes/audit")),
+});
+
 const settings = createRoute({
   getParentRoute: () => frame,
   path: "/settings",
@@ -122,7 +152,10 @@ export const router = createRouter({
   routeTree: root.addChildren([
     setup,
     login,
-    frame.addChildren([inbox, projects, board, projectSettings, feature, agents, team, settings]),
+    signUp,
+    join,
+    reset,
+    frame.addChildren([inbox, projects, board, projectSettings, feature, agents, team, audit, settings]),
   ]),
   context: { queryClient },
   defaultPreload: "intent",

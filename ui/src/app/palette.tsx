@@ -8,6 +8,7 @@ import {
   LogOut,
   Moon,
   Plus,
+  ScrollText,
   Settings,
   SquareKanban,
   Sun,
@@ -62,6 +63,7 @@ function useEntries(): Entry[] {
   const { projectId } = useParams({ strict: false });
   const mayBuild = useMay("build");
   const mayAdd = useMay("manageProjects");
+  const runs = useMay("administer");
   const theme = useTheme();
   const leave = useSignOut();
   return useMemo(() => {
@@ -119,6 +121,16 @@ function useEntries(): Entry[] {
       go("team", t.nav.team, <Users />, "/team", "g t"),
       go("settings", t.nav.settings, <Settings />, "/settings", "g s"),
     );
+    if (runs) {
+      entries.push({
+        id: "audit",
+        group: "Go to",
+        label: t.nav.audit,
+        words: "who did what history log security",
+        icon: <ScrollText />,
+        run: () => void navigate({ to: "/audit" }),
+      });
+    }
     if (mayAdd) {
       entries.push({
         id: "add-project",
@@ -185,7 +197,7 @@ function useEntries(): Entry[] {
       }
     }
     return entries;
-  }, [client, navigate, projects, projectId, mayBuild, mayAdd, theme, leave]);
+  }, [client, navigate, projects, projectId, mayBuild, mayAdd, runs, theme, leave]);
 }
 
 function HintKeys({ keys: hint }: { keys: string }) {

@@ -12,6 +12,7 @@ const groups: { title: string; keys: [string, string][] }[] = [
       ["g i", "Go to the inbox"],
       ["g a", "Go to the agents at work"],
       ["g p", "Go to the projects"],
+      ["g t", "Go to the team"],
       ["g s", "Go to the settings"],
       ["?", "This list"],
     ],

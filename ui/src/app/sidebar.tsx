@@ -6,6 +6,7 @@ import {
   Inbox,
   LoaderCircle,
   Plus,
+  ScrollText,
   Search,
   Settings,
   SquareKanban,
@@ -35,6 +36,7 @@ export function Sidebar({ className }: { className?: string }) {
   const projects = useProjects();
   const { attention, working } = useActiveWork();
   const mayAdd = useMay("manageProjects");
+  const runs = useMay("administer");
   return (
     <nav
       aria-label="Main"
@@ -114,6 +116,7 @@ export function Sidebar({ className }: { className?: string }) {
       </div>
       <div className="flex flex-col gap-px border-line border-t px-2.5 py-2">
         <NavItem to="/team" icon={<Users />} label={t.nav.team} />
+        {runs && <NavItem to="/audit" icon={<ScrollText />} label={t.nav.audit} />}
         <NavItem to="/settings" icon={<Settings />} label={t.nav.settings} />
         <MemberMenu />
       </div>

@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { bytes, clock, duration, initials, money, plural, relativeTime } from "./format";
+import {
+  bytes,
+  clock,
+  duration,
+  exactTime,
+  initials,
+  money,
+  plural,
+  relativeTime,
+  setTimeZone,
+} from "./format";
 
 const now = Date.parse("2026-03-10T12:00:00Z");
 const ago = (ms: number) => new Date(now - ms).toISOString();
@@ -53,5 +63,25 @@ describe("numbers", () => {
     expect(bytes(1_572_864)).toBe("1.5 MiB");
     expect(initials("Ada King Lovelace")).toBe("AL");
     expect(initials(" ")).toBe("?");
+  });
+});
+
+describe("setTimeZone", () => {
+  it("shows moments in that zone, and in the device's when the browser does not know it", () => {
+    const at = "2026-03-10T12:00:00Z";
+    const own = exactTime(at);
+    setTimeZone("Pacific/Kiritimati");
+    expect(exactTime(at)).toBe(
+      new Date(at).toLocaleString(undefined, {
+        dateStyle: "full",
+        timeStyle: "medium",
+        timeZone: "Pacific/Kiritimati",
+      }),
+    );
+    expect(exactTime(at)).not.toBe(own);
+    setTimeZone("Moon/Tranquility");
+    expect(exactTime(at)).toBe(own);
+    setTimeZone(null);
+    expect(exactTime(at)).toBe(own);
   });
 });

@@ -1,17 +1,21 @@
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
 import { api } from "@/api/calls";
 import { type ApiError, asApiError } from "@/api/error";
+import { queries } from "@/api/queries";
 import { AuthPage } from "@/app/auth-page";
 import { enter, safeNext } from "@/app/session";
 import { FormError } from "@/components/form-error";
 import { Button } from "@/components/ui/button";
 import { Field, Input } from "@/components/ui/input";
+import { join } from "@/features/team/join-strings";
 
 export default function LoginPage() {
   const navigate = useNavigate();
   const { next } = useSearch({ from: "/login" });
   const [error, setError] = useState<ApiError | null>(null);
+  const signUp = useQuery(queries.authStatus()).data?.signUp;
   const [busy, setBusy] = useState(false);
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
@@ -43,6 +47,14 @@ export default function LoginPage() {
           Sign in
         </Button>
       </form>
+      {signUp === "open" && (
+        <p className="mt-5 text-center text-muted text-sm">
+          {join.newHere}{" "}
+          <Link to="/join" className="font-medium text-accent-text underline-offset-2 hover:underline">
+            {join.create}
+          </Link>
+        </p>
+      )}
     </AuthPage>
   );
 }

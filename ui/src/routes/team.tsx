@@ -1,7 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import { ScrollText, UserPlus } from "lucide-react";
 import { useState } from "react";
-import { useMay, useMe } from "@/api/queries";
+import { useMay } from "@/api/queries";
 import { Page, Section } from "@/components/page";
 import { Button } from "@/components/ui/button";
 import { Invitations } from "@/features/team/invitations";
@@ -11,7 +11,6 @@ import { SignUp } from "@/features/team/sign-up";
 import { team } from "@/features/team/strings";
 
 export default function TeamPage() {
-  const me = useMe().data;
   const runs = useMay("administer");
   const [inviting, setInviting] = useState(false);
   return (
@@ -37,7 +36,7 @@ export default function TeamPage() {
       </Section>
       {runs && <Invitations />}
       {runs && <SignUp />}
-      {me && <InviteDialog open={inviting} onOpenChange={setInviting} me={me} />}
+      {runs && <InviteDialog open={inviting} onOpenChange={setInviting} />}
     </Page>
   );
 }

@@ -10,12 +10,21 @@ import { Button } from "@/components/ui/button";
 import { Field, Input } from "@/components/ui/input";
 import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
+import { t } from "@/strings";
+import { TimeZone } from "./time-zone";
 
 export function Profile() {
   const me = useMe().data;
   return (
     <Section title="Profile" id="profile">
-      {me === undefined ? <Skeleton className="h-16" /> : <ProfileForm key={me.name} me={me} />}
+      {me === undefined ? (
+        <Skeleton className="h-44" />
+      ) : (
+        <div className="flex flex-col gap-4">
+          <ProfileForm key={me.name} me={me} />
+          <TimeZone key={me.timeZone} me={me} />
+        </div>
+      )}
     </Section>
   );
 }
@@ -56,7 +65,7 @@ function ProfileForm({ me }: { me: Me }) {
         <dt className="text-faint">E-mail</dt>
         <dd className="break-all">{me.email}</dd>
         <dt className="text-faint">Role</dt>
-        <dd className="capitalize">{me.role}</dd>
+        <dd>{t.role[me.role].label}</dd>
       </dl>
     </form>
   );

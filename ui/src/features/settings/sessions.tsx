@@ -14,6 +14,7 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import { Time } from "@/lib/time";
 import { deviceName } from "./device";
+import { security } from "./strings";
 
 /** Where this member is signed in. */
 export function Sessions() {
@@ -25,13 +26,32 @@ export function Sessions() {
       ) : sessions.isError ? (
         <ErrorState error={sessions.error} onRetry={() => sessions.refetch()} className="py-6" />
       ) : (
-        <ul className="divide-y divide-line rounded-xl border border-line bg-surface shadow-card">
-          {sessions.data.map((session) => (
-            <Row key={session.id} session={session} />
-          ))}
-        </ul>
+        <>
+          <ul className="divide-y divide-line rounded-xl border border-line bg-surface shadow-card">
+            {sessions.data.map((session) => (
+              <Row key={session.id} session={session} />
+            ))}
+          </ul>
+          {sessions.data.length > 2 && <EndOthers />}
+        </>
       )}
     </Section>
+  );
+}
+
+/** Ends all sessions but this one. */
+function EndOthers() {
+  const client = useQueryClient();
+  const end = useMutation({
+    mutationFn: api.endOtherSessions,
+    onSuccess: () => toast.done(security.sessions.endedOthers),
+    onError: (error) => toast.error(undefined, asApiError(error)),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.sessions }),
+  });
+  return (
+    <Button className="mt-3" busy={end.isPending} onClick={() => end.mutate()}>
+      {security.sessions.endOthers}
+    </Button>
   );
 }
 

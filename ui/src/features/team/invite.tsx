@@ -3,7 +3,7 @@ import { type FormEvent, useState } from "react";
 import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
-import type { CreatedInvitation, Member, MemberRole } from "@/api/types";
+import type { CreatedInvitation, MemberRole } from "@/api/types";
 import { FormError } from "@/components/form-error";
 import { SecretOnce } from "@/components/secret-once";
 import { Button } from "@/components/ui/button";
@@ -11,7 +11,7 @@ import { Dialog } from "@/components/ui/dialog";
 import { Field, Input } from "@/components/ui/input";
 import { Radios } from "@/components/ui/radios";
 import { t } from "@/strings";
-import { rolesToGive } from "./rules";
+import { INVITED } from "./rules";
 import { team } from "./strings";
 
 const FORM = "invite-form";
@@ -20,11 +20,9 @@ const FORM = "invite-form";
 export function InviteDialog({
   open,
   onOpenChange,
-  me,
 }: {
   open: boolean;
   onOpenChange: (open: boolean) => void;
-  me: Member;
 }) {
   const client = useQueryClient();
   const [email, setEmail] = useState("");
@@ -90,7 +88,7 @@ export function InviteDialog({
               showLabel
               value={role}
               onChange={setRole}
-              options={rolesToGive(me).map((value) => ({
+              options={INVITED.map((value) => ({
                 value,
                 label: t.role[value].label,
                 help: t.role[value].may,

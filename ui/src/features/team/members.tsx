@@ -1,5 +1,6 @@
+import { useQuery } from "@tanstack/react-query";
 import { Users } from "lucide-react";
-import { useMay, useMe, useMembers } from "@/api/queries";
+import { queries, useMay, useMe } from "@/api/queries";
 import type { Member } from "@/api/types";
 import { Empty, ErrorState } from "@/components/state";
 import { Avatar } from "@/components/ui/avatar";
@@ -13,7 +14,8 @@ import { team } from "./strings";
 
 /** Everyone with an account; admins can change them. */
 export function Members() {
-  const members = useMembers();
+  // Somebody may have joined since another view asked.
+  const members = useQuery({ ...queries.members(), staleTime: 0 });
   const me = useMe().data;
   const mayChange = useMay("administer");
   if (members.isPending || me === undefined)
@@ -52,12 +54,7 @@ function Row({
   const disabled = member.disabledAt !== null;
   return (
     <li className="flex items-center gap-3 py-3 pr-3 pl-4">
-      <Avatar
-        name={member.name}
-        id={member.id}
-        size="lg"
-        {...(disabled ? { className: "grayscale" } : {})}
-      />
+      <Avatar name={member.name} id={member.id} size="lg" {...(disabled ? { className: "grayscale" } : {})} />
       <div className="min-w-0 flex-1">
         <p className="flex min-w-0 items-center gap-2 text-sm">
           <span className={cn("truncate font-medium", disabled && "text-muted")}>{member.name}</span>
@@ -77,7 +74,9 @@ function Row({
               <Time at={member.lastLoginAt} />
             </>
           ) : (
-            team.neverSignedIn
+            <>
+              {team.joined} <Time at={member.createdAt} />
+            </>
           )}
         </p>
       </div>

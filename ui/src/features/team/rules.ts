@@ -21,7 +21,5 @@ export function whyNotRole(me: Member, member: Member, role: MemberRole, members
   return whyNotManage(me, member) ?? (isLastOwner(member, members) ? team.role.lastOwner : null);
 }
 
-/** The roles that `me` may give to somebody new. */
-export function rolesToGive(me: Member): MemberRole[] {
-  return ROLES.filter((role) => role !== "owner" && (role !== "admin" || me.role === "owner" || me.role === "admin"));
-}
+/** The roles that somebody new is given. Ownership is handed over to members alone. */
+export const INVITED: readonly MemberRole[] = ROLES.filter((role) => role !== "owner");

@@ -1,11 +1,11 @@
-/** What the team's page, the invitation and the new password say. */
+/** What the team's page says. */
 export const team = {
   title: "Team",
   lead: "Who has an account here, and what they may do.",
   members: "Members",
   you: "You",
   disabled: "Disabled",
-  neverSignedIn: "Never signed in",
+  joined: "Joined",
   signedIn: "Signed in",
   more: (name: string) => `More about ${name}`,
   menu: {
@@ -88,45 +88,14 @@ export const team = {
     ownerOnly: "Only an owner can change this.",
     off: { label: "Off", help: "Members join by invitation alone." },
     open: { label: "Anyone", help: "Whoever reaches the sign-in page can make an account." },
-    domain: { label: "One domain", help: "Whoever gives an address of this domain. Addresses are not checked by mail." },
+    domain: {
+      label: "One domain",
+      help: "Whoever gives an address of this domain. Addresses are not checked by mail.",
+    },
     domainLabel: "Domain",
     role: "Role of who signs up",
     save: "Save",
     saved: "Sign-up setting saved",
   },
   audit: "Audit",
-} as const;
-
-export const join = {
-  title: "Join the team",
-  lead: (role: string) => `You are invited as ${role}.`,
-  openTitle: "Create your account",
-  openLead: "Sign-up is open on this server.",
-  name: "Your name",
-  email: "E-mail",
-  emailHelp: "The address that was invited.",
-  password: "Password",
-  passwordHelp: "At least 12 characters. A few unrelated words do well.",
-  submit: "Create account",
-  bad: "This invitation cannot be used",
-  badHelp: "It was used already, was taken back, or has ended. Ask whoever invited you for a new one.",
-  closed: "Sign-up is closed",
-  closedHelp: "Ask an admin of the team for an invitation.",
-  signIn: "Sign in",
-  haveAccount: "You have an account?",
-  newHere: "New here?",
-  create: "Create an account",
-} as const;
-
-export const reset = {
-  title: "Set a new password",
-  lead: "Every browser in which you are signed in is signed out.",
-  password: "New password",
-  again: "Once more",
-  differ: "The two are not the same.",
-  submit: "Set password",
-  done: "Your password is set",
-  doneLead: "Sign in with it now.",
-  bad: "This link cannot be used",
-  badHelp: "It was used already, was replaced by another, or has ended. Ask an admin for a new one.",
 } as const;

@@ -1,0 +1,67 @@
+import { useNavigate } from "@tanstack/react-router";
+import { type FormEvent, useState } from "react";
+import { api } from "@/api/calls";
+import { type ApiError, asApiError } from "@/api/error";
+import { enter } from "@/app/session";
+import { FormError } from "@/components/form-error";
+import { Button } from "@/components/ui/button";
+import { Field, Input } from "@/components/ui/input";
+import { join } from "./join-strings";
+
+/** Makes an account, with an invitation or where sign-up is open, and goes on into the page. */
+export function JoinForm({ invitation }: { invitation?: { code: string; email: string } }) {
+  const navigate = useNavigate();
+  const [error, setError] = useState<ApiError | null>(null);
+  const [busy, setBusy] = useState(false);
+
+  const submit = async (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const data = new FormData(event.currentTarget);
+    const text = (name: string) => String(data.get(name) ?? "");
+    setBusy(true);
+    setError(null);
+    try {
+      enter(
+        await api.register({
+          name: text("name"),
+          email: text("email"),
+          password: text("password"),
+          ...(invitation === undefined ? {} : { invitation: invitation.code }),
+        }),
+      );
+      await navigate({ to: "/", replace: true });
+    } catch (cause) {
+      setError(asApiError(cause));
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <form onSubmit={submit} className="flex flex-col gap-4">
+      <Field label={join.name} error={error?.field("name")}>
+        <Input name="name" autoComplete="name" required autoFocus maxLength={100} />
+      </Field>
+      <Field
+        label={join.email}
+        error={error?.field("email")}
+        {...(invitation === undefined ? {} : { help: join.emailHelp })}
+      >
+        <Input
+          name="email"
+          type="email"
+          autoComplete="username"
+          required
+          {...(invitation === undefined ? {} : { value: invitation.email, readOnly: true })}
+        />
+      </Field>
+      <Field label={join.password} help={join.passwordHelp} error={error?.field("password")}>
+        <Input name="password" type="password" autoComplete="new-password" required minLength={12} />
+      </Field>
+      <FormError error={error !== null && error.fields.length === 0 ? error : null} />
+      <Button type="submit" variant="primary" size="lg" busy={busy}>
+        {join.submit}
+      </Button>
+    </form>
+  );
+}
