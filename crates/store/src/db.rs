@@ -160,7 +160,17 @@ impl Db {
                     *kept = keep;
                 }
                 // IMMEDIATE, because a transaction that reads first and writes later could find its reading outdated.
-                Inner::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?, kept)
+                let begun = match writer.begin_with("BEGIN IMMEDIATE").await {
+                    // SQLite itself ends a transaction for which the disk has no room; the driver still counts it as
+                    // open, and would for ever. A new connection knows nothing of it.
+                    Err(sqlx::Error::InvalidSavePointStatement) => {
+                        writer.acquire().await?.close().await?;
+                        *kept = Keep::FromPowerLoss;
+                        writer.begin_with("BEGIN IMMEDIATE").await?
+                    }
+                    begun => begun?,
+                };
+                Inner::Sqlite(begun, kept)
             }
             Self::Postgres(pool) => {
                 let mut tx = pool.begin().await?;
@@ -193,4 +203,38 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
     }
     std::fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map_err(failed)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use guildhall_types::SystemClock;
+
+    use super::*;
+    use crate::Store;
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_and_forgotten_when_there_is_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", dir.path().join("full.db").display());
+        let store = Store::open(&url, Arc::new(SystemClock)).await.unwrap();
+        store.migrate().await.unwrap();
+        let Db::Sqlite { writer, .. } = &store.db else { unreachable!("the URL says SQLite") };
+        // A limit on pages fails as a full disk does. It goes with the connection, as a full disk goes with its rubbish.
+        let (pages,): (i64,) = sqlx::query_as("PRAGMA page_count").fetch_one(writer).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {}", pages + 2)))
+            .execute(writer)
+            .await
+            .unwrap();
+        let much = "x".repeat(20_000);
+        let mut full = None;
+        for n in 0..10 {
+            full = store.put_setting(&format!("s{n}"), &much).await.err();
+            if full.is_some() {
+                break;
+            }
+        }
+        assert!(matches!(full, Some(StoreError::Full(_))), "{full:?}");
+        store.put_setting("after", &much).await.unwrap();
+        assert_eq!(store.setting::<String>("after").await.unwrap().as_deref(), Some(much.as_str()));
+    }
 }

@@ -63,12 +63,28 @@ pub enum StoreError {
     /// The run is no longer this node's: another node has it, or a member stopped it.
     #[error("the run is no longer held by this node")]
     LeaseLost,
+    /// The database has no room to write.
+    #[error("the server's disk is full: nothing was changed; try again when its operator has made room")]
+    Full(#[source] sqlx::Error),
     /// The database refused or failed.
     #[error("the database failed")]
-    Database(#[from] sqlx::Error),
+    Database(#[source] sqlx::Error),
     /// What is stored cannot be read.
     #[error("a stored value cannot be read")]
     Corrupt(#[from] serde_json::Error),
+}
+
+/// What SQLite and PostgreSQL say when the disk is full.
+const FULL: [&str; 2] = ["13", "53100"];
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|database| database.code());
+        match code.is_some_and(|code| FULL.contains(&&*code)) {
+            true => Self::Full(error),
+            false => Self::Database(error),
+        }
+    }
 }
 
 impl StoreError {
@@ -76,7 +92,7 @@ impl StoreError {
     pub(crate) fn taken(error: sqlx::Error, what: &'static str) -> Self {
         match &error {
             sqlx::Error::Database(database) if database.is_unique_violation() => Self::Taken { what },
-            _ => Self::Database(error),
+            _ => error.into(),
         }
     }
 }

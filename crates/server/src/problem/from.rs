@@ -62,6 +62,7 @@ impl From<StoreError> for Problem {
                 .with(Extras { features: Some(features), ..Extras::default() }),
             StoreError::BadDependency(words) => Self::invalid("dependencies", words),
             StoreError::LeaseLost => Self::conflict("lease-lost", detail),
+            StoreError::Full(_) => Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", detail),
             StoreError::BadUrl
             | StoreError::File { .. }
             | StoreError::Migration(_)
