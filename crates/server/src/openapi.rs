@@ -5,13 +5,6 @@ use std::sync::LazyLock;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use guildhall_git::ConflictFile;
-use guildhall_types::audit::{AuditAction, AuditObject, AuditOutcome};
-use guildhall_types::chat::StopReason;
-use guildhall_types::feature::{FeatureStatus, PlanningMode, Stage, ThinkingLevel};
-use guildhall_types::member::{MemberRole, ProviderKind};
-use guildhall_types::project::ProjectStatus;
-use guildhall_types::rights::{MemberRight, Scope};
-use guildhall_types::run::{CheckStatus, KeySource, RunIntent, RunStatus, TaskStatus};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::{OpenApi, SecurityRequirement};
@@ -101,40 +94,9 @@ fn document() -> Value {
         }
         operation["responses"]["default"] = problem.clone();
     }
-    own_words(&mut api["components"]["schemas"]);
     camel_case(&mut api["components"]["schemas"]);
     answers_are_whole(&mut api);
     api
-}
-
-/// Writes down the words of each enum that is a text. Utoipa does not see the names that a macro gives to variants.
-fn own_words(schemas: &mut Value) {
-    macro_rules! write {
-        ($($kind:ident),+) => { $({
-            let words: Vec<&str> = $kind::ALL.iter().map(|word| word.as_str()).collect();
-            schemas[stringify!($kind)]["enum"] = json!(words);
-        })+ };
-    }
-    write!(
-        AuditAction,
-        AuditObject,
-        AuditOutcome,
-        CheckStatus,
-        FeatureStatus,
-        KeySource,
-        MemberRight,
-        MemberRole,
-        PlanningMode,
-        ProjectStatus,
-        ProviderKind,
-        RunIntent,
-        RunStatus,
-        Scope,
-        Stage,
-        StopReason,
-        TaskStatus,
-        ThinkingLevel
-    );
 }
 
 /// Names in JSON are in camel case. Utoipa passes over serde's `rename_all_fields`, by which the fields of enums are.
