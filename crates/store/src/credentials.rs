@@ -1,37 +1,30 @@
-//! Credentials: sealed before they come here, never opened here.
+//! Credentials: what may be shown of them stands here, the sealed keys among the secrets.
 
 use guildhall_types::MemberId;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::member::{Credential, ProviderKind};
 
+use crate::secrets::SealedSecret;
 use crate::{Rows, Store, StoreError, on, read};
 
-/// A member's key for a provider, sealed.
-#[derive(Clone, sqlx::FromRow)]
-pub struct SealedCredential {
+/// A member's key for a provider, to be put in place.
+#[derive(Debug, Clone)]
+pub struct NewCredential {
     /// Whose it is.
     pub member_id: MemberId,
     /// For which provider.
     pub provider: ProviderKind,
-    /// The key-encryption key that it is sealed under.
-    pub key_id: String,
-    /// The sealed data key.
-    pub wrapped_key: Vec<u8>,
-    /// The sealed key.
-    pub sealed: Vec<u8>,
+    /// The key, sealed.
+    pub secret: SealedSecret,
     /// The key's last four characters.
     pub hint: String,
     /// Where the provider is, if not at its usual address.
     pub base_url: Option<String>,
 }
 
-impl std::fmt::Debug for SealedCredential {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SealedCredential")
-            .field("member", &self.member_id)
-            .field("provider", &self.provider)
-            .finish_non_exhaustive()
-    }
+/// What a credential's secret is sealed for.
+pub fn credential_identity(member: MemberId, provider: ProviderKind) -> String {
+    format!("credential/{member}/{provider}")
 }
 
 impl Store {
@@ -39,24 +32,24 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn put_credential(&self, new: &SealedCredential) -> Result<Credential, StoreError> {
+    pub async fn put_credential(&self, new: &NewCredential) -> Result<Credential, StoreError> {
         let mut tx = self.begin().await?;
         let saved = on!(tx, c => sqlx::query_as(
-            "INSERT INTO credentials (member_id, provider, key_id, wrapped_key, sealed, hint, base_url, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-             ON CONFLICT (member_id, provider) DO UPDATE SET key_id = excluded.key_id, wrapped_key = excluded.wrapped_key,
-               sealed = excluded.sealed, hint = excluded.hint, base_url = excluded.base_url,
+            "INSERT INTO credentials (member_id, provider, hint, base_url, updated_at) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (member_id, provider) DO UPDATE SET hint = excluded.hint, base_url = excluded.base_url,
                updated_at = excluded.updated_at, last_used_at = NULL
              RETURNING provider, hint, base_url, updated_at, last_used_at")
-            .bind(new.member_id).bind(new.provider).bind(&new.key_id).bind(&new.wrapped_key).bind(&new.sealed)
-            .bind(&new.hint).bind(&new.base_url).bind(self.now()).fetch_one(c).await)?;
+            .bind(new.member_id).bind(new.provider).bind(&new.hint).bind(&new.base_url).bind(self.now())
+            .fetch_one(c).await)?;
+        self.put_secret(&mut tx, &new.secret).await?;
         let note = Note::new(AuditAction::PutCredential).on(AuditObject::Credential, new.provider);
         tx.note(note.with("hint", &new.hint).with("baseUrl", new.base_url.as_deref().unwrap_or("the usual")));
         self.commit(tx).await?;
         Ok(saved)
     }
 
-    /// A member's sealed credential for a provider.
+    /// A member's sealed key for a provider, and where the provider is, if not at its usual address. Both come from one
+    /// look, so that a key is never sent to the address of the one before it.
     ///
     /// # Errors
     /// When the database fails.
@@ -64,10 +57,18 @@ impl Store {
         &self,
         member: MemberId,
         provider: ProviderKind,
-    ) -> Result<Option<SealedCredential>, StoreError> {
-        Ok(read!(self, c => sqlx::query_as(
-            "SELECT member_id, provider, key_id, wrapped_key, sealed, hint, base_url FROM credentials
-             WHERE member_id = $1 AND provider = $2").bind(member).bind(provider).fetch_optional(c).await)?)
+    ) -> Result<Option<(SealedSecret, Option<String>)>, StoreError> {
+        #[derive(sqlx::FromRow)]
+        struct Row {
+            #[sqlx(flatten)]
+            secret: SealedSecret,
+            base_url: Option<String>,
+        }
+        let row: Option<Row> = read!(self, c => sqlx::query_as(
+            "SELECT s.identity, s.key_id, s.wrapped_key, s.sealed, c.base_url
+             FROM credentials c JOIN secrets s ON s.identity = $3 WHERE c.member_id = $1 AND c.provider = $2")
+            .bind(member).bind(provider).bind(credential_identity(member, provider)).fetch_optional(c).await)?;
+        Ok(row.map(|row| (row.secret, row.base_url)))
     }
 
     /// A member's credentials, as far as they may be shown.
@@ -89,6 +90,7 @@ impl Store {
         let done = on!(tx, c => sqlx::query("DELETE FROM credentials WHERE member_id = $1 AND provider = $2")
             .bind(member).bind(provider).execute(c).await.rows())?;
         if done == 1 {
+            self.delete_secret(&mut tx, &credential_identity(member, provider)).await?;
             tx.note(Note::new(AuditAction::DeleteCredential).on(AuditObject::Credential, provider));
         }
         self.commit(tx).await?;

@@ -18,6 +18,7 @@ mod members;
 mod projects;
 mod resets;
 mod runs;
+mod secrets;
 mod sessions;
 mod settings;
 mod tokens;
@@ -29,7 +30,7 @@ use guildhall_types::{Clock, DateTime};
 use tokio::sync::watch;
 
 pub use audit::{AuditQuery, Broken, Verdict};
-pub use credentials::SealedCredential;
+pub use credentials::{NewCredential, credential_identity};
 pub use db::Backend;
 pub use error::StoreError;
 pub use features::{FeaturePatch, FeatureQuery, NewFeature, Page};
@@ -39,6 +40,7 @@ pub use members::{Changed, NewMember};
 pub use projects::{NewProject, ProjectPatch, ProjectSummary};
 pub use resets::NewReset;
 pub use runs::NewRun;
+pub use secrets::SealedSecret;
 pub use sessions::{NewSession, Session};
 pub use tokens::{FoundToken, NewToken};
 

@@ -2,7 +2,7 @@
 
 use guildhall_llm::models::{self, Model};
 use guildhall_llm::{Endpoint, Secret};
-use guildhall_store::SealedCredential;
+use guildhall_store::{NewCredential, credential_identity};
 use guildhall_types::MemberId;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::feature::FeatureCard;
@@ -12,7 +12,6 @@ use guildhall_types::run::KeySource;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::vault::Sealed;
 use crate::{Team, TeamError};
 
 /// Characters of a key that are shown.
@@ -61,10 +60,6 @@ pub struct Models {
     pub default: Option<String>,
 }
 
-fn identity(member: MemberId, provider: ProviderKind) -> String {
-    format!("credential/{member}/{provider}")
-}
-
 fn no_key() -> TeamError {
     TeamError::conflict(
         "no-key",
@@ -92,10 +87,10 @@ impl Team {
         let base_url = base_url.map(str::trim).filter(|url| !url.is_empty());
         let endpoint = Endpoint::new(provider, base_url, Secret::new(key))
             .map_err(|reason| TeamError::invalid("baseUrl", reason))?;
-        let Sealed { key_id, wrapped_key, sealed } = self.vault.seal(&identity(member, provider), key.as_bytes())?;
+        let secret = self.vault.seal(&credential_identity(member, provider), key.as_bytes())?;
         let hint = key.chars().skip(length - HINT).collect();
         let base_url = base_url.map(|_| endpoint.base_url.to_string());
-        let new = SealedCredential { member_id: member, provider, key_id, wrapped_key, sealed, hint, base_url };
+        let new = NewCredential { member_id: member, provider, secret, hint, base_url };
         Ok(self.store.put_credential(&new).await?)
     }
 
@@ -116,11 +111,10 @@ impl Team {
     }
 
     async fn own_endpoint(&self, member: MemberId, provider: ProviderKind) -> Result<Option<Endpoint>, TeamError> {
-        let Some(row) = self.store.sealed_credential(member, provider).await? else { return Ok(None) };
-        let sealed = Sealed { key_id: row.key_id, wrapped_key: row.wrapped_key, sealed: row.sealed };
-        let key = self.vault.open(&identity(member, provider), &sealed)?;
+        let Some((sealed, base_url)) = self.store.sealed_credential(member, provider).await? else { return Ok(None) };
+        let key = self.vault.open(&credential_identity(member, provider), &sealed)?;
         let key = std::str::from_utf8(&key).map_err(|error| TeamError::internal("reading a key", error))?;
-        Endpoint::new(provider, row.base_url.as_deref(), Secret::new(key))
+        Endpoint::new(provider, base_url.as_deref(), Secret::new(key))
             .map(Some)
             .map_err(|reason| TeamError::invalid("baseUrl", reason))
     }

@@ -14,22 +14,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chacha20poly1305::aead::{Aead, Generate, Key, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use guildhall_store::SealedSecret;
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 const NONCE: usize = 24;
 const KEY: usize = 32;
-
-/// A sealed secret, as it is stored.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Sealed {
-    /// Names the key-encryption key.
-    pub key_id: String,
-    /// The data key, sealed under the key-encryption key: nonce and ciphertext.
-    pub wrapped_key: Vec<u8>,
-    /// The secret, sealed under the data key: nonce and ciphertext.
-    pub sealed: Vec<u8>,
-}
 
 /// What went wrong with the vault.
 #[derive(Debug, thiserror::Error)]
@@ -135,10 +125,11 @@ impl Vault {
     ///
     /// # Errors
     /// [`VaultError::Broken`] if the cipher refuses, which it does only for secrets of hundreds of gigabytes.
-    pub fn seal(&self, identity: &str, secret: &[u8]) -> Result<Sealed, VaultError> {
+    pub fn seal(&self, identity: &str, secret: &[u8]) -> Result<SealedSecret, VaultError> {
         let data_key = Zeroizing::new(<[u8; KEY]>::from(Key::<XChaCha20Poly1305>::generate()));
         let data = XChaCha20Poly1305::new((&*data_key).into());
-        Ok(Sealed {
+        Ok(SealedSecret {
+            identity: identity.to_owned(),
             key_id: self.key_id.clone(),
             wrapped_key: encrypt(&self.cipher, identity, &*data_key)?,
             sealed: encrypt(&data, identity, secret)?,
@@ -149,7 +140,7 @@ impl Vault {
     ///
     /// # Errors
     /// When it was sealed under another key, for another row, or was changed.
-    pub fn open(&self, identity: &str, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    pub fn open(&self, identity: &str, sealed: &SealedSecret) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         if sealed.key_id != self.key_id {
             return Err(VaultError::UnknownKey { key_id: sealed.key_id.clone() });
         }

@@ -1,7 +1,7 @@
 //! Members, sessions, credentials, settings.
 
 use chrono::Duration;
-use guildhall_store::{NewMember, NewSession, SealedCredential, StoreError};
+use guildhall_store::{NewCredential, NewMember, NewSession, SealedSecret, StoreError, credential_identity};
 use guildhall_types::Clock;
 use guildhall_types::audit::AuditAction;
 use guildhall_types::member::{MemberRole, ProviderKind};
@@ -61,21 +61,27 @@ on_both! {
 
     async fn a_credential_is_replaced_and_deleted(fresh: Fresh) {
         let anna = fresh.member("anna").await;
-        let mut sealed = SealedCredential {
-            member_id: anna.id, provider: ProviderKind::Anthropic, key_id: "k".to_owned(), wrapped_key: vec![1, 2],
-            sealed: vec![3, 4], hint: "cdef".to_owned(), base_url: None,
+        let identity = credential_identity(anna.id, ProviderKind::Anthropic);
+        let mut sealed = NewCredential {
+            member_id: anna.id, provider: ProviderKind::Anthropic, hint: "cdef".to_owned(), base_url: None,
+            secret: SealedSecret {
+                identity: identity.clone(), key_id: "k".to_owned(), wrapped_key: vec![1, 2], sealed: vec![3, 4],
+            },
         };
         fresh.store.put_credential(&sealed).await.unwrap();
         sealed.hint = "7890".to_owned();
-        sealed.sealed = vec![5];
+        sealed.secret.sealed = vec![5];
+        sealed.base_url = Some("http://10.0.0.1".to_owned());
         fresh.store.put_credential(&sealed).await.unwrap();
         let shown = fresh.store.credentials_of(anna.id).await.unwrap();
         assert_eq!(shown.len(), 1);
         assert_eq!(shown[0].hint, "7890");
-        assert_eq!(fresh.store.sealed_credential(anna.id, ProviderKind::Anthropic).await.unwrap().unwrap().sealed, [5]);
+        let (secret, base_url) = fresh.store.sealed_credential(anna.id, ProviderKind::Anthropic).await.unwrap().unwrap();
+        assert_eq!((secret.sealed, base_url.as_deref()), (vec![5], Some("http://10.0.0.1")));
         assert!(!format!("{sealed:?}").contains("sealed: ["));
         assert!(fresh.store.delete_credential(anna.id, ProviderKind::Anthropic).await.unwrap());
         assert!(fresh.store.sealed_credential(anna.id, ProviderKind::Anthropic).await.unwrap().is_none());
+        assert!(fresh.store.secret(&identity).await.unwrap().is_none(), "the sealed key goes with it");
     }
 
     async fn a_setting_reads_back(fresh: Fresh) {
