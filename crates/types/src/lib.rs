@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod auto;
 pub mod chat;
 pub mod clock;
 pub mod event;
@@ -15,6 +16,7 @@ pub mod rights;
 pub mod run;
 pub mod schedule;
 mod text_enum;
+pub mod window;
 
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use ids::*;

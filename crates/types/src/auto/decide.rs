@@ -1,0 +1,137 @@
+//! Which card auto mode starts next: a pure function of all orders, cards, runs and limits.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use crate::limits::Limits;
+use crate::{DateTime, FeatureId, MemberId, ProjectId, RunId};
+
+/// A standing order that is switched on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// The project.
+    pub project: ProjectId,
+    /// The member.
+    pub member: MemberId,
+    /// Runs of this member in this project at once at most.
+    pub max_concurrent: i64,
+    /// Whether its window is open.
+    pub open: bool,
+}
+
+/// A card in the backlog that an order could take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    /// The card.
+    pub feature: FeatureId,
+    /// Its project.
+    pub project: ProjectId,
+    /// Who wrote it.
+    pub member: MemberId,
+    /// 1 comes first.
+    pub priority: i64,
+    /// When it was written.
+    pub since: DateTime,
+    /// Its number within the project.
+    pub number: i64,
+    /// The cards that it depends on and that are neither verified nor completed, or are gone.
+    pub open: Vec<FeatureId>,
+    /// Whether something that it needs is not there, such as a key.
+    pub hindered: bool,
+}
+
+/// A run that has a place, or waits for one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live {
+    /// The run.
+    pub run: RunId,
+    /// Its project.
+    pub project: ProjectId,
+    /// Who started it.
+    pub member: MemberId,
+    /// Its card's priority.
+    pub priority: i64,
+    /// Since when it waits.
+    pub since: DateTime,
+    /// Whether it works; otherwise it waits for a place.
+    pub working: bool,
+}
+
+/// Who would get the next free place: a run in the queue, or a card that an order would take for it.
+enum Next<'a> {
+    Run(&'a Live),
+    Card(&'a Card),
+}
+
+impl Next<'_> {
+    fn member(&self) -> MemberId {
+        match self {
+            Self::Run(run) => run.member,
+            Self::Card(card) => card.member,
+        }
+    }
+
+    /// Priority decides, then what is in the queue already, then age.
+    fn before(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Run(a), Self::Run(b)) => (a.priority, a.since, a.run).cmp(&(b.priority, b.since, b.run)),
+            (Self::Card(a), Self::Card(b)) => key(a).cmp(&key(b)),
+            (Self::Run(a), Self::Card(b)) => a.priority.cmp(&b.priority).then(Ordering::Less),
+            (Self::Card(a), Self::Run(b)) => a.priority.cmp(&b.priority).then(Ordering::Greater),
+        }
+    }
+}
+
+fn key(card: &Card) -> (i64, DateTime, i64, FeatureId) {
+    (card.priority, card.since, card.number, card.feature)
+}
+
+/// The card that is to be started now, or none. `held` counts the worktrees of each member.
+///
+/// Places are given away in thought, as `schedule::next` gives them: fair between members first, then by priority, then by
+/// age. A run that waits already takes its place; the first card that would get one is the answer. So the queue never holds
+/// a card of an order that has no place.
+pub fn next_start<'a>(
+    orders: &[Order],
+    cards: &'a [Card],
+    live: &'a [Live],
+    held: &HashMap<MemberId, i64>,
+    limits: &Limits,
+) -> Option<&'a Card> {
+    let mut working: HashMap<MemberId, i64> = HashMap::new();
+    let mut taken: HashMap<(ProjectId, MemberId), i64> = HashMap::new();
+    for run in live {
+        *working.entry(run.member).or_default() += i64::from(run.working);
+        *taken.entry((run.project, run.member)).or_default() += 1;
+    }
+    let best: Vec<&Card> = orders
+        .iter()
+        .filter(|order| {
+            let taken = taken.get(&(order.project, order.member)).copied().unwrap_or(0);
+            let held = held.get(&order.member).copied().unwrap_or(0);
+            order.open && taken < order.max_concurrent && held < limits.max_worktrees_per_member
+        })
+        .filter_map(|order| {
+            let own = |card: &&Card| card.project == order.project && card.member == order.member;
+            let ready = |card: &&Card| card.open.is_empty() && !card.hindered;
+            cards.iter().filter(own).filter(ready).min_by_key(|card| key(card))
+        })
+        .collect();
+    let mut waiting: Vec<&Live> = live.iter().filter(|run| !run.working).collect();
+    while working.values().sum::<i64>() < limits.max_concurrent_features {
+        let at_work = |member: MemberId| working.get(&member).copied().unwrap_or(0);
+        let all = waiting.iter().map(|run| Next::Run(run)).chain(best.iter().map(|card| Next::Card(card)));
+        let next = all
+            .filter(|next| at_work(next.member()) < limits.max_concurrent_features_per_member)
+            .min_by(|a, b| at_work(a.member()).cmp(&at_work(b.member())).then_with(|| a.before(b)))?;
+        match next {
+            Next::Card(card) => return Some(card),
+            Next::Run(run) => {
+                *working.entry(run.member).or_default() += 1;
+                let run = run.run;
+                waiting.retain(|other| other.run != run);
+            }
+        }
+    }
+    None
+}

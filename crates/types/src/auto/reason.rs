@@ -1,0 +1,165 @@
+//! Why something does not start: the same facts by which it is decided, told.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{AutoOrder, Card, Live, Order, OrderState};
+use crate::limits::Limits;
+use crate::{DateTime, FeatureId, MemberId};
+
+/// Why something does not start now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "code", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Reason {
+    /// The order is paused.
+    Paused,
+    /// The window is closed.
+    Window {
+        /// When it opens, if ever.
+        until: Option<DateTime>,
+    },
+    /// It waits for other cards.
+    Dependencies {
+        /// Those that are neither verified nor completed.
+        features: Vec<FeatureId>,
+    },
+    /// The order has as many runs as it may.
+    OrderLimit {
+        /// How many.
+        limit: i64,
+    },
+    /// The member has as many runs as it may.
+    MemberLimit {
+        /// How many.
+        limit: i64,
+    },
+    /// The team has as many runs as it may.
+    TeamLimit {
+        /// How many.
+        limit: i64,
+    },
+    /// The member has as many worktrees as it may: finished work waits to be merged or taken back.
+    WorktreeLimit {
+        /// How many.
+        limit: i64,
+    },
+    /// Others come first.
+    Turn,
+    /// Something that it needs is not there.
+    Hindered {
+        /// What, and what to do.
+        message: String,
+    },
+    /// There is no card of this member in the backlog.
+    BacklogEmpty,
+}
+
+/// Where places are taken, and how many there are.
+#[derive(Debug, Clone)]
+pub struct Place<'a> {
+    /// Runs that have a place or wait for one.
+    pub live: &'a [Live],
+    /// Worktrees of each member.
+    pub held: &'a HashMap<MemberId, i64>,
+    /// The limits that hold.
+    pub limits: Limits,
+}
+
+impl Place<'_> {
+    fn working(&self, member: Option<MemberId>) -> i64 {
+        let of = |run: &&Live| run.working && member.is_none_or(|member| run.member == member);
+        self.live.iter().filter(of).count() as i64
+    }
+
+    /// Which limit keeps this member's runs from a place.
+    fn limit(&self, member: MemberId) -> Option<Reason> {
+        let limits = self.limits;
+        if self.working(Some(member)) >= limits.max_concurrent_features_per_member {
+            return Some(Reason::MemberLimit { limit: limits.max_concurrent_features_per_member });
+        }
+        let full = self.working(None) >= limits.max_concurrent_features;
+        full.then_some(Reason::TeamLimit { limit: limits.max_concurrent_features })
+    }
+}
+
+/// Why a queued run does not work yet.
+pub fn of_run(run: &Live, open: &[FeatureId], parked: Option<DateTime>, place: &Place<'_>) -> Reason {
+    if !open.is_empty() {
+        return Reason::Dependencies { features: open.to_vec() };
+    }
+    match parked {
+        Some(until) => Reason::Window { until: Some(until) },
+        None => place.limit(run.member).unwrap_or(Reason::Turn),
+    }
+}
+
+/// Why an order takes no card at all; nothing while it only waits for its turn.
+fn of_taking(order: &AutoOrder, at: DateTime, place: &Place<'_>) -> Option<Reason> {
+    match order.state {
+        OrderState::Off => return None,
+        OrderState::Paused => return Some(Reason::Paused),
+        OrderState::On => {}
+    }
+    let standing = order.standing(at);
+    if !standing.open {
+        return Some(Reason::Window { until: standing.changes_at });
+    }
+    let own = |run: &&Live| run.member == order.member_id && run.project == order.project_id;
+    if place.live.iter().filter(own).count() as i64 >= order.max_concurrent {
+        return Some(Reason::OrderLimit { limit: order.max_concurrent });
+    }
+    if place.held.get(&order.member_id).copied().unwrap_or(0) >= place.limits.max_worktrees_per_member {
+        return Some(Reason::WorktreeLimit { limit: place.limits.max_worktrees_per_member });
+    }
+    place.limit(order.member_id)
+}
+
+/// Why a card in the backlog is not taken by its member's order; nothing when that is switched off.
+pub fn of_card(order: &AutoOrder, card: &Card, at: DateTime, place: &Place<'_>) -> Option<Reason> {
+    if order.state == OrderState::Off {
+        return None;
+    }
+    if !card.open.is_empty() {
+        return Some(Reason::Dependencies { features: card.open.clone() });
+    }
+    Some(of_taking(order, at, place).unwrap_or(Reason::Turn))
+}
+
+/// Why an order starts nothing at the moment; nothing when it is switched off or about to start something. `hindrance` is
+/// what keeps its first card that is ready.
+pub fn of_order(
+    order: &AutoOrder,
+    cards: &[Card],
+    at: DateTime,
+    hindrance: Option<String>,
+    place: &Place<'_>,
+) -> Option<Reason> {
+    if order.state == OrderState::Off {
+        return None;
+    }
+    let own: Vec<&Card> =
+        cards.iter().filter(|card| card.member == order.member_id && card.project == order.project_id).collect();
+    let closed = of_taking(order, at, place).filter(|reason| matches!(reason, Reason::Paused | Reason::Window { .. }));
+    if closed.is_some() {
+        return closed;
+    }
+    if own.is_empty() {
+        return Some(Reason::BacklogEmpty);
+    }
+    if own.iter().all(|card| !card.open.is_empty()) {
+        let mut features: Vec<FeatureId> = own.iter().flat_map(|card| card.open.iter().copied()).collect();
+        features.sort_unstable();
+        features.dedup();
+        return Some(Reason::Dependencies { features });
+    }
+    of_taking(order, at, place).or_else(|| hindrance.map(|message| Reason::Hindered { message }))
+}
+
+impl From<&AutoOrder> for Order {
+    /// The order as the decision sees it, its window taken for open.
+    fn from(order: &AutoOrder) -> Self {
+        Self { project: order.project_id, member: order.member_id, max_concurrent: order.max_concurrent, open: true }
+    }
+}
