@@ -24,6 +24,9 @@ pub enum JournalError {
     /// The run is no longer this runner's.
     #[error("the run is no longer held here")]
     Lost,
+    /// The run is to rest. Told only between two turns.
+    #[error("the run is to rest")]
+    Rest,
     /// It could not be saved.
     #[error("the journal failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),

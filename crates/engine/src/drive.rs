@@ -1,21 +1,22 @@
 //! Drives one claimed run: worktree, agent, checks, ending. Holds its lease while it does.
 
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
-use guildhall_agent::{Ended, Job, prompt, tools};
+use guildhall_agent::{Ended, Job, JournalError, prompt, tools};
 use guildhall_git::{GitError, Repo};
 use guildhall_sandbox::{Network, Room, Workspace};
 use guildhall_store::{Claimed, Ending, Finished, Lease, StoreError};
 use guildhall_team::Team;
 use guildhall_types::FeatureId;
-use guildhall_types::feature::{Move, Problem, Stage};
+use guildhall_types::feature::{Move, Problem};
 use guildhall_types::run::{KeySource, RunEvent, RunIntent, RunStatus, Turn};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
-use crate::checks::Verdict;
-use crate::journal::RunJournal;
+use crate::after::{After, Next};
+use crate::journal::{RunJournal, is_last};
 use crate::problems::{Trouble, chain};
 use crate::worktree::Ground;
 
@@ -23,6 +24,10 @@ use crate::worktree::Ground;
 enum End {
     /// It is to be written down so.
     Written(Box<Ending>),
+    /// It rests until auto mode's window opens.
+    Rests,
+    /// Its work is merged, and that is written down.
+    Merged,
     /// It was told to stop: by a member, by the loss of its lease, or because this node stops.
     Told,
 }
@@ -74,6 +79,22 @@ async fn work(engine: &Engine, claimed: Claimed, cancel: &CancellationToken) {
             }
             return;
         }
+        Ok(End::Rests) => {
+            let order = store.order(claimed.run.project_id, claimed.run.member_id).await;
+            let until = order.map(|order| order.and_then(|order| order.rests_until(engine.0.team.clock.now())));
+            let done = match until {
+                Ok(Some(until)) => store.park_run(&lease, until).await,
+                // It has opened in between.
+                Ok(None) => store.requeue_run(&lease).await,
+                Err(error) => Err(error),
+            };
+            log_unless_lost(lease, "a run could not be laid to rest", done);
+            return;
+        }
+        Ok(End::Merged) => {
+            tracing::info!(run = %lease.run, "a run ended and was merged");
+            return;
+        }
         Err(trouble) if trouble.lost() => return,
         Err(trouble) => {
             tracing::warn!(run = %lease.run, error = &trouble as &dyn std::error::Error, "a run failed");
@@ -104,7 +125,7 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
     let team = &engine.0.team;
     engine.usable_sandbox().await?;
     let (_, repo) = team.ready_project(claimed.run.project_id).await?;
-    let turns = team.store.turns(claimed.run.id).await?;
+    let mut turns = team.store.turns(claimed.run.id).await?;
     let mut ground = tokio::select! {
         biased;
         () = cancel.cancelled() => return Ok(End::Told),
@@ -121,48 +142,50 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         network: Network::None,
         env: Vec::new(),
     };
-    let mut summary = None;
-    let mut head = ground.head.clone();
-    if claimed.run.intent == RunIntent::Work {
-        let branch = ground.branch.clone();
-        let (ended, reached) = agent(engine, claimed, &repo, ground, &room, turns, cancel).await?;
-        head = reached;
-        settle(&repo, &branch, &head).await;
-        summary = match ended {
-            Ended::Done { summary } => Some(summary),
-            Ended::Failed(problem) => return Ok(End::Written(Box::new(failed(problem)))),
-            Ended::Cancelled | Ended::Unsaved(guildhall_agent::JournalError::Lost) => return Ok(End::Told),
-            Ended::Unsaved(error) => {
-                let problem = Problem {
-                    code: "not-saved".to_owned(),
-                    message: format!("The work could not be saved: {}.", chain(&error)),
-                    hint: "Check that the server's disk has room, then retry: it goes on from the last saved turn."
-                        .to_owned(),
-                };
-                return Ok(End::Written(Box::new(failed(problem))));
-            }
-        };
+    let mut after = After::new(engine, claimed, &repo, &room, cancel);
+    // Once round for the work, and once more each time that its agent is given something to mend.
+    loop {
+        let mut summary = None;
+        if claimed.run.intent == RunIntent::Work {
+            let (ended, reached) = agent(engine, claimed, &repo, ground.clone(), &room, turns, cancel).await?;
+            ground.head = reached;
+            settle(&repo, &ground.branch, &ground.head).await;
+            summary = match closing(ended) {
+                Ok(summary) => Some(summary),
+                Err(end) => return Ok(end),
+            };
+        }
+        match after.follow(&mut ground, summary).await? {
+            Next::End(ending) => return Ok(End::Written(ending)),
+            Next::Merged => return Ok(End::Merged),
+            Next::Told => return Ok(End::Told),
+            Next::Again => turns = team.store.turns(claimed.run.id).await?,
+        }
     }
-    let commands = match claimed.feature.card.skip_verification {
-        true => &[][..],
-        false => &claimed.project.settings.verify_commands[..],
-    };
-    if !commands.is_empty() {
-        team.store.set_stage(&claimed.lease, Stage::Verifying).await?;
+}
+
+/// The agent's closing words, or how the attempt ends without any.
+fn closing(ended: Ended) -> Result<String, End> {
+    match ended {
+        Ended::Done { summary } => Ok(summary),
+        Ended::Failed(problem) => Err(End::Written(Box::new(failed(problem)))),
+        Ended::Cancelled | Ended::Unsaved(JournalError::Lost) => Err(End::Told),
+        Ended::Unsaved(JournalError::Rest) => Err(End::Rests),
+        Ended::Unsaved(error) => {
+            let problem = Problem {
+                code: "not-saved".to_owned(),
+                message: format!("The work could not be saved: {}.", chain(&error)),
+                hint: "Check that the server's disk has room, then retry: it goes on from the last saved turn."
+                    .to_owned(),
+            };
+            Err(End::Written(Box::new(failed(problem))))
+        }
     }
-    let verdict = engine.check(claimed.lease, &room, commands, &head, cancel).await?;
-    let (what, problem) = match (verdict, claimed.run.intent) {
-        (Verdict::Told, _) => return Ok(End::Told),
-        (Verdict::Passed, RunIntent::Verify) => (Move::Accept, None),
-        (Verdict::Passed, RunIntent::Work) => (Move::Finish, None),
-        (Verdict::Failed(problem), _) => (Move::Finish, Some(problem)),
-    };
-    Ok(End::Written(Box::new(Ending { status: RunStatus::Waiting, what, summary, problem })))
 }
 
 /// Puts the run's branch on the latest state of its work. The snapshot is on a ref of its own, so nothing is lost when a
 /// branch that somebody moved stays where it is.
-async fn settle(repo: &Repo, branch: &str, head: &guildhall_git::Oid) {
+pub(crate) async fn settle(repo: &Repo, branch: &str, head: &guildhall_git::Oid) {
     if let Err(error) = repo.settle_branch(branch, head).await {
         let error: &GitError = &error;
         tracing::warn!(branch, error = error as &dyn std::error::Error, "a run's branch was not brought up to date");
@@ -221,6 +244,8 @@ async fn agent(
     };
     let journal = RunJournal {
         store: team.store.clone(),
+        clock: team.clock.clone(),
+        done: AtomicBool::new(history.last().is_some_and(is_last)),
         bus: engine.0.bus.clone(),
         lease: *lease,
         run: run.clone(),

@@ -62,10 +62,21 @@ impl Engine {
                 RunStatus::Stopped | RunStatus::Closed => self.cancel(run.id),
                 RunStatus::Waiting | RunStatus::Failed => self.0.wake.notify_one(),
             },
-            Happening::FeatureUpdated { feature }
-                if matches!(feature.card.status, FeatureStatus::Completed | FeatureStatus::Backlog) =>
-            {
-                self.0.untidy.notify_one();
+            Happening::FeatureUpdated { feature } => match feature.card.status {
+                FeatureStatus::Completed | FeatureStatus::Backlog => {
+                    self.passed_over().remove(&feature.card.id);
+                    self.0.untidy.notify_one();
+                    self.0.wake.notify_one();
+                }
+                // What depends on it may begin.
+                FeatureStatus::Verified => self.0.wake.notify_one(),
+                _ => {}
+            },
+            Happening::FeatureCreated { .. } => self.0.wake.notify_one(),
+            Happening::AutoModeUpdated { .. } => {
+                // Whoever switches it on has perhaps mended what was missing.
+                self.passed_over().clear();
+                self.0.wake.notify_one();
             }
             Happening::FeatureDeleted { .. } => self.0.untidy.notify_one(),
             _ => {}

@@ -1,20 +1,23 @@
 //! The journal of a run: saves what its agent does, under the run's lease.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use guildhall_agent::{Call, Journal, JournalError};
 use guildhall_bus::Bus;
 use guildhall_git::{GitError, Identity, Oid, Repo, Worktree};
 use guildhall_store::{Lease, Store, StoreError};
-use guildhall_types::RunId;
+use guildhall_types::chat::StopReason;
 use guildhall_types::event::OutputStream;
 use guildhall_types::member::ProviderKind;
 use guildhall_types::run::{DiffStat, KeySource, LedgerRow, Run, RunEvent, Said, Task, Turn};
+use guildhall_types::{Clock, RunId};
 
 /// A run's journal.
 pub(crate) struct RunJournal {
     pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) bus: Bus,
     pub(crate) lease: Lease,
     pub(crate) run: Run,
@@ -26,6 +29,8 @@ pub(crate) struct RunJournal {
     pub(crate) base: Oid,
     /// The latest state of the files that is on a ref.
     pub(crate) head: Mutex<Oid>,
+    /// Whether the latest turn was the agent's last word.
+    pub(crate) done: AtomicBool,
 }
 
 impl RunJournal {
@@ -36,6 +41,12 @@ impl RunJournal {
     /// The latest state of the files that is on a ref.
     pub(crate) fn head(&self) -> Oid {
         self.head.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the order that started this run lets it rest now.
+    async fn rests(&self) -> Result<bool, StoreError> {
+        let order = self.store.order(self.run.project_id, self.run.member_id).await?;
+        Ok(order.is_some_and(|order| order.rests_until(self.clock.now()).is_some()))
     }
 
     fn row(&self, call: &Call) -> LedgerRow {
@@ -68,6 +79,11 @@ impl RunJournal {
     }
 }
 
+/// Whether the agent has nothing more to do after this turn.
+pub(crate) fn is_last(turn: &Turn) -> bool {
+    turn.stop_reason == StopReason::EndTurn && turn.results.is_some()
+}
+
 fn unsaved(error: impl std::error::Error + Send + Sync + 'static) -> JournalError {
     JournalError::Failed(Box::new(error))
 }
@@ -82,7 +98,13 @@ fn refused(error: StoreError) -> JournalError {
 #[async_trait]
 impl Journal for RunJournal {
     async fn inbox(&self) -> Result<Vec<Said>, JournalError> {
-        self.store.inbox(self.id()).await.map_err(refused)
+        let said = self.store.inbox(self.id()).await.map_err(refused)?;
+        // Work that is done is not held up by a window that has closed.
+        let done = self.done.load(Ordering::Relaxed) && said.is_empty();
+        match self.run.auto && !done && self.rests().await.map_err(refused)? {
+            true => Err(JournalError::Rest),
+            false => Ok(said),
+        }
     }
 
     async fn answered(
@@ -113,6 +135,7 @@ impl Journal for RunJournal {
             cost_micros: call.cost_micros,
             snapshot: saved.as_ref().map(|(commit, _)| commit.clone()),
         });
+        self.done.store(is_last(turn), Ordering::Relaxed);
         let results = turn.results.clone().unwrap_or_default();
         self.store.save_results(&self.lease, turn.number, results, saved, events).await.map_err(refused)?;
         if let Some((commit, ..)) = taken {

@@ -3,6 +3,7 @@
 //! Nobody calls the engine to make it work: it hears of new work by the events that the store commits, and looks for
 //! itself every few seconds, in case a hint was lost.
 
+mod after;
 mod checks;
 mod drive;
 mod hear;
@@ -18,15 +19,14 @@ use std::time::Duration;
 
 use guildhall_bus::Bus;
 use guildhall_sandbox::{Report, Sandbox, SandboxError};
+pub use guildhall_team::LIMITS;
 use guildhall_team::{Team, TeamError};
 use guildhall_types::limits::{Limits, RunLimits};
-use guildhall_types::{NodeId, ProjectId, RunId};
+use guildhall_types::{FeatureId, NodeId, ProjectId, RunId};
 use tokio::sync::{Notify, OnceCell};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Names the team's limits among the settings.
-pub const LIMITS: &str = "limits";
 /// Names the limits of one run among the settings.
 pub const RUN_LIMITS: &str = "run_limits";
 
@@ -87,6 +87,10 @@ struct Inner {
     active: Mutex<HashMap<RunId, CancellationToken>>,
     /// The projects whose repository is being made here.
     preparing: Mutex<HashSet<ProjectId>>,
+    /// Whose turn it is to merge, in each project.
+    merging: Mutex<HashMap<ProjectId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Cards that auto mode found to lack something, such as a key.
+    passed_over: Mutex<HashMap<FeatureId, tokio::time::Instant>>,
     /// There may be a run to claim.
     wake: Notify,
     /// There may be a worktree that nobody needs.
@@ -124,6 +128,8 @@ impl Engine {
             pace,
             active: Mutex::default(),
             preparing: Mutex::default(),
+            merging: Mutex::default(),
+            passed_over: Mutex::default(),
             wake: Notify::new(),
             untidy: Notify::new(),
             stop: CancellationToken::new(),
@@ -190,7 +196,7 @@ impl Engine {
 
     /// The team's limits as they are set now.
     async fn limits(&self) -> Result<Limits, TeamError> {
-        Ok(self.0.team.store.setting(LIMITS).await?.unwrap_or_default())
+        self.0.team.limits().await
     }
 
     /// The limits of one run as they are set now.

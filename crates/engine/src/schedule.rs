@@ -1,15 +1,30 @@
-//! Claims runs as long as there is a free place, and starts each.
+//! Lets auto mode start cards and claims runs as long as there is a free place, and begins each.
 
-use guildhall_store::Claimed;
+use std::collections::HashMap;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+
+use guildhall_store::{Chosen, Claimed, NewRun};
 use guildhall_team::TeamError;
-use guildhall_types::RunId;
+use guildhall_types::{FeatureId, RunId};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Engine, drive};
 
+/// Cards that auto mode looks at in one round at most, to find how they would run.
+const LOOKS: usize = 50;
+/// How long a card that lacks something is passed over without another look.
+const PASSED: Duration = Duration::from_secs(30);
+
 /// Claims whatever may work, now and whenever that changes, until the engine stops.
 pub(crate) async fn claim_forever(engine: Engine) {
     loop {
+        if !engine.0.stop.is_cancelled()
+            && let Err(error) = engine.start_by_order().await
+        {
+            tracing::error!(error = &error as &dyn std::error::Error, "auto mode cannot start a card; trying again");
+        }
         while !engine.0.stop.is_cancelled() {
             match engine.claim().await {
                 Ok(Some(claimed)) => engine.begin(claimed),
@@ -23,12 +38,49 @@ pub(crate) async fn claim_forever(engine: Engine) {
         tokio::select! {
             () = engine.0.stop.cancelled() => return,
             () = engine.0.wake.notified() => {}
+            // Windows open and close by the clock, without a commit: they are seen here.
             () = tokio::time::sleep(engine.0.pace.look) => {}
         }
     }
 }
 
 impl Engine {
+    /// Starts every card of auto mode for which there is a place.
+    async fn start_by_order(&self) -> Result<(), TeamError> {
+        let limits = self.limits().await?;
+        let team = &self.0.team;
+        let mut ready: HashMap<FeatureId, Option<NewRun>> = {
+            let mut passed = self.passed_over();
+            passed.retain(|_, since| since.elapsed() < PASSED);
+            passed.keys().map(|feature| (*feature, None)).collect()
+        };
+        let mut looks = 0;
+        while !self.0.stop.is_cancelled() && looks < LOOKS {
+            match team.store.start_by_order(&limits, &ready).await? {
+                Chosen::Nothing => return Ok(()),
+                Chosen::Started(feature) => {
+                    tracing::info!(%feature, "auto mode starts a card");
+                    ready.remove(&feature);
+                }
+                Chosen::Unknown { member, feature } => {
+                    looks += 1;
+                    let new = team.new_run(member, feature).await;
+                    if let Err(error) = &new {
+                        tracing::debug!(%feature, error = error as &dyn std::error::Error, "auto mode passes a card over");
+                        self.passed_over().insert(feature, Instant::now());
+                    }
+                    ready.insert(feature, new.ok());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Cards that lack something, and since when that is known.
+    pub(crate) fn passed_over(&self) -> MutexGuard<'_, HashMap<FeatureId, Instant>> {
+        self.0.passed_over.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn claim(&self) -> Result<Option<Claimed>, TeamError> {
         let limits = self.limits().await?;
         Ok(self.0.team.store.claim_run(self.0.node, self.0.pace.hold(), &limits).await?)

@@ -1,7 +1,7 @@
 //! The worktree of a run: made once, brought in order after an interruption.
 
-use guildhall_git::{GitError, Oid, Repo, Worktree};
-use guildhall_store::Claimed;
+use guildhall_git::{GitError, Joined, Oid, Repo, Worktree};
+use guildhall_store::{Claimed, Counts, Lease, Word};
 use guildhall_types::RunId;
 use guildhall_types::run::{DiffStat, Turn};
 
@@ -12,6 +12,7 @@ use crate::problems::Trouble;
 const BRANCHES: usize = 20;
 
 /// Where a run works.
+#[derive(Clone)]
 pub(crate) struct Ground {
     pub(crate) worktree: Worktree,
     pub(crate) branch: String,
@@ -81,19 +82,38 @@ impl Engine {
         let Some(joined) = repo.join(&run.id.to_string(), &ground.head, branch, &author).await? else {
             return Ok(ground);
         };
+        let word = conflict_word(branch, &joined, Counts::Nothing);
+        self.take_up(repo, lease, ground, joined, Some(&word)).await
+    }
+
+    /// Goes on with work into which a branch was joined. A server that dies in between finds the former state in the store,
+    /// and joins once more.
+    pub(crate) async fn take_up(
+        &self,
+        repo: &Repo,
+        lease: &Lease,
+        ground: Ground,
+        joined: Joined,
+        word: Option<&Word>,
+    ) -> Result<Ground, Trouble> {
         repo.restore(&ground.worktree, &ground.branch, &joined.base, &joined.commit).await?;
         let stat = repo.stat(&joined.base, &joined.commit).await?;
         let stat = DiffStat { files: stat.files, added: stat.additions, removed: stat.deletions };
-        let files: Vec<&str> = joined.files.iter().map(|file| file.path.as_str()).collect();
-        let note = format!(
-            "The branch {branch} has moved on and conflicts with this work, so it was joined into the worktree. Where both \
-             changed the same place, both sides stand between conflict marks: {}. They must be resolved so that both \
-             purposes are kept, and no mark may stay.",
-            files.join(", ")
-        );
-        store.move_base(lease, joined.base.as_str(), joined.commit.as_str(), stat, &note).await?;
+        self.0.team.store.move_base(lease, joined.base.as_str(), joined.commit.as_str(), stat, word).await?;
         Ok(Ground { base: joined.base, head: joined.commit, ..ground })
     }
+}
+
+/// What the agent hears of a branch that was joined into its work with conflicts.
+pub(crate) fn conflict_word(branch: &str, joined: &Joined, counts: Counts) -> Word {
+    let files: Vec<&str> = joined.files.iter().map(|file| file.path.as_str()).collect();
+    let text = format!(
+        "The branch {branch} has moved on and conflicts with this work, so it was joined into the worktree. Where both \
+         changed the same place, both sides stand between conflict marks: {}. They must be resolved so that both \
+         purposes are kept, and no mark may stay.",
+        files.join(", ")
+    );
+    Word { text, data: String::new(), counts }
 }
 
 async fn add(

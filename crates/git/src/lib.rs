@@ -18,7 +18,7 @@ pub use clone::Source;
 pub use diff::{Diff, DiffFile, DiffLimits, FileStatus, Hunk, Line, LineKind, Stat};
 pub use error::GitError;
 pub use history::{Blob, Commit};
-pub use merge::{ConflictFile, Joined, Merge};
+pub use merge::{BroughtUp, ConflictFile, Joined, Landed, Merge};
 pub use repo::{Identity, NewFile, Repo, check_branch};
 pub use snapshot::Snapshot;
 pub use worktree::Worktree;

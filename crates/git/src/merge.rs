@@ -31,6 +31,28 @@ pub struct Joined {
     pub files: Vec<ConflictFile>,
 }
 
+/// What it takes to have a branch in a run's work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BroughtUp {
+    /// Nothing: the work holds the branch as it stands, at this commit.
+    Current(Oid),
+    /// The branch was joined into the work.
+    Joined(Joined),
+    /// They conflict in these files. Nothing was changed.
+    Conflict(Vec<ConflictFile>),
+}
+
+/// What came of putting work on a branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Landed {
+    /// It is on the branch, as this commit.
+    Done(Oid),
+    /// The work changes nothing that the branch does not have already.
+    Nothing,
+    /// The branch has moved on. Nothing was changed.
+    Moved,
+}
+
 /// A file that cannot be merged by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -112,6 +134,99 @@ impl Repo {
         let commit = self.commit_tree(&tree, &[work, &base], &message, author).await?;
         self.update_ref(&name, &commit, old.as_ref()).await?;
         Ok(Some(Joined { base, commit, files: conflicts(&output.stdout) }))
+    }
+}
+
+impl Repo {
+    /// Joins a branch into a run's work where that needs nobody; with `marks` also where it does, and then both sides
+    /// stand in the files. The run's hidden ref then holds the result.
+    ///
+    /// # Errors
+    /// [`GitError::Missing`] when there is no such branch, [`GitError::Moved`] when another snapshot came in between, or
+    /// when git fails.
+    pub async fn bring_up(
+        &self,
+        run: &str,
+        work: &Oid,
+        branch: &str,
+        author: &Identity,
+        marks: bool,
+    ) -> Result<BroughtUp, GitError> {
+        check_branch(branch)?;
+        let base =
+            self.branch(branch).await?.ok_or_else(|| GitError::Missing { what: "branch", name: branch.to_owned() })?;
+        let held = self.git("merge-base").args(["--is-ancestor", base.as_str(), work.as_str()]).output().await?;
+        match held.code {
+            Some(0) => return Ok(BroughtUp::Current(base)),
+            Some(1) => {}
+            _ => return Err(held.failed("merge-base")),
+        }
+        let name = snapshot_ref(run)?;
+        let old = self.resolve(&name).await?;
+        let output = self
+            .git("merge-tree")
+            .args(["--write-tree", "--name-only", "--messages", "-z", base.as_str(), work.as_str()])
+            .output()
+            .await?;
+        let files = match output.code {
+            Some(0) => Vec::new(),
+            Some(1) if marks => conflicts(&output.stdout),
+            Some(1) => return Ok(BroughtUp::Conflict(conflicts(&output.stdout))),
+            _ => return Err(output.failed("merge-tree")),
+        };
+        let message = format!("Join {branch}\n");
+        let commit = self.commit_tree(&tree_of(&output.stdout), &[work, &base], &message, author).await?;
+        self.update_ref(&name, &commit, old.as_ref()).await?;
+        Ok(BroughtUp::Joined(Joined { base, commit, files }))
+    }
+
+    /// Puts work that holds a branch as it stood at `tip` on that branch, as one commit, if the branch still stands there.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn land(
+        &self,
+        work: &Oid,
+        tip: &Oid,
+        branch: &str,
+        message: &str,
+        author: &Identity,
+    ) -> Result<Landed, GitError> {
+        check_branch(branch)?;
+        let tree = self.git("rev-parse").args([&format!("{work}^{{tree}}")]).line().await?;
+        if tree == self.git("rev-parse").args([&format!("{tip}^{{tree}}")]).line().await? {
+            return Ok(Landed::Nothing);
+        }
+        let commit = self.commit_tree(&tree, &[tip], message, author).await?;
+        match self.update_ref(&format!("refs/heads/{branch}"), &commit, Some(tip)).await {
+            Err(GitError::Moved { .. }) => Ok(Landed::Moved),
+            done => done.map(|()| Landed::Done(commit)),
+        }
+    }
+
+    /// The files in which work between two commits left marks of a conflict, each once.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn conflict_marks(&self, base: &Oid, work: &Oid) -> Result<Vec<String>, GitError> {
+        let output = self
+            .git("diff")
+            .config("core.quotePath=false")
+            .args(["--check", "--no-ext-diff", "--no-textconv", base.as_str(), work.as_str()])
+            .output()
+            .await?;
+        match output.code {
+            Some(0) => return Ok(Vec::new()),
+            // It found something; trailing blanks are nothing to us.
+            Some(2) => {}
+            _ => return Err(output.failed("diff")),
+        }
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let marked = text.lines().filter_map(|line| line.strip_suffix(": leftover conflict marker"));
+        let mut files: Vec<String> =
+            marked.filter_map(|place| place.rsplit_once(':')).map(|(path, _)| path.to_owned()).collect();
+        files.dedup();
+        Ok(files)
     }
 }
 

@@ -8,7 +8,6 @@ use std::error::Error;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use guildhall_git::ConflictFile;
-use guildhall_types::FeatureId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -66,10 +65,6 @@ pub struct Extras {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub files: Option<Vec<ConflictFile>>,
-    /// `dependencies-open`: the features that must be verified first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub features: Option<Vec<FeatureId>>,
     /// `throttled`: seconds until the next try may succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

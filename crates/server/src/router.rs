@@ -48,6 +48,8 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::projects::get_project))
         .routes(routes!(on::projects::list_commits))
         .routes(routes!(on::features::list_features))
+        .routes(routes!(on::night::get_auto_mode))
+        .routes(routes!(on::night::list_queue))
         .routes(routes!(on::features::get_feature))
         .routes(routes!(on::runs::list_runs))
         .routes(routes!(on::runs::get_run))
@@ -111,6 +113,7 @@ fn run() -> OpenApiRouter<App> {
         .routes(routes!(on::deeds::verify_feature))
         .routes(routes!(on::deeds::merge_feature))
         .routes(routes!(on::deeds::shelve_feature))
+        .routes(routes!(on::night::set_auto_mode))
 }
 
 /// Whoever manages projects may call these.
@@ -136,7 +139,10 @@ fn administer() -> OpenApiRouter<App> {
 
 /// The same, for who has proved lately who they are.
 fn administer_confirmed() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(on::members::update_member)).routes(routes!(on::members::create_reset_link))
+    OpenApiRouter::new()
+        .routes(routes!(on::members::update_member))
+        .routes(routes!(on::members::create_reset_link))
+        .routes(routes!(on::night::stop_all))
 }
 
 /// Owners may call these, when they have proved lately who they are.

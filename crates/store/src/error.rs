@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use guildhall_types::FeatureId;
 use guildhall_types::feature::IllegalMove;
 use guildhall_types::member::ChangeRefused;
 
@@ -54,9 +53,6 @@ pub enum StoreError {
         /// What cannot be done.
         what: &'static str,
     },
-    /// Features that it depends on are not done.
-    #[error("it depends on {} feature(s) that are not verified yet", .0.len())]
-    DependenciesOpen(Vec<FeatureId>),
     /// The dependencies would form a circle, or leave the project.
     #[error("{0}")]
     BadDependency(&'static str),

@@ -10,7 +10,7 @@ use sqlx::{Database, QueryBuilder};
 use crate::{Rows, Store, StoreError, Tx, on, read};
 
 pub(crate) const CARD: &str = "id, project_id, number, title, category, priority, position, status, stage, model, \
-    thinking_level, planning_mode, require_plan_approval, skip_verification, branch, run_id, error, tasks_done, tasks_total, \
+    thinking_level, planning_mode, require_plan_approval, skip_verification, needs_approval, branch, run_id, error, tasks_done, tasks_total, \
     files_changed, lines_added, lines_removed, cost_micros, merge_commit, version, created_by, created_at, updated_at, \
     started_at, finished_at";
 
@@ -33,6 +33,7 @@ pub struct NewFeature {
     pub planning_mode: PlanningMode,
     pub require_plan_approval: bool,
     pub skip_verification: bool,
+    pub needs_approval: bool,
     pub branch: Option<String>,
     pub dependencies: Vec<FeatureId>,
     pub created_by: MemberId,
@@ -52,6 +53,7 @@ pub struct FeaturePatch {
     pub planning_mode: Option<PlanningMode>,
     pub require_plan_approval: Option<bool>,
     pub skip_verification: Option<bool>,
+    pub needs_approval: Option<bool>,
     pub branch: Option<Option<String>>,
     pub dependencies: Option<Vec<FeatureId>>,
 }
@@ -95,12 +97,13 @@ impl Store {
             .bind(new.project_id).fetch_one(c).await)?;
         on!(tx, c => sqlx::query(
             "INSERT INTO features (id, project_id, number, title, description, category, priority, position, status, model,
-               thinking_level, planning_mode, require_plan_approval, skip_verification, branch, created_by, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)")
+               thinking_level, planning_mode, require_plan_approval, skip_verification, needs_approval, branch, created_by, created_at,
+               updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18)")
             .bind(id).bind(new.project_id).bind(number).bind(crate::clean(&new.title)).bind(crate::clean(&new.description))
             .bind(crate::clean(&new.category)).bind(new.priority).bind(last.unwrap_or(0.0) + 1024.0)
             .bind(FeatureStatus::Backlog).bind(new.model).bind(new.thinking_level).bind(new.planning_mode)
-            .bind(new.require_plan_approval).bind(new.skip_verification).bind(new.branch).bind(new.created_by).bind(now)
+            .bind(new.require_plan_approval).bind(new.skip_verification).bind(new.needs_approval).bind(new.branch).bind(new.created_by).bind(now)
             .execute(c).await.rows())?;
         if !new.dependencies.is_empty() {
             self.set_dependencies(&mut tx, id, new.project_id, &new.dependencies).await?;
@@ -134,8 +137,8 @@ impl Store {
         let card = old.card;
         on!(tx, c => sqlx::query(
             "UPDATE features SET title = $2, description = $3, category = $4, priority = $5, position = $6, model = $7,
-               thinking_level = $8, planning_mode = $9, require_plan_approval = $10, skip_verification = $11, branch = $12,
-               version = version + 1, updated_at = $13 WHERE id = $1")
+               thinking_level = $8, planning_mode = $9, require_plan_approval = $10, skip_verification = $11,
+               needs_approval = $12, branch = $13, version = version + 1, updated_at = $14 WHERE id = $1")
             .bind(id).bind(crate::clean(&patch.title.unwrap_or(card.title)))
             .bind(crate::clean(&patch.description.unwrap_or(old.description)))
             .bind(crate::clean(&patch.category.unwrap_or(card.category)))
@@ -143,7 +146,8 @@ impl Store {
             .bind(patch.model.unwrap_or(card.model)).bind(patch.thinking_level.unwrap_or(card.thinking_level))
             .bind(patch.planning_mode.unwrap_or(card.planning_mode))
             .bind(patch.require_plan_approval.unwrap_or(card.require_plan_approval))
-            .bind(patch.skip_verification.unwrap_or(card.skip_verification)).bind(patch.branch.unwrap_or(card.branch))
+            .bind(patch.skip_verification.unwrap_or(card.skip_verification))
+            .bind(patch.needs_approval.unwrap_or(card.needs_approval)).bind(patch.branch.unwrap_or(card.branch))
             .bind(self.now()).execute(c).await.rows())?;
         let feature = self.tell_feature(&mut tx, id).await?;
         self.commit(tx).await?;

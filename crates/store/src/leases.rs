@@ -1,6 +1,8 @@
 //! Runs, as a node works on them. A node holds a run by a lease; every write names the run, the node and the attempt,
 //! and must touch one row, so that a node which lost its lease can write nothing.
 
+mod after;
+
 use std::collections::HashMap;
 
 use chrono::Duration;
@@ -16,6 +18,8 @@ use guildhall_types::{DateTime, MemberId, NodeId, RunId};
 use sqlx::types::Json;
 
 use crate::{Backend, Rows, Store, StoreError, Tx, on};
+
+pub use after::{Counts, Word};
 
 /// A node's hold on a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,15 +108,19 @@ impl Store {
                SELECT r.id, r.member_id, f.priority, r.queued_at,
                  row_number() OVER (PARTITION BY r.member_id ORDER BY f.priority, r.queued_at, r.id) AS place
                FROM runs r JOIN features f ON f.id = r.feature_id
-               WHERE r.status = 'queued' OR (r.status = 'running' AND r.lease_until <= $1)) waiting
-             WHERE place <= 50").bind(now).fetch_all(c).await)?;
+               WHERE (r.status = 'queued' OR (r.status = 'running' AND r.lease_until <= $1))
+                 AND (r.parked_until IS NULL OR r.parked_until <= $2)
+                 AND (r.started_at IS NOT NULL OR NOT EXISTS (
+                   SELECT 1 FROM feature_dependencies d JOIN features b ON b.id = d.depends_on
+                   WHERE d.feature_id = r.feature_id AND b.status NOT IN ('verified', 'completed')))) waiting
+             WHERE place <= 50").bind(now).bind(self.now()).fetch_all(c).await)?;
         let waiting: Vec<Candidate> = waiting
             .into_iter()
             .map(|(run, member, priority, since)| Candidate { run, member, priority, since })
             .collect();
         let Some(chosen) = schedule::next(&waiting, &working, limits) else { return Ok(Some(None)) };
         let done = on!(tx, c => sqlx::query(
-            "UPDATE runs SET status = $2, lease_owner = $3, lease_until = $4, attempt = attempt + 1,
+            "UPDATE runs SET status = $2, lease_owner = $3, lease_until = $4, attempt = attempt + 1, parked_until = NULL,
                started_at = CASE WHEN status = 'queued' THEN $5 ELSE started_at END
              WHERE id = $1 AND (status = 'queued' OR (status = 'running' AND lease_until <= $6))")
             .bind(chosen.run).bind(RunStatus::Running).bind(node).bind(now + hold).bind(self.now()).bind(now).execute(c)
@@ -137,7 +145,7 @@ impl Store {
     }
 
     /// The time by which leases are judged: on PostgreSQL the database's, because nodes' clocks differ.
-    async fn lease_clock(&self, tx: &mut Tx) -> Result<DateTime, StoreError> {
+    pub(crate) async fn lease_clock(&self, tx: &mut Tx) -> Result<DateTime, StoreError> {
         match &mut tx.inner {
             crate::db::Inner::Sqlite(..) => Ok(self.now()),
             crate::db::Inner::Postgres(t) => {
@@ -177,7 +185,7 @@ impl Store {
     }
 
     /// The run, if the lease still holds, locked until the transaction ends.
-    async fn held(&self, tx: &mut Tx, lease: &Lease) -> Result<Run, StoreError> {
+    pub(super) async fn held(&self, tx: &mut Tx, lease: &Lease) -> Result<Run, StoreError> {
         let sql = format!(
             "UPDATE runs SET attempt = attempt WHERE id = $1 AND lease_owner = $2 AND attempt = $3 AND status = 'running'
              RETURNING {}",
@@ -339,32 +347,13 @@ impl Store {
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 
-    /// The run's work now starts from another commit, and its agent is to hear `note` at its next turn.
-    ///
-    /// # Errors
-    /// [`StoreError::LeaseLost`].
-    pub async fn move_base(
+    pub(super) async fn set_work(
         &self,
-        lease: &Lease,
-        base: &str,
-        head: &str,
+        tx: &mut Tx,
+        run: &Run,
+        commit: &str,
         stat: DiffStat,
-        note: &str,
     ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        let run = self.held(&mut tx, lease).await?;
-        on!(tx, c => sqlx::query("UPDATE runs SET base_commit = $2 WHERE id = $1").bind(run.id).bind(base).execute(c).await.rows())?;
-        self.set_work(&mut tx, &run, head, stat).await?;
-        on!(tx, c => sqlx::query(
-            "INSERT INTO run_messages (run_id, seq, member_id, text, said_at)
-             SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4 FROM run_messages WHERE run_id = $1")
-            .bind(run.id).bind(run.member_id).bind(crate::clean(&format!("<note>{note}</note>"))).bind(self.now())
-            .execute(c).await.rows())?;
-        self.record_run(&mut tx, &run, RunEvent::Note { text: note.to_owned() }).await?;
-        self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
-    }
-
-    async fn set_work(&self, tx: &mut Tx, run: &Run, commit: &str, stat: DiffStat) -> Result<(), StoreError> {
         on!(tx, c => sqlx::query("UPDATE runs SET head_commit = $2 WHERE id = $1").bind(run.id).bind(commit).execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET files_changed = $2, lines_added = $3, lines_removed = $4 WHERE id = $1")
             .bind(run.feature_id).bind(stat.files).bind(stat.added).bind(stat.removed).execute(c).await.rows())?;
@@ -440,6 +429,10 @@ impl Store {
             return Ok(Finished::GoesOn);
         }
         self.move_feature(&mut tx, &feature, ending.what).await?;
+        let ended = match &ending.problem {
+            Some(problem) => Err(problem.clone()),
+            None => Ok(()),
+        };
         let problem = ending.problem.map(|problem| Problem {
             code: problem.code,
             message: crate::clean(&problem.message),
@@ -452,7 +445,9 @@ impl Store {
             "UPDATE features SET error = $2, summary = coalesce($3, summary), finished_at = $4 WHERE id = $1")
             .bind(run.feature_id).bind(problem.as_ref().map(Json)).bind(ending.summary.as_deref().map(crate::clean)).bind(now)
             .execute(c).await.rows())?;
+        let order = self.count_for_order(&mut tx, &run, ended).await?;
         self.record_run(&mut tx, &run, RunEvent::Ended { status: ending.status, problem }).await?;
+        self.tell_orders(&mut tx, order.as_slice()).await?;
         self.tell_both(tx, run.feature_id, run.id).await?;
         Ok(Finished::Ended)
     }
@@ -469,7 +464,13 @@ impl Store {
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 
-    async fn give_back(&self, tx: &mut Tx, run: &Run, feature: &Feature, intent: RunIntent) -> Result<(), StoreError> {
+    pub(super) async fn give_back(
+        &self,
+        tx: &mut Tx,
+        run: &Run,
+        feature: &Feature,
+        intent: RunIntent,
+    ) -> Result<(), StoreError> {
         self.move_feature(tx, feature, Move::Requeue).await?;
         on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, intent = $3, lease_owner = NULL, lease_until = NULL, queued_at = $4 WHERE id = $1")

@@ -2,15 +2,16 @@
 
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
-use guildhall_types::feature::{Feature, FeatureStatus, Move};
+use guildhall_types::feature::{Feature, Move};
 use guildhall_types::run::{Run, RunEvent, RunIntent, RunStatus, Said, Turn};
-use guildhall_types::{FeatureId, MemberId, RunId};
+use guildhall_types::{FeatureId, MemberId, ProjectId, RunId};
 use sqlx::types::Json;
 
 use crate::members::may_run;
 use crate::{Rows, Store, StoreError, Tx, on, read};
 
-pub(crate) const COLUMNS: &str = "id, feature_id, project_id, member_id, status, intent, attempt, lease_owner, lease_until, \
+pub(crate) const COLUMNS: &str = "id, feature_id, project_id, member_id, status, intent, auto, parked_until, \
+    repairs, returns, attempt, lease_owner, lease_until, \
     model, key_source, branch, base_commit, head_commit, turns, input_tokens, output_tokens, cache_read_tokens, \
     cache_write_tokens, context_tokens, cost_micros, plan, error, created_at, started_at, ended_at";
 
@@ -29,42 +30,49 @@ fn note(action: AuditAction, feature: FeatureId, run: RunId) -> Note {
 }
 
 impl Store {
-    /// Starts a card: a new run from nothing. An earlier run of the card is closed; its work stays on its refs.
+    /// Starts a card: a new run from nothing. An earlier run of the card is closed; its work stays on its refs. While cards
+    /// that it depends on are neither verified nor completed, it waits in the queue.
     ///
     /// # Errors
-    /// [`StoreError::Illegal`], [`StoreError::DependenciesOpen`], [`StoreError::NotFound`].
+    /// [`StoreError::Illegal`], [`StoreError::NotFound`].
     pub async fn start_feature(
         &self,
         id: FeatureId,
         member: MemberId,
         new: NewRun,
     ) -> Result<(Feature, Run), StoreError> {
-        let now = self.now();
         let mut tx = self.begin().await?;
         self.runner(&mut tx, member).await?;
-        let feature = self.locked_feature(&mut tx, id).await?;
-        self.move_feature(&mut tx, &feature, Move::Start).await?;
-        let open: Vec<(FeatureId, FeatureStatus)> = on!(tx, c => sqlx::query_as(
-            "SELECT f.id, f.status FROM feature_dependencies d JOIN features f ON f.id = d.depends_on WHERE d.feature_id = $1")
-            .bind(id).fetch_all(c).await)?;
-        let open: Vec<FeatureId> =
-            open.into_iter().filter(|(_, status)| !status.satisfies_dependency()).map(|(id, _)| id).collect();
-        if !open.is_empty() {
-            return Err(StoreError::DependenciesOpen(open));
-        }
-        self.close_runs(&mut tx, id).await?;
+        let run = self.start_in(&mut tx, id, member, new, false).await?;
+        self.tell_both(tx, id, run).await
+    }
+
+    /// Moves a card to the queue with a new run. Whoever calls has locked the member.
+    pub(crate) async fn start_in(
+        &self,
+        tx: &mut Tx,
+        id: FeatureId,
+        member: MemberId,
+        new: NewRun,
+        auto: bool,
+    ) -> Result<RunId, StoreError> {
+        let now = self.now();
+        let feature = self.locked_feature(tx, id).await?;
+        self.move_feature(tx, &feature, Move::Start).await?;
+        self.close_runs(tx, id).await?;
         let run = RunId::new();
         on!(tx, c => sqlx::query(
-            "INSERT INTO runs (id, feature_id, project_id, member_id, status, intent, model, branch, plan, queued_at, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)")
+            "INSERT INTO runs (id, feature_id, project_id, member_id, status, intent, model, branch, plan, queued_at, created_at, auto)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)")
             .bind(run).bind(id).bind(feature.card.project_id).bind(member).bind(RunStatus::Queued).bind(RunIntent::Work)
-            .bind(new.model).bind(new.branch).bind(Json(serde_json::json!([]))).bind(now).execute(c).await.rows())?;
+            .bind(new.model).bind(new.branch).bind(Json(serde_json::json!([]))).bind(now).bind(auto).execute(c).await.rows())?;
         on!(tx, c => sqlx::query(
             "UPDATE features SET run_id = $2, error = NULL, summary = NULL, tasks_done = 0, tasks_total = 0, files_changed = 0,
                lines_added = 0, lines_removed = 0, started_at = NULL, finished_at = NULL WHERE id = $1")
             .bind(id).bind(run).execute(c).await.rows())?;
-        tx.note(note(AuditAction::StartRun, id, run));
-        self.tell_both(tx, id, run).await
+        let note = note(AuditAction::StartRun, id, run);
+        tx.note(if auto { note.with("autoModeOf", member) } else { note });
+        Ok(run)
     }
 
     /// Goes on with a card's latest run, from its last saved turn.
@@ -107,9 +115,13 @@ impl Store {
             .bind(run.id).bind(member).bind(&text).bind(self.now()).execute(c).await.rows())?;
         self.record_run(&mut tx, &run, RunEvent::Said { member_id: Some(member), text }).await?;
         if run.status.is_live() {
-            // Checks that are running look at the work as it was; the message turns the run back to work after them.
-            on!(tx, c => sqlx::query("UPDATE runs SET intent = $2 WHERE id = $1 AND status = 'queued'").bind(run.id)
-                .bind(RunIntent::Work).execute(c).await.rows())?;
+            // Checks that are running look at the work as it was; the message turns the run back to work after them. One
+            // that rests until auto mode's window opens goes on now: somebody has taken it in hand.
+            on!(tx, c => sqlx::query(
+                "UPDATE runs SET intent = $2, auto = auto AND parked_until IS NULL, parked_until = NULL
+                 WHERE id = $1 AND status = 'queued'").bind(run.id).bind(RunIntent::Work).execute(c).await.rows())?;
+            on!(tx, c => sqlx::query("UPDATE runs SET repairs = 0, returns = 0 WHERE id = $1").bind(run.id).execute(c)
+                .await.rows())?;
         } else {
             self.queue_run(&mut tx, &run, RunIntent::Work, None).await?;
         }
@@ -127,7 +139,7 @@ impl Store {
         let (feature, run) = self.locked_with_run(&mut tx, id).await?;
         self.move_feature(&mut tx, &feature, Move::Stop).await?;
         on!(tx, c => sqlx::query(
-            "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL, ended_at = $3 WHERE id = $1")
+            "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL, parked_until = NULL, ended_at = $3 WHERE id = $1")
             .bind(run.id).bind(RunStatus::Stopped).bind(now).execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET finished_at = $2 WHERE id = $1").bind(id).bind(now).execute(c).await.rows())?;
         self.record_run(&mut tx, &run, RunEvent::Ended { status: RunStatus::Stopped, problem: None }).await?;
@@ -135,15 +147,22 @@ impl Store {
         self.tell_both(tx, id, run.id).await
     }
 
-    /// Stops every live run of a member. Takes all locks before it records anything.
-    pub(crate) async fn stop_runs_of(&self, tx: &mut Tx, member: MemberId) -> Result<Vec<Run>, StoreError> {
+    /// Stops live runs: of everybody or of one member, all or those that rest in one project. Takes locks only;
+    /// [`Store::tell_stopped`] records it when all locks are taken.
+    pub(crate) async fn stop_runs(
+        &self,
+        tx: &mut Tx,
+        member: Option<MemberId>,
+        resting_in: Option<ProjectId>,
+    ) -> Result<Vec<Run>, StoreError> {
         let now = self.now();
         let sql = format!(
-            "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL, ended_at = $3
-             WHERE member_id = $1 AND status IN ('queued', 'running') RETURNING {COLUMNS}"
+            "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL, parked_until = NULL, ended_at = $3
+             WHERE status IN ('queued', 'running') AND ($1 IS NULL OR member_id = $1)
+               AND ($4 IS NULL OR (project_id = $4 AND status = 'queued' AND parked_until IS NOT NULL)) RETURNING {COLUMNS}"
         );
         let mut runs: Vec<Run> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(member)
-            .bind(RunStatus::Stopped).bind(now).fetch_all(c).await)?;
+            .bind(RunStatus::Stopped).bind(now).bind(resting_in).fetch_all(c).await)?;
         runs.sort_by_key(|run| run.feature_id);
         for run in &runs {
             let feature = self.locked_feature(tx, run.feature_id).await?;
@@ -151,13 +170,18 @@ impl Store {
             on!(tx, c => sqlx::query("UPDATE features SET finished_at = $2 WHERE id = $1").bind(run.feature_id).bind(now)
                 .execute(c).await.rows())?;
         }
-        for run in &runs {
+        Ok(runs)
+    }
+
+    /// Records that runs were stopped.
+    pub(crate) async fn tell_stopped(&self, tx: &mut Tx, runs: &[Run]) -> Result<(), StoreError> {
+        for run in runs {
             self.record_run(tx, run, RunEvent::Ended { status: RunStatus::Stopped, problem: None }).await?;
             self.tell_feature(tx, run.feature_id).await?;
             self.record(tx, &Happening::RunUpdated { run: run.clone() }).await?;
             tx.note(note(AuditAction::StopRun, run.feature_id, run.id));
         }
-        Ok(runs)
+        Ok(())
     }
 
     /// Asks for the checks of finished work.
@@ -307,7 +331,8 @@ impl Store {
         member: Option<MemberId>,
     ) -> Result<(), StoreError> {
         on!(tx, c => sqlx::query(
-            "UPDATE runs SET status = $2, intent = $3, member_id = $4, error = NULL, ended_at = NULL, queued_at = $5 WHERE id = $1")
+            "UPDATE runs SET status = $2, intent = $3, member_id = $4, error = NULL, ended_at = NULL, queued_at = $5,
+               auto = FALSE, parked_until = NULL, repairs = 0, returns = 0 WHERE id = $1")
             .bind(run.id).bind(RunStatus::Queued).bind(intent).bind(member.unwrap_or(run.member_id)).bind(self.now())
             .execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET error = NULL, finished_at = NULL WHERE id = $1").bind(run.feature_id)

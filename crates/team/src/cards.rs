@@ -32,6 +32,7 @@ pub struct NewCard {
     pub planning_mode: Option<PlanningMode>,
     pub require_plan_approval: Option<bool>,
     pub skip_verification: Option<bool>,
+    pub needs_approval: Option<bool>,
     pub branch: Option<String>,
     pub dependencies: Vec<FeatureId>,
 }
@@ -64,6 +65,7 @@ impl Team {
             planning_mode: card.planning_mode.unwrap_or(PlanningMode::Skip),
             require_plan_approval: false,
             skip_verification: card.skip_verification.unwrap_or(false),
+            needs_approval: card.needs_approval.unwrap_or(false),
             branch: branch(card.branch)?,
             dependencies: card.dependencies,
             created_by: member.id,
@@ -97,19 +99,28 @@ impl Team {
         Ok(self.store.update_feature(id, patch, expect_version).await?)
     }
 
-    /// Starts a card: an agent will build it from nothing, with this member's key.
+    /// Starts a card: an agent will build it from nothing, with this member's key, as soon as what it depends on is done.
     ///
     /// # Errors
     /// [`TeamError::Conflict`] when the project is not ready, there is no key, or its branch is taken; the store's error
     /// when the card must not start.
     pub async fn start(&self, member: MemberId, id: FeatureId) -> Result<(Feature, Run), TeamError> {
+        let new = self.new_run(member, id).await?;
+        Ok(self.store.start_feature(id, member, new).await?)
+    }
+
+    /// How a card would run with this member's key: its model and its branch.
+    ///
+    /// # Errors
+    /// As for [`Team::start`].
+    pub async fn new_run(&self, member: MemberId, id: FeatureId) -> Result<NewRun, TeamError> {
         let feature = self.card(id).await?;
         let (project, repo) = self.ready_project(feature.card.project_id).await?;
         let model = self.model_for(member, &project, &feature.card).await?;
         // Asked for now, so that a missing key is told at once and not by a failed card.
         self.provider_for(member, &model).await?;
         let branch = self.free_branch(&repo, &feature).await?;
-        Ok(self.store.start_feature(id, member, NewRun { model, branch }).await?)
+        Ok(NewRun { model, branch })
     }
 
     /// Goes on with a card's latest run from its last saved turn, with this member's key.

@@ -3,7 +3,7 @@
 use guildhall_git::{Identity, NewFile, Repo};
 use guildhall_store::{NewProject, ProjectPatch};
 use guildhall_types::member::Member;
-use guildhall_types::project::{Project, ProjectSettings, ProjectSource, ProjectStatus};
+use guildhall_types::project::{Project, ProjectSettings, ProjectSource, ProjectStatus, REPAIRS};
 use guildhall_types::{MemberId, ProjectId};
 
 use crate::{Team, TeamError};
@@ -102,6 +102,9 @@ impl Team {
             }
             if settings.instructions.chars().count() > INSTRUCTIONS {
                 return Err(TeamError::invalid("settings", "the instructions may have at most 20,000 characters"));
+            }
+            if !(0..=REPAIRS).contains(&settings.repairs) {
+                return Err(TeamError::invalid("settings.repairs", "give a number from 0 to 3"));
             }
             settings.default_model = settings.default_model.take().filter(|model| !model.trim().is_empty());
         }

@@ -1,8 +1,9 @@
 //! The work of a run as members look at it and take it: diff, files, merge.
 
-use guildhall_git::{Blob, Diff, DiffLimits, Merge, Oid, Repo};
+use guildhall_git::{Blob, Diff, DiffLimits, Landed, Merge, Oid, Repo};
 use guildhall_types::feature::Feature;
 use guildhall_types::member::Member;
+use guildhall_types::project::Project;
 use guildhall_types::run::Run;
 use guildhall_types::{FeatureId, ProjectId};
 
@@ -99,6 +100,34 @@ impl Team {
         let (feature, _) = self.store.record_merge(id, &commit).await?;
         tracing::info!(feature = %id, commit, member = %member.id, "a feature was merged");
         Ok(Merged { feature, commit })
+    }
+
+    /// Puts a run's work, which holds the default branch as it stood at `tip`, on it as one commit by the run's member, if
+    /// the branch still stands there. Nothing is noted on the card.
+    ///
+    /// # Errors
+    /// When git or the store fails.
+    pub async fn land(
+        &self,
+        project: &Project,
+        feature: &Feature,
+        run: &Run,
+        head: &Oid,
+        tip: &Oid,
+    ) -> Result<Landed, TeamError> {
+        let repo = self.repository(project.id)?;
+        let author = self.identity(run.member_id).await?;
+        let message = commit_message(feature, None);
+        Ok(repo.land(head, tip, &project.default_branch, &message, &author).await?)
+    }
+
+    /// The commit by which a card's work came on the default branch, if a server died before it could note that.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn unnoted_merge(&self, project: &Project, feature: FeatureId) -> Result<Option<String>, TeamError> {
+        let repo = self.repository(project.id)?;
+        self.earlier_merge(&repo, &project.default_branch, feature).await
     }
 
     async fn earlier_merge(&self, repo: &Repo, branch: &str, id: FeatureId) -> Result<Option<String>, TeamError> {

@@ -76,6 +76,12 @@ text_enum! {
         Verify = "feature.verify",
         /// Put work on the default branch.
         Merge = "feature.merge",
+        /// Switched auto mode on.
+        StartAutoMode = "auto-mode.start",
+        /// Switched auto mode off.
+        StopAutoMode = "auto-mode.stop",
+        /// Stopped every agent and every auto mode.
+        StopAll = "agents.stop-all",
         /// Asked for something and was refused.
         Refused = "access.refuse",
         /// Took a copy of the audit.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::auto::AutoOrder;
 use crate::feature::Feature;
 use crate::member::Member;
 use crate::project::Project;
@@ -77,6 +78,12 @@ pub enum Happening {
         /// Its project.
         project_id: ProjectId,
     },
+    /// A member's auto mode was switched, or counted a run.
+    #[serde(rename = "auto-mode.updated")]
+    AutoModeUpdated {
+        /// The order as it stands.
+        order: AutoOrder,
+    },
     /// A run was made or changed its state.
     #[serde(rename = "run.updated")]
     RunUpdated {
@@ -107,6 +114,7 @@ impl Happening {
             Self::FeatureCreated { .. } => "feature.created",
             Self::FeatureUpdated { .. } => "feature.updated",
             Self::FeatureDeleted { .. } => "feature.deleted",
+            Self::AutoModeUpdated { .. } => "auto-mode.updated",
             Self::RunUpdated { .. } => "run.updated",
             Self::Run { .. } => "run.event",
         }

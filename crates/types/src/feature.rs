@@ -244,6 +244,8 @@ pub struct FeatureCard {
     pub require_plan_approval: bool,
     /// Whether the project's checks are left out.
     pub skip_verification: bool,
+    /// Whether a person looks at the work, whatever the project does after it.
+    pub needs_approval: bool,
     /// The branch to work on; made from number and title when absent.
     pub branch: Option<String>,
     /// Features that must be verified or completed first.

@@ -32,8 +32,23 @@ pub enum ProjectSource {
     Sample,
 }
 
+text_enum! {
+    /// What happens to a feature when its agent is done.
+    pub enum AfterWork {
+        /// A member looks at it.
+        Wait = "wait",
+        /// It is verified when the project's checks pass; without checks, a member looks.
+        Verify = "verify",
+        /// It is verified, and merged when the checks pass on the default branch as it then is.
+        Merge = "merge",
+    }
+}
+
+/// How often failing checks may be given back to the agent, in any project.
+pub const REPAIRS: i64 = 3;
+
 /// How agents work in a project.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ProjectSettings {
     /// Commands that must pass before a feature counts as verified, run in order in the feature's worktree.
@@ -42,6 +57,22 @@ pub struct ProjectSettings {
     pub default_model: Option<String>,
     /// Instructions for every agent in this project, beside the repository's own.
     pub instructions: String,
+    /// What happens to a feature when its agent is done.
+    pub after_work: AfterWork,
+    /// How often failing checks are given back to the agent before a member looks: 0 to 3.
+    pub repairs: i64,
+}
+
+impl Default for ProjectSettings {
+    fn default() -> Self {
+        Self {
+            verify_commands: Vec::new(),
+            default_model: None,
+            instructions: String::new(),
+            after_work: AfterWork::Wait,
+            repairs: 1,
+        }
+    }
 }
 
 /// A git repository on the team's board.

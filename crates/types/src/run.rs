@@ -83,6 +83,14 @@ pub struct Run {
     pub status: RunStatus,
     /// What it is to do when it is claimed next.
     pub intent: RunIntent,
+    /// Whether auto mode started it, and nobody has taken it in hand since.
+    pub auto: bool,
+    /// Until when it rests: auto mode's window is closed.
+    pub parked_until: Option<DateTime>,
+    /// How often the agent was given failing checks to mend since a member last said something.
+    pub repairs: i64,
+    /// How often the agent was given what kept its work from being merged, since a member last said something.
+    pub returns: i64,
     /// Counts how often it was claimed.
     pub attempt: i64,
     /// The node that holds it.

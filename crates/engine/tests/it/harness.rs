@@ -15,7 +15,7 @@ use guildhall_team::{NewCard, Places, Team, TeamProviders};
 use guildhall_types::feature::{Feature, FeatureStatus};
 use guildhall_types::member::{Member, ProviderKind};
 use guildhall_types::project::{Project, ProjectSource, ProjectStatus};
-use guildhall_types::{FeatureId, SystemClock};
+use guildhall_types::{Clock, FeatureId, SystemClock};
 
 /// After this, a test that waits has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,14 +27,15 @@ pub struct Hall {
     pub sim: Sim,
     pub anna: Member,
     pub dir: tempfile::TempDir,
+    lease: Duration,
 }
 
 pub fn endpoint(url: &str) -> Endpoint {
     Endpoint::new(ProviderKind::Anthropic, Some(url), Secret::new("sk-simulated-key")).unwrap()
 }
 
-async fn engine(team: &Team, bus: &Bus) -> Engine {
-    let pace = Pace { look: Duration::from_millis(500), ..Pace::default() };
+async fn engine(team: &Team, bus: &Bus, lease: Duration) -> Engine {
+    let pace = Pace { look: Duration::from_millis(500), lease, ..Pace::default() };
     Engine::start(team.clone(), bus.clone(), Sandbox::new(Isolation::Bubblewrap), pace, true).await.unwrap()
 }
 
@@ -44,9 +45,13 @@ impl Hall {
     }
 
     pub async fn with(config: Config) -> Self {
+        Self::clocked(config, Arc::new(SystemClock), Pace::default().lease).await
+    }
+
+    /// The same by another clock, and with leases that outlast its leaps.
+    pub async fn clocked(config: Config, clock: Arc<dyn Clock>, lease: Duration) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let sim = Sim::start(config).await.unwrap();
-        let clock = Arc::new(SystemClock);
         let url = format!("sqlite://{}", dir.path().join("guildhall.db").display());
         let store = Store::open(&url, clock.clone()).await.unwrap();
         store.migrate().await.unwrap();
@@ -56,14 +61,14 @@ impl Hall {
         let team = Team::new(store, clock, vault, places, Client::new().unwrap(), providers);
         let anna = team.register_first("anna@example.com", "four plain words here", "Anna").await.unwrap();
         let bus = Bus::in_memory();
-        let engine = engine(&team, &bus).await;
-        Self { team, engine, bus, sim, anna, dir }
+        let engine = engine(&team, &bus, lease).await;
+        Self { team, engine, bus, sim, anna, dir, lease }
     }
 
     /// The server dies, as far as that can be had without a process of its own, and starts again.
     pub async fn die_and_start_again(&mut self) {
         self.engine.shutdown(Duration::from_secs(20)).await;
-        self.engine = engine(&self.team, &self.bus).await;
+        self.engine = engine(&self.team, &self.bus, self.lease).await;
     }
 
     pub fn sources(&self) -> PathBuf {

@@ -4,6 +4,7 @@
 
 mod death;
 mod harness;
+mod night;
 mod path;
 mod sources;
 mod trouble;

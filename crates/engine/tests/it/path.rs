@@ -100,7 +100,7 @@ async fn failing_checks_are_told_and_the_agent_can_mend_them() {
     hall.team.verify(id).await.unwrap();
     let feature = hall.rests(id).await;
     assert_eq!(feature.card.status, FeatureStatus::WaitingApproval);
-    assert_eq!(hall.team.store.checks(run).await.unwrap().len(), 2);
+    assert_eq!(hall.team.store.checks(run).await.unwrap().len(), 3, "two before, one of them after a repair");
 
     let mend = script(&[
         json!({ "tools": [["write", { "path": "tests/new.test.sh", "content": "true\n" }]] }),

@@ -58,8 +58,6 @@ impl From<StoreError> for Problem {
                 Self::conflict("stale", detail).with(Extras { current: Some(current), ..Extras::default() })
             }
             StoreError::Live { .. } => Self::conflict("agent-at-work", detail),
-            StoreError::DependenciesOpen(features) => Self::conflict("dependencies-open", detail)
-                .with(Extras { features: Some(features), ..Extras::default() }),
             StoreError::BadDependency(words) => Self::invalid("dependencies", words),
             StoreError::LeaseLost => Self::conflict("lease-lost", detail),
             StoreError::Full(_) => Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", detail),

@@ -36,6 +36,12 @@ pub async fn start_feature(
     signed: Signed,
     Path(id): Path<FeatureId>,
 ) -> Result<Accepted, Problem> {
+    usable_sandbox(&app).await?;
+    Ok(accepted(signed.team.start(signed.member.id, id).await?))
+}
+
+/// Refuses to let an agent start on a host that cannot isolate it.
+pub(super) async fn usable_sandbox(app: &App) -> Result<(), Problem> {
     let sandbox = app.engine.sandbox_report().await;
     if !sandbox.usable {
         let found = sandbox.findings.iter().find(|finding| !finding.ok).map(|finding| finding.detail.as_str());
@@ -45,7 +51,7 @@ pub async fn start_feature(
         );
         return Err(Problem::conflict("no-sandbox", detail));
     }
-    Ok(accepted(signed.team.start(signed.member.id, id).await?))
+    Ok(())
 }
 
 /// Goes on with a card's latest run from its last saved turn.

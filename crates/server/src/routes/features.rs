@@ -93,6 +93,8 @@ pub struct CreateFeature {
     branch: Option<String>,
     /// Whether the project's checks are left out.
     skip_verification: Option<bool>,
+    /// Whether a person looks at the work, whatever the project does after it.
+    needs_approval: Option<bool>,
 }
 
 /// Writes a card at the end of the backlog.
@@ -114,6 +116,7 @@ pub async fn create_feature(
         planning_mode: new.planning_mode,
         require_plan_approval: new.require_plan_approval,
         skip_verification: new.skip_verification,
+        needs_approval: new.needs_approval,
         branch: new.branch,
         dependencies: new.dependencies.unwrap_or_default(),
     };
@@ -169,6 +172,9 @@ pub struct UpdateFeature {
     /// Whether the project's checks are left out.
     #[schema(nullable = false)]
     skip_verification: Option<bool>,
+    /// Whether a person looks at the work, whatever the project does after it.
+    #[schema(nullable = false)]
+    needs_approval: Option<bool>,
     /// Refuses the change when the card is no longer at this version.
     #[schema(nullable = false)]
     expect_version: Option<i64>,
@@ -193,6 +199,7 @@ pub async fn update_feature(
         planning_mode: change.planning_mode,
         require_plan_approval: change.require_plan_approval,
         skip_verification: change.skip_verification,
+        needs_approval: change.needs_approval,
         branch: change.branch,
         dependencies: change.dependencies,
     };

@@ -17,7 +17,7 @@ open: GET /api/health, GET /api/auth/status, POST /api/auth/register, POST /api/
   POST /api/auth/reset
 read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/members, GET /api/members/{id},
   GET /api/sample/suggestions, GET /api/projects, GET /api/projects/{id}, GET /api/projects/{id}/commits,
-  GET /api/projects/{id}/features, GET /api/features/{id}, GET /api/features/{id}/runs, GET /api/runs/{id},
+  GET /api/projects/{id}/features, GET /api/projects/{id}/auto-mode, GET /api/projects/{id}/queue, GET /api/features/{id}, GET /api/features/{id}/runs, GET /api/runs/{id},
   GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/features/{id}/diff, GET /api/features/{id}/files,
   GET /api/features/{id}/attachments, GET /api/attachments/{id}, GET /api/settings/limits, GET /api/events
 account: POST /api/auth/logout, PATCH /api/auth/me, POST /api/auth/confirm, GET /api/auth/sessions,
@@ -29,12 +29,12 @@ build: POST /api/projects/{id}/features, PATCH /api/features/{id}, DELETE /api/f
   POST /api/features/{id}/attachments, DELETE /api/attachments/{id}
 run: POST /api/features/{id}/start, POST /api/features/{id}/retry, POST /api/features/{id}/stop,
   POST /api/features/{id}/follow-up, POST /api/features/{id}/verify, POST /api/features/{id}/merge,
-  POST /api/features/{id}/shelve
+  POST /api/features/{id}/shelve, POST /api/projects/{id}/auto-mode
 manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry
 administer: GET /api/health/detailed, PUT /api/settings/limits, GET /api/settings/sign-up, GET /api/invitations,
   POST /api/invitations, DELETE /api/invitations/{id}, POST /api/members/{id}/sign-out, GET /api/audit,
   GET /api/audit/export
-administer+: PATCH /api/members/{id}, POST /api/members/{id}/reset-link
+administer+: PATCH /api/members/{id}, POST /api/members/{id}/reset-link, POST /api/agents/stop-all
 own+: PUT /api/settings/sign-up
 ";
 

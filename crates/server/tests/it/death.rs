@@ -172,6 +172,88 @@ async fn killed_at_any_moment_nothing_is_lost_or_done_twice() {
     nothing_left_at_work(data);
 }
 
+/// A card of auto mode: each writes its name into a file of its own, and its check asks for what it depends on.
+fn ordered(n: usize, on: &[Value], names: &[usize]) -> Value {
+    let needs: String = names.iter().map(|other| format!("[ -e night-{other}.txt ] && ")).collect();
+    // Again and again, because any of these turns may be cut off, and then its files are as they were before it.
+    let write = format!("{needs}{{ [ -s night-{n}.txt ] || echo {n} >> night-{n}.txt; }}; sleep 0.05");
+    let turn = json!({ "tools": [["bash", { "command": write }]] });
+    let lines = [turn.clone(), turn.clone(), turn.clone(), turn, json!({ "say": "All done." })];
+    let script: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    let text = format!("Card {n}\n\n```sim\n{}\n```", script.join("\n"));
+    json!({ "title": format!("Card {n}"), "description": text, "model": "simulated", "dependencies": on })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_moment_auto_mode_builds_and_merges_ten_dependent_cards() {
+    let mut hall = Hall::open().await;
+    let me = json!({ "email": "olga@example.com", "password": PASSWORD, "name": "Olga" });
+    hall.call(Method::POST, "/api/auth/register", Some(me)).await.unwrap();
+    let new = json!({ "name": "p", "source": { "kind": "empty" } });
+    let project = hall.call(Method::POST, "/api/projects", Some(new)).await.unwrap();
+    let project = project["id"].as_str().unwrap().to_owned();
+    let base = format!("/api/projects/{project}");
+    while hall.call(Method::GET, &base, None).await.unwrap()["status"] != "ready" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let settings = json!({ "settings": { "verifyCommands": ["sleep 0.1; ls night-*.txt"], "afterWork": "merge" } });
+    hall.call(Method::PATCH, &base, Some(settings)).await.unwrap();
+    let mut ids: Vec<Value> = Vec::new();
+    for n in 0..10_usize {
+        // Two chains that meet again and again.
+        let names: Vec<usize> = [n.checked_sub(2), n.checked_sub(3)].into_iter().flatten().collect();
+        let on: Vec<Value> = names.iter().map(|other| ids[*other].clone()).collect();
+        let made = hall.call(Method::POST, &format!("{base}/features"), Some(ordered(n, &on, &names))).await.unwrap();
+        ids.push(made["id"].clone());
+    }
+    let on = json!({ "action": "start", "maxConcurrent": 3 });
+    hall.call(Method::POST, &format!("{base}/auto-mode"), Some(on)).await.unwrap();
+
+    let mut seed = std::env::var("GUILDHALL_TEST_SEED").map_or(SEED, |seed| seed.parse().unwrap());
+    let mut random = |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    let done = |statuses: &[String]| statuses.iter().filter(|status| *status == "completed").count();
+    for _ in 0..KILLS {
+        // Anywhere: between two cards, in a turn, in the checks, in a merge.
+        tokio::time::sleep(Duration::from_millis(100 + random(900))).await;
+        hall.kill_and_start_again().await;
+    }
+    let ended = async {
+        loop {
+            let statuses = hall.statuses(&project).await;
+            if done(&statuses) == 10 {
+                return;
+            }
+            assert!(!statuses.iter().any(|status| status == "failed" || status == "waiting_approval"), "{statuses:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(3 * PATIENCE, ended).await.expect("every card is merged");
+    let order = hall.call(Method::GET, &format!("{base}/auto-mode"), None).await.unwrap();
+    assert_eq!((&order["state"], &order["failures"]), (&json!("on"), &json!([])));
+    hall.server.kill().await.unwrap();
+
+    let data = hall.dir.path();
+    whole_database(data).await;
+    let repository = data.join(format!("repositories/{project}.git"));
+    fsck(&repository).await;
+    let repo = Repo::open(&repository).unwrap();
+    let tip = repo.branch("main").await.unwrap().unwrap();
+    for n in 0..10_usize {
+        let file = repo.file_at(&tip, &format!("night-{n}.txt"), 100).await.unwrap();
+        assert_eq!(file, Some(Blob::Bytes(format!("{n}\n").into_bytes())), "card {n} is there once");
+    }
+    let log = repo.log("main", 0, 100).await.unwrap();
+    for id in &ids {
+        let trailer = format!("Guildhall-Feature: {}", id.as_str().unwrap());
+        let merges = log.iter().filter(|commit| commit.body.lines().any(|line| line == trailer)).count();
+        assert_eq!(merges, 1, "each card was merged once");
+    }
+    nothing_left_at_work(data);
+}
+
 /// Checks the run of one card. Returns how many of its turns were cut off in the middle.
 async fn whole_run(store: &Store, repo: &Repo, run: RunId, name: &str) -> usize {
     let run = store.run(run).await.unwrap().unwrap();

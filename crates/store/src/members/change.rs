@@ -73,7 +73,13 @@ impl Store {
             self.revoke_invitations_by(&mut tx, id).await?;
         }
         let stopped = match ends || !role.may(MemberRight::Run) {
-            true => self.stop_runs_of(&mut tx, id).await?,
+            true => {
+                let stopped = self.stop_runs(&mut tx, Some(id), None).await?;
+                let orders = self.switch_off_orders_of(&mut tx, id).await?;
+                self.tell_stopped(&mut tx, &stopped).await?;
+                self.tell_orders(&mut tx, &orders).await?;
+                stopped
+            }
             false => Vec::new(),
         };
         let member = self.tell_member(&mut tx, id).await?;

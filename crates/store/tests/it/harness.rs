@@ -97,6 +97,7 @@ pub fn card(project: &Project, title: &str) -> NewFeature {
         planning_mode: PlanningMode::Skip,
         require_plan_approval: false,
         skip_verification: false,
+        needs_approval: false,
         branch: None,
         dependencies: Vec::new(),
         created_by: project.created_by,

@@ -8,5 +8,6 @@ mod board;
 mod events;
 mod harness;
 mod members;
+mod orders;
 mod people;
 mod work;

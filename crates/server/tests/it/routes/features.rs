@@ -111,8 +111,14 @@ async fn deeds_that_the_card_does_not_allow_are_refused() {
     let body = json!({ "description": "two", "model": "simulated", "dependencies": [first["id"]] });
     let second = owner.post(&cards, body).await.is(StatusCode::CREATED);
 
-    let open = owner.call(&format!("{}/start", path(&second))).await;
-    assert_eq!(open.is_problem(StatusCode::CONFLICT, "dependencies-open")["features"], json!([first["id"]]));
+    let queued = owner.call(&format!("{}/start", path(&second))).await.is(StatusCode::ACCEPTED);
+    assert_eq!(queued["feature"]["status"], "queued", "it waits for what it depends on");
+    let queue = owner.get(&cards.replace("/features", "/queue")).await.is(StatusCode::OK);
+    assert_eq!(queue["items"][0]["featureId"], second["id"]);
+    assert_eq!(queue["items"][0]["waiting"]["code"], "dependencies");
+    assert_eq!(queue["items"][0]["waiting"]["message"], "Waits for #1 one.");
+    assert_eq!(queue["items"][0]["position"], json!(null));
+    owner.call(&format!("{}/stop", path(&second))).await.is(StatusCode::ACCEPTED);
     let first = path(&first);
     owner.call(&format!("{first}/shelve")).await.is_problem(StatusCode::CONFLICT, "illegal-move");
     for deed in ["retry", "verify", "merge"] {

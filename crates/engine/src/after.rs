@@ -1,0 +1,219 @@
+//! What follows the agent's work: the checks, a repair when they fail, and the merge where the project wants one.
+
+use std::sync::{Arc, PoisonError};
+
+use guildhall_git::{BroughtUp, ConflictFile, Landed, Repo};
+use guildhall_sandbox::Room;
+use guildhall_store::{Claimed, Counts, Ending};
+use guildhall_types::ProjectId;
+use guildhall_types::feature::{Feature, Move, Problem, Stage};
+use guildhall_types::project::AfterWork;
+use guildhall_types::run::{RunIntent, RunStatus};
+use tokio::sync::OwnedMutexGuard;
+use tokio_util::sync::CancellationToken;
+
+use crate::Engine;
+use crate::checks::Verdict;
+use crate::drive::settle;
+use crate::problems::Trouble;
+use crate::worktree::{Ground, conflict_word};
+
+/// How often work that cannot be merged is given back to its agent.
+const RETURNS: i64 = 1;
+/// How often a default branch may move on while the checks run on it, before a member is asked.
+const MOVES: usize = 20;
+
+/// What comes next.
+pub(crate) enum Next {
+    /// The run ends so.
+    End(Box<Ending>),
+    /// The work is on the default branch, and that is written down.
+    Merged,
+    /// The agent has something to hear.
+    Again,
+    /// The run was told to stop.
+    Told,
+}
+
+/// What follows the work of one run.
+pub(crate) struct After<'a> {
+    engine: &'a Engine,
+    claimed: &'a Claimed,
+    repo: &'a Repo,
+    room: &'a Room,
+    cancel: &'a CancellationToken,
+    repairs: i64,
+    returns: i64,
+}
+
+impl<'a> After<'a> {
+    pub(crate) fn new(
+        engine: &'a Engine,
+        claimed: &'a Claimed,
+        repo: &'a Repo,
+        room: &'a Room,
+        cancel: &'a CancellationToken,
+    ) -> Self {
+        let (repairs, returns) = (claimed.run.repairs, claimed.run.returns);
+        Self { engine, claimed, repo, room, cancel, repairs, returns }
+    }
+
+    fn commands(&self) -> &'a [String] {
+        match self.claimed.feature.card.skip_verification {
+            true => &[],
+            false => &self.claimed.project.settings.verify_commands,
+        }
+    }
+
+    async fn check(&self, ground: &Ground) -> Result<Verdict, Trouble> {
+        if !self.commands().is_empty() {
+            self.engine.0.team.store.set_stage(&self.claimed.lease, Stage::Verifying).await?;
+        }
+        self.engine.check(self.claimed.lease, self.room, self.commands(), &ground.head, self.cancel).await
+    }
+
+    /// Runs the checks and does what follows from them. Every step is written down before the next begins: a server that
+    /// dies in between finds the agent done, runs the checks again, and comes to the same place.
+    pub(crate) async fn follow(&mut self, ground: &mut Ground, summary: Option<String>) -> Result<Next, Trouble> {
+        let settings = &self.claimed.project.settings;
+        let work = self.claimed.run.intent == RunIntent::Work;
+        match self.check(ground).await? {
+            Verdict::Told => return Ok(Next::Told),
+            Verdict::Failed(failing) if work && self.repairs < settings.repairs => {
+                self.repairs += 1;
+                let word = failing.word("", Counts::Repair);
+                self.engine.0.team.store.say(&self.claimed.lease, &word).await?;
+                return Ok(Next::Again);
+            }
+            Verdict::Failed(failing) => return Ok(finish(Move::Finish, summary, Some(failing.problem))),
+            Verdict::Passed => {}
+        }
+        if !work {
+            return Ok(finish(Move::Accept, summary, None));
+        }
+        let asks = self.commands().is_empty() || self.claimed.feature.card.needs_approval;
+        match settings.after_work {
+            AfterWork::Verify if !asks => Ok(finish(Move::Accept, summary, None)),
+            AfterWork::Merge if !asks => self.merge(ground, summary).await,
+            _ => Ok(finish(Move::Finish, summary, None)),
+        }
+    }
+
+    /// Merges verified work: one at a time in each project, and only what was checked together with the branch as it is.
+    async fn merge(&mut self, ground: &mut Ground, summary: Option<String>) -> Result<Next, Trouble> {
+        let Claimed { lease, run, feature, project } = self.claimed;
+        let team = &self.engine.0.team;
+        let _turn = tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => return Ok(Next::Told),
+            turn = self.engine.merge_turn(project.id) => turn,
+        };
+        if run.attempt > 1
+            && let Some(commit) = team.unnoted_merge(project, feature.card.id).await?
+        {
+            team.store.finish_merged(lease, &commit, summary.as_deref()).await?;
+            return Ok(Next::Merged);
+        }
+        let author = team.identity(run.member_id).await?;
+        let branch = &project.default_branch;
+        for _ in 0..MOVES {
+            // What a member said in the meantime comes first.
+            if !team.store.inbox(run.id).await?.is_empty() {
+                return Ok(Next::Again);
+            }
+            // No check need notice them, and nobody looks after this.
+            let marked = self.repo.conflict_marks(&ground.base, &ground.head).await?;
+            if !marked.is_empty() {
+                return Ok(finish(Move::Finish, summary, Some(unresolved(&marked))));
+            }
+            let back = self.returns < RETURNS;
+            let brought = self.repo.bring_up(&run.id.to_string(), &ground.head, branch, &author, back).await?;
+            match brought {
+                BroughtUp::Conflict(files) => {
+                    return Ok(finish(Move::Finish, summary, Some(conflicting(branch, &files))));
+                }
+                BroughtUp::Joined(joined) if !joined.files.is_empty() => {
+                    self.returns += 1;
+                    let word = conflict_word(branch, &joined, Counts::Return);
+                    *ground = self.engine.take_up(self.repo, lease, ground.clone(), joined, Some(&word)).await?;
+                    return Ok(Next::Again);
+                }
+                BroughtUp::Joined(joined) => {
+                    *ground = self.engine.take_up(self.repo, lease, ground.clone(), joined, None).await?;
+                    settle(self.repo, &ground.branch, &ground.head).await;
+                    match self.check(ground).await? {
+                        Verdict::Told => return Ok(Next::Told),
+                        Verdict::Passed => {}
+                        Verdict::Failed(failing) if back => {
+                            self.returns += 1;
+                            let why = format!(
+                                "That was in the work joined with {branch}, which has moved on: alone, the work passed. "
+                            );
+                            team.store.say(lease, &failing.word(&why, Counts::Return)).await?;
+                            return Ok(Next::Again);
+                        }
+                        Verdict::Failed(failing) => {
+                            return Ok(finish(Move::Finish, summary, Some(failing.problem)));
+                        }
+                    }
+                }
+                BroughtUp::Current(tip) => {
+                    let told = Feature { summary: summary.clone().or(feature.summary.clone()), ..feature.clone() };
+                    match team.land(project, &told, run, &ground.head, &tip).await? {
+                        Landed::Moved => {}
+                        Landed::Nothing => {
+                            return Ok(finish(Move::Finish, summary, Some(nothing_to_merge(branch))));
+                        }
+                        Landed::Done(commit) => {
+                            team.store.finish_merged(lease, commit.as_str(), summary.as_deref()).await?;
+                            return Ok(Next::Merged);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(finish(Move::Finish, summary, Some(restless(branch))))
+    }
+}
+
+impl Engine {
+    /// Waits until nothing else is being merged into this project. Only this node takes turns; another one that merges in
+    /// between moves the branch, and that is seen.
+    async fn merge_turn(&self, project: ProjectId) -> OwnedMutexGuard<()> {
+        let turns = {
+            let mut all = self.0.merging.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(all.entry(project).or_default())
+        };
+        turns.lock_owned().await
+    }
+}
+
+fn finish(what: Move, summary: Option<String>, problem: Option<Problem>) -> Next {
+    Next::End(Box::new(Ending { status: RunStatus::Waiting, what, summary, problem }))
+}
+
+fn problem(code: &str, message: String, hint: &str) -> Problem {
+    Problem { code: code.to_owned(), message, hint: hint.to_owned() }
+}
+
+fn conflicting(branch: &str, files: &[ConflictFile]) -> Problem {
+    let files: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    let message =
+        format!("The work conflicts with {branch} again, after its agent had resolved it once: {}.", files.join(", "));
+    problem("merge-conflict", message, "Ask the agent to bring it up to date, or start the card again.")
+}
+
+fn unresolved(files: &[String]) -> Problem {
+    let message = format!("The agent left conflict marks in {}.", files.join(", "));
+    problem("merge-conflict", message, "Tell the agent how both sides belong together.")
+}
+
+fn nothing_to_merge(branch: &str) -> Problem {
+    let message = format!("The work changes nothing that {branch} does not have already.");
+    problem("nothing-to-merge", message, "Tell the agent what is missing, or take the card back.")
+}
+
+fn restless(branch: &str) -> Problem {
+    let message = format!("{branch} moved on {MOVES} times while the checks ran on it.");
+    problem("branch-restless", message, "Merge the work when the branch is at rest.")
+}

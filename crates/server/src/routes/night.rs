@@ -1,0 +1,120 @@
+//! Auto mode, the queue, and the switch that stops every agent.
+
+use axum::extract::State;
+use guildhall_store::OrderChange;
+use guildhall_team::{AutoMode, QueueItem};
+use guildhall_types::auto::AtClose;
+use guildhall_types::window::Window;
+use guildhall_types::{MemberId, ProjectId};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::App;
+use crate::auth::Signed;
+use crate::extract::{Json, Path, Query, present};
+use crate::problem::Problem;
+
+/// Whose auto mode.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WhoseAutoMode {
+    /// The member; oneself when absent.
+    #[param(nullable = false)]
+    member_id: Option<MemberId>,
+}
+
+/// Shows a member's auto mode in a project, with why nothing starts at the moment.
+#[utoipa::path(get, path = "/api/projects/{id}/auto-mode", tag = "projects",
+    params(("id" = ProjectId, Path, description = "The project."), WhoseAutoMode), responses((status = 200, body = AutoMode)))]
+pub async fn get_auto_mode(
+    signed: Signed,
+    Path(id): Path<ProjectId>,
+    Query(query): Query<WhoseAutoMode>,
+) -> Result<Json<AutoMode>, Problem> {
+    Ok(Json(signed.team.auto_mode(query.member_id.unwrap_or(signed.member.id), id).await?))
+}
+
+/// What to do with auto mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum AutoModeAction {
+    /// Switch it on, resume it after a pause, or change it.
+    Start,
+    /// Switch it off. What is at work is finished.
+    Stop,
+}
+
+/// Switches auto mode; what is absent stays as it was.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SetAutoMode {
+    /// What to do.
+    action: AutoModeAction,
+    /// Runs at once at most, from 1 to the limit of a member; 1 at first.
+    #[serde(alias = "maxConcurrency")]
+    #[schema(nullable = false)]
+    max_concurrent: Option<i64>,
+    /// When it works; `null` means always.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Window>)]
+    window: Option<Option<Window>>,
+    /// What becomes of work that is not done when the window closes.
+    #[schema(nullable = false)]
+    at_close: Option<AtClose>,
+    /// Whose auto mode an admin stops; oneself when absent.
+    #[schema(nullable = false)]
+    member_id: Option<MemberId>,
+}
+
+/// Switches a member's auto mode in a project. Only its member starts it; admins may stop that of others.
+#[utoipa::path(post, path = "/api/projects/{id}/auto-mode", tag = "projects",
+    params(("id" = ProjectId, Path, description = "The project.")), responses((status = 200, body = AutoMode)))]
+pub async fn set_auto_mode(
+    State(app): State<App>,
+    signed: Signed,
+    Path(id): Path<ProjectId>,
+    Json(set): Json<SetAutoMode>,
+) -> Result<Json<AutoMode>, Problem> {
+    let member = set.member_id.unwrap_or(signed.member.id);
+    if set.action == AutoModeAction::Stop {
+        return Ok(Json(signed.team.stop_auto_mode(&signed.member, member, id).await?));
+    }
+    if member != signed.member.id {
+        return Err(Problem::invalid("memberId", "a member's auto mode is started by that member alone; leave it out"));
+    }
+    crate::routes::deeds::usable_sandbox(&app).await?;
+    let change = OrderChange { max_concurrent: set.max_concurrent, window: set.window, at_close: set.at_close };
+    Ok(Json(signed.team.start_auto_mode(member, id, change).await?))
+}
+
+/// The cards of a project that wait.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Queue {
+    /// The cards, in the order in which they would begin.
+    items: Vec<QueueItem>,
+}
+
+/// Lists the cards of a project that wait, each with the reason: those in the queue, and those that auto mode will take.
+#[utoipa::path(get, path = "/api/projects/{id}/queue", tag = "projects",
+    params(("id" = ProjectId, Path, description = "The project.")), responses((status = 200, body = Queue)))]
+pub async fn list_queue(signed: Signed, Path(id): Path<ProjectId>) -> Result<Json<Queue>, Problem> {
+    Ok(Json(Queue { items: signed.team.queue(signed.member.id, id).await? }))
+}
+
+/// What was stopped.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StoppedAll {
+    /// Runs that were queued or at work.
+    runs: usize,
+    /// Auto modes that were on.
+    auto_modes: usize,
+}
+
+/// Stops every agent at once and pauses every auto mode. Each run can go on later from its last saved turn.
+#[utoipa::path(post, path = "/api/agents/stop-all", tag = "settings", responses((status = 200, body = StoppedAll)))]
+pub async fn stop_all(signed: Signed) -> Result<Json<StoppedAll>, Problem> {
+    let (runs, auto_modes) = signed.team.stop_all(&signed.member).await?;
+    Ok(Json(StoppedAll { runs, auto_modes }))
+}

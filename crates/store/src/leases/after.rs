@@ -1,0 +1,128 @@
+//! What follows the agent's work, as a node that holds the run writes it: words to the agent, a moved base, rest, a merge.
+
+use guildhall_types::DateTime;
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
+use guildhall_types::feature::{Move, Stage};
+use guildhall_types::run::{DiffStat, Run, RunEvent, RunStatus};
+
+use super::Lease;
+use crate::{Rows, Store, StoreError, Tx, on};
+
+/// Something that Guildhall itself says to an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// What it is to do.
+    pub text: String,
+    /// What that is about, such as a check's output: data, never a command.
+    pub data: String,
+    /// What it is counted as.
+    pub counts: Counts,
+}
+
+/// What a word to the agent is counted as, since a member last said something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    /// Nothing.
+    Nothing,
+    /// Failing checks that it is to mend.
+    Repair,
+    /// Work that could not be merged.
+    Return,
+}
+
+impl Store {
+    /// The run's work now starts from another commit; its agent hears at its next turn what is to be said of that.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`].
+    pub async fn move_base(
+        &self,
+        lease: &Lease,
+        base: &str,
+        head: &str,
+        stat: DiffStat,
+        word: Option<&Word>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let run = self.held(&mut tx, lease).await?;
+        on!(tx, c => sqlx::query("UPDATE runs SET base_commit = $2 WHERE id = $1").bind(run.id).bind(base).execute(c).await.rows())?;
+        self.set_work(&mut tx, &run, head, stat).await?;
+        if let Some(word) = word {
+            self.say_in(&mut tx, &run, word).await?;
+        }
+        self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
+    }
+
+    /// Guildhall itself says something to the agent, which hears it at its next turn.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`].
+    pub async fn say(&self, lease: &Lease, word: &Word) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let run = self.held(&mut tx, lease).await?;
+        on!(tx, c => sqlx::query("UPDATE features SET stage = $2, updated_at = $3 WHERE id = $1").bind(run.feature_id)
+            .bind(Stage::Implementing).bind(self.now()).execute(c).await.rows())?;
+        self.say_in(&mut tx, &run, word).await?;
+        self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
+    }
+
+    async fn say_in(&self, tx: &mut Tx, run: &Run, word: &Word) -> Result<(), StoreError> {
+        let (repairs, returns) = match word.counts {
+            Counts::Nothing => (0, 0),
+            Counts::Repair => (1, 0),
+            Counts::Return => (0, 1),
+        };
+        on!(tx, c => sqlx::query("UPDATE runs SET repairs = repairs + $2, returns = returns + $3 WHERE id = $1").bind(run.id)
+            .bind(repairs).bind(returns).execute(c).await.rows())?;
+        let mut said = format!("<note>{}</note>", word.text);
+        if !word.data.is_empty() {
+            said.push_str(&format!("\n\n{}", word.data));
+        }
+        on!(tx, c => sqlx::query(
+            "INSERT INTO run_messages (run_id, seq, member_id, text, said_at)
+             SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4 FROM run_messages WHERE run_id = $1")
+            .bind(run.id).bind(run.member_id).bind(crate::clean(&said)).bind(self.now()).execute(c).await.rows())?;
+        self.record_run(tx, run, RunEvent::Note { text: crate::clean(&word.text) }).await
+    }
+
+    /// The run's work was verified and is on the default branch as `commit`: the card is completed and the run closed.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`], [`StoreError::Illegal`].
+    pub async fn finish_merged(&self, lease: &Lease, commit: &str, summary: Option<&str>) -> Result<(), StoreError> {
+        let now = self.now();
+        let mut tx = self.begin().await?;
+        let run = self.held(&mut tx, lease).await?;
+        let mut feature = self.locked_feature(&mut tx, run.feature_id).await?;
+        feature.card.status = self.move_feature(&mut tx, &feature, Move::Accept).await?;
+        self.move_feature(&mut tx, &feature, Move::Merge).await?;
+        on!(tx, c => sqlx::query(
+            "UPDATE runs SET status = $2, error = NULL, ended_at = $3, lease_owner = NULL, lease_until = NULL WHERE id = $1")
+            .bind(run.id).bind(RunStatus::Closed).bind(now).execute(c).await.rows())?;
+        on!(tx, c => sqlx::query(
+            "UPDATE features SET error = NULL, summary = coalesce($3, summary), merge_commit = $4, finished_at = $2 WHERE id = $1")
+            .bind(run.feature_id).bind(now).bind(summary.map(crate::clean)).bind(commit).execute(c).await.rows())?;
+        let order = self.count_for_order(&mut tx, &run, Ok(())).await?;
+        self.record_run(&mut tx, &run, RunEvent::Ended { status: RunStatus::Closed, problem: None }).await?;
+        self.tell_orders(&mut tx, order.as_slice()).await?;
+        let note = Note::new(AuditAction::Merge).on(AuditObject::Feature, run.feature_id).with("run", run.id);
+        tx.note(note.with("commit", commit).with("by", "after work"));
+        self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
+    }
+
+    /// Gives a run back to the queue until auto mode's window opens.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`].
+    pub async fn park_run(&self, lease: &Lease, until: DateTime) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let run = self.held(&mut tx, lease).await?;
+        let feature = self.locked_feature(&mut tx, run.feature_id).await?;
+        self.give_back(&mut tx, &run, &feature, run.intent).await?;
+        on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2 WHERE id = $1").bind(run.id).bind(until).execute(c)
+            .await.rows())?;
+        let reason = "Auto mode's window has closed. The run goes on by itself when it opens.".to_owned();
+        self.record_run(&mut tx, &run, RunEvent::Waiting { reason, until }).await?;
+        self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
+    }
+}

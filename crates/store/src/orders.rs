@@ -1,0 +1,283 @@
+//! Auto mode: members' standing orders, and the cards that they start.
+
+mod night;
+
+use std::collections::HashMap;
+
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
+use guildhall_types::auto::{self, AtClose, AutoOrder, OrderFailure, OrderState};
+use guildhall_types::event::Happening;
+use guildhall_types::feature::Problem;
+use guildhall_types::limits::Limits;
+use guildhall_types::run::Run;
+use guildhall_types::window::Window;
+use guildhall_types::{FeatureId, MemberId, ProjectId};
+use sqlx::types::Json;
+
+use crate::{Backend, NewRun, Rows, Store, StoreError, Tx, on, read};
+
+pub use night::{Night, Queued};
+
+pub(crate) const COLUMNS: &str =
+    "project_id, member_id, state, max_concurrent, work_window AS \"window\", at_close, failures, pause, changed_at";
+
+/// How an order is to work from now on; what is absent stays.
+#[derive(Debug, Clone, Default)]
+pub struct OrderChange {
+    /// Runs of the member in the project at once at most.
+    pub max_concurrent: Option<i64>,
+    /// When it works; `Some(None)` means always.
+    pub window: Option<Option<Window>>,
+    /// What becomes of work that is not done when the window closes.
+    pub at_close: Option<AtClose>,
+}
+
+/// What came of looking for a card to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chosen {
+    /// None is to start.
+    Nothing,
+    /// This one would, but nobody has said yet by which model and on which branch, or why it cannot.
+    Unknown {
+        /// Whose order takes it.
+        member: MemberId,
+        /// The card.
+        feature: FeatureId,
+    },
+    /// It is in the queue.
+    Started(FeatureId),
+}
+
+impl Store {
+    /// A member's order in a project, if there ever was one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn order(&self, project: ProjectId, member: MemberId) -> Result<Option<AutoOrder>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM auto_orders WHERE project_id = $1 AND member_id = $2");
+        Ok(
+            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(project).bind(member).fetch_optional(c).await)?,
+        )
+    }
+
+    /// Switches a member's order on, with what changes of it. A pause and its failures are over.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when the member may run nothing; [`StoreError::NotFound`].
+    pub async fn switch_on_order(
+        &self,
+        project: ProjectId,
+        member: MemberId,
+        change: OrderChange,
+    ) -> Result<AutoOrder, StoreError> {
+        let mut tx = self.begin().await?;
+        self.runner(&mut tx, member).await?;
+        let (known,): (i64,) = on!(tx, c => sqlx::query_as(
+            "SELECT count(*) FROM projects WHERE id = $1 AND archived_at IS NULL").bind(project).fetch_one(c).await)?;
+        if known == 0 {
+            return Err(StoreError::NotFound { what: "project" });
+        }
+        let sql = format!("SELECT {COLUMNS} FROM auto_orders WHERE project_id = $1 AND member_id = $2");
+        let old: Option<AutoOrder> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(project).bind(member)
+            .fetch_optional(c).await)?;
+        let order = AutoOrder {
+            project_id: project,
+            member_id: member,
+            state: OrderState::On,
+            max_concurrent: change.max_concurrent.or(old.as_ref().map(|old| old.max_concurrent)).unwrap_or(1),
+            window: change.window.unwrap_or_else(|| old.as_ref().and_then(|old| old.window.clone())),
+            at_close: change.at_close.or(old.as_ref().map(|old| old.at_close)).unwrap_or(AtClose::FinishTurn),
+            failures: Vec::new(),
+            pause: None,
+            changed_at: self.now(),
+        };
+        // Whatever rests goes by the new window.
+        on!(tx, c => sqlx::query(
+            "UPDATE runs SET parked_until = $3
+             WHERE project_id = $1 AND member_id = $2 AND status = 'queued' AND auto AND parked_until IS NOT NULL")
+            .bind(project).bind(member).bind(order.rests_until(self.now())).execute(c).await.rows())?;
+        self.put_order(&mut tx, &order).await?;
+        self.tell_orders(&mut tx, std::slice::from_ref(&order)).await?;
+        let note = Note::new(AuditAction::StartAutoMode).on(AuditObject::Project, project);
+        tx.note(note.with("of", member).with("maxConcurrent", order.max_concurrent));
+        self.commit(tx).await?;
+        Ok(order)
+    }
+
+    /// Switches a member's order off. What is at work is finished; what rests is stopped and goes on when it is asked to.
+    /// Returns nothing when there never was one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn switch_off_order(
+        &self,
+        project: ProjectId,
+        member: MemberId,
+    ) -> Result<Option<AutoOrder>, StoreError> {
+        let mut tx = self.begin().await?;
+        let stopped = self.stop_runs(&mut tx, Some(member), Some(project)).await?;
+        let sql = format!(
+            "UPDATE auto_orders SET state = $3, pause = NULL, failures = $4, changed_at = $5
+             WHERE project_id = $1 AND member_id = $2 RETURNING {COLUMNS}"
+        );
+        let order: Option<AutoOrder> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(project).bind(member)
+            .bind(OrderState::Off).bind(Json(serde_json::json!([]))).bind(self.now()).fetch_optional(c).await)?;
+        let Some(order) = order else { return Ok(None) };
+        self.tell_stopped(&mut tx, &stopped).await?;
+        self.tell_orders(&mut tx, std::slice::from_ref(&order)).await?;
+        tx.note(Note::new(AuditAction::StopAutoMode).on(AuditObject::Project, project).with("of", member));
+        self.commit(tx).await?;
+        Ok(Some(order))
+    }
+
+    /// Stops every run and pauses every order that is on, at once. Returns how many of each.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn stop_all(&self, pause: &Problem) -> Result<(usize, usize), StoreError> {
+        let mut tx = self.begin().await?;
+        // Nothing is claimed or started in between.
+        self.one_at_a_time(&mut tx).await?;
+        let runs = self.stop_runs(&mut tx, None, None).await?;
+        let sql = format!(
+            "UPDATE auto_orders SET state = $1, pause = $2, changed_at = $3 WHERE state = $4 RETURNING {COLUMNS}"
+        );
+        let orders: Vec<AutoOrder> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(OrderState::Paused)
+            .bind(Json(pause)).bind(self.now()).bind(OrderState::On).fetch_all(c).await)?;
+        self.tell_stopped(&mut tx, &runs).await?;
+        self.tell_orders(&mut tx, &orders).await?;
+        let note = Note::new(AuditAction::StopAll).with("runs", runs.len());
+        tx.note(note.with("autoModes", orders.len()));
+        self.commit(tx).await?;
+        Ok((runs.len(), orders.len()))
+    }
+
+    /// Switches off every order of a member who may run nothing any more.
+    pub(crate) async fn switch_off_orders_of(
+        &self,
+        tx: &mut Tx,
+        member: MemberId,
+    ) -> Result<Vec<AutoOrder>, StoreError> {
+        let sql = format!(
+            "UPDATE auto_orders SET state = $2, pause = NULL, changed_at = $3
+             WHERE member_id = $1 AND state <> $2 RETURNING {COLUMNS}"
+        );
+        Ok(on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(member).bind(OrderState::Off).bind(self.now())
+            .fetch_all(c).await)?)
+    }
+
+    /// Counts the end of a run for the order that started it. Returns the order if that changed it.
+    pub(crate) async fn count_for_order(
+        &self,
+        tx: &mut Tx,
+        run: &Run,
+        ended: Result<(), Problem>,
+    ) -> Result<Option<AutoOrder>, StoreError> {
+        if !run.auto {
+            return Ok(None);
+        }
+        let sql = format!(
+            "UPDATE auto_orders SET state = state WHERE project_id = $1 AND member_id = $2 RETURNING {COLUMNS}"
+        );
+        let order: Option<AutoOrder> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(run.project_id)
+            .bind(run.member_id).fetch_optional(c).await)?;
+        let Some(mut order) = order else { return Ok(None) };
+        let failure = |problem| OrderFailure {
+            feature_id: run.feature_id,
+            run_id: run.id,
+            at: self.now(),
+            problem: clean(problem),
+        };
+        if !order.count(ended.map_err(failure)) {
+            return Ok(None);
+        }
+        order.changed_at = self.now();
+        self.put_order(tx, &order).await?;
+        Ok(Some(order))
+    }
+
+    async fn put_order(&self, tx: &mut Tx, order: &AutoOrder) -> Result<(), StoreError> {
+        on!(tx, c => sqlx::query(
+            "INSERT INTO auto_orders (project_id, member_id, state, max_concurrent, work_window, at_close, failures, pause, changed_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             ON CONFLICT (project_id, member_id) DO UPDATE SET state = excluded.state, max_concurrent = excluded.max_concurrent,
+               work_window = excluded.work_window, at_close = excluded.at_close, failures = excluded.failures,
+               pause = excluded.pause, changed_at = excluded.changed_at")
+            .bind(order.project_id).bind(order.member_id).bind(order.state).bind(order.max_concurrent)
+            .bind(order.window.as_ref().map(Json)).bind(order.at_close).bind(Json(&order.failures))
+            .bind(order.pause.as_ref().map(Json)).bind(order.changed_at).execute(c).await.rows())?;
+        Ok(())
+    }
+
+    pub(crate) async fn tell_orders(&self, tx: &mut Tx, orders: &[AutoOrder]) -> Result<(), StoreError> {
+        for order in orders {
+            self.record(tx, &Happening::AutoModeUpdated { order: order.clone() }).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts the card that auto mode is to start next, if there is a place for it. `ready` says of cards that were looked
+    /// at before how each would run, or that it cannot. What is at rest in the queue is marked so.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn start_by_order(
+        &self,
+        limits: &Limits,
+        ready: &HashMap<FeatureId, Option<NewRun>>,
+    ) -> Result<Chosen, StoreError> {
+        let choose = |night: &Night| {
+            let (orders, live) = (night.open_orders(self.now()), night.claimable(self.now()));
+            let mut cards = night.cards.clone();
+            cards.iter_mut().for_each(|card| card.hindered = matches!(ready.get(&card.feature), Some(None)));
+            let next = auto::next_start(&orders, &cards, &live, &night.held, limits);
+            next.map(|card| (card.member, card.feature))
+        };
+        // Looked at first without a lock: mostly there is nothing to do.
+        let night = self.night().await?;
+        if choose(&night).is_none() && night.to_rest(self.now()).is_empty() {
+            return Ok(Chosen::Nothing);
+        }
+        let mut tx = self.begin_light().await?;
+        self.one_at_a_time(&mut tx).await?;
+        let night = self.night_in(&mut tx).await?;
+        let resting = night.to_rest(self.now());
+        for (run, until) in &resting {
+            on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2 WHERE id = $1 AND status = 'queued'")
+                .bind(run).bind(until).execute(c).await.rows())?;
+        }
+        let chosen = match choose(&night) {
+            None => Chosen::Nothing,
+            Some((member, feature)) => match ready.get(&feature) {
+                Some(Some(new)) => {
+                    self.runner(&mut tx, member).await?;
+                    let run = self.start_in(&mut tx, feature, member, new.clone(), true).await?;
+                    self.tell_both(tx, feature, run).await?;
+                    return Ok(Chosen::Started(feature));
+                }
+                _ => Chosen::Unknown { member, feature },
+            },
+        };
+        if !resting.is_empty() {
+            for (id, _) in resting {
+                if let Some(run) = self.run_in(&mut tx, id).await? {
+                    self.record(&mut tx, &Happening::RunUpdated { run }).await?;
+                }
+            }
+            self.commit(tx).await?;
+        }
+        Ok(chosen)
+    }
+
+    /// One claim or start at a time in the whole team, so that the limits hold across nodes. SQLite has one writer anyway.
+    pub(crate) async fn one_at_a_time(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        if self.backend() == Backend::Postgres {
+            on!(tx, c => sqlx::query("SELECT pg_advisory_xact_lock(4300)").execute(c).await.rows())?;
+        }
+        Ok(())
+    }
+}
+
+fn clean(problem: Problem) -> Problem {
+    Problem { code: problem.code, message: crate::clean(&problem.message), hint: crate::clean(&problem.hint) }
+}

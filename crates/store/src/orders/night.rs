@@ -1,0 +1,198 @@
+//! All that decides what starts next, read at once.
+
+use std::collections::{HashMap, HashSet};
+
+use guildhall_types::auto::{AutoOrder, Card, Live, Order, OrderState};
+use guildhall_types::run::RunStatus;
+use guildhall_types::{DateTime, FeatureId, MemberId, ProjectId, RunId};
+
+use super::COLUMNS;
+use crate::{Store, StoreError, Tx, on, read};
+
+/// Cards of one order that are looked at; those that could start come first.
+const CARDS: i64 = 300;
+
+/// A run that waits or works, as the queue shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queued {
+    /// The run as the decision sees it.
+    pub live: Live,
+    /// Its card.
+    pub feature: FeatureId,
+    /// Whether an order started it.
+    pub auto: bool,
+    /// Whether it has worked before: then nothing that its card depends on keeps it.
+    pub begun: bool,
+    /// Until when it rests.
+    pub parked_until: Option<DateTime>,
+    /// Whether it is in the queue, rather than held by a node, alive or dead.
+    pub queued: bool,
+}
+
+/// Orders that are not switched off, what they could start, and what takes places.
+#[derive(Debug, Clone, Default)]
+pub struct Night {
+    /// The orders.
+    pub orders: Vec<AutoOrder>,
+    /// The cards that they could take.
+    pub cards: Vec<Card>,
+    /// Runs that wait or work, of everybody.
+    pub queue: Vec<Queued>,
+    /// What queued cards and those of the orders depend on that is neither verified nor completed.
+    pub open: HashMap<FeatureId, Vec<FeatureId>>,
+    /// Worktrees of each member.
+    pub held: HashMap<MemberId, i64>,
+    /// Projects whose repository is there.
+    ready: HashSet<ProjectId>,
+}
+
+type CardRow = (FeatureId, ProjectId, MemberId, i64, DateTime, i64);
+
+#[derive(sqlx::FromRow)]
+struct RunRow {
+    id: RunId,
+    feature_id: FeatureId,
+    project_id: ProjectId,
+    member_id: MemberId,
+    priority: i64,
+    queued_at: DateTime,
+    status: RunStatus,
+    auto: bool,
+    lease_until: Option<DateTime>,
+    parked_until: Option<DateTime>,
+    started_at: Option<DateTime>,
+}
+
+/// The same reading inside a transaction and outside one.
+macro_rules! night {
+    ($how:ident, $from:expr, $now:expr) => {{
+        let sql = format!("SELECT {COLUMNS} FROM auto_orders WHERE state <> 'off' ORDER BY project_id, member_id");
+        let orders: Vec<AutoOrder> = $how!($from, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(c).await)?;
+        let cards: Vec<CardRow> = match orders.is_empty() {
+            true => Vec::new(),
+            false => $how!($from, c => sqlx::query_as(
+                "SELECT id, project_id, created_by, priority, created_at, number FROM (
+                   SELECT f.id, f.project_id, f.created_by, f.priority, f.created_at, f.number,
+                     row_number() OVER (PARTITION BY f.project_id, f.created_by ORDER BY CASE WHEN EXISTS (
+                         SELECT 1 FROM feature_dependencies d JOIN features b ON b.id = d.depends_on
+                         WHERE d.feature_id = f.id AND b.status NOT IN ('verified', 'completed')) THEN 1 ELSE 0 END,
+                       f.priority, f.created_at, f.number) AS place
+                   FROM features f JOIN auto_orders o ON o.project_id = f.project_id AND o.member_id = f.created_by
+                   WHERE o.state <> 'off' AND f.status = 'backlog' AND f.deleted_at IS NULL) backlog
+                 WHERE place <= $1").bind(CARDS).fetch_all(c).await)?,
+        };
+        let runs: Vec<RunRow> = $how!($from, c => sqlx::query_as(
+            "SELECT r.id, r.feature_id, r.project_id, r.member_id, f.priority, r.queued_at, r.status, r.auto, r.lease_until,
+               r.parked_until, r.started_at
+             FROM runs r JOIN features f ON f.id = r.feature_id WHERE r.status IN ('queued', 'running')").fetch_all(c).await)?;
+        let open: Vec<(FeatureId, FeatureId)> = $how!($from, c => sqlx::query_as(
+            "SELECT d.feature_id, d.depends_on FROM feature_dependencies d JOIN features f ON f.id = d.feature_id
+               LEFT JOIN features b ON b.id = d.depends_on AND b.deleted_at IS NULL
+             WHERE f.deleted_at IS NULL AND (b.id IS NULL OR b.status NOT IN ('verified', 'completed'))
+               AND (f.status = 'queued' OR (f.status = 'backlog' AND EXISTS (SELECT 1 FROM auto_orders o
+                 WHERE o.project_id = f.project_id AND o.member_id = f.created_by AND o.state <> 'off')))
+             ORDER BY d.depends_on").fetch_all(c).await)?;
+        let held: Vec<(MemberId, i64)> = $how!($from, c => sqlx::query_as(
+            "SELECT member_id, count(*) FROM runs WHERE status <> 'closed' GROUP BY member_id").fetch_all(c).await)?;
+        let ready: Vec<(ProjectId,)> = $how!($from, c => sqlx::query_as(
+            "SELECT id FROM projects WHERE status = 'ready' AND archived_at IS NULL").fetch_all(c).await)?;
+        Night::of(orders, cards, runs, open, held, ready, $now)
+    }};
+}
+
+impl Store {
+    /// What decides what starts next.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn night(&self) -> Result<Night, StoreError> {
+        Ok(night!(read, self, self.now()))
+    }
+
+    pub(super) async fn night_in(&self, tx: &mut Tx) -> Result<Night, StoreError> {
+        let now = self.lease_clock(tx).await?;
+        Ok(night!(on, tx, now))
+    }
+}
+
+impl Night {
+    fn of(
+        orders: Vec<AutoOrder>,
+        cards: Vec<CardRow>,
+        runs: Vec<RunRow>,
+        open: Vec<(FeatureId, FeatureId)>,
+        held: Vec<(MemberId, i64)>,
+        ready: Vec<(ProjectId,)>,
+        now: DateTime,
+    ) -> Self {
+        let mut of: HashMap<FeatureId, Vec<FeatureId>> = HashMap::new();
+        for (feature, depends_on) in open {
+            of.entry(feature).or_default().push(depends_on);
+        }
+        let card = |(feature, project, member, priority, since, number): CardRow| Card {
+            feature,
+            project,
+            member,
+            priority,
+            since,
+            number,
+            open: of.get(&feature).cloned().unwrap_or_default(),
+            hindered: false,
+        };
+        let queued = |row: RunRow| Queued {
+            live: Live {
+                run: row.id,
+                project: row.project_id,
+                member: row.member_id,
+                priority: row.priority,
+                since: row.queued_at,
+                working: row.status == RunStatus::Running && row.lease_until.is_some_and(|until| until > now),
+            },
+            feature: row.feature_id,
+            auto: row.auto,
+            begun: row.started_at.is_some(),
+            parked_until: row.parked_until,
+            queued: row.status == RunStatus::Queued,
+        };
+        Self {
+            orders,
+            cards: cards.into_iter().map(card).collect(),
+            queue: runs.into_iter().map(queued).collect(),
+            open: of,
+            held: held.into_iter().collect(),
+            ready: ready.into_iter().map(|(id,)| id).collect(),
+        }
+    }
+
+    /// The orders that may take a card now.
+    pub fn open_orders(&self, at: DateTime) -> Vec<Order> {
+        let on = |order: &&AutoOrder| order.state == OrderState::On && self.ready.contains(&order.project_id);
+        self.orders.iter().filter(on).map(|order| Order { open: order.standing(at).open, ..order.into() }).collect()
+    }
+
+    /// The runs that have a place or wait for one and nothing else.
+    pub fn claimable(&self, at: DateTime) -> Vec<Live> {
+        let waits = |run: &&Queued| {
+            run.live.working || (run.parked_until.is_none_or(|until| until <= at) && self.waits_for(run).is_empty())
+        };
+        self.queue.iter().filter(waits).map(|run| run.live.clone()).collect()
+    }
+
+    /// What a run's card depends on that keeps it from its beginning.
+    pub fn waits_for(&self, run: &Queued) -> &[FeatureId] {
+        if run.begun { &[] } else { self.open.get(&run.feature).map_or(&[], Vec::as_slice) }
+    }
+
+    /// Runs in the queue that are to rest, because the window of their order is closed, each with the end of that.
+    pub fn to_rest(&self, at: DateTime) -> Vec<(RunId, DateTime)> {
+        let until = |run: &Queued| {
+            let own = |order: &&AutoOrder| order.project_id == run.live.project && order.member_id == run.live.member;
+            self.orders.iter().find(own).and_then(|order| order.rests_until(at))
+        };
+        self.queue
+            .iter()
+            .filter(|run| run.auto && run.queued && run.parked_until.is_none_or(|until| until <= at))
+            .filter_map(|run| Some((run.live.run, until(run)?)))
+            .collect()
+    }
+}
