@@ -16,6 +16,7 @@ import type {
   ProjectSource,
   ProviderKind,
   RunHistoryEvent,
+  SetAutoMode,
   SignUpSetting,
   TokenDraft,
 } from "./types";
@@ -137,6 +138,13 @@ export const api = {
     body(client.POST("/api/projects", { body: project })),
   updateProject: (id: string, change: { name?: string; settings?: ProjectSettings }) =>
     body(client.PATCH("/api/projects/{id}", { ...path(id), body: change })),
+  autoMode: (id: string, signal?: AbortSignal) =>
+    body(client.GET("/api/projects/{id}/auto-mode", { ...path(id), signal: signal ?? null })),
+  setAutoMode: (id: string, change: SetAutoMode) =>
+    body(client.POST("/api/projects/{id}/auto-mode", { ...path(id), body: change })),
+  queue: (id: string, signal?: AbortSignal) =>
+    body(client.GET("/api/projects/{id}/queue", { ...path(id), signal: signal ?? null })),
+  stopAll: () => body(client.POST("/api/agents/stop-all")),
   archiveProject: (id: string) => body(client.DELETE("/api/projects/{id}", path(id))),
   retryProject: (id: string) => body(client.POST("/api/projects/{id}/retry", path(id))),
   commits: (id: string, query: { branch?: string; skip?: number; limit?: number }) =>

@@ -15,6 +15,9 @@ export const keys = {
   projects: ["projects"] as const,
   project: (id: string) => ["project", id] as const,
   commits: (id: string) => ["commits", id] as const,
+  autoMode: (projectId: string) => ["auto-mode", projectId] as const,
+  /** Why the cards of a project wait. */
+  queue: (projectId: string) => ["queue", projectId] as const,
   /** All cards of a project, in board order. */
   board: (projectId: string) => ["board", projectId] as const,
   /** The cards of a project that are at work or need a member. */

@@ -50,6 +50,19 @@ export const queries = {
       queryKey: [...keys.commits(id), branch ?? null],
       queryFn: () => api.commits(id, branch === undefined ? { limit: 50 } : { branch, limit: 50 }),
     }),
+  // What the socket tells makes these stale; that a window opens, time tells.
+  autoMode: (projectId: string) =>
+    queryOptions({
+      queryKey: keys.autoMode(projectId),
+      queryFn: ({ signal }) => api.autoMode(projectId, signal),
+      staleTime: 30_000,
+    }),
+  queue: (projectId: string) =>
+    queryOptions({
+      queryKey: keys.queue(projectId),
+      queryFn: async ({ signal }) => (await api.queue(projectId, signal)).items,
+      staleTime: 30_000,
+    }),
   board: (projectId: string) =>
     queryOptions({
       queryKey: keys.board(projectId),

@@ -4,6 +4,23 @@
  */
 
 export type paths = {
+    "/api/agents/stop-all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops every agent at once and pauses every auto mode. Each run can go on later from its last saved turn. */
+        post: operations["stop_all"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/attachments/{id}": {
         parameters: {
             query?: never;
@@ -688,6 +705,24 @@ export type paths = {
         patch: operations["update_project"];
         trace?: never;
     };
+    "/api/projects/{id}/auto-mode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a member's auto mode in a project, with why nothing starts at the moment. */
+        get: operations["get_auto_mode"];
+        put?: never;
+        /** Switches a member's auto mode in a project. Only its member starts it; admins may stop that of others. */
+        post: operations["set_auto_mode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{id}/commits": {
         parameters: {
             query?: never;
@@ -717,6 +752,23 @@ export type paths = {
         put?: never;
         /** Writes a card at the end of the backlog. */
         post: operations["create_feature"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{id}/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the cards of a project that wait, each with the reason: those in the queue, and those that auto mode will take. */
+        get: operations["list_queue"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -908,6 +960,11 @@ export type components = {
              */
             file: string;
         };
+        /**
+         * @description What happens to a feature when its agent is done.
+         * @enum {string}
+         */
+        AfterWork: "wait" | "verify" | "merge";
         /** @description A personal access token, as its member sees it. The token itself is shown once, when it is made. */
         ApiToken: {
             /**
@@ -932,6 +989,11 @@ export type components = {
             /** @description What it may be used for. */
             scopes: components["schemas"]["Scope"][];
         };
+        /**
+         * @description What becomes of work that is not done when the window closes.
+         * @enum {string}
+         */
+        AtClose: "finishTurn" | "finishFeature";
         /** @description An image or a text file on a card; the bytes are fetched apart. */
         Attachment: {
             /**
@@ -967,7 +1029,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "member.create-reset-link" | "member.change-role" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "credential.put" | "credential.delete" | "credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "feature.verify" | "feature.merge" | "access.refuse" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "member.create-reset-link" | "member.change-role" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "credential.put" | "credential.delete" | "credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "agents.stop-all" | "access.refuse" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -1027,6 +1089,62 @@ export type components = {
             signUp: components["schemas"]["SignUp"];
             /** @description The version of this server. */
             version: string;
+        };
+        /** @description A member's order as it stands. */
+        AutoMode: components["schemas"]["AutoOrder"] & {
+            /**
+             * Format: int64
+             * @description Cards of this member in the backlog.
+             */
+            backlog: number;
+            /**
+             * Format: date-time
+             * @description When that changes; nothing when it never does.
+             */
+            changesAt: string | null;
+            /**
+             * Format: int64
+             * @description Runs of one member at once at most; `maxConcurrent` cannot be more.
+             */
+            limit: number;
+            /** @description Whether its window is open. */
+            open: boolean;
+            /**
+             * Format: int64
+             * @description Runs of this member in this project that work.
+             */
+            running: number;
+            waiting: components["schemas"]["Told"] | null;
+        };
+        /**
+         * @description What to do with auto mode.
+         * @enum {string}
+         */
+        AutoModeAction: "start" | "stop";
+        /** @description A member's standing order in a project. */
+        AutoOrder: {
+            /** @description What becomes of work that is not done when the window closes. */
+            atClose: components["schemas"]["AtClose"];
+            /**
+             * Format: date-time
+             * @description When it last changed.
+             */
+            changedAt: string;
+            /** @description Its failures since something last went well, the latest last. */
+            failures: components["schemas"]["OrderFailure"][];
+            /**
+             * Format: int64
+             * @description Runs of this member in this project at once at most; the team's limits hold as well.
+             */
+            maxConcurrent: number;
+            /** @description Whose order it is; it takes the cards that this member wrote. */
+            memberId: components["schemas"]["MemberId"];
+            pause: components["schemas"]["Problem"] | null;
+            /** @description The project. */
+            projectId: components["schemas"]["ProjectId"];
+            /** @description Whether it takes cards. */
+            state: components["schemas"]["OrderState"];
+            window: components["schemas"]["Window"] | null;
         };
         /** @description One verification command that was run, with its output as evidence. */
         Check: {
@@ -1119,6 +1237,8 @@ export type components = {
             description: string;
             /** @description The model to use; the project's or the server's default when absent. */
             model?: string | null;
+            /** @description Whether a person looks at the work, whatever the project does after it. */
+            needsApproval?: boolean | null;
             planningMode?: components["schemas"]["PlanningMode"] | null;
             /**
              * Format: int64
@@ -1211,6 +1331,11 @@ export type components = {
             /** @description Whether it answers. */
             ok: boolean;
         };
+        /**
+         * @description A day of the week.
+         * @enum {string}
+         */
+        Day: "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
         /** @description What changed between two commits. */
         Diff: {
             /** @description The commit before. */
@@ -1280,8 +1405,6 @@ export type components = {
              * @description `stale`: the version that the card is at.
              */
             current?: number;
-            /** @description `dependencies-open`: the features that must be verified first. */
-            features?: components["schemas"]["FeatureId"][];
             /** @description `merge-conflict`: the files in conflict. */
             files?: components["schemas"]["ConflictFile"][];
             /**
@@ -1351,6 +1474,8 @@ export type components = {
             mergeCommit: string | null;
             /** @description The model to use; the project's or the server's default when absent. */
             model: string | null;
+            /** @description Whether a person looks at the work, whatever the project does after it. */
+            needsApproval: boolean;
             /**
              * Format: int64
              * @description Counts from 1 within its project; how people refer to it.
@@ -1487,6 +1612,11 @@ export type components = {
             projectId: components["schemas"]["ProjectId"];
             /** @enum {string} */
             type: "feature.deleted";
+        } | {
+            /** @description The order as it stands. */
+            order: components["schemas"]["AutoOrder"];
+            /** @enum {string} */
+            type: "auto-mode.updated";
         } | {
             /** @description The run. */
             run: components["schemas"]["Run"];
@@ -1826,6 +1956,25 @@ export type components = {
             /** @enum {string} */
             type: "resync";
         };
+        /** @description A run of an order that failed. */
+        OrderFailure: {
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            at: string;
+            /** @description The card. */
+            featureId: components["schemas"]["FeatureId"];
+            /** @description Why. */
+            problem: components["schemas"]["Problem"];
+            /** @description Its run. */
+            runId: components["schemas"]["RunId"];
+        };
+        /**
+         * @description Whether an order takes cards.
+         * @enum {string}
+         */
+        OrderState: "on" | "off" | "paused";
         /** @description Which live stream of a turn. */
         OutputStream: {
             /**
@@ -1939,6 +2088,11 @@ export type components = {
         /** @description How agents work in a project. */
         ProjectSettings: {
             /**
+             * @description What happens to a feature when its agent is done.
+             * @default wait
+             */
+            afterWork: components["schemas"]["AfterWork"];
+            /**
              * @description The model of a feature that names none.
              * @default null
              */
@@ -1948,6 +2102,12 @@ export type components = {
              * @default
              */
             instructions: string;
+            /**
+             * Format: int64
+             * @description How often failing checks are given back to the agent before a member looks: 0 to 3.
+             * @default 1
+             */
+            repairs: number;
             /**
              * @description Commands that must pass before a feature counts as verified, run in order in the feature's worktree.
              * @default []
@@ -1984,6 +2144,87 @@ export type components = {
             /** @description The key. */
             key: string;
         };
+        /** @description The cards of a project that wait. */
+        Queue: {
+            /** @description The cards, in the order in which they would begin. */
+            items: components["schemas"]["QueueItem"][];
+        };
+        /** @description A card that waits, and why. */
+        QueueItem: {
+            /** @description The card. */
+            featureId: components["schemas"]["FeatureId"];
+            /** @description Whose run or order it is. */
+            memberId: components["schemas"]["MemberId"];
+            /**
+             * Format: int64
+             * @description Its place among all that wait for nothing but a place: 1 comes next.
+             */
+            position: number | null;
+            runId: components["schemas"]["RunId"] | null;
+            /** @description Why it waits. */
+            waiting: components["schemas"]["Told"];
+        };
+        /** @description Why something does not start now. */
+        Reason: {
+            /** @enum {string} */
+            code: "paused";
+        } | {
+            /** @enum {string} */
+            code: "window";
+            /**
+             * Format: date-time
+             * @description When it opens, if ever.
+             */
+            until: string | null;
+        } | {
+            /** @enum {string} */
+            code: "dependencies";
+            /** @description Those that are neither verified nor completed. */
+            features: components["schemas"]["FeatureId"][];
+        } | {
+            /** @enum {string} */
+            code: "order-limit";
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            limit: number;
+        } | {
+            /** @enum {string} */
+            code: "member-limit";
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            limit: number;
+        } | {
+            /** @enum {string} */
+            code: "team-limit";
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            limit: number;
+        } | {
+            /** @enum {string} */
+            code: "worktree-limit";
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            limit: number;
+        } | {
+            /** @enum {string} */
+            code: "turn";
+        } | {
+            /** @enum {string} */
+            code: "hindered";
+            /** @description What, and what to do. */
+            message: string;
+        } | {
+            /** @enum {string} */
+            code: "backlog-empty";
+        };
         /** @description A member to be. */
         Register: {
             /** @description The e-mail address, by which the member signs in. */
@@ -2016,6 +2257,8 @@ export type components = {
              * @description Counts how often it was claimed.
              */
             attempt: number;
+            /** @description Whether auto mode started it, and nobody has taken it in hand since. */
+            auto: boolean;
             /** @description The commit that it started from; known once its worktree is made. */
             baseCommit: string | null;
             /** @description The branch that the work ends up on. */
@@ -2054,10 +2297,25 @@ export type components = {
             memberId: components["schemas"]["MemberId"];
             /** @description The model that it calls. */
             model: string;
+            /**
+             * Format: date-time
+             * @description Until when it rests: auto mode's window is closed.
+             */
+            parkedUntil: string | null;
             /** @description The agent's tasks. */
             plan: components["schemas"]["Task"][];
             /** @description The feature's project. */
             projectId: components["schemas"]["ProjectId"];
+            /**
+             * Format: int64
+             * @description How often the agent was given failing checks to mend since a member last said something.
+             */
+            repairs: number;
+            /**
+             * Format: int64
+             * @description How often the agent was given what kept its work from being merged, since a member last said something.
+             */
+            returns: number;
             /**
              * Format: date-time
              * @description When its latest stretch of work began: at the first claim after a start, a retry, a follow-up or a wish for checks.
@@ -2360,6 +2618,21 @@ export type components = {
             /** @description The browser, as it calls itself. */
             userAgent: string | null;
         };
+        /** @description Switches auto mode; what is absent stays as it was. */
+        SetAutoMode: {
+            /** @description What to do. */
+            action: components["schemas"]["AutoModeAction"];
+            /** @description What becomes of work that is not done when the window closes. */
+            atClose?: components["schemas"]["AtClose"];
+            /**
+             * Format: int64
+             * @description Runs at once at most, from 1 to the limit of a member; 1 at first.
+             */
+            maxConcurrent?: number;
+            /** @description Whose auto mode an admin stops; oneself when absent. */
+            memberId?: components["schemas"]["MemberId"];
+            window?: components["schemas"]["Window"] | null;
+        };
         /**
          * @description A way to sign in.
          * @enum {string}
@@ -2416,6 +2689,13 @@ export type components = {
          * @enum {string}
          */
         StopReason: "end_turn" | "max_tokens" | "stop_sequence" | "tool_use" | "pause_turn" | "refusal" | "model_context_window_exceeded" | "compaction" | "other";
+        /** @description What was stopped. */
+        StoppedAll: {
+            /** @description Auto modes that were on. */
+            autoModes: number;
+            /** @description Runs that were queued or at work. */
+            runs: number;
+        };
         /** @description A feature that the page offers on the sample project's empty board. */
         Suggestion: {
             /** @description A label to group by. */
@@ -2459,6 +2739,11 @@ export type components = {
             /** @description Those that are not revoked, the latest first. */
             items: components["schemas"]["ApiToken"][];
         };
+        /** @description A reason with its words. */
+        Told: components["schemas"]["Reason"] & {
+            /** @description The same in a sentence. */
+            message: string;
+        };
         /** @description What to change of a card; what is absent stays, and `null` takes a value away. */
         UpdateFeature: {
             /** @description The branch to work on; `null` means one made from number and title. */
@@ -2476,6 +2761,8 @@ export type components = {
             expectVersion?: number;
             /** @description The model to use; `null` means the project's or the server's default. */
             model?: string | null;
+            /** @description Whether a person looks at the work, whatever the project does after it. */
+            needsApproval?: boolean;
             /** @description How much of a plan comes first. */
             planningMode?: components["schemas"]["PlanningMode"];
             /**
@@ -2549,6 +2836,17 @@ export type components = {
              */
             outputTokens: number;
         };
+        /** @description When auto mode works. A window that ends no later than it begins goes on into the next day. */
+        Window: {
+            /** @description The days on which it opens. */
+            days: components["schemas"]["Day"][];
+            /** @description When it opens, such as `22:00`. */
+            from: string;
+            /** @description The time zone of both, by its IANA name, such as `Europe/Berlin`. */
+            timeZone: string;
+            /** @description When it closes, such as `07:00`; the same as `from` means a whole day. */
+            until: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -2557,7 +2855,9 @@ export type components = {
     pathItems: never;
 };
 export type AddAttachment = components['schemas']['AddAttachment'];
+export type AfterWork = components['schemas']['AfterWork'];
 export type ApiToken = components['schemas']['ApiToken'];
+export type AtClose = components['schemas']['AtClose'];
 export type Attachment = components['schemas']['Attachment'];
 export type AttachmentId = components['schemas']['AttachmentId'];
 export type AttachmentList = components['schemas']['AttachmentList'];
@@ -2567,6 +2867,9 @@ export type AuditObject = components['schemas']['AuditObject'];
 export type AuditOutcome = components['schemas']['AuditOutcome'];
 export type AuditPage = components['schemas']['AuditPage'];
 export type AuthStatus = components['schemas']['AuthStatus'];
+export type AutoMode = components['schemas']['AutoMode'];
+export type AutoModeAction = components['schemas']['AutoModeAction'];
+export type AutoOrder = components['schemas']['AutoOrder'];
 export type Check = components['schemas']['Check'];
 export type CheckId = components['schemas']['CheckId'];
 export type CheckList = components['schemas']['CheckList'];
@@ -2585,6 +2888,7 @@ export type Credential = components['schemas']['Credential'];
 export type CredentialTest = components['schemas']['CredentialTest'];
 export type Credentials = components['schemas']['Credentials'];
 export type Database = components['schemas']['Database'];
+export type Day = components['schemas']['Day'];
 export type Diff = components['schemas']['Diff'];
 export type DiffFile = components['schemas']['DiffFile'];
 export type DiffSide = components['schemas']['DiffSide'];
@@ -2628,6 +2932,8 @@ export type ModelChoice = components['schemas']['ModelChoice'];
 export type Models = components['schemas']['Models'];
 export type NodeId = components['schemas']['NodeId'];
 export type Notice = components['schemas']['Notice'];
+export type OrderFailure = components['schemas']['OrderFailure'];
+export type OrderState = components['schemas']['OrderState'];
 export type OutputStream = components['schemas']['OutputStream'];
 export type PlanningMode = components['schemas']['PlanningMode'];
 export type Problem = components['schemas']['Problem'];
@@ -2641,6 +2947,9 @@ export type ProjectSource = components['schemas']['ProjectSource'];
 export type ProjectStatus = components['schemas']['ProjectStatus'];
 export type ProviderKind = components['schemas']['ProviderKind'];
 export type PutCredential = components['schemas']['PutCredential'];
+export type Queue = components['schemas']['Queue'];
+export type QueueItem = components['schemas']['QueueItem'];
+export type Reason = components['schemas']['Reason'];
 export type Register = components['schemas']['Register'];
 export type ResetLink = components['schemas']['ResetLink'];
 export type ResetPassword = components['schemas']['ResetPassword'];
@@ -2659,12 +2968,14 @@ export type SandboxReport = components['schemas']['SandboxReport'];
 export type Scope = components['schemas']['Scope'];
 export type SessionId = components['schemas']['SessionId'];
 export type SessionItem = components['schemas']['SessionItem'];
+export type SetAutoMode = components['schemas']['SetAutoMode'];
 export type SignIn = components['schemas']['SignIn'];
 export type SignUp = components['schemas']['SignUp'];
 export type SignUpSetting = components['schemas']['SignUpSetting'];
 export type Stage = components['schemas']['Stage'];
 export type Stat = components['schemas']['Stat'];
 export type StopReason = components['schemas']['StopReason'];
+export type StoppedAll = components['schemas']['StoppedAll'];
 export type Suggestion = components['schemas']['Suggestion'];
 export type Task = components['schemas']['Task'];
 export type TaskStatus = components['schemas']['TaskStatus'];
@@ -2672,13 +2983,44 @@ export type TeamLimits = components['schemas']['TeamLimits'];
 export type ThinkingLevel = components['schemas']['ThinkingLevel'];
 export type TokenId = components['schemas']['TokenId'];
 export type TokenList = components['schemas']['TokenList'];
+export type Told = components['schemas']['Told'];
 export type UpdateFeature = components['schemas']['UpdateFeature'];
 export type UpdateMe = components['schemas']['UpdateMe'];
 export type UpdateMember = components['schemas']['UpdateMember'];
 export type UpdateProject = components['schemas']['UpdateProject'];
 export type Usage = components['schemas']['Usage'];
+export type Window = components['schemas']['Window'];
 export type $defs = Record<string, never>;
 export interface operations {
+    stop_all: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoppedAll"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_attachment: {
         parameters: {
             query?: never;
@@ -4338,6 +4680,77 @@ export interface operations {
             };
         };
     };
+    get_auto_mode: {
+        parameters: {
+            query?: {
+                /** @description The member; oneself when absent. */
+                memberId?: components["schemas"]["MemberId"];
+            };
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutoMode"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    set_auto_mode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetAutoMode"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutoMode"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_commits: {
         parameters: {
             query?: {
@@ -4441,6 +4854,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Feature"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
                 };
             };
             /** @description Why the request was refused or failed. */

@@ -67,7 +67,15 @@ export function putFeature(client: QueryClient, feature: Feature | FeatureCard) 
     if (old === undefined) return "description" in feature ? feature : undefined;
     return old.version > feature.version ? old : { ...old, ...feature };
   });
-  if (before?.status !== card.status) countCards(client, projectId, before?.status, card.status);
+  if (before?.status === card.status) return;
+  countCards(client, projectId, before?.status, card.status);
+  staleQueue(client, projectId);
+}
+
+/** What waits, and why, is another now. */
+function staleQueue(client: QueryClient, projectId: string) {
+  void client.invalidateQueries({ queryKey: keys.queue(projectId) });
+  void client.invalidateQueries({ queryKey: keys.autoMode(projectId) });
 }
 
 /** Keeps the counts of the projects' list in step; they are fetched again where the card's past is not known. */
@@ -183,6 +191,10 @@ export function applyEvents(client: QueryClient, events: Event[]) {
       case "run.updated":
         rememberThing("run", event.run.id, event.run);
         putRun(client, event.run);
+        if (event.run.status === "queued") staleQueue(client, event.run.projectId);
+        break;
+      case "auto-mode.updated":
+        staleQueue(client, event.order.projectId);
         break;
       case "run.event": {
         rememberRunEvent(event);

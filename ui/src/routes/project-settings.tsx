@@ -5,13 +5,15 @@ import { type FormEvent, useState } from "react";
 import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { useMay, useProject } from "@/api/queries";
-import type { Project } from "@/api/types";
+import type { AfterWork, Project } from "@/api/types";
 import { FormError } from "@/components/form-error";
 import { Page, Section } from "@/components/page";
 import { ErrorState } from "@/components/state";
 import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/dialog";
 import { Field, FieldTextarea, Input } from "@/components/ui/input";
+import { Radios } from "@/components/ui/radios";
+import { Select } from "@/components/ui/select";
 import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import { ModelSelect } from "@/features/model-select";
@@ -50,6 +52,21 @@ export default function ProjectSettingsPage() {
   );
 }
 
+const AFTER_WORK: { value: AfterWork; label: string; help: string }[] = [
+  { value: "wait", label: "A person looks", help: "The card waits for approval, with the checks' output." },
+  {
+    value: "verify",
+    label: "Verified when the checks pass",
+    help: "Cards that depend on it may begin. Without checks, a person looks.",
+  },
+  {
+    value: "merge",
+    label: "Verified and merged",
+    help: "One at a time, checked again with what was merged before it. A conflict goes back to the agent once.",
+  },
+];
+const REPAIRS = ["Never", "Once", "Twice", "Three times"];
+
 interface Command {
   key: number;
   text: string;
@@ -65,6 +82,8 @@ function ProjectForm({ project }: { project: Project }) {
   const [commands, setCommands] = useState(() => project.settings.verifyCommands.map(command));
   const [model, setModel] = useState(project.settings.defaultModel);
   const [instructions, setInstructions] = useState(project.settings.instructions);
+  const [afterWork, setAfterWork] = useState(project.settings.afterWork);
+  const [repairs, setRepairs] = useState(project.settings.repairs);
   const save = useMutation({
     mutationFn: () =>
       api.updateProject(project.id, {
@@ -73,6 +92,8 @@ function ProjectForm({ project }: { project: Project }) {
           verifyCommands: commands.map((entry) => entry.text.trim()).filter(Boolean),
           defaultModel: model,
           instructions,
+          afterWork,
+          repairs,
         },
       }),
     onSuccess: (saved) => {
@@ -86,6 +107,8 @@ function ProjectForm({ project }: { project: Project }) {
     name !== project.name ||
     model !== project.settings.defaultModel ||
     instructions !== project.settings.instructions ||
+    afterWork !== project.settings.afterWork ||
+    repairs !== project.settings.repairs ||
     commands.map((entry) => entry.text.trim()).join("\n") !== project.settings.verifyCommands.join("\n");
 
   const submit = (event: FormEvent) => {
@@ -157,6 +180,32 @@ function ProjectForm({ project }: { project: Project }) {
                   <Plus /> Add a check
                 </Button>
               )}
+            </div>
+          </Section>
+          <Section
+            title="After the work"
+            id="after-work"
+            lead="What happens to a card when its agent is done. A card can ask for a person all the same."
+          >
+            <div className="flex flex-col gap-5">
+              <Radios
+                label="After the work"
+                value={afterWork}
+                onChange={setAfterWork}
+                options={AFTER_WORK.map((option) => ({ ...option, disabled: !mayManage }))}
+              />
+              <Field
+                label="Failing checks go back to the agent"
+                help="In the same conversation, before a person looks."
+                error={error?.field("settings.repairs")}
+              >
+                <Select
+                  value={String(repairs)}
+                  onChange={(value) => setRepairs(Number(value))}
+                  disabled={!mayManage}
+                  options={REPAIRS.map((label, times) => ({ value: String(times), label }))}
+                />
+              </Field>
             </div>
           </Section>
           <Section

@@ -8,6 +8,7 @@ import { Invitations } from "@/features/team/invitations";
 import { InviteDialog } from "@/features/team/invite";
 import { Members } from "@/features/team/members";
 import { SignUp } from "@/features/team/sign-up";
+import { StopAll } from "@/features/team/stop-all";
 import { team } from "@/features/team/strings";
 
 export default function TeamPage() {
@@ -36,6 +37,7 @@ export default function TeamPage() {
       </Section>
       {runs && <Invitations />}
       {runs && <SignUp />}
+      {runs && <StopAll />}
       {runs && <InviteDialog open={inviting} onOpenChange={setInviting} />}
     </Page>
   );

@@ -2,7 +2,7 @@ import { monitorForElements } from "@atlaskit/pragmatic-drag-and-drop/element/ad
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { Plus, SquareKanban } from "lucide-react";
-import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
+import { lazy, Suspense, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { useBoard, useMay, useProject } from "@/api/queries";
 import type { FeatureCard } from "@/api/types";
 import { Empty, ErrorState } from "@/components/state";
@@ -23,6 +23,8 @@ import { BoardContext, createBoardStore } from "./state";
 import { Suggestions } from "./suggestions";
 import { BoardToolbar } from "./toolbar";
 import { focusCard, useBoardKeys } from "./use-board-keys";
+
+const AutoModeBanner = lazy(() => import("@/features/auto/banner"));
 
 const NO_CARDS: FeatureCard[] = [];
 
@@ -194,6 +196,11 @@ export function Board({ projectId }: { projectId: string }) {
             mayBuild={mayBuild}
             inputRef={filterInput}
           />
+          {mayBuild && (
+            <Suspense>
+              <AutoModeBanner projectId={projectId} />
+            </Suspense>
+          )}
           <div className="min-h-0 flex-1">{body}</div>
           <BulkBar />
         </div>

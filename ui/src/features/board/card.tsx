@@ -1,7 +1,9 @@
 import { draggable } from "@atlaskit/pragmatic-drag-and-drop/element/adapter";
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Check, CircleAlert, Link2, Play, RotateCcw } from "lucide-react";
+import { Check, CircleAlert, Link2, Moon, Play, RotateCcw } from "lucide-react";
 import { memo, useEffect, useRef } from "react";
+import { queries } from "@/api/queries";
 import type { FeatureCard } from "@/api/types";
 import { DiffSize } from "@/components/diff-size";
 import { PriorityIcon } from "@/components/priority";
@@ -157,8 +159,8 @@ function Facts({ card }: { card: FeatureCard }) {
         </div>
       )}
       {card.status === "queued" && (
-        <p className="mt-1.5 flex items-center gap-1.5 text-blue text-xs">
-          <StatusIcon status="queued" className="size-3.5" /> Waits for a free place
+        <p className="mt-1.5 flex items-start gap-1.5 text-blue text-xs">
+          <StatusIcon status="queued" className="mt-px size-3.5" /> <WhyQueued card={card} />
         </p>
       )}
       {card.status === "paused" && (
@@ -180,7 +182,7 @@ function Facts({ card }: { card: FeatureCard }) {
           </span>
         </p>
       )}
-      {card.status === "backlog" && card.dependencies.length > 0 && <WaitsFor card={card} />}
+      {card.status === "backlog" && <WaitsFor card={card} />}
       <div className="mt-2 flex min-h-4 flex-wrap items-center gap-x-2.5 gap-y-0.5 text-faint text-xs empty:hidden">
         {from !== null ? (
           <span className="num" title="Time at work">
@@ -205,9 +207,31 @@ function Facts({ card }: { card: FeatureCard }) {
   );
 }
 
+/** What the server says of why a card waits. */
+function useWaiting(card: FeatureCard): string | undefined {
+  const { projectId } = useBoardContext();
+  return useQuery({
+    ...queries.queue(projectId),
+    select: (items) => items.find((item) => item.featureId === card.id)?.waiting.message,
+  }).data;
+}
+
+function WhyQueued({ card }: { card: FeatureCard }) {
+  return <span className="line-clamp-3 break-words">{useWaiting(card) ?? "Waits for a free place"}</span>;
+}
+
 function WaitsFor({ card }: { card: FeatureCard }) {
   const { cards } = useBoardContext();
+  const waiting = useWaiting(card);
   const open = openDependencies(card, cards);
+  if (waiting !== undefined && open.length === 0) {
+    return (
+      <p className="mt-1.5 flex items-start gap-1.5 text-muted text-xs">
+        <Moon aria-hidden className="mt-px size-3.5 shrink-0" />
+        <span className="line-clamp-3 break-words">{waiting}</span>
+      </p>
+    );
+  }
   if (open.length === 0) return null;
   return (
     <p className="mt-1.5 flex items-center gap-1.5 text-muted text-xs">

@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import { ChevronDown, Plus, Search, Settings2, X } from "lucide-react";
-import { type ReactNode, type Ref, useEffect, useState } from "react";
+import { lazy, type ReactNode, type Ref, Suspense, useEffect, useState } from "react";
 import type { FeatureCard, Project } from "@/api/types";
 import { PriorityIcon } from "@/components/priority";
 import { Button } from "@/components/ui/button";
@@ -13,6 +13,8 @@ import { exactMoney, money, plural } from "@/lib/format";
 import type { BoardSearch } from "@/router";
 import * as words from "@/strings";
 import { categoriesOf, type Filter, isFiltered } from "./filter";
+
+const AutoModeControl = lazy(() => import("@/features/auto/control"));
 
 const ANY = "";
 
@@ -140,6 +142,11 @@ export function BoardToolbar({
           )}
         </div>
         <div className={cn("ml-auto flex items-center gap-1.5", cards.length > 0 && "@3xl:ml-0")}>
+          {project?.status === "ready" && mayBuild && (
+            <Suspense>
+              <AutoModeControl projectId={project.id} />
+            </Suspense>
+          )}
           {project && (
             <Tooltip text="Project settings">
               <Button

@@ -1,8 +1,9 @@
-import { Brain, ListTodo, ShieldCheck, ShieldOff, Tag } from "lucide-react";
+import { Brain, ListTodo, ShieldCheck, ShieldOff, Tag, UserCheck } from "lucide-react";
 import type { PlanningMode, ThinkingLevel } from "@/api/types";
 import { PriorityIcon } from "@/components/priority";
 import { Select } from "@/components/ui/select";
 import { ModelSelect } from "@/features/model-select";
+import { cn } from "@/lib/cn";
 import * as words from "@/strings";
 import { DependencyList, DependencyPicker } from "./dependencies";
 import type { Draft } from "./draft";
@@ -102,6 +103,18 @@ export function CardOptions({
             <ShieldCheck aria-hidden className="size-3.5" />
           )}
           {draft.skipVerification ? "Checks left out" : "Run the checks"}
+        </button>
+        <button
+          type="button"
+          aria-pressed={draft.needsApproval}
+          title="Whatever the project does after the work, a person looks at this card."
+          onClick={() => onChange({ needsApproval: !draft.needsApproval })}
+          className={cn(
+            "inline-flex h-7 items-center gap-1.5 rounded-md border border-line px-2 text-muted text-sm hover:bg-hover hover:text-ink",
+            draft.needsApproval && "border-accent/50 bg-accent-soft text-accent-text",
+          )}
+        >
+          <UserCheck aria-hidden className="size-3.5" /> A person looks
         </button>
       </div>
     </div>

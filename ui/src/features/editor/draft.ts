@@ -11,6 +11,7 @@ export interface Draft {
   thinkingLevel: ThinkingLevel;
   model: string | null;
   skipVerification: boolean;
+  needsApproval: boolean;
 }
 
 export const BLANK: Draft = {
@@ -23,11 +24,12 @@ export const BLANK: Draft = {
   thinkingLevel: "medium",
   model: null,
   skipVerification: false,
+  needsApproval: false,
 };
 
 export function draftOf(feature: Feature): Draft {
   const { title, description, category, priority, dependencies } = feature;
-  const { planningMode, thinkingLevel, model, skipVerification } = feature;
+  const { planningMode, thinkingLevel, model, skipVerification, needsApproval } = feature;
   return {
     title,
     description,
@@ -38,6 +40,7 @@ export function draftOf(feature: Feature): Draft {
     thinkingLevel,
     model,
     skipVerification,
+    needsApproval,
   };
 }
 

@@ -3,6 +3,16 @@ export const team = {
   title: "Team",
   lead: "Who has an account here, and what they may do.",
   members: "Members",
+  stopAll: {
+    title: "Stop every agent",
+    lead: "For when something goes wrong. Every run stops within two seconds, and every auto mode is paused.",
+    open: "Stop every agent…",
+    ask: "Stop every agent of the team?",
+    what: "Runs that wait or work are stopped; each can go on later from its last saved turn. Nothing starts by itself until members start it again.",
+    confirm: "Stop all",
+    done: (runs: number, autoModes: number) =>
+      `Stopped ${runs} ${runs === 1 ? "run" : "runs"} and paused ${autoModes} auto ${autoModes === 1 ? "mode" : "modes"}`,
+  },
   you: "You",
   disabled: "Disabled",
   joined: "Joined",
