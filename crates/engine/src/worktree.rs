@@ -54,7 +54,9 @@ impl Engine {
             None => repo.readd_worktree(&name, &folder, &head).await?,
         };
         let cut_off = turns.last().is_some_and(|turn| turn.results.is_none());
-        if cut_off || !worktree.tree().is_dir() || !worktree.agent_git().is_dir() {
+        // A restoring that was itself cut off has not yet given the agent its `.git` back.
+        let whole = worktree.tree().join(".git").exists() && worktree.agent_git().is_dir();
+        if cut_off || !whole {
             repo.restore(&worktree, &run.branch, &base, &head).await?;
         }
         Ok(Ground { worktree, branch: run.branch.clone(), base, head })

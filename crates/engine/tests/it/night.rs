@@ -243,7 +243,7 @@ async fn three_failures_pause_and_what_cannot_run_does_not_fail() {
     let bad = json!({ "fault": { "kind": "bad-key", "times": 9 } });
     let mut cards = Vec::new();
     for _ in 0..4 {
-        cards.push(card(&hall, &project, &[bad.clone()], &[]).await);
+        cards.push(card(&hall, &project, std::slice::from_ref(&bad), &[]).await);
     }
     order(&hall, &project, 1).await;
     let paused = async || {

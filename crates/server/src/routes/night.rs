@@ -49,12 +49,12 @@ pub enum AutoModeAction {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetAutoMode {
-    /// What to do.
-    action: AutoModeAction,
     /// Runs at once at most, from 1 to the limit of a member; 1 at first.
     #[serde(alias = "maxConcurrency")]
     #[schema(nullable = false)]
     max_concurrent: Option<i64>,
+    /// What to do.
+    action: AutoModeAction,
     /// When it works; `null` means always.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Window>)]

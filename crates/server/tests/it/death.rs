@@ -226,7 +226,11 @@ async fn killed_at_any_moment_auto_mode_builds_and_merges_ten_dependent_cards() 
             if done(&statuses) == 10 {
                 return;
             }
-            assert!(!statuses.iter().any(|status| status == "failed" || status == "waiting_approval"), "{statuses:?}");
+            if statuses.iter().any(|status| status == "failed" || status == "waiting_approval") {
+                let list = hall.call(Method::GET, &format!("{base}/features"), None).await.unwrap();
+                let errors: Vec<&Value> = list["items"].as_array().unwrap().iter().map(|card| &card["error"]).collect();
+                panic!("{statuses:?}: {errors:?}");
+            }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };

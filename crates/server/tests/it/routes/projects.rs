@@ -28,8 +28,12 @@ async fn a_project_is_made_listed_changed_and_archived() {
         .is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
     assert_eq!(owner.get(&format!("{path}/commits?skip=1")).await.is(StatusCode::OK)["items"], json!([]));
 
-    let settings = json!({ "verifyCommands": ["true"], "defaultModel": null, "instructions": "Be brief." });
+    let mut settings =
+        json!({ "verifyCommands": ["true"], "defaultModel": null, "instructions": "Be brief.", "repairs": 2 });
+    let bad = json!({ "settings": { "repairs": 4 } });
+    owner.patch(&path, bad).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
     let changed = owner.patch(&path, json!({ "name": "Demo 2", "settings": settings })).await.is(StatusCode::OK);
+    settings["afterWork"] = json!("wait");
     assert_eq!((&changed["name"], &changed["settings"]), (&json!("Demo 2"), &settings));
 
     owner.delete(&path).await.is(StatusCode::NO_CONTENT);
