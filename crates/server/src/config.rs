@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use guildhall_llm::{Endpoint, Secret};
 use guildhall_sandbox::Isolation;
+use guildhall_team::vault::KeyFiles;
 use url::Url;
 
 pub use layers::{Flags, Layers};
@@ -31,6 +32,10 @@ pub struct Config {
     pub public_url: Option<Url>,
     /// Folders below which a project may be cloned from a path or a `file://` URL.
     pub allowed_repo_paths: Vec<PathBuf>,
+    /// A file of the operator's with key-encryption keys, instead of those in the data folder.
+    pub key_file: Option<PathBuf>,
+    /// Whether that file is a credential that systemd guards.
+    pub key_file_guarded: bool,
     /// The database's address. May hold a password.
     pub database_url: Secret,
     /// How agents' commands are kept apart from the host.
@@ -91,9 +96,10 @@ impl Config {
         Self::read(&Layers { flags, env: &|name| std::env::var_os(name), file: &|path| std::fs::read_to_string(path) })
     }
 
-    /// Where the key-encryption key is.
-    pub fn key_file(&self) -> PathBuf {
-        self.data_dir.join("keys").join("vault.key")
+    /// Where the key-encryption keys are.
+    pub fn key_files(&self) -> KeyFiles {
+        let first = self.data_dir.join("keys").join("vault.key");
+        KeyFiles { first, given: self.key_file.clone(), guarded: self.key_file_guarded }
     }
 
     /// The address to open in a browser, given where the server came to listen.

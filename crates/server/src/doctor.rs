@@ -9,8 +9,9 @@ use std::time::Duration;
 use guildhall_llm::{Client, Endpoint, Patience};
 use guildhall_sandbox::{Isolation, Sandbox};
 use guildhall_store::{Backend, Store};
-use guildhall_team::vault::Vault;
 use guildhall_types::Clock;
+
+mod keys;
 
 use crate::config::{Config, Faults};
 use crate::problem::chain;
@@ -66,8 +67,7 @@ pub async fn examine(config: Result<Config, Faults>, clock: Arc<dyn Clock>) -> V
     let mut lines = vec![Line::new(Level::Ok, "configuration", format!("listens on {}", config.listen))];
     lines.extend(config.notes.iter().map(|note| Line::new(Level::Warn, "configuration", note)));
     lines.push(data_dir(&config.data_dir));
-    lines.push(key(&config));
-    lines.push(database(&config, clock).await);
+    lines.extend(database(&config, clock).await);
     lines.push(git().await);
     lines.extend(sandbox(config.sandbox).await);
     lines.push(disk(&config.data_dir));
@@ -122,38 +122,26 @@ fn data_dir(path: &Path) -> Line {
     }
 }
 
-fn key(config: &Config) -> Line {
-    const WHAT: &str = "key for members' keys";
-    let path = config.key_file();
-    if !path.exists() {
-        return Line::new(Level::Ok, WHAT, format!("{} is made at the first start", path.display()));
-    }
-    match Vault::open_or_create(&path) {
-        Ok((vault, _)) => Line::new(Level::Ok, WHAT, format!("{} holds the key {}", path.display(), vault.key_id())),
-        Err(error) => Line::new(Level::Fail, WHAT, chain(&error)),
-    }
-}
-
-async fn database(config: &Config, clock: Arc<dyn Clock>) -> Line {
+async fn database(config: &Config, clock: Arc<dyn Clock>) -> Vec<Line> {
     const WHAT: &str = "database";
     let url = config.database_url.expose();
     if let Some(path) = url.strip_prefix("sqlite://")
         && !Path::new(path).exists()
     {
-        return Line::new(Level::Ok, WHAT, format!("{path} is made at the first start"));
+        return vec![Line::new(Level::Ok, WHAT, format!("{path} is made at the first start")), keys::files(config)];
     }
     let store = match Store::open(url, clock).await {
         Ok(store) => store,
         Err(error) => {
             let detail = format!("{}; check DATABASE_URL and that the server runs", chain(&error));
-            return Line::new(Level::Fail, WHAT, detail);
+            return vec![Line::new(Level::Fail, WHAT, detail), keys::files(config)];
         }
     };
     let kind = match store.backend() {
         Backend::Sqlite => "SQLite",
         Backend::Postgres => "PostgreSQL",
     };
-    let line = match store.ping().await {
+    let mut lines = vec![match store.ping().await {
         Err(error) => Line::new(Level::Fail, WHAT, format!("{kind} does not answer: {}", chain(&error))),
         Ok(()) => match store.last_seq().await {
             Ok(seq) => Line::new(Level::Ok, WHAT, format!("{kind} answers and holds {seq} events")),
@@ -163,9 +151,10 @@ async fn database(config: &Config, clock: Arc<dyn Clock>) -> Line {
                 format!("{kind} answers, but has no tables yet; `guildhall migrate` or the next start makes them"),
             ),
         },
-    };
+    }];
+    lines.extend(keys::examine(config, &store).await);
     store.close().await;
-    line
+    lines
 }
 
 async fn git() -> Line {

@@ -8,6 +8,7 @@ pub mod config;
 pub mod doctor;
 pub mod extract;
 mod layers;
+pub mod keys;
 pub mod log;
 pub mod openapi;
 mod page;

@@ -127,6 +127,7 @@ fn administer() -> OpenApiRouter<App> {
         .routes(routes!(on::health::health_detailed))
         .routes(routes!(on::settings::put_limits))
         .routes(routes!(on::settings::get_sign_up))
+        .routes(routes!(on::settings::list_keys))
         .routes(routes!(on::invitations::list_invitations, on::invitations::create_invitation))
         .routes(routes!(on::invitations::revoke_invitation))
         .routes(routes!(on::members::sign_out_member))

@@ -14,6 +14,7 @@ use guildhall_engine::{Engine, Pace};
 use guildhall_llm::{Client, LlmError};
 use guildhall_sandbox::Sandbox;
 use guildhall_store::{Backend, Store, StoreError};
+use guildhall_team::keys::Keys;
 use guildhall_team::vault::{Vault, VaultError};
 use guildhall_team::{Places, Team, TeamError, TeamProviders};
 use guildhall_types::Clock;
@@ -23,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::auth::origin::Public;
 use crate::config::Config;
-use crate::router;
+use crate::{keys, router};
 use crate::ws::Listening;
 
 /// How long runs may take to give themselves back when the server stops.
@@ -71,6 +72,9 @@ pub enum StartError {
     /// Calls to providers cannot be made.
     #[error("calls to model providers cannot be made")]
     Client(#[from] LlmError),
+    /// The keys that seal secrets cannot be used.
+    #[error("the keys that seal secrets cannot be used; run `guildhall doctor`")]
+    Keys(#[source] TeamError),
     /// The engine did not start.
     #[error("the engine did not start")]
     Engine(#[from] TeamError),
@@ -116,14 +120,16 @@ impl Server {
 
         let store = Store::open(config.database_url.expose(), Arc::clone(&clock)).await?;
         store.migrate().await?;
-        let key_file = config.key_file();
-        make_private_folder(key_file.parent().unwrap_or(&config.data_dir))?;
-        let (vault, made) = Vault::open_or_create(&key_file)?;
-        if made {
+        let vault = Vault::open_files(config.key_files())?;
+        let settled = Keys { store: &store, vault: &vault }.settle().await.map_err(StartError::Keys)?;
+        if let Some(path) = settled.made {
             tracing::warn!(
-                path = %key_file.display(),
+                path = %path.display(),
                 "a new key for sealing members' keys was made; keep a copy of it in a safe place, apart from the database"
             );
+        }
+        if let Some(key) = settled.lacking {
+            keys::tell_of_lacking(&key);
         }
         let places = Places::below(&config.data_dir, config.allowed_repo_paths.clone());
         let providers = TeamProviders { anthropic: config.anthropic.clone(), simulated: config.simulated.clone() };
@@ -141,6 +147,8 @@ impl Server {
                 "agents' commands cannot be kept apart from this host, so no agent will start; run `guildhall doctor`"
             );
         }
+        let closing = CancellationToken::new();
+        tokio::spawn(keys::watch(team.clone(), closing.clone()));
         let app = App {
             team,
             bus,
@@ -148,7 +156,7 @@ impl Server {
             engine,
             listening,
             started: clock.now(),
-            closing: CancellationToken::new(),
+            closing,
         };
         Ok(Self { app, listener, address, _lock: lock })
     }

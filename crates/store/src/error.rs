@@ -63,6 +63,31 @@ pub enum StoreError {
     /// The run is no longer this node's: another node has it, or a member stopped it.
     #[error("the run is no longer held by this node")]
     LeaseLost,
+    /// Another key-encryption key became the current one in between.
+    #[error("the key that seals secrets was changed this very moment, and nothing was saved; try again")]
+    KeyMoved {
+        /// Which one is current.
+        current: String,
+    },
+    /// The key-encryption key was retired.
+    #[error("the key {id} was retired and is not used again; make a new one by `guildhall keys rotate`")]
+    KeyRetired {
+        /// Which key.
+        id: String,
+    },
+    /// The key-encryption key cannot go yet.
+    #[error("the key {id} {}", match current {
+        true => "is the current one; make another current first: `guildhall keys rotate`".to_owned(),
+        false => format!("still seals {secrets} secret(s); run `guildhall keys rotate` first, which seals them under the current one"),
+    })]
+    KeyNeeded {
+        /// Which key.
+        id: String,
+        /// Whether it is the current one.
+        current: bool,
+        /// How many secrets are sealed under it.
+        secrets: i64,
+    },
     /// The database has no room to write.
     #[error("the server's disk is full: nothing was changed; try again when its operator has made room")]
     Full(#[source] sqlx::Error),

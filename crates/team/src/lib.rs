@@ -5,6 +5,7 @@ pub mod api_tokens;
 mod attachments;
 mod cards;
 mod error;
+pub mod keys;
 mod members;
 pub mod passwords;
 mod places;

@@ -87,11 +87,14 @@ impl Team {
         let base_url = base_url.map(str::trim).filter(|url| !url.is_empty());
         let endpoint = Endpoint::new(provider, base_url, Secret::new(key))
             .map_err(|reason| TeamError::invalid("baseUrl", reason))?;
-        let secret = self.vault.seal(&credential_identity(member, provider), key.as_bytes())?;
-        let hint = key.chars().skip(length - HINT).collect();
+        let hint: String = key.chars().skip(length - HINT).collect();
         let base_url = base_url.map(|_| endpoint.base_url.to_string());
-        let new = NewCredential { member_id: member, provider, secret, hint, base_url };
-        Ok(self.store.put_credential(&new).await?)
+        self.sealing(&credential_identity(member, provider), key.as_bytes(), |secret| {
+            let (store, hint, base_url) = (self.store.clone(), hint.clone(), base_url.clone());
+            let new = NewCredential { member_id: member, provider, secret, hint, base_url };
+            async move { store.put_credential(&new).await }
+        })
+        .await
     }
 
     /// Asks the provider whether it knows the member's key. The answer is a sentence either way.

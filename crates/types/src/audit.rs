@@ -78,6 +78,12 @@ text_enum! {
         Merge = "feature.merge",
         /// Asked for something and was refused.
         Refused = "access.refuse",
+        /// Made a key-encryption key.
+        NewKey = "key.new",
+        /// Made another key-encryption key the current one, or sealed secrets anew under it.
+        RotateKey = "key.rotate",
+        /// Retired a key-encryption key.
+        RetireKey = "key.retire",
         /// Took a copy of the audit.
         ExportAudit = "audit.export",
     }
@@ -114,6 +120,8 @@ text_enum! {
         Project = "project",
         /// A feature.
         Feature = "feature",
+        /// A key-encryption key; its id is the short hash that names it.
+        Key = "key",
         /// A route; its id is method and path.
         Route = "route",
         /// The audit itself.

@@ -110,6 +110,7 @@ export const api = {
   revokeInvitation: (id: string) => body(client.DELETE("/api/invitations/{id}", path(id))),
   signUp: () => body(client.GET("/api/settings/sign-up")),
   putSignUp: (setting: SignUpSetting) => body(client.PUT("/api/settings/sign-up", { body: setting })),
+  sealKeys: async () => (await body(client.GET("/api/settings/keys"))).items,
   audit: (filter: AuditFilter, after: string | undefined, signal?: AbortSignal) =>
     body(
       client.GET("/api/audit", {

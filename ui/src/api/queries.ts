@@ -20,6 +20,7 @@ export const queries = {
   invitations: () =>
     queryOptions({ queryKey: keys.invitations, queryFn: ({ signal }) => api.invitations(signal) }),
   signUp: () => queryOptions({ queryKey: keys.signUp, queryFn: api.signUp }),
+  sealKeys: () => queryOptions({ queryKey: keys.sealKeys, queryFn: api.sealKeys }),
   audit: (filter: AuditFilter) =>
     infiniteQueryOptions({
       queryKey: [...keys.audit, filter],

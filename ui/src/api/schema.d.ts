@@ -808,6 +808,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/settings/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the keys that seal secrets: which is current and how much is sealed under each. Never a key itself. For admins. */
+        get: operations["list_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings/limits": {
         parameters: {
             query?: never;
@@ -967,7 +984,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "member.create-reset-link" | "member.change-role" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "credential.put" | "credential.delete" | "credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "feature.verify" | "feature.merge" | "access.refuse" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "member.create-reset-link" | "member.change-role" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "credential.put" | "credential.delete" | "credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "feature.verify" | "feature.merge" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -1004,7 +1021,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "invitation" | "credential" | "setting" | "project" | "feature" | "route" | "audit";
+        AuditObject: "member" | "session" | "token" | "invitation" | "credential" | "setting" | "project" | "feature" | "key" | "route" | "audit";
         /**
          * @description What came of it.
          * @enum {string}
@@ -1606,6 +1623,40 @@ export type components = {
          * @enum {string}
          */
         KeySource: "member" | "team" | "simulated";
+        /** @description A key-encryption key, as far as it may be shown. */
+        KeyView: {
+            /** @description Whether new secrets are sealed under it. */
+            current: boolean;
+            /**
+             * Format: date-time
+             * @description When it became the current one, the last time.
+             */
+            currentAt: string | null;
+            /** @description Whether this server has its file. */
+            here: boolean;
+            /** @description Names it: a short hash. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was first heard of.
+             */
+            madeAt: string | null;
+            /**
+             * Format: date-time
+             * @description When it was retired.
+             */
+            retiredAt: string | null;
+            /**
+             * Format: int64
+             * @description How many secrets are sealed under it.
+             */
+            secrets: number;
+        };
+        /** @description The key-encryption keys. */
+        KeysView: {
+            /** @description The oldest first. */
+            items: components["schemas"]["KeyView"][];
+        };
         /** @description The limits that the scheduler keeps. Whichever is tighter holds. */
         Limits: {
             /**
@@ -2609,6 +2660,8 @@ export type InvitationCard = components['schemas']['InvitationCard'];
 export type InvitationId = components['schemas']['InvitationId'];
 export type InvitationPage = components['schemas']['InvitationPage'];
 export type KeySource = components['schemas']['KeySource'];
+export type KeyView = components['schemas']['KeyView'];
+export type KeysView = components['schemas']['KeysView'];
 export type Limits = components['schemas']['Limits'];
 export type Line = components['schemas']['Line'];
 export type LineKind = components['schemas']['LineKind'];
@@ -4603,6 +4656,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Suggestion"][];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeysView"];
                 };
             };
             /** @description Why the request was refused or failed. */

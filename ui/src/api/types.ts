@@ -66,6 +66,7 @@ export type AuditFilter = Omit<
   "after" | "limit"
 >;
 export type Model = Schema.ModelChoice;
+export type SealKey = Schema.KeyView;
 export type LimitsSettings = Schema.TeamLimits;
 export type DiffLine = Schema.Line;
 export type FeatureDraft = Schema.CreateFeature;

@@ -7,6 +7,7 @@ import { Button } from "@/components/ui/button";
 import { Invitations } from "@/features/team/invitations";
 import { InviteDialog } from "@/features/team/invite";
 import { Members } from "@/features/team/members";
+import { SealKeys } from "@/features/team/seal-keys";
 import { SignUp } from "@/features/team/sign-up";
 import { team } from "@/features/team/strings";
 
@@ -36,6 +37,7 @@ export default function TeamPage() {
       </Section>
       {runs && <Invitations />}
       {runs && <SignUp />}
+      {runs && <SealKeys />}
       {runs && <InviteDialog open={inviting} onOpenChange={setInviting} />}
     </Page>
   );

@@ -85,6 +85,7 @@ settings! {
     ALLOWED_REPO_PATHS "allowed_repo_paths" "GUILDHALL_ALLOWED_REPO_PATHS" Some("allow-repo-path"), false;
     DATABASE_URL "database_url" "DATABASE_URL" Some("database-url"), true;
     REDIS_URL "redis_url" "REDIS_URL" None, true;
+    KEY_FILE "key_file" "GUILDHALL_KEY_FILE" None, false;
     SANDBOX "sandbox" "GUILDHALL_SANDBOX" Some("sandbox"), false;
     LOG_FORMAT "log_format" "GUILDHALL_LOG_FORMAT" Some("log-format"), false;
     LOG "log" "GUILDHALL_LOG" Some("log"), false;
@@ -213,6 +214,11 @@ impl<'a> Settings<'a> {
         let folder = |name: &str| (self.layers.env)(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let share = folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share")))?;
         Some(share.join("guildhall"))
+    }
+
+    /// Whether a file is one of the credentials that systemd gave to this service.
+    pub(super) fn is_credential(&self, path: &Path) -> bool {
+        (self.layers.env)("CREDENTIALS_DIRECTORY").is_some_and(|folder| path.parent() == Some(Path::new(&folder)))
     }
 
     /// What stands for a setting: the flag, else the environment, else the file. An empty variable counts as absent.

@@ -73,6 +73,10 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
     let log = s.value(layers::LOG, "a level or a filter, such as info or guildhall_server=debug", |text| {
         EnvFilter::builder().parse(text).is_ok().then(|| text.to_owned())
     });
+    let key_file = s.value(layers::KEY_FILE, "the absolute path of a file with a key in base64 on each line", |text| {
+        Path::new(text).is_absolute().then(|| PathBuf::from(text))
+    });
+    let key_file_guarded = key_file.as_deref().is_some_and(|path| s.is_credential(path));
     let anthropic = anthropic(s);
     let simulated = s.value(
         layers::SIMULATED_PROVIDER_URL,
@@ -112,6 +116,8 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
             data_dir,
             public_url: public_url.map(|(url, _)| url),
             allowed_repo_paths,
+            key_file,
+            key_file_guarded,
             sandbox: sandbox.unwrap_or(Isolation::Bubblewrap),
             log_format: log_format.unwrap_or(LogFormat::Text),
             log: log.unwrap_or_else(|| LOG.to_owned()),

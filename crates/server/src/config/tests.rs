@@ -78,7 +78,7 @@ fn everything_can_be_said_by_the_environment() {
     )
     .unwrap();
     assert_eq!(config.allowed_repo_paths, [Path::new("/srv/git"), Path::new("/home/git")]);
-    assert_eq!(config.key_file(), Path::new("/srv/guildhall/keys/vault.key"));
+    assert_eq!(config.key_files().first, Path::new("/srv/guildhall/keys/vault.key"));
     assert_eq!(config.url(config.listen), "https://guild.example.com");
     assert_eq!(config.anthropic.as_ref().unwrap().base_url.as_str(), "http://127.0.0.1:9/x");
     assert_eq!(config.simulated.as_ref().unwrap().base_url.as_str(), "http://127.0.0.1:4301/");

@@ -62,6 +62,8 @@ impl From<StoreError> for Problem {
                 .with(Extras { features: Some(features), ..Extras::default() }),
             StoreError::BadDependency(words) => Self::invalid("dependencies", words),
             StoreError::LeaseLost => Self::conflict("lease-lost", detail),
+            StoreError::KeyMoved { .. } => Self::conflict("key-moved", detail),
+            StoreError::KeyRetired { .. } | StoreError::KeyNeeded { .. } => Self::conflict("key-needed", detail),
             StoreError::Full(_) => Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", detail),
             StoreError::BadUrl
             | StoreError::File { .. }
@@ -94,8 +96,8 @@ impl From<VaultError> for Problem {
     fn from(error: VaultError) -> Self {
         let detail = sentence(&error);
         match error {
-            VaultError::UnknownKey { .. } | VaultError::Broken => Self::conflict("sealed-key", detail).because(error),
-            VaultError::File { .. } | VaultError::Exposed { .. } | VaultError::NotAKey { .. } => {
+            VaultError::UnknownKey { .. } | VaultError::Lacking { .. } | VaultError::Broken => Self::conflict("sealed-key", detail).because(error),
+            VaultError::File { .. } | VaultError::Exposed { .. } | VaultError::NotAKey { .. } | VaultError::Given { .. } | VaultError::Empty => {
                 Self::internal_because("vault", error)
             }
         }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use guildhall_engine::{LIMITS, RUN_LIMITS};
+use guildhall_team::keys::KeysView;
 use guildhall_types::access::SignUpSetting;
 use guildhall_types::limits::{Limits, RunLimits};
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,12 @@ pub async fn put_limits(signed: Signed, Json(new): Json<TeamLimits>) -> Result<J
     signed.team.store.put_setting(RUN_LIMITS, &new.run).await?;
     tracing::info!(member = %signed.member.id, limits = ?new, "a member set the limits");
     Ok(Json(new))
+}
+
+/// Shows the keys that seal secrets: which is current and how much is sealed under each. Never a key itself. For admins.
+#[utoipa::path(get, path = "/api/settings/keys", tag = "settings", responses((status = 200, body = KeysView)))]
+pub async fn list_keys(State(app): State<App>) -> Result<Json<KeysView>, Problem> {
+    Ok(Json(app.team.keys().list().await?))
 }
 
 /// Shows who may sign up without an invitation. For admins.

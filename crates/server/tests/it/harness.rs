@@ -75,6 +75,8 @@ impl TestApp {
             data_dir: dir.path().to_owned(),
             public_url: None,
             allowed_repo_paths: Vec::new(),
+            key_file: None,
+            key_file_guarded: false,
             database_url,
             sandbox: Isolation::Bubblewrap,
             log_format: LogFormat::Text,

@@ -7,6 +7,7 @@ mod audit;
 mod board;
 mod events;
 mod harness;
+mod keys;
 mod members;
 mod people;
 mod work;

@@ -68,6 +68,9 @@ export const action: Record<AuditAction, string> = {
   "feature.verify": "Verified a feature",
   "feature.merge": "Merged a feature",
   "access.refuse": "Was refused",
+  "key.new": "Made a sealing key",
+  "key.rotate": "Changed the sealing key",
+  "key.retire": "Retired a sealing key",
   "audit.export": "Exported the audit",
 };
 
@@ -86,6 +89,7 @@ export const object: Record<AuditObject, string> = {
   setting: "Setting",
   project: "Project",
   feature: "Feature",
+  key: "Sealing key",
   route: "Route",
   audit: "Audit",
 };

@@ -97,5 +97,17 @@ export const team = {
     save: "Save",
     saved: "Sign-up setting saved",
   },
+  sealKeys: {
+    title: "Keys that seal secrets",
+    lead: "Provider keys are stored sealed under the current one. Operators change it with “guildhall keys rotate”.",
+    seals: (n: number) => (n === 1 ? "Seals 1 secret" : `Seals ${n} secrets`),
+    since: "in use since",
+    current: "Current",
+    replaced: "Being replaced",
+    waiting: "Not used yet",
+    spent: "Can be retired",
+    missing: "Missing",
+    lost: "The file of this key is not on the server. An operator restores it; “guildhall doctor” says how.",
+  },
   audit: "Audit",
 } as const;
