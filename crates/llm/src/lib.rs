@@ -7,6 +7,7 @@ mod backoff;
 mod client;
 mod endpoint;
 mod error;
+pub mod governor;
 pub mod models;
 mod rate;
 mod reply;
