@@ -37,8 +37,8 @@ pids+=($!)
 GUILDHALL_SIMULATED_PROVIDER_URL=$(url_of "$dir/sim" $!)
 export GUILDHALL_SIMULATED_PROVIDER_URL
 # What the machine's own environment says must not reach the tests.
-env -u ANTHROPIC_API_KEY -u DATABASE_URL -u REDIS_URL -u GUILDHALL_PUBLIC_URL -u GUILDHALL_CONFIG \
-  GUILDHALL_DATA_DIR="$dir/data" GUILDHALL_ALLOWED_REPO_PATHS="$dir/sources" \
+env -u ANTHROPIC_API_KEY -u OPENAI_API_KEY -u DATABASE_URL -u REDIS_URL -u GUILDHALL_PUBLIC_URL -u GUILDHALL_CONFIG \
+  GUILDHALL_ALLOW_PRIVATE_PROVIDERS=true GUILDHALL_DATA_DIR="$dir/data" GUILDHALL_ALLOWED_REPO_PATHS="$dir/sources" \
   target/debug/guildhall serve --listen 127.0.0.1:0 >"$dir/server" 2>&1 &
 pids+=($!)
 GUILDHALL_E2E_URL=$(url_of "$dir/server" $!)

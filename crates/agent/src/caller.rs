@@ -109,7 +109,9 @@ impl Caller<'_> {
     }
 
     fn cost(&self, model: &str, usage: &Usage) -> i64 {
-        models::find(model).unwrap_or(&self.model).cost_micros(usage)
+        // What another provider's model of the same name costs is of no interest.
+        let answered = models::find(model).filter(|found| found.provider == self.model.provider);
+        answered.unwrap_or(&self.model).cost_micros(usage)
     }
 
     fn check_limits(&self) -> Result<(), Ended> {

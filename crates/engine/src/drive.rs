@@ -9,7 +9,7 @@ use guildhall_store::{Claimed, Ending, Finished, Lease, StoreError};
 use guildhall_team::Team;
 use guildhall_types::FeatureId;
 use guildhall_types::feature::{Move, Problem, Stage};
-use guildhall_types::run::{KeySource, RunEvent, RunIntent, RunStatus, Turn};
+use guildhall_types::run::{RunEvent, RunIntent, RunStatus, Turn};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -186,17 +186,15 @@ async fn agent(
     let mut events = vec![RunEvent::Started {
         attempt: run.attempt,
         model: run.model.clone(),
-        key_source: provider.source,
+        key_source: provider.key.source,
         resumed: !fresh,
     }];
     if fresh && run.base_commit.is_none() {
         let text = format!("# {}\n\n{}", feature.card.title, feature.description);
         events.push(RunEvent::Said { member_id: Some(run.member_id), text });
     }
-    team.store.run_started(lease, ground.base.as_str(), &ground.branch, provider.source, events).await?;
-    if provider.source == KeySource::Member {
-        team.store.touch_credential(run.member_id, provider.endpoint.provider).await?;
-    }
+    team.store.run_started(lease, ground.base.as_str(), &ground.branch, &provider.key, events).await?;
+    team.note_use(run.member_id, &provider).await?;
 
     let tree = room.tree.clone();
     let (workspace, instructions) = tokio::task::spawn_blocking(move || {
@@ -225,7 +223,7 @@ async fn agent(
         lease: *lease,
         run: run.clone(),
         provider: provider.endpoint.provider,
-        key_source: provider.source,
+        key_source: provider.key.source,
         repo: repo.clone(),
         worktree: ground.worktree,
         author: team.identity(run.member_id).await?,
@@ -241,6 +239,7 @@ async fn agent(
         history,
         opening,
         cancel: cancel.clone(),
+        context_window: provider.context_window,
         ..Job::new(team.client.clone(), provider.endpoint, run.model.clone(), team.clock.clone())
     };
     let ended = guildhall_agent::run(job, &journal).await;

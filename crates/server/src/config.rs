@@ -46,6 +46,10 @@ pub struct Config {
     pub log: String,
     /// The team's own provider, used by members who have no key.
     pub anthropic: Option<Endpoint>,
+    /// The same for OpenAI.
+    pub openai: Option<Endpoint>,
+    /// Whether members may name providers on this machine and in its private networks.
+    pub allow_private_providers: bool,
     /// A provider that plays a model and asks for no key.
     pub simulated: Option<Endpoint>,
     /// What the operator should know, though nothing is wrong.

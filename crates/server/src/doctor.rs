@@ -74,6 +74,9 @@ pub async fn examine(config: Result<Config, Faults>, clock: Arc<dyn Clock>) -> V
     if let Some(endpoint) = &config.anthropic {
         lines.push(provider("the team's provider", endpoint).await);
     }
+    if let Some(endpoint) = &config.openai {
+        lines.push(provider("the team's key for OpenAI", endpoint).await);
+    }
     if let Some(endpoint) = &config.simulated {
         lines.push(provider("the simulated provider", endpoint).await);
     }

@@ -128,6 +128,8 @@ fn administer() -> OpenApiRouter<App> {
         .routes(routes!(on::settings::put_limits))
         .routes(routes!(on::settings::get_sign_up))
         .routes(routes!(on::settings::list_keys))
+        .routes(routes!(on::credentials::list_team_credentials))
+        .routes(routes!(on::credentials::test_team_credential))
         .routes(routes!(on::invitations::list_invitations, on::invitations::create_invitation))
         .routes(routes!(on::invitations::revoke_invitation))
         .routes(routes!(on::members::sign_out_member))
@@ -137,7 +139,10 @@ fn administer() -> OpenApiRouter<App> {
 
 /// The same, for who has proved lately who they are.
 fn administer_confirmed() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(on::members::update_member)).routes(routes!(on::members::create_reset_link))
+    OpenApiRouter::new()
+        .routes(routes!(on::members::update_member))
+        .routes(routes!(on::members::create_reset_link))
+        .routes(routes!(on::credentials::put_team_credential, on::credentials::delete_team_credential))
 }
 
 /// Owners may call these, when they have proved lately who they are.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::serve::ListenerExt;
 use guildhall_bus::Bus;
 use guildhall_engine::{Engine, Pace};
-use guildhall_llm::{Client, LlmError};
+use guildhall_llm::{Client, LlmError, Reach};
 use guildhall_sandbox::Sandbox;
 use guildhall_store::{Backend, Store, StoreError};
 use guildhall_team::keys::Keys;
@@ -132,10 +132,15 @@ impl Server {
             keys::tell_of_lacking(&key);
         }
         let places = Places::below(&config.data_dir, config.allowed_repo_paths.clone());
-        let providers = TeamProviders { anthropic: config.anthropic.clone(), simulated: config.simulated.clone() };
+        let providers = TeamProviders {
+            anthropic: config.anthropic.clone(),
+            openai: config.openai.clone(),
+            simulated: config.simulated.clone(),
+        };
+        let reach = if config.allow_private_providers { Reach::Private } else { Reach::Public };
         // One process at a time works in a data folder, so on SQLite nobody else can hold a run.
         let alone = store.backend() == Backend::Sqlite;
-        let team = Team::new(store, Arc::clone(&clock), vault, places, Client::new()?, providers);
+        let team = Team::new(store, Arc::clone(&clock), vault, places, Client::new()?.reaching(reach)?, providers);
         let bus = Bus::in_memory();
         let engine = Engine::start(team.clone(), bus.clone(), Sandbox::new(config.sandbox), pace, alone).await?;
         let report = engine.sandbox_report().await;

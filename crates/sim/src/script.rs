@@ -67,6 +67,8 @@ pub enum Fault {
     Overloaded,
     /// 401.
     BadKey,
+    /// The account has nothing left to spend; OpenAI says so with 429.
+    NoQuota,
     /// 400 for an overlong prompt.
     PromptTooLong,
     /// No headers, ever.

@@ -9,7 +9,7 @@ use guildhall_types::feature::{Feature, Move, Problem, Stage};
 use guildhall_types::limits::Limits;
 use guildhall_types::project::Project;
 use guildhall_types::run::{
-    Check, DiffStat, KeySource, LedgerRow, Run, RunEvent, RunIntent, RunStatus, Task, TaskStatus, Turn,
+    Check, DiffStat, LedgerRow, Run, RunEvent, RunIntent, RunKey, RunStatus, Task, TaskStatus, Turn,
 };
 use guildhall_types::schedule::{self, Candidate};
 use guildhall_types::{DateTime, MemberId, NodeId, RunId};
@@ -210,13 +210,15 @@ impl Store {
         lease: &Lease,
         base_commit: &str,
         branch: &str,
-        key_source: KeySource,
+        key: &RunKey,
         events: Vec<RunEvent>,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin_light().await?;
         let run = self.held(&mut tx, lease).await?;
-        on!(tx, c => sqlx::query("UPDATE runs SET base_commit = $2, branch = $3, key_source = $4 WHERE id = $1")
-            .bind(run.id).bind(base_commit).bind(branch).bind(key_source).execute(c).await.rows())?;
+        on!(tx, c => sqlx::query(
+            "UPDATE runs SET base_commit = $2, branch = $3, key_source = $4, key_provider = $5, key_hint = $6 WHERE id = $1")
+            .bind(run.id).bind(base_commit).bind(branch).bind(key.source).bind(key.provider).bind(&key.hint)
+            .execute(c).await.rows())?;
         for event in events {
             self.record_run(&mut tx, &run, event).await?;
         }

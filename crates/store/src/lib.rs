@@ -31,7 +31,7 @@ use guildhall_types::{Clock, DateTime};
 use tokio::sync::watch;
 
 pub use audit::{AuditQuery, Broken, Verdict};
-pub use credentials::{NewCredential, credential_identity};
+pub use credentials::{KeptKey, NewCredential, NewTeamCredential, credential_identity, team_credential_identity};
 pub use db::Backend;
 pub use error::StoreError;
 pub use features::{FeaturePatch, FeatureQuery, NewFeature, Page};

@@ -11,7 +11,7 @@ use crate::members::may_run;
 use crate::{Rows, Store, StoreError, Tx, on, read};
 
 pub(crate) const COLUMNS: &str = "id, feature_id, project_id, member_id, status, intent, attempt, lease_owner, lease_until, \
-    model, key_source, branch, base_commit, head_commit, turns, input_tokens, output_tokens, cache_read_tokens, \
+    model, key_source, key_provider, key_hint, branch, base_commit, head_commit, turns, input_tokens, output_tokens, cache_read_tokens, \
     cache_write_tokens, context_tokens, cost_micros, plan, error, created_at, started_at, ended_at";
 
 /// A run to be made.

@@ -56,6 +56,12 @@ text_enum! {
         DeleteCredential = "credential.delete",
         /// Asked a provider whether it takes a key.
         TestCredential = "credential.test",
+        /// Put a key of the team in place.
+        PutTeamCredential = "team-credential.put",
+        /// Deleted a key of the team.
+        DeleteTeamCredential = "team-credential.delete",
+        /// Asked a provider whether it takes the team's key.
+        TestTeamCredential = "team-credential.test",
         /// Changed a setting of the team.
         ChangeSetting = "setting.change",
         /// Added a project.

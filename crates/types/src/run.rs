@@ -59,11 +59,22 @@ text_enum! {
     pub enum KeySource {
         /// The key of the member who started it.
         Member = "member",
-        /// The team's fallback key, which the operator put in the environment.
+        /// The team's fallback key, which an admin or the operator put in place.
         Team = "team",
         /// None: the simulated provider.
         Simulated = "simulated",
     }
+}
+
+/// Which key a run uses, as far as it may be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunKey {
+    /// Whose it is.
+    pub source: KeySource,
+    /// Which provider it is for.
+    pub provider: ProviderKind,
+    /// Its last four characters; nothing where the server needs none.
+    pub hint: Option<String>,
 }
 
 /// One attempt at a feature.
@@ -95,6 +106,10 @@ pub struct Run {
     pub model: String,
     /// Whose key it uses; known once it has made its first call.
     pub key_source: Option<KeySource>,
+    /// Which provider that key is for.
+    pub key_provider: Option<ProviderKind>,
+    /// The last four characters of that key; nothing where the server needs none.
+    pub key_hint: Option<String>,
     /// The branch that the work ends up on.
     pub branch: String,
     /// The commit that it started from; known once its worktree is made.

@@ -82,6 +82,16 @@ export const api = {
   testCredential: (provider: ProviderKind) =>
     body(client.POST("/api/user/credentials/{provider}/test", { params: { path: { provider } } })),
 
+  teamCredentials: () => body(client.GET("/api/settings/credentials")),
+  putTeamCredential: (provider: ProviderKind, credential: { key: string; baseUrl?: string }) =>
+    body(
+      client.PUT("/api/settings/credentials/{provider}", { params: { path: { provider } }, body: credential }),
+    ),
+  deleteTeamCredential: (provider: ProviderKind) =>
+    body(client.DELETE("/api/settings/credentials/{provider}", { params: { path: { provider } } })),
+  testTeamCredential: (provider: ProviderKind) =>
+    body(client.POST("/api/settings/credentials/{provider}/test", { params: { path: { provider } } })),
+
   models: () => body(client.GET("/api/models")),
   members: (signal?: AbortSignal) =>
     all<Member>((after) =>

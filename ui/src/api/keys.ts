@@ -5,6 +5,7 @@ export const keys = {
   sessions: ["auth", "sessions"] as const,
   tokens: ["auth", "tokens"] as const,
   credentials: ["credentials"] as const,
+  teamCredentials: ["team-credentials"] as const,
   models: ["models"] as const,
   members: ["members"] as const,
   invitations: ["invitations"] as const,

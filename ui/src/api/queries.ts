@@ -14,6 +14,7 @@ export const queries = {
   sessions: () => queryOptions({ queryKey: keys.sessions, queryFn: api.sessions }),
   tokens: () => queryOptions({ queryKey: keys.tokens, queryFn: async () => (await api.tokens()).items }),
   credentials: () => queryOptions({ queryKey: keys.credentials, queryFn: api.credentials }),
+  teamCredentials: () => queryOptions({ queryKey: keys.teamCredentials, queryFn: api.teamCredentials }),
   models: () => queryOptions({ queryKey: keys.models, queryFn: api.models, staleTime: 60_000 }),
   members: () =>
     queryOptions({ queryKey: keys.members, queryFn: ({ signal }) => api.members(signal), staleTime: 60_000 }),

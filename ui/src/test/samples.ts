@@ -53,6 +53,8 @@ export function run(part: Partial<Run> & { id: string }): Run {
     attempt: 1,
     model: "model",
     keySource: "simulated",
+    keyProvider: "anthropic",
+    keyHint: null,
     branch: "guildhall/1-card",
     baseCommit: null,
     headCommit: null,

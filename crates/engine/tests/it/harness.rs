@@ -52,7 +52,7 @@ impl Hall {
         store.migrate().await.unwrap();
         let (vault, _) = Vault::open_or_create(&dir.path().join("key")).unwrap();
         let places = Places::below(&dir.path().join("data"), vec![dir.path().join("sources")]);
-        let providers = TeamProviders { anthropic: None, simulated: Some(endpoint(&sim.url())) };
+        let providers = TeamProviders { simulated: Some(endpoint(&sim.url())), ..TeamProviders::default() };
         let team = Team::new(store, clock, vault, places, Client::new().unwrap(), providers);
         let anna = team.register_first("anna@example.com", "four plain words here", "Anna").await.unwrap();
         let bus = Bus::in_memory();

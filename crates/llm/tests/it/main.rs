@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
+mod dialects;
 mod errors;
 mod harness;
 mod sim;

@@ -91,6 +91,9 @@ settings! {
     LOG "log" "GUILDHALL_LOG" Some("log"), false;
     ANTHROPIC_API_KEY "anthropic_api_key" "ANTHROPIC_API_KEY" None, true;
     ANTHROPIC_BASE_URL "anthropic_base_url" "ANTHROPIC_BASE_URL" None, true;
+    OPENAI_API_KEY "openai_api_key" "OPENAI_API_KEY" None, true;
+    OPENAI_BASE_URL "openai_base_url" "OPENAI_BASE_URL" None, true;
+    ALLOW_PRIVATE_PROVIDERS "allow_private_providers" "GUILDHALL_ALLOW_PRIVATE_PROVIDERS" None, false;
     SIMULATED_PROVIDER_URL "simulated_provider_url" "GUILDHALL_SIMULATED_PROVIDER_URL" None, true;
 }
 

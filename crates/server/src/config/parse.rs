@@ -77,7 +77,9 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
         Path::new(text).is_absolute().then(|| PathBuf::from(text))
     });
     let key_file_guarded = key_file.as_deref().is_some_and(|path| s.is_credential(path));
-    let anthropic = anthropic(s);
+    let anthropic = given(s, ProviderKind::Anthropic, layers::ANTHROPIC_BASE_URL, layers::ANTHROPIC_API_KEY);
+    let openai = given(s, ProviderKind::Openai, layers::OPENAI_BASE_URL, layers::OPENAI_API_KEY);
+    let allow_private_providers = yes_or_no(s, layers::ALLOW_PRIVATE_PROVIDERS);
     let simulated = s.value(
         layers::SIMULATED_PROVIDER_URL,
         "an http or https address without a user, a password or a query",
@@ -92,8 +94,12 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
             found.at
         ));
     }
-    if s.find(layers::ANTHROPIC_BASE_URL).is_some() && s.find(layers::ANTHROPIC_API_KEY).is_none() {
-        notes.push("ANTHROPIC_BASE_URL is set without ANTHROPIC_API_KEY; it has no effect".to_owned());
+    for (url, key) in
+        [(layers::ANTHROPIC_BASE_URL, layers::ANTHROPIC_API_KEY), (layers::OPENAI_BASE_URL, layers::OPENAI_API_KEY)]
+    {
+        if s.find(url).is_some() && s.find(key).is_none() {
+            notes.push(format!("{} is set without {}; it has no effect", url.env, key.env));
+        }
     }
     let address = listen.as_ref().map_or_else(|| LISTEN.parse().ok(), |(address, _)| Some(*address));
     if let Some(address) = address
@@ -122,6 +128,8 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
             log_format: log_format.unwrap_or(LogFormat::Text),
             log: log.unwrap_or_else(|| LOG.to_owned()),
             anthropic,
+            openai,
+            allow_private_providers,
             simulated,
             notes,
         }),
@@ -143,6 +151,20 @@ fn data_dir(s: &mut Settings<'_>) -> Option<PathBuf> {
         });
     }
     default
+}
+
+/// `true` or `false`: a word in the environment, TOML's own in the file. No, unless it is said.
+fn yes_or_no(s: &mut Settings<'_>, setting: Setting) -> bool {
+    let Some(found) = s.find(setting) else { return false };
+    let (Value::Text(word) | Value::Other(word)) = &found.value else { return false };
+    match word.trim() {
+        "true" => true,
+        "false" => false,
+        _ => {
+            s.faults.push(found.fault("true or false"));
+            false
+        }
+    }
 }
 
 /// A list in the file, repeated flags, or one text with colons in between.
@@ -192,13 +214,13 @@ fn usable_database(url: &str) -> bool {
     }
 }
 
-fn anthropic(s: &mut Settings<'_>) -> Option<Endpoint> {
-    let base_url =
-        s.value(layers::ANTHROPIC_BASE_URL, "an http or https address without a user, a password or a query", |text| {
-            Endpoint::new(ProviderKind::Anthropic, Some(text), Secret::new("")).ok().map(|_| text.to_owned())
-        });
-    let key = s.value(layers::ANTHROPIC_API_KEY, "a key: one word of printable characters", |text| {
+/// A provider that the operator gave: its key, and its address if that is not the usual one.
+fn given(s: &mut Settings<'_>, provider: ProviderKind, base_url: Setting, key: Setting) -> Option<Endpoint> {
+    let base_url = s.value(base_url, "an http or https address without a user, a password or a query", |text| {
+        Endpoint::new(provider, Some(text), Secret::new("")).ok().map(|_| text.to_owned())
+    });
+    let key = s.value(key, "a key: one word of printable characters", |text| {
         (text.len() >= 8 && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Secret::new(text))
     })?;
-    Endpoint::new(ProviderKind::Anthropic, base_url.as_deref(), key).ok()
+    Endpoint::new(provider, base_url.as_deref(), key).ok()
 }

@@ -31,10 +31,12 @@ run: POST /api/features/{id}/start, POST /api/features/{id}/retry, POST /api/fea
   POST /api/features/{id}/follow-up, POST /api/features/{id}/verify, POST /api/features/{id}/merge,
   POST /api/features/{id}/shelve
 manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry
-administer: GET /api/health/detailed, PUT /api/settings/limits, GET /api/settings/sign-up, GET /api/settings/keys, GET /api/invitations,
+administer: GET /api/health/detailed, PUT /api/settings/limits, GET /api/settings/sign-up, GET /api/settings/keys,
+  GET /api/settings/credentials, POST /api/settings/credentials/{provider}/test, GET /api/invitations,
   POST /api/invitations, DELETE /api/invitations/{id}, POST /api/members/{id}/sign-out, GET /api/audit,
   GET /api/audit/export
-administer+: PATCH /api/members/{id}, POST /api/members/{id}/reset-link
+administer+: PATCH /api/members/{id}, POST /api/members/{id}/reset-link, PUT /api/settings/credentials/{provider},
+  DELETE /api/settings/credentials/{provider}
 own+: PUT /api/settings/sign-up
 ";
 

@@ -82,6 +82,8 @@ impl TestApp {
             log_format: LogFormat::Text,
             log: String::new(),
             anthropic: None,
+            openai: None,
+            allow_private_providers: true,
             simulated: Some(simulated),
             notes: Vec::new(),
         };

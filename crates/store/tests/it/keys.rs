@@ -13,6 +13,7 @@ fn credential(member: MemberId, key_id: &str, mark: u8) -> NewCredential {
         provider: ProviderKind::Anthropic,
         hint: "cdef".to_owned(),
         base_url: None,
+        models: Vec::new(),
         secret: SealedSecret {
             identity: credential_identity(member, ProviderKind::Anthropic),
             key_id: key_id.to_owned(),
@@ -58,7 +59,7 @@ on_both! {
         fresh.store.turn_to_key("old", "new").await.unwrap();
         let late = fresh.store.put_credential(&credential(anna.id, "old", 2)).await;
         assert!(matches!(&late, Err(StoreError::KeyMoved { current }) if current == "new"), "{late:?}");
-        let (kept, _) = fresh.store.sealed_credential(anna.id, ProviderKind::Anthropic).await.unwrap().unwrap();
+        let kept = fresh.store.sealed_credential(anna.id, ProviderKind::Anthropic).await.unwrap().unwrap().secret;
         assert_eq!((kept.key_id.as_str(), kept.sealed), ("old", vec![1; 4]), "nothing was half done");
         assert!(matches!(fresh.store.turn_to_key("old", "third").await, Err(StoreError::KeyMoved { .. })), "overtaken");
         assert_eq!(fresh.store.current_key().await.unwrap().as_deref(), Some("new"));

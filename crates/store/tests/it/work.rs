@@ -32,6 +32,10 @@ async fn claim(store: &Store) -> Claimed {
     store.claim_run(NodeId::new(), HOLD, &wide()).await.unwrap().unwrap()
 }
 
+fn team_key() -> RunKey {
+    RunKey { source: KeySource::Team, provider: ProviderKind::Openai, hint: Some("cdef".to_owned()) }
+}
+
 fn turn(number: i64) -> Turn {
     Turn {
         number,
@@ -144,7 +148,7 @@ on_both! {
             store.set_plan(&first.lease, &[]).await,
             store.set_head(&first.lease, "abc", DiffStat::default()).await,
             store.put_check(&first.lease, &check).await,
-            store.run_started(&first.lease, "abc", "b", KeySource::Team, vec![started]).await,
+            store.run_started(&first.lease, "abc", "b", &team_key(), vec![started]).await,
             store.renew_lease(&first.lease, HOLD).await,
             store.finish_run(&first.lease, done()).await.map(|_| ()),
             store.requeue_run(&first.lease).await,

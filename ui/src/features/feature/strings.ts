@@ -120,6 +120,13 @@ export const s = {
     startedWith: (model: string) => `Started with ${model}`,
     resumedWith: (model: string) => `Went on with ${model}`,
     keys: { member: "the member's key", team: "the team's key", simulated: "simulated, no key" },
+    keyFor: {
+      anthropic: "Anthropic",
+      openai: "OpenAI",
+      google: "Google",
+      compatible: "the OpenAI-compatible server",
+      claudeSubscription: "the Claude subscription",
+    },
     ended: {
       queued: "Back in the queue",
       running: "At work",

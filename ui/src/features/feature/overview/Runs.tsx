@@ -17,6 +17,7 @@ import { money, shortCount } from "@/lib/format";
 import { Elapsed, Time } from "@/lib/time";
 import { totalTokens, useModelName } from "../header/Facts";
 import type { Place } from "../place";
+import { keyWords } from "../key";
 import { s } from "../strings";
 
 const LOOK: Record<RunStatus, [LucideIcon, string]> = {
@@ -73,6 +74,7 @@ function One({ run, latest }: { run: Run; latest: boolean }) {
       </span>
       <span className="num flex w-full flex-wrap gap-x-3 pl-6 text-faint text-xs">
         <span>{model}</span>
+        {run.keySource && <span>{keyWords(run.keySource, run.keyProvider, run.keyHint)}</span>}
         <span>{s.live.turns(run.turns)}</span>
         {run.attempt > 1 && <span>{s.overview.attempts(run.attempt)}</span>}
         <span>
