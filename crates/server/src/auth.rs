@@ -35,6 +35,9 @@ pub struct Gate {
     pub right: MemberRight,
     /// Whether the member must have proved who they are lately.
     pub confirmed: bool,
+    /// Whether it is open to a member, too, who has yet to set up the second factor that the team asks for: what is needed
+    /// for doing that, and nothing else.
+    pub lacking: bool,
 }
 
 /// By what somebody is known.
@@ -96,6 +99,14 @@ impl Signed {
     }
 }
 
+fn lacking() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "second-factor-needed",
+        "Your team asks everyone for a second factor. Sign in to the page and set one up; then all is as before.",
+    )
+}
+
 fn session_only() -> Problem {
     Problem::new(
         StatusCode::FORBIDDEN,
@@ -147,7 +158,11 @@ pub async fn closed(
     };
     let actor = Actor { token, ..from.of(member.id) };
     let signed = Signed { team: app.team.acting_as(actor.clone()), member, pass };
-    if let Err(problem) = signed.passes(gate) {
+    let mut passes = signed.passes(gate);
+    if passes.is_ok() && (token.is_some() || !gate.lacking) && app.team.lacks_second_factor(signed.member.id).await? {
+        passes = Err(lacking());
+    }
+    if let Err(problem) = passes {
         refusal::tell(&app, actor, &route, problem.code()).await;
         return Err(problem);
     }

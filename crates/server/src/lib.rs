@@ -13,6 +13,7 @@ pub mod log;
 pub mod openapi;
 mod page;
 pub mod problem;
+pub mod rescue;
 mod router;
 pub mod routes;
 pub mod serve;

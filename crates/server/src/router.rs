@@ -32,13 +32,15 @@ fn open() -> OpenApiRouter<App> {
         .routes(routes!(on::auth::login))
         .routes(routes!(on::auth::look_at_invitation))
         .routes(routes!(on::auth::reset_password))
+        .routes(routes!(on::second_step::second_step, on::second_step::pass_second_step))
+        .routes(routes!(on::passkeys::ask_passkey))
+        .routes(routes!(on::passkeys::sign_in_by_passkey))
         .route("/api/openapi.json", get(openapi::serve))
 }
 
 /// Every member may call these: to look.
 fn read() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(on::account::me))
         .routes(routes!(on::credentials::list_credentials))
         .routes(routes!(on::models::list_models))
         .routes(routes!(on::members::list_members))
@@ -61,21 +63,46 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(ws::listen_events))
 }
 
+/// The same, and whoever has yet to set up the second factor that the team asks for.
+fn read_lacking() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(on::account::me))
+}
+
 /// Every member may call these: to change what is their own.
 fn account() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(on::auth::logout))
         .routes(routes!(on::account::update_me))
-        .routes(routes!(on::account::confirm))
+        .routes(routes!(on::passkeys::rename_passkey))
         .routes(routes!(on::sessions::list_sessions, on::sessions::end_other_sessions))
         .routes(routes!(on::sessions::end_session))
         .routes(routes!(on::tokens::list_tokens))
         .routes(routes!(on::tokens::revoke_token))
 }
 
-/// The same, for who has proved lately who they are.
+/// The same, and whoever has yet to set up the second factor that the team asks for.
+fn account_lacking() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(on::auth::logout))
+        .routes(routes!(on::account::confirm))
+        .routes(routes!(on::passkeys::ask_to_confirm))
+        .routes(routes!(on::factors::list_factors))
+}
+
+/// Every member may call these who has proved lately who they are.
 fn account_confirmed() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(on::tokens::create_token))
+    OpenApiRouter::new()
+        .routes(routes!(on::tokens::create_token))
+        .routes(routes!(on::factors::create_recovery_codes))
+        .routes(routes!(on::passkeys::delete_passkey))
+}
+
+/// The same, and whoever has yet to set up the second factor that the team asks for.
+fn account_confirmed_lacking() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(on::factors::begin_totp, on::factors::delete_totp))
+        .routes(routes!(on::factors::enable_totp))
+        .routes(routes!(on::passkeys::begin_passkey))
+        .routes(routes!(on::passkeys::create_passkey))
 }
 
 /// Whoever keeps keys may call these.
@@ -130,6 +157,7 @@ fn administer() -> OpenApiRouter<App> {
         .routes(routes!(on::settings::list_keys))
         .routes(routes!(on::credentials::list_team_credentials))
         .routes(routes!(on::credentials::test_team_credential))
+        .routes(routes!(on::settings::get_second_factor))
         .routes(routes!(on::invitations::list_invitations, on::invitations::create_invitation))
         .routes(routes!(on::invitations::revoke_invitation))
         .routes(routes!(on::members::sign_out_member))
@@ -143,21 +171,26 @@ fn administer_confirmed() -> OpenApiRouter<App> {
         .routes(routes!(on::members::update_member))
         .routes(routes!(on::members::create_reset_link))
         .routes(routes!(on::credentials::put_team_credential, on::credentials::delete_team_credential))
+        .routes(routes!(on::members::take_factors))
 }
 
 /// Owners may call these, when they have proved lately who they are.
 fn own_confirmed() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(on::settings::put_sign_up))
+    OpenApiRouter::new().routes(routes!(on::settings::put_sign_up)).routes(routes!(on::settings::put_second_factor))
 }
 
 /// Every route of the API with its description; `guard` closes the routes of one gate.
 fn api(guard: impl Fn(OpenApiRouter<App>, Gate) -> OpenApiRouter<App>) -> OpenApiRouter<App> {
-    let gate = |right| Gate { right, confirmed: false };
-    let confirmed = |right| Gate { right, confirmed: true };
+    let gate = |right| Gate { right, confirmed: false, lacking: false };
+    let confirmed = |right| Gate { right, confirmed: true, lacking: false };
+    let lacking = |gate| Gate { lacking: true, ..gate };
     open()
         .merge(guard(read(), gate(Right::Read)))
+        .merge(guard(read_lacking(), lacking(gate(Right::Read))))
         .merge(guard(account(), gate(Right::Account)))
+        .merge(guard(account_lacking(), lacking(gate(Right::Account))))
         .merge(guard(account_confirmed(), confirmed(Right::Account)))
+        .merge(guard(account_confirmed_lacking(), lacking(confirmed(Right::Account))))
         .merge(guard(keys(), gate(Right::Keys)))
         .merge(guard(keys_confirmed(), confirmed(Right::Keys)))
         .merge(guard(build(), gate(Right::Build)))

@@ -217,6 +217,10 @@ impl Teller {
             Pass::Session(session) => self.app.team.session_holds(session.id).await,
             Pass::Token(token) => self.app.team.token_holds(token.id).await,
         };
+        let holds = match holds {
+            Ok(true) => self.app.team.lacks_second_factor(self.signed.member.id).await.map(|lacks| !lacks),
+            other => other,
+        };
         match holds {
             Ok(true) => Ok(()),
             Ok(false) => Err(End::Close(close::SESSION_ENDED, "the session has ended")),

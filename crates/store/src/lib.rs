@@ -6,16 +6,19 @@
 
 mod attachments;
 mod audit;
+mod challenges;
 mod checks;
 mod credentials;
 mod db;
 mod error;
 mod events;
+mod factors;
 mod features;
 mod invitations;
 mod keys;
 mod leases;
 mod members;
+mod passkeys;
 mod projects;
 mod resets;
 mod runs;
@@ -31,14 +34,17 @@ use guildhall_types::{Clock, DateTime};
 use tokio::sync::watch;
 
 pub use audit::{AuditQuery, Broken, Verdict};
+pub use challenges::NewChallenge;
 pub use credentials::{KeptKey, NewCredential, NewTeamCredential, credential_identity, team_credential_identity};
 pub use db::Backend;
 pub use error::StoreError;
+pub use factors::{SecondProof, Totp, totp_identity};
 pub use features::{FeaturePatch, FeatureQuery, NewFeature, Page};
 pub use invitations::NewInvitation;
 pub use keys::{KnownKey, Rewrapped, WrappedKey};
 pub use leases::{Claimed, Ending, Finished, Lease};
 pub use members::{Changed, NewMember};
+pub use passkeys::{KeptPasskey, NewPasskey};
 pub use projects::{NewProject, ProjectPatch, ProjectSummary};
 pub use resets::NewReset;
 pub use runs::NewRun;

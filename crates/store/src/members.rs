@@ -12,7 +12,7 @@ use crate::{Rows, Store, StoreError, Tx, on, read};
 pub use change::Changed;
 pub(crate) use change::may_run;
 
-const COLUMNS: &str = "id, email, name, time_zone, role, created_at, last_login_at, disabled_at";
+pub(crate) const COLUMNS: &str = "id, email, name, time_zone, role, created_at, last_login_at, disabled_at";
 
 /// A member to be made.
 #[derive(Debug, Clone)]

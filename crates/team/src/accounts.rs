@@ -5,7 +5,10 @@ use guildhall_store::{NewSession, Session};
 use guildhall_types::audit::{Actor, AuditAction, AuditObject, AuditOutcome, Note};
 use guildhall_types::member::Member;
 use guildhall_types::{MemberId, SessionId};
+use serde_json::Value;
+use url::Url;
 
+use crate::factors::Shown;
 use crate::passwords::Passwords;
 use crate::tokens::{new_token, token_hash};
 use crate::{Team, TeamError};
@@ -18,6 +21,8 @@ const IDLE: Duration = Duration::days(14);
 pub(crate) const TOUCH: Duration = Duration::minutes(1);
 /// For so long after a member proved who they are, sensitive changes are taken from the session.
 const CONFIRMED: Duration = Duration::minutes(10);
+/// For so long, after a session was given another token, the former one is good for requests that were under way.
+const GRACE: Duration = Duration::seconds(30);
 /// Characters of a time zone's name at most.
 const TIME_ZONE: usize = 64;
 
@@ -54,7 +59,8 @@ pub struct ProfileChange {
 }
 
 impl Team {
-    /// Signs a member in: returns the member of this address and password.
+    /// The first step of a sign-in: returns the member of this address and password. Whoever has a second factor is asked
+    /// for it next, see [`Team::begin_second_step`].
     ///
     /// # Errors
     /// [`TeamError::WrongPassword`], which does not say whether the account exists; [`TeamError::Throttled`].
@@ -84,7 +90,6 @@ impl Team {
         match found {
             Some((member, _)) if right && member.disabled_at.is_none() => {
                 self.throttle.succeeded(&keys[0]);
-                self.store.touch_login(member.id).await?;
                 Ok(member)
             }
             found => {
@@ -111,7 +116,9 @@ impl Team {
             address: origin.address,
             expires_at: self.clock.now() + SESSION,
         };
-        Ok((token, store.create_session(session).await?))
+        let session = store.create_session(session).await?;
+        self.store.touch_login(member).await?;
+        Ok((token, session))
     }
 
     /// The session with this token and its member, if it has not ended.
@@ -145,20 +152,53 @@ impl Team {
         session.confirmed_at + CONFIRMED > self.clock.now()
     }
 
-    /// A member proves again who they are. The session goes on with a new token, which is returned.
+    /// A member proves again who they are: by the password and, whoever has one, by a second factor too. A password alone
+    /// proves little where it was stolen, or where the browser of an unlocked machine fills it in; and by this proof second
+    /// factors can be taken away. It is asked for once in ten minutes at most, and a passkey does both in one. The session
+    /// goes on with a new token, which is returned.
     ///
     /// # Errors
-    /// [`TeamError::Invalid`] for a wrong password; [`TeamError::Throttled`].
+    /// [`TeamError::Invalid`] for a wrong password or code; [`TeamError::Throttled`].
     pub async fn confirm(
         &self,
         member: &Member,
         session: SessionId,
         password: &str,
+        second: Option<&Shown>,
         origin: &Origin,
     ) -> Result<(String, Session), TeamError> {
+        let asked = self.store.factors(member.id).await?.any();
+        if asked && second.is_none() {
+            let words = "give a code of your authenticator app or a recovery code as well, or use a passkey";
+            return Err(TeamError::invalid("code", words));
+        }
         self.prove(member, "password", password, origin).await?;
+        if let Some(shown) = second.filter(|_| asked) {
+            self.prove_second(member, shown, origin).await?;
+        }
+        self.confirmed(session).await
+    }
+
+    /// A member proves again who they are, by a passkey: `token` is that of the question, `credential` the answer.
+    ///
+    /// # Errors
+    /// [`TeamError::Invalid`] for a passkey that is not accepted; [`TeamError::Conflict`] `passkey-over`.
+    pub async fn confirm_by_passkey(
+        &self,
+        member: &Member,
+        session: SessionId,
+        site: Option<&Url>,
+        token: &str,
+        credential: Value,
+        origin: &Origin,
+    ) -> Result<(String, Session), TeamError> {
+        self.prove_by_passkey(member, site, token, credential, origin).await?;
+        self.confirmed(session).await
+    }
+
+    async fn confirmed(&self, session: SessionId) -> Result<(String, Session), TeamError> {
         let token = new_token();
-        let session = self.store.confirm_session(session, &token_hash(&token)).await?;
+        let session = self.store.confirm_session(session, &token_hash(&token), self.clock.now() + GRACE).await?;
         Ok((token, session))
     }
 

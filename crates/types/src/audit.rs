@@ -36,6 +36,10 @@ text_enum! {
         CreateResetLink = "member.create-reset-link",
         /// Gave a member another role.
         ChangeRole = "member.change-role",
+        /// Took another member's second factors away.
+        TakeFactors = "member.take-factors",
+        /// Let a member in again, at the machine itself.
+        Rescue = "member.rescue",
         /// Disabled a member.
         Disable = "member.disable",
         /// Enabled a member again.
@@ -50,6 +54,20 @@ text_enum! {
         CreateToken = "token.create",
         /// Revoked a personal access token.
         RevokeToken = "token.revoke",
+        /// Set up codes of an authenticator app.
+        EnableTotp = "totp.enable",
+        /// Took one's own codes of an authenticator app away.
+        DisableTotp = "totp.disable",
+        /// Made recovery codes in place of the former ones.
+        CreateRecoveryCodes = "recovery-codes.create",
+        /// Used up a recovery code.
+        UseRecoveryCode = "recovery-codes.use",
+        /// Added a passkey.
+        CreatePasskey = "passkey.create",
+        /// Gave a passkey another name.
+        RenamePasskey = "passkey.rename",
+        /// Deleted a passkey.
+        DeletePasskey = "passkey.delete",
         /// Put a key in place.
         PutCredential = "credential.put",
         /// Deleted a key.
@@ -116,6 +134,8 @@ text_enum! {
         Session = "session",
         /// A personal access token.
         Token = "token",
+        /// A passkey.
+        Passkey = "passkey",
         /// An invitation.
         Invitation = "invitation",
         /// A key for a provider; its id is the provider.

@@ -55,6 +55,8 @@ id! {
     InvitationId,
     /// A link by which a member sets a new password.
     ResetId,
+    /// A passkey.
+    PasskeyId,
     /// A git repository on the team's board.
     ProjectId,
     /// One card.

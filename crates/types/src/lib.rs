@@ -6,6 +6,7 @@ pub mod audit;
 pub mod chat;
 pub mod clock;
 pub mod event;
+pub mod factor;
 pub mod feature;
 pub mod ids;
 pub mod limits;

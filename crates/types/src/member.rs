@@ -67,6 +67,9 @@ pub enum ChangeRefused {
     /// Nobody would own the team.
     #[error("this is the last owner; make another member an owner first")]
     LastOwner,
+    /// The member could not sign in any more.
+    #[error("this is your only way to sign in; add another passkey or set a password first")]
+    LastWayIn,
 }
 
 impl Member {

@@ -50,6 +50,7 @@ impl From<StoreError> for Problem {
             StoreError::Illegal(_) => Self::conflict("illegal-move", detail),
             StoreError::Refused(refused) => match refused {
                 ChangeRefused::LastOwner => Self::conflict("last-owner", detail),
+                ChangeRefused::LastWayIn => Self::conflict("last-way-in", detail),
                 ChangeRefused::MissingRight => Self::new(StatusCode::FORBIDDEN, "missing-right", detail),
                 ChangeRefused::TargetIsOwner => Self::new(StatusCode::FORBIDDEN, "target-is-owner", detail),
                 ChangeRefused::AboveOwn => Self::new(StatusCode::FORBIDDEN, "above-own-role", detail),

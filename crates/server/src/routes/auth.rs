@@ -5,20 +5,26 @@ use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use guildhall_store::Session;
-use guildhall_team::{NewAccount, Origin};
+use guildhall_team::{HalfDone, NewAccount, Origin, Team};
 use guildhall_types::DateTime;
 use guildhall_types::access::Invitation;
 use guildhall_types::audit::AuditAction;
+use guildhall_types::factor::SecondFactor;
 use guildhall_types::member::{Member, MemberRole};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::auth::{From, Signed, cookie};
+use crate::auth::cookie::{self, Held};
+use crate::auth::{From, Signed};
 use crate::extract::Json;
 use crate::problem::Problem;
 use crate::routes::account::Me;
 use crate::routes::health::VERSION;
+use crate::routes::second_step::SecondStep;
+
+/// Seconds for which a browser holds what it has begun; the server forgets it by itself.
+const BEGUN: i64 = 5 * 60;
 
 /// Who may sign up and how.
 #[derive(Debug, Serialize, ToSchema)]
@@ -54,11 +60,13 @@ pub enum SignUp {
 pub enum SignIn {
     /// By e-mail address and password.
     Password,
+    /// By a passkey alone.
+    Passkey,
 }
 
 /// Says who may sign up and how to sign in.
 #[utoipa::path(get, path = "/api/auth/status", tag = "auth", responses((status = 200, body = AuthStatus)))]
-pub async fn auth_status(State(app): State<App>) -> Result<Json<AuthStatus>, Problem> {
+pub async fn auth_status(State(app): State<App>, headers: HeaderMap) -> Result<Json<AuthStatus>, Problem> {
     let state = app.team.sign_up_state().await?;
     let sign_up = match state {
         guildhall_team::SignUp::First => SignUp::First,
@@ -67,7 +75,11 @@ pub async fn auth_status(State(app): State<App>) -> Result<Json<AuthStatus>, Pro
         guildhall_team::SignUp::Open => SignUp::Open,
     };
     let set_up = state != guildhall_team::SignUp::First;
-    Ok(Json(AuthStatus { set_up, sign_up, sign_in: vec![SignIn::Password], version: VERSION }))
+    let mut sign_in = vec![SignIn::Password];
+    if Team::passkeys_at(app.public.site(&headers).as_ref()) {
+        sign_in.push(SignIn::Passkey);
+    }
+    Ok(Json(AuthStatus { set_up, sign_up, sign_in, version: VERSION }))
 }
 
 /// A member to be.
@@ -91,12 +103,13 @@ pub struct Register {
 pub async fn register(
     State(app): State<App>,
     From(from): From,
+    headers: HeaderMap,
     Json(new): Json<Register>,
 ) -> Result<Response, Problem> {
     let team = app.team.acting_as(from.nobody());
     let account = NewAccount { email: new.email, password: new.password, name: new.name, invitation: new.invitation };
     let member = team.register(account, &from).await?;
-    signed_in(&app, StatusCode::CREATED, member, from).await
+    signed_in(&app, StatusCode::CREATED, member, from, &headers).await
 }
 
 /// Who wants to sign in.
@@ -109,8 +122,10 @@ pub struct Login {
     password: String,
 }
 
-/// Signs in. A session that the browser had before ends.
-#[utoipa::path(post, path = "/api/auth/login", tag = "auth", responses((status = 200, body = Me)))]
+/// Signs in. A session that the browser had before ends. Whoever has a second factor is asked for it: the sign-in is then half
+/// done, for five minutes and in this browser alone.
+#[utoipa::path(post, path = "/api/auth/login", tag = "auth",
+    responses((status = 200, body = Me), (status = 202, body = SecondStep)))]
 pub async fn login(
     State(app): State<App>,
     From(from): From,
@@ -118,18 +133,70 @@ pub async fn login(
     Json(login): Json<Login>,
 ) -> Result<Response, Problem> {
     let member = app.team.login(&login.email, &login.password, &from).await?;
-    if let Some(token) = cookie::session_token(&headers, app.public.is_secure())
+    signed_in(&app, StatusCode::OK, member, from, &headers).await
+}
+
+/// What came of it when somebody has shown a first factor.
+pub(super) enum Door {
+    /// The member has a session: who it is, and the cookies to set.
+    Open(Box<Me>, HeaderMap),
+    /// The member is to show a second factor: which there are, and the cookies to set.
+    SecondStep(Vec<SecondFactor>, HeaderMap),
+}
+
+/// Lets a member in who has shown one factor, by whichever way, or asks for the second one. Every way to sign in by one
+/// factor ends here; what is both factors by itself ends in [`open`].
+pub(super) async fn door(app: &App, member: Member, from: Origin, headers: &HeaderMap) -> Result<Door, Problem> {
+    let Some(HalfDone { token, kinds }) = app.team.begin_second_step(&member).await? else {
+        let (me, cookies) = open(app, member, from, headers).await?;
+        return Ok(Door::Open(Box::new(me), cookies));
+    };
+    tracing::info!(member = %member.id, "a member is asked for a second factor");
+    let mut cookies = HeaderMap::new();
+    cookies.append(SET_COOKIE, held(app, Held::SecondStep, &token)?);
+    Ok(Door::SecondStep(kinds, cookies))
+}
+
+/// Opens a session for a member who has shown all that is asked. A session that the browser had before ends.
+pub(super) async fn open(
+    app: &App,
+    member: Member,
+    from: Origin,
+    headers: &HeaderMap,
+) -> Result<(Me, HeaderMap), Problem> {
+    if let Some(token) = cookie::session_token(headers, app.public.is_secure())
         && let Some((former, whose)) = app.team.session(&token).await?
     {
         app.team.acting_as(from.of(whose.id)).store.end_session(former.id, whose.id, AuditAction::SignOut).await?;
     }
-    signed_in(&app, StatusCode::OK, member, from).await
-}
-
-async fn signed_in(app: &App, status: StatusCode, member: Member, from: Origin) -> Result<Response, Problem> {
     let (token, session) = app.team.open_session(member.id, from).await?;
     tracing::info!(member = %member.id, session = %session.id, "a member signed in");
-    Ok((status, [(SET_COOKIE, session_cookie(app, &token, &session)?)], Json(Me::new(member))).into_response())
+    let mut cookies = HeaderMap::new();
+    cookies.append(SET_COOKIE, session_cookie(app, &token, &session)?);
+    for begun in [Held::SecondStep, Held::Passkey] {
+        if begun.token(headers, app.public.is_secure()).is_some() {
+            cookies.extend(begun.clear(app.public.is_secure()).map(|value| (SET_COOKIE, value)));
+        }
+    }
+    Ok((Me::of(app, member).await?, cookies))
+}
+
+async fn signed_in(
+    app: &App,
+    status: StatusCode,
+    member: Member,
+    from: Origin,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    Ok(match door(app, member, from, headers).await? {
+        Door::Open(me, cookies) => (status, cookies, Json(me)).into_response(),
+        Door::SecondStep(kinds, cookies) => (StatusCode::ACCEPTED, cookies, Json(SecondStep { kinds })).into_response(),
+    })
+}
+
+/// The header that lets a browser hold what it has begun.
+pub(super) fn held(app: &App, held: Held, token: &str) -> Result<HeaderValue, Problem> {
+    held.set(app.public.is_secure(), token, BEGUN).ok_or_else(|| Problem::internal("a token that no header takes"))
 }
 
 /// The header that gives a browser its session.

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use guildhall_types::MemberId;
 use guildhall_types::member::{Member, MemberChange, MemberRole};
+use guildhall_types::rights::MemberRight;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -28,23 +29,35 @@ pub struct ListMembers {
 
 /// A page of members.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct MemberPage {
     /// The members, in the order of their making.
     items: Vec<Member>,
     /// Where the next page begins, if there is one.
     next: Option<String>,
+    /// Which of these members have a second factor. Told to admins alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    with_second_factor: Option<Vec<MemberId>>,
 }
 
 /// Lists the members.
 #[utoipa::path(get, path = "/api/members", tag = "members", params(ListMembers), responses((status = 200, body = MemberPage)))]
 pub async fn list_members(
     State(app): State<App>,
+    signed: Signed,
     Query(query): Query<ListMembers>,
 ) -> Result<Json<MemberPage>, Problem> {
     let limit = page_size(query.limit)?;
     let mut items = app.team.store.members(query.after, limit + 1).await?;
     let next = next(&mut items, limit, |member| member.id.to_string());
-    Ok(Json(MemberPage { items, next }))
+    let with_second_factor = match (items.first(), items.last()) {
+        (Some(first), Some(last)) if signed.member.role.may(MemberRight::Administer) => {
+            Some(app.team.store.members_with_factors(first.id, last.id).await?)
+        }
+        _ => None,
+    };
+    Ok(Json(MemberPage { items, next, with_second_factor }))
 }
 
 /// Shows a member.
@@ -108,4 +121,13 @@ pub async fn create_reset_link(
     let code = signed.team.reset_link(&signed.member, id).await?;
     let url = app.public.link(&headers, &format!("/reset/{code}"));
     Ok((StatusCode::CREATED, Json(ResetLink { code, url })))
+}
+
+/// Takes all second factors of a member away, who lost them, and ends the member's sessions. For admins; an owner's are taken
+/// away by owners alone.
+#[utoipa::path(delete, path = "/api/members/{id}/factors", tag = "members",
+    params(("id" = MemberId, Path, description = "The member.")), responses((status = 204)))]
+pub async fn take_factors(signed: Signed, Path(id): Path<MemberId>) -> Result<StatusCode, Problem> {
+    signed.team.take_factors(&signed.member, id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

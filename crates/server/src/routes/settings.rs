@@ -4,6 +4,7 @@ use axum::extract::State;
 use guildhall_engine::{LIMITS, RUN_LIMITS};
 use guildhall_team::keys::KeysView;
 use guildhall_types::access::SignUpSetting;
+use guildhall_types::factor::SecondFactorSetting;
 use guildhall_types::limits::{Limits, RunLimits};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -72,4 +73,20 @@ pub async fn get_sign_up(State(app): State<App>) -> Result<Json<SignUpSetting>, 
 #[utoipa::path(put, path = "/api/settings/sign-up", tag = "settings", responses((status = 200, body = SignUpSetting)))]
 pub async fn put_sign_up(signed: Signed, Json(new): Json<SignUpSetting>) -> Result<Json<SignUpSetting>, Problem> {
     Ok(Json(signed.team.set_sign_up(new).await?))
+}
+
+/// Shows whether everyone in the team needs a second factor. For admins.
+#[utoipa::path(get, path = "/api/settings/second-factor", tag = "settings", responses((status = 200, body = SecondFactorSetting)))]
+pub async fn get_second_factor(State(app): State<App>) -> Result<Json<SecondFactorSetting>, Problem> {
+    Ok(Json(app.team.second_factor_setting().await?))
+}
+
+/// Says whether everyone in the team needs a second factor. For owners. Whoever has none is led to set one up, and can do
+/// nothing else until then; so can their tokens.
+#[utoipa::path(put, path = "/api/settings/second-factor", tag = "settings", responses((status = 200, body = SecondFactorSetting)))]
+pub async fn put_second_factor(
+    signed: Signed,
+    Json(new): Json<SecondFactorSetting>,
+) -> Result<Json<SecondFactorSetting>, Problem> {
+    Ok(Json(signed.team.set_second_factor(&signed.member, new).await?))
 }

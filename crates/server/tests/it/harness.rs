@@ -1,5 +1,6 @@
 //! A server for each test, and the people who use it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -152,6 +153,8 @@ pub struct Persona {
     http: reqwest::Client,
     pub base: String,
     pub cookie: Option<String>,
+    /// What the browser holds beside its session: a sign-in half done, a question to a passkey.
+    pub begun: BTreeMap<String, String>,
     pub origin: Option<String>,
     pub bearer: Option<String>,
 }
@@ -205,6 +208,7 @@ impl Persona {
             http: reqwest::Client::new(),
             base: app.url.clone(),
             cookie: None,
+            begun: BTreeMap::new(),
             origin: Some(app.url.clone()),
             bearer: None,
         }
@@ -212,8 +216,10 @@ impl Persona {
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
-        if let Some(cookie) = &self.cookie {
-            request = request.header("cookie", cookie);
+        let begun = self.begun.iter().map(|(name, token)| format!("{name}={token}"));
+        let cookies: Vec<String> = self.cookie.iter().cloned().chain(begun).collect();
+        if !cookies.is_empty() {
+            request = request.header("cookie", cookies.join("; "));
         }
         if let Some(origin) = &self.origin {
             request = request.header("origin", origin);
@@ -231,9 +237,14 @@ impl Persona {
         let what = format!("{method} {path}");
         let response = self.http.execute(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
-        if let Some(cookie) = headers.get("set-cookie") {
-            let pair = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
-            self.cookie = Some(pair).filter(|pair| !pair.ends_with('='));
+        for cookie in headers.get_all("set-cookie") {
+            let (name, token) = cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
+            match (name.trim_start_matches("__Host-"), token) {
+                ("guildhall", "") => self.cookie = None,
+                ("guildhall", token) => self.cookie = Some(format!("{name}={token}")),
+                (_, "") => drop(self.begun.remove(name)),
+                (_, token) => drop(self.begun.insert(name.to_owned(), token.to_owned())),
+            }
         }
         let bytes = response.bytes().await.unwrap().to_vec();
         let answer = Answer { status, headers, bytes, what };
