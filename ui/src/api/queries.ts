@@ -13,12 +13,16 @@ export const queries = {
   me: () => queryOptions({ queryKey: keys.me, queryFn: api.me, ...LIVE }),
   sessions: () => queryOptions({ queryKey: keys.sessions, queryFn: api.sessions }),
   tokens: () => queryOptions({ queryKey: keys.tokens, queryFn: async () => (await api.tokens()).items }),
+  factors: () => queryOptions({ queryKey: keys.factors, queryFn: api.factors }),
   credentials: () => queryOptions({ queryKey: keys.credentials, queryFn: api.credentials }),
   models: () => queryOptions({ queryKey: keys.models, queryFn: api.models, staleTime: 60_000 }),
   members: () =>
     queryOptions({ queryKey: keys.members, queryFn: ({ signal }) => api.members(signal), staleTime: 60_000 }),
   invitations: () =>
     queryOptions({ queryKey: keys.invitations, queryFn: ({ signal }) => api.invitations(signal) }),
+  memberFactors: () =>
+    queryOptions({ queryKey: keys.memberFactors, queryFn: ({ signal }) => api.memberFactors(signal) }),
+  secondFactor: () => queryOptions({ queryKey: keys.secondFactor, queryFn: api.secondFactor }),
   signUp: () => queryOptions({ queryKey: keys.signUp, queryFn: api.signUp }),
   audit: (filter: AuditFilter) =>
     infiniteQueryOptions({

@@ -73,6 +73,40 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/confirm/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks for one of one's own passkeys, to confirm that it is oneself. */
+        post: operations["ask_to_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/factors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists one's own second factors. */
+        get: operations["list_factors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/invitation": {
         parameters: {
             query?: never;
@@ -99,7 +133,10 @@ export type paths = {
         };
         get?: never;
         put?: never;
-        /** Signs in. A session that the browser had before ends. */
+        /**
+         * Signs in. A session that the browser had before ends. Whoever has a second factor is asked for it: the sign-in is then half
+         *     done, for five minutes and in this browser alone.
+         */
         post: operations["login"];
         delete?: never;
         options?: never;
@@ -142,6 +179,109 @@ export type paths = {
         patch: operations["update_me"];
         trace?: never;
     };
+    "/api/auth/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs in by a passkey, which is both factors by itself. */
+        post: operations["sign_in_by_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks for a passkey to sign in by. The answer is good once, within five minutes, from this browser alone. */
+        post: operations["ask_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds a passkey. */
+        post: operations["create_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks the browser for a new passkey. */
+        post: operations["begin_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkeys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes one of one's own passkeys. The only way to sign in stays. */
+        delete: operations["delete_passkey"];
+        options?: never;
+        head?: never;
+        /** Gives one of one's own passkeys another name. */
+        patch: operations["rename_passkey"];
+        trace?: never;
+    };
+    "/api/auth/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes recovery codes in place of the former ones. */
+        post: operations["create_recovery_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/register": {
         parameters: {
             query?: never;
@@ -173,6 +313,24 @@ export type paths = {
         put?: never;
         /** Sets a new password by a link that an admin made, and ends all sessions of the member. */
         post: operations["reset_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/second-step": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says what can be shown in the sign-in that this browser has begun. */
+        get: operations["second_step"];
+        put?: never;
+        /** Shows the second factor, and so ends the sign-in that this browser has begun. */
+        post: operations["pass_second_step"];
         delete?: never;
         options?: never;
         head?: never;
@@ -261,6 +419,41 @@ export type paths = {
         post?: never;
         /** Revokes one of one's own personal access tokens. */
         delete: operations["revoke_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a secret for an authenticator app, which is shown this once. It protects nothing until a first code is given. */
+        post: operations["begin_totp"];
+        /** Takes the authenticator app away. */
+        delete: operations["delete_totp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/totp/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Brings the authenticator app into use by a first code of it. */
+        post: operations["enable_totp"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -600,6 +793,26 @@ export type paths = {
         patch: operations["update_member"];
         trace?: never;
     };
+    "/api/members/{id}/factors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Takes all second factors of a member away, who lost them, and ends the member's sessions. For admins; an owner's are taken
+         *     away by owners alone.
+         */
+        delete: operations["take_factors"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/members/{id}/reset-link": {
         parameters: {
             query?: never;
@@ -826,6 +1039,27 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/settings/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows whether everyone in the team needs a second factor. For admins. */
+        get: operations["get_second_factor"];
+        /**
+         * Says whether everyone in the team needs a second factor. For owners. Whoever has none is led to set one up, and can do
+         *     nothing else until then; so can their tokens.
+         */
+        put: operations["put_second_factor"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings/sign-up": {
         parameters: {
             query?: never;
@@ -932,6 +1166,11 @@ export type components = {
             /** @description What it may be used for. */
             scopes: components["schemas"]["Scope"][];
         };
+        /** @description For what a passkey is asked. */
+        AskForPasskey: {
+            /** @description Whether it is for the second step of the sign-in that this browser has begun. */
+            secondStep?: boolean;
+        };
         /** @description An image or a text file on a card; the bytes are fetched apart. */
         Attachment: {
             /**
@@ -967,7 +1206,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "member.create-reset-link" | "member.change-role" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "credential.put" | "credential.delete" | "credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "feature.verify" | "feature.merge" | "access.refuse" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "feature.verify" | "feature.merge" | "access.refuse" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -1004,7 +1243,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "invitation" | "credential" | "setting" | "project" | "feature" | "route" | "audit";
+        AuditObject: "member" | "session" | "token" | "passkey" | "invitation" | "credential" | "setting" | "project" | "feature" | "route" | "audit";
         /**
          * @description What came of it.
          * @enum {string}
@@ -1095,10 +1334,16 @@ export type components = {
             /** @description The commits, the latest first. */
             items: components["schemas"]["Commit"][];
         };
-        /** @description The password, once more. */
+        /** @description The password once more, with a second factor beside it for who has one; or a passkey alone. */
         Confirm: {
+            /** @description A code of one's authenticator app; with `password`. */
+            code?: string;
+            /** @description What the browser returned to the question of `POST /api/auth/confirm/passkey`; alone. */
+            credential?: Record<string, never>;
             /** @description One's own password. */
-            password: string;
+            password?: string;
+            /** @description A recovery code instead; it is used up. */
+            recoveryCode?: string;
         };
         /** @description A file that cannot be merged by itself. */
         ConflictFile: {
@@ -1140,6 +1385,13 @@ export type components = {
             /** @description The role that the new member will have; not above one's own. */
             role: components["schemas"]["MemberRole"];
         };
+        /** @description A new passkey. */
+        CreatePasskey: {
+            /** @description What the browser returned, as the JSON of WebAuthn level 3. */
+            credential: Record<string, never>;
+            /** @description By what one will know it, such as the device. */
+            name: string;
+        };
         /** @description A project to be added. */
         CreateProject: {
             /** @description The name that is shown; unique among projects that are not archived. */
@@ -1165,6 +1417,13 @@ export type components = {
             code: string;
             /** @description The page on which the invitation is accepted. */
             url: string;
+        };
+        /** @description A passkey that was added. */
+        CreatedPasskey: {
+            /** @description The passkey. */
+            passkey: components["schemas"]["Passkey"];
+            /** @description Recovery codes, shown this once, if it is the first second factor. */
+            recoveryCodes: string[] | null;
         };
         /** @description A token that was made. */
         CreatedToken: components["schemas"]["ApiToken"] & {
@@ -1258,6 +1517,11 @@ export type components = {
          * @enum {string}
          */
         DiffSide: "base" | "head";
+        /** @description A first code. */
+        EnableTotp: {
+            /** @description The code that the authenticator app shows now. */
+            code: string;
+        };
         /** @description A stored event as it goes to clients. */
         Event: components["schemas"]["Happening"] & {
             /**
@@ -1289,6 +1553,28 @@ export type components = {
              * @description `throttled`: seconds until the next try may succeed.
              */
             retryAfter?: number;
+        };
+        /** @description A member's second factors. */
+        FactorList: {
+            /** @description The passkeys, the first made first. */
+            passkeys: components["schemas"]["Passkey"][];
+            /**
+             * @description Whether passkeys can be made and shown at the address under which the page was opened. They need a name: not an IP
+             *     address.
+             */
+            passkeysHere: boolean;
+            /**
+             * Format: int64
+             * @description Recovery codes that are not used up.
+             */
+            recoveryCodes: number;
+            /** @description Whether the team asks everyone for a second factor. */
+            required: boolean;
+            /**
+             * Format: date-time
+             * @description Since when there is an authenticator app; `null` without one.
+             */
+            totpSince: string | null;
         };
         /** @description One card with its texts: what to build, and how. */
         Feature: components["schemas"]["FeatureCard"] & {
@@ -1667,6 +1953,10 @@ export type components = {
         Me: components["schemas"]["Member"] & {
             /** @description What the member may do. */
             rights: components["schemas"]["MemberRight"][];
+            /** @description Whether the team asks for a second factor that the member has yet to set up. Nothing else can be done before. */
+            secondFactorNeeded: boolean;
+            /** @description What the member can show beside the password. */
+            secondFactors: components["schemas"]["SecondFactor"][];
         };
         /** @description A person with an account, as everyone in the team may see them. */
         Member: {
@@ -1707,6 +1997,8 @@ export type components = {
             items: components["schemas"]["Member"][];
             /** @description Where the next page begins, if there is one. */
             next: string | null;
+            /** @description Which of these members have a second factor. Told to admins alone. */
+            withSecondFactor?: components["schemas"]["MemberId"][];
         };
         /**
          * @description A right that a route or a deed asks for.
@@ -1854,6 +2146,40 @@ export type components = {
             /** @enum {string} */
             kind: "check";
         };
+        /** @description What is shown beside the password: one of the two. A passkey is shown to `POST /api/auth/passkey`. */
+        PassSecondStep: {
+            /** @description A code of one's authenticator app. */
+            code?: string;
+            /** @description A recovery code; it is used up. */
+            recoveryCode?: string;
+        };
+        /** @description A passkey, as its member sees it. */
+        Passkey: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            createdAt: string;
+            /** @description The passkey's id. */
+            id: components["schemas"]["PasskeyId"];
+            /**
+             * Format: date-time
+             * @description When it was last used.
+             */
+            lastUsedAt: string | null;
+            /** @description The member's name for it. */
+            name: string;
+        };
+        /**
+         * Format: uuid
+         * @description A passkey.
+         */
+        PasskeyId: string;
+        /** @description A question to a passkey. */
+        PasskeyQuestion: {
+            /** @description What `navigator.credentials` is to be given as `publicKey`, as the JSON of WebAuthn level 3. */
+            publicKey: Record<string, never>;
+        };
         /**
          * @description How much of a plan the agent makes before it works.
          * @enum {string}
@@ -1984,6 +2310,21 @@ export type components = {
             /** @description The key. */
             key: string;
         };
+        /** @description A QR code, to be drawn. */
+        QrPicture: {
+            /** @description The dark modules as an SVG path, one unit for each module. */
+            path: string;
+            /**
+             * Format: int32
+             * @description Modules of a side, without the quiet border of four that goes around it.
+             */
+            size: number;
+        };
+        /** @description Recovery codes, which are shown this once. */
+        RecoveryCodes: {
+            /** @description The codes, each good for one sign-in; `null` when those that were shown earlier go on to be good. */
+            recoveryCodes: string[] | null;
+        };
         /** @description A member to be. */
         Register: {
             /** @description The e-mail address, by which the member signs in. */
@@ -1994,6 +2335,11 @@ export type components = {
             name: string;
             /** @description At least 12 characters. */
             password: string;
+        };
+        /** @description What to change of a passkey. */
+        RenamePasskey: {
+            /** @description By what one will know it. */
+            name: string;
         };
         /** @description A link by which a member sets a new password. */
         ResetLink: {
@@ -2330,6 +2676,21 @@ export type components = {
          */
         Scope: "read" | "write" | "run" | "knowledge" | "git" | "admin";
         /**
+         * @description What somebody can show beside the password.
+         * @enum {string}
+         */
+        SecondFactor: "totp" | "passkey" | "recoveryCode";
+        /** @description Whether everyone in the team needs a second factor. */
+        SecondFactorSetting: {
+            /** @description Whoever has none is led to set one up, and can do nothing else until then. */
+            required: boolean;
+        };
+        /** @description A sign-in whose second factor is still to be shown. */
+        SecondStep: {
+            /** @description What can be shown. */
+            kinds: components["schemas"]["SecondFactor"][];
+        };
+        /**
          * Format: uuid
          * @description A sign-in of a member in one browser.
          */
@@ -2360,11 +2721,16 @@ export type components = {
             /** @description The browser, as it calls itself. */
             userAgent: string | null;
         };
+        /** @description A passkey's answer. */
+        ShowPasskey: {
+            /** @description What the browser returned, as the JSON of WebAuthn level 3. */
+            credential: Record<string, never>;
+        };
         /**
          * @description A way to sign in.
          * @enum {string}
          */
-        SignIn: "password";
+        SignIn: "password" | "passkey";
         /**
          * @description Who may sign up.
          * @enum {string}
@@ -2458,6 +2824,15 @@ export type components = {
         TokenList: {
             /** @description Those that are not revoked, the latest first. */
             items: components["schemas"]["ApiToken"][];
+        };
+        /** @description The secret of an authenticator app, to be shown once. */
+        TotpSetUp: {
+            /** @description The same as a QR code. */
+            qr: components["schemas"]["QrPicture"];
+            /** @description The secret in base 32, for typing. */
+            secret: string;
+            /** @description The address that authenticator apps understand. */
+            url: string;
         };
         /** @description What to change of a card; what is absent stays, and `null` takes a value away. */
         UpdateFeature: {
@@ -2558,6 +2933,7 @@ export type components = {
 };
 export type AddAttachment = components['schemas']['AddAttachment'];
 export type ApiToken = components['schemas']['ApiToken'];
+export type AskForPasskey = components['schemas']['AskForPasskey'];
 export type Attachment = components['schemas']['Attachment'];
 export type AttachmentId = components['schemas']['AttachmentId'];
 export type AttachmentList = components['schemas']['AttachmentList'];
@@ -2577,9 +2953,11 @@ export type Confirm = components['schemas']['Confirm'];
 export type ConflictFile = components['schemas']['ConflictFile'];
 export type CreateFeature = components['schemas']['CreateFeature'];
 export type CreateInvitation = components['schemas']['CreateInvitation'];
+export type CreatePasskey = components['schemas']['CreatePasskey'];
 export type CreateProject = components['schemas']['CreateProject'];
 export type CreateToken = components['schemas']['CreateToken'];
 export type CreatedInvitation = components['schemas']['CreatedInvitation'];
+export type CreatedPasskey = components['schemas']['CreatedPasskey'];
 export type CreatedToken = components['schemas']['CreatedToken'];
 export type Credential = components['schemas']['Credential'];
 export type CredentialTest = components['schemas']['CredentialTest'];
@@ -2588,8 +2966,10 @@ export type Database = components['schemas']['Database'];
 export type Diff = components['schemas']['Diff'];
 export type DiffFile = components['schemas']['DiffFile'];
 export type DiffSide = components['schemas']['DiffSide'];
+export type EnableTotp = components['schemas']['EnableTotp'];
 export type Event = components['schemas']['Event'];
 export type Extras = components['schemas']['Extras'];
+export type FactorList = components['schemas']['FactorList'];
 export type Feature = components['schemas']['Feature'];
 export type FeatureAndRun = components['schemas']['FeatureAndRun'];
 export type FeatureCard = components['schemas']['FeatureCard'];
@@ -2629,6 +3009,10 @@ export type Models = components['schemas']['Models'];
 export type NodeId = components['schemas']['NodeId'];
 export type Notice = components['schemas']['Notice'];
 export type OutputStream = components['schemas']['OutputStream'];
+export type PassSecondStep = components['schemas']['PassSecondStep'];
+export type Passkey = components['schemas']['Passkey'];
+export type PasskeyId = components['schemas']['PasskeyId'];
+export type PasskeyQuestion = components['schemas']['PasskeyQuestion'];
 export type PlanningMode = components['schemas']['PlanningMode'];
 export type Problem = components['schemas']['Problem'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
@@ -2641,7 +3025,10 @@ export type ProjectSource = components['schemas']['ProjectSource'];
 export type ProjectStatus = components['schemas']['ProjectStatus'];
 export type ProviderKind = components['schemas']['ProviderKind'];
 export type PutCredential = components['schemas']['PutCredential'];
+export type QrPicture = components['schemas']['QrPicture'];
+export type RecoveryCodes = components['schemas']['RecoveryCodes'];
 export type Register = components['schemas']['Register'];
+export type RenamePasskey = components['schemas']['RenamePasskey'];
 export type ResetLink = components['schemas']['ResetLink'];
 export type ResetPassword = components['schemas']['ResetPassword'];
 export type Run = components['schemas']['Run'];
@@ -2657,8 +3044,12 @@ export type RunUsage = components['schemas']['RunUsage'];
 export type SandboxFinding = components['schemas']['SandboxFinding'];
 export type SandboxReport = components['schemas']['SandboxReport'];
 export type Scope = components['schemas']['Scope'];
+export type SecondFactor = components['schemas']['SecondFactor'];
+export type SecondFactorSetting = components['schemas']['SecondFactorSetting'];
+export type SecondStep = components['schemas']['SecondStep'];
 export type SessionId = components['schemas']['SessionId'];
 export type SessionItem = components['schemas']['SessionItem'];
+export type ShowPasskey = components['schemas']['ShowPasskey'];
 export type SignIn = components['schemas']['SignIn'];
 export type SignUp = components['schemas']['SignUp'];
 export type SignUpSetting = components['schemas']['SignUpSetting'];
@@ -2672,6 +3063,7 @@ export type TeamLimits = components['schemas']['TeamLimits'];
 export type ThinkingLevel = components['schemas']['ThinkingLevel'];
 export type TokenId = components['schemas']['TokenId'];
 export type TokenList = components['schemas']['TokenList'];
+export type TotpSetUp = components['schemas']['TotpSetUp'];
 export type UpdateFeature = components['schemas']['UpdateFeature'];
 export type UpdateMe = components['schemas']['UpdateMe'];
 export type UpdateMember = components['schemas']['UpdateMember'];
@@ -2868,6 +3260,64 @@ export interface operations {
             };
         };
     };
+    ask_to_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyQuestion"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_factors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactorList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     look_at_invitation: {
         parameters: {
             query?: never;
@@ -2921,6 +3371,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondStep"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -3023,6 +3482,229 @@ export interface operations {
             };
         };
     };
+    sign_in_by_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShowPasskey"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    ask_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskForPasskey"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyQuestion"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreatePasskey"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedPasskey"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    begin_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyQuestion"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The passkey. */
+                id: components["schemas"]["PasskeyId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    rename_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The passkey. */
+                id: components["schemas"]["PasskeyId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenamePasskey"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Passkey"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_recovery_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     register: {
         parameters: {
             query?: never;
@@ -3075,6 +3757,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    second_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondStep"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    pass_second_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PassSecondStep"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
             };
             /** @description Why the request was refused or failed. */
             default: {
@@ -3282,6 +4026,95 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    begin_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TotpSetUp"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    enable_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnableTotp"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
             };
             /** @description Why the request was refused or failed. */
             default: {
@@ -4082,6 +4915,36 @@ export interface operations {
             };
         };
     };
+    take_factors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The member. */
+                id: components["schemas"]["MemberId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     create_reset_link: {
         parameters: {
             query?: never;
@@ -4665,6 +5528,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TeamLimits"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorSetting"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactorSetting"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorSetting"];
                 };
             };
             /** @description Why the request was refused or failed. */

@@ -19,6 +19,7 @@ export type {
   Credentials,
   Diff,
   DiffFile,
+  FactorList,
   Feature,
   FeatureCard,
   FeatureStatus,
@@ -33,6 +34,7 @@ export type {
   MemberRole,
   Models,
   OutputStream,
+  Passkey,
   PlanningMode,
   Problem,
   Project,
@@ -41,11 +43,14 @@ export type {
   ProjectSource,
   ProjectStatus,
   ProviderKind,
+  QrPicture,
   Run,
   RunLimits,
   RunOutput,
   RunStatus,
   Scope,
+  SecondFactor,
+  SecondFactorSetting,
   SignUpSetting,
   Stage,
   StopReason,
@@ -57,6 +62,8 @@ export type {
 
 export type RightName = Schema.MemberRight;
 export type Session = Schema.SessionItem;
+/** How a member proves once more who they are. */
+export type ConfirmProof = Schema.Confirm;
 export type MemberPatch = Schema.UpdateMember;
 export type ProfilePatch = Schema.UpdateMe;
 export type TokenDraft = Schema.CreateToken;

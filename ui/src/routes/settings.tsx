@@ -1,5 +1,6 @@
 import { useMay } from "@/api/queries";
 import { Page } from "@/components/page";
+import { Security } from "@/features/security/section";
 import { Appearance } from "@/features/settings/appearance";
 import { ProviderKeys } from "@/features/settings/keys";
 import { Password } from "@/features/settings/password";
@@ -15,6 +16,7 @@ export default function SettingsPage() {
       {mayKeepKeys && <ProviderKeys />}
       <Appearance />
       <Password />
+      <Security />
       <Sessions />
       <Tokens />
     </Page>
