@@ -10,7 +10,7 @@ import {
 import { queries } from "@/api/queries";
 import { queryClient } from "@/app/query-client";
 import { NotFound, RouteError, RoutePending } from "@/app/route-states";
-import { requireSession } from "@/app/session";
+import { requireLacking, requireSession } from "@/app/session";
 import { auditSearch } from "@/features/audit/search";
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
@@ -32,8 +32,11 @@ const setup = createRoute({
 const login = createRoute({
   getParentRoute: () => root,
   path: "/login",
-  validateSearch: (search: Record<string, unknown>): { next?: string } =>
-    typeof search.next === "string" ? { next: search.next } : {},
+  // `step` asks for the second step of a sign-in that was begun elsewhere, such as at an identity provider.
+  validateSearch: (search: Record<string, unknown>): { next?: string; step?: true } => ({
+    ...(typeof search.next === "string" ? { next: search.next } : {}),
+    ...(search.step === true ? { step: true as const } : {}),
+  }),
   beforeLoad: async () => {
     const { setUp } = await queryClient.fetchQuery(queries.authStatus());
     if (!setUp) throw redirect({ to: "/setup", replace: true });
@@ -61,6 +64,13 @@ const reset = createRoute({
   getParentRoute: () => root,
   path: "/reset/$code",
   component: lazyRouteComponent(() => import("@/routes/reset")),
+});
+
+const secondFactor = createRoute({
+  getParentRoute: () => root,
+  path: "/second-factor",
+  beforeLoad: requireLacking,
+  component: lazyRouteComponent(() => import("@/routes/second-factor")),
 });
 
 /** Everything for which one must be signed in. */
@@ -155,6 +165,7 @@ export const router = createRouter({
     signUp,
     join,
     reset,
+    secondFactor,
     frame.addChildren([inbox, projects, board, projectSettings, feature, agents, team, audit, settings]),
   ]),
   context: { queryClient },

@@ -77,7 +77,7 @@ export const t = {
   },
   identity: {
     title: "Confirm that it is you",
-    why: "This changes who can do what, or touches a secret. Give your password once more; it then holds for ten minutes.",
+    why: "This changes who can do what, or touches a secret. Prove once more that it is you; it then holds for ten minutes.",
     password: "Password",
     confirm: "Confirm",
   },

@@ -1,7 +1,9 @@
+import type { WebAuthnJson } from "@/lib/passkeys";
 import { body, client, send } from "./client";
 import type {
   Attachment,
   AuditFilter,
+  ConfirmProof,
   FeatureCard,
   FeatureDraft,
   FeaturePatch,
@@ -16,6 +18,7 @@ import type {
   ProjectSource,
   ProviderKind,
   RunHistoryEvent,
+  SecondFactorSetting,
   SignUpSetting,
   TokenDraft,
 } from "./types";
@@ -61,7 +64,26 @@ export const api = {
     body(client.POST("/api/auth/login", { body: account })),
   logout: () => body(client.POST("/api/auth/logout")),
   updateMe: (change: ProfilePatch) => body(client.PATCH("/api/auth/me", { body: change })),
-  confirm: (password: string) => body(client.POST("/api/auth/confirm", { body: { password } })),
+  confirm: (proof: ConfirmProof) => body(client.POST("/api/auth/confirm", { body: proof })),
+  askToConfirm: () => body(client.POST("/api/auth/confirm/passkey")),
+  secondStep: () => body(client.GET("/api/auth/second-step")),
+  passSecondStep: (shown: { code: string } | { recoveryCode: string }) =>
+    body(client.POST("/api/auth/second-step", { body: shown })),
+  askPasskey: (secondStep: boolean) =>
+    body(client.POST("/api/auth/passkey/options", { body: { secondStep } })),
+  signInByPasskey: (credential: WebAuthnJson) =>
+    body(client.POST("/api/auth/passkey", { body: { credential } })),
+  factors: () => body(client.GET("/api/auth/factors")),
+  beginTotp: () => body(client.POST("/api/auth/totp")),
+  enableTotp: (code: string) => body(client.POST("/api/auth/totp/enable", { body: { code } })),
+  deleteTotp: () => body(client.DELETE("/api/auth/totp")),
+  renewRecoveryCodes: () => body(client.POST("/api/auth/recovery-codes")),
+  beginPasskey: () => body(client.POST("/api/auth/passkeys/options")),
+  createPasskey: (name: string, credential: WebAuthnJson) =>
+    body(client.POST("/api/auth/passkeys", { body: { name, credential } })),
+  renamePasskey: (id: string, name: string) =>
+    body(client.PATCH("/api/auth/passkeys/{id}", { ...path(id), body: { name } })),
+  deletePasskey: (id: string) => body(client.DELETE("/api/auth/passkeys/{id}", path(id))),
   invitationCard: (code: string) => body(client.POST("/api/auth/invitation", { body: { code } })),
   resetPassword: (code: string, password: string) =>
     body(client.POST("/api/auth/reset", { body: { code, password } })),
@@ -102,6 +124,22 @@ export const api = {
         }),
       ),
     ),
+  /** The ids of those members who have a second factor. Told to admins alone. */
+  memberFactors: async (signal?: AbortSignal) => {
+    const ids: string[] = [];
+    await all<Member>(async (after) => {
+      const page = await body(
+        client.GET("/api/members", {
+          params: { query: given({ after, limit: MOST }) },
+          signal: signal ?? null,
+        }),
+      );
+      ids.push(...(page.withSecondFactor ?? []));
+      return page;
+    });
+    return ids;
+  },
+  takeFactors: (id: string) => body(client.DELETE("/api/members/{id}/factors", path(id))),
   updateMember: (id: string, change: MemberPatch) =>
     body(client.PATCH("/api/members/{id}", { ...path(id), body: change })),
   signOutMember: (id: string) => body(client.POST("/api/members/{id}/sign-out", path(id))),
@@ -121,6 +159,9 @@ export const api = {
   signUp: () => body(client.GET("/api/settings/sign-up")),
   putSignUp: (setting: SignUpSetting) => body(client.PUT("/api/settings/sign-up", { body: setting })),
   sealKeys: async () => (await body(client.GET("/api/settings/keys"))).items,
+  secondFactor: () => body(client.GET("/api/settings/second-factor")),
+  putSecondFactor: (setting: SecondFactorSetting) =>
+    body(client.PUT("/api/settings/second-factor", { body: setting })),
   audit: (filter: AuditFilter, after: string | undefined, signal?: AbortSignal) =>
     body(
       client.GET("/api/audit", {

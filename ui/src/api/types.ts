@@ -19,6 +19,7 @@ export type {
   Credentials,
   Diff,
   DiffFile,
+  FactorList,
   Feature,
   FeatureCard,
   FeatureStatus,
@@ -35,6 +36,7 @@ export type {
   MemberRole,
   Models,
   OutputStream,
+  Passkey,
   PlanningMode,
   Problem,
   Project,
@@ -43,11 +45,14 @@ export type {
   ProjectSource,
   ProjectStatus,
   ProviderKind,
+  QrPicture,
   Run,
   RunLimits,
   RunOutput,
   RunStatus,
   Scope,
+  SecondFactor,
+  SecondFactorSetting,
   SignUpSetting,
   Stage,
   TeamCredentials,
@@ -61,6 +66,8 @@ export type {
 
 export type RightName = Schema.MemberRight;
 export type Session = Schema.SessionItem;
+/** How a member proves once more who they are. */
+export type ConfirmProof = Schema.Confirm;
 export type MemberPatch = Schema.UpdateMember;
 export type ProfilePatch = Schema.UpdateMe;
 export type TokenDraft = Schema.CreateToken;

@@ -1,3 +1,4 @@
+import { Fingerprint } from "lucide-react";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { createPortal } from "react-dom";
 import { api } from "@/api/calls";
@@ -6,6 +7,7 @@ import { useMe } from "@/api/queries";
 import { FormError } from "@/components/form-error";
 import { Button } from "@/components/ui/button";
 import { Field, Input } from "@/components/ui/input";
+import { words } from "@/features/security/strings";
 import { t } from "@/strings";
 import { identity } from "./identity";
 
@@ -19,6 +21,12 @@ export default function IdentityDialog() {
   const dialog = useRef<HTMLDialogElement>(null);
   const [error, setError] = useState<ApiError | null>(null);
   const [busy, setBusy] = useState(false);
+  const [recovery, setRecovery] = useState(false);
+  // Whoever has a second factor shows it as well; a passkey is both.
+  const factors = me?.secondFactors ?? [];
+  const recovers = factors.includes("recoveryCode");
+  const asks = recovers || factors.includes("totp");
+  const recovering = recovers && (recovery || !factors.includes("totp"));
 
   useEffect(() => {
     const element = dialog.current;
@@ -35,21 +43,42 @@ export default function IdentityDialog() {
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const field = event.currentTarget.elements.namedItem("password") as HTMLInputElement;
+    const field = (name: string) => event.currentTarget.elements.namedItem(name) as HTMLInputElement;
+    const password = field("password");
+    const code = asks ? field("code") : null;
     setBusy(true);
     setError(null);
     try {
-      await api.confirm(field.value);
+      await api.confirm({
+        password: password.value,
+        ...(code === null ? {} : recovering ? { recoveryCode: code.value } : { code: code.value }),
+      });
       asked?.settle(true);
     } catch (cause) {
-      setError(asApiError(cause));
+      const failure = asApiError(cause);
+      setError(failure);
       setBusy(false);
-      field.select();
-      field.focus();
+      const again = code !== null && failure.field("password") === undefined ? code : password;
+      again.select();
+      again.focus();
+    }
+  };
+  const byPasskey = async () => {
+    setBusy(true);
+    setError(null);
+    try {
+      // Not before it is needed: few have one.
+      const { showPasskey } = await import("@/lib/passkeys");
+      await api.confirm({ credential: await showPasskey((await api.askToConfirm()).publicKey) });
+      asked?.settle(true);
+    } catch (cause) {
+      if (!(cause instanceof DOMException)) setError(asApiError(cause));
+      setBusy(false);
     }
   };
 
   const wrong = error?.field("password");
+  const wrongCode = error?.field("code") ?? error?.field("recoveryCode");
   return createPortal(
     <dialog
       ref={dialog}
@@ -75,7 +104,35 @@ export default function IdentityDialog() {
           <Field label={t.identity.password} error={wrong}>
             <Input name="password" type="password" autoComplete="current-password" required autoFocus />
           </Field>
-          <FormError error={wrong === undefined ? error : null} />
+          {asks && (
+            <Field
+              label={recovering ? words.step.recoveryCode : words.confirm.code}
+              error={wrongCode}
+              action={
+                recovers &&
+                !recovering && (
+                  <Button variant="quiet" size="sm" className="h-auto p-0" onClick={() => setRecovery(true)}>
+                    {words.step.useRecovery}
+                  </Button>
+                )
+              }
+            >
+              <Input
+                name="code"
+                autoComplete={recovering ? "off" : "one-time-code"}
+                inputMode={recovering ? "text" : "numeric"}
+                required
+                maxLength={40}
+                className="font-mono tracking-wider"
+              />
+            </Field>
+          )}
+          <FormError error={wrong === undefined && wrongCode === undefined ? error : null} />
+          {factors.includes("passkey") && (
+            <Button onClick={() => void byPasskey()} disabled={busy}>
+              <Fingerprint /> {words.confirm.passkey}
+            </Button>
+          )}
         </div>
         <div className="flex justify-end gap-2 border-line border-t px-5 py-3">
           <Button onClick={() => asked?.settle(false)}>{t.common.cancel}</Button>

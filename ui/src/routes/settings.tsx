@@ -1,5 +1,6 @@
 import { useMay } from "@/api/queries";
 import { Page } from "@/components/page";
+import { Security } from "@/features/security/section";
 import { Appearance } from "@/features/settings/appearance";
 import { OwnKeys } from "@/features/settings/keys/own-keys";
 import { TeamKeys } from "@/features/settings/keys/team-keys";
@@ -18,6 +19,7 @@ export default function SettingsPage() {
       {mayAdminister && <TeamKeys />}
       <Appearance />
       <Password />
+      <Security />
       <Sessions />
       <Tokens />
     </Page>

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useMay } from "@/api/queries";
 import { Page, Section } from "@/components/page";
 import { Button } from "@/components/ui/button";
+import { RequiredFactor } from "@/features/security/required";
 import { Invitations } from "@/features/team/invitations";
 import { InviteDialog } from "@/features/team/invite";
 import { Members } from "@/features/team/members";
@@ -38,6 +39,7 @@ export default function TeamPage() {
       {runs && <Invitations />}
       {runs && <SignUp />}
       {runs && <SealKeys />}
+      {runs && <RequiredFactor />}
       {runs && <InviteDialog open={inviting} onOpenChange={setInviting} />}
     </Page>
   );

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 mod access;
+mod authenticator;
 mod death;
 mod description;
 mod docs;

@@ -143,3 +143,45 @@ async fn the_audit_is_walked_and_written_out_without_a_server() {
     let (code, out, _) = run(guildhall(&data).args(["audit", "verify"])).await;
     assert!(code == Some(1) && out.contains("BROKEN: entry 2 was changed. The 1 entries before"), "{out}");
 }
+
+#[tokio::test]
+async fn a_member_who_lost_everything_is_rescued_at_the_machine() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let rescue = |email: &str| {
+        let mut command = guildhall(&data);
+        command.args(["member", "rescue", email]);
+        command
+    };
+    let (code, _, err) = run(&mut rescue("olga@example.com")).await;
+    assert!(code == Some(1) && err.contains("there is no database"), "{err}");
+    assert!(!data.exists());
+
+    let url = format!("sqlite://{}", data.join("guildhall.db").display());
+    let store = guildhall_store::Store::open(&url, std::sync::Arc::new(guildhall_types::SystemClock)).await.unwrap();
+    store.migrate().await.unwrap();
+    let new = guildhall_store::NewMember {
+        email: "olga@example.com".to_owned(),
+        name: "Olga".to_owned(),
+        password_hash: None,
+    };
+    let owner = store.create_first_member(new).await.unwrap().unwrap();
+    let passkey = guildhall_store::NewPasskey {
+        member_id: owner.id,
+        credential_id: vec![1; 16],
+        name: "Laptop".to_owned(),
+        public_key: "{}".to_owned(),
+        counter: 0,
+    };
+    store.create_passkey(passkey, &[vec![1]], 1).await.unwrap().unwrap();
+    let (code, _, err) = run(&mut rescue("nobody@example.com")).await;
+    assert!(code == Some(1) && err.contains("no member has"), "{err}");
+    let (code, out, err) = run(&mut rescue(" Olga@Example.com ")).await;
+    assert_eq!(code, Some(0), "{out}{err}");
+    let (_, link) = out.trim().rsplit_once("/reset/").unwrap_or_else(|| panic!("{out}"));
+    assert_eq!(store.factors(owner.id).await.unwrap(), Default::default());
+    let hash = guildhall_team::tokens::token_hash(link);
+    assert_eq!(store.reset_member(&hash).await.unwrap().unwrap().id, owner.id);
+    let (code, out, _) = run(guildhall(&data).args(["audit", "export"])).await;
+    assert!(code == Some(0) && out.contains("\"member.rescue\"") && !out.contains(link), "{out}");
+}

@@ -6,6 +6,7 @@ mod access;
 mod audit;
 mod board;
 mod events;
+mod factors;
 mod harness;
 mod keys;
 mod members;
