@@ -74,7 +74,8 @@ impl Team {
         let totp = authenticator(secret.to_vec(), &member.email)?;
         let url = totp.to_url().map_err(|error| TeamError::internal("the address for an authenticator app", error))?;
         let qr = picture(&url)?;
-        let begun = self.sealing(&totp_identity(member.id), &*secret, |sealed| {
+        let identity = totp_identity(member.id);
+        let begun = self.sealing(&identity, &*secret, |sealed| {
             let (store, member) = (self.store.clone(), member.id);
             async move { store.begin_totp(member, &sealed).await }
         });
