@@ -117,6 +117,7 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         tree: ground.worktree.tree(),
         git: Some(ground.worktree.agent_git()),
         objects: Some(repo.objects()),
+        frozen: false,
         read_only: Vec::new(),
         network: Network::None,
         env: Vec::new(),
