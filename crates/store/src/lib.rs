@@ -15,6 +15,7 @@ mod features;
 mod invitations;
 mod leases;
 mod members;
+mod plans;
 mod projects;
 mod resets;
 mod runs;

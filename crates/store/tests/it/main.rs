@@ -9,4 +9,5 @@ mod events;
 mod harness;
 mod members;
 mod people;
+mod plans;
 mod work;
