@@ -11,6 +11,7 @@ pub mod health;
 pub mod invitations;
 pub mod members;
 pub mod models;
+pub mod plans;
 pub mod projects;
 pub mod runs;
 pub mod sessions;

@@ -305,6 +305,23 @@ export type paths = {
         patch: operations["update_feature"];
         trace?: never;
     };
+    "/api/features/{id}/approve-plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approves the plan that waits, as it stands or corrected: the agent goes on, and may change files. */
+        post: operations["approve_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/features/{id}/attachments": {
         parameters: {
             query?: never;
@@ -385,6 +402,40 @@ export type paths = {
         put?: never;
         /** Puts a card's work on the default branch as one commit. The body may be left out. */
         post: operations["merge_feature"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/features/{id}/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists every version of the plans of a card's runs, the latest first. */
+        get: operations["list_plans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/features/{id}/reject-plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rejects the plan that waits: in the same conversation, the agent makes another. */
+        post: operations["reject_plan"];
         delete?: never;
         options?: never;
         head?: never;
@@ -932,6 +983,18 @@ export type components = {
             /** @description What it may be used for. */
             scopes: components["schemas"]["Scope"][];
         };
+        /** @description A yes to a plan, and what the member made of it. */
+        ApprovePlan: {
+            /** @description The tasks as the member changed them; as they were when absent. */
+            tasks?: components["schemas"]["PlannedTask"][] | null;
+            /** @description The plan as the member changed it, in Markdown; as it was when absent. */
+            text?: string | null;
+            /**
+             * Format: int64
+             * @description The version that was looked at.
+             */
+            version: number;
+        };
         /** @description An image or a text file on a card; the bytes are fetched apart. */
         Attachment: {
             /**
@@ -967,7 +1030,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "member.create-reset-link" | "member.change-role" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "credential.put" | "credential.delete" | "credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "feature.verify" | "feature.merge" | "access.refuse" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "member.create-reset-link" | "member.change-role" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "credential.put" | "credential.delete" | "credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "access.refuse" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -1854,6 +1917,56 @@ export type components = {
             /** @enum {string} */
             kind: "check";
         };
+        /** @description A version of a run's plan. */
+        Plan: {
+            /**
+             * Format: date-time
+             * @description When it was written.
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When that was.
+             */
+            decidedAt: string | null;
+            decidedBy: components["schemas"]["MemberId"] | null;
+            /** @description Why it was rejected. */
+            feedback: string | null;
+            /** @description The run. */
+            runId: components["schemas"]["RunId"];
+            /** @description What became of it. */
+            status: components["schemas"]["PlanStatus"];
+            /** @description The tasks that follow from it, in order. */
+            tasks: components["schemas"]["PlannedTask"][];
+            /** @description The plan, in Markdown. */
+            text: string;
+            /**
+             * Format: int64
+             * @description Counts from 1 within the run.
+             */
+            version: number;
+            writtenBy: components["schemas"]["MemberId"] | null;
+        };
+        /**
+         * @description Whether a run needs a person's yes to its plan. Settled when the run is made, from its card.
+         * @enum {string}
+         */
+        PlanApproval: "not_needed" | "awaited" | "given";
+        /** @description The plans of a card's runs. */
+        PlanList: {
+            /** @description Every version, the latest first. */
+            items: components["schemas"]["Plan"][];
+        };
+        /**
+         * @description What became of a version of a plan.
+         * @enum {string}
+         */
+        PlanStatus: "proposed" | "approved" | "rejected" | "superseded";
+        /** @description A task of a plan that is not begun. */
+        PlannedTask: {
+            /** @description What is to be done, in a few words. */
+            title: string;
+        };
         /**
          * @description How much of a plan the agent makes before it works.
          * @enum {string}
@@ -1995,6 +2108,16 @@ export type components = {
             /** @description At least 12 characters. */
             password: string;
         };
+        /** @description A no to a plan. */
+        RejectPlan: {
+            /** @description What should be different, in Markdown. */
+            feedback: string;
+            /**
+             * Format: int64
+             * @description The version that was looked at.
+             */
+            version: number;
+        };
         /** @description A link by which a member sets a new password. */
         ResetLink: {
             /** @description The code. It is shown this once, and good for one password, for 24 hours. */
@@ -2011,6 +2134,8 @@ export type components = {
         };
         /** @description One attempt at a feature. */
         Run: {
+            /** @description Whether it needs a person's yes to its plan, and has it. */
+            approval: components["schemas"]["PlanApproval"];
             /**
              * Format: int64
              * @description Counts how often it was claimed.
@@ -2159,6 +2284,30 @@ export type components = {
             kind: "plan";
             /** @description The tasks. */
             tasks: components["schemas"]["Task"][];
+        } | {
+            /** @enum {string} */
+            kind: "plan_proposed";
+            /**
+             * Format: int64
+             * @description Which version.
+             */
+            version: number;
+        } | {
+            /** @description Whether it was approved. */
+            approved: boolean;
+            /** @description Whether the member changed it while approving; then `version` is the member's. */
+            changed: boolean;
+            /** @description Why it was rejected. */
+            feedback: string | null;
+            /** @enum {string} */
+            kind: "plan_decided";
+            /** @description Who. */
+            memberId: components["schemas"]["MemberId"];
+            /**
+             * Format: int64
+             * @description Which version.
+             */
+            version: number;
         } | {
             /**
              * Format: int64
@@ -2422,6 +2571,10 @@ export type components = {
             category: string;
             /** @description What to build, in Markdown. */
             description: string;
+            /** @description How much of a plan comes first. */
+            planningMode?: components["schemas"]["PlanningMode"];
+            /** @description Whether a person approves the plan before work starts. */
+            requirePlanApproval?: boolean;
             /** @description A few words. */
             title: string;
         };
@@ -2558,6 +2711,7 @@ export type components = {
 };
 export type AddAttachment = components['schemas']['AddAttachment'];
 export type ApiToken = components['schemas']['ApiToken'];
+export type ApprovePlan = components['schemas']['ApprovePlan'];
 export type Attachment = components['schemas']['Attachment'];
 export type AttachmentId = components['schemas']['AttachmentId'];
 export type AttachmentList = components['schemas']['AttachmentList'];
@@ -2629,6 +2783,11 @@ export type Models = components['schemas']['Models'];
 export type NodeId = components['schemas']['NodeId'];
 export type Notice = components['schemas']['Notice'];
 export type OutputStream = components['schemas']['OutputStream'];
+export type Plan = components['schemas']['Plan'];
+export type PlanApproval = components['schemas']['PlanApproval'];
+export type PlanList = components['schemas']['PlanList'];
+export type PlanStatus = components['schemas']['PlanStatus'];
+export type PlannedTask = components['schemas']['PlannedTask'];
 export type PlanningMode = components['schemas']['PlanningMode'];
 export type Problem = components['schemas']['Problem'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
@@ -2642,6 +2801,7 @@ export type ProjectStatus = components['schemas']['ProjectStatus'];
 export type ProviderKind = components['schemas']['ProviderKind'];
 export type PutCredential = components['schemas']['PutCredential'];
 export type Register = components['schemas']['Register'];
+export type RejectPlan = components['schemas']['RejectPlan'];
 export type ResetLink = components['schemas']['ResetLink'];
 export type ResetPassword = components['schemas']['ResetPassword'];
 export type Run = components['schemas']['Run'];
@@ -3424,6 +3584,42 @@ export interface operations {
             };
         };
     };
+    approve_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The feature. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApprovePlan"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureAndRun"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_attachments: {
         parameters: {
             query?: never;
@@ -3620,6 +3816,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MergedFeature"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_plans: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The feature. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    reject_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The feature. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RejectPlan"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureAndRun"];
                 };
             };
             /** @description Why the request was refused or failed. */

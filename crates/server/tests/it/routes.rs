@@ -10,6 +10,7 @@ mod features;
 mod health;
 mod invitations;
 mod members;
+mod plans;
 mod projects;
 mod settings;
 mod tokens;
