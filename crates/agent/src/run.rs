@@ -7,6 +7,7 @@ use guildhall_types::Clock;
 use guildhall_types::chat::Block;
 use guildhall_types::feature::{Problem, ThinkingLevel};
 use guildhall_types::limits::RunLimits;
+use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::Turn;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,8 @@ pub struct Job {
     pub system: Vec<SystemPart>,
     /// The tools.
     pub tools: Toolbox,
+    /// Whether a person's yes to its plan is needed: while that is awaited, the work ends with a proposal.
+    pub approval: PlanApproval,
     /// What the run may use.
     pub limits: RunLimits,
     /// What the run has cost before, in micro-dollars.
@@ -56,6 +59,7 @@ impl Job {
             thinking: ThinkingLevel::Medium,
             system: Vec::new(),
             tools: Toolbox::default(),
+            approval: PlanApproval::NotNeeded,
             limits: RunLimits::default(),
             spent_micros: 0,
             history: Vec::new(),
@@ -76,6 +80,8 @@ pub enum Ended {
         /// Its closing words.
         summary: String,
     },
+    /// It proposed a plan, which is saved with the last turn; a person is to look at it.
+    PlanProposed,
     /// It cannot go on; the problem says why and what helps.
     Failed(Problem),
     /// It was cancelled.

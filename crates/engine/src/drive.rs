@@ -9,6 +9,7 @@ use guildhall_store::{Claimed, Ending, Finished, Lease, StoreError};
 use guildhall_team::Team;
 use guildhall_types::FeatureId;
 use guildhall_types::feature::{Move, Problem, Stage};
+use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::{RunEvent, RunIntent, RunStatus, Turn};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -117,6 +118,7 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         tree: ground.worktree.tree(),
         git: Some(ground.worktree.agent_git()),
         objects: Some(repo.objects()),
+        frozen: false,
         read_only: Vec::new(),
         network: Network::None,
         env: Vec::new(),
@@ -130,6 +132,10 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         settle(&repo, &branch, &head).await;
         summary = match ended {
             Ended::Done { summary } => Some(summary),
+            Ended::PlanProposed => {
+                let ending = Ending { status: RunStatus::Waiting, what: Move::Propose, summary: None, problem: None };
+                return Ok(End::Written(Box::new(ending)));
+            }
             Ended::Failed(problem) => return Ok(End::Written(Box::new(failed(problem)))),
             Ended::Cancelled | Ended::Unsaved(guildhall_agent::JournalError::Lost) => return Ok(End::Told),
             Ended::Unsaved(error) => {
@@ -208,6 +214,7 @@ async fn agent(
         branch: ground.branch.clone(),
         default_branch: project.default_branch.clone(),
         planning: feature.card.planning_mode,
+        approval: run.approval != PlanApproval::NotNeeded,
         verify_commands: project.settings.verify_commands.clone(),
         project_instructions: project.settings.instructions.clone(),
         instructions,
@@ -233,7 +240,8 @@ async fn agent(
     let job = Job {
         thinking: feature.card.thinking_level,
         system: prompt::system(&facts)?,
-        tools: tools::standard(workspace, engine.0.sandbox.clone(), room.clone()),
+        tools: tools::under(run.approval, workspace, engine.0.sandbox.clone(), room.clone()),
+        approval: run.approval,
         limits: engine.run_limits().await?,
         spent_micros: run.cost_micros,
         history,

@@ -10,6 +10,7 @@ use guildhall_store::{Lease, Store, StoreError};
 use guildhall_types::RunId;
 use guildhall_types::event::OutputStream;
 use guildhall_types::member::ProviderKind;
+use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::{DiffStat, KeySource, LedgerRow, Run, RunEvent, Said, Task, Turn};
 
 /// A run's journal.
@@ -114,7 +115,12 @@ impl Journal for RunJournal {
             snapshot: saved.as_ref().map(|(commit, _)| commit.clone()),
         });
         let results = turn.results.clone().unwrap_or_default();
-        self.store.save_results(&self.lease, turn.number, results, saved, events).await.map_err(refused)?;
+        let proposal = match self.run.approval {
+            PlanApproval::Awaited => guildhall_agent::tools::proposal(turn),
+            PlanApproval::NotNeeded | PlanApproval::Given => None,
+        };
+        let saving = self.store.save_results(&self.lease, turn.number, results, saved, proposal.as_ref(), events);
+        saving.await.map_err(refused)?;
         if let Some((commit, ..)) = taken {
             *self.head.lock().unwrap_or_else(PoisonError::into_inner) = commit;
         }

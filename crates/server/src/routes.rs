@@ -13,6 +13,7 @@ pub mod invitations;
 pub mod members;
 pub mod models;
 pub mod passkeys;
+pub mod plans;
 pub mod projects;
 pub mod runs;
 pub mod second_step;

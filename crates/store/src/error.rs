@@ -48,6 +48,17 @@ pub enum StoreError {
         /// The version that it is at.
         current: i64,
     },
+    /// The plan that was decided on is not the latest.
+    #[error("there is a later version of this plan (version {current}); look at that")]
+    StalePlan {
+        /// The latest version.
+        current: i64,
+    },
+    /// A card asks a person to approve a plan that nobody makes.
+    #[error(
+        "with planning mode skip there is no plan to approve: choose lite, spec or full, or leave the approval off"
+    )]
+    NothingToApprove,
     /// A run of it is queued or at work.
     #[error("{what} while an agent works on it; stop it first")]
     Live {

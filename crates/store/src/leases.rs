@@ -7,6 +7,7 @@ use chrono::Duration;
 use guildhall_types::chat::{Block, Usage};
 use guildhall_types::feature::{Feature, Move, Problem, Stage};
 use guildhall_types::limits::Limits;
+use guildhall_types::plan::{PlanApproval, Proposal};
 use guildhall_types::project::Project;
 use guildhall_types::run::{
     Check, DiffStat, LedgerRow, Run, RunEvent, RunIntent, RunKey, RunStatus, Task, TaskStatus, Turn,
@@ -124,6 +125,7 @@ impl Store {
         let feature = self.locked_feature(&mut tx, run.feature_id).await?;
         self.move_feature(&mut tx, &feature, Move::Claim).await?;
         let stage = match run.intent {
+            RunIntent::Work if run.approval == PlanApproval::Awaited => Stage::Planning,
             RunIntent::Work => Stage::Implementing,
             RunIntent::Verify => Stage::Verifying,
         };
@@ -299,7 +301,7 @@ impl Store {
         Ok(())
     }
 
-    /// Saves what the tools of a turn answered, and the state of the files after it.
+    /// Saves what the tools of a turn answered, the state of the files after it, and the plan that it proposed.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`]; [`StoreError::NotFound`] when the turn's answer was not saved.
@@ -309,6 +311,7 @@ impl Store {
         number: i64,
         results: Vec<Block>,
         snapshot: Option<(String, DiffStat)>,
+        proposal: Option<&Proposal>,
         events: Vec<RunEvent>,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
@@ -326,6 +329,9 @@ impl Store {
         }
         for event in events {
             self.record_run(&mut tx, &run, event).await?;
+        }
+        if let Some(plan) = proposal {
+            self.propose(&mut tx, &run, number, plan).await?;
         }
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
@@ -425,7 +431,7 @@ impl Store {
         self.commit(tx).await
     }
 
-    /// Ends a run and moves its card; unless a member said something in the last moment: then it goes on.
+    /// Ends a run, or lets it wait for a person to look at its plan, and moves its card; unless a member said something in the last moment: then it goes on.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`], [`StoreError::Illegal`].
@@ -454,7 +460,12 @@ impl Store {
             "UPDATE features SET error = $2, summary = coalesce($3, summary), finished_at = $4 WHERE id = $1")
             .bind(run.feature_id).bind(problem.as_ref().map(Json)).bind(ending.summary.as_deref().map(crate::clean)).bind(now)
             .execute(c).await.rows())?;
-        self.record_run(&mut tx, &run, RunEvent::Ended { status: ending.status, problem }).await?;
+        if ending.what == Move::Propose {
+            on!(tx, c => sqlx::query("UPDATE features SET stage = $2 WHERE id = $1").bind(run.feature_id)
+                .bind(Stage::PlanApproval).execute(c).await.rows())?;
+        } else {
+            self.record_run(&mut tx, &run, RunEvent::Ended { status: ending.status, problem }).await?;
+        }
         self.tell_both(tx, run.feature_id, run.id).await?;
         Ok(Finished::Ended)
     }

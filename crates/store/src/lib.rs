@@ -19,6 +19,7 @@ mod keys;
 mod leases;
 mod members;
 mod passkeys;
+mod plans;
 mod projects;
 mod resets;
 mod runs;

@@ -3,6 +3,7 @@
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
 use guildhall_types::feature::{Feature, FeatureStatus, Move};
+use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::{Run, RunEvent, RunIntent, RunStatus, Said, Turn};
 use guildhall_types::{FeatureId, MemberId, RunId};
 use sqlx::types::Json;
@@ -11,8 +12,9 @@ use crate::members::may_run;
 use crate::{Rows, Store, StoreError, Tx, on, read};
 
 pub(crate) const COLUMNS: &str = "id, feature_id, project_id, member_id, status, intent, attempt, lease_owner, lease_until, \
-    model, key_source, key_provider, key_hint, branch, base_commit, head_commit, turns, input_tokens, output_tokens, cache_read_tokens, \
-    cache_write_tokens, context_tokens, cost_micros, plan, error, created_at, started_at, ended_at";
+    model, key_source, key_provider, key_hint, branch, base_commit, head_commit, turns, input_tokens, output_tokens, \
+    cache_read_tokens, cache_write_tokens, context_tokens, cost_micros, plan, approval, error, created_at, started_at, \
+    ended_at";
 
 /// A run to be made.
 #[derive(Debug, Clone)]
@@ -24,7 +26,7 @@ pub struct NewRun {
 }
 
 /// A deed on a card, as the audit tells it.
-fn note(action: AuditAction, feature: FeatureId, run: RunId) -> Note {
+pub(crate) fn note(action: AuditAction, feature: FeatureId, run: RunId) -> Note {
     Note::new(action).on(AuditObject::Feature, feature).with("run", run)
 }
 
@@ -55,10 +57,12 @@ impl Store {
         self.close_runs(&mut tx, id).await?;
         let run = RunId::new();
         on!(tx, c => sqlx::query(
-            "INSERT INTO runs (id, feature_id, project_id, member_id, status, intent, model, branch, plan, queued_at, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)")
+            "INSERT INTO runs (id, feature_id, project_id, member_id, status, intent, model, branch, plan, approval, queued_at,
+               created_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)")
             .bind(run).bind(id).bind(feature.card.project_id).bind(member).bind(RunStatus::Queued).bind(RunIntent::Work)
-            .bind(new.model).bind(new.branch).bind(Json(serde_json::json!([]))).bind(now).execute(c).await.rows())?;
+            .bind(new.model).bind(new.branch).bind(Json(serde_json::json!([])))
+            .bind(PlanApproval::of_new_run(feature.card.require_plan_approval)).bind(now).execute(c).await.rows())?;
         on!(tx, c => sqlx::query(
             "UPDATE features SET run_id = $2, error = NULL, summary = NULL, tasks_done = 0, tasks_total = 0, files_changed = 0,
                lines_added = 0, lines_removed = 0, started_at = NULL, finished_at = NULL WHERE id = $1")
@@ -96,7 +100,7 @@ impl Store {
                 .await.rows())?;
             run.member_id = member;
         }
-        let to = feature.card.status.after(Move::FollowUp)?;
+        let to = feature.card.after(Move::FollowUp)?;
         if to != feature.card.status {
             self.move_feature(&mut tx, &feature, Move::FollowUp).await?;
         }
@@ -263,7 +267,7 @@ impl Store {
         Ok((of(RunStatus::Running), of(RunStatus::Queued)))
     }
 
-    async fn locked_with_run(&self, tx: &mut Tx, id: FeatureId) -> Result<(Feature, Run), StoreError> {
+    pub(crate) async fn locked_with_run(&self, tx: &mut Tx, id: FeatureId) -> Result<(Feature, Run), StoreError> {
         // The run first, as the node that works on it does: in another order the two could wait for each other for ever.
         on!(tx, c => sqlx::query(
             "UPDATE runs SET attempt = attempt WHERE id = (SELECT run_id FROM features WHERE id = $1)").bind(id)
@@ -280,7 +284,12 @@ impl Store {
     }
 
     /// Locks who speaks and whose run a card has, in one order for everybody. Returns whether the latter may still run it.
-    async fn speaker_and_owner(&self, tx: &mut Tx, id: FeatureId, speaker: MemberId) -> Result<bool, StoreError> {
+    pub(crate) async fn speaker_and_owner(
+        &self,
+        tx: &mut Tx,
+        id: FeatureId,
+        speaker: MemberId,
+    ) -> Result<bool, StoreError> {
         let owner: Option<(MemberId,)> = on!(tx, c => sqlx::query_as(
             "SELECT r.member_id FROM features f JOIN runs r ON r.id = f.run_id WHERE f.id = $1").bind(id).fetch_optional(c).await)?;
         let Some((owner,)) = owner.filter(|(owner,)| *owner != speaker) else {
@@ -299,7 +308,7 @@ impl Store {
     }
 
     /// Puts a run in the queue. Who asks to go on becomes the one whose key it uses.
-    async fn queue_run(
+    pub(crate) async fn queue_run(
         &self,
         tx: &mut Tx,
         run: &Run,

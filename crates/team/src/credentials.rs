@@ -69,7 +69,7 @@ impl Team {
         key: &str,
         base_url: Option<&str>,
     ) -> Result<Credential, TeamError> {
-        let Checked { key, hint, base_url, models } = self.checked(provider, key, base_url).await?;
+        let Checked { key, hint, base_url, models } = self.looked_at(provider, key, base_url).await?;
         self.sealing(&credential_identity(member, provider), key.as_bytes(), |secret| {
             let (store, hint, base_url, models) = (self.store.clone(), hint.clone(), base_url.clone(), models.clone());
             let new = NewCredential { member_id: member, provider, secret, hint, base_url, models };
@@ -92,7 +92,7 @@ impl Team {
         if !provider.is_called() {
             return Err(TeamError::invalid("provider", "a subscription belongs to one person; no team can have it"));
         }
-        let Checked { key, hint, base_url, models } = self.checked(provider, key, base_url).await?;
+        let Checked { key, hint, base_url, models } = self.looked_at(provider, key, base_url).await?;
         self.sealing(&team_credential_identity(provider), key.as_bytes(), |secret| {
             let (store, hint, base_url, models) = (self.store.clone(), hint.clone(), base_url.clone(), models.clone());
             let new = NewTeamCredential { put_by, provider, secret, hint, base_url, models };
@@ -101,7 +101,7 @@ impl Team {
         .await
     }
 
-    async fn checked(&self, provider: ProviderKind, key: &str, base_url: Option<&str>) -> Result<Checked, TeamError> {
+    async fn looked_at(&self, provider: ProviderKind, key: &str, base_url: Option<&str>) -> Result<Checked, TeamError> {
         let key = key.trim();
         let length = key.chars().count();
         // A server in the house may ask for no key, or for any word.

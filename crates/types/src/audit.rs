@@ -96,6 +96,10 @@ text_enum! {
         StopRun = "run.stop",
         /// Said something to an agent.
         FollowUp = "run.follow-up",
+        /// Approved an agent's plan.
+        ApprovePlan = "plan.approve",
+        /// Rejected an agent's plan.
+        RejectPlan = "plan.reject",
         /// Found work good, or asked for its checks.
         Verify = "feature.verify",
         /// Put work on the default branch.

@@ -11,6 +11,7 @@ pub mod feature;
 pub mod ids;
 pub mod limits;
 pub mod member;
+pub mod plan;
 pub mod project;
 pub mod rights;
 pub mod run;

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::chat::{Block, Message, StopReason, Usage};
 use crate::feature::Problem;
 use crate::member::ProviderKind;
+use crate::plan::PlanApproval;
 use crate::{CheckId, DateTime, FeatureId, MemberId, NodeId, ProjectId, RunId, text_enum::text_enum};
 
 text_enum! {
@@ -15,7 +16,7 @@ text_enum! {
         Queued = "queued",
         /// A node holds its lease and works.
         Running = "running",
-        /// The agent is done; the run can be followed up.
+        /// The agent is done, or a person is to look at its plan; the run can be followed up.
         Waiting = "waiting",
         /// A member stopped it; it can go on from its last saved turn.
         Stopped = "stopped",
@@ -39,6 +40,7 @@ impl RunStatus {
             (self, to),
             (R::Queued, R::Running | R::Stopped | R::Failed | R::Closed)
                 | (R::Running, R::Running | R::Queued | R::Waiting | R::Stopped | R::Failed)
+                | (R::Waiting, R::Stopped)
                 | (R::Waiting | R::Stopped | R::Failed, R::Queued | R::Closed)
         )
     }
@@ -128,6 +130,8 @@ pub struct Run {
     /// The agent's tasks.
     #[cfg_attr(feature = "sqlx", sqlx(json))]
     pub plan: Vec<Task>,
+    /// Whether it needs a person's yes to its plan, and has it.
+    pub approval: PlanApproval,
     /// Why it ended, when it failed.
     #[cfg_attr(feature = "sqlx", sqlx(json(nullable)))]
     pub error: Option<Problem>,
@@ -361,6 +365,24 @@ pub enum RunEvent {
     Plan {
         /// The tasks.
         tasks: Vec<Task>,
+    },
+    /// The agent proposed a plan; a person is to look at it.
+    PlanProposed {
+        /// Which version.
+        version: i64,
+    },
+    /// A member decided on a plan.
+    PlanDecided {
+        /// Which version.
+        version: i64,
+        /// Who.
+        member_id: MemberId,
+        /// Whether it was approved.
+        approved: bool,
+        /// Whether the member changed it while approving; then `version` is the member's.
+        changed: bool,
+        /// Why it was rejected.
+        feedback: Option<String>,
     },
     /// The conversation was summarised to make room.
     Compacted {

@@ -11,6 +11,7 @@ use guildhall_sim::{Config, Sim};
 use guildhall_types::chat::{Block, StopReason, ToolSpec};
 use guildhall_types::event::OutputStream;
 use guildhall_types::member::ProviderKind;
+use guildhall_types::plan::Proposal;
 use guildhall_types::run::{RunEvent, Said, Task, Turn};
 use guildhall_types::{Clock, FixedClock, MemberId};
 use serde_json::{Value, json};
@@ -32,6 +33,7 @@ pub struct Pages {
     pub events: Vec<RunEvent>,
     pub inbox: Vec<Said>,
     pub plans: Vec<Vec<Task>>,
+    pub proposals: Vec<Proposal>,
     pub live: Vec<(i64, OutputStream, String)>,
     /// For each settled turn, whether files may have changed.
     pub changed: Vec<bool>,
@@ -171,6 +173,7 @@ impl Journal for Book {
                 .collect();
             assert_eq!(asked, answered, "each call has its result");
             saved.results = Some(results);
+            pages.proposals.extend(guildhall_agent::tools::proposal(&turn));
             pages.changed.push(changed_files);
         })
         .await

@@ -5,5 +5,6 @@
 mod death;
 mod harness;
 mod path;
+mod plans;
 mod sources;
 mod trouble;

@@ -58,6 +58,10 @@ impl From<StoreError> for Problem {
             StoreError::Stale { current } => {
                 Self::conflict("stale", detail).with(Extras { current: Some(current), ..Extras::default() })
             }
+            StoreError::StalePlan { current } => {
+                Self::conflict("stale-plan", detail).with(Extras { current: Some(current), ..Extras::default() })
+            }
+            StoreError::NothingToApprove => Self::invalid("requirePlanApproval", detail),
             StoreError::Live { .. } => Self::conflict("agent-at-work", detail),
             StoreError::DependenciesOpen(features) => Self::conflict("dependencies-open", detail)
                 .with(Extras { features: Some(features), ..Extras::default() }),

@@ -19,7 +19,7 @@ open: GET /api/health, GET /api/auth/status, POST /api/auth/register, POST /api/
 read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/members, GET /api/members/{id},
   GET /api/sample/suggestions, GET /api/projects, GET /api/projects/{id}, GET /api/projects/{id}/commits,
   GET /api/projects/{id}/features, GET /api/features/{id}, GET /api/features/{id}/runs, GET /api/runs/{id},
-  GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/features/{id}/diff, GET /api/features/{id}/files,
+  GET /api/features/{id}/plans, GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/features/{id}/diff, GET /api/features/{id}/files,
   GET /api/features/{id}/attachments, GET /api/attachments/{id}, GET /api/settings/limits, GET /api/events
 account: POST /api/auth/logout, PATCH /api/auth/me, POST /api/auth/confirm, GET /api/auth/sessions,
   DELETE /api/auth/sessions, DELETE /api/auth/sessions/{id}, GET /api/auth/tokens, DELETE /api/auth/tokens/{id},
@@ -31,7 +31,7 @@ keys+: PUT /api/user/credentials/{provider}, DELETE /api/user/credentials/{provi
 build: POST /api/projects/{id}/features, PATCH /api/features/{id}, DELETE /api/features/{id},
   POST /api/features/{id}/attachments, DELETE /api/attachments/{id}
 run: POST /api/features/{id}/start, POST /api/features/{id}/retry, POST /api/features/{id}/stop,
-  POST /api/features/{id}/follow-up, POST /api/features/{id}/verify, POST /api/features/{id}/merge,
+  POST /api/features/{id}/approve-plan, POST /api/features/{id}/reject-plan, POST /api/features/{id}/follow-up, POST /api/features/{id}/verify, POST /api/features/{id}/merge,
   POST /api/features/{id}/shelve
 manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry
 administer: GET /api/health/detailed, PUT /api/settings/limits, GET /api/settings/sign-up,

@@ -12,6 +12,7 @@ mod health;
 mod invitations;
 mod members;
 mod passkeys;
+mod plans;
 mod projects;
 mod settings;
 mod tokens;

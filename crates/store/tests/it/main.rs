@@ -11,4 +11,5 @@ mod harness;
 mod keys;
 mod members;
 mod people;
+mod plans;
 mod work;

@@ -114,7 +114,7 @@ on_both! {
         let results = vec![Block::ToolResult { tool_use_id: "t".to_owned(), content: "ok".to_owned(), is_error: false }];
         let stat = DiffStat { files: 1, added: 2, removed: 3 };
         let note = RunEvent::Note { text: "nul \0".to_owned() };
-        fresh.store.save_results(&claimed.lease, 1, results.clone(), Some(("abc".to_owned(), stat)), vec![note.clone()]).await.unwrap();
+        fresh.store.save_results(&claimed.lease, 1, results.clone(), Some(("abc".to_owned(), stat)), None, vec![note.clone()]).await.unwrap();
         let saved = fresh.store.turns(claimed.run.id).await.unwrap().remove(0);
         assert_eq!((saved.results, saved.snapshot.as_deref()), (Some(results), Some("abc")));
         let run = fresh.store.run(claimed.run.id).await.unwrap().unwrap();
@@ -144,7 +144,7 @@ on_both! {
             store.append_events(&first.lease, note()).await,
             store.save_answer(&first.lease, &turn(1), None, &row(&first, 1), vec![]).await,
             store.save_side_call(&first.lease, &row(&first, 1)).await,
-            store.save_results(&first.lease, 1, vec![], None, vec![]).await,
+            store.save_results(&first.lease, 1, vec![], None, None, vec![]).await,
             store.set_plan(&first.lease, &[]).await,
             store.set_head(&first.lease, "abc", DiffStat::default()).await,
             store.put_check(&first.lease, &check).await,
