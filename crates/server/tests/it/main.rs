@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 mod access;
+mod canary;
 mod death;
 mod description;
 mod docs;

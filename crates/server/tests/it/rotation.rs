@@ -16,7 +16,6 @@ use guildhall_types::{MemberId, SystemClock};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::Connection;
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 
 use crate::harness::{PASSWORD, PATIENCE, Persona, fresh_postgres};
@@ -30,18 +29,27 @@ const SEED: u64 = 20_261_125;
 const MANY: usize = 400;
 const CREDENTIAL: &str = "/api/user/credentials/anthropic";
 
-/// A server as a process of its own, and where it is. Its log goes to a file in its folder.
-async fn serve(data: &Path, env: &[(&str, &str)]) -> (Child, String) {
+/// A server as a process of its own, and where it is. What it says goes to files in its folder.
+pub async fn serve(data: &Path, env: &[(&str, &str)]) -> (Child, String) {
     std::fs::create_dir_all(data).unwrap();
-    let log = std::fs::File::options().create(true).append(true).open(data.join("log")).unwrap();
+    let file = |name: &str| std::fs::File::options().create(true).append(true).open(data.join(name)).unwrap();
+    let said = || std::fs::read_to_string(data.join("stdout")).unwrap();
+    let (stdout, before) = (file("stdout"), said().len());
     let mut command = guildhall(data);
-    command.envs(env.iter().copied()).arg("serve").stdout(Stdio::piped()).stderr(log);
+    command.envs(env.iter().copied()).arg("serve").stdout(stdout).stderr(file("log"));
     let mut server = command.spawn().unwrap();
-    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
-    let line = line.unwrap_or_else(|| panic!("it does not start: {}", log_of(data)));
-    let (_, url) = line.split_once(" is at ").unwrap_or_else(|| panic!("{line}"));
-    (server, url.to_owned())
+    let started = async {
+        loop {
+            if let Some((line, _)) = said()[before..].split_once('\n') {
+                let (_, url) = line.split_once(" is at ").unwrap_or_else(|| panic!("{line}"));
+                return url.to_owned();
+            }
+            assert!(server.try_wait().unwrap().is_none(), "it does not start: {}", log_of(data));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let url = tokio::time::timeout(PATIENCE, started).await.unwrap();
+    (server, url)
 }
 
 fn log_of(data: &Path) -> String {
