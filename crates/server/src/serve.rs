@@ -24,8 +24,8 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::auth::origin::Public;
 use crate::config::Config;
-use crate::{keys, router};
 use crate::ws::Listening;
+use crate::{keys, router};
 
 /// How long runs may take to give themselves back when the server stops.
 const ENGINE_GRACE: Duration = Duration::from_secs(10);

@@ -58,7 +58,9 @@ impl KeysView {
 
     /// Keys that were current once, seal nothing any more and are not retired yet.
     pub fn spent(&self) -> impl Iterator<Item = &KeyView> {
-        self.items.iter().filter(|key| !key.current && key.secrets == 0 && key.current_at.is_some() && key.retired_at.is_none())
+        self.items
+            .iter()
+            .filter(|key| !key.current && key.secrets == 0 && key.current_at.is_some() && key.retired_at.is_none())
     }
 }
 

@@ -18,8 +18,8 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use guildhall_store::{SealedSecret, WrappedKey};
 use zeroize::Zeroizing;
 
-pub use files::KeyFiles;
 use files::Held;
+pub use files::KeyFiles;
 
 const NONCE: usize = 24;
 const KEY: usize = 32;

@@ -49,12 +49,14 @@ pub(super) async fn examine(config: &Config, store: &Store) -> Vec<Line> {
     }
     let behind: i64 = keys.items.iter().filter(|key| key.here && !key.current).map(|key| key.secrets).sum();
     if behind > 0 {
-        let detail = format!("{behind} secret(s) are sealed under an earlier key; run `guildhall keys rotate` to finish");
+        let detail =
+            format!("{behind} secret(s) are sealed under an earlier key; run `guildhall keys rotate` to finish");
         lines.push(Line::new(Level::Warn, WHAT, detail));
     }
     if let Some(key) = keys.items.iter().find(|key| key.current && key.here) {
         let (place, secrets) = (key.path.as_deref().map(|path| path.display().to_string()), key.secrets);
-        let detail = format!("{} holds the current key {current}, which seals {secrets} secret(s)", place.unwrap_or_default());
+        let detail =
+            format!("{} holds the current key {current}, which seals {secrets} secret(s)", place.unwrap_or_default());
         lines.push(Line::new(Level::Ok, WHAT, detail));
     }
     lines

@@ -101,10 +101,14 @@ impl From<VaultError> for Problem {
     fn from(error: VaultError) -> Self {
         let detail = sentence(&error);
         match error {
-            VaultError::UnknownKey { .. } | VaultError::Lacking { .. } | VaultError::Broken => Self::conflict("sealed-key", detail).because(error),
-            VaultError::File { .. } | VaultError::Exposed { .. } | VaultError::NotAKey { .. } | VaultError::Given { .. } | VaultError::Empty => {
-                Self::internal_because("vault", error)
+            VaultError::UnknownKey { .. } | VaultError::Lacking { .. } | VaultError::Broken => {
+                Self::conflict("sealed-key", detail).because(error)
             }
+            VaultError::File { .. }
+            | VaultError::Exposed { .. }
+            | VaultError::NotAKey { .. }
+            | VaultError::Given { .. }
+            | VaultError::Empty => Self::internal_because("vault", error),
         }
     }
 }

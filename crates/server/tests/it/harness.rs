@@ -136,7 +136,7 @@ impl TestApp {
     }
 }
 
-async fn fresh_postgres() -> String {
+pub async fn fresh_postgres() -> String {
     let Ok(server) = std::env::var("GUILDHALL_TEST_POSTGRES") else {
         panic!("no PostgreSQL server: run the tests by `scripts/with-postgres.sh cargo nextest run …` or `make test`");
     };
@@ -204,14 +204,15 @@ impl Answer {
 
 impl Persona {
     fn new(app: &TestApp) -> Self {
-        Self {
-            http: reqwest::Client::new(),
-            base: app.url.clone(),
-            cookie: None,
-            begun: BTreeMap::new(),
-            origin: Some(app.url.clone()),
-            bearer: None,
-        }
+        Self::at(&app.url)
+    }
+
+    /// Somebody with a browser at a server that may be another process.
+    pub fn at(url: &str) -> Self {
+        // TLS is installed by the product's own client, which a process without a server has not made yet.
+        drop(guildhall_llm::Client::new());
+        let (base, origin) = (url.to_owned(), Some(url.to_owned()));
+        Self { http: reqwest::Client::new(), base, cookie: None, begun: BTreeMap::new(), origin, bearer: None }
     }
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {

@@ -4,13 +4,16 @@
 
 mod access;
 mod authenticator;
+mod canary;
 mod death;
 mod description;
 mod docs;
 mod harness;
+mod keys;
 mod main_path;
 mod page;
 mod program;
+mod rotation;
 mod routes;
 mod schema;
 mod socket;

@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use crate::harness::PATIENCE;
 
-fn guildhall(data: &Path) -> Command {
+pub fn guildhall(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_guildhall"));
     command
         .env_clear()
@@ -19,7 +19,7 @@ fn guildhall(data: &Path) -> Command {
     command
 }
 
-async fn run(command: &mut Command) -> (Option<i32>, String, String) {
+pub async fn run(command: &mut Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = tokio::time::timeout(PATIENCE, command.output()).await.unwrap().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }

@@ -100,7 +100,9 @@ impl KeyFiles {
     /// Takes away what a process left that was killed while it wrote a key. Nothing was sealed under those.
     fn sweep(&self) {
         let entries = fs::read_dir(self.folder()).into_iter().flatten().flatten();
-        for path in entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|kind| kind == UNFINISHED)) {
+        for path in
+            entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|kind| kind == UNFINISHED))
+        {
             drop(fs::remove_file(path));
         }
     }

@@ -61,7 +61,9 @@ fn a_foreign_key_is_named() {
     let (_dir, one) = vault();
     let (_dir, two) = vault();
     let sealed = one.seal("row", b"secret").unwrap();
-    assert!(matches!(two.open("row", &sealed), Err(VaultError::UnknownKey { key_id }) if Some(&key_id) == one.key_id().as_ref()));
+    assert!(
+        matches!(two.open("row", &sealed), Err(VaultError::UnknownKey { key_id }) if Some(&key_id) == one.key_id().as_ref())
+    );
 }
 
 #[test]
