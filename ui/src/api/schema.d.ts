@@ -808,6 +808,58 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/settings/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the team's keys, masked. For admins. */
+        get: operations["list_team_credentials"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/credentials/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Seals a key for the whole team and puts it in place of the former one. For admins. */
+        put: operations["put_team_credential"];
+        post?: never;
+        /** Deletes a key of the team. For admins. */
+        delete: operations["delete_team_credential"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/credentials/{provider}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks the provider whether it takes the team's key. For admins. */
+        post: operations["test_team_credential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings/limits": {
         parameters: {
             query?: never;
@@ -851,7 +903,7 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
-        /** Lists one's own keys, masked. */
+        /** Lists one's own keys, masked, and for which providers the team has one. */
         get: operations["list_credentials"];
         put?: never;
         post?: never;
@@ -967,7 +1019,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "member.create-reset-link" | "member.change-role" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "credential.put" | "credential.delete" | "credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "feature.verify" | "feature.merge" | "access.refuse" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "member.create-reset-link" | "member.change-role" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "feature.verify" | "feature.merge" | "access.refuse" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -1182,6 +1234,8 @@ export type components = {
              * @description When a run last used it.
              */
             lastUsedAt: string | null;
+            /** @description The models that the server listed when the key was put in place or tested; for OpenAI-compatible servers alone. */
+            models: components["schemas"]["ListedModel"][];
             /** @description Which provider the key is for. */
             provider: components["schemas"]["ProviderKind"];
             /**
@@ -1190,19 +1244,12 @@ export type components = {
              */
             updatedAt: string;
         };
-        /** @description What the provider says of a key. */
-        CredentialTest: {
-            /** @description What it said, in a sentence. */
-            message: string;
-            /** @description Whether it takes the key. */
-            ok: boolean;
-        };
         /** @description The keys that a member can use. */
         Credentials: {
             /** @description The member's own. */
             items: components["schemas"]["Credential"][];
-            /** @description Providers for which the operator gave the team a key, used where the member has none. */
-            teamKeys: components["schemas"]["ProviderKind"][];
+            /** @description Providers for which the team has a key, used where the member has none. */
+            teamKeys: components["schemas"]["TeamKey"][];
         };
         /** @description The database. */
         Database: {
@@ -1606,6 +1653,13 @@ export type components = {
          * @enum {string}
          */
         KeySource: "member" | "team" | "simulated";
+        /** @description What a provider says of a key. */
+        KeyTest: {
+            /** @description What it said, in a sentence. */
+            message: string;
+            /** @description Whether it takes the key. */
+            ok: boolean;
+        };
         /** @description The limits that the scheduler keeps. Whichever is tighter holds. */
         Limits: {
             /**
@@ -1651,6 +1705,16 @@ export type components = {
          * @enum {string}
          */
         LineKind: "context" | "add" | "delete";
+        /** @description A model that a server said it has. */
+        ListedModel: {
+            /**
+             * Format: int64
+             * @description Tokens that a conversation may have, if the server said so.
+             */
+            contextWindow: number | null;
+            /** @description The server's name for it. */
+            id: string;
+        };
         /** @description Who wants to sign in. */
         Login: {
             /** @description The e-mail address. */
@@ -1765,7 +1829,7 @@ export type components = {
              * @description Tokens that a conversation may have.
              */
             contextWindow: number;
-            /** @description The provider's name for it. */
+            /** @description How a card names it: the provider's name, or that behind the provider's and a `/`. */
             id: string;
             /**
              * Format: int64
@@ -1791,6 +1855,7 @@ export type components = {
         };
         /** @description A model as it is offered to a member. */
         ModelChoice: components["schemas"]["Model"] & {
+            keySource: components["schemas"]["KeySource"] | null;
             /** @description Whether this member can use it now. */
             usable: boolean;
             /** @description Why not, and what to do. */
@@ -1800,7 +1865,7 @@ export type components = {
         Models: {
             /** @description The one that is used where neither card nor project names one; nothing when none can be used. */
             default: string | null;
-            /** @description The models, the recommended one first. */
+            /** @description The models, the recommended one first, those of a provider together. */
             items: components["schemas"]["ModelChoice"][];
         };
         /**
@@ -1976,12 +2041,12 @@ export type components = {
          * @description A provider of models for which a credential can be kept.
          * @enum {string}
          */
-        ProviderKind: "anthropic";
+        ProviderKind: "anthropic" | "openai" | "google" | "compatible" | "claudeSubscription";
         /** @description A key to be put in place. */
         PutCredential: {
-            /** @description Where the provider is, if not at its usual address. */
+            /** @description Where the provider is, if not at its usual address. An OpenAI-compatible server has no usual one. */
             baseUrl?: string | null;
-            /** @description The key. */
+            /** @description The key; may be empty for an OpenAI-compatible server that asks for none. */
             key: string;
         };
         /** @description A member to be. */
@@ -2049,6 +2114,9 @@ export type components = {
             id: components["schemas"]["RunId"];
             /** @description What it is to do when it is claimed next. */
             intent: components["schemas"]["RunIntent"];
+            /** @description The last four characters of that key; nothing where the server needs none. */
+            keyHint: string | null;
+            keyProvider: components["schemas"]["ProviderKind"] | null;
             keySource: components["schemas"]["KeySource"] | null;
             /** @description Who started it; its calls use this member's key. */
             memberId: components["schemas"]["MemberId"];
@@ -2437,6 +2505,47 @@ export type components = {
          * @enum {string}
          */
         TaskStatus: "pending" | "in_progress" | "completed";
+        /** @description The team's key for a provider, as far as it may be shown. */
+        TeamCredential: {
+            /** @description Where the provider is, if not at its usual address. */
+            baseUrl: string | null;
+            /** @description The last four characters of the key. */
+            hint: string;
+            /**
+             * Format: date-time
+             * @description When a run last used it.
+             */
+            lastUsedAt: string | null;
+            /** @description The models that the server listed; for OpenAI-compatible servers alone. */
+            models: components["schemas"]["ListedModel"][];
+            /** @description Which provider the key is for. */
+            provider: components["schemas"]["ProviderKind"];
+            /** @description Who put it in place. */
+            putBy: components["schemas"]["MemberId"];
+            /**
+             * Format: date-time
+             * @description When it was last put in place.
+             */
+            updatedAt: string;
+        };
+        /** @description The team's keys. */
+        TeamCredentials: {
+            /** @description Providers for which the operator gave a key in the server's configuration; used where no admin put one in place. */
+            configured: components["schemas"]["ProviderKind"][];
+            /** @description Those that an admin put in place. */
+            items: components["schemas"]["TeamCredential"][];
+        };
+        /** @description The team's key for a provider, as far as every member may know of it. */
+        TeamKey: {
+            /** @description Whether an admin put it in place here; otherwise the operator gave it in the server's configuration. */
+            byAdmin: boolean;
+            /** @description Whether this member's runs use it: they have no key of their own. */
+            inUse: boolean;
+            /** @description The models that its server listed. */
+            models: components["schemas"]["ListedModel"][];
+            /** @description Which provider it is for. */
+            provider: components["schemas"]["ProviderKind"];
+        };
         /** @description The limits of the team and of each run. */
         TeamLimits: {
             /** @description What one run may use. */
@@ -2582,7 +2691,6 @@ export type CreateToken = components['schemas']['CreateToken'];
 export type CreatedInvitation = components['schemas']['CreatedInvitation'];
 export type CreatedToken = components['schemas']['CreatedToken'];
 export type Credential = components['schemas']['Credential'];
-export type CredentialTest = components['schemas']['CredentialTest'];
 export type Credentials = components['schemas']['Credentials'];
 export type Database = components['schemas']['Database'];
 export type Diff = components['schemas']['Diff'];
@@ -2609,9 +2717,11 @@ export type InvitationCard = components['schemas']['InvitationCard'];
 export type InvitationId = components['schemas']['InvitationId'];
 export type InvitationPage = components['schemas']['InvitationPage'];
 export type KeySource = components['schemas']['KeySource'];
+export type KeyTest = components['schemas']['KeyTest'];
 export type Limits = components['schemas']['Limits'];
 export type Line = components['schemas']['Line'];
 export type LineKind = components['schemas']['LineKind'];
+export type ListedModel = components['schemas']['ListedModel'];
 export type Login = components['schemas']['Login'];
 export type LookAtInvitation = components['schemas']['LookAtInvitation'];
 export type Me = components['schemas']['Me'];
@@ -2668,6 +2778,9 @@ export type StopReason = components['schemas']['StopReason'];
 export type Suggestion = components['schemas']['Suggestion'];
 export type Task = components['schemas']['Task'];
 export type TaskStatus = components['schemas']['TaskStatus'];
+export type TeamCredential = components['schemas']['TeamCredential'];
+export type TeamCredentials = components['schemas']['TeamCredentials'];
+export type TeamKey = components['schemas']['TeamKey'];
 export type TeamLimits = components['schemas']['TeamLimits'];
 export type ThinkingLevel = components['schemas']['ThinkingLevel'];
 export type TokenId = components['schemas']['TokenId'];
@@ -4616,6 +4729,133 @@ export interface operations {
             };
         };
     };
+    list_team_credentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamCredentials"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_team_credential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The provider. */
+                provider: components["schemas"]["ProviderKind"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutCredential"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamCredential"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_team_credential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The provider. */
+                provider: components["schemas"]["ProviderKind"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    test_team_credential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The provider. */
+                provider: components["schemas"]["ProviderKind"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyTest"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_limits: {
         parameters: {
             query?: never;
@@ -4853,7 +5093,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CredentialTest"];
+                    "application/json": components["schemas"]["KeyTest"];
                 };
             };
             /** @description Why the request was refused or failed. */

@@ -50,11 +50,11 @@ export type {
   Scope,
   SignUpSetting,
   Stage,
-  TeamCredentials,
-  TeamKey,
   StopReason,
   Suggestion,
   Task,
+  TeamCredentials,
+  TeamKey,
   ThinkingLevel,
   Usage,
 } from "./schema";
