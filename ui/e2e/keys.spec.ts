@@ -95,7 +95,7 @@ test("a server of one's own lists its models, and a card is built with one of th
       timeout: 60_000,
     })
     .toBe("waiting_approval");
-  await page.goto(`/p/${project.id}/f/${card.id}?tab=overview`);
+  await page.goto(`/f/${card.id}?tab=overview`);
   await expect(page.getByText("the member's key for the OpenAI-compatible server •••• 5678")).toBeVisible();
   await page.goto("/settings");
   await remove(page, "My API keys", "OpenAI-compatible server");
@@ -112,7 +112,9 @@ test("an admin gives the team a key, and every member sees that it is used", asy
   await expect(given.getByText("•••• 8765")).toBeVisible();
   await given.getByRole("button", { name: /^Test/ }).click();
   await expect(given.getByText("The provider knows this key.")).toBeVisible();
-  await expect(key(page, "My API keys", "Google").getByText("Your runs use the team's key.").first()).toBeVisible();
+  await expect(
+    key(page, "My API keys", "Google").getByText("Your runs use the team's key.").first(),
+  ).toBeVisible();
   for (const [width, scheme] of [
     [1440, "light"],
     [390, "dark"],

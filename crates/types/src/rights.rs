@@ -79,7 +79,12 @@ pub const RIGHTS: &[RightRow] = &[
     row(MemberRight::ManageProjects, BUILDERS, Some(Scope::Write), "add, change and archive projects"),
     row(MemberRight::Knowledge, BUILDERS, Some(Scope::Knowledge), "write in the knowledge hub"),
     row(MemberRight::Git, BUILDERS, Some(Scope::Git), "fetch and push with git"),
-    row(MemberRight::Administer, ADMINS, Some(Scope::Admin), "invite and change members, set limits, read the audit"),
+    row(
+        MemberRight::Administer,
+        ADMINS,
+        Some(Scope::Admin),
+        "invite and change members, set limits, keep the team's keys, read the audit",
+    ),
     row(MemberRight::Own, OWNERS, None, "open and close self sign-up"),
 ];
 

@@ -107,7 +107,10 @@ export const api = {
   teamCredentials: () => body(client.GET("/api/settings/credentials")),
   putTeamCredential: (provider: ProviderKind, credential: { key: string; baseUrl?: string }) =>
     body(
-      client.PUT("/api/settings/credentials/{provider}", { params: { path: { provider } }, body: credential }),
+      client.PUT("/api/settings/credentials/{provider}", {
+        params: { path: { provider } },
+        body: credential,
+      }),
     ),
   deleteTeamCredential: (provider: ProviderKind) =>
     body(client.DELETE("/api/settings/credentials/{provider}", { params: { path: { provider } } })),

@@ -55,11 +55,11 @@ export type {
   SecondFactorSetting,
   SignUpSetting,
   Stage,
-  TeamCredentials,
-  TeamKey,
   StopReason,
   Suggestion,
   Task,
+  TeamCredentials,
+  TeamKey,
   ThinkingLevel,
   Usage,
 } from "./schema";

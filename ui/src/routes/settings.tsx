@@ -13,7 +13,11 @@ export default function SettingsPage() {
   const mayKeepKeys = useMay("keys");
   const mayAdminister = useMay("administer");
   return (
-    <Page title="Settings" lead="What is yours, and for admins the team's keys. What holds for a project is in its own settings." width="sm">
+    <Page
+      title="Settings"
+      lead="What is yours, and for admins the team's keys. What holds for a project is in its own settings."
+      width="sm"
+    >
       <Profile />
       {mayKeepKeys && <OwnKeys />}
       {mayAdminister && <TeamKeys />}

@@ -153,3 +153,20 @@ fn without_a_home_the_data_folder_must_be_named() {
     let found = faults(Case { env: &[("HOME", "")], ..Case::default() });
     assert!(found[0].starts_with("GUILDHALL_DATA_DIR: expected the path of a folder"), "{found:?}");
 }
+
+#[test]
+fn the_teams_providers_and_how_far_members_reach_are_read() {
+    let env = [("OPENAI_API_KEY", "sk-openai-secret"), ("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")];
+    let config = read(Case { env: &env, file: Some("allow_private_providers = true") }, &Flags::default()).unwrap();
+    assert_eq!(config.openai.unwrap().base_url.as_str(), "http://127.0.0.1:9/v1");
+    assert!(config.allow_private_providers && config.notes.is_empty());
+    let plain = read(Case::default(), &Flags::default()).unwrap();
+    assert!(plain.openai.is_none() && !plain.allow_private_providers, "no, unless it is said");
+    let env = [("GUILDHALL_ALLOW_PRIVATE_PROVIDERS", "true"), ("OPENAI_BASE_URL", "http://127.0.0.1:9")];
+    let config = read(Case { env: &env, ..Case::default() }, &Flags::default()).unwrap();
+    assert!(config.allow_private_providers && config.notes[0].contains("OPENAI_API_KEY"));
+    let env = [("GUILDHALL_ALLOW_PRIVATE_PROVIDERS", "perhaps"), ("OPENAI_API_KEY", "two words")];
+    let told = faults(Case { env: &env, ..Case::default() });
+    assert!(told.iter().any(|fault| fault.contains("expected true or false")), "{told:?}");
+    assert!(told.iter().any(|fault| fault.contains("OPENAI_API_KEY")) && !told.concat().contains("two words"));
+}

@@ -16,8 +16,8 @@ import { cn } from "@/lib/cn";
 import { money, shortCount } from "@/lib/format";
 import { Elapsed, Time } from "@/lib/time";
 import { totalTokens, useModelName } from "../header/Facts";
-import type { Place } from "../place";
 import { keyWords } from "../key";
+import type { Place } from "../place";
 import { s } from "../strings";
 
 const LOOK: Record<RunStatus, [LucideIcon, string]> = {

@@ -37,7 +37,14 @@ describe("a key", () => {
 
   it("is put in place with a base URL alone where a server asks for none", async () => {
     const made = calls();
-    show({ provider: "compatible", credential: null, none: "No key.", removed: "", testable: false, calls: made });
+    show({
+      provider: "compatible",
+      credential: null,
+      none: "No key.",
+      removed: "",
+      testable: false,
+      calls: made,
+    });
     fireEvent.click(screen.getByRole("button", { name: `Add a key for ${providers.compatible.name}` }));
     expect(screen.getByRole("button", { name: "Save key" })).toHaveProperty("disabled", true);
     fireEvent.change(screen.getByLabelText("Base URL"), { target: { value: "http://10.0.0.5:8000/v1" } });
