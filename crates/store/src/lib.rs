@@ -6,12 +6,14 @@
 
 mod attachments;
 mod audit;
+mod avatars;
 mod checks;
 mod credentials;
 mod db;
 mod error;
 mod events;
 mod features;
+mod identities;
 mod invitations;
 mod leases;
 mod members;
@@ -22,6 +24,7 @@ mod secrets;
 mod sessions;
 mod settings;
 mod tokens;
+mod tries;
 
 use std::sync::Arc;
 
@@ -30,10 +33,12 @@ use guildhall_types::{Clock, DateTime};
 use tokio::sync::watch;
 
 pub use audit::{AuditQuery, Broken, Verdict};
+pub use avatars::Avatar;
 pub use credentials::{NewCredential, credential_identity};
 pub use db::Backend;
 pub use error::StoreError;
 pub use features::{FeaturePatch, FeatureQuery, NewFeature, Page};
+pub use identities::{NewIdentity, Unlinked};
 pub use invitations::NewInvitation;
 pub use leases::{Claimed, Ending, Finished, Lease};
 pub use members::{Changed, NewMember};
@@ -43,6 +48,7 @@ pub use runs::NewRun;
 pub use secrets::SealedSecret;
 pub use sessions::{NewSession, Session};
 pub use tokens::{FoundToken, NewToken};
+pub use tries::SignInTry;
 
 use db::{Db, Keep, Rows, Tx, on, read};
 

@@ -55,6 +55,8 @@ id! {
     InvitationId,
     /// A link by which a member sets a new password.
     ResetId,
+    /// An account at a provider by which a member signs in.
+    IdentityId,
     /// A git repository on the team's board.
     ProjectId,
     /// One card.

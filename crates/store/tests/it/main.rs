@@ -7,6 +7,7 @@ mod audit;
 mod board;
 mod events;
 mod harness;
+mod identities;
 mod members;
 mod people;
 mod work;
