@@ -50,6 +50,15 @@ pub struct Client {
     clock: Arc<dyn Clock>,
 }
 
+/// Makes TLS ready for every HTTP client of this process. Does nothing the second time.
+pub fn ready_tls() {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // Fails only if something else installed one first, which then serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
 #[derive(Deserialize)]
 struct ErrorBody {
     error: WireError,
@@ -69,11 +78,7 @@ impl Client {
     /// # Errors
     /// When the system's certificates cannot be loaded.
     pub fn with_patience(patience: Patience) -> Result<Self, LlmError> {
-        static PROVIDER: Once = Once::new();
-        PROVIDER.call_once(|| {
-            // Fails only if something else installed one first, which then serves as well.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        });
+        ready_tls();
         let http = reqwest::Client::builder()
             // A redirect would carry the key to another host.
             .redirect(reqwest::redirect::Policy::none())

@@ -14,7 +14,7 @@ mod request;
 
 pub use assemble::{Answer, Delta};
 pub use backoff::Backoff;
-pub use client::{Client, Patience};
+pub use client::{Client, Patience, ready_tls};
 pub use endpoint::{Endpoint, Secret};
 pub use error::{ErrorKind, LlmError, Partial};
 pub use rate::{Bucket, RateLimits};
