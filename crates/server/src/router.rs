@@ -32,6 +32,10 @@ fn open() -> OpenApiRouter<App> {
         .routes(routes!(on::auth::login))
         .routes(routes!(on::auth::look_at_invitation))
         .routes(routes!(on::auth::reset_password))
+        .routes(routes!(on::sign_in::google))
+        .routes(routes!(on::sign_in::google_callback))
+        .routes(routes!(on::sign_in::oidc, on::sign_in::begin_sign_in))
+        .routes(routes!(on::sign_in::oidc_callback))
         .route("/api/openapi.json", get(openapi::serve))
 }
 
@@ -43,6 +47,7 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::models::list_models))
         .routes(routes!(on::members::list_members))
         .routes(routes!(on::members::get_member))
+        .routes(routes!(on::members::get_avatar))
         .routes(routes!(on::projects::list_suggestions))
         .routes(routes!(on::projects::list_projects))
         .routes(routes!(on::projects::get_project))
@@ -67,6 +72,9 @@ fn account() -> OpenApiRouter<App> {
         .routes(routes!(on::auth::logout))
         .routes(routes!(on::account::update_me))
         .routes(routes!(on::account::confirm))
+        .routes(routes!(on::account::delete_avatar))
+        .routes(routes!(on::identities::confirm_by_provider))
+        .routes(routes!(on::identities::list_identities))
         .routes(routes!(on::sessions::list_sessions, on::sessions::end_other_sessions))
         .routes(routes!(on::sessions::end_session))
         .routes(routes!(on::tokens::list_tokens))
@@ -75,7 +83,10 @@ fn account() -> OpenApiRouter<App> {
 
 /// The same, for who has proved lately who they are.
 fn account_confirmed() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(on::tokens::create_token))
+    OpenApiRouter::new()
+        .routes(routes!(on::tokens::create_token))
+        .routes(routes!(on::identities::link_identity))
+        .routes(routes!(on::identities::unlink_identity))
 }
 
 /// Whoever keeps keys may call these.

@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod deeds;
 pub mod features;
 pub mod health;
+pub mod identities;
 pub mod invitations;
 pub mod members;
 pub mod models;
@@ -15,6 +16,7 @@ pub mod projects;
 pub mod runs;
 pub mod sessions;
 pub mod settings;
+pub mod sign_in;
 pub mod tokens;
 pub mod work;
 

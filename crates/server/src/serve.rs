@@ -14,6 +14,7 @@ use guildhall_engine::{Engine, Pace};
 use guildhall_llm::{Client, LlmError};
 use guildhall_sandbox::Sandbox;
 use guildhall_store::{Backend, Store, StoreError};
+use guildhall_team::oidc::Providers;
 use guildhall_team::vault::{Vault, VaultError};
 use guildhall_team::{Places, Team, TeamError, TeamProviders};
 use guildhall_types::Clock;
@@ -129,7 +130,8 @@ impl Server {
         let providers = TeamProviders { anthropic: config.anthropic.clone(), simulated: config.simulated.clone() };
         // One process at a time works in a data folder, so on SQLite nobody else can hold a run.
         let alone = store.backend() == Backend::Sqlite;
-        let team = Team::new(store, Arc::clone(&clock), vault, places, Client::new()?, providers);
+        let team = Team::new(store, Arc::clone(&clock), vault, places, Client::new()?, providers)
+            .with_sign_in(Providers::new(config.sign_in.clone())?);
         let bus = Bus::in_memory();
         let engine = Engine::start(team.clone(), bus.clone(), Sandbox::new(config.sandbox), pace, alone).await?;
         let report = engine.sandbox_report().await;

@@ -90,8 +90,13 @@ settings! {
     LOG "log" "GUILDHALL_LOG" Some("log"), false;
     ANTHROPIC_API_KEY "anthropic_api_key" "ANTHROPIC_API_KEY" None, true;
     ANTHROPIC_BASE_URL "anthropic_base_url" "ANTHROPIC_BASE_URL" None, true;
+    GOOGLE_CLIENT_ID "google_client_id" "GOOGLE_CLIENT_ID" None, false;
+    GOOGLE_CLIENT_SECRET "google_client_secret" "GOOGLE_CLIENT_SECRET" None, true;
     SIMULATED_PROVIDER_URL "simulated_provider_url" "GUILDHALL_SIMULATED_PROVIDER_URL" None, true;
 }
+
+/// The tables of providers, which stand in the file alone.
+const OIDC: &str = "oidc";
 
 /// What stands for a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,8 +183,8 @@ impl<'a> Settings<'a> {
         match text.parse::<toml::Table>() {
             Ok(table) => {
                 for key in table.keys() {
-                    if !ALL.iter().any(|setting| setting.key == key) {
-                        let known: Vec<&str> = ALL.iter().map(|setting| setting.key).collect();
+                    if key != OIDC && !ALL.iter().any(|setting| setting.key == key) {
+                        let known: Vec<&str> = ALL.iter().map(|setting| setting.key).chain([OIDC]).collect();
                         settings.faults.push(Fault {
                             at: format!("{key} in {}", path.display()),
                             found: None,
@@ -206,6 +211,23 @@ impl<'a> Settings<'a> {
             Some(_) => None,
             None => self.default_data_dir(),
         }
+    }
+
+    /// The tables of providers, and where they stand.
+    pub(super) fn providers(&self) -> Option<(String, toml::Value)> {
+        let (path, table) = self.file.as_ref()?;
+        Some((path.display().to_string(), table.get(OIDC)?.clone()))
+    }
+
+    /// The value of a variable; an empty one counts as absent.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        (self.layers.env)(name)?.into_string().ok().filter(|value| !value.is_empty())
+    }
+
+    /// What stands in a file; a relative path counts from the folder of the configuration file.
+    pub(super) fn read_beside(&self, path: &str) -> io::Result<String> {
+        let folder = self.file.as_ref().and_then(|(file, _)| file.parent()).unwrap_or(Path::new(""));
+        (self.layers.file)(&folder.join(path))
     }
 
     /// `~/.local/share/guildhall`, or where the environment puts such folders.

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
 use axum::response::{IntoResponse, Response};
-use guildhall_team::ProfileChange;
+use guildhall_team::{PasswordChange, ProfileChange};
 use guildhall_types::member::Member;
 use guildhall_types::rights::MemberRight;
 use serde::{Deserialize, Serialize};
@@ -18,25 +18,37 @@ use crate::routes::auth::session_cookie;
 
 /// The member who asks, and what the member may do.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Me {
     /// The member.
     #[serde(flatten)]
     member: Member,
     /// What the member may do.
     rights: Vec<MemberRight>,
+    /// Whether the member has a password.
+    has_password: bool,
+    /// The names of the providers by which the member can sign in and prove who they are.
+    linked: Vec<String>,
 }
 
 impl Me {
-    pub(super) fn new(member: Member) -> Self {
+    pub(super) async fn of(app: &App, member: Member) -> Result<Self, Problem> {
         let rights = member.role.rights().collect();
-        Self { member, rights }
+        let has_password = app.team.store.password_hash(member.id).await?.is_some();
+        let identities = app.team.store.identities_of(member.id).await?;
+        let providers = app.team.sign_in.all();
+        let linked = providers
+            .filter(|provider| identities.iter().any(|identity| identity.issuer == provider.issuer))
+            .map(|provider| provider.name.clone())
+            .collect();
+        Ok(Self { member, rights, has_password, linked })
     }
 }
 
 /// Says who is signed in.
 #[utoipa::path(get, path = "/api/auth/me", tag = "auth", responses((status = 200, body = Me)))]
-pub async fn me(signed: Signed) -> Json<Me> {
-    Json(Me::new(signed.member))
+pub async fn me(State(app): State<App>, signed: Signed) -> Result<Json<Me>, Problem> {
+    Ok(Json(Me::of(&app, signed.member).await?))
 }
 
 /// What to change of oneself; what is absent stays.
@@ -50,7 +62,7 @@ pub struct UpdateMe {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     time_zone: Option<Option<String>>,
-    /// The former password; with `newPassword`.
+    /// The former password; with `newPassword`. A member without one leaves it out and must have proved lately who they are.
     #[schema(nullable = false)]
     current_password: Option<String>,
     /// The new password: at least 12 characters. Ends every other session.
@@ -60,18 +72,36 @@ pub struct UpdateMe {
 
 /// Changes one's own name, time zone or password.
 #[utoipa::path(patch, path = "/api/auth/me", tag = "auth", responses((status = 200, body = Me)))]
-pub async fn update_me(signed: Signed, From(from): From, Json(change): Json<UpdateMe>) -> Result<Json<Me>, Problem> {
+pub async fn update_me(
+    State(app): State<App>,
+    signed: Signed,
+    From(from): From,
+    Json(change): Json<UpdateMe>,
+) -> Result<Json<Me>, Problem> {
     let password = match (change.current_password, change.new_password) {
-        (Some(current), Some(new)) => Some((current, new)),
-        (None, None) => None,
-        (None, Some(_)) => {
-            return Err(Problem::invalid("currentPassword", "give the password that you have now as well"));
+        (None, Some(new)) => {
+            // Whoever has a password is asked for it, and need not have proved anything before.
+            if app.team.store.password_hash(signed.member.id).await?.is_none() {
+                signed.confirmed()?;
+            }
+            Some(PasswordChange { current: None, new })
         }
+        (current, Some(new)) => Some(PasswordChange { current, new }),
+        (None, None) => None,
         (Some(_), None) => return Err(Problem::invalid("newPassword", "give the new password as well")),
     };
     let change = ProfileChange { name: change.name, time_zone: change.time_zone, password };
     let member = signed.team.change_profile(&signed.member, signed.session()?.id, change, &from).await?;
-    Ok(Json(Me::new(member)))
+    Ok(Json(Me::of(&app, member).await?))
+}
+
+/// Takes one's own picture away: none comes from a provider by itself from then on, until another account is linked.
+#[utoipa::path(delete, path = "/api/auth/avatar", tag = "auth", responses((status = 204)))]
+pub async fn delete_avatar(signed: Signed) -> Result<StatusCode, Problem> {
+    match signed.team.store.remove_avatar(signed.member.id).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::not_found("picture")),
+    }
 }
 
 /// The password, once more.

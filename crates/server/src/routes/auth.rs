@@ -5,7 +5,7 @@ use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use guildhall_store::Session;
-use guildhall_team::{NewAccount, Origin};
+use guildhall_team::{NewAccount, Origin, Way};
 use guildhall_types::DateTime;
 use guildhall_types::access::Invitation;
 use guildhall_types::audit::AuditAction;
@@ -30,8 +30,21 @@ pub struct AuthStatus {
     sign_up: SignUp,
     /// The ways to sign in.
     sign_in: Vec<SignIn>,
+    /// The providers by which one can sign in.
+    providers: Vec<ProviderButton>,
     /// The version of this server.
     version: &'static str,
+}
+
+/// A provider by which one can sign in.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProviderButton {
+    /// Its name in addresses.
+    name: String,
+    /// Its name for people.
+    label: String,
+    /// Where a sign-in begins: a link for the browser.
+    url: String,
 }
 
 /// Who may sign up.
@@ -67,7 +80,13 @@ pub async fn auth_status(State(app): State<App>) -> Result<Json<AuthStatus>, Pro
         guildhall_team::SignUp::Open => SignUp::Open,
     };
     let set_up = state != guildhall_team::SignUp::First;
-    Ok(Json(AuthStatus { set_up, sign_up, sign_in: vec![SignIn::Password], version: VERSION }))
+    let button = |provider: &guildhall_team::oidc::ProviderSettings| ProviderButton {
+        name: provider.name.clone(),
+        label: provider.label.clone(),
+        url: provider.path(),
+    };
+    let providers = app.team.sign_in.all().map(button).collect();
+    Ok(Json(AuthStatus { set_up, sign_up, sign_in: vec![SignIn::Password], providers, version: VERSION }))
 }
 
 /// A member to be.
@@ -91,12 +110,13 @@ pub struct Register {
 pub async fn register(
     State(app): State<App>,
     From(from): From,
+    headers: HeaderMap,
     Json(new): Json<Register>,
 ) -> Result<Response, Problem> {
     let team = app.team.acting_as(from.nobody());
     let account = NewAccount { email: new.email, password: new.password, name: new.name, invitation: new.invitation };
     let member = team.register(account, &from).await?;
-    signed_in(&app, StatusCode::CREATED, member, from).await
+    signed_in(&app, StatusCode::CREATED, &headers, member, from).await
 }
 
 /// Who wants to sign in.
@@ -118,18 +138,37 @@ pub async fn login(
     Json(login): Json<Login>,
 ) -> Result<Response, Problem> {
     let member = app.team.login(&login.email, &login.password, &from).await?;
-    if let Some(token) = cookie::session_token(&headers, app.public.is_secure())
+    signed_in(&app, StatusCode::OK, &headers, member, from).await
+}
+
+async fn signed_in(
+    app: &App,
+    status: StatusCode,
+    headers: &HeaderMap,
+    member: Member,
+    from: Origin,
+) -> Result<Response, Problem> {
+    let cookie = enter(app, headers, &member, &Way::Password, from).await?;
+    Ok((status, [(SET_COOKIE, cookie)], Json(Me::of(app, member).await?)).into_response())
+}
+
+/// Where every sign-in ends that succeeded, in whatever way: a session that the browser had before ends, and the header is
+/// returned that gives it the new one.
+pub(super) async fn enter(
+    app: &App,
+    headers: &HeaderMap,
+    member: &Member,
+    way: &Way,
+    from: Origin,
+) -> Result<HeaderValue, Problem> {
+    if let Some(token) = cookie::session_token(headers, app.public.is_secure())
         && let Some((former, whose)) = app.team.session(&token).await?
     {
         app.team.acting_as(from.of(whose.id)).store.end_session(former.id, whose.id, AuditAction::SignOut).await?;
     }
-    signed_in(&app, StatusCode::OK, member, from).await
-}
-
-async fn signed_in(app: &App, status: StatusCode, member: Member, from: Origin) -> Result<Response, Problem> {
-    let (token, session) = app.team.open_session(member.id, from).await?;
-    tracing::info!(member = %member.id, session = %session.id, "a member signed in");
-    Ok((status, [(SET_COOKIE, session_cookie(app, &token, &session)?)], Json(Me::new(member))).into_response())
+    let (token, session) = app.team.open_session(member.id, way, from).await?;
+    tracing::info!(member = %member.id, session = %session.id, ?way, "a member signed in");
+    session_cookie(app, &token, &session)
 }
 
 /// The header that gives a browser its session.

@@ -81,6 +81,7 @@ impl TestApp {
             log: String::new(),
             anthropic: None,
             simulated: Some(simulated),
+            sign_in: Vec::new(),
             notes: Vec::new(),
         };
         (wish.change)(&mut config);

@@ -10,6 +10,7 @@ mod harness;
 mod main_path;
 mod page;
 mod program;
+mod provider;
 mod routes;
 mod schema;
 mod socket;
