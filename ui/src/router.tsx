@@ -19,6 +19,10 @@ const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
   notFoundComponent: NotFound,
 });
 
+/** Why somebody came back from a provider without what they went for. */
+const problemOf = (search: Record<string, unknown>): { problem?: string } =>
+  typeof search.problem === "string" ? { problem: search.problem } : {};
+
 const setup = createRoute({
   getParentRoute: () => root,
   path: "/setup",
@@ -32,8 +36,10 @@ const setup = createRoute({
 const login = createRoute({
   getParentRoute: () => root,
   path: "/login",
-  validateSearch: (search: Record<string, unknown>): { next?: string } =>
-    typeof search.next === "string" ? { next: search.next } : {},
+  validateSearch: (search: Record<string, unknown>): { next?: string; problem?: string } => ({
+    ...(typeof search.next === "string" ? { next: search.next } : {}),
+    ...problemOf(search),
+  }),
   beforeLoad: async () => {
     const { setUp } = await queryClient.fetchQuery(queries.authStatus());
     if (!setUp) throw redirect({ to: "/setup", replace: true });
@@ -61,6 +67,20 @@ const reset = createRoute({
   getParentRoute: () => root,
   path: "/reset/$code",
   component: lazyRouteComponent(() => import("@/routes/reset")),
+});
+
+/** In a window of its own: proves by a provider who one is. */
+const confirm = createRoute({
+  getParentRoute: () => root,
+  path: "/confirm",
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): { provider?: string; done?: boolean; problem?: string } => ({
+    ...(typeof search.provider === "string" ? { provider: search.provider } : {}),
+    ...("done" in search ? { done: true } : {}),
+    ...problemOf(search),
+  }),
+  component: lazyRouteComponent(() => import("@/routes/confirm")),
 });
 
 /** Everything for which one must be signed in. */
@@ -145,6 +165,7 @@ const audit = createRoute({
 const settings = createRoute({
   getParentRoute: () => frame,
   path: "/settings",
+  validateSearch: problemOf,
   component: lazyRouteComponent(() => import("@/routes/settings")),
 });
 
@@ -155,6 +176,7 @@ export const router = createRouter({
     signUp,
     join,
     reset,
+    confirm,
     frame.addChildren([inbox, projects, board, projectSettings, feature, agents, team, audit, settings]),
   ]),
   context: { queryClient },

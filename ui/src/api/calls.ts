@@ -61,6 +61,14 @@ export const api = {
     body(client.POST("/api/auth/login", { body: account })),
   logout: () => body(client.POST("/api/auth/logout")),
   updateMe: (change: ProfilePatch) => body(client.PATCH("/api/auth/me", { body: change })),
+  beginSignIn: (name: string, begin: { invitation?: string; to?: string }) =>
+    body(client.POST("/api/auth/oidc/{name}", { params: { path: { name } }, body: begin })),
+  identities: () => body(client.GET("/api/auth/identities")),
+  linkIdentity: (provider: string) => body(client.POST("/api/auth/identities", { body: { provider } })),
+  unlinkIdentity: (id: string) => body(client.DELETE("/api/auth/identities/{id}", path(id))),
+  confirmByProvider: (provider: string) =>
+    body(client.POST("/api/auth/confirm/provider", { body: { provider } })),
+  removeAvatar: () => body(client.DELETE("/api/auth/avatar")),
   confirm: (password: string) => body(client.POST("/api/auth/confirm", { body: { password } })),
   invitationCard: (code: string) => body(client.POST("/api/auth/invitation", { body: { code } })),
   resetPassword: (code: string, password: string) =>

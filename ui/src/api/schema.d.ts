@@ -56,6 +56,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/avatar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes one's own picture away: none comes from a provider by itself from then on, until another account is linked. */
+        delete: operations["delete_avatar"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/confirm": {
         parameters: {
             query?: never;
@@ -68,6 +85,95 @@ export type paths = {
         /** Proves once more who one is. For ten minutes, sensitive changes are then taken from this session. */
         post: operations["confirm"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/confirm/provider": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begins to prove once more who one is, by a linked account. Answers with where the browser is to go, in a window of its
+         *     own; for ten minutes after the way back, sensitive changes are taken from this session.
+         */
+        post: operations["confirm_by_provider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/google": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Goes to Google to sign in. */
+        get: operations["google"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/google/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Comes back from Google. */
+        get: operations["google_callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the accounts by which one signs in, the oldest link first. */
+        get: operations["list_identities"];
+        put?: never;
+        /** Begins to link an account at a provider, by which one signs in from then on. Answers with where the browser is to go. */
+        post: operations["link_identity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/identities/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a link away. The last way in stays. */
+        delete: operations["unlink_identity"];
         options?: never;
         head?: never;
         patch?: never;
@@ -140,6 +246,41 @@ export type paths = {
         head?: never;
         /** Changes one's own name, time zone or password. */
         patch: operations["update_me"];
+        trace?: never;
+    };
+    "/api/auth/oidc/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Goes to a provider to sign in. */
+        get: operations["oidc"];
+        put?: never;
+        /** Begins to sign in by a provider, or to join by one. */
+        post: operations["begin_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/oidc/{name}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Comes back from a provider. */
+        get: operations["oidc_callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/auth/register": {
@@ -600,6 +741,23 @@ export type paths = {
         patch: operations["update_member"];
         trace?: never;
     };
+    "/api/members/{id}/avatar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the picture of a member, as a provider gave it. */
+        get: operations["get_avatar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/members/{id}/reset-link": {
         parameters: {
             query?: never;
@@ -932,6 +1090,11 @@ export type components = {
             /** @description What it may be used for. */
             scopes: components["schemas"]["Scope"][];
         };
+        /** @description At which provider. */
+        AtProvider: {
+            /** @description The provider's name. */
+            provider: string;
+        };
         /** @description An image or a text file on a card; the bytes are fetched apart. */
         Attachment: {
             /**
@@ -967,7 +1130,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "member.create-reset-link" | "member.change-role" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "credential.put" | "credential.delete" | "credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "feature.verify" | "feature.merge" | "access.refuse" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "credential.put" | "credential.delete" | "credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "feature.verify" | "feature.merge" | "access.refuse" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -1004,7 +1167,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "invitation" | "credential" | "setting" | "project" | "feature" | "route" | "audit";
+        AuditObject: "member" | "session" | "token" | "invitation" | "identity" | "credential" | "setting" | "project" | "feature" | "route" | "audit";
         /**
          * @description What came of it.
          * @enum {string}
@@ -1019,6 +1182,8 @@ export type components = {
         };
         /** @description Who may sign up and how. */
         AuthStatus: {
+            /** @description The providers by which one can sign in. */
+            providers: components["schemas"]["ProviderButton"][];
             /** @description Whether there is a first member. */
             setUp: boolean;
             /** @description The ways to sign in. */
@@ -1027,6 +1192,13 @@ export type components = {
             signUp: components["schemas"]["SignUp"];
             /** @description The version of this server. */
             version: string;
+        };
+        /** @description A sign-in to be begun. */
+        BeginSignIn: {
+            /** @description The code of an invitation, as it stands in the link. The account's verified address must be the one that is invited. */
+            invitation?: string;
+            /** @description The page of this server to go to when it is done; the first one where it is absent. */
+            to?: string;
         };
         /** @description One verification command that was run, with its output as evidence. */
         Check: {
@@ -1258,6 +1430,11 @@ export type components = {
          * @enum {string}
          */
         DiffSide: "base" | "head";
+        /** @description Where the browser is to go. */
+        Elsewhere: {
+            /** @description An address at the provider, for the browser that asked and for ten minutes. */
+            url: string;
+        };
         /** @description A stored event as it goes to clients. */
         Event: components["schemas"]["Happening"] & {
             /**
@@ -1545,6 +1722,32 @@ export type components = {
             /** @description The lines. */
             lines: components["schemas"]["Line"][];
         };
+        /**
+         * Format: uuid
+         * @description An account at a provider by which a member signs in.
+         */
+        IdentityId: string;
+        /** @description An account at a provider by which this member signs in. */
+        IdentityItem: {
+            /**
+             * Format: date-time
+             * @description When it was linked.
+             */
+            createdAt: string;
+            /** @description The account's e-mail address, as the provider told it last. */
+            email: string | null;
+            /** @description The link's id. */
+            id: components["schemas"]["IdentityId"];
+            /** @description The provider's name for people. */
+            label: string;
+            /**
+             * Format: date-time
+             * @description When the member last signed in by it.
+             */
+            lastUsedAt: string | null;
+            /** @description The provider's name in addresses; nothing where it can no longer be used. */
+            provider: string | null;
+        };
         /** @description An invitation, as admins see it. Its code is shown once, when it is made. */
         Invitation: {
             /**
@@ -1665,11 +1868,17 @@ export type components = {
         };
         /** @description The member who asks, and what the member may do. */
         Me: components["schemas"]["Member"] & {
+            /** @description Whether the member has a password. */
+            hasPassword: boolean;
+            /** @description The names of the providers by which the member can sign in and prove who they are. */
+            linked: string[];
             /** @description What the member may do. */
             rights: components["schemas"]["MemberRight"][];
         };
         /** @description A person with an account, as everyone in the team may see them. */
         Member: {
+            /** @description Names the picture that there is of the member: `/api/members/ID/avatar?v=…`. Nothing where there is none. */
+            avatar: string | null;
             /**
              * Format: date-time
              * @description When the account was made.
@@ -1972,6 +2181,15 @@ export type components = {
          * @enum {string}
          */
         ProjectStatus: "preparing" | "ready" | "failed";
+        /** @description A provider by which one can sign in. */
+        ProviderButton: {
+            /** @description Its name for people. */
+            label: string;
+            /** @description Its name in addresses. */
+            name: string;
+            /** @description Where a sign-in begins: a link for the browser. */
+            url: string;
+        };
         /**
          * @description A provider of models for which a credential can be kept.
          * @enum {string}
@@ -2499,7 +2717,7 @@ export type components = {
         };
         /** @description What to change of oneself; what is absent stays. */
         UpdateMe: {
-            /** @description The former password; with `newPassword`. */
+            /** @description The former password; with `newPassword`. A member without one leaves it out and must have proved lately who they are. */
             currentPassword?: string;
             /** @description The name that is shown. */
             name?: string;
@@ -2558,6 +2776,7 @@ export type components = {
 };
 export type AddAttachment = components['schemas']['AddAttachment'];
 export type ApiToken = components['schemas']['ApiToken'];
+export type AtProvider = components['schemas']['AtProvider'];
 export type Attachment = components['schemas']['Attachment'];
 export type AttachmentId = components['schemas']['AttachmentId'];
 export type AttachmentList = components['schemas']['AttachmentList'];
@@ -2567,6 +2786,7 @@ export type AuditObject = components['schemas']['AuditObject'];
 export type AuditOutcome = components['schemas']['AuditOutcome'];
 export type AuditPage = components['schemas']['AuditPage'];
 export type AuthStatus = components['schemas']['AuthStatus'];
+export type BeginSignIn = components['schemas']['BeginSignIn'];
 export type Check = components['schemas']['Check'];
 export type CheckId = components['schemas']['CheckId'];
 export type CheckList = components['schemas']['CheckList'];
@@ -2588,6 +2808,7 @@ export type Database = components['schemas']['Database'];
 export type Diff = components['schemas']['Diff'];
 export type DiffFile = components['schemas']['DiffFile'];
 export type DiffSide = components['schemas']['DiffSide'];
+export type Elsewhere = components['schemas']['Elsewhere'];
 export type Event = components['schemas']['Event'];
 export type Extras = components['schemas']['Extras'];
 export type Feature = components['schemas']['Feature'];
@@ -2604,6 +2825,8 @@ export type Happening = components['schemas']['Happening'];
 export type Health = components['schemas']['Health'];
 export type HealthDetailed = components['schemas']['HealthDetailed'];
 export type Hunk = components['schemas']['Hunk'];
+export type IdentityId = components['schemas']['IdentityId'];
+export type IdentityItem = components['schemas']['IdentityItem'];
 export type Invitation = components['schemas']['Invitation'];
 export type InvitationCard = components['schemas']['InvitationCard'];
 export type InvitationId = components['schemas']['InvitationId'];
@@ -2639,6 +2862,7 @@ export type ProjectPage = components['schemas']['ProjectPage'];
 export type ProjectSettings = components['schemas']['ProjectSettings'];
 export type ProjectSource = components['schemas']['ProjectSource'];
 export type ProjectStatus = components['schemas']['ProjectStatus'];
+export type ProviderButton = components['schemas']['ProviderButton'];
 export type ProviderKind = components['schemas']['ProviderKind'];
 export type PutCredential = components['schemas']['PutCredential'];
 export type Register = components['schemas']['Register'];
@@ -2837,6 +3061,33 @@ export interface operations {
             };
         };
     };
+    delete_avatar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     confirm: {
         parameters: {
             query?: never;
@@ -2849,6 +3100,188 @@ export interface operations {
                 "application/json": components["schemas"]["Confirm"];
             };
         };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    confirm_by_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AtProvider"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Elsewhere"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    google: {
+        parameters: {
+            query?: {
+                /** @description A page of this server, such as `/p/018f…`; the first one where it is absent. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Leads to the provider, or to the sign-in page with `problem`. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    google_callback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Leads to a page, with `problem` where it came to nothing. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_identities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityItem"][];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    link_identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AtProvider"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Elsewhere"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    unlink_identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The link. */
+                id: components["schemas"]["IdentityId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description No Content */
             204: {
@@ -3011,6 +3444,105 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Me"];
                 };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    oidc: {
+        parameters: {
+            query?: {
+                /** @description A page of this server, such as `/p/018f…`; the first one where it is absent. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The provider. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Leads to the provider, or to the sign-in page with `problem`. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    begin_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The provider. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BeginSignIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Elsewhere"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    oidc_callback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The provider. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Leads to a page, with `problem` where it came to nothing. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why the request was refused or failed. */
             default: {
@@ -4070,6 +4602,45 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Member"];
                 };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_avatar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The member. */
+                id: components["schemas"]["MemberId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture's bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description It is the one that the browser has. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why the request was refused or failed. */
             default: {

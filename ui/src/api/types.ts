@@ -57,6 +57,8 @@ export type {
 
 export type RightName = Schema.MemberRight;
 export type Session = Schema.SessionItem;
+export type Identity = Schema.IdentityItem;
+export type Provider = Schema.ProviderButton;
 export type MemberPatch = Schema.UpdateMember;
 export type ProfilePatch = Schema.UpdateMe;
 export type TokenDraft = Schema.CreateToken;

@@ -7,15 +7,17 @@ import { FormError } from "@/components/form-error";
 import { Button } from "@/components/ui/button";
 import { Field, Input } from "@/components/ui/input";
 import { t } from "@/strings";
+import { ByProvider } from "./by-provider";
 import { identity } from "./identity";
 
 /**
- * Asks for the password once more. It is the browser's own dialog: it lies over every other window, whatever that is, and
+ * Asks for the password once more, or for an account by which the member signs in. It is the browser's own dialog: it lies over every other window, whatever that is, and
  * gives the focus back to it.
  */
 export default function IdentityDialog() {
   const asked = identity.use();
   const me = useMe().data;
+  const hasPassword = me?.hasPassword ?? true;
   const dialog = useRef<HTMLDialogElement>(null);
   const [error, setError] = useState<ApiError | null>(null);
   const [busy, setBusy] = useState(false);
@@ -35,6 +37,7 @@ export default function IdentityDialog() {
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
+    if (!hasPassword) return;
     const field = event.currentTarget.elements.namedItem("password") as HTMLInputElement;
     setBusy(true);
     setError(null);
@@ -68,20 +71,28 @@ export default function IdentityDialog() {
               {t.identity.title}
             </h2>
             <p id="identity-why" className="mt-1 text-muted text-sm">
-              {t.identity.why}
+              {hasPassword ? t.identity.why : t.identity.whyProvider}
             </p>
           </div>
-          <input type="text" autoComplete="username" value={me?.email ?? ""} readOnly hidden />
-          <Field label={t.identity.password} error={wrong}>
-            <Input name="password" type="password" autoComplete="current-password" required autoFocus />
-          </Field>
-          <FormError error={wrong === undefined ? error : null} />
+          {hasPassword ? (
+            <>
+              <input type="text" autoComplete="username" value={me?.email ?? ""} readOnly hidden />
+              <Field label={t.identity.password} error={wrong}>
+                <Input name="password" type="password" autoComplete="current-password" required autoFocus />
+              </Field>
+              <FormError error={wrong === undefined ? error : null} />
+            </>
+          ) : (
+            <ByProvider names={me?.linked ?? []} onConfirmed={() => asked?.settle(true)} />
+          )}
         </div>
         <div className="flex justify-end gap-2 border-line border-t px-5 py-3">
           <Button onClick={() => asked?.settle(false)}>{t.common.cancel}</Button>
-          <Button type="submit" variant="primary" busy={busy}>
-            {t.identity.confirm}
-          </Button>
+          {hasPassword && (
+            <Button type="submit" variant="primary" busy={busy}>
+              {t.identity.confirm}
+            </Button>
+          )}
         </div>
       </form>
     </dialog>,

@@ -9,13 +9,15 @@ import { enter, safeNext } from "@/app/session";
 import { FormError } from "@/components/form-error";
 import { Button } from "@/components/ui/button";
 import { Field, Input } from "@/components/ui/input";
+import { Problem } from "@/features/sign-in/problem";
+import { ProviderButtons } from "@/features/sign-in/provider-buttons";
 import { join } from "@/features/team/join-strings";
 
 export default function LoginPage() {
   const navigate = useNavigate();
-  const { next } = useSearch({ from: "/login" });
+  const { next, problem } = useSearch({ from: "/login" });
   const [error, setError] = useState<ApiError | null>(null);
-  const signUp = useQuery(queries.authStatus()).data?.signUp;
+  const status = useQuery(queries.authStatus()).data;
   const [busy, setBusy] = useState(false);
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
@@ -35,6 +37,7 @@ export default function LoginPage() {
 
   return (
     <AuthPage title="Sign in" lead="Go on where your team and its agents are.">
+      <Problem code={problem} className="mb-4" />
       <form onSubmit={submit} className="flex flex-col gap-4">
         <Field label="E-mail">
           <Input name="email" type="email" autoComplete="username" required autoFocus />
@@ -47,7 +50,8 @@ export default function LoginPage() {
           Sign in
         </Button>
       </form>
-      {signUp === "open" && (
+      <ProviderButtons providers={status?.providers} to={safeNext(next)} />
+      {status?.signUp === "open" && (
         <p className="mt-5 text-center text-muted text-sm">
           {join.newHere}{" "}
           <Link to="/join" className="font-medium text-accent-text underline-offset-2 hover:underline">

@@ -1,6 +1,7 @@
 import { useMay } from "@/api/queries";
 import { Page } from "@/components/page";
 import { Appearance } from "@/features/settings/appearance";
+import { Identities } from "@/features/settings/identities";
 import { ProviderKeys } from "@/features/settings/keys";
 import { Password } from "@/features/settings/password";
 import { Profile } from "@/features/settings/profile";
@@ -15,6 +16,7 @@ export default function SettingsPage() {
       {mayKeepKeys && <ProviderKeys />}
       <Appearance />
       <Password />
+      <Identities />
       <Sessions />
       <Tokens />
     </Page>
