@@ -41,6 +41,8 @@ impl Providers {
             let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
             issuers.push(line);
         }
+        // It says more than that, and ends when nobody listens.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         guildhall_llm::ready_tls();
         Self { issuers, http: reqwest::Client::new(), _process: process }
     }
@@ -129,10 +131,18 @@ impl Visitor {
         self.jar.entry(site).or_default()
     }
 
+    /// Is nobody any more at the providers; here still who they are.
+    pub fn sign_out_there(&mut self) {
+        let own = Url::parse(&self.app).unwrap().authority().to_owned();
+        self.jar.retain(|site, _| *site == own);
+    }
+
     /// The same person as the API sees them.
     pub fn persona(&mut self, app: &TestApp) -> Persona {
         let session = self.own().get("guildhall").map(|token| format!("guildhall={token}"));
-        Persona { cookie: session, ..app.anonymous() }
+        let mut persona = app.anonymous();
+        persona.cookie = session;
+        persona
     }
 
     async fn send(&mut self, method: Method, url: &Url, body: Option<Value>) -> reqwest::Response {

@@ -142,7 +142,9 @@ async fn who_has_no_password_proves_by_the_provider_who_they_are() {
     }
     let eve = json!({ "email": "eve@example.com", "email_verified": true });
     providers.tell(0, json!({ "lie": null, "who": "eve", "people": { "eve": eve, "ben": {} } })).await;
+    visitor.sign_out_there();
     assert_eq!(visitor.post_and_go(confirm, at("one")).await, "/confirm?problem=other-person");
+    visitor.sign_out_there();
     ben.post("/api/auth/tokens", token.clone()).await.is_problem(StatusCode::FORBIDDEN, "confirm-needed");
 
     providers.tell(0, json!({ "who": "ben" })).await;
