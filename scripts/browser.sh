@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the browser tests against a real server with a simulated provider, both on free ports, with an empty data folder.
+# Runs the browser tests against a real server with a simulated model and an OpenID provider, all on free ports, with an empty
+# data folder.
 #
 #   scripts/browser.sh                 all of them
 #   scripts/browser.sh main-path       those whose file name matches
@@ -36,6 +37,22 @@ target/debug/guildhall-sim --listen 127.0.0.1:0 --first-word-ms 60 --per-word-ms
 pids+=($!)
 GUILDHALL_SIMULATED_PROVIDER_URL=$(url_of "$dir/sim" $!)
 export GUILDHALL_SIMULATED_PROVIDER_URL
+# The OpenID provider ends when nobody holds its standard input any more.
+mkfifo "$dir/hold"
+exec 9<>"$dir/hold"
+node crates/server/tests/oidc/provider.mjs <"$dir/hold" >"$dir/oidc" 2>&1 &
+pids+=($!)
+GUILDHALL_E2E_OIDC=$(url_of "$dir/oidc" $!)
+export GUILDHALL_E2E_OIDC
+mkdir -m 700 "$dir/data"
+cat >"$dir/data/guildhall.toml" <<END
+[[oidc]]
+name = "test"
+label = "Test ID"
+issuer = "$GUILDHALL_E2E_OIDC"
+clientId = "guildhall"
+clientSecret = "the-secret-of-the-client-of-the-tests-0001"
+END
 # What the machine's own environment says must not reach the tests.
 env -u ANTHROPIC_API_KEY -u OPENAI_API_KEY -u DATABASE_URL -u REDIS_URL -u GUILDHALL_PUBLIC_URL -u GUILDHALL_CONFIG \
   GUILDHALL_ALLOW_PRIVATE_PROVIDERS=true GUILDHALL_DATA_DIR="$dir/data" GUILDHALL_ALLOWED_REPO_PATHS="$dir/sources" \

@@ -2,7 +2,7 @@
 # Installs what Guildhall needs beside git, Rust, Node and npm, with the system's package manager, and says so.
 #
 #   scripts/setup.sh run     what `make run` needs: a sandbox for agents' commands
-#   scripts/setup.sh test    what `make test` needs too: PostgreSQL, a browser, cargo-nextest
+#   scripts/setup.sh test    what `make test` needs too: PostgreSQL, a browser, cargo-nextest, an OpenID provider
 set -euo pipefail
 
 what=${1:-run}
@@ -36,6 +36,12 @@ if [ ${#packages[@]} -gt 0 ]; then
   "${sudo[@]}" apt-get update -qq
   # policy-rc.d would start the distribution's own PostgreSQL server; the tests start a private one.
   DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+fi
+
+oidc=$(dirname "$0")/../crates/server/tests/oidc
+if [ "$what" = test ] && { [ ! -d "$oidc/node_modules" ] || [ "$oidc/package-lock.json" -nt "$oidc/node_modules/.package-lock.json" ]; }; then
+  echo "setup: installing the OpenID provider of the tests (npm ci)" >&2
+  (cd "$oidc" && npm ci --no-audit --no-fund --loglevel=error)
 fi
 
 if [ "$what" = test ] && ! command -v cargo-nextest >/dev/null; then

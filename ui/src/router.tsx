@@ -19,6 +19,10 @@ const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
   notFoundComponent: NotFound,
 });
 
+/** Why somebody came back from a provider without what they went for. */
+const problemOf = (search: Record<string, unknown>): { problem?: string } =>
+  typeof search.problem === "string" ? { problem: search.problem } : {};
+
 const setup = createRoute({
   getParentRoute: () => root,
   path: "/setup",
@@ -33,9 +37,10 @@ const login = createRoute({
   getParentRoute: () => root,
   path: "/login",
   // `step` asks for the second step of a sign-in that was begun elsewhere, such as at an identity provider.
-  validateSearch: (search: Record<string, unknown>): { next?: string; step?: true } => ({
+  validateSearch: (search: Record<string, unknown>): { next?: string; step?: true; problem?: string } => ({
     ...(typeof search.next === "string" ? { next: search.next } : {}),
     ...(search.step === true ? { step: true as const } : {}),
+    ...problemOf(search),
   }),
   beforeLoad: async () => {
     const { setUp } = await queryClient.fetchQuery(queries.authStatus());
@@ -71,6 +76,20 @@ const secondFactor = createRoute({
   path: "/second-factor",
   beforeLoad: requireLacking,
   component: lazyRouteComponent(() => import("@/routes/second-factor")),
+});
+
+/** In a window of its own: proves by a provider who one is. */
+const confirm = createRoute({
+  getParentRoute: () => root,
+  path: "/confirm",
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): { provider?: string; done?: boolean; problem?: string } => ({
+    ...(typeof search.provider === "string" ? { provider: search.provider } : {}),
+    ...("done" in search ? { done: true } : {}),
+    ...problemOf(search),
+  }),
+  component: lazyRouteComponent(() => import("@/routes/confirm")),
 });
 
 /** Everything for which one must be signed in. */
@@ -155,6 +174,7 @@ const audit = createRoute({
 const settings = createRoute({
   getParentRoute: () => frame,
   path: "/settings",
+  validateSearch: problemOf,
   component: lazyRouteComponent(() => import("@/routes/settings")),
 });
 
@@ -166,6 +186,7 @@ export const router = createRouter({
     join,
     reset,
     secondFactor,
+    confirm,
     frame.addChildren([inbox, projects, board, projectSettings, feature, agents, team, audit, settings]),
   ]),
   context: { queryClient },

@@ -80,6 +80,12 @@ export const t = {
     why: "This changes who can do what, or touches a secret. Prove once more that it is you; it then holds for ten minutes.",
     password: "Password",
     confirm: "Confirm",
+    whyProvider:
+      "This changes who can do what, or touches a secret. Prove once more who you are; it then holds for ten minutes.",
+    noWay:
+      "You have neither a password nor a linked account that can be used. Ask an admin for a link to set a password.",
+    by: (label: string) => `Confirm with ${label}`,
+    waiting: "Go on in the other window. This one waits for it.",
   },
   role: {
     owner: { label: "Owner", may: "Everything, and decides who else owns this server." },

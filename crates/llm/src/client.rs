@@ -63,6 +63,15 @@ pub struct Client {
     learnt: Arc<Mutex<HashMap<String, Without>>>,
 }
 
+/// Makes TLS ready for every HTTP client of this process. Does nothing the second time.
+pub fn ready_tls() {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // Fails only if something else installed one first, which then serves as well.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+}
+
 impl Client {
     /// A client with the usual patience.
     ///
@@ -77,11 +86,7 @@ impl Client {
     /// # Errors
     /// When the system's certificates cannot be loaded.
     pub fn with_patience(patience: Patience) -> Result<Self, LlmError> {
-        static PROVIDER: Once = Once::new();
-        PROVIDER.call_once(|| {
-            // Fails only if something else installed one first, which then serves as well.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        });
+        ready_tls();
         let reach = Reach::default();
         Ok(Self {
             http: http(patience, None)?,

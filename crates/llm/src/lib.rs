@@ -21,7 +21,7 @@ mod responses;
 
 pub use assemble::{Answer, Delta};
 pub use backoff::Backoff;
-pub use client::{Client, Patience};
+pub use client::{Client, Patience, ready_tls};
 pub use dialect::Dialect;
 pub use endpoint::{Endpoint, Secret};
 pub use error::{ErrorKind, LlmError, Partial};

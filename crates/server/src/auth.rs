@@ -76,7 +76,7 @@ impl Signed {
             false => Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 "confirm-needed",
-                "This change asks that you give your password again: POST /api/auth/confirm, then try once more.",
+                "This change asks that you prove again who you are: POST /api/auth/confirm with your password, or POST /api/auth/confirm/provider, then try once more.",
             )),
         }
     }

@@ -5,6 +5,7 @@
 
 mod layers;
 mod parse;
+mod providers;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use guildhall_llm::{Endpoint, Secret};
 use guildhall_sandbox::Isolation;
 use guildhall_team::vault::KeyFiles;
+use guildhall_team::oidc::ProviderSettings;
 use url::Url;
 
 pub use layers::{Flags, Layers};
@@ -52,6 +54,8 @@ pub struct Config {
     pub allow_private_providers: bool,
     /// A provider that plays a model and asks for no key.
     pub simulated: Option<Endpoint>,
+    /// The OpenID providers by which members may sign in.
+    pub sign_in: Vec<ProviderSettings>,
     /// What the operator should know, though nothing is wrong.
     pub notes: Vec<String>,
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use guildhall_llm::{Client, Endpoint, Patience};
 use guildhall_sandbox::{Isolation, Sandbox};
 use guildhall_store::{Backend, Store};
+use guildhall_team::oidc::Providers;
 use guildhall_types::Clock;
 
 mod keys;
@@ -77,6 +78,7 @@ pub async fn examine(config: Result<Config, Faults>, clock: Arc<dyn Clock>) -> V
     if let Some(endpoint) = &config.openai {
         lines.push(provider("the team's key for OpenAI", endpoint).await);
     }
+    lines.extend(sign_in(&config).await);
     if let Some(endpoint) = &config.simulated {
         lines.push(provider("the simulated provider", endpoint).await);
     }
@@ -221,6 +223,33 @@ fn disk(path: &Path) -> Line {
         (false, true) => Line::new(Level::Warn, WHAT, format!("{detail}; make room soon")),
         (false, false) => Line::new(Level::Ok, WHAT, detail),
     }
+}
+
+/// Asks every provider by which members sign in who it is.
+async fn sign_in(config: &Config) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let providers = match Providers::new(config.sign_in.clone()) {
+        Ok(providers) => providers,
+        Err(error) => return vec![Line::new(Level::Fail, "sign-in", chain(&error))],
+    };
+    for settings in providers.all() {
+        let what = format!("sign-in by {}", settings.label);
+        lines.push(match providers.examine(&settings.name).await {
+            Ok(found) => Line::new(Level::Ok, &what, found),
+            Err(why) => {
+                let detail = format!(
+                    "{}/.well-known/openid-configuration is not what it should be: {why}. Check the issuer letter by letter, and that this machine reaches it",
+                    settings.issuer.trim_end_matches('/')
+                );
+                Line::new(Level::Fail, &what, detail)
+            }
+        });
+    }
+    if !lines.is_empty() && config.public_url.is_none() {
+        let detail = "without GUILDHALL_PUBLIC_URL providers can lead back to this machine's own browser alone";
+        lines.push(Line::new(Level::Warn, "sign-in", detail));
+    }
+    lines
 }
 
 async fn provider(what: &str, endpoint: &Endpoint) -> Line {

@@ -35,6 +35,10 @@ fn open() -> OpenApiRouter<App> {
         .routes(routes!(on::second_step::second_step, on::second_step::pass_second_step))
         .routes(routes!(on::passkeys::ask_passkey))
         .routes(routes!(on::passkeys::sign_in_by_passkey))
+        .routes(routes!(on::sign_in::google))
+        .routes(routes!(on::sign_in::google_callback))
+        .routes(routes!(on::sign_in::oidc, on::sign_in::begin_sign_in))
+        .routes(routes!(on::sign_in::oidc_callback))
         .route("/api/openapi.json", get(openapi::serve))
 }
 
@@ -45,6 +49,7 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::models::list_models))
         .routes(routes!(on::members::list_members))
         .routes(routes!(on::members::get_member))
+        .routes(routes!(on::members::get_avatar))
         .routes(routes!(on::projects::list_suggestions))
         .routes(routes!(on::projects::list_projects))
         .routes(routes!(on::projects::get_project))
@@ -74,6 +79,8 @@ fn account() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(on::account::update_me))
         .routes(routes!(on::passkeys::rename_passkey))
+        .routes(routes!(on::account::delete_avatar))
+        .routes(routes!(on::identities::list_identities))
         .routes(routes!(on::sessions::list_sessions, on::sessions::end_other_sessions))
         .routes(routes!(on::sessions::end_session))
         .routes(routes!(on::tokens::list_tokens))
@@ -85,6 +92,7 @@ fn account_lacking() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(on::auth::logout))
         .routes(routes!(on::account::confirm))
+        .routes(routes!(on::identities::confirm_by_provider))
         .routes(routes!(on::passkeys::ask_to_confirm))
         .routes(routes!(on::factors::list_factors))
 }
@@ -95,6 +103,8 @@ fn account_confirmed() -> OpenApiRouter<App> {
         .routes(routes!(on::tokens::create_token))
         .routes(routes!(on::factors::create_recovery_codes))
         .routes(routes!(on::passkeys::delete_passkey))
+        .routes(routes!(on::identities::link_identity))
+        .routes(routes!(on::identities::unlink_identity))
 }
 
 /// The same, and whoever has yet to set up the second factor that the team asks for.

@@ -9,6 +9,7 @@ pub mod deeds;
 pub mod factors;
 pub mod features;
 pub mod health;
+pub mod identities;
 pub mod invitations;
 pub mod members;
 pub mod models;
@@ -19,6 +20,7 @@ pub mod runs;
 pub mod second_step;
 pub mod sessions;
 pub mod settings;
+pub mod sign_in;
 pub mod tokens;
 pub mod work;
 

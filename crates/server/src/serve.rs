@@ -15,6 +15,7 @@ use guildhall_llm::{Client, LlmError, Reach};
 use guildhall_sandbox::Sandbox;
 use guildhall_store::{Backend, Store, StoreError};
 use guildhall_team::keys::Keys;
+use guildhall_team::oidc::Providers;
 use guildhall_team::vault::{Vault, VaultError};
 use guildhall_team::{Places, Team, TeamError, TeamProviders};
 use guildhall_types::Clock;
@@ -140,7 +141,8 @@ impl Server {
         let reach = if config.allow_private_providers { Reach::Private } else { Reach::Public };
         // One process at a time works in a data folder, so on SQLite nobody else can hold a run.
         let alone = store.backend() == Backend::Sqlite;
-        let team = Team::new(store, Arc::clone(&clock), vault, places, Client::new()?.reaching(reach)?, providers);
+        let team = Team::new(store, Arc::clone(&clock), vault, places, Client::new()?.reaching(reach)?, providers)
+            .with_sign_in(Providers::new(config.sign_in.clone())?);
         let bus = Bus::in_memory();
         let engine = Engine::start(team.clone(), bus.clone(), Sandbox::new(config.sandbox), pace, alone).await?;
         let report = engine.sandbox_report().await;

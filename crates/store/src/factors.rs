@@ -242,13 +242,22 @@ impl Store {
         Ok(rows.into_iter().map(|(member,)| member).collect())
     }
 
-    /// By which ways a member gets in without anybody's help: the one place to count a further one.
-    pub(crate) async fn ways_in(&self, tx: &mut Tx, member: MemberId) -> Result<WaysIn, StoreError> {
+    /// By which ways a member gets in without anybody's help, as things stand in this transaction: the one place to count a
+    /// further one. `issuers` are the providers that can be used now.
+    pub(crate) async fn ways_in(
+        &self,
+        tx: &mut Tx,
+        member: MemberId,
+        issuers: &[String],
+    ) -> Result<WaysIn, StoreError> {
         let (password,): (i64,) = on!(tx, c => sqlx::query_as(
             "SELECT count(*) FROM members WHERE id = $1 AND password_hash IS NOT NULL").bind(member).fetch_one(c).await)?;
         let (passkeys,): (i64,) = on!(tx, c => sqlx::query_as("SELECT count(*) FROM passkeys WHERE member_id = $1")
             .bind(member).fetch_one(c).await)?;
-        Ok(WaysIn { password: password == 1, passkeys })
+        let linked: Vec<(String,)> = on!(tx, c => sqlx::query_as("SELECT issuer FROM identities WHERE member_id = $1")
+            .bind(member).fetch_all(c).await)?;
+        let account = linked.iter().any(|(issuer,)| issuers.contains(issuer));
+        Ok(WaysIn { password: password == 1, passkeys, account })
     }
 
     pub(crate) async fn has_factor(&self, tx: &mut Tx, member: MemberId) -> Result<bool, StoreError> {

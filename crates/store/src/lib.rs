@@ -6,6 +6,7 @@
 
 mod attachments;
 mod audit;
+mod avatars;
 mod challenges;
 mod checks;
 mod credentials;
@@ -14,6 +15,7 @@ mod error;
 mod events;
 mod factors;
 mod features;
+mod identities;
 mod invitations;
 mod keys;
 mod leases;
@@ -27,6 +29,7 @@ mod secrets;
 mod sessions;
 mod settings;
 mod tokens;
+mod tries;
 
 use std::sync::Arc;
 
@@ -35,12 +38,14 @@ use guildhall_types::{Clock, DateTime};
 use tokio::sync::watch;
 
 pub use audit::{AuditQuery, Broken, Verdict};
+pub use avatars::Avatar;
 pub use challenges::NewChallenge;
 pub use credentials::{KeptKey, NewCredential, NewTeamCredential, credential_identity, team_credential_identity};
 pub use db::Backend;
 pub use error::StoreError;
 pub use factors::{SecondProof, Totp, totp_identity};
 pub use features::{FeaturePatch, FeatureQuery, NewFeature, Page};
+pub use identities::{NewIdentity, Unlinked};
 pub use invitations::NewInvitation;
 pub use keys::{KnownKey, Rewrapped, WrappedKey};
 pub use leases::{Claimed, Ending, Finished, Lease};
@@ -52,6 +57,7 @@ pub use runs::NewRun;
 pub use secrets::SealedSecret;
 pub use sessions::{NewSession, Session};
 pub use tokens::{FoundToken, NewToken};
+pub use tries::SignInTry;
 
 use db::{Db, Keep, Rows, Tx, on, read};
 

@@ -53,7 +53,7 @@ impl Store {
         let member = new.member_id;
         self.locked_member(&mut tx, member).await?.ok_or(StoreError::NotFound { what: "member" })?;
         let first = !self.has_factor(&mut tx, member).await?;
-        if self.ways_in(&mut tx, member).await?.passkeys >= most {
+        if self.ways_in(&mut tx, member, &[]).await?.passkeys >= most {
             return Ok(None);
         }
         let passkey = Passkey { id: PasskeyId::new(), name: new.name, created_at: self.now(), last_used_at: None };
@@ -155,19 +155,23 @@ impl Store {
         Ok(passkey)
     }
 
-    /// Deletes one of a member's passkeys; false when there is none such.
+    /// Deletes one of a member's passkeys; false when there is none such. `issuers` are the providers that can be used now.
     ///
     /// # Errors
     /// [`StoreError::Refused`] when the member could not sign in without it.
-    pub async fn delete_passkey(&self, id: PasskeyId, member: MemberId) -> Result<bool, StoreError> {
+    pub async fn delete_passkey(
+        &self,
+        id: PasskeyId,
+        member: MemberId,
+        issuers: &[String],
+    ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         self.locked_member(&mut tx, member).await?.ok_or(StoreError::NotFound { what: "member" })?;
-        let ways = self.ways_in(&mut tx, member).await?;
         let name: Option<(String,)> = on!(tx, c => sqlx::query_as(
             "DELETE FROM passkeys WHERE id = $1 AND member_id = $2 RETURNING name")
             .bind(id).bind(member).fetch_optional(c).await)?;
         let Some((name,)) = name else { return Ok(false) };
-        if !ways.can_lose_a_passkey() {
+        if !self.ways_in(&mut tx, member, issuers).await?.any() {
             return Err(ChangeRefused::LastWayIn.into());
         }
         tx.note(Note::new(AuditAction::DeletePasskey).on(AuditObject::Passkey, id).with("name", name));

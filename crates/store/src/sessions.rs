@@ -51,6 +51,19 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn create_session(&self, new: NewSession) -> Result<Session, StoreError> {
+        self.create_session_by(new, "password", self.now()).await
+    }
+
+    /// The same, where the member came in another way `by` something, and last proved then who they are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn create_session_by(
+        &self,
+        new: NewSession,
+        by: &str,
+        confirmed_at: DateTime,
+    ) -> Result<Session, StoreError> {
         let now = self.now();
         let session = Session {
             id: SessionId::new(),
@@ -60,16 +73,18 @@ impl Store {
             created_at: now,
             last_used_at: now,
             expires_at: new.expires_at,
-            confirmed_at: now,
+            confirmed_at,
         };
         let mut tx = self.begin().await?;
         on!(tx, c => sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now).execute(c).await.rows())?;
         on!(tx, c => sqlx::query(
-            "INSERT INTO sessions (id, member_id, token_hash, user_agent, address, created_at, last_used_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
+            "INSERT INTO sessions (id, member_id, token_hash, user_agent, address, created_at, last_used_at, expires_at,
+               confirmed_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
             .bind(session.id).bind(session.member_id).bind(new.token_hash).bind(&session.user_agent)
-            .bind(&session.address).bind(now).bind(now).bind(session.expires_at).execute(c).await.rows())?;
-        tx.note(Note::new(AuditAction::SignIn).on(AuditObject::Session, session.id));
+            .bind(&session.address).bind(now).bind(now).bind(session.expires_at)
+            .bind(confirmed_at).execute(c).await.rows())?;
+        tx.note(Note::new(AuditAction::SignIn).on(AuditObject::Session, session.id).with("by", by));
         self.commit(tx).await?;
         Ok(session)
     }

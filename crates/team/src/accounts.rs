@@ -4,7 +4,7 @@ use chrono::Duration;
 use guildhall_store::{NewSession, Session};
 use guildhall_types::audit::{Actor, AuditAction, AuditObject, AuditOutcome, Note};
 use guildhall_types::member::Member;
-use guildhall_types::{MemberId, SessionId};
+use guildhall_types::{DateTime, MemberId, SessionId};
 use serde_json::Value;
 use url::Url;
 
@@ -54,8 +54,35 @@ pub struct ProfileChange {
     pub name: Option<String>,
     /// The time zone by its IANA name; an inner nothing takes it away.
     pub time_zone: Option<Option<String>>,
-    /// The former password and the new one.
-    pub password: Option<(String, String)>,
+    /// A new password.
+    pub password: Option<PasswordChange>,
+}
+
+/// A new password in place of the former one.
+#[derive(Clone)]
+pub struct PasswordChange {
+    /// The former one; nothing where a member has none and has proved lately in another way who they are.
+    pub current: Option<String>,
+    /// The new one.
+    pub new: String,
+}
+
+/// In which way a member signed in.
+#[derive(Debug, Clone)]
+pub enum Way {
+    /// By password.
+    Password,
+    /// By a passkey alone.
+    Passkey,
+    /// By a second factor, after one of the others.
+    SecondFactor,
+    /// By a provider.
+    Provider {
+        /// Its name.
+        name: String,
+        /// When the member last proved to it who they are, if it says so.
+        proved: Option<DateTime>,
+    },
 }
 
 impl Team {
@@ -105,7 +132,12 @@ impl Team {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn open_session(&self, member: MemberId, origin: Origin) -> Result<(String, Session), TeamError> {
+    pub async fn open_session(
+        &self,
+        member: MemberId,
+        way: &Way,
+        origin: Origin,
+    ) -> Result<(String, Session), TeamError> {
         let token = new_token();
         let store = self.store.acting_as(origin.of(member));
         let cut = |text: String| text.chars().take(300).collect();
@@ -116,7 +148,16 @@ impl Team {
             address: origin.address,
             expires_at: self.clock.now() + SESSION,
         };
-        let session = store.create_session(session).await?;
+        let session = match way {
+            Way::Password => store.create_session(session).await?,
+            Way::Passkey => store.create_session_by(session, "passkey", self.clock.now()).await?,
+            Way::SecondFactor => store.create_session_by(session, "second-factor", self.clock.now()).await?,
+            Way::Provider { name, proved } => {
+                // A provider that lets somebody through who proved something to it days ago proves nothing new to us.
+                let proved = proved.unwrap_or(DateTime::UNIX_EPOCH).min(self.clock.now());
+                store.create_session_by(session, name, proved).await?
+            }
+        };
         self.store.touch_login(member).await?;
         Ok((token, session))
     }
@@ -196,7 +237,8 @@ impl Team {
         self.confirmed(session).await
     }
 
-    async fn confirmed(&self, session: SessionId) -> Result<(String, Session), TeamError> {
+    /// Gives a session whose member has proved who they are another token, which is returned.
+    pub(crate) async fn confirmed(&self, session: SessionId) -> Result<(String, Session), TeamError> {
         let token = new_token();
         let session = self.store.confirm_session(session, &token_hash(&token), self.clock.now() + GRACE).await?;
         Ok((token, session))
@@ -242,14 +284,21 @@ impl Team {
     ) -> Result<Member, TeamError> {
         let name = change.name.as_deref().map(plain_name).transpose()?;
         let time_zone = change.time_zone.map(|zone| zone.map(|zone| plain_time_zone(&zone)).transpose()).transpose()?;
-        if let Some((former, new)) = change.password {
-            self.prove(member, "currentPassword", &former, origin).await?;
+        if let Some(PasswordChange { current, new }) = change.password {
+            match &current {
+                Some(current) => self.prove(member, "currentPassword", current, origin).await?,
+                None if self.store.password_hash(member.id).await?.is_none() => {}
+                None => {
+                    let message = "give the password that you have now as well";
+                    return Err(TeamError::invalid("currentPassword", message));
+                }
+            }
             let shown = name.as_deref().unwrap_or(&member.name);
             Passwords::check_new(&new, &member.email, shown).map_err(|error| match error {
                 TeamError::Invalid { message, .. } => TeamError::invalid("newPassword", message),
                 other => other,
             })?;
-            if new == former {
+            if current.as_ref() == Some(&new) {
                 return Err(TeamError::invalid("newPassword", "this is the password that you have now"));
             }
             let hash = self.passwords.hash(&new).await?;

@@ -9,19 +9,22 @@ mod error;
 pub mod keys;
 mod factors;
 mod members;
+pub mod oidc;
 pub mod passwords;
+mod picture;
 mod places;
 mod plans;
 mod projects;
 mod providers;
 pub mod sample;
+mod sign_in;
 mod sign_up;
 mod throttle;
 pub mod tokens;
 pub mod vault;
 mod work;
 
-pub use accounts::{Origin, ProfileChange};
+pub use accounts::{Origin, PasswordChange, ProfileChange, Way};
 pub use api_tokens::TokenAnswer;
 pub use cards::NewCard;
 pub use credentials::{KeyTest, TeamKey};
@@ -30,6 +33,7 @@ pub use factors::{AskPasskey, HalfDone, QrPicture, Shown, TotpSetUp};
 pub use places::Places;
 pub use plans::Correction;
 pub use providers::{ModelChoice, Models, Provider, TeamProviders};
+pub use sign_in::{Answer, Begin, Begun, Purpose, own_path};
 pub use sign_up::{NewAccount, SignUp};
 pub use throttle::Throttle;
 pub use work::{Merged, Side, WorkFile};
@@ -41,6 +45,7 @@ use guildhall_store::Store;
 use guildhall_types::Clock;
 use guildhall_types::audit::Actor;
 
+use crate::oidc::Providers;
 use crate::passwords::Passwords;
 use crate::vault::Vault;
 
@@ -61,6 +66,8 @@ pub struct Team {
     pub providers: Arc<TeamProviders>,
     /// Slows down whoever tries too often.
     pub throttle: Throttle,
+    /// The providers by which members may sign in.
+    pub sign_in: Providers,
     passwords: Passwords,
 }
 
@@ -83,8 +90,15 @@ impl Team {
             providers: Arc::new(providers),
             passwords: Passwords::default(),
             throttle: Throttle::default(),
+            sign_in: Providers::default(),
         }
     }
+    /// The same team, whose members may sign in by these providers.
+    #[must_use]
+    pub fn with_sign_in(self, sign_in: Providers) -> Self {
+        Self { sign_in, ..self }
+    }
+
     /// The same team, on whose behalf `actor` does something: the audit tells so.
     #[must_use]
     pub fn acting_as(&self, actor: Actor) -> Self {

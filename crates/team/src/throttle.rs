@@ -13,7 +13,8 @@ const TRIES: usize = 10;
 const WINDOW: Duration = Duration::minutes(15);
 /// Accounts and addresses that are remembered at most.
 const REMEMBERED: usize = 10_000;
-/// Entries that one member or one address can bring into the audit by being refused, in a minute.
+/// Entries that one member or one address can bring into the audit by being refused, and sign-ins by a provider that one
+/// address can begin, in a minute.
 const TOLD: usize = 30;
 
 /// Slows down the guessing of passwords, per account and per address. Cheap to clone.
@@ -48,6 +49,14 @@ impl Throttle {
     /// Forgets the failures of this one.
     pub(crate) fn succeeded(&self, key: &str) {
         locked(&self.failures).remove(key);
+    }
+
+    /// Whether this one may do it once more in this minute. What is counted is what was done, not what failed.
+    pub(crate) fn may_now(&self, key: &str, now: DateTime) -> Result<(), TeamError> {
+        match add(&mut locked(&self.told), key, now, Duration::minutes(1)) <= TOLD {
+            true => Ok(()),
+            false => Err(TeamError::Throttled { seconds: 60 }),
+        }
     }
 
     /// Whether the audit is to tell of one more refusal of this one: a flood of them must not fill the disk.

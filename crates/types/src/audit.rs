@@ -24,7 +24,7 @@ text_enum! {
         EndSession = "session.end",
         /// Became a member.
         Register = "member.register",
-        /// Gave the password again before a sensitive change.
+        /// Proved once more who one is, before a sensitive change.
         Confirm = "member.confirm",
         /// Changed one's own name or time zone.
         ChangeProfile = "member.change-profile",
@@ -32,6 +32,10 @@ text_enum! {
         ChangePassword = "member.change-password",
         /// Set a new password by a link that an admin made.
         ResetPassword = "member.reset-password",
+        /// Linked an account at a provider, by which one signs in from then on.
+        LinkIdentity = "identity.link",
+        /// Took such a link away.
+        UnlinkIdentity = "identity.unlink",
         /// Made a link by which a member sets a new password.
         CreateResetLink = "member.create-reset-link",
         /// Gave a member another role.
@@ -142,6 +146,8 @@ text_enum! {
         Passkey = "passkey",
         /// An invitation.
         Invitation = "invitation",
+        /// An account at a provider by which a member signs in.
+        Identity = "identity",
         /// A key for a provider; its id is the provider.
         Credential = "credential",
         /// A setting; its id is its name.

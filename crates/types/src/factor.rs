@@ -90,12 +90,14 @@ pub struct WaysIn {
     pub password: bool,
     /// How many passkeys there are.
     pub passkeys: i64,
+    /// Whether there is an account at a provider that can be used now.
+    pub account: bool,
 }
 
 impl WaysIn {
-    /// Whether the member still gets in with one passkey less.
-    pub fn can_lose_a_passkey(self) -> bool {
-        self.password || self.passkeys > 1
+    /// Whether there is any: the rule that the last one stays.
+    pub fn any(self) -> bool {
+        self.password || self.passkeys > 0 || self.account
     }
 }
 
@@ -115,8 +117,9 @@ mod tests {
 
     #[test]
     fn the_last_way_in_stays() {
-        assert!(!WaysIn { password: false, passkeys: 1 }.can_lose_a_passkey());
-        assert!(WaysIn { password: true, passkeys: 1 }.can_lose_a_passkey());
-        assert!(WaysIn { password: false, passkeys: 2 }.can_lose_a_passkey());
+        let none = WaysIn::default();
+        assert!(!none.any());
+        let ways = [WaysIn { password: true, ..none }, WaysIn { passkeys: 1, ..none }, WaysIn { account: true, ..none }];
+        assert!(ways.into_iter().all(WaysIn::any));
     }
 }

@@ -57,6 +57,8 @@ id! {
     ResetId,
     /// A passkey.
     PasskeyId,
+    /// An account at a provider by which a member signs in.
+    IdentityId,
     /// A git repository on the team's board.
     ProjectId,
     /// One card.

@@ -41,6 +41,8 @@ pub struct Member {
     pub last_login_at: Option<DateTime>,
     /// Set while the account is disabled.
     pub disabled_at: Option<DateTime>,
+    /// Names the picture that there is of the member: `/api/members/ID/avatar?v=…`. Nothing where there is none.
+    pub avatar: Option<String>,
 }
 
 /// What an admin changes of a member; what is absent stays.
@@ -206,6 +208,7 @@ mod tests {
             created_at: DateTime::UNIX_EPOCH,
             last_login_at: None,
             disabled_at: None,
+            avatar: None,
         }
     }
 

@@ -84,6 +84,14 @@ export const api = {
   renamePasskey: (id: string, name: string) =>
     body(client.PATCH("/api/auth/passkeys/{id}", { ...path(id), body: { name } })),
   deletePasskey: (id: string) => body(client.DELETE("/api/auth/passkeys/{id}", path(id))),
+  beginSignIn: (name: string, begin: { invitation?: string; to?: string }) =>
+    body(client.POST("/api/auth/oidc/{name}", { params: { path: { name } }, body: begin })),
+  identities: () => body(client.GET("/api/auth/identities")),
+  linkIdentity: (provider: string) => body(client.POST("/api/auth/identities", { body: { provider } })),
+  unlinkIdentity: (id: string) => body(client.DELETE("/api/auth/identities/{id}", path(id))),
+  confirmByProvider: (provider: string) =>
+    body(client.POST("/api/auth/confirm/provider", { body: { provider } })),
+  removeAvatar: () => body(client.DELETE("/api/auth/avatar")),
   invitationCard: (code: string) => body(client.POST("/api/auth/invitation", { body: { code } })),
   resetPassword: (code: string, password: string) =>
     body(client.POST("/api/auth/reset", { body: { code, password } })),

@@ -5,6 +5,7 @@ export const keys = {
   sessions: ["auth", "sessions"] as const,
   tokens: ["auth", "tokens"] as const,
   factors: ["auth", "factors"] as const,
+  identities: ["auth", "identities"] as const,
   credentials: ["credentials"] as const,
   teamCredentials: ["team-credentials"] as const,
   models: ["models"] as const,

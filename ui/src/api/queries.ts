@@ -12,6 +12,7 @@ export const queries = {
   authStatus: () => queryOptions({ queryKey: keys.authStatus, queryFn: api.authStatus, staleTime: 60_000 }),
   me: () => queryOptions({ queryKey: keys.me, queryFn: api.me, ...LIVE }),
   sessions: () => queryOptions({ queryKey: keys.sessions, queryFn: api.sessions }),
+  identities: () => queryOptions({ queryKey: keys.identities, queryFn: api.identities }),
   tokens: () => queryOptions({ queryKey: keys.tokens, queryFn: async () => (await api.tokens()).items }),
   factors: () => queryOptions({ queryKey: keys.factors, queryFn: api.factors }),
   credentials: () => queryOptions({ queryKey: keys.credentials, queryFn: api.credentials }),

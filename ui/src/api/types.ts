@@ -68,6 +68,8 @@ export type RightName = Schema.MemberRight;
 export type Session = Schema.SessionItem;
 /** How a member proves once more who they are. */
 export type ConfirmProof = Schema.Confirm;
+export type Identity = Schema.IdentityItem;
+export type Provider = Schema.ProviderButton;
 export type MemberPatch = Schema.UpdateMember;
 export type ProfilePatch = Schema.UpdateMe;
 export type TokenDraft = Schema.CreateToken;

@@ -9,15 +9,18 @@ import { Button } from "@/components/ui/button";
 import { Field, Input } from "@/components/ui/input";
 import { words } from "@/features/security/strings";
 import { t } from "@/strings";
+import { ByProvider } from "./by-provider";
 import { identity } from "./identity";
 
 /**
- * Asks for the password once more. It is the browser's own dialog: it lies over every other window, whatever that is, and
- * gives the focus back to it.
+ * Asks for the password once more, or for a passkey or an account by which the member signs in. It is the browser's own
+ * dialog: it lies over every other window, whatever that is, and gives the focus back to it.
  */
 export default function IdentityDialog() {
   const asked = identity.use();
   const me = useMe().data;
+  const hasPassword = me?.hasPassword ?? true;
+  const linked = me?.linked ?? [];
   const dialog = useRef<HTMLDialogElement>(null);
   const [error, setError] = useState<ApiError | null>(null);
   const [busy, setBusy] = useState(false);
@@ -43,6 +46,7 @@ export default function IdentityDialog() {
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
+    if (!hasPassword) return;
     const field = (name: string) => event.currentTarget.elements.namedItem(name) as HTMLInputElement;
     const password = field("password");
     const code = asks ? field("code") : null;
@@ -97,14 +101,18 @@ export default function IdentityDialog() {
               {t.identity.title}
             </h2>
             <p id="identity-why" className="mt-1 text-muted text-sm">
-              {t.identity.why}
+              {hasPassword ? t.identity.why : t.identity.whyProvider}
             </p>
           </div>
-          <input type="text" autoComplete="username" value={me?.email ?? ""} readOnly hidden />
-          <Field label={t.identity.password} error={wrong}>
-            <Input name="password" type="password" autoComplete="current-password" required autoFocus />
-          </Field>
-          {asks && (
+          {hasPassword && (
+            <>
+              <input type="text" autoComplete="username" value={me?.email ?? ""} readOnly hidden />
+              <Field label={t.identity.password} error={wrong}>
+                <Input name="password" type="password" autoComplete="current-password" required autoFocus />
+              </Field>
+            </>
+          )}
+          {hasPassword && asks && (
             <Field
               label={recovering ? words.step.recoveryCode : words.confirm.code}
               error={wrongCode}
@@ -128,6 +136,9 @@ export default function IdentityDialog() {
             </Field>
           )}
           <FormError error={wrong === undefined && wrongCode === undefined ? error : null} />
+          {!hasPassword && (linked.length > 0 || !factors.includes("passkey")) && (
+            <ByProvider names={linked} onConfirmed={() => asked?.settle(true)} />
+          )}
           {factors.includes("passkey") && (
             <Button onClick={() => void byPasskey()} disabled={busy}>
               <Fingerprint /> {words.confirm.passkey}
@@ -136,9 +147,11 @@ export default function IdentityDialog() {
         </div>
         <div className="flex justify-end gap-2 border-line border-t px-5 py-3">
           <Button onClick={() => asked?.settle(false)}>{t.common.cancel}</Button>
-          <Button type="submit" variant="primary" busy={busy}>
-            {t.identity.confirm}
-          </Button>
+          {hasPassword && (
+            <Button type="submit" variant="primary" busy={busy}>
+              {t.identity.confirm}
+            </Button>
+          )}
         </div>
       </form>
     </dialog>,

@@ -13,12 +13,14 @@ import { Button } from "@/components/ui/button";
 import { Field, Input } from "@/components/ui/input";
 import { SecondStep } from "@/features/security/second-step";
 import { words } from "@/features/security/strings";
+import { Problem } from "@/features/sign-in/problem";
+import { ProviderButtons } from "@/features/sign-in/provider-buttons";
 import { join } from "@/features/team/join-strings";
 import { declined, fillsInPasskeys, knowsPasskeys, showPasskey } from "@/lib/passkeys";
 
 export default function LoginPage() {
   const navigate = useNavigate();
-  const { next, step } = useSearch({ from: "/login" });
+  const { next, step, problem } = useSearch({ from: "/login" });
   const [error, setError] = useState<ApiError | null>(null);
   const status = useQuery(queries.authStatus()).data;
   const [busy, setBusy] = useState(false);
@@ -101,6 +103,7 @@ export default function LoginPage() {
     );
   return (
     <AuthPage title="Sign in" lead="Go on where your team and its agents are.">
+      <Problem code={problem} className="mb-4" />
       <form onSubmit={submit} className="flex flex-col gap-4">
         <Field label="E-mail">
           <Input
@@ -124,6 +127,7 @@ export default function LoginPage() {
           </Button>
         )}
       </form>
+      <ProviderButtons providers={status?.providers} to={safeNext(next)} />
       {status?.signUp === "open" && (
         <p className="mt-5 text-center text-muted text-sm">
           {join.newHere}{" "}

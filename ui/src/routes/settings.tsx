@@ -2,6 +2,7 @@ import { useMay } from "@/api/queries";
 import { Page } from "@/components/page";
 import { Security } from "@/features/security/section";
 import { Appearance } from "@/features/settings/appearance";
+import { Identities } from "@/features/settings/identities";
 import { OwnKeys } from "@/features/settings/keys/own-keys";
 import { TeamKeys } from "@/features/settings/keys/team-keys";
 import { Password } from "@/features/settings/password";
@@ -23,6 +24,7 @@ export default function SettingsPage() {
       {mayAdminister && <TeamKeys />}
       <Appearance />
       <Password />
+      <Identities />
       <Security />
       <Sessions />
       <Tokens />

@@ -13,6 +13,9 @@ pub enum Held {
     SecondStep,
     /// The token of a question to a passkey.
     Passkey,
+    /// What it keeps of the sign-in that it has begun at a provider. The provider leads back by a link, which Lax lets
+    /// through.
+    Try,
 }
 
 impl Held {
@@ -26,6 +29,8 @@ impl Held {
             (Self::SecondStep, false) => "guildhall-second-step",
             (Self::Passkey, true) => "__Host-guildhall-passkey",
             (Self::Passkey, false) => "guildhall-passkey",
+            (Self::Try, true) => "__Host-guildhall-try",
+            (Self::Try, false) => "guildhall-try",
         }
     }
 
@@ -90,5 +95,8 @@ mod tests {
         assert_eq!(session_token(&headers, true).as_deref(), Some("locked"));
         assert_eq!(session_token(&headers, false).as_deref(), Some("plain"));
         assert_eq!(session_token(&HeaderMap::new(), true), None);
+        headers.insert("cookie", HeaderValue::from_static("guildhall-try=plain; __Host-guildhall-try=locked"));
+        assert_eq!(Held::Try.token(&headers, true).as_deref(), Some("locked"));
+        assert_eq!(session_token(&headers, true), None);
     }
 }

@@ -94,8 +94,13 @@ settings! {
     OPENAI_API_KEY "openai_api_key" "OPENAI_API_KEY" None, true;
     OPENAI_BASE_URL "openai_base_url" "OPENAI_BASE_URL" None, true;
     ALLOW_PRIVATE_PROVIDERS "allow_private_providers" "GUILDHALL_ALLOW_PRIVATE_PROVIDERS" None, false;
+    GOOGLE_CLIENT_ID "google_client_id" "GOOGLE_CLIENT_ID" None, false;
+    GOOGLE_CLIENT_SECRET "google_client_secret" "GOOGLE_CLIENT_SECRET" None, true;
     SIMULATED_PROVIDER_URL "simulated_provider_url" "GUILDHALL_SIMULATED_PROVIDER_URL" None, true;
 }
+
+/// The tables of providers, which stand in the file alone.
+const OIDC: &str = "oidc";
 
 /// What stands for a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,8 +187,8 @@ impl<'a> Settings<'a> {
         match text.parse::<toml::Table>() {
             Ok(table) => {
                 for key in table.keys() {
-                    if !ALL.iter().any(|setting| setting.key == key) {
-                        let known: Vec<&str> = ALL.iter().map(|setting| setting.key).collect();
+                    if key != OIDC && !ALL.iter().any(|setting| setting.key == key) {
+                        let known: Vec<&str> = ALL.iter().map(|setting| setting.key).chain([OIDC]).collect();
                         settings.faults.push(Fault {
                             at: format!("{key} in {}", path.display()),
                             found: None,
@@ -210,6 +215,23 @@ impl<'a> Settings<'a> {
             Some(_) => None,
             None => self.default_data_dir(),
         }
+    }
+
+    /// The tables of providers, and where they stand.
+    pub(super) fn providers(&self) -> Option<(String, toml::Value)> {
+        let (path, table) = self.file.as_ref()?;
+        Some((path.display().to_string(), table.get(OIDC)?.clone()))
+    }
+
+    /// The value of a variable; an empty one counts as absent.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        (self.layers.env)(name)?.into_string().ok().filter(|value| !value.is_empty())
+    }
+
+    /// What stands in a file; a relative path counts from the folder of the configuration file.
+    pub(super) fn read_beside(&self, path: &str) -> io::Result<String> {
+        let folder = self.file.as_ref().and_then(|(file, _)| file.parent()).unwrap_or(Path::new(""));
+        (self.layers.file)(&folder.join(path))
     }
 
     /// `~/.local/share/guildhall`, or where the environment puts such folders.

@@ -19,7 +19,7 @@ const LOG: &str = "info,sqlx=warn,hyper=warn,tower_http=warn";
 
 impl Settings<'_> {
     /// A setting that is one text, read by `read`.
-    fn text<T>(
+    pub(super) fn text<T>(
         &mut self,
         setting: Setting,
         expected: &str,
@@ -39,7 +39,12 @@ impl Settings<'_> {
         }
     }
 
-    fn value<T>(&mut self, setting: Setting, expected: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    pub(super) fn value<T>(
+        &mut self,
+        setting: Setting,
+        expected: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
         self.text(setting, expected, read).map(|(value, _)| value)
     }
 }
@@ -87,6 +92,8 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
         |text| Endpoint::new(ProviderKind::Anthropic, Some(text), Secret::new("simulated")).ok(),
     );
 
+    let sign_in = super::providers::read(s);
+
     let mut notes = Vec::new();
     if let Some(found) = s.find(layers::REDIS_URL) {
         notes.push(format!(
@@ -131,6 +138,7 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
             openai,
             allow_private_providers,
             simulated,
+            sign_in,
             notes,
         }),
         _ => Err(Faults(faults)),

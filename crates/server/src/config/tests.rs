@@ -170,3 +170,87 @@ fn the_teams_providers_and_how_far_members_reach_are_read() {
     assert!(told.iter().any(|fault| fault.contains("expected true or false")), "{told:?}");
     assert!(told.iter().any(|fault| fault.contains("OPENAI_API_KEY")) && !told.concat().contains("two words"));
 }
+
+const KEYCLOAK: &str =
+    "[[oidc]]\nname = 'work'\nlabel = 'Work'\nissuer = 'https://id.example.com/realms/work'\nclientId = 'guildhall'\n";
+
+#[test]
+fn providers_are_read_and_their_secrets_are_kept() {
+    let env = [
+        ("GOOGLE_CLIENT_ID", "1-a.apps.googleusercontent.com"),
+        ("GOOGLE_CLIENT_SECRET", "hidden-google"),
+        ("WORK_SECRET", "hidden-work"),
+    ];
+    let file = format!(
+        "{KEYCLOAK}clientSecretEnv = 'WORK_SECRET'\nscopes = ['openid', 'email']\n[[oidc]]\nname = 'local'\nissuer = 'http://127.0.0.1:9000/'\nclientId = 'g'\nclientSecret = 'hidden-local'\n"
+    );
+    let config = read(Case { env: &env, file: Some(&file) }, &Flags::default()).unwrap();
+    let told: Vec<_> = config.sign_in.iter().map(|one| (one.name.as_str(), one.label.as_str(), one.path())).collect();
+    assert_eq!(
+        told,
+        [
+            ("google", "Google", "/api/auth/google".to_owned()),
+            ("work", "Work", "/api/auth/oidc/work".to_owned()),
+            ("local", "local", "/api/auth/oidc/local".to_owned()),
+        ]
+    );
+    assert_eq!(config.sign_in[1].issuer, "https://id.example.com/realms/work");
+    assert_eq!(
+        (config.sign_in[1].scopes.as_slice(), config.sign_in[2].scopes.len()),
+        (["email".to_owned()].as_slice(), 2)
+    );
+    let secrets: Vec<_> = config.sign_in.iter().map(|one| one.client_secret.expose()).collect();
+    assert_eq!(secrets, ["hidden-google", "hidden-work", "hidden-local"]);
+    assert!(!format!("{config:?}").contains("hidden"));
+}
+
+#[test]
+fn a_secret_may_stand_in_a_file_of_its_own() {
+    let file = |path: &Path| match path.to_str() {
+        Some("/etc/guildhall.toml") => Ok(format!("{KEYCLOAK}clientSecretFile = 'work.secret'")),
+        Some("/etc/work.secret") => Ok("hidden-work\n".to_owned()),
+        _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+    };
+    let flags = Flags { config: Some("/etc/guildhall.toml".to_owned()), ..Flags::default() };
+    let env = |name: &str| (name == "HOME").then(|| OsString::from("/home/anna"));
+    let config = Config::read(&Layers { flags: &flags, env: &env, file: &file }).unwrap();
+    assert_eq!(config.sign_in[0].client_secret.expose(), "hidden-work");
+}
+
+#[test]
+fn a_bad_provider_is_told_with_its_place() {
+    for (file, expected) in [
+        ("oidc = 'x'".to_owned(), "oidc in"),
+        (KEYCLOAK.to_owned(), "clientSecret of [[oidc]] number 1 in"),
+        (format!("{KEYCLOAK}clientSecret = 'a b hidden'"), "clientSecret of [[oidc]] number 1 in"),
+        (format!("{KEYCLOAK}clientSecret = 'hidden'\nclientSecretEnv = 'X'"), "one of clientSecretFile"),
+        (format!("{KEYCLOAK}clientSecretEnv = 'NOWHERE'"), "the name of a variable"),
+        (format!("{KEYCLOAK}clientSecretFile = '/nowhere'"), "a file that can be read"),
+        (format!("{KEYCLOAK}clientSecret = 'hidden'\nclient_id = 'x'"), "client_id of [[oidc]] number 1 in"),
+        (format!("{KEYCLOAK}clientSecret = 'hidden'\nscopes = 'email'"), "a list of words"),
+        (format!("{KEYCLOAK}clientSecret = 'hidden'\nlabel = ''").replace("label = 'Work'\n", ""), "label of [[oidc]]"),
+        (
+            format!("{KEYCLOAK}clientSecret = 'hidden'").replace("'work'", "'google'"),
+            "found \"google\"; expected 1 to 32",
+        ),
+        (format!("{KEYCLOAK}clientSecret = 'hidden'").replace("'work'", "'My Work'"), "found \"My Work\""),
+        (format!("{KEYCLOAK}clientSecret = 'hidden'").replace("https://id", "http://id"), "http:// on a loopback name"),
+        (format!("{KEYCLOAK}clientSecret = 'hidden'").replace("/realms/work", "/?a=b"), "issuer of [[oidc]]"),
+        (format!("{KEYCLOAK}clientSecret = 'hidden'\n{KEYCLOAK}clientSecret = 'hidden'"), "a name that no other"),
+        (
+            format!("{KEYCLOAK}clientSecret = 'hidden'\n{KEYCLOAK}clientSecret = 'hidden'")
+                .replacen("'work'", "'x'", 1),
+            "an issuer that no other",
+        ),
+    ] {
+        let found = faults(Case { file: Some(&file), ..Case::default() });
+        assert_eq!(found.len(), 1, "{file}: {found:?}");
+        assert!(found[0].contains(expected) && found[0].contains("guildhall.toml"), "{file}: {found:?}");
+        assert!(!found[0].contains("hidden"), "{found:?}");
+    }
+    for (name, other) in [("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"), ("GOOGLE_CLIENT_SECRET", "GOOGLE_CLIENT_ID")] {
+        let found = faults(Case { env: &[(name, "hidden")], ..Case::default() });
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains(&format!("expected {other} beside it")), "{found:?}");
+    }
+}

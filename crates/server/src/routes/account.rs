@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use guildhall_team::ProfileChange;
+use guildhall_team::{PasswordChange, ProfileChange};
 use guildhall_types::factor::SecondFactor;
 use guildhall_types::member::Member;
 use guildhall_types::rights::MemberRight;
@@ -32,6 +32,10 @@ pub struct Me {
     second_factors: Vec<SecondFactor>,
     /// Whether the team asks for a second factor that the member has yet to set up. Nothing else can be done before.
     second_factor_needed: bool,
+    /// Whether the member has a password.
+    has_password: bool,
+    /// The names of the providers by which the member can sign in and prove who they are.
+    linked: Vec<String>,
 }
 
 impl Me {
@@ -39,7 +43,14 @@ impl Me {
         let rights = member.role.rights().collect();
         let second_factors = app.team.factors(member.id).await?.kinds();
         let second_factor_needed = app.team.lacks_second_factor(member.id).await?;
-        Ok(Self { member, rights, second_factors, second_factor_needed })
+        let has_password = app.team.store.password_hash(member.id).await?.is_some();
+        let identities = app.team.store.identities_of(member.id).await?;
+        let providers = app.team.sign_in.all();
+        let linked = providers
+            .filter(|provider| identities.iter().any(|identity| identity.issuer == provider.issuer))
+            .map(|provider| provider.name.clone())
+            .collect();
+        Ok(Self { member, rights, second_factors, second_factor_needed, has_password, linked })
     }
 }
 
@@ -60,7 +71,7 @@ pub struct UpdateMe {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     time_zone: Option<Option<String>>,
-    /// The former password; with `newPassword`.
+    /// The former password; with `newPassword`. A member without one leaves it out and must have proved lately who they are.
     #[schema(nullable = false)]
     current_password: Option<String>,
     /// The new password: at least 12 characters. Ends every other session.
@@ -77,16 +88,29 @@ pub async fn update_me(
     Json(change): Json<UpdateMe>,
 ) -> Result<Json<Me>, Problem> {
     let password = match (change.current_password, change.new_password) {
-        (Some(current), Some(new)) => Some((current, new)),
-        (None, None) => None,
-        (None, Some(_)) => {
-            return Err(Problem::invalid("currentPassword", "give the password that you have now as well"));
+        (None, Some(new)) => {
+            // Whoever has a password is asked for it, and need not have proved anything before.
+            if app.team.store.password_hash(signed.member.id).await?.is_none() {
+                signed.confirmed()?;
+            }
+            Some(PasswordChange { current: None, new })
         }
+        (current, Some(new)) => Some(PasswordChange { current, new }),
+        (None, None) => None,
         (Some(_), None) => return Err(Problem::invalid("newPassword", "give the new password as well")),
     };
     let change = ProfileChange { name: change.name, time_zone: change.time_zone, password };
     let member = signed.team.change_profile(&signed.member, signed.session()?.id, change, &from).await?;
     Ok(Json(Me::of(&app, member).await?))
+}
+
+/// Takes one's own picture away: none comes from a provider by itself from then on, until another account is linked.
+#[utoipa::path(delete, path = "/api/auth/avatar", tag = "auth", responses((status = 204)))]
+pub async fn delete_avatar(signed: Signed) -> Result<StatusCode, Problem> {
+    match signed.team.store.remove_avatar(signed.member.id).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(Problem::not_found("picture")),
+    }
 }
 
 /// The password once more, with a second factor beside it for who has one; or a passkey alone.

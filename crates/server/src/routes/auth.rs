@@ -5,7 +5,7 @@ use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use guildhall_store::Session;
-use guildhall_team::{HalfDone, NewAccount, Origin, Team};
+use guildhall_team::{HalfDone, NewAccount, Origin, Team, Way};
 use guildhall_types::DateTime;
 use guildhall_types::access::Invitation;
 use guildhall_types::audit::AuditAction;
@@ -36,8 +36,21 @@ pub struct AuthStatus {
     sign_up: SignUp,
     /// The ways to sign in.
     sign_in: Vec<SignIn>,
+    /// The providers by which one can sign in.
+    providers: Vec<ProviderButton>,
     /// The version of this server.
     version: &'static str,
+}
+
+/// A provider by which one can sign in.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProviderButton {
+    /// Its name in addresses.
+    name: String,
+    /// Its name for people.
+    label: String,
+    /// Where a sign-in begins: a link for the browser.
+    url: String,
 }
 
 /// Who may sign up.
@@ -79,7 +92,13 @@ pub async fn auth_status(State(app): State<App>, headers: HeaderMap) -> Result<J
     if Team::passkeys_at(app.public.site(&headers).as_ref()) {
         sign_in.push(SignIn::Passkey);
     }
-    Ok(Json(AuthStatus { set_up, sign_up, sign_in, version: VERSION }))
+    let button = |provider: &guildhall_team::oidc::ProviderSettings| ProviderButton {
+        name: provider.name.clone(),
+        label: provider.label.clone(),
+        url: provider.path(),
+    };
+    let providers = app.team.sign_in.all().map(button).collect();
+    Ok(Json(AuthStatus { set_up, sign_up, sign_in, providers, version: VERSION }))
 }
 
 /// A member to be.
@@ -146,9 +165,15 @@ pub(super) enum Door {
 
 /// Lets a member in who has shown one factor, by whichever way, or asks for the second one. Every way to sign in by one
 /// factor ends here; what is both factors by itself ends in [`open`].
-pub(super) async fn door(app: &App, member: Member, from: Origin, headers: &HeaderMap) -> Result<Door, Problem> {
+pub(super) async fn door(
+    app: &App,
+    member: Member,
+    way: &Way,
+    from: Origin,
+    headers: &HeaderMap,
+) -> Result<Door, Problem> {
     let Some(HalfDone { token, kinds }) = app.team.begin_second_step(&member).await? else {
-        let (me, cookies) = open(app, member, from, headers).await?;
+        let (me, cookies) = open(app, member, way, from, headers).await?;
         return Ok(Door::Open(Box::new(me), cookies));
     };
     tracing::info!(member = %member.id, "a member is asked for a second factor");
@@ -161,6 +186,7 @@ pub(super) async fn door(app: &App, member: Member, from: Origin, headers: &Head
 pub(super) async fn open(
     app: &App,
     member: Member,
+    way: &Way,
     from: Origin,
     headers: &HeaderMap,
 ) -> Result<(Me, HeaderMap), Problem> {
@@ -169,8 +195,8 @@ pub(super) async fn open(
     {
         app.team.acting_as(from.of(whose.id)).store.end_session(former.id, whose.id, AuditAction::SignOut).await?;
     }
-    let (token, session) = app.team.open_session(member.id, from).await?;
-    tracing::info!(member = %member.id, session = %session.id, "a member signed in");
+    let (token, session) = app.team.open_session(member.id, way, from).await?;
+    tracing::info!(member = %member.id, session = %session.id, ?way, "a member signed in");
     let mut cookies = HeaderMap::new();
     cookies.append(SET_COOKIE, session_cookie(app, &token, &session)?);
     for begun in [Held::SecondStep, Held::Passkey] {
@@ -188,7 +214,7 @@ async fn signed_in(
     from: Origin,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    Ok(match door(app, member, from, headers).await? {
+    Ok(match door(app, member, &Way::Password, from, headers).await? {
         Door::Open(me, cookies) => (status, cookies, Json(me)).into_response(),
         Door::SecondStep(kinds, cookies) => (StatusCode::ACCEPTED, cookies, Json(SecondStep { kinds })).into_response(),
     })

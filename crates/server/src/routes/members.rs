@@ -1,7 +1,8 @@
 //! The team's members.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use guildhall_types::MemberId;
 use guildhall_types::member::{Member, MemberChange, MemberRole};
 use guildhall_types::rights::MemberRight;
@@ -12,6 +13,7 @@ use crate::app::App;
 use crate::auth::Signed;
 use crate::extract::{Json, Path, Query};
 use crate::problem::Problem;
+use crate::routes::work::INERT;
 use crate::routes::{next, page_size};
 
 /// Which page.
@@ -65,6 +67,33 @@ pub async fn list_members(
     params(("id" = MemberId, Path, description = "The member.")), responses((status = 200, body = Member)))]
 pub async fn get_member(State(app): State<App>, Path(id): Path<MemberId>) -> Result<Json<Member>, Problem> {
     app.team.store.member(id).await?.map(Json).ok_or_else(|| Problem::not_found("member"))
+}
+
+/// Shows the picture of a member, as a provider gave it.
+#[utoipa::path(get, path = "/api/members/{id}/avatar", tag = "members",
+    params(("id" = MemberId, Path, description = "The member.")),
+    responses((status = 200, description = "The picture's bytes.", body = String, content_type = "application/octet-stream"),
+        (status = 304, description = "It is the one that the browser has.")))]
+pub async fn get_avatar(
+    State(app): State<App>,
+    Path(id): Path<MemberId>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let avatar = app.team.store.avatar(id).await?.ok_or_else(|| Problem::not_found("picture"))?;
+    let tag = format!("\"{}\"", avatar.version);
+    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let mut response = match known {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => ([(header::CONTENT_TYPE, avatar.media_type)], avatar.bytes).into_response(),
+    };
+    for (name, value) in [
+        (header::ETAG, tag.as_str()),
+        (header::CACHE_CONTROL, "private, max-age=3600"),
+        (header::CONTENT_SECURITY_POLICY, INERT),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_str(value).map_err(Problem::internal)?);
+    }
+    Ok(response)
 }
 
 /// What to change of a member; what is absent stays.

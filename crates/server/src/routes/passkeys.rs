@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use guildhall_team::AskPasskey;
+use guildhall_team::{AskPasskey, Way};
 use guildhall_types::PasskeyId;
 use guildhall_types::factor::Passkey;
 use serde::{Deserialize, Serialize};
@@ -80,7 +80,7 @@ pub async fn sign_in_by_passkey(
     let token = begun(&app, &headers);
     let signing_in = app.team.sign_in_by_passkey(site.as_ref(), &token, half_done.as_deref(), show.credential, &from);
     let member = signing_in.await?;
-    let (me, cookies) = open(&app, member, from, &headers).await?;
+    let (me, cookies) = open(&app, member, &Way::Passkey, from, &headers).await?;
     Ok((cookies, Json(me)).into_response())
 }
 

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use guildhall_team::Shown;
+use guildhall_team::{Shown, Way};
 use guildhall_types::factor::SecondFactor;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -63,6 +63,6 @@ pub async fn pass_second_step(
         .ok_or_else(|| Problem::invalid("code", "give the code that your authenticator app shows"))?;
     let begun = Held::SecondStep.token(&headers, app.public.is_secure()).unwrap_or_default();
     let member = app.team.pass_second_step(&begun, &shown, &from).await?;
-    let (me, cookies) = open(&app, member, from, &headers).await?;
+    let (me, cookies) = open(&app, member, &Way::SecondFactor, from, &headers).await?;
     Ok((cookies, Json(me)).into_response())
 }

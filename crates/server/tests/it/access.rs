@@ -15,17 +15,21 @@ use crate::schema::operations;
 const ROUTES: &str = "
 open: GET /api/health, GET /api/auth/status, POST /api/auth/register, POST /api/auth/login, POST /api/auth/invitation,
   POST /api/auth/reset, GET /api/auth/second-step, POST /api/auth/second-step, POST /api/auth/passkey/options,
-  POST /api/auth/passkey
+  POST /api/auth/passkey, GET /api/auth/google, GET /api/auth/google/callback, GET /api/auth/oidc/{name},
+  POST /api/auth/oidc/{name}, GET /api/auth/oidc/{name}/callback
 read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/members, GET /api/members/{id},
+  GET /api/members/{id}/avatar,
   GET /api/sample/suggestions, GET /api/projects, GET /api/projects/{id}, GET /api/projects/{id}/commits,
   GET /api/projects/{id}/features, GET /api/features/{id}, GET /api/features/{id}/runs, GET /api/runs/{id},
   GET /api/features/{id}/plans, GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/features/{id}/diff, GET /api/features/{id}/files,
   GET /api/features/{id}/attachments, GET /api/attachments/{id}, GET /api/settings/limits, GET /api/events
 account: POST /api/auth/logout, PATCH /api/auth/me, POST /api/auth/confirm, GET /api/auth/sessions,
   DELETE /api/auth/sessions, DELETE /api/auth/sessions/{id}, GET /api/auth/tokens, DELETE /api/auth/tokens/{id},
-  POST /api/auth/confirm/passkey, GET /api/auth/factors, PATCH /api/auth/passkeys/{id}
+  POST /api/auth/confirm/passkey, GET /api/auth/factors, PATCH /api/auth/passkeys/{id}, GET /api/auth/identities,
+  POST /api/auth/confirm/provider, DELETE /api/auth/avatar
 account+: POST /api/auth/tokens, POST /api/auth/totp, POST /api/auth/totp/enable, DELETE /api/auth/totp,
-  POST /api/auth/recovery-codes, POST /api/auth/passkeys/options, POST /api/auth/passkeys, DELETE /api/auth/passkeys/{id}
+  POST /api/auth/recovery-codes, POST /api/auth/passkeys/options, POST /api/auth/passkeys,
+  DELETE /api/auth/passkeys/{id}, POST /api/auth/identities, DELETE /api/auth/identities/{id}
 keys: POST /api/user/credentials/{provider}/test
 keys+: PUT /api/user/credentials/{provider}, DELETE /api/user/credentials/{provider}
 build: POST /api/projects/{id}/features, PATCH /api/features/{id}, DELETE /api/features/{id},

@@ -86,6 +86,7 @@ impl TestApp {
             openai: None,
             allow_private_providers: true,
             simulated: Some(simulated),
+            sign_in: Vec::new(),
             notes: Vec::new(),
         };
         (wish.change)(&mut config);

@@ -41,13 +41,13 @@ async fn member(store: &Store, name: &str) -> MemberId {
 async fn put(store: &Store, vault: &Vault, member: MemberId, key: &str) -> Result<(), StoreError> {
     let provider = ProviderKind::Anthropic;
     let secret = vault.seal(&credential_identity(member, provider), key.as_bytes()).unwrap();
-    let new = NewCredential { member_id: member, provider, secret, hint: "0123".to_owned(), base_url: None };
+    let new = NewCredential { member_id: member, provider, secret, hint: "0123".to_owned(), base_url: None, models: Vec::new() };
     store.put_credential(&new).await.map(drop)
 }
 
 async fn opened(store: &Store, vault: &Vault, member: MemberId) -> String {
     let provider = ProviderKind::Anthropic;
-    let (sealed, _) = store.sealed_credential(member, provider).await.unwrap().unwrap();
+    let sealed = store.sealed_credential(member, provider).await.unwrap().unwrap().secret;
     let opened = vault.open(&credential_identity(member, provider), &sealed).unwrap();
     String::from_utf8(opened.to_vec()).unwrap()
 }

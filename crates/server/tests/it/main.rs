@@ -14,6 +14,7 @@ mod main_path;
 mod page;
 mod program;
 mod rotation;
+mod provider;
 mod routes;
 mod schema;
 mod socket;

@@ -216,7 +216,7 @@ async fn killed_rotations(url: String, data: &Path) {
     for (id, replacer) in replacers {
         let last = replacer.await.unwrap();
         let provider = ProviderKind::Anthropic;
-        let (sealed, _) = store.sealed_credential(id, provider).await.unwrap().unwrap();
+        let sealed = store.sealed_credential(id, provider).await.unwrap().unwrap().secret;
         let opened = vault.open(&credential_identity(id, provider), &sealed).unwrap();
         assert_eq!(String::from_utf8_lossy(&opened), last, "an acknowledged key was lost");
     }

@@ -199,7 +199,7 @@ on_both! {
         assert!(fresh.store.use_passkey(&kept, 6, Some(&[9; 32])).await.unwrap().is_some());
         assert!(fresh.store.use_passkey(&kept, 7, Some(&[9; 32])).await.unwrap().is_none(), "it was ended");
         assert!(fresh.store.rename_passkey(made.id, ben.id, "x").await.unwrap().is_none());
-        assert!(!fresh.store.delete_passkey(made.id, ben.id).await.unwrap());
+        assert!(!fresh.store.delete_passkey(made.id, ben.id, &[]).await.unwrap());
         assert_eq!(fresh.store.rename_passkey(made.id, anna.id, "x").await.unwrap().unwrap().name, "x");
     }
 
@@ -211,7 +211,7 @@ on_both! {
         }
         let tries = ids.into_iter().map(|id| {
             let store = fresh.store.clone();
-            tokio::spawn(async move { store.delete_passkey(id, anna.id).await })
+            tokio::spawn(async move { store.delete_passkey(id, anna.id, &[]).await })
         });
         let mut refused = 0;
         for one in tries.collect::<Vec<_>>() {
@@ -224,7 +224,7 @@ on_both! {
         assert_eq!(refused, 1);
         let last = fresh.store.passkeys_of(anna.id).await.unwrap().remove(0);
         fresh.store.set_password(anna.id, "hash", None).await.unwrap();
-        assert!(fresh.store.delete_passkey(last.id, anna.id).await.unwrap());
+        assert!(fresh.store.delete_passkey(last.id, anna.id, &[]).await.unwrap());
     }
 
     async fn factors_are_taken_away_with_the_sessions(fresh: Fresh) {

@@ -9,6 +9,7 @@ mod events;
 mod factors;
 mod harness;
 mod keys;
+mod identities;
 mod members;
 mod people;
 mod plans;

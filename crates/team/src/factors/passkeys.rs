@@ -234,7 +234,7 @@ impl Team {
     /// # Errors
     /// [`TeamError::NotFound`]; the store's error when the member could not sign in without it.
     pub async fn delete_passkey(&self, member: &Member, id: PasskeyId) -> Result<(), TeamError> {
-        match self.store.delete_passkey(id, member.id).await? {
+        match self.store.delete_passkey(id, member.id, &self.sign_in.issuers()).await? {
             true => Ok(()),
             false => Err(TeamError::NotFound { what: "passkey" }),
         }

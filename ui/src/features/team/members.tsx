@@ -65,7 +65,13 @@ function Row({
   const disabled = member.disabledAt !== null;
   return (
     <li className="flex items-center gap-3 py-3 pr-3 pl-4">
-      <Avatar name={member.name} id={member.id} size="lg" {...(disabled ? { className: "grayscale" } : {})} />
+      <Avatar
+        name={member.name}
+        id={member.id}
+        picture={member.avatar}
+        size="lg"
+        {...(disabled ? { className: "grayscale" } : {})}
+      />
       <div className="min-w-0 flex-1">
         <p className="flex min-w-0 items-center gap-2 text-sm">
           <span className={cn("truncate font-medium", disabled && "text-muted")}>{member.name}</span>

@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use guildhall_store::NewMember;
+use guildhall_team::Way;
 use guildhall_types::FixedClock;
 use guildhall_types::member::MemberRole;
 use reqwest::StatusCode;
@@ -205,7 +206,7 @@ async fn the_only_way_in_is_not_deleted() {
     app.owner().await;
     let new = NewMember { email: "ida@example.com".to_owned(), name: "Ida".to_owned(), password_hash: None };
     let ida = app.app.team.store.create_member(new, MemberRole::Member).await.unwrap();
-    let (token, _) = app.app.team.open_session(ida.id, Default::default()).await.unwrap();
+    let (token, _) = app.app.team.open_session(ida.id, &Way::Passkey, Default::default()).await.unwrap();
     let mut member = stranger(&app);
     member.cookie = Some(format!("guildhall={token}"));
     let (mut passkey, first) = member.passkey("Laptop").await;

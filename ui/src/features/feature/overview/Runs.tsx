@@ -69,7 +69,7 @@ function One({ run, latest }: { run: Run; latest: boolean }) {
         <span className="font-medium">{s.live.status[run.status]}</span>
         {latest && <Badge tone="outline">{s.overview.current}</Badge>}
         <span className="flex-1" />
-        {member && <Avatar name={member.name} id={member.id} size="sm" />}
+        {member && <Avatar name={member.name} id={member.id} picture={member.avatar} size="sm" />}
         <Time at={run.createdAt} className="text-faint text-xs" />
       </span>
       <span className="num flex w-full flex-wrap gap-x-3 pl-6 text-faint text-xs">
