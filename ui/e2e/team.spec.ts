@@ -295,7 +295,7 @@ test("admins see which key seals secrets, and when it is missing", async ({ page
   await page.goto("/team");
   const keys = page.getByRole("region", { name: "Keys that seal secrets" });
   await expect(keys.getByRole("listitem")).toHaveCount(1);
-  await expect(keys.getByText("Current")).toBeVisible();
+  await expect(keys.getByText("Current", { exact: true })).toBeVisible();
   await expectAccessible(page);
   const key = { id: "0123456789ab", secrets: 2, madeAt: null, currentAt: null, retiredAt: null };
   const items = [
@@ -309,8 +309,6 @@ test("admins see which key seals secrets, and when it is missing", async ({ page
     await expect(keys.getByText("Being replaced")).toBeVisible();
     await expect(keys.getByRole("alert")).toContainText("guildhall doctor");
     await expectAccessible(page);
-    await keys.scrollIntoViewIfNeeded();
-    if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/seal-${width}.png` });
   }
 });
 
