@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
 mod errors;
+mod governor;
 mod harness;
 mod sim;
 mod wire;
