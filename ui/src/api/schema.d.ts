@@ -2054,6 +2054,13 @@ export type components = {
             memberId: components["schemas"]["MemberId"];
             /** @description The model that it calls. */
             model: string;
+            /** @description What it waits for, in a sentence. */
+            parkedReason: string | null;
+            /**
+             * Format: date-time
+             * @description It waits for the provider and is not claimed before this time.
+             */
+            parkedUntil: string | null;
             /** @description The agent's tasks. */
             plan: components["schemas"]["Task"][];
             /** @description The feature's project. */
