@@ -1,7 +1,5 @@
 //! The governor on trial, with seeds of the tests' own.
 
-#![expect(clippy::unwrap_used, reason = "a failed test may panic")]
-
 use guildhall_bench::governor::{Governed, POLICIES, Scenario, run};
 
 #[test]

@@ -56,6 +56,9 @@ impl<'a> Work<'a> {
             caller: Caller {
                 journal,
                 client: job.client,
+                governor: job.governor,
+                member: job.member,
+                patience: job.patience,
                 endpoint: job.endpoint,
                 model_id: job.model.clone(),
                 model,
@@ -66,6 +69,7 @@ impl<'a> Work<'a> {
                 backoff: job.backoff,
                 spent: job.spent_micros,
                 parked: Duration::zero(),
+                cached: None,
             },
             journal,
             model: job.model,
@@ -189,13 +193,16 @@ impl<'a> Work<'a> {
 
     /// Says `input` to the model; it stays in the conversation.
     async fn ask(&mut self, input: Vec<Block>) -> Result<Answer, Ended> {
-        if self.size() + tokens(&input) >= self.window / 5 * 4 {
+        let said = tokens(&input);
+        if self.size() + said >= self.window / 5 * 4 {
             self.shorten(false).await?;
         }
         self.talk.say(input);
         let mut shortened = false;
         loop {
             let live = self.talk.last() + 1;
+            // Before the provider has counted, what was said is in the estimate already.
+            let size = self.size.map_or_else(|| self.size(), |size| size + said);
             let request = Request {
                 model: &self.model,
                 system: &self.system,
@@ -204,7 +211,7 @@ impl<'a> Work<'a> {
                 max_tokens: self.max_tokens,
                 thinking: self.thinking,
             };
-            let error = match self.caller.call(&request, Some(live)).await {
+            let error = match self.caller.call(&request, size, Some(live)).await {
                 Ok(answer) => return Ok(answer),
                 Err(NoAnswer::Ended(ended)) => return Err(ended),
                 Err(NoAnswer::GivenUp(error)) => error,

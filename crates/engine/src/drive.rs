@@ -7,10 +7,10 @@ use guildhall_git::{GitError, Repo};
 use guildhall_sandbox::{Network, Room, Workspace};
 use guildhall_store::{Claimed, Ending, Finished, Lease, StoreError};
 use guildhall_team::Team;
-use guildhall_types::FeatureId;
 use guildhall_types::feature::{Move, Problem, Stage};
 use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::{RunEvent, RunIntent, RunStatus, Turn};
+use guildhall_types::{DateTime, FeatureId};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,8 @@ use crate::worktree::Ground;
 enum End {
     /// It is to be written down so.
     Written(Box<Ending>),
+    /// It has to wait for its provider for long, and goes on by itself.
+    Parked { until: DateTime, reason: String },
     /// It was told to stop: by a member, by the loss of its lease, or because this node stops.
     Told,
 }
@@ -68,6 +70,11 @@ async fn work(engine: &Engine, claimed: Claimed, cancel: &CancellationToken) {
     let lease = claimed.lease;
     let ending = match attempt(engine, &claimed, cancel).await {
         Ok(End::Written(ending)) => *ending,
+        Ok(End::Parked { until, reason }) => {
+            tracing::info!(run = %lease.run, %until, "a run waits for its provider");
+            log_unless_lost(lease, "a run could not be put off", store.park_run(&lease, until, &reason).await);
+            return;
+        }
         Ok(End::Told) => {
             // When this node stops, the run goes back to the queue; otherwise whoever stopped it wrote that down.
             if engine.0.stop.is_cancelled() {
@@ -137,6 +144,7 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
                 return Ok(End::Written(Box::new(ending)));
             }
             Ended::Failed(problem) => return Ok(End::Written(Box::new(failed(problem)))),
+            Ended::Parked { until, reason } => return Ok(End::Parked { until, reason }),
             Ended::Cancelled | Ended::Unsaved(guildhall_agent::JournalError::Lost) => return Ok(End::Told),
             Ended::Unsaved(error) => {
                 let problem = Problem {
@@ -238,6 +246,9 @@ async fn agent(
         head: Mutex::new(ground.head),
     };
     let job = Job {
+        governor: engine.0.governor.clone(),
+        member: run.member_id,
+        patience: engine.0.pace.patience,
         thinking: feature.card.thinking_level,
         system: prompt::system(&facts)?,
         tools: tools::under(run.approval, workspace, engine.0.sandbox.clone(), room.clone()),

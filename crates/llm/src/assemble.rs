@@ -12,6 +12,8 @@ use crate::{Dialect, ErrorKind, LlmError, RateLimits, Request, completions, mess
 /// A piece of an answer as it comes. `block` counts the answer's blocks from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delta<'a> {
+    /// The provider has taken the call, and says this of the key's limits. Comes before all others, once.
+    Limits(&'a RateLimits),
     /// The answer begins.
     Started,
     /// Words.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use guildhall_types::member::ListedModel;
 use guildhall_types::{Clock, SystemClock};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response};
 use serde::Deserialize;
 use serde_json::Value;
@@ -151,6 +151,7 @@ impl Client {
             response = sent => response?,
         };
         let limits = RateLimits::read(response.headers(), self.clock.now());
+        on_delta(Delta::Limits(&limits));
         let host = endpoint.host();
         let answer = match reply::media_type(&response).as_str() {
             "application/json" | "text/html" => Err(self.misplaced(&host, response).await),
@@ -298,11 +299,14 @@ impl Client {
             false => format!("{host} answered {status}: {said}"),
         };
         let retry_after = self.wait_from_headers(&headers).or_else(|| wait_in_words(&said));
-        LlmError { retry_after, ..LlmError::new(kind, message) }
+        let limits = Some(Box::new(RateLimits::read(&headers, self.clock.now())));
+        LlmError { retry_after, limits, ..LlmError::new(kind, message) }
     }
 
     fn wait_from_headers(&self, headers: &HeaderMap) -> Option<Duration> {
-        let now = self.clock.now();
+        // By the provider's own clock, where it shows it: ours may differ.
+        let date = headers.get(DATE).and_then(|value| chrono::DateTime::parse_from_rfc2822(value.to_str().ok()?).ok());
+        let now = date.map_or_else(|| self.clock.now(), |date| date.to_utc());
         let text = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).unwrap_or_default().trim();
         let asked = match (text.parse::<f64>(), chrono::DateTime::parse_from_rfc2822(text)) {
             (Ok(seconds), _) => wait_of(seconds),
@@ -351,7 +355,7 @@ fn with_key(call: RequestBuilder, endpoint: &Endpoint) -> Result<RequestBuilder,
             LlmError::from_source(ErrorKind::InvalidKey, "the key has characters that no key has", error)
         })?;
         value.set_sensitive(true);
-        Ok(value)
+        Ok::<_, LlmError>(value)
     };
     let key = endpoint.key.expose();
     Ok(match dialect {

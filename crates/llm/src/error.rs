@@ -5,6 +5,8 @@ use std::time::Duration;
 use guildhall_types::chat::Usage;
 use serde_json::Value;
 
+use crate::RateLimits;
+
 /// What kind of failure it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
@@ -271,6 +273,8 @@ pub struct LlmError {
     pub message: String,
     /// How long to wait before the next try, if the provider said so.
     pub retry_after: Option<Duration>,
+    /// What the provider said of the key's limits when it refused the call.
+    pub limits: Option<Box<RateLimits>>,
     /// What it used, if the answer had begun. To be billed once.
     pub partial: Option<Partial>,
     /// What lies below.
@@ -280,7 +284,7 @@ pub struct LlmError {
 
 impl LlmError {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_after: None, partial: None, source: None }
+        Self { kind, message: message.into(), retry_after: None, limits: None, partial: None, source: None }
     }
 
     pub(crate) fn from_source(

@@ -7,6 +7,7 @@
 mod bucket;
 mod core;
 mod fair;
+mod front;
 mod learned;
 mod metrics;
 mod mirror;
@@ -19,9 +20,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use self::core::{Core, Next, Ticket};
+pub use self::front::{Asking, Governor, Lane, LaneState, Permit, Wait};
 pub use self::metrics::{BucketState, MemberState, Snapshot};
 
-use crate::RateLimits;
+use crate::{Answer, ErrorKind, LlmError, RateLimits};
 
 /// How a governor behaves.
 #[derive(Debug, Clone, Copy)]
@@ -32,13 +34,21 @@ pub struct Settings {
     pub max_concurrency: u32,
     /// Output that a call is expected to have before any was seen, in tokens.
     pub first_output: f64,
+    /// The shortest pause after an overload, or after a refusal that says nothing; each further one is twice as long.
+    pub pause: Duration,
     /// The share of each limit that is kept untouched when there was no refusal.
     pub least_floor: f64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { first_concurrency: 4, max_concurrency: 1_024, first_output: 1_000.0, least_floor: 0.02 }
+        Self {
+            first_concurrency: 8,
+            max_concurrency: 1_024,
+            first_output: 1_000.0,
+            pause: Duration::from_secs(1),
+            least_floor: 0.02,
+        }
     }
 }
 
@@ -76,6 +86,23 @@ pub enum Outcome {
     Failed(Option<Usage>),
 }
 
+impl Outcome {
+    /// How a call ended that was made over the wire.
+    pub fn of(result: &Result<Answer, LlmError>) -> Self {
+        match result {
+            Ok(answer) => Self::Answered(answer.usage),
+            Err(error) => match error.kind {
+                ErrorKind::RateLimited => Self::Limited {
+                    retry_after: error.retry_after,
+                    limits: error.limits.as_deref().cloned().unwrap_or_default(),
+                },
+                ErrorKind::Overloaded => Self::Overloaded { retry_after: error.retry_after },
+                _ => Self::Failed(error.partial.as_ref().map(|partial| partial.usage)),
+            },
+        }
+    }
+}
+
 /// A call that can never go: it needs more than the limit holds when it is full. The caller makes it shorter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the call has some {needed} input tokens, and the key's limit is {limit} a minute")]
@@ -84,6 +111,12 @@ pub struct TooLarge {
     pub needed: i64,
     /// Tokens that the limit holds.
     pub limit: i64,
+}
+
+impl From<TooLarge> for LlmError {
+    fn from(error: TooLarge) -> Self {
+        Self::new(ErrorKind::TooLarge, error.to_string())
+    }
 }
 
 /// What a call waits for.

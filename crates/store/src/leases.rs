@@ -105,7 +105,7 @@ impl Store {
                SELECT r.id, r.member_id, f.priority, r.queued_at,
                  row_number() OVER (PARTITION BY r.member_id ORDER BY f.priority, r.queued_at, r.id) AS place
                FROM runs r JOIN features f ON f.id = r.feature_id
-               WHERE r.status = 'queued' OR (r.status = 'running' AND r.lease_until <= $1)) waiting
+               WHERE (r.status = 'queued' AND (r.parked_until IS NULL OR r.parked_until <= $1)) OR (r.status = 'running' AND r.lease_until <= $1)) waiting
              WHERE place <= 50").bind(now).fetch_all(c).await)?;
         let waiting: Vec<Candidate> = waiting
             .into_iter()
@@ -113,7 +113,7 @@ impl Store {
             .collect();
         let Some(chosen) = schedule::next(&waiting, &working, limits) else { return Ok(Some(None)) };
         let done = on!(tx, c => sqlx::query(
-            "UPDATE runs SET status = $2, lease_owner = $3, lease_until = $4, attempt = attempt + 1,
+            "UPDATE runs SET status = $2, lease_owner = $3, lease_until = $4, attempt = attempt + 1, parked_until = NULL, parked_reason = NULL,
                started_at = CASE WHEN status = 'queued' THEN $5 ELSE started_at END
              WHERE id = $1 AND (status = 'queued' OR (status = 'running' AND lease_until <= $6))")
             .bind(chosen.run).bind(RunStatus::Running).bind(node).bind(now + hold).bind(self.now()).bind(now).execute(c)
@@ -479,6 +479,22 @@ impl Store {
         let run = self.held(&mut tx, lease).await?;
         let feature = self.locked_feature(&mut tx, run.feature_id).await?;
         self.give_back(&mut tx, &run, &feature, run.intent).await?;
+        self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
+    }
+
+    /// Gives a run back to the queue that has to wait for its provider: no node claims it before `until`.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`].
+    pub async fn park_run(&self, lease: &Lease, until: DateTime, reason: &str) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let run = self.held(&mut tx, lease).await?;
+        let feature = self.locked_feature(&mut tx, run.feature_id).await?;
+        self.give_back(&mut tx, &run, &feature, run.intent).await?;
+        let reason = crate::clean(reason);
+        on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2, parked_reason = $3 WHERE id = $1").bind(run.id)
+            .bind(until).bind(&reason).execute(c).await.rows())?;
+        self.record_run(&mut tx, &run, RunEvent::Waiting { reason, until }).await?;
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 

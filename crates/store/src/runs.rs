@@ -13,8 +13,8 @@ use crate::{Rows, Store, StoreError, Tx, on, read};
 
 pub(crate) const COLUMNS: &str = "id, feature_id, project_id, member_id, status, intent, attempt, lease_owner, lease_until, \
     model, key_source, key_provider, key_hint, branch, base_commit, head_commit, turns, input_tokens, output_tokens, \
-    cache_read_tokens, cache_write_tokens, context_tokens, cost_micros, plan, approval, error, created_at, started_at, \
-    ended_at";
+    cache_read_tokens, cache_write_tokens, context_tokens, cost_micros, plan, approval, error, parked_until, \
+    parked_reason, created_at, started_at, ended_at";
 
 /// A run to be made.
 #[derive(Debug, Clone)]
@@ -131,7 +131,8 @@ impl Store {
         let (feature, run) = self.locked_with_run(&mut tx, id).await?;
         self.move_feature(&mut tx, &feature, Move::Stop).await?;
         on!(tx, c => sqlx::query(
-            "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL, ended_at = $3 WHERE id = $1")
+            "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL, ended_at = $3, parked_until = NULL,
+               parked_reason = NULL WHERE id = $1")
             .bind(run.id).bind(RunStatus::Stopped).bind(now).execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET finished_at = $2 WHERE id = $1").bind(id).bind(now).execute(c).await.rows())?;
         self.record_run(&mut tx, &run, RunEvent::Ended { status: RunStatus::Stopped, problem: None }).await?;
@@ -316,7 +317,8 @@ impl Store {
         member: Option<MemberId>,
     ) -> Result<(), StoreError> {
         on!(tx, c => sqlx::query(
-            "UPDATE runs SET status = $2, intent = $3, member_id = $4, error = NULL, ended_at = NULL, queued_at = $5 WHERE id = $1")
+            "UPDATE runs SET status = $2, intent = $3, member_id = $4, error = NULL, ended_at = NULL, queued_at = $5,
+               parked_until = NULL, parked_reason = NULL WHERE id = $1")
             .bind(run.id).bind(RunStatus::Queued).bind(intent).bind(member.unwrap_or(run.member_id)).bind(self.now())
             .execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET error = NULL, finished_at = NULL WHERE id = $1").bind(run.feature_id)

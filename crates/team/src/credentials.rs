@@ -145,6 +145,7 @@ impl Team {
                 kind: ErrorKind::Idle,
                 message: format!("the provider did not answer for {} s", WAIT.as_secs()),
                 retry_after: None,
+                limits: None,
                 partial: None,
                 source: None,
             }),

@@ -135,6 +135,10 @@ pub struct Run {
     /// Why it ended, when it failed.
     #[cfg_attr(feature = "sqlx", sqlx(json(nullable)))]
     pub error: Option<Problem>,
+    /// It waits for the provider and is not claimed before this time.
+    pub parked_until: Option<DateTime>,
+    /// What it waits for, in a sentence.
+    pub parked_reason: Option<String>,
     /// When it was asked for.
     pub created_at: DateTime,
     /// When its latest stretch of work began: at the first claim after a start, a retry, a follow-up or a wish for checks.

@@ -58,6 +58,8 @@ export function run(part: Partial<Run> & { id: string }): Run {
     branch: "guildhall/1-card",
     baseCommit: null,
     headCommit: null,
+    parkedReason: null,
+    parkedUntil: null,
     turns: 0,
     usage: { inputTokens: 0, outputTokens: 0, cacheReadTokens: 0, cacheWriteTokens: 0 },
     contextTokens: 0,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use guildhall_agent::{Call, Ended, Job, Journal, JournalError, Tool, ToolAnswer, ToolContext, Toolbox, run};
+use guildhall_llm::governor::{Governor, Settings};
 use guildhall_llm::{Backoff, Client, Endpoint, Patience, Secret};
 use guildhall_sim::{Config, Sim};
 use guildhall_types::chat::{Block, StopReason, ToolSpec};
@@ -327,6 +328,7 @@ impl House {
         job.opening = vec![Block::text(prompt)];
         job.tools = simple_tools();
         job.backoff = Backoff::with_unit(Duration::from_millis(1));
+        job.governor = Governor::new(Settings { pause: Duration::from_millis(1), ..Settings::default() });
         job.history = self.book.pages().turns.clone();
         job
     }

@@ -27,14 +27,16 @@ pub struct Hall {
     pub sim: Sim,
     pub anna: Member,
     pub dir: tempfile::TempDir,
+    /// How long a run waits for its provider with its lease held.
+    pub patience: Duration,
 }
 
 pub fn endpoint(url: &str) -> Endpoint {
     Endpoint::new(ProviderKind::Anthropic, Some(url), Secret::new("sk-simulated-key")).unwrap()
 }
 
-async fn engine(team: &Team, bus: &Bus) -> Engine {
-    let pace = Pace { look: Duration::from_millis(500), ..Pace::default() };
+async fn engine(team: &Team, bus: &Bus, patience: Duration) -> Engine {
+    let pace = Pace { look: Duration::from_millis(500), patience, ..Pace::default() };
     Engine::start(team.clone(), bus.clone(), Sandbox::new(Isolation::Bubblewrap), pace, true).await.unwrap()
 }
 
@@ -44,6 +46,10 @@ impl Hall {
     }
 
     pub async fn with(config: Config) -> Self {
+        Self::with_patience(config, Pace::default().patience).await
+    }
+
+    pub async fn with_patience(config: Config, patience: Duration) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let sim = Sim::start(config).await.unwrap();
         let clock = Arc::new(SystemClock);
@@ -56,14 +62,14 @@ impl Hall {
         let team = Team::new(store, clock, vault, places, Client::new().unwrap(), providers);
         let anna = team.register_first("anna@example.com", "four plain words here", "Anna").await.unwrap();
         let bus = Bus::in_memory();
-        let engine = engine(&team, &bus).await;
-        Self { team, engine, bus, sim, anna, dir }
+        let engine = engine(&team, &bus, patience).await;
+        Self { team, engine, bus, sim, anna, dir, patience }
     }
 
     /// The server dies, as far as that can be had without a process of its own, and starts again.
     pub async fn die_and_start_again(&mut self) {
         self.engine.shutdown(Duration::from_secs(20)).await;
-        self.engine = engine(&self.team, &self.bus).await;
+        self.engine = engine(&self.team, &self.bus, self.patience).await;
     }
 
     pub fn sources(&self) -> PathBuf {

@@ -4,6 +4,7 @@
 
 mod death;
 mod harness;
+mod limits;
 mod path;
 mod plans;
 mod sources;

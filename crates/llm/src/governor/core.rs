@@ -21,7 +21,7 @@ const MOST_FLOOR: f64 = 0.10;
 const FLOOR_LIFE: f64 = 600.0;
 /// How much a new call counts in the moving averages of output and pace.
 const NEW: f64 = 0.05;
-/// The longest pause of our own choosing, in seconds.
+/// The longest pause of our own choosing, in the shortest ones.
 const LONGEST_PAUSE: f64 = 16.0;
 /// The longest wait for a refill without looking again, in seconds.
 const LOOK_AGAIN: f64 = 15.0;
@@ -331,9 +331,10 @@ impl Core {
         }
     }
 
-    /// 1, 2, 4 … seconds, between half and the whole of that.
+    /// 1, 2, 4 … times the shortest pause in seconds, between half and the whole of that.
     fn pause(&mut self, step: i32) -> f64 {
-        2.0_f64.powi(step.clamp(1, 16) - 1).min(LONGEST_PAUSE) * self.random.random_range(0.5..=1.0)
+        let steps = 2.0_f64.powi(step.clamp(1, 16) - 1).min(LONGEST_PAUSE);
+        steps * self.settings.pause.as_secs_f64() * self.random.random_range(0.5..=1.0)
     }
 
     fn close(&mut self, seconds: f64, reason: Reason) {

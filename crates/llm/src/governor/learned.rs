@@ -9,6 +9,8 @@ const FAST: f64 = 0.01;
 const SLOW: f64 = 0.001;
 /// What is left of the limit after a refusal.
 const LESS: f64 = 0.96;
+/// Answered calls like the refused one without which nothing is learned.
+const EVIDENCE: f64 = 4.0;
 /// The share of the limit that may be saved up.
 const BURST: f64 = 0.25;
 
@@ -73,6 +75,11 @@ impl Learned {
             // It went before the last refusal was known.
             return;
         }
+        let spent: f64 = self.spent.iter().map(|(_, weight)| weight).sum();
+        if self.limit.is_none() && spent < weight * EVIDENCE {
+            // So few calls say nothing about a limit: perhaps others have used it up. The pause is enough.
+            return;
+        }
         self.refusals += 1;
         self.refused = self.now;
         let limit = match self.limit {
@@ -80,8 +87,7 @@ impl Learned {
             None => {
                 // A bucket that was full at first has given its limit, and what it refilled since.
                 let time = (self.now - self.began.unwrap_or(self.now)).clamp(0.0, WINDOW);
-                let spent: f64 = self.spent.iter().map(|(_, weight)| weight).sum();
-                (spent / (1.0 + time / WINDOW)).max(weight)
+                spent / (1.0 + time / WINDOW)
             }
         };
         self.limit = Some(limit.max(1.0));

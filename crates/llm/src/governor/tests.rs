@@ -45,7 +45,7 @@ fn known(input: i64) -> Core {
 
 #[test]
 fn while_nothing_is_known_a_few_calls_go_and_more_with_each_answer() {
-    let mut core = Core::new(Settings::default(), 1);
+    let mut core = Core::new(Settings { first_concurrency: 4, ..Settings::default() }, 1);
     let tickets: Vec<Ticket> = (0..10).map(|_| core.ask(Duration::ZERO, ask(1, 1_000)).unwrap()).collect();
     for ticket in &tickets[..4] {
         assert_eq!(core.next(Duration::ZERO), Next::Go(*ticket), "first in, first out");

@@ -4,6 +4,7 @@
 
 mod dialects;
 mod errors;
+mod governor;
 mod harness;
 mod sim;
 mod wire;

@@ -246,4 +246,27 @@ on_both! {
         assert!(matches!(fresh.store.start_feature(id, anna.id, new_run()).await, Err(StoreError::Illegal(_))));
         assert_eq!(fresh.store.runs_of(id, 10).await.unwrap().len(), 2);
     }
+
+    async fn a_run_that_waits_for_its_provider_is_claimed_when_its_time_has_come_or_a_member_retries(fresh: Fresh) {
+        let (anna, id) = started(&fresh).await;
+        let held = claim(&fresh.store).await;
+        let year =
+            |year: i32| chrono::NaiveDate::from_ymd_opt(year, 1, 1).unwrap().and_hms_opt(0, 0, 0).unwrap().and_utc();
+        fresh.store.park_run(&held.lease, year(2200), "The limit is used up.").await.unwrap();
+        let run = fresh.store.run(held.run.id).await.unwrap().unwrap();
+        assert_eq!((run.status, run.parked_until, run.error), (RunStatus::Queued, Some(year(2200)), None));
+        assert_eq!(run.parked_reason.as_deref(), Some("The limit is used up."));
+        assert_eq!(fresh.store.feature(id).await.unwrap().unwrap().card.status, FeatureStatus::Queued);
+        assert!(fresh.store.claim_run(NodeId::new(), HOLD, &wide()).await.unwrap().is_none());
+        let lost = fresh.store.park_run(&held.lease, year(2200), "Late.").await;
+        assert!(matches!(lost, Err(StoreError::LeaseLost)));
+
+        fresh.store.stop_feature(id).await.unwrap();
+        fresh.store.retry_feature(id, anna.id).await.unwrap();
+        let again = claim(&fresh.store).await;
+        assert_eq!((again.run.id, again.run.parked_until), (held.run.id, None));
+        fresh.store.park_run(&again.lease, year(2001), "For a moment.").await.unwrap();
+        let last = claim(&fresh.store).await;
+        assert_eq!((last.run.parked_until, last.run.parked_reason), (None, None));
+    }
 }
