@@ -5,7 +5,7 @@ import { asPage, expect, expectAccessible, makeProject, test } from "./support";
 const SIM = process.env.GUILDHALL_SIMULATED_PROVIDER_URL ?? "http://127.0.0.1:4301";
 
 const key = (page: Page, section: string, provider: string) =>
-  page.getByRole("region", { name: section }).getByRole("group", { name: provider });
+  page.getByRole("region", { name: section }).getByRole("group", { name: provider, exact: true });
 
 async function remove(page: Page, section: string, provider: string) {
   await key(page, section, provider)
@@ -84,7 +84,10 @@ test("a server of one's own lists its models, and a card is built with one of th
   // A name can be typed as well.
   await select.click();
   await page.getByRole("option", { name: "Another model…" }).click();
-  await page.getByLabel("Name", { exact: true }).last().fill("compatible/any-other:7b");
+  await page
+    .getByRole("dialog", { name: "Another model" })
+    .getByLabel("Name")
+    .fill("compatible/any-other:7b");
   await page.getByRole("button", { name: "Use this model" }).click();
   await expect(select).toContainText("compatible/any-other:7b");
 

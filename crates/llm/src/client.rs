@@ -1,7 +1,7 @@
 //! Calls over HTTP.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -54,8 +54,8 @@ impl Default for Patience {
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
-    /// For addresses that a member chose.
-    guarded: reqwest::Client,
+    /// For addresses that a member chose; made when the first of them is called.
+    guarded: Arc<OnceLock<reqwest::Client>>,
     reach: Reach,
     patience: Patience,
     clock: Arc<dyn Clock>,
@@ -87,11 +87,10 @@ impl Client {
     /// When the system's certificates cannot be loaded.
     pub fn with_patience(patience: Patience) -> Result<Self, LlmError> {
         ready_tls();
-        let reach = Reach::default();
         Ok(Self {
             http: http(patience, None)?,
-            guarded: http(patience, Some(reach))?,
-            reach,
+            guarded: Arc::default(),
+            reach: Reach::default(),
             patience,
             clock: Arc::new(SystemClock),
             learnt: Arc::default(),
@@ -99,11 +98,18 @@ impl Client {
     }
 
     /// The same client, in which the addresses that members choose reach only so far.
-    ///
-    /// # Errors
-    /// When the system's certificates cannot be loaded.
-    pub fn reaching(self, reach: Reach) -> Result<Self, LlmError> {
-        Ok(Self { guarded: http(self.patience, Some(reach))?, reach, ..self })
+    #[must_use]
+    pub fn reaching(self, reach: Reach) -> Self {
+        Self { guarded: Arc::default(), reach, ..self }
+    }
+
+    /// What calls the addresses that members choose.
+    fn guarded(&self) -> Result<reqwest::Client, LlmError> {
+        if let Some(made) = self.guarded.get() {
+            return Ok(made.clone());
+        }
+        let made = http(self.patience, Some(self.reach))?;
+        Ok(self.guarded.get_or_init(|| made).clone())
     }
 
     /// Whether the address of an endpoint may be called, as far as it can be seen without asking for the name's address.
@@ -246,11 +252,11 @@ impl Client {
         path: &str,
         body: Option<Value>,
     ) -> Result<Response, LlmError> {
-        let http = match endpoint.guarded {
-            true => &self.guarded,
-            false => &self.http,
-        };
         self.admits(endpoint)?;
+        let http = match endpoint.guarded {
+            true => self.guarded()?,
+            false => self.http.clone(),
+        };
         let mut call = with_key(http.request(method, endpoint.route(path)), endpoint)?;
         if let Some(body) = &body {
             call = call.json(body);

@@ -141,7 +141,7 @@ impl Server {
         let reach = if config.allow_private_providers { Reach::Private } else { Reach::Public };
         // One process at a time works in a data folder, so on SQLite nobody else can hold a run.
         let alone = store.backend() == Backend::Sqlite;
-        let team = Team::new(store, Arc::clone(&clock), vault, places, Client::new()?.reaching(reach)?, providers)
+        let team = Team::new(store, Arc::clone(&clock), vault, places, Client::new()?.reaching(reach), providers)
             .with_sign_in(Providers::new(config.sign_in.clone())?);
         let bus = Bus::in_memory();
         let engine = Engine::start(team.clone(), bus.clone(), Sandbox::new(config.sandbox), pace, alone).await?;

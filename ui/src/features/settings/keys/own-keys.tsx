@@ -44,7 +44,7 @@ function OwnKey({ provider, all }: { provider: ProviderKind; all: Credentials })
       provider={provider}
       credential={credential}
       none={team?.inUse ? own.teamUsed : own.none}
-      badge={team && <Badge tone="accent">{team.inUse ? own.teamUsed : own.teamSpare}</Badge>}
+      badge={team && !team.inUse && <Badge tone="accent">{own.teamSpare}</Badge>}
       removed={own.removed(team !== null, name)}
       testable={credential !== null && !kept}
       calls={{
