@@ -19,12 +19,24 @@ async function signInThere(page: Page, name: string) {
   await page.getByRole("button", { name: `Sign in as ${name}` }).click();
 }
 
-test("whoever is invited joins by a provider, and proves by it who they are", async ({ page, baseURL, browser }) => {
+test("whoever is invited joins by a provider, and proves by it who they are", async ({
+  page,
+  baseURL,
+  browser,
+}) => {
   const { setUp } = await (await page.request.get("/api/auth/status")).json();
   const http = asPage(page.request, baseURL);
-  await http.post(setUp ? "/api/auth/login" : "/api/auth/register", setUp ? { email: MEMBER.email, password: MEMBER.password } : MEMBER);
+  await http.post(
+    setUp ? "/api/auth/login" : "/api/auth/register",
+    setUp ? { email: MEMBER.email, password: MEMBER.password } : MEMBER,
+  );
   const email = `grace-${Date.now()}@example.com`;
-  const grace = { email, email_verified: true, name: "Grace Hopper", picture: `${PROVIDER}/test/picture/png` };
+  const grace = {
+    email,
+    email_verified: true,
+    name: "Grace Hopper",
+    picture: `${PROVIDER}/test/picture/png`,
+  };
   await tell(page, baseURL, { grace, eve: { email: "eve@example.org", email_verified: true, name: "Eve" } });
   const { url } = await http.post("/api/invitations", { email, role: "member" });
 
@@ -51,7 +63,10 @@ test("whoever is invited joins by a provider, and proves by it who they are", as
   await guest.goto("/settings");
   const linked = guest.getByRole("region", { name: "Linked accounts" });
   await expect(linked.getByText(email)).toBeVisible();
-  await expect(guest.getByRole("region", { name: "Profile" }).locator("img")).toHaveJSProperty("naturalWidth", 1);
+  await expect(guest.getByRole("region", { name: "Profile" }).locator("img")).toHaveJSProperty(
+    "naturalWidth",
+    1,
+  );
   await expectAccessible(guest);
 
   // Who has no password confirms in a window of the provider; what was asked for is then done.
@@ -67,8 +82,9 @@ test("whoever is invited joins by a provider, and proves by it who they are", as
 
   await linked.getByRole("button", { name: "Unlink Test ID" }).click();
   await guest.getByRole("button", { name: "Unlink", exact: true }).click();
-  await expect(guest.getByText(/the only way in which you can sign in/)).toBeVisible();
-  await guest.keyboard.press("Escape");
+  const told = guest.getByRole("region", { name: "Notifications" });
+  await expect(told.getByText(/the only way in which you can sign in/)).toBeVisible();
+  await guest.getByRole("alertdialog").getByRole("button", { name: "Cancel" }).click();
   const password = guest.getByRole("region", { name: "Password" });
   await password.getByLabel("New password").fill("nine patient harbours");
   await password.getByLabel("Once more").fill("nine patient harbours");

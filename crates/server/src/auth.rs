@@ -128,7 +128,7 @@ pub async fn closed(
         Shown::Token(token) => match app.team.token(token).await? {
             TokenAnswer::Good(token, member) => {
                 let id = token.id;
-                (member, Pass::Token(token), Some(id))
+                (*member, Pass::Token(token), Some(id))
             }
             TokenAnswer::Ended(id, member, why) => {
                 let actor = Actor { token: Some(id), ..from.of(member) };

@@ -77,19 +77,27 @@ impl Store {
         // A member who links an account wants what comes with it: a picture that was taken away may come again.
         on!(tx, c => sqlx::query("DELETE FROM avatars WHERE member_id = $1 AND bytes IS NULL").bind(member)
             .execute(c).await.rows())?;
-        let identity = self.insert_identity(&mut tx, member, new).await?;
+        let identity = self.insert_identity(&mut tx, member, new, false).await?;
         self.commit(tx).await?;
         Ok(identity)
     }
 
-    async fn insert_identity(&self, tx: &mut Tx, member: MemberId, new: &NewIdentity) -> Result<Identity, StoreError> {
+    /// `used` says whether the member signs in by it at this moment.
+    async fn insert_identity(
+        &self,
+        tx: &mut Tx,
+        member: MemberId,
+        new: &NewIdentity,
+        used: bool,
+    ) -> Result<Identity, StoreError> {
         let sql = format!(
-            "INSERT INTO identities (id, member_id, issuer, subject, email, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO identities (id, member_id, issuer, subject, email, created_at, last_used_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
              RETURNING {COLUMNS}"
         );
         let identity: Identity = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(IdentityId::new())
             .bind(member).bind(&new.issuer).bind(&new.subject).bind(new.email.as_deref().map(clean)).bind(self.now())
-            .fetch_one(c).await)
+            .bind(used.then(|| self.now())).fetch_one(c).await)
         .map_err(|error| StoreError::taken(error, "account"))?;
         let note = Note::new(AuditAction::LinkIdentity).on(AuditObject::Identity, identity.id);
         tx.note(note.with("member", member).with("issuer", &new.issuer));
@@ -109,7 +117,7 @@ impl Store {
     ) -> Result<Option<Member>, StoreError> {
         let mut tx = self.begin().await?;
         let Some(member) = self.join_in(&mut tx, new, code_hash).await? else { return Ok(None) };
-        self.insert_identity(&mut tx, member.id, identity).await?;
+        self.insert_identity(&mut tx, member.id, identity, true).await?;
         self.commit(tx).await?;
         Ok(Some(member))
     }
@@ -127,7 +135,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let member = self.insert_member(&mut tx, new, role).await?;
         self.record(&mut tx, &Happening::MemberCreated { member: member.clone() }).await?;
-        self.insert_identity(&mut tx, member.id, identity).await?;
+        self.insert_identity(&mut tx, member.id, identity, true).await?;
         self.commit(tx).await?;
         Ok(member)
     }

@@ -24,7 +24,7 @@ const MOST: i64 = 50;
 #[derive(Debug, Clone, PartialEq)]
 pub enum TokenAnswer {
     /// It may be used.
-    Good(ApiToken, Member),
+    Good(ApiToken, Box<Member>),
     /// It was one, and has ended; why.
     Ended(TokenId, MemberId, &'static str),
     /// There never was such a token.
@@ -92,7 +92,7 @@ impl Team {
         if found.token.last_used_at.is_none_or(|at| at + TOUCH <= now) {
             self.store.touch_token(found.token.id).await?;
         }
-        Ok(TokenAnswer::Good(found.token, found.member))
+        Ok(TokenAnswer::Good(found.token, Box::new(found.member)))
     }
 
     /// Whether a token that was good has not ended since.

@@ -58,9 +58,14 @@ async fn the_doctor_says_what_is_wrong_and_fails() {
     let mut command = guildhall(dir.path());
     command.env("DATABASE_URL", "postgres://me:pass-word@127.0.0.1:9/x").env("ANTHROPIC_API_KEY", "sk-ant-pass-word");
     command.env("ANTHROPIC_BASE_URL", "http://127.0.0.1:9");
+    command.env("GOOGLE_CLIENT_ID", "").env("WORK_SECRET", "hidden-pass-word");
+    let provider =
+        "[[oidc]]\nname = 'work'\nissuer = 'http://127.0.0.1:9'\nclientId = 'g'\nclientSecretEnv = 'WORK_SECRET'";
+    std::fs::write(dir.path().join("guildhall.toml"), provider).unwrap();
     let (code, out, err) = run(command.arg("doctor")).await;
     assert_eq!(code, Some(1));
     assert!(out.contains("FAIL  database") && out.contains("FAIL  the team's provider"), "{out}");
+    assert!(out.contains("FAIL  sign-in by work: http://127.0.0.1:9/.well-known/openid-configuration"), "{out}");
     assert!(!format!("{out}{err}").contains("pass-word"), "{out}{err}");
 }
 

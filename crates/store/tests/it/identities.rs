@@ -58,7 +58,9 @@ on_both! {
         let here = [ISSUER.to_owned()];
         let one = fresh.store.identities_of(ben.id).await.unwrap().remove(0);
         assert_eq!(fresh.store.unlink_identity(ben.id, one.id, &here).await.unwrap(), Unlinked::LastWayIn);
+        assert_eq!(one.last_used_at, Some(fresh.clock.now()), "whoever signs up by it uses it");
         let two = fresh.store.link_identity(ben.id, &identity("two")).await.unwrap();
+        assert_eq!(two.last_used_at, None);
         // Of two that go at once, one stays.
         let tries = [one.id, two.id].map(|id| {
             let (store, here) = (fresh.store.clone(), here.clone());

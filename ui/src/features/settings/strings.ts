@@ -15,7 +15,7 @@ export const security = {
     again: "Once more",
     help: "At least 12 characters. A few unrelated words do well.",
     differ: "The two are not the same.",
-    noneLead: "You have none: you sign in by a linked account. With one you can sign in without it, too.",
+    noneLead: "You have none: you sign in by a linked account. A password is a second way in.",
     set: "Set password",
     wasSet: "Password set",
     save: "Change password",
