@@ -59,7 +59,7 @@ function Loaded({ factors, onReady }: { factors: FactorList; onReady: (() => voi
     <div className="divide-y divide-line rounded-xl border border-line bg-surface shadow-card">
       <div className="flex flex-wrap items-center gap-3 px-4 py-3.5">
         <div className="min-w-48 flex-1">
-          <h3 className="font-medium text-sm">{words.app.title}</h3>
+          <p className="font-medium text-sm">{words.app.title}</p>
           <p className="text-faint text-xs">
             {factors.totpSince === null ? (
               words.app.lead
@@ -79,7 +79,7 @@ function Loaded({ factors, onReady }: { factors: FactorList; onReady: (() => voi
       <Passkeys factors={factors} onMade={made(words.passkeys.added)} />
       <div className="flex flex-wrap items-center gap-3 px-4 py-3.5">
         <div className="min-w-48 flex-1">
-          <h3 className="font-medium text-sm">{words.codes.title}</h3>
+          <p className="font-medium text-sm">{words.codes.title}</p>
           <p className="text-faint text-xs">
             {any ? `${words.codes.left(factors.recoveryCodes)} ${words.codes.lead}` : words.codes.none}
           </p>
