@@ -41,8 +41,10 @@ function Loaded({ factors, onReady }: { factors: FactorList; onReady: (() => voi
     setDeed(null);
     setCodes(given);
     fresh();
+    // The window with the codes says it as well, and words at the edge would lie over its buttons.
+    if (given !== null) return;
     toast.done(done);
-    if (given === null) onReady?.();
+    onReady?.();
   };
   const doing = (work: () => Promise<unknown>, done?: string) => async () => {
     try {
