@@ -9,6 +9,7 @@ use guildhall_types::factor::SecondFactor;
 use guildhall_types::member::Member;
 use guildhall_types::rights::MemberRight;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -128,7 +129,7 @@ pub struct Confirm {
     recovery_code: Option<String>,
     /// What the browser returned to the question of `POST /api/auth/confirm/passkey`; alone.
     #[schema(nullable = false, value_type = Option<Object>)]
-    credential: Option<serde_json::Value>,
+    credential: Option<Map<String, Value>>,
 }
 
 /// Proves once more who one is. For ten minutes, sensitive changes are then taken from this session.
@@ -148,6 +149,7 @@ pub async fn confirm(
         (None, Some(credential)) if second.is_none() => {
             let site = app.public.site(&headers);
             let begun = Held::Passkey.token(&headers, app.public.is_secure()).unwrap_or_default();
+            let credential = Value::Object(credential);
             team.confirm_by_passkey(member, session, site.as_ref(), &begun, credential, &from).await?
         }
         (None, None) => return Err(Problem::invalid("password", "give your password, or a passkey as `credential`")),

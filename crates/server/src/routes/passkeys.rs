@@ -8,7 +8,7 @@ use guildhall_team::{AskPasskey, Way};
 use guildhall_types::PasskeyId;
 use guildhall_types::factor::Passkey;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -64,7 +64,7 @@ pub async fn ask_passkey(
 pub struct ShowPasskey {
     /// What the browser returned, as the JSON of WebAuthn level 3.
     #[schema(value_type = Object)]
-    credential: Value,
+    credential: Map<String, Value>,
 }
 
 /// Signs in by a passkey, which is both factors by itself.
@@ -78,7 +78,8 @@ pub async fn sign_in_by_passkey(
     let site = app.public.site(&headers);
     let half_done = Held::SecondStep.token(&headers, app.public.is_secure());
     let token = begun(&app, &headers);
-    let signing_in = app.team.sign_in_by_passkey(site.as_ref(), &token, half_done.as_deref(), show.credential, &from);
+    let signing_in =
+        app.team.sign_in_by_passkey(site.as_ref(), &token, half_done.as_deref(), Value::Object(show.credential), &from);
     let member = signing_in.await?;
     let (me, cookies) = open(&app, member, &Way::Passkey, from, &headers).await?;
     Ok((cookies, Json(me)).into_response())
@@ -105,7 +106,7 @@ pub struct CreatePasskey {
     name: String,
     /// What the browser returned, as the JSON of WebAuthn level 3.
     #[schema(value_type = Object)]
-    credential: Value,
+    credential: Map<String, Value>,
 }
 
 /// A passkey that was added.
@@ -128,7 +129,8 @@ pub async fn create_passkey(
 ) -> Result<(StatusCode, Json<CreatedPasskey>), Problem> {
     let site = app.public.site(&headers);
     let token = begun(&app, &headers);
-    let made = signed.team.create_passkey(&signed.member, site.as_ref(), &token, &new.name, new.credential).await?;
+    let credential = Value::Object(new.credential);
+    let made = signed.team.create_passkey(&signed.member, site.as_ref(), &token, &new.name, credential).await?;
     let (passkey, recovery_codes) = made;
     Ok((StatusCode::CREATED, Json(CreatedPasskey { passkey, recovery_codes })))
 }

@@ -41,8 +41,10 @@ function Loaded({ factors, onReady }: { factors: FactorList; onReady: (() => voi
     setDeed(null);
     setCodes(given);
     fresh();
+    // The window with the codes says it as well, and words at the edge would lie over its buttons.
+    if (given !== null) return;
     toast.done(done);
-    if (given === null) onReady?.();
+    onReady?.();
   };
   const doing = (work: () => Promise<unknown>, done?: string) => async () => {
     try {
@@ -59,7 +61,7 @@ function Loaded({ factors, onReady }: { factors: FactorList; onReady: (() => voi
     <div className="divide-y divide-line rounded-xl border border-line bg-surface shadow-card">
       <div className="flex flex-wrap items-center gap-3 px-4 py-3.5">
         <div className="min-w-48 flex-1">
-          <h3 className="font-medium text-sm">{words.app.title}</h3>
+          <p className="font-medium text-sm">{words.app.title}</p>
           <p className="text-faint text-xs">
             {factors.totpSince === null ? (
               words.app.lead
@@ -79,7 +81,7 @@ function Loaded({ factors, onReady }: { factors: FactorList; onReady: (() => voi
       <Passkeys factors={factors} onMade={made(words.passkeys.added)} />
       <div className="flex flex-wrap items-center gap-3 px-4 py-3.5">
         <div className="min-w-48 flex-1">
-          <h3 className="font-medium text-sm">{words.codes.title}</h3>
+          <p className="font-medium text-sm">{words.codes.title}</p>
           <p className="text-faint text-xs">
             {any ? `${words.codes.left(factors.recoveryCodes)} ${words.codes.lead}` : words.codes.none}
           </p>

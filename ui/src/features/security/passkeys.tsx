@@ -30,7 +30,7 @@ export function Passkeys({
   return (
     <div className="flex flex-col items-start gap-3 px-4 py-3.5">
       <div>
-        <h3 className="font-medium text-sm">{say.title}</h3>
+        <p className="font-medium text-sm">{say.title}</p>
         <p className="text-faint text-xs">{say.lead}</p>
       </div>
       {factors.passkeys.length > 0 && (
