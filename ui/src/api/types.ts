@@ -33,6 +33,8 @@ export type {
   MemberRole,
   Models,
   OutputStream,
+  Plan,
+  PlannedTask,
   PlanningMode,
   Problem,
   Project,
@@ -70,6 +72,8 @@ export type LimitsSettings = Schema.TeamLimits;
 export type DiffLine = Schema.Line;
 export type FeatureDraft = Schema.CreateFeature;
 export type FeaturePatch = Schema.UpdateFeature;
+export type PlanApproved = Schema.ApprovePlan;
+export type PlanRejected = Schema.RejectPlan;
 
 /** What happened in a run. The arguments of a tool are whatever the model wrote. */
 export type RunEvent =
