@@ -9,12 +9,13 @@ test("a plan is sent back, made anew, changed and approved, and the work follows
   test.setTimeout(180_000);
   const project = await makeProject(page, baseURL, "sample");
   await page.goto(`/p/${project.id}`);
+  await expect(page.getByRole("region", { name: "Suggested cards" })).toBeVisible();
 
   // A card is written whose plan a person approves: only where there is a plan.
   await page.keyboard.press("c");
   const editor = page.getByRole("dialog", { name: "New card" });
   await editor.getByLabel("Title").fill("Export as JSON");
-  await editor.getByRole("textbox", { name: "Description" }).fill("`todo json` prints the list as JSON.");
+  await editor.getByLabel("Description").fill("`todo json` prints the list as JSON.");
   await expect(editor.getByRole("button", { name: /approves the plan/ })).toHaveCount(0);
   await editor.getByRole("combobox", { name: "Planning" }).click();
   await page.getByRole("option", { name: /Specification/ }).click();

@@ -1,5 +1,5 @@
 import { ListTodo } from "lucide-react";
-import { useState } from "react";
+import { use, useState } from "react";
 import { useMembers } from "@/api/queries";
 import type { Feature, Plan, Run } from "@/api/types";
 import { Markdown } from "@/components/markdown";
@@ -8,6 +8,7 @@ import { Badge, type Tone } from "@/components/ui/badge";
 import { planWaits } from "@/features/actions";
 import { cn } from "@/lib/cn";
 import { Time } from "@/lib/time";
+import { Level } from "../level";
 import { TaskList } from "../live/Plan";
 import { TimelineSkeleton } from "../Skeletons";
 import { Compare } from "./Compare";
@@ -27,6 +28,7 @@ export function PlanTab({ feature, run, mayBuild }: { feature: Feature; run: Run
   const plans = usePlans(feature.id, run.id);
   const [chosen, choose] = useState<number | null>(null);
   const [comparing, setComparing] = useState(false);
+  const Heading = use(Level);
   if (plans.isPending) return <TimelineSkeleton />;
   if (plans.isError) return <ErrorState error={plans.error} onRetry={() => void plans.refetch()} />;
   const latest = plans.data[0];
@@ -93,7 +95,7 @@ export function PlanTab({ feature, run, mayBuild }: { feature: Feature; run: Run
           ) : (
             <>
               <Markdown text={plan.text} className="text-sm" />
-              <h4 className="mt-4 mb-1 font-semibold text-sm">{p.tasks}</h4>
+              <Heading className="mt-4 mb-1 font-semibold text-sm">{p.tasks}</Heading>
               <TaskList tasks={tasks} />
             </>
           )}
