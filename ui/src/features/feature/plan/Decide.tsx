@@ -65,7 +65,7 @@ export function Decide({ feature, plan, mayBuild }: { feature: Feature; plan: Pl
       <div className="mx-auto flex max-w-3xl flex-col gap-2">
         {mode === "look" && (
           <div className="flex flex-wrap items-center gap-2">
-            <p className="min-w-40 flex-1 text-muted text-xs">{p.held}</p>
+            <p className="min-w-full flex-1 text-muted text-xs @lg:min-w-40">{p.held}</p>
             <Tooltip text={p.reject} keys="shift+r" side="top">
               <Button size="sm" onClick={() => setMode("reject")}>
                 <Undo2 /> {p.reject}
