@@ -12,6 +12,8 @@ import type {
   Member,
   MemberPatch,
   MemberRole,
+  PlanApproved,
+  PlanRejected,
   ProfilePatch,
   ProjectListItem,
   ProjectSettings,
@@ -228,6 +230,11 @@ export const api = {
   stop: (id: string) => body(client.POST("/api/features/{id}/stop", path(id))),
   followUp: (id: string, message: string) =>
     body(client.POST("/api/features/{id}/follow-up", { ...path(id), body: { message } })),
+  plans: (id: string) => body(client.GET("/api/features/{id}/plans", path(id))),
+  approvePlan: (id: string, yes: PlanApproved) =>
+    body(client.POST("/api/features/{id}/approve-plan", { ...path(id), body: yes })),
+  rejectPlan: (id: string, no: PlanRejected) =>
+    body(client.POST("/api/features/{id}/reject-plan", { ...path(id), body: no })),
   verify: (id: string) => body(client.POST("/api/features/{id}/verify", path(id))),
   merge: (id: string, message?: string) =>
     body(

@@ -27,6 +27,7 @@ export const keys = {
   /** The cards of a project that are at work or need a member. */
   active: (projectId: string) => ["active", projectId] as const,
   feature: (id: string) => ["feature", id] as const,
+  plans: (featureId: string) => ["plans", featureId] as const,
   runs: (featureId: string) => ["runs", featureId] as const,
   diff: (featureId: string) => ["diff", featureId] as const,
   attachments: (featureId: string) => ["attachments", featureId] as const,

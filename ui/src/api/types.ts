@@ -37,6 +37,8 @@ export type {
   Models,
   OutputStream,
   Passkey,
+  Plan,
+  PlannedTask,
   PlanningMode,
   Problem,
   Project,
@@ -84,6 +86,8 @@ export type LimitsSettings = Schema.TeamLimits;
 export type DiffLine = Schema.Line;
 export type FeatureDraft = Schema.CreateFeature;
 export type FeaturePatch = Schema.UpdateFeature;
+export type PlanApproved = Schema.ApprovePlan;
+export type PlanRejected = Schema.RejectPlan;
 
 /** What happened in a run. The arguments of a tool are whatever the model wrote. */
 export type RunEvent =

@@ -65,6 +65,7 @@ export function run(part: Partial<Run> & { id: string }): Run {
     contextTokens: 0,
     costMicros: 0,
     plan: [],
+    approval: "not_needed",
     error: null,
     createdAt: AT,
     startedAt: AT,

@@ -79,6 +79,8 @@ export const action: Record<AuditAction, string> = {
   "run.retry": "Went on with a run",
   "run.stop": "Stopped a run",
   "run.follow-up": "Said something to an agent",
+  "plan.approve": "Approved a plan",
+  "plan.reject": "Rejected a plan",
   "feature.verify": "Verified a feature",
   "feature.merge": "Merged a feature",
   "access.refuse": "Was refused",

@@ -8,6 +8,7 @@ export interface Draft {
   priority: number;
   dependencies: string[];
   planningMode: PlanningMode;
+  requirePlanApproval: boolean;
   thinkingLevel: ThinkingLevel;
   model: string | null;
   skipVerification: boolean;
@@ -20,6 +21,7 @@ export const BLANK: Draft = {
   priority: 2,
   dependencies: [],
   planningMode: "skip",
+  requirePlanApproval: false,
   thinkingLevel: "medium",
   model: null,
   skipVerification: false,
@@ -27,7 +29,7 @@ export const BLANK: Draft = {
 
 export function draftOf(feature: Feature): Draft {
   const { title, description, category, priority, dependencies } = feature;
-  const { planningMode, thinkingLevel, model, skipVerification } = feature;
+  const { planningMode, requirePlanApproval, thinkingLevel, model, skipVerification } = feature;
   return {
     title,
     description,
@@ -35,6 +37,7 @@ export function draftOf(feature: Feature): Draft {
     priority,
     dependencies,
     planningMode,
+    requirePlanApproval,
     thinkingLevel,
     model,
     skipVerification,

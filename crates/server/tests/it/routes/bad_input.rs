@@ -91,6 +91,8 @@ async fn things_that_are_not_there_are_not_found_on_every_route() {
             "create_feature" => json!({ "description": "x" }),
             "rename_passkey" => json!({ "name": "x" }),
             "follow_up" => json!({ "message": "x" }),
+            "approve_plan" => json!({ "version": 1 }),
+            "reject_plan" => json!({ "version": 1, "feedback": "x" }),
             "add_attachment" => {
                 owner.upload(&path, "x", b"x").await.is_problem(StatusCode::NOT_FOUND, "not-found");
                 continue;

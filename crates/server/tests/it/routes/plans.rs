@@ -50,10 +50,9 @@ async fn a_plan_is_shown_rejected_corrected_and_approved_once() {
     assert_eq!((&rejected["feature"]["status"], &rejected["run"]["approval"]), (&json!("queued"), &json!("awaited")));
     socket.wait(|frame| frame["event"]["kind"] == "plan_decided" && frame["event"]["approved"] == false).await;
     socket.wait(|frame| frame["feature"]["stage"] == "plan_approval").await;
-    for late in ["approve-plan", "reject-plan"] {
-        let body = if late == "approve-plan" { yes.clone() } else { no.clone() };
-        let problem = owner.post(&format!("{path}/{late}"), body).await.is_problem(StatusCode::CONFLICT, "stale-plan");
-        assert_eq!(problem["current"], 2);
+    for (deed, body) in [("approve-plan", &yes), ("reject-plan", &no)] {
+        let late = owner.post(&format!("{path}/{deed}"), body.clone()).await;
+        assert_eq!(late.is_problem(StatusCode::CONFLICT, "stale-plan")["current"], 2);
     }
     let correction = json!({ "version": 2, "tasks": [{ "title": "One" }, { "title": "Two and a half" }] });
     let approved = owner.post(&format!("{path}/approve-plan"), correction).await.is(StatusCode::ACCEPTED);
