@@ -63,6 +63,18 @@ const reset = createRoute({
   component: lazyRouteComponent(() => import("@/routes/reset")),
 });
 
+const forgot = createRoute({
+  getParentRoute: () => root,
+  path: "/forgot",
+  component: lazyRouteComponent(() => import("@/routes/forgot")),
+});
+
+const welcome = createRoute({
+  getParentRoute: () => root,
+  path: "/welcome/$code",
+  component: lazyRouteComponent(() => import("@/routes/welcome")),
+});
+
 /** Everything for which one must be signed in. */
 const frame = createRoute({
   getParentRoute: () => root,
@@ -155,6 +167,8 @@ export const router = createRouter({
     signUp,
     join,
     reset,
+    forgot,
+    welcome,
     frame.addChildren([inbox, projects, board, projectSettings, feature, agents, team, audit, settings]),
   ]),
   context: { queryClient },

@@ -9,6 +9,7 @@ pub mod deeds;
 pub mod features;
 pub mod health;
 pub mod invitations;
+pub mod mail;
 pub mod members;
 pub mod models;
 pub mod projects;

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use guildhall_bus::Bus;
 use guildhall_engine::{Engine, Pace};
 use guildhall_llm::{Client, LlmError};
 use guildhall_sandbox::Sandbox;
 use guildhall_store::{Backend, Store, StoreError};
+use guildhall_team::mail::{MailPace, Mailer};
 use guildhall_team::vault::{Vault, VaultError};
 use guildhall_team::{Places, Team, TeamError, TeamProviders};
 use guildhall_types::Clock;
@@ -23,7 +23,8 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::auth::origin::Public;
 use crate::config::Config;
-use crate::router;
+use crate::rates::Rates;
+use crate::{connections, router};
 use crate::ws::Listening;
 
 /// How long runs may take to give themselves back when the server stops.
@@ -129,7 +130,10 @@ impl Server {
         let providers = TeamProviders { anthropic: config.anthropic.clone(), simulated: config.simulated.clone() };
         // One process at a time works in a data folder, so on SQLite nobody else can hold a run.
         let alone = store.backend() == Backend::Sqlite;
-        let team = Team::new(store, Arc::clone(&clock), vault, places, Client::new()?, providers);
+        let mut team = Team::new(store, Arc::clone(&clock), vault, places, Client::new()?, providers);
+        if let Some(smtp) = &config.mail {
+            team = team.with_mail(Mailer::new(smtp.clone(), &config.url(address)));
+        }
         let bus = Bus::in_memory();
         let engine = Engine::start(team.clone(), bus.clone(), Sandbox::new(config.sandbox), pace, alone).await?;
         let report = engine.sandbox_report().await;
@@ -147,6 +151,8 @@ impl Server {
             public: Arc::new(Public::new(config.public_url.clone())),
             engine,
             listening,
+            guard: Arc::new(config.guard.clone()),
+            rates: Rates::default(),
             started: clock.now(),
             closing: CancellationToken::new(),
         };
@@ -170,12 +176,9 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let Self { app, listener, .. } = self;
         let closing = app.closing.clone();
-        let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        // Without this, a small frame would wait for the answer to the one before it.
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let graceful = closing.clone().cancelled_owned();
+        let mailing = tokio::spawn(app.team.clone().send_mail_until(MailPace::default(), closing.clone().cancelled_owned()));
         let mut serving =
-            tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(graceful).await });
+            tokio::spawn(connections::serve(listener, router(app.clone()), Arc::clone(&app.guard), closing.clone()));
         let early = tokio::select! {
             () = stop => None,
             ended = &mut serving => Some(ended),
@@ -184,9 +187,9 @@ impl Server {
         closing.cancel();
         let requests = async {
             match early {
-                Some(ended) => ended.map_err(io::Error::other)?,
+                Some(ended) => ended.map_err(io::Error::other),
                 None => match tokio::time::timeout(REQUEST_GRACE, &mut serving).await {
-                    Ok(ended) => ended.map_err(io::Error::other)?,
+                    Ok(ended) => ended.map_err(io::Error::other),
                     Err(_) => {
                         tracing::warn!("some requests did not end in time and were cut off");
                         serving.abort();
@@ -198,6 +201,9 @@ impl Server {
         let (served, in_time) = tokio::join!(requests, app.engine.shutdown(ENGINE_GRACE));
         if !in_time {
             tracing::warn!("some runs did not end in time; they go on from their last saved turn");
+        }
+        if let Err(error) = mailing.await {
+            tracing::error!(%error, "the sending of mail failed");
         }
         app.team.store.close().await;
         served

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
@@ -21,6 +21,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
+use crate::connections::Place;
 use crate::auth::{Pass, Signed};
 use crate::extract::Query;
 use crate::problem::Problem;
@@ -106,6 +107,7 @@ pub async fn listen_events(
     State(app): State<App>,
     signed: Signed,
     Query(query): Query<ListenEvents>,
+    place: Option<Extension<Place>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     if query.since.is_some_and(|since| since < 0) {
@@ -115,7 +117,10 @@ pub async fn listen_events(
     Ok(upgrade
         .max_message_size(HEARD)
         .max_frame_size(HEARD)
-        .on_upgrade(move |socket| talk(app, signed, query.since, socket)))
+        .on_upgrade(move |socket| async move {
+            talk(app, signed, query.since, socket).await;
+            drop(place);
+        }))
 }
 
 /// Why a conversation ended.

@@ -5,6 +5,8 @@ pub mod api_tokens;
 mod attachments;
 mod cards;
 mod error;
+mod forgotten;
+pub mod mail;
 mod members;
 pub mod passwords;
 mod places;
@@ -23,8 +25,8 @@ pub use cards::NewCard;
 pub use error::TeamError;
 pub use places::Places;
 pub use providers::{ModelChoice, Models, Provider, TeamProviders};
-pub use sign_up::{NewAccount, SignUp};
-pub use throttle::Throttle;
+pub use sign_up::{NewAccount, Registered, SignUp};
+pub use throttle::{Throttle, network};
 pub use work::{Merged, Side, WorkFile};
 
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use guildhall_store::Store;
 use guildhall_types::Clock;
 use guildhall_types::audit::Actor;
 
+use crate::mail::Mailer;
 use crate::passwords::Passwords;
 use crate::vault::Vault;
 
@@ -55,6 +58,7 @@ pub struct Team {
     /// Slows down whoever tries too often.
     pub throttle: Throttle,
     passwords: Passwords,
+    mail: Option<Arc<Mailer>>,
 }
 
 impl Team {
@@ -68,6 +72,7 @@ impl Team {
         providers: TeamProviders,
     ) -> Self {
         Self {
+            throttle: Throttle::new(Arc::clone(&clock)),
             store,
             clock,
             vault: Arc::new(vault),
@@ -75,9 +80,17 @@ impl Team {
             client,
             providers: Arc::new(providers),
             passwords: Passwords::default(),
-            throttle: Throttle::default(),
+            mail: None,
         }
     }
+
+    /// The same team, which sends mail.
+    #[must_use]
+    pub fn with_mail(mut self, mailer: Mailer) -> Self {
+        self.mail = Some(Arc::new(mailer));
+        self
+    }
+
     /// The same team, on whose behalf `actor` does something: the audit tells so.
     #[must_use]
     pub fn acting_as(&self, actor: Actor) -> Self {

@@ -55,6 +55,12 @@ id! {
     InvitationId,
     /// A link by which a member sets a new password.
     ResetId,
+    /// A wish to sign up whose address is yet to be proved.
+    SignUpId,
+    /// A claim of a mail by the process that sends it.
+    MailLeaseId,
+    /// A mail in the outbox.
+    MailId,
     /// A git repository on the team's board.
     ProjectId,
     /// One card.

@@ -9,6 +9,7 @@ pub mod event;
 pub mod feature;
 pub mod ids;
 pub mod limits;
+pub mod mail;
 pub mod member;
 pub mod project;
 pub mod rights;

@@ -9,6 +9,7 @@ export const keys = {
   members: ["members"] as const,
   invitations: ["invitations"] as const,
   signUp: ["sign-up"] as const,
+  mail: ["mail"] as const,
   audit: ["audit"] as const,
   limits: ["limits"] as const,
   suggestions: ["suggestions"] as const,

@@ -20,6 +20,7 @@ export const queries = {
   invitations: () =>
     queryOptions({ queryKey: keys.invitations, queryFn: ({ signal }) => api.invitations(signal) }),
   signUp: () => queryOptions({ queryKey: keys.signUp, queryFn: api.signUp }),
+  mail: () => queryOptions({ queryKey: keys.mail, queryFn: api.mail, refetchInterval: 15_000 }),
   audit: (filter: AuditFilter) =>
     infiniteQueryOptions({
       queryKey: [...keys.audit, filter],

@@ -28,6 +28,7 @@ export type {
   InvitationCard,
   KeySource,
   Limits,
+  Mail,
   Me,
   Member,
   MemberRole,

@@ -47,8 +47,13 @@ export default function LoginPage() {
           Sign in
         </Button>
       </form>
+      <p className="mt-5 text-center text-muted text-sm">
+        <Link to="/forgot" className="font-medium text-accent-text underline-offset-2 hover:underline">
+          {join.forgot}
+        </Link>
+      </p>
       {signUp === "open" && (
-        <p className="mt-5 text-center text-muted text-sm">
+        <p className="mt-2 text-center text-muted text-sm">
           {join.newHere}{" "}
           <Link to="/join" className="font-medium text-accent-text underline-offset-2 hover:underline">
             {join.create}

@@ -6,6 +6,7 @@ import { Page, Section } from "@/components/page";
 import { Button } from "@/components/ui/button";
 import { Invitations } from "@/features/team/invitations";
 import { InviteDialog } from "@/features/team/invite";
+import { Mail } from "@/features/team/mail";
 import { Members } from "@/features/team/members";
 import { SignUp } from "@/features/team/sign-up";
 import { team } from "@/features/team/strings";
@@ -36,6 +37,7 @@ export default function TeamPage() {
       </Section>
       {runs && <Invitations />}
       {runs && <SignUp />}
+      {runs && <Mail />}
       {runs && <InviteDialog open={inviting} onOpenChange={setInviting} />}
     </Page>
   );

@@ -14,7 +14,7 @@ use crate::schema::operations;
 /// about, is noticed. `+` asks that the member has proved lately who they are.
 const ROUTES: &str = "
 open: GET /api/health, GET /api/auth/status, POST /api/auth/register, POST /api/auth/login, POST /api/auth/invitation,
-  POST /api/auth/reset
+  POST /api/auth/reset, POST /api/auth/forgot, POST /api/auth/register/finish
 read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/members, GET /api/members/{id},
   GET /api/sample/suggestions, GET /api/projects, GET /api/projects/{id}, GET /api/projects/{id}/commits,
   GET /api/projects/{id}/features, GET /api/features/{id}, GET /api/features/{id}/runs, GET /api/runs/{id},
@@ -33,7 +33,7 @@ run: POST /api/features/{id}/start, POST /api/features/{id}/retry, POST /api/fea
 manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry
 administer: GET /api/health/detailed, PUT /api/settings/limits, GET /api/settings/sign-up, GET /api/invitations,
   POST /api/invitations, DELETE /api/invitations/{id}, POST /api/members/{id}/sign-out, GET /api/audit,
-  GET /api/audit/export
+  GET /api/audit/export, GET /api/mail, POST /api/mail/test
 administer+: PATCH /api/members/{id}, POST /api/members/{id}/reset-link
 own+: PUT /api/settings/sign-up
 ";

@@ -8,7 +8,7 @@ use guildhall_engine::Pace;
 use guildhall_llm::{Endpoint, Secret};
 use guildhall_sandbox::Isolation;
 use guildhall_server::app::App;
-use guildhall_server::config::{Config, LogFormat};
+use guildhall_server::config::{Config, Guard, LogFormat};
 use guildhall_server::serve::Server;
 use guildhall_server::ws::Listening;
 use guildhall_sim::Sim;
@@ -81,6 +81,8 @@ impl TestApp {
             log: String::new(),
             anthropic: None,
             simulated: Some(simulated),
+            mail: None,
+            guard: Guard::default(),
             notes: Vec::new(),
         };
         (wish.change)(&mut config);
@@ -131,7 +133,7 @@ impl TestApp {
     }
 }
 
-async fn fresh_postgres() -> String {
+pub async fn fresh_postgres() -> String {
     let Ok(server) = std::env::var("GUILDHALL_TEST_POSTGRES") else {
         panic!("no PostgreSQL server: run the tests by `scripts/with-postgres.sh cargo nextest run …` or `make test`");
     };

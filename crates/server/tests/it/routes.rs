@@ -9,6 +9,7 @@ mod credentials;
 mod features;
 mod health;
 mod invitations;
+mod mail;
 mod members;
 mod projects;
 mod settings;
