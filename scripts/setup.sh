@@ -2,8 +2,9 @@
 # Installs what Guildhall needs beside git, Rust, Node and npm, with the system's package manager, and says so.
 #
 #   scripts/setup.sh run     what `make run` needs: a sandbox for agents' commands
-#   scripts/setup.sh test    what `make test` needs too: PostgreSQL, a browser, cargo-nextest
+#   scripts/setup.sh test    what `make test` needs too: PostgreSQL, a browser, cargo-nextest, a mail server to test against
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 what=${1:-run}
 packages=()
@@ -23,6 +24,7 @@ need gcc command -v cc
 if [ "$what" = test ]; then
   need postgresql has_postgres
   need chromium has_chromium
+  need openssl command -v openssl
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then
@@ -41,4 +43,10 @@ fi
 if [ "$what" = test ] && ! command -v cargo-nextest >/dev/null; then
   echo "setup: installing cargo-nextest with cargo" >&2
   cargo install --quiet --locked cargo-nextest@0.9.114
+fi
+
+smtp=crates/server/tests/smtp
+if [ "$what" = test ] && [ ! -d "$smtp/node_modules/smtp-server" ]; then
+  echo "setup: installing the tests' mail server with npm" >&2
+  (cd "$smtp" && npm ci --ignore-scripts --no-audit --no-fund --silent)
 fi

@@ -75,7 +75,7 @@ impl Default for Guard {
             trusted_proxies: Vec::new(),
             requests_per_member: Some(3_000),
             requests_per_address: Some(600),
-            max_connections: 2_000,
+            max_connections: 800,
             header_timeout: Duration::from_secs(30),
         }
     }

@@ -196,7 +196,11 @@ async fn schema(store: &Store, kind: &str) -> Line {
 async fn mail(smtp: Option<&SmtpSettings>) -> Line {
     const WHAT: &str = "mail";
     let Some(smtp) = smtp else {
-        return Line::new(Level::Ok, WHAT, "off; set GUILDHALL_SMTP_URL and GUILDHALL_MAIL_FROM to send invitations and links");
+        return Line::new(
+            Level::Ok,
+            WHAT,
+            "off; set GUILDHALL_SMTP_URL and GUILDHALL_MAIL_FROM to send invitations and links",
+        );
     };
     match smtp.check().await {
         Ok(()) => Line::new(Level::Ok, WHAT, format!("{} answers and takes mail", smtp.server())),

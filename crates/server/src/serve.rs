@@ -24,8 +24,8 @@ use crate::app::App;
 use crate::auth::origin::Public;
 use crate::config::Config;
 use crate::rates::Rates;
-use crate::{connections, router};
 use crate::ws::Listening;
+use crate::{connections, router};
 
 /// How long runs may take to give themselves back when the server stops.
 const ENGINE_GRACE: Duration = Duration::from_secs(10);
@@ -176,7 +176,8 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let Self { app, listener, .. } = self;
         let closing = app.closing.clone();
-        let mailing = tokio::spawn(app.team.clone().send_mail_until(MailPace::default(), closing.clone().cancelled_owned()));
+        let mailing =
+            tokio::spawn(app.team.clone().send_mail_until(MailPace::default(), closing.clone().cancelled_owned()));
         let mut serving =
             tokio::spawn(connections::serve(listener, router(app.clone()), Arc::clone(&app.guard), closing.clone()));
         let early = tokio::select! {

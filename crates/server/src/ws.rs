@@ -7,9 +7,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Extension, State};
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Extension, State};
 use axum::response::Response;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
@@ -21,8 +21,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
-use crate::connections::Place;
 use crate::auth::{Pass, Signed};
+use crate::connections::Place;
 use crate::extract::Query;
 use crate::problem::Problem;
 
@@ -114,13 +114,10 @@ pub async fn listen_events(
         return Err(Problem::invalid("since", "give the number of an event, or 0 for all of them"));
     }
     let upgrade = upgrade.map_err(|refused| Problem::upgrade_wanted(&refused.body_text()))?;
-    Ok(upgrade
-        .max_message_size(HEARD)
-        .max_frame_size(HEARD)
-        .on_upgrade(move |socket| async move {
-            talk(app, signed, query.since, socket).await;
-            drop(place);
-        }))
+    Ok(upgrade.max_message_size(HEARD).max_frame_size(HEARD).on_upgrade(move |socket| async move {
+        talk(app, signed, query.since, socket).await;
+        drop(place);
+    }))
 }
 
 /// Why a conversation ended.

@@ -173,7 +173,8 @@ impl Store {
     /// When the database fails.
     pub async fn forget_mails(&self, before: DateTime) -> Result<u64, StoreError> {
         let mut tx = self.begin_light().await?;
-        let gone = on!(tx, c => sqlx::query("DELETE FROM mails WHERE ended_at < $1").bind(before).execute(c).await.rows())?;
+        let gone =
+            on!(tx, c => sqlx::query("DELETE FROM mails WHERE ended_at < $1").bind(before).execute(c).await.rows())?;
         self.commit(tx).await?;
         Ok(gone)
     }

@@ -4,7 +4,7 @@
 use chrono::Duration;
 use guildhall_types::DateTime;
 
-use crate::{Rows, Store, StoreError, Tx, on};
+use crate::{Backend, Rows, Store, StoreError, Tx, on};
 
 /// Rows that are kept at most; beyond them, those go first that would end first.
 const ROWS: i64 = 100_000;
@@ -79,14 +79,23 @@ impl Store {
         self.commit(tx).await
     }
 
-    /// Old rows go, and more than enough are not kept.
+    /// Old rows go, and more than enough are not kept. Rows that somebody else is counting on are passed by: to wait for
+    /// them could be to wait for each other.
     async fn prune_tries(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        on!(tx, c => sqlx::query("DELETE FROM tries WHERE ends_at <= $1").bind(self.now()).execute(c).await.rows())?;
+        let passing_by = match self.backend() {
+            Backend::Postgres => "FOR UPDATE SKIP LOCKED",
+            Backend::Sqlite => "",
+        };
+        let sql = format!(
+            "DELETE FROM tries WHERE key IN (SELECT key FROM tries WHERE ends_at <= $1 LIMIT 1000 {passing_by})"
+        );
+        on!(tx, c => sqlx::query(sqlx::AssertSqlSafe(sql)).bind(self.now()).execute(c).await.rows())?;
         let (rows,): (i64,) = on!(tx, c => sqlx::query_as("SELECT count(*) FROM tries").fetch_one(c).await)?;
         if rows > ROWS {
-            on!(tx, c => sqlx::query(
-                "DELETE FROM tries WHERE key IN (SELECT key FROM tries ORDER BY ends_at LIMIT $1)")
-                .bind(rows - ROWS).execute(c).await.rows())?;
+            let sql = format!(
+                "DELETE FROM tries WHERE key IN (SELECT key FROM tries ORDER BY ends_at LIMIT $1 {passing_by})"
+            );
+            on!(tx, c => sqlx::query(sqlx::AssertSqlSafe(sql)).bind(rows - ROWS).execute(c).await.rows())?;
         }
         Ok(())
     }

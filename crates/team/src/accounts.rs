@@ -73,7 +73,7 @@ impl Team {
             }
         };
         if let Err(throttled) = self.throttle.take(&self.store, &limits).await {
-            let mut told = vec![format!("sign-in {email}")];
+            let mut told = vec![format!("sign-in {}", email.chars().take(254).collect::<String>())];
             told.extend(origin.address.iter().map(|address| format!("sign-in {address}")));
             let throttle = |error: &TeamError| matches!(error, TeamError::Throttled { .. });
             if throttle(&throttled) && told.iter().all(|key| self.throttle.worth_telling(key, now)) {

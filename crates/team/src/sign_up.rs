@@ -214,7 +214,10 @@ impl Team {
         let limits = throttle::sign_in(&wish.email, origin);
         self.throttle.take(&self.store, &limits).await?;
         if !self.passwords.verify(password, Some(&wish.password_hash)).await? {
-            return Err(TeamError::invalid("password", "this is not the password that was chosen; or sign up once more"));
+            return Err(TeamError::invalid(
+                "password",
+                "this is not the password that was chosen; or sign up once more",
+            ));
         }
         self.throttle.succeeded(&self.store, &limits).await?;
         let member = self.store.fulfil_sign_up(&code_hash, setting.role).await?.ok_or_else(bad_sign_up)?;
@@ -272,13 +275,8 @@ impl Team {
             }
             false => self.store.clone(),
         };
-        let new = NewInvitation {
-            email,
-            role,
-            code_hash: token_hash(&code),
-            created_by: inviter.id,
-            expires_at: until,
-        };
+        let new =
+            NewInvitation { email, role, code_hash: token_hash(&code), created_by: inviter.id, expires_at: until };
         let invitation = store.create_invitation(new).await?;
         tracing::info!(member = %inviter.id, invitation = %invitation.id, %role, "somebody was invited");
         Ok((code, invitation))

@@ -1798,6 +1798,22 @@ export type components = {
          * @enum {string}
          */
         MailKind: "invitation" | "password-reset" | "sign-up" | "notice";
+        /** @description How mail is. */
+        MailOverview: {
+            /** @description The address as which mail is sent. */
+            from: string | null;
+            /** @description Whether the server sends mail. */
+            on: boolean;
+            /** @description The mail server. */
+            server: string | null;
+            /** @description Mails that were given up or whose last try failed, the latest first, 50 at most. What they say is not kept. */
+            troubles: components["schemas"]["Mail"][];
+            /**
+             * Format: int64
+             * @description Mails that wait to be sent.
+             */
+            waiting: number;
+        };
         /**
          * @description How a mail in the outbox is.
          * @enum {string}
@@ -2760,6 +2776,7 @@ export type LookIntoYourMail = components['schemas']['LookIntoYourMail'];
 export type Mail = components['schemas']['Mail'];
 export type MailId = components['schemas']['MailId'];
 export type MailKind = components['schemas']['MailKind'];
+export type MailOverview = components['schemas']['MailOverview'];
 export type MailStatus = components['schemas']['MailStatus'];
 export type Me = components['schemas']['Me'];
 export type Member = components['schemas']['Member'];
@@ -4217,7 +4234,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["MailStatus"];
+                    "application/json": components["schemas"]["MailOverview"];
                 };
             };
             /** @description Why the request was refused or failed. */

@@ -28,8 +28,7 @@ pub async fn see_through(State(app): State<App>, mut request: Request, next: Nex
 /// proxy that is trusted. What a client wrote into the header stands further left and is not reached.
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
-    let said: Vec<&str> =
-        headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or("?")).collect();
+    let said: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or("?")).collect();
     let mut client = peer.to_canonical();
     for part in said.iter().rev().flat_map(|line| line.rsplit(',')) {
         if !is_trusted(&client) {
@@ -78,7 +77,11 @@ mod tests {
             for line in lines {
                 headers.append(FORWARDED_FOR, axum::http::HeaderValue::from_bytes(line.as_bytes()).unwrap());
             }
-            assert_eq!(client(peer.parse().unwrap(), &headers, &trusted), expected.parse::<IpAddr>().unwrap(), "{lines:?}");
+            assert_eq!(
+                client(peer.parse().unwrap(), &headers, &trusted),
+                expected.parse::<IpAddr>().unwrap(),
+                "{lines:?}"
+            );
             assert_eq!(client(peer.parse().unwrap(), &headers, &[]), peer.parse::<IpAddr>().unwrap().to_canonical());
         }
     }

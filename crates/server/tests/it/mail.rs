@@ -275,7 +275,11 @@ async fn a_members_name_is_no_header_and_no_markup() {
         let mail = post.next().await;
         let (head, _) = mail.raw.split_once("\r\n\r\n").unwrap();
         assert!(!head.lines().any(|line| line.starts_with("Bcc")), "{head}");
-        assert!(!mail.text().lines().any(|line| line.starts_with("Bcc") || line.starts_with("<script")), "{}", mail.raw);
+        assert!(
+            !mail.text().lines().any(|line| line.starts_with("Bcc") || line.starts_with("<script")),
+            "{}",
+            mail.raw
+        );
         assert!(!mail.html().contains("<script") && mail.html().contains("&lt;script&gt;"), "{}", mail.raw);
         assert!(mail.to == "eve@example.com" || mail.to == "ben@example.com");
     }

@@ -6,6 +6,7 @@ mod access;
 mod death;
 mod description;
 mod docs;
+mod guard;
 mod harness;
 mod mail;
 mod main_path;

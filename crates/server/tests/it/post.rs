@@ -36,7 +36,10 @@ impl Post {
     /// One that behaves so; `server.mjs` says how one can.
     pub async fn with(wish: Value) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/smtp");
-        assert!(folder.join("node_modules").is_dir(), "run scripts/setup.sh test first: the tests' mail server is missing");
+        assert!(
+            folder.join("node_modules").is_dir(),
+            "run scripts/setup.sh test first: the tests' mail server is missing"
+        );
         let mut child = Command::new("node")
             .arg(folder.join("server.mjs"))
             .arg(wish.to_string())
@@ -150,8 +153,26 @@ impl Authority {
         let ca = ["req", "-x509", "-days", "2", "-subj", "/CN=Test authority", "-keyout", "ca.key", "-out", "ca.pem"];
         openssl(&[&ca[..], &curve[..]].concat()).await;
         let names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
-        let leaf = ["req", "-x509", "-days", "2", "-subj", "/CN=localhost", "-addext", names, "-CA", "ca.pem", "-CAkey",
-            "ca.key", "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", "leaf.key", "-out", "leaf.pem"];
+        let leaf = [
+            "req",
+            "-x509",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            names,
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca.key",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+            "-keyout",
+            "leaf.key",
+            "-out",
+            "leaf.pem",
+        ];
         openssl(&[&leaf[..], &curve[..]].concat()).await;
         Self { dir }
     }

@@ -7,6 +7,7 @@ mod audit;
 mod board;
 mod events;
 mod harness;
+mod mails;
 mod members;
 mod people;
 mod work;

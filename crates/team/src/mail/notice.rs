@@ -29,7 +29,10 @@ impl Notice {
 
     /// The member changed the password.
     pub fn password_changed() -> Self {
-        Self::new("Your password was changed", "The password of your account was changed, and every other session was ended.")
+        Self::new(
+            "Your password was changed",
+            "The password of your account was changed, and every other session was ended.",
+        )
     }
 
     /// The password was set by a link.
@@ -51,22 +54,25 @@ impl Notice {
 
     /// A personal access token was made.
     pub fn token_made(name: &str) -> Self {
-        Self::new("A new access token was made", format!("A personal access token named “{name}” was made for your account."))
+        Self::new(
+            "A new access token was made",
+            format!("A personal access token named “{name}” was made for your account."),
+        )
     }
 
     /// The role is another one.
     pub fn role_changed(from: MemberRole, to: MemberRole) -> Self {
-        Self::new("Your role was changed", format!("Your role was changed from {from} to {to}, and your sessions were ended."))
-            .advising("Ask an admin of your team if you do not know why.")
+        Self::new(
+            "Your role was changed",
+            format!("Your role was changed from {from} to {to}, and your sessions were ended."),
+        )
+        .advising("Ask an admin of your team if you do not know why.")
     }
 
     /// The account was disabled.
     pub fn disabled() -> Self {
-        Self::new(
-            "Your account was disabled",
-            "Your account was disabled; its sessions, tokens and runs were ended.",
-        )
-        .advising("Ask an admin of your team if you do not know why.")
+        Self::new("Your account was disabled", "Your account was disabled; its sessions, tokens and runs were ended.")
+            .advising("Ask an admin of your team if you do not know why.")
     }
 
     /// The account was enabled again.

@@ -114,7 +114,9 @@ impl Team {
             };
             match &end {
                 MailEnd::Sent => tracing::info!(mail = %id, kind = %claimed.mail.kind, "a mail was sent"),
-                MailEnd::Later(at, why) => tracing::warn!(mail = %id, %at, why, "a mail was not sent and is tried again"),
+                MailEnd::Later(at, why) => {
+                    tracing::warn!(mail = %id, %at, why, "a mail was not sent and is tried again")
+                }
                 MailEnd::GivenUp(why) => tracing::error!(mail = %id, why, "a mail was given up"),
             }
             if !self.store.end_mail(&claimed, &end).await? {
@@ -130,7 +132,8 @@ impl Team {
         let body = body.as_ref().ok_or_else(|| Undelivered::unsendable("what it says is gone from the database"))?;
         let opened = self.vault.open(&mail_identity(mail.id), body);
         let opened = opened.map_err(|error| Undelivered::unsendable(&error.to_string()))?;
-        let letter = serde_json::from_slice(&opened).map_err(|_| Undelivered::unsendable("what it says cannot be read"))?;
+        let letter =
+            serde_json::from_slice(&opened).map_err(|_| Undelivered::unsendable("what it says cannot be read"))?;
         send(mailer, mail.id, mail.created_at, &mail.recipient, letter).await
     }
 
@@ -149,8 +152,7 @@ impl Team {
 }
 
 async fn send(mailer: &Mailer, id: MailId, at: DateTime, to: &str, letter: Letter) -> Result<(), Undelivered> {
-    let to: Address =
-        to.parse().map_err(|_| Undelivered::unsendable("this is no address that a mail server takes"))?;
+    let to: Address = to.parse().map_err(|_| Undelivered::unsendable("this is no address that a mail server takes"))?;
     let message = mailer.message(id, at.into(), to, letter).map_err(|why| Undelivered::unsendable(&why))?;
     let envelope: Envelope = message.envelope().clone();
     mailer.smtp.deliver(&envelope, &message.formatted()).await

@@ -1,5 +1,6 @@
 //! The way to the mail server: by TLS from the first byte, by STARTTLS that is insisted on, or in the clear on this machine.
 
+use std::io;
 use std::time::Duration;
 
 use guildhall_llm::Secret;
@@ -46,10 +47,14 @@ pub struct SmtpSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadSmtpUrl {
     /// It is none.
-    #[error("smtps://, or smtp://…?tls=required, and the name of the mail server, such as smtps://user:password@mail.example.com")]
+    #[error(
+        "smtps://, or smtp://…?tls=required, and the name of the mail server, such as smtps://user:password@mail.example.com"
+    )]
     Form,
     /// It would send in the clear.
-    #[error("?tls=required at the end, or smtps://: without TLS, mail and password could be read on the way; only a mail server on this machine is spoken to so")]
+    #[error(
+        "?tls=required at the end, or smtps://: without TLS, mail and password could be read on the way; only a mail server on this machine is spoken to so"
+    )]
     Clear,
 }
 
@@ -70,11 +75,15 @@ impl Stage {
     /// How to mend what fails here.
     pub fn hint(self) -> &'static str {
         match self {
-            Self::Connect => "Check the host and the port in GUILDHALL_SMTP_URL, and that this machine may connect there.",
+            Self::Connect => {
+                "Check the host and the port in GUILDHALL_SMTP_URL, and that this machine may connect there."
+            }
             Self::Tls => {
                 "Check that GUILDHALL_SMTP_URL begins with smtps:// for TLS from the start (port 465) or ends with ?tls=required for STARTTLS (port 587), and names the server as its certificate does; a certificate of your own authority is trusted by GUILDHALL_SMTP_CA_FILE."
             }
-            Self::Login => "Check the user in GUILDHALL_SMTP_URL and the password there or in GUILDHALL_SMTP_PASSWORD_FILE.",
+            Self::Login => {
+                "Check the user in GUILDHALL_SMTP_URL and the password there or in GUILDHALL_SMTP_PASSWORD_FILE."
+            }
             Self::Mail => "Check that the mail server lets this user send as GUILDHALL_MAIL_FROM.",
         }
     }
@@ -196,13 +205,13 @@ impl SmtpSettings {
             Security::Tls => Some(self.tls()?),
             Security::StartTls | Security::None => None,
         };
-        let began = if wrapped.is_some() { Stage::Tls } else { Stage::Connect };
+        let by_tls = wrapped.is_some();
         let address = (self.host.as_str(), self.port);
         let connecting = AsyncSmtpConnection::connect_tokio1(address, Some(ANSWER), &hello, wrapped, None);
-        let connected = tokio::time::timeout(ANSWER, connecting).await.map_err(|_| Undelivered::late(began))?;
+        let connected =
+            tokio::time::timeout(ANSWER, connecting).await.map_err(|_| Undelivered::late(Stage::Connect))?;
         let mut connection = connected.map_err(|error| {
-            let stage = if error.is_tls() { Stage::Tls } else { Stage::Connect };
-            Undelivered::of(stage, &error)
+            Undelivered::of(if by_tls && is_of_tls(&error) { Stage::Tls } else { Stage::Connect }, &error)
         })?;
         if self.security == Security::StartTls {
             if !connection.can_starttls() {
@@ -244,6 +253,18 @@ impl SmtpSettings {
         };
         tokio::time::timeout(WHOLE, whole).await.unwrap_or_else(|_| Err(Undelivered::late(Stage::Mail)))
     }
+}
+
+/// Whether a connection came to be and no TLS on it. The library says of both only that they are of the connection.
+fn is_of_tls(error: &lettre::transport::smtp::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        if let Some(io) = next.downcast_ref::<io::Error>() {
+            return matches!(io.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof);
+        }
+        cause = next.source();
+    }
+    false
 }
 
 fn is_this_machine(host: &str) -> bool {
@@ -297,8 +318,16 @@ mod tests {
             assert_eq!(parse(url).unwrap_err(), BadSmtpUrl::Clear, "{url}");
         }
         for url in [
-            "mail.example.com", "http://mail.example.com", "smtps://", "smtps://user@mail.example.com", "smtps://:pw@h",
-            "smtps://h?tls=off", "smtps://h?x=1", "smtps://h/path", "smtps://u:%zz@h", "smtps://u:%ff@h",
+            "mail.example.com",
+            "http://mail.example.com",
+            "smtps://",
+            "smtps://user@mail.example.com",
+            "smtps://:pw@h",
+            "smtps://h?tls=off",
+            "smtps://h?x=1",
+            "smtps://h/path",
+            "smtps://u:%zz@h",
+            "smtps://u:%ff@h",
         ] {
             assert_eq!(parse(url).unwrap_err(), BadSmtpUrl::Form, "{url}");
         }

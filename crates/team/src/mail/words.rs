@@ -93,7 +93,12 @@ fn readable(text: &str) -> String {
 pub(super) fn one_line(text: &str) -> String {
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     let reverses = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.split(breaks).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ").replace(reverses, "")
+    text.split(breaks)
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+        .replace(reverses, "")
 }
 
 #[cfg(test)]
@@ -120,7 +125,8 @@ mod tests {
 
     #[test]
     fn a_name_is_neither_a_line_nor_markup() {
-        let letter = invitation("Eve\r\nBcc: all@example.com\n\nhttps://evil.example\u{2028}<img src=x onerror=y>\u{202e}");
+        let letter =
+            invitation("Eve\r\nBcc: all@example.com\n\nhttps://evil.example\u{2028}<img src=x onerror=y>\u{202e}");
         assert_eq!(
             letter.subject,
             "Eve Bcc: all@example.com https://evil.example <img src=x onerror=y> invites you to Guildhall"

@@ -26,13 +26,17 @@ async fn invited_by_mail(postgres: bool) {
     let made = olga.post("/api/invitations", invitation.clone()).await.is(StatusCode::CREATED);
     assert_eq!(made["mailed"], true);
     let mail = post.next().await;
-    assert_eq!((mail.to.as_str(), mail.header("Subject")), ("ben@example.com", "Olga invites you to Guildhall".to_owned()));
+    assert_eq!(
+        (mail.to.as_str(), mail.header("Subject")),
+        ("ben@example.com", "Olga invites you to Guildhall".to_owned())
+    );
     // The link leads to where the server is, and is the one that the page shows.
     assert!(mail.text().contains(&format!("\n{}\n", made["url"].as_str().unwrap())), "{}", mail.raw);
     assert!(mail.html().contains("/join/") || mail.html().contains("&#x2f;join&#x2f;"), "{}", mail.raw);
     assert_eq!(mail.code("/join/"), made["code"]);
     let mut ben = app.anonymous();
-    let account = json!({ "email": "ben@example.com", "password": PASSWORD, "name": "Ben", "invitation": made["code"] });
+    let account =
+        json!({ "email": "ben@example.com", "password": PASSWORD, "name": "Ben", "invitation": made["code"] });
     ben.post("/api/auth/register", account).await.is(StatusCode::CREATED);
 
     // By hand, when that is asked for.
@@ -98,7 +102,10 @@ async fn a_forgotten_password_is_set_by_a_mailed_link_and_accounts_are_not_told(
     stranger.post("/api/auth/reset", reset.clone()).await.is(StatusCode::NO_CONTENT);
     stranger.post("/api/auth/reset", reset).await.is_problem(StatusCode::CONFLICT, "bad-reset-link");
     let notice = post.next().await;
-    assert_eq!((notice.to.as_str(), notice.header("Subject").as_str()), ("olga@example.com", "Your password was set by a link"));
+    assert_eq!(
+        (notice.to.as_str(), notice.header("Subject").as_str()),
+        ("olga@example.com", "Your password was set by a link")
+    );
     olga.get("/api/auth/me").await.is_problem(StatusCode::UNAUTHORIZED, "not-signed-in");
     let login = json!({ "email": "olga@example.com", "password": NEW });
     olga.post("/api/auth/login", login).await.is(StatusCode::OK);
@@ -126,7 +133,10 @@ async fn asking_for_mails_is_slowed_down_whether_or_not_there_is_an_account() {
         assert_eq!((answer.header("retry-after"), &problem["retryAfter"]), ("3600", &json!(3600)));
     }
     for n in 0..24 {
-        stranger.post("/api/auth/forgot", json!({ "email": format!("m{n}@example.com") })).await.is(StatusCode::ACCEPTED);
+        stranger
+            .post("/api/auth/forgot", json!({ "email": format!("m{n}@example.com") }))
+            .await
+            .is(StatusCode::ACCEPTED);
     }
     let one_more = json!({ "email": "one.more@example.com" });
     stranger.post("/api/auth/forgot", one_more.clone()).await.is_problem(StatusCode::TOO_MANY_REQUESTS, "throttled");
@@ -150,7 +160,10 @@ async fn open_sign_up_proves_the_address_and_does_not_tell_which_are_in_use() {
     let mut ben = app.anonymous();
     let known = ben.post("/api/auth/register", account("olga@example.com", NEW)).await;
     let told = post.next().await;
-    assert_eq!((told.to.as_str(), told.header("Subject")), ("olga@example.com", "You have an account at Guildhall already".to_owned()));
+    assert_eq!(
+        (told.to.as_str(), told.header("Subject")),
+        ("olga@example.com", "You have an account at Guildhall already".to_owned())
+    );
     let new = ben.post("/api/auth/register", account("ben@example.com", NEW)).await;
     assert_eq!((known.status, known.text()), (StatusCode::ACCEPTED, new.text()));
     assert_eq!((new.status, &ben.cookie), (StatusCode::ACCEPTED, &None));
@@ -168,7 +181,9 @@ async fn open_sign_up_proves_the_address_and_does_not_tell_which_are_in_use() {
     // Somebody who has the mail but did not choose the password gets no account that another could enter.
     ben.post(path, finish(&code, PASSWORD)).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
     ben.post(path, finish("c0de", NEW)).await.is_problem(StatusCode::CONFLICT, "bad-sign-up-link");
-    olga.put("/api/settings/sign-up", json!({ "open": false, "domain": null, "role": "viewer" })).await.is(StatusCode::OK);
+    olga.put("/api/settings/sign-up", json!({ "open": false, "domain": null, "role": "viewer" }))
+        .await
+        .is(StatusCode::OK);
     ben.post(path, finish(&code, NEW)).await.is_problem(StatusCode::CONFLICT, "already-set-up");
     olga.put("/api/settings/sign-up", open).await.is(StatusCode::OK);
     let me = ben.post(path, finish(&code, NEW)).await.is(StatusCode::CREATED);
@@ -222,7 +237,9 @@ async fn an_admin_tries_mail_and_sees_what_could_not_be_sent() {
     let mut olga = app.owner().await;
     olga.call("/api/mail/test").await.is(StatusCode::NO_CONTENT);
     assert_eq!(post.next().await.header("Subject"), "A mail to try your Guildhall");
-    olga.post("/api/invitations", json!({ "email": "never@example.com", "role": "member" })).await.is(StatusCode::CREATED);
+    olga.post("/api/invitations", json!({ "email": "never@example.com", "role": "member" }))
+        .await
+        .is(StatusCode::CREATED);
     let mut status = Value::Null;
     for _ in 0..400 {
         status = olga.get("/api/mail").await.is(StatusCode::OK);
