@@ -61,7 +61,8 @@ impl Post {
     /// The next mail that it takes.
     pub async fn next(&mut self) -> Letter {
         let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await;
-        let line = line.expect("no mail came").unwrap().expect("the mail server ended");
+        let line =
+            line.unwrap_or_else(|_| panic!("no mail came")).unwrap().unwrap_or_else(|| panic!("the mail server ended"));
         let mail: Value = serde_json::from_str(&line).unwrap();
         let text = |name: &str| mail[name].as_str().map(str::to_owned);
         assert_eq!(mail["to"].as_array().unwrap().len(), 1, "{mail}");

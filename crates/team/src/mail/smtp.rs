@@ -144,7 +144,7 @@ impl SmtpSettings {
         };
         // A name in a URL of a scheme that is not the web's is taken as it stands.
         let host = match url.host().ok_or(BadSmtpUrl::Form)? {
-            Host::Domain(name) if name.is_empty() => return Err(BadSmtpUrl::Form),
+            Host::Domain("") => return Err(BadSmtpUrl::Form),
             Host::Domain(name) => name.to_lowercase(),
             Host::Ipv4(address) => address.to_string(),
             Host::Ipv6(address) => address.to_string(),
