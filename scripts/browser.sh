@@ -64,5 +64,19 @@ GUILDHALL_E2E_SOURCES="$dir/sources"
 export GUILDHALL_E2E_SOURCES
 mkdir -p "$GUILDHALL_E2E_SOURCES"
 
+# A second server, which sends mail, and a mail server that writes down what it is sent.
+node crates/server/tests/smtp/server.mjs >"$dir/mails" &
+pids+=($!)
+for _ in $(seq 1 200); do [ -s "$dir/mails" ] && break; sleep 0.05; done
+smtp_port=$(sed -n '1s/[^0-9]//gp' "$dir/mails")
+env -u ANTHROPIC_API_KEY -u DATABASE_URL -u REDIS_URL -u GUILDHALL_PUBLIC_URL -u GUILDHALL_CONFIG \
+  GUILDHALL_DATA_DIR="$dir/mailing" GUILDHALL_SMTP_URL="smtp://127.0.0.1:$smtp_port" \
+  GUILDHALL_MAIL_FROM="Guildhall <guildhall@example.com>" \
+  target/debug/guildhall serve --listen 127.0.0.1:0 >"$dir/mailing-server" 2>&1 &
+pids+=($!)
+GUILDHALL_E2E_MAIL_URL=$(url_of "$dir/mailing-server" $!)
+GUILDHALL_E2E_MAILS="$dir/mails"
+export GUILDHALL_E2E_MAIL_URL GUILDHALL_E2E_MAILS
+
 cd ui
 npx --no-install playwright test "$@" || { status=$?; tail -n 40 "$dir/server" >&2; exit $status; }

@@ -92,6 +92,18 @@ const confirm = createRoute({
   component: lazyRouteComponent(() => import("@/routes/confirm")),
 });
 
+const forgot = createRoute({
+  getParentRoute: () => root,
+  path: "/forgot",
+  component: lazyRouteComponent(() => import("@/routes/forgot")),
+});
+
+const welcome = createRoute({
+  getParentRoute: () => root,
+  path: "/welcome/$code",
+  component: lazyRouteComponent(() => import("@/routes/welcome")),
+});
+
 /** Everything for which one must be signed in. */
 const frame = createRoute({
   getParentRoute: () => root,
@@ -187,6 +199,8 @@ export const router = createRouter({
     reset,
     secondFactor,
     confirm,
+    forgot,
+    welcome,
     frame.addChildren([inbox, projects, board, projectSettings, feature, agents, team, audit, settings]),
   ]),
   context: { queryClient },

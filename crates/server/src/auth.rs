@@ -7,6 +7,7 @@
 pub mod bearer;
 pub mod cookie;
 pub mod origin;
+pub mod proxy;
 mod refusal;
 
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ use guildhall_types::rights::MemberRight;
 use crate::app::App;
 use crate::auth::bearer::Shown;
 use crate::problem::{Carried, Problem};
+use crate::rates;
 
 /// What a route asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +125,7 @@ pub async fn closed(
 ) -> Result<Response, Problem> {
     let from = connection(request.headers(), request.extensions());
     let route = refusal::Route::of(&request);
+    let stranger = || rates::stranger(&app, from.address.as_deref());
     let (member, pass, token) = match bearer::shown(request.headers()) {
         // A token that is shown counts alone: a cookie beside it is not looked at.
         Shown::Token(token) => match app.team.token(token).await? {
@@ -136,7 +139,10 @@ pub async fn closed(
                 refusal::tell(&app, actor, &route, problem.code()).await;
                 return Err(problem);
             }
-            TokenAnswer::Unknown => return Err(bearer::refused("there is no such token")),
+            TokenAnswer::Unknown => {
+                stranger()?;
+                return Err(bearer::refused("there is no such token"));
+            }
         },
         Shown::SomethingElse => {
             return Err(bearer::refused("the Authorization header must hold: Bearer, and the token"));
@@ -147,6 +153,7 @@ pub async fn closed(
                 None => None,
             };
             let Some((session, member)) = found else {
+                stranger()?;
                 return Err(Problem::new(
                     StatusCode::UNAUTHORIZED,
                     "not-signed-in",
@@ -156,6 +163,8 @@ pub async fn closed(
             (member, Pass::Session(session), None)
         }
     };
+    let caller = token.map_or_else(|| format!("member {}", member.id), |token| format!("token {token}"));
+    app.rates.take(&caller, app.guard.requests_per_member, app.team.clock.now())?;
     let actor = Actor { token, ..from.of(member.id) };
     let signed = Signed { team: app.team.acting_as(actor.clone()), member, pass };
     let mut passes = signed.passes(gate);
@@ -186,7 +195,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Signed {
     }
 }
 
-/// From where somebody comes: the connection's own address, and what the browser calls itself.
+/// From where somebody comes: the client's address, and what the browser calls itself.
 #[derive(Debug)]
 pub struct From(pub Origin);
 
@@ -198,8 +207,9 @@ impl<S: Send + Sync> FromRequestParts<S> for From {
     }
 }
 
-fn connection(headers: &HeaderMap, extensions: &Extensions) -> Origin {
-    // Headers such as X-Forwarded-For are not read: anyone can write them.
+pub(crate) fn connection(headers: &HeaderMap, extensions: &Extensions) -> Origin {
+    // Headers such as X-Forwarded-For are not read here: anyone can write them. `proxy` has put what a trusted one says in
+    // the place of the connection's own address.
     let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_string());
     let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
     Origin { address, user_agent }

@@ -11,11 +11,14 @@ mod tests;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use guildhall_llm::{Endpoint, Secret};
 use guildhall_sandbox::Isolation;
 use guildhall_team::vault::KeyFiles;
 use guildhall_team::oidc::ProviderSettings;
+use guildhall_team::mail::SmtpSettings;
+use ipnet::IpNet;
 use url::Url;
 
 pub use layers::{Flags, Layers};
@@ -56,8 +59,39 @@ pub struct Config {
     pub simulated: Option<Endpoint>,
     /// The OpenID providers by which members may sign in.
     pub sign_in: Vec<ProviderSettings>,
+    /// How mail is sent, if it is.
+    pub mail: Option<SmtpSettings>,
+    /// What keeps others from overwhelming the server.
+    pub guard: Guard,
     /// What the operator should know, though nothing is wrong.
     pub notes: Vec<String>,
+}
+
+/// What keeps others from overwhelming the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard {
+    /// Proxies in front of the server: what they say of where a request comes from is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Requests that a member, or a token of one, may send in a minute; nothing for as many as they like.
+    pub requests_per_member: Option<u32>,
+    /// Requests to open routes, and with a pass that is none, that may come from one address in a minute.
+    pub requests_per_address: Option<u32>,
+    /// Connections at once; more wait.
+    pub max_connections: usize,
+    /// How long a client may take to say what it wants; a connection that says nothing for so long is closed.
+    pub header_timeout: Duration,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self {
+            trusted_proxies: Vec::new(),
+            requests_per_member: Some(3_000),
+            requests_per_address: Some(600),
+            max_connections: 800,
+            header_timeout: Duration::from_secs(30),
+        }
+    }
 }
 
 /// How the log is written.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use guildhall_llm::{Client, Endpoint, Patience};
 use guildhall_sandbox::{Isolation, Sandbox};
 use guildhall_store::{Backend, Store};
+use guildhall_team::mail::SmtpSettings;
 use guildhall_team::oidc::Providers;
 use guildhall_types::Clock;
 
@@ -72,6 +73,7 @@ pub async fn examine(config: Result<Config, Faults>, clock: Arc<dyn Clock>) -> V
     lines.push(git().await);
     lines.extend(sandbox(config.sandbox).await);
     lines.push(disk(&config.data_dir));
+    lines.push(mail(config.mail.as_ref()).await);
     if let Some(endpoint) = &config.anthropic {
         lines.push(provider("the team's provider", endpoint).await);
     }
@@ -148,18 +150,56 @@ async fn database(config: &Config, clock: Arc<dyn Clock>) -> Vec<Line> {
     };
     let mut lines = vec![match store.ping().await {
         Err(error) => Line::new(Level::Fail, WHAT, format!("{kind} does not answer: {}", chain(&error))),
-        Ok(()) => match store.last_seq().await {
-            Ok(seq) => Line::new(Level::Ok, WHAT, format!("{kind} answers and holds {seq} events")),
-            Err(_) => Line::new(
-                Level::Warn,
-                WHAT,
-                format!("{kind} answers, but has no tables yet; `guildhall migrate` or the next start makes them"),
-            ),
-        },
+        Ok(()) => schema(&store, kind).await,
     }];
     lines.extend(keys::examine(config, &store).await);
     store.close().await;
     lines
+}
+
+/// Which schema the database is at, and which one this version wants.
+async fn schema(store: &Store, kind: &str) -> Line {
+    const WHAT: &str = "database";
+    match (store.schema_version().await, store.last_seq().await) {
+        (Ok((Some(found), wanted)), Ok(seq)) => {
+            let at = format!("{kind} answers, is at schema {found} and holds {seq} events");
+            match found.cmp(&wanted) {
+                std::cmp::Ordering::Equal => Line::new(Level::Ok, WHAT, at),
+                std::cmp::Ordering::Less => Line::new(
+                    Level::Warn,
+                    WHAT,
+                    format!("{at}; this version wants {wanted}: `guildhall migrate` or the next start brings it there"),
+                ),
+                std::cmp::Ordering::Greater => Line::new(
+                    Level::Fail,
+                    WHAT,
+                    format!("{at}; this version knows {wanted} only: install the version that made it, or a later one"),
+                ),
+            }
+        }
+        (Err(error), _) => Line::new(Level::Fail, WHAT, format!("{kind} does not answer: {}", chain(&error))),
+        (Ok(_), _) => Line::new(
+            Level::Warn,
+            WHAT,
+            format!("{kind} answers, but has no tables yet; `guildhall migrate` or the next start makes them"),
+        ),
+    }
+}
+
+/// Connects to the mail server, speaks TLS and signs in, and sends nothing.
+async fn mail(smtp: Option<&SmtpSettings>) -> Line {
+    const WHAT: &str = "mail";
+    let Some(smtp) = smtp else {
+        return Line::new(
+            Level::Ok,
+            WHAT,
+            "off; set GUILDHALL_SMTP_URL and GUILDHALL_MAIL_FROM to send invitations and links",
+        );
+    };
+    match smtp.check().await {
+        Ok(()) => Line::new(Level::Ok, WHAT, format!("{} answers and takes mail", smtp.server())),
+        Err(error) => Line::new(Level::Fail, WHAT, format!("{}: {error}. {}", smtp.server(), error.stage.hint())),
+    }
 }
 
 async fn git() -> Line {

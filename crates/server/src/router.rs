@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::auth::Gate;
 use crate::routes as on;
-use crate::{auth, layers, openapi, page, ws};
+use crate::{auth, layers, openapi, page, rates, ws};
 
 /// Bytes of a body at most.
 const BODY: usize = 2 * 1024 * 1024;
@@ -39,6 +39,8 @@ fn open() -> OpenApiRouter<App> {
         .routes(routes!(on::sign_in::google_callback))
         .routes(routes!(on::sign_in::oidc, on::sign_in::begin_sign_in))
         .routes(routes!(on::sign_in::oidc_callback))
+        .routes(routes!(on::auth::forgot_password))
+        .routes(routes!(on::auth::finish_sign_up))
         .route("/api/openapi.json", get(openapi::serve))
 }
 
@@ -174,6 +176,8 @@ fn administer() -> OpenApiRouter<App> {
         .routes(routes!(on::invitations::list_invitations, on::invitations::create_invitation))
         .routes(routes!(on::invitations::revoke_invitation))
         .routes(routes!(on::members::sign_out_member))
+        .routes(routes!(on::mail::mail_status))
+        .routes(routes!(on::mail::test_mail))
         .routes(routes!(on::audit::list_audit))
         .routes(routes!(on::audit::export_audit))
 }
@@ -192,12 +196,16 @@ fn own_confirmed() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(on::settings::put_sign_up)).routes(routes!(on::settings::put_second_factor))
 }
 
-/// Every route of the API with its description; `guard` closes the routes of one gate.
-fn api(guard: impl Fn(OpenApiRouter<App>, Gate) -> OpenApiRouter<App>) -> OpenApiRouter<App> {
+/// Every route of the API with its description; `counted` counts the requests to the open ones, `guard` closes the routes
+/// of one gate.
+fn api(
+    counted: impl Fn(OpenApiRouter<App>) -> OpenApiRouter<App>,
+    guard: impl Fn(OpenApiRouter<App>, Gate) -> OpenApiRouter<App>,
+) -> OpenApiRouter<App> {
     let gate = |right| Gate { right, confirmed: false, lacking: false };
     let confirmed = |right| Gate { right, confirmed: true, lacking: false };
     let lacking = |gate| Gate { lacking: true, ..gate };
-    open()
+    counted(open())
         .merge(guard(read(), gate(Right::Read)))
         .merge(guard(read_lacking(), lacking(gate(Right::Read))))
         .merge(guard(account(), gate(Right::Account)))
@@ -216,14 +224,15 @@ fn api(guard: impl Fn(OpenApiRouter<App>, Gate) -> OpenApiRouter<App>) -> OpenAp
 
 /// The description of the API, without a server to go with it.
 pub fn description() -> utoipa::openapi::OpenApi {
-    api(openapi::closed).into_openapi()
+    api(|routes| routes, openapi::closed).into_openapi()
 }
 
 /// The whole server as a router.
 pub fn router(app: App) -> Router {
     let guard =
         |routes: OpenApiRouter<App>, gate| routes.route_layer(from_fn_with_state((app.clone(), gate), auth::closed));
-    let (api, _) = api(guard).split_for_parts();
+    let counted = |routes: OpenApiRouter<App>| routes.route_layer(from_fn_with_state(app.clone(), rates::of_address));
+    let (api, _) = api(counted, guard).split_for_parts();
     let compressed = SizeAbove::new(COMPRESSED).and(NotForContentType::IMAGES);
     api.fallback(page::serve)
         .method_not_allowed_fallback(layers::wrong_method)
@@ -232,6 +241,7 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn(layers::accompany))
         .layer(from_fn_with_state(app.clone(), layers::careful))
+        .layer(from_fn_with_state(app.clone(), auth::proxy::see_through))
         .layer(CompressionLayer::new().compress_when(compressed))
         .with_state(app)
 }

@@ -11,6 +11,7 @@ pub mod features;
 pub mod health;
 pub mod identities;
 pub mod invitations;
+pub mod mail;
 pub mod members;
 pub mod models;
 pub mod passkeys;

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use guildhall_bus::Bus;
 use guildhall_engine::{Engine, Pace};
 use guildhall_llm::{Client, LlmError, Reach};
 use guildhall_sandbox::Sandbox;
 use guildhall_store::{Backend, Store, StoreError};
 use guildhall_team::keys::Keys;
+use guildhall_team::mail::{MailPace, Mailer};
 use guildhall_team::oidc::Providers;
 use guildhall_team::vault::{Vault, VaultError};
 use guildhall_team::{Places, Team, TeamError, TeamProviders};
@@ -25,8 +25,9 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::auth::origin::Public;
 use crate::config::Config;
+use crate::rates::Rates;
 use crate::ws::Listening;
-use crate::{keys, router};
+use crate::{connections, keys, router};
 
 /// How long runs may take to give themselves back when the server stops.
 const ENGINE_GRACE: Duration = Duration::from_secs(10);
@@ -141,8 +142,11 @@ impl Server {
         let reach = if config.allow_private_providers { Reach::Private } else { Reach::Public };
         // One process at a time works in a data folder, so on SQLite nobody else can hold a run.
         let alone = store.backend() == Backend::Sqlite;
-        let team = Team::new(store, Arc::clone(&clock), vault, places, Client::new()?.reaching(reach), providers)
+        let mut team = Team::new(store, Arc::clone(&clock), vault, places, Client::new()?.reaching(reach), providers)
             .with_sign_in(Providers::new(config.sign_in.clone())?);
+        if let Some(smtp) = &config.mail {
+            team = team.with_mail(Mailer::new(smtp.clone(), &config.url(address)));
+        }
         let bus = Bus::in_memory();
         let engine = Engine::start(team.clone(), bus.clone(), Sandbox::new(config.sandbox), pace, alone).await?;
         let report = engine.sandbox_report().await;
@@ -162,6 +166,8 @@ impl Server {
             public: Arc::new(Public::new(config.public_url.clone())),
             engine,
             listening,
+            guard: Arc::new(config.guard.clone()),
+            rates: Rates::default(),
             started: clock.now(),
             closing,
         };
@@ -185,12 +191,10 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let Self { app, listener, .. } = self;
         let closing = app.closing.clone();
-        let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        // Without this, a small frame would wait for the answer to the one before it.
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let graceful = closing.clone().cancelled_owned();
+        let mailing =
+            tokio::spawn(app.team.clone().send_mail_until(MailPace::default(), closing.clone().cancelled_owned()));
         let mut serving =
-            tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(graceful).await });
+            tokio::spawn(connections::serve(listener, router(app.clone()), Arc::clone(&app.guard), closing.clone()));
         let early = tokio::select! {
             () = stop => None,
             ended = &mut serving => Some(ended),
@@ -199,9 +203,9 @@ impl Server {
         closing.cancel();
         let requests = async {
             match early {
-                Some(ended) => ended.map_err(io::Error::other)?,
+                Some(ended) => ended.map_err(io::Error::other),
                 None => match tokio::time::timeout(REQUEST_GRACE, &mut serving).await {
-                    Ok(ended) => ended.map_err(io::Error::other)?,
+                    Ok(ended) => ended.map_err(io::Error::other),
                     Err(_) => {
                         tracing::warn!("some requests did not end in time and were cut off");
                         serving.abort();
@@ -213,6 +217,9 @@ impl Server {
         let (served, in_time) = tokio::join!(requests, app.engine.shutdown(ENGINE_GRACE));
         if !in_time {
             tracing::warn!("some runs did not end in time; they go on from their last saved turn");
+        }
+        if let Err(error) = mailing.await {
+            tracing::error!(%error, "the sending of mail failed");
         }
         app.team.store.close().await;
         served

@@ -102,6 +102,9 @@ pub enum StoreError {
     /// The database has no room to write.
     #[error("the server's disk is full: nothing was changed; try again when its operator has made room")]
     Full(#[source] sqlx::Error),
+    /// The database cannot be reached now.
+    #[error("the database does not answer: nothing was changed; try again in a moment")]
+    Away(#[source] sqlx::Error),
     /// The database refused or failed.
     #[error("the database failed")]
     Database(#[source] sqlx::Error),
@@ -113,11 +116,27 @@ pub enum StoreError {
 /// What SQLite and PostgreSQL say when the disk is full.
 const FULL: [&str; 2] = ["13", "53100"];
 
+/// What PostgreSQL says when it takes no more, or is going away or coming up.
+const AWAY: [&str; 5] = ["53300", "57P01", "57P02", "57P03", "25006"];
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(|database| database.code());
+        let away = match (&error, &code) {
+            (_, Some(code)) => AWAY.contains(&&**code) || code.starts_with("08"),
+            (
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed,
+                None,
+            ) => true,
+            _ => false,
+        };
         match code.is_some_and(|code| FULL.contains(&&*code)) {
             true => Self::Full(error),
+            false if away => Self::Away(error),
             false => Self::Database(error),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
 use guildhall_types::feature::{Feature, FeatureCard, FeatureStatus, Move, PlanningMode, ThinkingLevel};
 use guildhall_types::{FeatureId, MemberId, ProjectId, plan};
@@ -56,6 +57,31 @@ pub struct FeaturePatch {
     pub dependencies: Option<Vec<FeatureId>>,
 }
 
+impl FeaturePatch {
+    /// What it changes, but for the place on the board.
+    fn names(&self) -> Vec<&'static str> {
+        let all = [
+            ("title", self.title.is_some()),
+            ("description", self.description.is_some()),
+            ("category", self.category.is_some()),
+            ("priority", self.priority.is_some()),
+            ("model", self.model.is_some()),
+            ("thinkingLevel", self.thinking_level.is_some()),
+            ("planningMode", self.planning_mode.is_some()),
+            ("requirePlanApproval", self.require_plan_approval.is_some()),
+            ("skipVerification", self.skip_verification.is_some()),
+            ("branch", self.branch.is_some()),
+            ("dependencies", self.dependencies.is_some()),
+        ];
+        all.into_iter().filter(|(_, changes)| *changes).map(|(name, _)| name).collect()
+    }
+}
+
+fn note(action: AuditAction, card: &FeatureCard) -> Note {
+    let note = Note::new(action).on(AuditObject::Feature, card.id);
+    note.with("number", card.number).with("project", card.project_id)
+}
+
 /// Which cards of a project.
 #[derive(Debug, Clone, Default)]
 pub struct FeatureQuery {
@@ -107,6 +133,7 @@ impl Store {
             self.set_dependencies(&mut tx, id, new.project_id, &new.dependencies).await?;
         }
         let feature = self.feature_in(&mut tx, id).await?.ok_or(StoreError::NotFound { what: "feature" })?;
+        tx.note(note(AuditAction::CreateFeature, &feature.card));
         self.record(&mut tx, &Happening::FeatureCreated { feature: feature.clone() }).await?;
         self.commit(tx).await?;
         Ok(feature)
@@ -132,6 +159,7 @@ impl Store {
         if let Some(dependencies) = &patch.dependencies {
             self.set_dependencies(&mut tx, id, old.card.project_id, dependencies).await?;
         }
+        let changed = patch.names();
         let card = old.card;
         let planning_mode = patch.planning_mode.unwrap_or(card.planning_mode);
         let require_plan_approval = patch.require_plan_approval.unwrap_or(card.require_plan_approval);
@@ -149,6 +177,10 @@ impl Store {
             .bind(patch.skip_verification.unwrap_or(card.skip_verification)).bind(patch.branch.unwrap_or(card.branch))
             .bind(self.now()).execute(c).await.rows())?;
         let feature = self.tell_feature(&mut tx, id).await?;
+        // Cards change places all the time; that is no edit.
+        if !changed.is_empty() {
+            tx.note(note(AuditAction::ChangeFeature, &feature.card).with("changed", changed.join(", ")));
+        }
         self.commit(tx).await?;
         Ok(feature)
     }
@@ -168,6 +200,7 @@ impl Store {
             .execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET deleted_at = $2 WHERE id = $1").bind(id).bind(self.now())
             .execute(c).await.rows())?;
+        tx.note(note(AuditAction::DeleteFeature, &feature.card));
         self.record(&mut tx, &Happening::FeatureDeleted { feature_id: id, project_id: feature.card.project_id })
             .await?;
         self.commit(tx).await

@@ -139,7 +139,7 @@ impl Store {
     }
 
     /// The time by which leases are judged: on PostgreSQL the database's, because nodes' clocks differ.
-    async fn lease_clock(&self, tx: &mut Tx) -> Result<DateTime, StoreError> {
+    pub(crate) async fn lease_clock(&self, tx: &mut Tx) -> Result<DateTime, StoreError> {
         match &mut tx.inner {
             crate::db::Inner::Sqlite(..) => Ok(self.now()),
             crate::db::Inner::Postgres(t) => {

@@ -5,6 +5,7 @@
 //! The store has no rules beyond what SQL must enforce; which moves of a card are legal, `guildhall_types` says.
 
 mod attachments;
+mod attempts;
 mod audit;
 mod avatars;
 mod challenges;
@@ -19,6 +20,7 @@ mod identities;
 mod invitations;
 mod keys;
 mod leases;
+mod mails;
 mod members;
 mod passkeys;
 mod plans;
@@ -28,15 +30,17 @@ mod runs;
 mod secrets;
 mod sessions;
 mod settings;
+mod sign_ups;
 mod tokens;
 mod tries;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use guildhall_types::audit::{Actor, Note};
 use guildhall_types::{Clock, DateTime};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
+pub use attempts::TryLimit;
 pub use audit::{AuditQuery, Broken, Verdict};
 pub use avatars::Avatar;
 pub use challenges::NewChallenge;
@@ -49,6 +53,7 @@ pub use identities::{NewIdentity, Unlinked};
 pub use invitations::NewInvitation;
 pub use keys::{KnownKey, Rewrapped, WrappedKey};
 pub use leases::{Claimed, Ending, Finished, Lease};
+pub use mails::{ClaimedMail, MailEnd, NewMail, mail_identity};
 pub use members::{Changed, NewMember};
 pub use passkeys::{KeptPasskey, NewPasskey};
 pub use projects::{NewProject, ProjectPatch, ProjectSummary};
@@ -56,6 +61,7 @@ pub use resets::NewReset;
 pub use runs::NewRun;
 pub use secrets::SealedSecret;
 pub use sessions::{NewSession, Session};
+pub use sign_ups::{NewSignUp, OpenSignUp};
 pub use tokens::{FoundToken, NewToken};
 pub use tries::SignInTry;
 
@@ -72,6 +78,10 @@ pub struct Store {
     commits: watch::Sender<i64>,
     /// On whose behalf it is used; nobody's when the server does something by itself.
     actor: Arc<Actor>,
+    /// What its next change puts into the outbox.
+    mails: Option<Arc<Mutex<Vec<NewMail>>>>,
+    /// Told when a mail was put there.
+    mail_put: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Store {
@@ -87,7 +97,14 @@ impl Store {
     /// # Errors
     /// When the URL is of neither kind or the database cannot be reached.
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        Ok(Self { db: Db::open(url).await?, clock, commits: watch::Sender::new(0), actor: Arc::default() })
+        Ok(Self {
+            db: Db::open(url).await?,
+            clock,
+            commits: watch::Sender::new(0),
+            actor: Arc::default(),
+            mails: None,
+            mail_put: Arc::default(),
+        })
     }
 
     /// The same store, used on behalf of `actor`: the audit tells so.
@@ -108,6 +125,19 @@ impl Store {
         let last = self.last_seq().await?;
         self.commits.send_replace(last);
         Ok(())
+    }
+
+    /// The number of the schema that the database is at, and of the one that this version wants; the first is absent where
+    /// there are no tables yet.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn schema_version(&self) -> Result<(Option<i64>, i64), StoreError> {
+        let wanted = SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default();
+        self.ping().await?;
+        let found: sqlx::Result<(Option<i64>,)> = read!(self, c => sqlx::query_as(
+            "SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(c).await);
+        Ok((found.ok().and_then(|(version,)| version), wanted))
     }
 
     /// Which database this is.
@@ -150,12 +180,16 @@ impl Store {
     }
 
     async fn commit(&self, mut tx: Tx) -> Result<(), StoreError> {
+        let mailed = self.write_mails(&mut tx).await?;
         for note in std::mem::take(&mut tx.notes) {
             self.write_note(&mut tx, &note).await?;
         }
         match tx.inner {
             db::Inner::Sqlite(t, _guard) => t.commit().await?,
             db::Inner::Postgres(t) => t.commit().await?,
+        }
+        if mailed {
+            self.mail_put.notify_one();
         }
         if let Some(last) = tx.last_event {
             self.commits.send_if_modified(|seq| {

@@ -215,6 +215,7 @@ impl Store {
         self.close_runs(&mut tx, id).await?;
         on!(tx, c => sqlx::query("UPDATE features SET error = NULL WHERE id = $1").bind(id).execute(c).await.rows())?;
         let feature = self.tell_feature(&mut tx, id).await?;
+        tx.note(Note::new(AuditAction::Shelve).on(AuditObject::Feature, id));
         self.commit(tx).await?;
         Ok(feature)
     }

@@ -9,9 +9,10 @@ use serde_json::Value;
 use url::Url;
 
 use crate::factors::Shown;
+use crate::mail::Notice;
 use crate::passwords::Passwords;
 use crate::tokens::{new_token, token_hash};
-use crate::{Team, TeamError};
+use crate::{Team, TeamError, throttle};
 
 /// A session ends so long after it was opened.
 const SESSION: Duration = Duration::days(30);
@@ -94,7 +95,7 @@ impl Team {
     pub async fn login(&self, email: &str, password: &str, origin: &Origin) -> Result<Member, TeamError> {
         let email = email.trim().to_lowercase();
         let now = self.clock.now();
-        let keys = keys(&email, origin);
+        let limits = throttle::sign_in(&email, origin);
         let store = self.store.acting_as(origin.nobody());
         // What was typed is not repeated: it may be a password in the wrong field.
         let note = |found: Option<&Member>, outcome| {
@@ -104,8 +105,11 @@ impl Team {
                 None => note.with("account", "unknown"),
             }
         };
-        if let Err(throttled) = self.throttle.check(&keys, now) {
-            if keys.iter().all(|key| self.throttle.worth_telling(key, now)) {
+        if let Err(throttled) = self.throttle.take(&self.store, &limits).await {
+            let mut told = vec![format!("sign-in {}", email.chars().take(254).collect::<String>())];
+            told.extend(origin.address.iter().map(|address| format!("sign-in {address}")));
+            let throttle = |error: &TeamError| matches!(error, TeamError::Throttled { .. });
+            if throttle(&throttled) && told.iter().all(|key| self.throttle.worth_telling(key, now)) {
                 let found = self.store.member_by_email(&email).await?;
                 store.audit(note(found.as_ref().map(|(member, _)| member), AuditOutcome::Throttled)).await?;
             }
@@ -116,11 +120,10 @@ impl Team {
         let right = self.passwords.verify(password, hash).await?;
         match found {
             Some((member, _)) if right && member.disabled_at.is_none() => {
-                self.throttle.succeeded(&keys[0]);
+                self.throttle.succeeded(&self.store, &limits).await?;
                 Ok(member)
             }
             found => {
-                self.throttle.failed(&keys, now);
                 tracing::warn!(address = origin.address.as_deref(), "a sign-in was refused");
                 store.audit(note(found.as_ref().map(|(member, _)| member), AuditOutcome::Refused)).await?;
                 Err(TeamError::WrongPassword)
@@ -253,20 +256,20 @@ impl Team {
         origin: &Origin,
     ) -> Result<(), TeamError> {
         let now = self.clock.now();
-        let keys = keys(&member.email, origin);
+        let limits = throttle::sign_in(&member.email, origin);
         let note = |outcome| Note::new(AuditAction::Confirm).on(AuditObject::Member, member.id).outcome(outcome);
-        if let Err(throttled) = self.throttle.check(&keys, now) {
-            if self.throttle.worth_telling(&keys[0], now) {
+        if let Err(throttled) = self.throttle.take(&self.store, &limits).await {
+            let key = format!("confirm {}", member.id);
+            if matches!(throttled, TeamError::Throttled { .. }) && self.throttle.worth_telling(&key, now) {
                 self.store.audit(note(AuditOutcome::Throttled)).await?;
             }
             return Err(throttled);
         }
         let hash = self.store.password_hash(member.id).await?;
         if self.passwords.verify(password, hash.as_deref()).await? {
-            self.throttle.succeeded(&keys[0]);
+            self.throttle.succeeded(&self.store, &limits).await?;
             return Ok(());
         }
-        self.throttle.failed(&keys, now);
         self.store.audit(note(AuditOutcome::Refused)).await?;
         Err(TeamError::invalid(field, "this is not your password"))
     }
@@ -302,7 +305,8 @@ impl Team {
                 return Err(TeamError::invalid("newPassword", "this is the password that you have now"));
             }
             let hash = self.passwords.hash(&new).await?;
-            self.store.set_password(member.id, &hash, Some(session)).await?;
+            let store = self.notify(member, &Notice::password_changed())?;
+            store.set_password(member.id, &hash, Some(session)).await?;
             tracing::info!(member = %member.id, "a member set a new password");
         }
         if name.is_none() && time_zone.is_none() {
@@ -311,13 +315,6 @@ impl Team {
         let zone = time_zone.as_ref().map(|zone| zone.as_deref());
         Ok(self.store.change_profile(member.id, name.as_deref(), zone).await?)
     }
-}
-
-/// What a sign-in is slowed down by: the account first, then the address.
-fn keys(email: &str, origin: &Origin) -> Vec<String> {
-    let mut keys = vec![format!("account {}", email.chars().take(254).collect::<String>())];
-    keys.extend(origin.address.iter().map(|address| format!("address {address}")));
-    keys
 }
 
 pub(crate) fn plain_email(text: &str) -> Result<String, TeamError> {

@@ -8,6 +8,7 @@ use guildhall_types::rights::Scope;
 use guildhall_types::{DateTime, MemberId, TokenId};
 
 use crate::accounts::TOUCH;
+use crate::mail::Notice;
 use crate::tokens::{new_token, token_hash};
 use crate::{Team, TeamError};
 
@@ -69,7 +70,8 @@ impl Team {
             token_hash: token_hash(&token),
             expires_at,
         };
-        let made = self.store.create_token(new, MOST).await?.ok_or_else(|| {
+        let store = self.notify(member, &Notice::token_made(name))?;
+        let made = store.create_token(new, MOST).await?.ok_or_else(|| {
             TeamError::conflict("too-many-tokens", format!("you have {MOST} tokens; revoke one that you do not need"))
         })?;
         tracing::info!(member = %member.id, token = %made.id, "a personal access token was made");

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::accounts::Origin;
 use crate::tokens::token_hash;
-use crate::{Team, TeamError};
+use crate::{Team, TeamError, throttle};
 
 /// Names the setting of who needs a second factor among the settings.
 const SETTING: &str = "second_factor";
@@ -103,14 +103,14 @@ impl Team {
             || TeamError::conflict("no-totp-begun", "no authenticator app waits for its first code; begin anew");
         let totp = self.store.totp(member.id).await?.filter(|totp| totp.enabled_at.is_none()).ok_or_else(begun)?;
         let shown = Shown::Code(code.to_owned());
-        let throttled = self.second_keys(member, origin);
-        self.throttle.check(&throttled, self.clock.now())?;
+        let limits = throttle::second_factor(member.id, origin);
+        self.throttle.take(&self.store, &limits).await?;
         let Some(step) = self.totp_step(member, code).await? else {
             return Err(self.refuse_second(member, &shown, AuditAction::EnableTotp, origin).await?);
         };
         let (codes, hashes) = recovery_codes();
         let given = self.store.enable_totp(member.id, totp.created_at, step, &hashes).await?.ok_or_else(begun)?;
-        self.throttle.succeeded(&throttled[0]);
+        self.throttle.succeeded(&self.store, &limits).await?;
         tracing::info!(member = %member.id, "an authenticator app was set up");
         Ok(given.then_some(codes))
     }

@@ -6,8 +6,10 @@ mod attachments;
 mod cards;
 mod credentials;
 mod error;
-pub mod keys;
 mod factors;
+mod forgotten;
+pub mod keys;
+pub mod mail;
 mod members;
 pub mod oidc;
 pub mod passwords;
@@ -34,8 +36,8 @@ pub use places::Places;
 pub use plans::Correction;
 pub use providers::{ModelChoice, Models, Provider, TeamProviders};
 pub use sign_in::{Answer, Begin, Begun, Purpose, own_path};
-pub use sign_up::{NewAccount, SignUp};
-pub use throttle::Throttle;
+pub use sign_up::{NewAccount, Registered, SignUp};
+pub use throttle::{Throttle, network};
 pub use work::{Merged, Side, WorkFile};
 
 use std::sync::Arc;
@@ -45,6 +47,7 @@ use guildhall_store::Store;
 use guildhall_types::Clock;
 use guildhall_types::audit::Actor;
 
+use crate::mail::Mailer;
 use crate::oidc::Providers;
 use crate::passwords::Passwords;
 use crate::vault::Vault;
@@ -69,6 +72,7 @@ pub struct Team {
     /// The providers by which members may sign in.
     pub sign_in: Providers,
     passwords: Passwords,
+    mail: Option<Arc<Mailer>>,
 }
 
 impl Team {
@@ -82,6 +86,7 @@ impl Team {
         providers: TeamProviders,
     ) -> Self {
         Self {
+            throttle: Throttle::new(Arc::clone(&clock)),
             store,
             clock,
             vault: Arc::new(vault),
@@ -89,14 +94,22 @@ impl Team {
             client,
             providers: Arc::new(providers),
             passwords: Passwords::default(),
-            throttle: Throttle::default(),
             sign_in: Providers::default(),
+            mail: None,
         }
     }
+
     /// The same team, whose members may sign in by these providers.
     #[must_use]
     pub fn with_sign_in(self, sign_in: Providers) -> Self {
         Self { sign_in, ..self }
+    }
+
+    /// The same team, which sends mail.
+    #[must_use]
+    pub fn with_mail(mut self, mailer: Mailer) -> Self {
+        self.mail = Some(Arc::new(mailer));
+        self
     }
 
     /// The same team, on whose behalf `actor` does something: the audit tells so.

@@ -30,7 +30,7 @@ text_enum! {
         ChangeProfile = "member.change-profile",
         /// Set a new password.
         ChangePassword = "member.change-password",
-        /// Set a new password by a link that an admin made.
+        /// Set a new password by a link that an admin made or that was mailed.
         ResetPassword = "member.reset-password",
         /// Linked an account at a provider, by which one signs in from then on.
         LinkIdentity = "identity.link",
@@ -50,6 +50,10 @@ text_enum! {
         Enable = "member.enable",
         /// Ended all sessions of another member.
         SignOutMember = "member.sign-out-by-admin",
+        /// Asked for an account where sign-up is open; the address is yet to be proved.
+        SignUp = "member.sign-up",
+        /// Sent a mail to try the mail server.
+        TestMail = "mail.test",
         /// Invited somebody.
         Invite = "invitation.create",
         /// Took an invitation back.
@@ -92,6 +96,16 @@ text_enum! {
         ChangeProject = "project.change",
         /// Archived a project.
         ArchiveProject = "project.archive",
+        /// Tried once more to make a project's repository.
+        RetryProject = "project.retry",
+        /// Wrote a card.
+        CreateFeature = "feature.create",
+        /// Changed a card.
+        ChangeFeature = "feature.change",
+        /// Deleted a card.
+        DeleteFeature = "feature.delete",
+        /// Took a card back to the backlog.
+        Shelve = "feature.shelve",
         /// Started a run.
         StartRun = "run.start",
         /// Went on with a run.

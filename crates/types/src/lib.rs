@@ -10,6 +10,7 @@ pub mod factor;
 pub mod feature;
 pub mod ids;
 pub mod limits;
+pub mod mail;
 pub mod member;
 pub mod plan;
 pub mod project;

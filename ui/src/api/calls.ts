@@ -60,8 +60,14 @@ const auditExportUrl = (filter: AuditFilter) => {
 export const api = {
   authStatus: () => body(client.GET("/api/auth/status")),
   me: () => body(client.GET("/api/auth/me")),
-  register: (account: { email: string; password: string; name: string; invitation?: string }) =>
-    body(client.POST("/api/auth/register", { body: account })),
+  /** Makes an account; nothing when a mail says how to go on. */
+  register: async (account: { email: string; password: string; name: string; invitation?: string }) => {
+    const made = await body(client.POST("/api/auth/register", { body: account }));
+    return "id" in made ? made : null;
+  },
+  finishSignUp: (code: string, password: string) =>
+    body(client.POST("/api/auth/register/finish", { body: { code, password } })),
+  forgotPassword: (email: string) => body(client.POST("/api/auth/forgot", { body: { email } })),
   login: (account: { email: string; password: string }) =>
     body(client.POST("/api/auth/login", { body: account })),
   logout: () => body(client.POST("/api/auth/logout")),
@@ -166,9 +172,11 @@ export const api = {
         }),
       ),
     ),
-  invite: (invitation: { email: string; role: MemberRole }) =>
+  invite: (invitation: { email: string; role: MemberRole; mail: boolean }) =>
     body(client.POST("/api/invitations", { body: invitation })),
   revokeInvitation: (id: string) => body(client.DELETE("/api/invitations/{id}", path(id))),
+  mail: () => body(client.GET("/api/mail")),
+  testMail: () => body(client.POST("/api/mail/test")),
   signUp: () => body(client.GET("/api/settings/sign-up")),
   putSignUp: (setting: SignUpSetting) => body(client.PUT("/api/settings/sign-up", { body: setting })),
   sealKeys: async () => (await body(client.GET("/api/settings/keys"))).items,

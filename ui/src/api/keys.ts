@@ -16,6 +16,7 @@ export const keys = {
   signUp: ["sign-up"] as const,
   sealKeys: ["seal-keys"] as const,
   secondFactor: ["second-factor"] as const,
+  mail: ["mail"] as const,
   audit: ["audit"] as const,
   limits: ["limits"] as const,
   suggestions: ["suggestions"] as const,

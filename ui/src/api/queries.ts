@@ -27,6 +27,7 @@ export const queries = {
   secondFactor: () => queryOptions({ queryKey: keys.secondFactor, queryFn: api.secondFactor }),
   signUp: () => queryOptions({ queryKey: keys.signUp, queryFn: api.signUp }),
   sealKeys: () => queryOptions({ queryKey: keys.sealKeys, queryFn: api.sealKeys }),
+  mail: () => queryOptions({ queryKey: keys.mail, queryFn: api.mail, refetchInterval: 15_000 }),
   audit: (filter: AuditFilter) =>
     infiniteQueryOptions({
       queryKey: [...keys.audit, filter],

@@ -31,6 +31,7 @@ export type {
   KeyTest,
   Limits,
   ListedModel,
+  Mail,
   Me,
   Member,
   MemberRole,

@@ -128,8 +128,13 @@ export default function LoginPage() {
         )}
       </form>
       <ProviderButtons providers={status?.providers} to={safeNext(next)} />
+      <p className="mt-5 text-center text-muted text-sm">
+        <Link to="/forgot" className="font-medium text-accent-text underline-offset-2 hover:underline">
+          {join.forgot}
+        </Link>
+      </p>
       {status?.signUp === "open" && (
-        <p className="mt-5 text-center text-muted text-sm">
+        <p className="mt-2 text-center text-muted text-sm">
           {join.newHere}{" "}
           <Link to="/join" className="font-medium text-accent-text underline-offset-2 hover:underline">
             {join.create}

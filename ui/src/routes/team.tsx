@@ -7,6 +7,7 @@ import { Button } from "@/components/ui/button";
 import { RequiredFactor } from "@/features/security/required";
 import { Invitations } from "@/features/team/invitations";
 import { InviteDialog } from "@/features/team/invite";
+import { Mail } from "@/features/team/mail";
 import { Members } from "@/features/team/members";
 import { SealKeys } from "@/features/team/seal-keys";
 import { SignUp } from "@/features/team/sign-up";
@@ -38,6 +39,7 @@ export default function TeamPage() {
       </Section>
       {runs && <Invitations />}
       {runs && <SignUp />}
+      {runs && <Mail />}
       {runs && <SealKeys />}
       {runs && <RequiredFactor />}
       {runs && <InviteDialog open={inviting} onOpenChange={setInviting} />}

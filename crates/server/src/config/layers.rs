@@ -96,6 +96,14 @@ settings! {
     ALLOW_PRIVATE_PROVIDERS "allow_private_providers" "GUILDHALL_ALLOW_PRIVATE_PROVIDERS" None, false;
     GOOGLE_CLIENT_ID "google_client_id" "GOOGLE_CLIENT_ID" None, false;
     GOOGLE_CLIENT_SECRET "google_client_secret" "GOOGLE_CLIENT_SECRET" None, true;
+    SMTP_URL "smtp_url" "GUILDHALL_SMTP_URL" None, true;
+    SMTP_PASSWORD_FILE "smtp_password_file" "GUILDHALL_SMTP_PASSWORD_FILE" None, false;
+    SMTP_CA_FILE "smtp_ca_file" "GUILDHALL_SMTP_CA_FILE" None, false;
+    MAIL_FROM "mail_from" "GUILDHALL_MAIL_FROM" None, false;
+    TRUSTED_PROXIES "trusted_proxies" "GUILDHALL_TRUSTED_PROXIES" None, false;
+    REQUESTS_PER_MEMBER "requests_per_member" "GUILDHALL_REQUESTS_PER_MEMBER" None, false;
+    REQUESTS_PER_ADDRESS "requests_per_address" "GUILDHALL_REQUESTS_PER_ADDRESS" None, false;
+    MAX_CONNECTIONS "max_connections" "GUILDHALL_MAX_CONNECTIONS" None, false;
     SIMULATED_PROVIDER_URL "simulated_provider_url" "GUILDHALL_SIMULATED_PROVIDER_URL" None, true;
 }
 
@@ -107,7 +115,7 @@ const OIDC: &str = "oidc";
 pub(super) enum Value {
     Text(String),
     List(Vec<String>),
-    /// Of a kind that no setting has: TOML's numbers, dates, tables; bytes that are no text.
+    /// Of a kind that no setting has: TOML's fractions, dates, tables; bytes that are no text.
     Other(String),
 }
 
@@ -208,6 +216,11 @@ impl<'a> Settings<'a> {
         settings
     }
 
+    /// What is in a file that a setting names.
+    pub(super) fn read(&self, path: &str) -> io::Result<String> {
+        (self.layers.file)(Path::new(path))
+    }
+
     /// The data folder as far as flags and environment say it; the file cannot say where it is itself.
     fn data_dir(&self) -> Option<PathBuf> {
         match self.find(DATA_DIR) {
@@ -263,6 +276,7 @@ impl<'a> Settings<'a> {
         let (path, table) = self.file.as_ref()?;
         let value = match table.get(key)? {
             toml::Value::String(text) => Value::Text(text.clone()),
+            toml::Value::Integer(number) => Value::Text(number.to_string()),
             toml::Value::Array(list) if list.iter().all(toml::Value::is_str) => {
                 Value::List(list.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect())
             }

@@ -254,3 +254,52 @@ fn a_bad_provider_is_told_with_its_place() {
         assert!(found[0].contains(&format!("expected {other} beside it")), "{found:?}");
     }
 }
+
+#[test]
+fn a_mail_server_is_read_and_its_password_shown_nowhere() {
+    let env = [
+        ("GUILDHALL_SMTP_URL", "smtps://guild:s3cret-word@mail.example.com"),
+        ("GUILDHALL_MAIL_FROM", "Guildhall <guild@example.com>"),
+    ];
+    let config = read(Case { env: &env, ..Case::default() }, &Flags::default()).unwrap();
+    assert_eq!(config.mail.as_ref().unwrap().server(), "mail.example.com:465 (TLS)");
+    assert!(!format!("{config:?}").contains("s3cret-word"));
+    // The password by a file of its own.
+    let env = [
+        ("GUILDHALL_SMTP_URL", "smtp://guild@mail.example.com?tls=required"),
+        ("GUILDHALL_MAIL_FROM", "guild@example.com"),
+        ("GUILDHALL_SMTP_PASSWORD_FILE", "/etc/guildhall.toml"),
+    ];
+    let config = read(Case { env: &env, file: Some("# of-the-file\n") }, &Flags::default()).unwrap();
+    assert!(config.mail.is_some() && !format!("{config:?}").contains("of-the-file"));
+
+    let env = [("GUILDHALL_SMTP_URL", "smtp://guild:s3cret-word@mail.example.com"), ("GUILDHALL_MAIL_FROM", "guild")];
+    let told = faults(Case { env: &env, ..Case::default() });
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told.iter().any(|fault| fault.contains("without TLS")) && !told.concat().contains("s3cret-word"),
+        "{told:?}"
+    );
+    let env = [("GUILDHALL_SMTP_URL", "smtps://mail.example.com"), ("GUILDHALL_SMTP_CA_FILE", "/nowhere")];
+    let told = faults(Case { env: &env, ..Case::default() });
+    assert!(told.len() == 2 && told[0].contains("/nowhere") && told[1].contains("GUILDHALL_MAIL_FROM"), "{told:?}");
+    let env = [("GUILDHALL_MAIL_FROM", "guild@example.com")];
+    let config = read(Case { env: &env, ..Case::default() }, &Flags::default()).unwrap();
+    assert!(config.mail.is_none() && config.notes[0].contains("no mail is sent"), "{:?}", config.notes);
+}
+
+#[test]
+fn proxies_and_measures_are_read_or_refused() {
+    let env = [("GUILDHALL_TRUSTED_PROXIES", "10.1.2.3/8, ::1,127.0.0.1"), ("GUILDHALL_REQUESTS_PER_MEMBER", "off")];
+    let file = Some("requests_per_address = 50\nmax_connections = 64");
+    let guard = read(Case { env: &env, file }, &Flags::default()).unwrap().guard;
+    let networks: Vec<String> = guard.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["10.0.0.0/8", "::1/128", "127.0.0.1/32"]);
+    assert_eq!((guard.requests_per_member, guard.requests_per_address, guard.max_connections), (None, Some(50), 64));
+    let env = [
+        ("GUILDHALL_TRUSTED_PROXIES", "0.0.0.0/0,proxy"),
+        ("GUILDHALL_REQUESTS_PER_MEMBER", "0"),
+        ("GUILDHALL_MAX_CONNECTIONS", "1"),
+    ];
+    assert_eq!(faults(Case { env: &env, ..Case::default() }).len(), 4);
+}

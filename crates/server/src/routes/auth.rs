@@ -5,7 +5,7 @@ use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use guildhall_store::Session;
-use guildhall_team::{HalfDone, NewAccount, Origin, Team, Way};
+use guildhall_team::{HalfDone, NewAccount, Origin, Registered, Team, Way};
 use guildhall_types::DateTime;
 use guildhall_types::access::Invitation;
 use guildhall_types::audit::AuditAction;
@@ -38,6 +38,8 @@ pub struct AuthStatus {
     sign_in: Vec<SignIn>,
     /// The providers by which one can sign in.
     providers: Vec<ProviderButton>,
+    /// Whether this server sends mail: for invitations, forgotten passwords and the proof of addresses.
+    mail: bool,
     /// The version of this server.
     version: &'static str,
 }
@@ -98,7 +100,8 @@ pub async fn auth_status(State(app): State<App>, headers: HeaderMap) -> Result<J
         url: provider.path(),
     };
     let providers = app.team.sign_in.all().map(button).collect();
-    Ok(Json(AuthStatus { set_up, sign_up, sign_in, providers, version: VERSION }))
+    let mail = app.team.mail_is_on();
+    Ok(Json(AuthStatus { set_up, sign_up, sign_in, providers, mail, version: VERSION }))
 }
 
 /// A member to be.
@@ -116,9 +119,23 @@ pub struct Register {
     invitation: Option<String>,
 }
 
+/// What to do next, whether or not there is such an account.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LookIntoYourMail {
+    /// The words for the member.
+    detail: &'static str,
+}
+
+fn look_into_your_mail() -> Response {
+    let detail = "Look into your mail: what to do next stands there. It may take some minutes.";
+    (StatusCode::ACCEPTED, Json(LookIntoYourMail { detail })).into_response()
+}
+
 /// Makes an account and signs in: the first one, whose member is the owner; one that was invited; or any, where sign-up is
-/// open.
-#[utoipa::path(post, path = "/api/auth/register", tag = "auth", responses((status = 201, body = Me)))]
+/// open. In the last case, on a server that sends mail, the answer is 202 whether or not the address has an account, and a
+/// mail says how to go on.
+#[utoipa::path(post, path = "/api/auth/register", tag = "auth",
+    responses((status = 201, body = Me), (status = 202, body = LookIntoYourMail)))]
 pub async fn register(
     State(app): State<App>,
     From(from): From,
@@ -127,8 +144,52 @@ pub async fn register(
 ) -> Result<Response, Problem> {
     let team = app.team.acting_as(from.nobody());
     let account = NewAccount { email: new.email, password: new.password, name: new.name, invitation: new.invitation };
-    let member = team.register(account, &from).await?;
+    match team.register(account, &from).await? {
+        Registered::Member(member) => signed_in(&app, StatusCode::CREATED, *member, from, &headers).await,
+        Registered::LookIntoYourMail => Ok(look_into_your_mail()),
+    }
+}
+
+/// What finishes a sign-up.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FinishSignUp {
+    /// The code, as it stands in the mailed link.
+    code: String,
+    /// The password that was chosen.
+    password: String,
+}
+
+/// Finishes a sign-up by the mailed link, and signs in.
+#[utoipa::path(post, path = "/api/auth/register/finish", tag = "auth", responses((status = 201, body = Me)))]
+pub async fn finish_sign_up(
+    State(app): State<App>,
+    From(from): From,
+    headers: HeaderMap,
+    Json(finish): Json<FinishSignUp>,
+) -> Result<Response, Problem> {
+    let team = app.team.acting_as(from.nobody());
+    let member = team.finish_sign_up(&finish.code, &finish.password, &from).await?;
     signed_in(&app, StatusCode::CREATED, member, from, &headers).await
+}
+
+/// Whose password was forgotten.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForgotPassword {
+    /// The e-mail address of the account.
+    email: String,
+}
+
+/// Mails a link to set a new password, if there is such an account. The answer is the same whether there is or not.
+#[utoipa::path(post, path = "/api/auth/forgot", tag = "auth", responses((status = 202, body = LookIntoYourMail)))]
+pub async fn forgot_password(
+    State(app): State<App>,
+    From(from): From,
+    Json(forgot): Json<ForgotPassword>,
+) -> Result<Response, Problem> {
+    app.team.forgot_password(&forgot.email, &from).await?;
+    Ok(look_into_your_mail())
 }
 
 /// Who wants to sign in.
@@ -273,7 +334,7 @@ pub async fn look_at_invitation(
     Ok(Json(InvitationCard { email, role, expires_at }))
 }
 
-/// A new password, by a link that an admin made.
+/// A new password, by a link that an admin made or that was mailed.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResetPassword {
@@ -283,7 +344,7 @@ pub struct ResetPassword {
     password: String,
 }
 
-/// Sets a new password by a link that an admin made, and ends all sessions of the member.
+/// Sets a new password by a link that an admin made or that was mailed, and ends all sessions of the member.
 #[utoipa::path(post, path = "/api/auth/reset", tag = "auth", responses((status = 204)))]
 pub async fn reset_password(
     State(app): State<App>,

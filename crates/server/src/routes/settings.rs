@@ -51,8 +51,9 @@ pub async fn put_limits(signed: Signed, Json(new): Json<TeamLimits>) -> Result<J
             return Err(Problem::invalid(field, format!("give a number from 1 to {most}")));
         }
     }
-    signed.team.store.put_setting(LIMITS, &new.team).await?;
-    signed.team.store.put_setting(RUN_LIMITS, &new.run).await?;
+    let team = serde_json::to_value(new.team).map_err(Problem::internal)?;
+    let run = serde_json::to_value(new.run).map_err(Problem::internal)?;
+    signed.team.store.put_settings(&[(LIMITS, team), (RUN_LIMITS, run)]).await?;
     tracing::info!(member = %signed.member.id, limits = ?new, "a member set the limits");
     Ok(Json(new))
 }

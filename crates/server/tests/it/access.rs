@@ -14,7 +14,8 @@ use crate::schema::operations;
 /// about, is noticed. `+` asks that the member has proved lately who they are.
 const ROUTES: &str = "
 open: GET /api/health, GET /api/auth/status, POST /api/auth/register, POST /api/auth/login, POST /api/auth/invitation,
-  POST /api/auth/reset, GET /api/auth/second-step, POST /api/auth/second-step, POST /api/auth/passkey/options,
+  POST /api/auth/reset, POST /api/auth/forgot, POST /api/auth/register/finish,
+  GET /api/auth/second-step, POST /api/auth/second-step, POST /api/auth/passkey/options,
   POST /api/auth/passkey, GET /api/auth/google, GET /api/auth/google/callback, GET /api/auth/oidc/{name},
   POST /api/auth/oidc/{name}, GET /api/auth/oidc/{name}/callback
 read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/members, GET /api/members/{id},
@@ -41,7 +42,8 @@ manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projec
 administer: GET /api/health/detailed, PUT /api/settings/limits, GET /api/settings/sign-up,
   GET /api/settings/second-factor, GET /api/settings/keys, GET /api/settings/credentials,
   POST /api/settings/credentials/{provider}/test, GET /api/invitations, POST /api/invitations,
-  DELETE /api/invitations/{id}, POST /api/members/{id}/sign-out, GET /api/audit, GET /api/audit/export
+  DELETE /api/invitations/{id}, POST /api/members/{id}/sign-out, GET /api/audit, GET /api/audit/export,
+  GET /api/mail, POST /api/mail/test
 administer+: PATCH /api/members/{id}, POST /api/members/{id}/reset-link, DELETE /api/members/{id}/factors,
   PUT /api/settings/credentials/{provider}, DELETE /api/settings/credentials/{provider}
 own+: PUT /api/settings/sign-up, PUT /api/settings/second-factor

@@ -9,7 +9,7 @@ use guildhall_engine::Pace;
 use guildhall_llm::{Endpoint, Secret};
 use guildhall_sandbox::Isolation;
 use guildhall_server::app::App;
-use guildhall_server::config::{Config, LogFormat};
+use guildhall_server::config::{Config, Guard, LogFormat};
 use guildhall_server::serve::Server;
 use guildhall_server::ws::Listening;
 use guildhall_sim::Sim;
@@ -87,6 +87,8 @@ impl TestApp {
             allow_private_providers: true,
             simulated: Some(simulated),
             sign_in: Vec::new(),
+            mail: None,
+            guard: Guard::default(),
             notes: Vec::new(),
         };
         (wish.change)(&mut config);

@@ -38,7 +38,7 @@ async fn the_doctor_looks_at_everything_and_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let (code, out, err) = run(guildhall(&data).arg("doctor")).await;
-    for what in ["configuration", "data folder", "database", "git", "sandbox", "disk"] {
+    for what in ["configuration", "data folder", "database", "mail", "git", "sandbox", "disk"] {
         assert!(out.contains(what), "no {what} in {out}{err}");
     }
     assert_eq!(code, Some(i32::from(out.contains("FAIL"))), "{out}{err}");
@@ -67,6 +67,27 @@ async fn the_doctor_says_what_is_wrong_and_fails() {
     assert!(out.contains("FAIL  database") && out.contains("FAIL  the team's provider"), "{out}");
     assert!(out.contains("FAIL  sign-in by work: http://127.0.0.1:9/.well-known/openid-configuration"), "{out}");
     assert!(!format!("{out}{err}").contains("pass-word"), "{out}{err}");
+}
+
+#[tokio::test]
+async fn the_doctor_tries_the_mail_server_and_names_the_schema() {
+    let post = crate::post::Post::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let (code, out, err) = run(guildhall(&data).arg("migrate")).await;
+    assert_eq!(code, Some(0), "{out}{err}");
+    let mut command = guildhall(&data);
+    command.env("GUILDHALL_MAIL_FROM", "guild@example.com");
+    command.env("GUILDHALL_SMTP_URL", format!("smtp://127.0.0.1:{}", post.port));
+    let (_, out, err) = run(command.arg("doctor")).await;
+    assert!(out.contains(&format!("ok    mail: 127.0.0.1:{} (without TLS) answers", post.port)), "{out}{err}");
+    assert!(out.contains("ok    database: SQLite answers, is at schema "), "{out}{err}");
+    let mut command = guildhall(&data);
+    command.env("GUILDHALL_MAIL_FROM", "guild@example.com");
+    command.env("GUILDHALL_SMTP_URL", format!("smtp://guild:pass-word@localhost:{}?tls=required", post.port));
+    let (code, out, err) = run(command.arg("doctor")).await;
+    assert!(out.contains("FAIL  mail: ") && out.contains("offers no STARTTLS"), "{out}{err}");
+    assert!(code == Some(1) && !format!("{out}{err}").contains("pass-word"), "{out}{err}");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod factors;
 mod harness;
 mod keys;
 mod identities;
+mod mails;
 mod members;
 mod people;
 mod plans;

@@ -200,7 +200,7 @@ on_both! {
         let query = AuditQuery { object_id: Some(id.to_string()), limit: 10, ..Default::default() };
         let told = fresh.store.audit_entries(&query).await.unwrap();
         let told: Vec<AuditAction> = told.into_iter().map(|entry| entry.action).collect();
-        assert_eq!(told, [AuditAction::Merge, AuditAction::Verify, AuditAction::StartRun]);
+        assert_eq!(told, [AuditAction::Merge, AuditAction::Verify, AuditAction::StartRun, AuditAction::CreateFeature]);
     }
 
     async fn members_and_nodes_never_wait_for_each_other_for_ever(fresh: Fresh) {

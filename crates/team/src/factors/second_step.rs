@@ -9,7 +9,7 @@ use guildhall_types::member::Member;
 use super::recovery_hash;
 use crate::accounts::Origin;
 use crate::tokens::{new_token, token_hash};
-use crate::{Team, TeamError};
+use crate::{Team, TeamError, throttle};
 
 /// A sign-in that is half done ends by itself after so long.
 pub(super) const HALF_DONE: Duration = Duration::minutes(5);
@@ -106,7 +106,7 @@ impl Team {
         let proof = team.look_at(&member, shown, AuditAction::SignIn, origin).await?;
         match team.acting_as(origin.of(member.id)).store.pass_second_step(&token_hash, member.id, &proof).await? {
             Some(member) => {
-                self.throttle.succeeded(&self.second_keys(&member, origin)[0]);
+                self.throttle.succeeded(&self.store, &throttle::second_factor(member.id, origin)).await?;
                 Ok(member)
             }
             None => Err(team.refuse_second(&member, shown, AuditAction::SignIn, origin).await?),
@@ -118,7 +118,7 @@ impl Team {
         let proof = self.look_at(member, shown, AuditAction::Confirm, origin).await?;
         match self.store.use_second_proof(member.id, &proof).await? {
             true => {
-                self.throttle.succeeded(&self.second_keys(member, origin)[0]);
+                self.throttle.succeeded(&self.store, &throttle::second_factor(member.id, origin)).await?;
                 Ok(())
             }
             false => Err(self.refuse_second(member, shown, AuditAction::Confirm, origin).await?),
@@ -133,10 +133,10 @@ impl Team {
         action: AuditAction,
         origin: &Origin,
     ) -> Result<SecondProof, TeamError> {
-        let keys = self.second_keys(member, origin);
-        let now = self.clock.now();
-        if let Err(throttled) = self.throttle.check(&keys, now) {
-            if self.throttle.worth_telling(&keys[0], now) {
+        if let Err(throttled) = self.throttle.take(&self.store, &throttle::second_factor(member.id, origin)).await {
+            let key = format!("second {}", member.id);
+            let told = matches!(throttled, TeamError::Throttled { .. });
+            if told && self.throttle.worth_telling(&key, self.clock.now()) {
                 let note = Note::new(action).on(AuditObject::Member, member.id).outcome(AuditOutcome::Throttled);
                 self.store.audit(note.with("by", shown.kind())).await?;
             }
@@ -152,7 +152,7 @@ impl Team {
         }
     }
 
-    /// Counts a failure and tells the audit. Returns what to answer.
+    /// Tells the audit of a failure, which was counted before it was looked at. Returns what to answer.
     pub(super) async fn refuse_second(
         &self,
         member: &Member,
@@ -160,18 +160,9 @@ impl Team {
         action: AuditAction,
         origin: &Origin,
     ) -> Result<TeamError, TeamError> {
-        self.throttle.failed(&self.second_keys(member, origin), self.clock.now());
         tracing::warn!(member = %member.id, address = origin.address.as_deref(), "a second factor was refused");
         let note = Note::new(action).on(AuditObject::Member, member.id).outcome(AuditOutcome::Refused);
         self.store.audit(note.with("by", shown.kind())).await?;
         Ok(shown.wrong())
-    }
-
-    /// What the guessing of codes is slowed down by. Not by the account of the password: who knows that one would set the
-    /// count back with each sign-in.
-    pub(super) fn second_keys(&self, member: &Member, origin: &Origin) -> Vec<String> {
-        let mut keys = vec![format!("second {}", member.id)];
-        keys.extend(origin.address.iter().map(|address| format!("address {address}")));
-        keys
     }
 }

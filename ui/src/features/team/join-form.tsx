@@ -12,7 +12,14 @@ import { ProviderButtons } from "@/features/sign-in/provider-buttons";
 import { join } from "./join-strings";
 
 /** Makes an account, with an invitation or where sign-up is open, and goes on into the page. */
-export function JoinForm({ invitation }: { invitation?: { code: string; email: string } }) {
+export function JoinForm({
+  invitation,
+  onMailed,
+}: {
+  invitation?: { code: string; email: string };
+  /** The address is yet to be proved: a mail says how to go on. */
+  onMailed?: (email: string) => void;
+}) {
   const navigate = useNavigate();
   const providers = useQuery(queries.authStatus()).data?.providers;
   const [error, setError] = useState<ApiError | null>(null);
@@ -25,14 +32,14 @@ export function JoinForm({ invitation }: { invitation?: { code: string; email: s
     setBusy(true);
     setError(null);
     try {
-      enter(
-        await api.register({
-          name: text("name"),
-          email: text("email"),
-          password: text("password"),
-          ...(invitation === undefined ? {} : { invitation: invitation.code }),
-        }),
-      );
+      const me = await api.register({
+        name: text("name"),
+        email: text("email"),
+        password: text("password"),
+        ...(invitation === undefined ? {} : { invitation: invitation.code }),
+      });
+      if (me === null) return onMailed?.(text("email").trim());
+      enter(me);
       await navigate({ to: "/", replace: true });
     } catch (cause) {
       setError(asApiError(cause));
