@@ -75,7 +75,12 @@ pub const RIGHTS: &[RightRow] = &[
     row(MemberRight::Account, EVERYBODY, None, "change one's own name, password, sessions and tokens"),
     row(MemberRight::Keys, BUILDERS, None, "put one's own provider keys in place, test and delete them"),
     row(MemberRight::Build, BUILDERS, Some(Scope::Write), "write cards and put files on them"),
-    row(MemberRight::Run, BUILDERS, Some(Scope::Run), "start, stop, follow up, verify, merge and shelve features, decide on plans"),
+    row(
+        MemberRight::Run,
+        BUILDERS,
+        Some(Scope::Run),
+        "start, stop, follow up, verify, merge and shelve features, decide on plans",
+    ),
     row(MemberRight::ManageProjects, BUILDERS, Some(Scope::Write), "add, change and archive projects"),
     row(MemberRight::Knowledge, BUILDERS, Some(Scope::Knowledge), "write in the knowledge hub"),
     row(MemberRight::Git, BUILDERS, Some(Scope::Git), "fetch and push with git"),
