@@ -144,6 +144,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/forgot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mails a link to set a new password, if there is such an account. The answer is the same whether there is or not. */
+        post: operations["forgot_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/google": {
         parameters: {
             query?: never;
@@ -434,9 +451,27 @@ export type paths = {
         put?: never;
         /**
          * Makes an account and signs in: the first one, whose member is the owner; one that was invited; or any, where sign-up is
-         *     open.
+         *     open. In the last case, on a server that sends mail, the answer is 202 whether or not the address has an account, and a
+         *     mail says how to go on.
          */
         post: operations["register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/register/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Finishes a sign-up by the mailed link, and signs in. */
+        post: operations["finish_sign_up"];
         delete?: never;
         options?: never;
         head?: never;
@@ -452,7 +487,7 @@ export type paths = {
         };
         get?: never;
         put?: never;
-        /** Sets a new password by a link that an admin made, and ends all sessions of the member. */
+        /** Sets a new password by a link that an admin made or that was mailed, and ends all sessions of the member. */
         post: operations["reset_password"];
         delete?: never;
         options?: never;
@@ -942,6 +977,40 @@ export type paths = {
         post?: never;
         /** Takes an invitation back. For admins. */
         delete: operations["revoke_invitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says whether the server sends mail, and which mails could not be sent. For admins. */
+        get: operations["mail_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mail/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a mail to one's own address at once, to see whether mail works. For admins. */
+        post: operations["test_mail"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1501,7 +1570,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "feature.create" | "feature.change" | "feature.delete" | "feature.shelve" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -1553,6 +1622,8 @@ export type components = {
         };
         /** @description Who may sign up and how. */
         AuthStatus: {
+            /** @description Whether this server sends mail: for invitations, forgotten passwords and the proof of addresses. */
+            mail: boolean;
             /** @description The providers by which one can sign in. */
             providers: components["schemas"]["ProviderButton"][];
             /** @description Whether there is a first member. */
@@ -1686,6 +1757,8 @@ export type components = {
         CreateInvitation: {
             /** @description The e-mail address. Only who registers with it can use the invitation. */
             email: string;
+            /** @description Whether the link is mailed to that address as well. When absent, it is if the server sends mail. */
+            mail?: boolean;
             /** @description The role that the new member will have; not above one's own. */
             role: components["schemas"]["MemberRole"];
         };
@@ -1719,6 +1792,8 @@ export type components = {
         CreatedInvitation: components["schemas"]["Invitation"] & {
             /** @description The code. It is shown this once, and good for one member. */
             code: string;
+            /** @description Whether the link is on its way by mail as well. */
+            mailed: boolean;
             /** @description The page on which the invitation is accepted. */
             url: string;
         };
@@ -1854,7 +1929,7 @@ export type components = {
             files?: components["schemas"]["ConflictFile"][];
             /**
              * Format: int64
-             * @description `throttled`: seconds until the next try may succeed.
+             * @description `throttled`, `too-many-requests`, `database-away`: seconds until the next try may succeed.
              */
             retryAfter?: number;
         };
@@ -2027,10 +2102,22 @@ export type components = {
          * @enum {string}
          */
         FileStatus: "added" | "modified" | "deleted" | "renamed" | "typeChanged";
+        /** @description What finishes a sign-up. */
+        FinishSignUp: {
+            /** @description The code, as it stands in the mailed link. */
+            code: string;
+            /** @description The password that was chosen. */
+            password: string;
+        };
         /** @description Something to say to the agent. */
         FollowUp: {
             /** @description The words, in Markdown. */
             message: string;
+        };
+        /** @description Whose password was forgotten. */
+        ForgotPassword: {
+            /** @description The e-mail address of the account. */
+            email: string;
         };
         /** @description One frame from the server. For the description alone: what is sent is made of its parts without a copy. */
         Frame: components["schemas"]["Event"] | components["schemas"]["Notice"];
@@ -2330,6 +2417,75 @@ export type components = {
             /** @description The code, as it stands in the link. */
             code: string;
         };
+        /** @description What to do next, whether or not there is such an account. */
+        LookIntoYourMail: {
+            /** @description The words for the member. */
+            detail: string;
+        };
+        /** @description A mail in the outbox, as admins see it: never what it says. */
+        Mail: {
+            /**
+             * Format: int64
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /**
+             * Format: date-time
+             * @description When it was put into the outbox.
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it was sent or given up.
+             */
+            endedAt: string | null;
+            /** @description The mail's id. */
+            id: components["schemas"]["MailId"];
+            /** @description What it is for. */
+            kind: components["schemas"]["MailKind"];
+            /**
+             * Format: date-time
+             * @description When it is tried next, while it waits.
+             */
+            nextAt: string;
+            /** @description Why the last try failed. */
+            problem: string | null;
+            /** @description Whom it goes to. */
+            recipient: string;
+            /** @description How it is. */
+            status: components["schemas"]["MailStatus"];
+        };
+        /**
+         * Format: uuid
+         * @description A mail in the outbox.
+         */
+        MailId: string;
+        /**
+         * @description What a mail is for.
+         * @enum {string}
+         */
+        MailKind: "invitation" | "password-reset" | "sign-up" | "notice";
+        /** @description How mail is. */
+        MailOverview: {
+            /** @description The address as which mail is sent. */
+            from: string | null;
+            /** @description Whether the server sends mail. */
+            on: boolean;
+            /** @description The mail server. */
+            server: string | null;
+            /** @description Mails that were given up or whose last try failed, the latest first, 50 at most. What they say is not kept. */
+            troubles: components["schemas"]["Mail"][];
+            /**
+             * Format: int64
+             * @description Mails that wait to be sent.
+             */
+            waiting: number;
+        };
+        /**
+         * @description How a mail in the outbox is.
+         * @enum {string}
+         */
+        MailStatus: "waiting" | "sent" | "failed";
         /** @description The member who asks, and what the member may do. */
         Me: components["schemas"]["Member"] & {
             /** @description Whether the member has a password. */
@@ -2805,7 +2961,7 @@ export type components = {
             /** @description The page on which the password is set. */
             url: string;
         };
-        /** @description A new password, by a link that an admin made. */
+        /** @description A new password, by a link that an admin made or that was mailed. */
         ResetPassword: {
             /** @description The code, as it stands in the link. */
             code: string;
@@ -2862,6 +3018,13 @@ export type components = {
             memberId: components["schemas"]["MemberId"];
             /** @description The model that it calls. */
             model: string;
+            /** @description What it waits for, in a sentence. */
+            parkedReason: string | null;
+            /**
+             * Format: date-time
+             * @description It waits for the provider and is not claimed before this time.
+             */
+            parkedUntil: string | null;
             /** @description The agent's tasks. */
             plan: components["schemas"]["Task"][];
             /** @description The feature's project. */
@@ -3512,7 +3675,9 @@ export type FeaturePage = components['schemas']['FeaturePage'];
 export type FeatureStatus = components['schemas']['FeatureStatus'];
 export type FieldError = components['schemas']['FieldError'];
 export type FileStatus = components['schemas']['FileStatus'];
+export type FinishSignUp = components['schemas']['FinishSignUp'];
 export type FollowUp = components['schemas']['FollowUp'];
+export type ForgotPassword = components['schemas']['ForgotPassword'];
 export type Frame = components['schemas']['Frame'];
 export type Happening = components['schemas']['Happening'];
 export type Health = components['schemas']['Health'];
@@ -3534,6 +3699,12 @@ export type LineKind = components['schemas']['LineKind'];
 export type ListedModel = components['schemas']['ListedModel'];
 export type Login = components['schemas']['Login'];
 export type LookAtInvitation = components['schemas']['LookAtInvitation'];
+export type LookIntoYourMail = components['schemas']['LookIntoYourMail'];
+export type Mail = components['schemas']['Mail'];
+export type MailId = components['schemas']['MailId'];
+export type MailKind = components['schemas']['MailKind'];
+export type MailOverview = components['schemas']['MailOverview'];
+export type MailStatus = components['schemas']['MailStatus'];
 export type Me = components['schemas']['Me'];
 export type Member = components['schemas']['Member'];
 export type MemberId = components['schemas']['MemberId'];
@@ -3915,6 +4086,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FactorList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    forgot_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgotPassword"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LookIntoYourMail"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -4573,6 +4777,48 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["Register"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LookIntoYourMail"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    finish_sign_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FinishSignUp"];
             };
         };
         responses: {
@@ -5753,6 +5999,62 @@ export interface operations {
                 /** @description The invitation. */
                 id: components["schemas"]["InvitationId"];
             };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    mail_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailOverview"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    test_mail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
