@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs the browser tests against a real server with a simulated provider, both on free ports, with an empty data folder.
+# Runs the browser tests against a real server with a simulated model and an OpenID provider, all on free ports, with an empty
+# data folder.
 #
 #   scripts/browser.sh                 all of them
 #   scripts/browser.sh main-path       those whose file name matches
@@ -36,9 +37,25 @@ target/debug/guildhall-sim --listen 127.0.0.1:0 --first-word-ms 60 --per-word-ms
 pids+=($!)
 GUILDHALL_SIMULATED_PROVIDER_URL=$(url_of "$dir/sim" $!)
 export GUILDHALL_SIMULATED_PROVIDER_URL
+# The OpenID provider ends when nobody holds its standard input any more.
+mkfifo "$dir/hold"
+exec 9<>"$dir/hold"
+node crates/server/tests/oidc/provider.mjs <"$dir/hold" >"$dir/oidc" 2>&1 &
+pids+=($!)
+GUILDHALL_E2E_OIDC=$(url_of "$dir/oidc" $!)
+export GUILDHALL_E2E_OIDC
+mkdir -m 700 "$dir/data"
+cat >"$dir/data/guildhall.toml" <<END
+[[oidc]]
+name = "test"
+label = "Test ID"
+issuer = "$GUILDHALL_E2E_OIDC"
+clientId = "guildhall"
+clientSecret = "the-secret-of-the-client-of-the-tests-0001"
+END
 # What the machine's own environment says must not reach the tests.
-env -u ANTHROPIC_API_KEY -u DATABASE_URL -u REDIS_URL -u GUILDHALL_PUBLIC_URL -u GUILDHALL_CONFIG \
-  GUILDHALL_DATA_DIR="$dir/data" GUILDHALL_ALLOWED_REPO_PATHS="$dir/sources" \
+env -u ANTHROPIC_API_KEY -u OPENAI_API_KEY -u DATABASE_URL -u REDIS_URL -u GUILDHALL_PUBLIC_URL -u GUILDHALL_CONFIG \
+  GUILDHALL_ALLOW_PRIVATE_PROVIDERS=true GUILDHALL_DATA_DIR="$dir/data" GUILDHALL_ALLOWED_REPO_PATHS="$dir/sources" \
   target/debug/guildhall serve --listen 127.0.0.1:0 >"$dir/server" 2>&1 &
 pids+=($!)
 GUILDHALL_E2E_URL=$(url_of "$dir/server" $!)
@@ -46,6 +63,20 @@ export GUILDHALL_E2E_URL
 GUILDHALL_E2E_SOURCES="$dir/sources"
 export GUILDHALL_E2E_SOURCES
 mkdir -p "$GUILDHALL_E2E_SOURCES"
+
+# A second server, which sends mail, and a mail server that writes down what it is sent.
+node crates/server/tests/smtp/server.mjs >"$dir/mails" &
+pids+=($!)
+for _ in $(seq 1 200); do [ -s "$dir/mails" ] && break; sleep 0.05; done
+smtp_port=$(sed -n '1s/[^0-9]//gp' "$dir/mails")
+env -u ANTHROPIC_API_KEY -u DATABASE_URL -u REDIS_URL -u GUILDHALL_PUBLIC_URL -u GUILDHALL_CONFIG \
+  GUILDHALL_DATA_DIR="$dir/mailing" GUILDHALL_SMTP_URL="smtp://127.0.0.1:$smtp_port" \
+  GUILDHALL_MAIL_FROM="Guildhall <guildhall@example.com>" \
+  target/debug/guildhall serve --listen 127.0.0.1:0 >"$dir/mailing-server" 2>&1 &
+pids+=($!)
+GUILDHALL_E2E_MAIL_URL=$(url_of "$dir/mailing-server" $!)
+GUILDHALL_E2E_MAILS="$dir/mails"
+export GUILDHALL_E2E_MAIL_URL GUILDHALL_E2E_MAILS
 
 cd ui
 npx --no-install playwright test "$@" || { status=$?; tail -n 40 "$dir/server" >&2; exit $status; }

@@ -2,8 +2,10 @@
 # Installs what Guildhall needs beside git, Rust, Node and npm, with the system's package manager, and says so.
 #
 #   scripts/setup.sh run     what `make run` needs: a sandbox for agents' commands
-#   scripts/setup.sh test    what `make test` needs too: PostgreSQL, a browser, cargo-nextest
+#   scripts/setup.sh test    what `make test` needs too: PostgreSQL, a browser, cargo-nextest,
+#                            an OpenID provider and a mail server to test against
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 what=${1:-run}
 packages=()
@@ -23,6 +25,7 @@ need gcc command -v cc
 if [ "$what" = test ]; then
   need postgresql has_postgres
   need chromium has_chromium
+  need openssl command -v openssl
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then
@@ -42,3 +45,13 @@ if [ "$what" = test ] && ! command -v cargo-nextest >/dev/null; then
   echo "setup: installing cargo-nextest with cargo" >&2
   cargo install --quiet --locked cargo-nextest@0.9.114
 fi
+
+# Servers that the tests talk to and that nobody here wrote.
+for peer in oidc smtp; do
+  folder=crates/server/tests/$peer
+  [ "$what" = test ] || continue
+  if [ ! -d "$folder/node_modules" ] || [ "$folder/package-lock.json" -nt "$folder/node_modules/.package-lock.json" ]; then
+    echo "setup: installing the tests' own $peer server with npm" >&2
+    (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+  fi
+done

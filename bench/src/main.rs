@@ -1,4 +1,5 @@
-//! Measures the released server from outside, as its users meet it: `bench/run idle|agents|start|board`.
+//! Measures the released server from outside, as its users meet it: `bench/run idle|agents|start|board`;
+//! and the rate governor by itself: `bench/run governor`.
 
 mod agents;
 mod board;
@@ -7,6 +8,7 @@ mod repository;
 mod server;
 mod start;
 mod table;
+mod trials;
 
 use std::path::PathBuf;
 
@@ -25,6 +27,9 @@ struct Options {
     /// The server's program; by default the one beside this program.
     #[arg(long)]
     server: Option<PathBuf>,
+    /// The first of the seeds of the governor's trials.
+    #[arg(long, default_value_t = 1_000)]
+    seed: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,6 +42,8 @@ enum What {
     Start,
     /// Time to list a board of 2,000 cards.
     Board,
+    /// The rate governor in a simulation, against what others do.
+    Governor,
 }
 
 #[tokio::main]
@@ -44,15 +51,23 @@ async fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     // Fails only if there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let what = match options.what.is_empty() {
+        true => vec![What::Idle, What::Agents, What::Start, What::Board, What::Governor],
+        false => options.what,
+    };
+    for what in &what {
+        if *what == What::Governor {
+            trials::measure(options.seed)?;
+        }
+    }
+    if what.iter().all(|what| *what == What::Governor) {
+        return Ok(());
+    }
     let server = match options.server {
         Some(path) => path,
         None => std::env::current_exe()?.with_file_name("guildhall"),
     };
     let server = server.canonicalize().with_context(|| format!("there is no server at {}", server.display()))?;
-    let what = match options.what.is_empty() {
-        true => vec![What::Idle, What::Agents, What::Start, What::Board],
-        false => options.what,
-    };
     for what in what {
         let mut table = Table::default();
         match what {
@@ -60,6 +75,7 @@ async fn main() -> anyhow::Result<()> {
             What::Agents => agents::measure(&server, &mut table).await?,
             What::Start => start::measure(&server, &mut table).await?,
             What::Board => board::measure(&server, &mut table).await?,
+            What::Governor => continue,
         }
         table.print()?;
     }

@@ -290,6 +290,28 @@ test("sign-up is opened for one domain, used, and closed", async ({ page, baseUR
   await third.context().close();
 });
 
+test("admins see which key seals secrets, and when it is missing", async ({ page, baseURL }) => {
+  await asOwner(page, baseURL);
+  await page.goto("/team");
+  const keys = page.getByRole("region", { name: "Keys that seal secrets" });
+  await expect(keys.getByRole("listitem")).toHaveCount(1);
+  await expect(keys.getByText("Current", { exact: true })).toBeVisible();
+  await expectAccessible(page);
+  const key = { id: "0123456789ab", secrets: 2, madeAt: null, currentAt: null, retiredAt: null };
+  const items = [
+    { ...key, current: false, here: true },
+    { ...key, id: "ba9876543210", current: true, here: false, currentAt: "2026-11-01T00:00:00Z" },
+  ];
+  await page.route("**/api/settings/keys", (route) => route.fulfill({ json: { items } }));
+  for (const width of [390, 1440]) {
+    await page.setViewportSize({ width, height: 900 });
+    await page.reload();
+    await expect(keys.getByText("Being replaced")).toBeVisible();
+    await expect(keys.getByRole("alert")).toContainText("guildhall doctor");
+    await expectAccessible(page);
+  }
+});
+
 test("a password is changed, and moments are shown in the member's own zone", async ({
   page,
   baseURL,

@@ -10,7 +10,7 @@ import {
 import { queries } from "@/api/queries";
 import { queryClient } from "@/app/query-client";
 import { NotFound, RouteError, RoutePending } from "@/app/route-states";
-import { requireSession } from "@/app/session";
+import { requireLacking, requireSession } from "@/app/session";
 import { auditSearch } from "@/features/audit/search";
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
@@ -18,6 +18,10 @@ const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
   errorComponent: RouteError,
   notFoundComponent: NotFound,
 });
+
+/** Why somebody came back from a provider without what they went for. */
+const problemOf = (search: Record<string, unknown>): { problem?: string } =>
+  typeof search.problem === "string" ? { problem: search.problem } : {};
 
 const setup = createRoute({
   getParentRoute: () => root,
@@ -32,8 +36,12 @@ const setup = createRoute({
 const login = createRoute({
   getParentRoute: () => root,
   path: "/login",
-  validateSearch: (search: Record<string, unknown>): { next?: string } =>
-    typeof search.next === "string" ? { next: search.next } : {},
+  // `step` asks for the second step of a sign-in that was begun elsewhere, such as at an identity provider.
+  validateSearch: (search: Record<string, unknown>): { next?: string; step?: true; problem?: string } => ({
+    ...(typeof search.next === "string" ? { next: search.next } : {}),
+    ...(search.step === true ? { step: true as const } : {}),
+    ...problemOf(search),
+  }),
   beforeLoad: async () => {
     const { setUp } = await queryClient.fetchQuery(queries.authStatus());
     if (!setUp) throw redirect({ to: "/setup", replace: true });
@@ -61,6 +69,39 @@ const reset = createRoute({
   getParentRoute: () => root,
   path: "/reset/$code",
   component: lazyRouteComponent(() => import("@/routes/reset")),
+});
+
+const secondFactor = createRoute({
+  getParentRoute: () => root,
+  path: "/second-factor",
+  beforeLoad: requireLacking,
+  component: lazyRouteComponent(() => import("@/routes/second-factor")),
+});
+
+/** In a window of its own: proves by a provider who one is. */
+const confirm = createRoute({
+  getParentRoute: () => root,
+  path: "/confirm",
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): { provider?: string; done?: boolean; problem?: string } => ({
+    ...(typeof search.provider === "string" ? { provider: search.provider } : {}),
+    ...("done" in search ? { done: true } : {}),
+    ...problemOf(search),
+  }),
+  component: lazyRouteComponent(() => import("@/routes/confirm")),
+});
+
+const forgot = createRoute({
+  getParentRoute: () => root,
+  path: "/forgot",
+  component: lazyRouteComponent(() => import("@/routes/forgot")),
+});
+
+const welcome = createRoute({
+  getParentRoute: () => root,
+  path: "/welcome/$code",
+  component: lazyRouteComponent(() => import("@/routes/welcome")),
 });
 
 /** Everything for which one must be signed in. */
@@ -145,6 +186,7 @@ const audit = createRoute({
 const settings = createRoute({
   getParentRoute: () => frame,
   path: "/settings",
+  validateSearch: problemOf,
   component: lazyRouteComponent(() => import("@/routes/settings")),
 });
 
@@ -155,6 +197,10 @@ export const router = createRouter({
     signUp,
     join,
     reset,
+    secondFactor,
+    confirm,
+    forgot,
+    welcome,
     frame.addChildren([inbox, projects, board, projectSettings, feature, agents, team, audit, settings]),
   ]),
   context: { queryClient },

@@ -77,9 +77,15 @@ export const t = {
   },
   identity: {
     title: "Confirm that it is you",
-    why: "This changes who can do what, or touches a secret. Give your password once more; it then holds for ten minutes.",
+    why: "This changes who can do what, or touches a secret. Prove once more that it is you; it then holds for ten minutes.",
     password: "Password",
     confirm: "Confirm",
+    whyProvider:
+      "This changes who can do what, or touches a secret. Prove once more who you are; it then holds for ten minutes.",
+    noWay:
+      "You have neither a password nor a linked account that can be used. Ask an admin for a link to set a password.",
+    by: (label: string) => `Confirm with ${label}`,
+    waiting: "Go on in the other window. This one waits for it.",
   },
   role: {
     owner: { label: "Owner", may: "Everything, and decides who else owns this server." },

@@ -1,19 +1,27 @@
 //! Calls to the model that are tried until they succeed, are of no use, or meet a limit.
 
 use chrono::Duration;
+use guildhall_llm::governor::{Ask, Governor, Permit, Reason, Wait};
 use guildhall_llm::models::{self, Model};
 use guildhall_llm::{Answer, Backoff, Client, Delta, Endpoint, ErrorKind, LlmError, Request};
 use guildhall_types::chat::Usage;
 use guildhall_types::event::OutputStream;
 use guildhall_types::limits::RunLimits;
 use guildhall_types::run::RunEvent;
-use guildhall_types::{Clock, DateTime};
+use guildhall_types::{Clock, DateTime, MemberId};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Call, Ended, Journal, JournalError, problem};
 
 /// Waits shorter than this are told of only once.
 const SHORT: std::time::Duration = std::time::Duration::from_secs(2);
+/// How often a longer wait is looked at again.
+const LOOK: std::time::Duration = std::time::Duration::from_secs(15);
+/// How long a provider keeps what it cached.
+const CACHED: Duration = Duration::minutes(5);
+/// Overloads in a row after which a call is put off, and for how long.
+const OVERLOADS: u32 = 10;
+const OVERLOADED: Duration = Duration::minutes(10);
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -40,6 +48,9 @@ impl From<JournalError> for NoAnswer {
 pub(crate) struct Caller<'a> {
     pub(crate) journal: &'a dyn Journal,
     pub(crate) client: Client,
+    pub(crate) governor: Governor,
+    pub(crate) member: MemberId,
+    pub(crate) patience: std::time::Duration,
     pub(crate) endpoint: Endpoint,
     /// The model's name, as it was asked for.
     pub(crate) model_id: String,
@@ -54,24 +65,39 @@ pub(crate) struct Caller<'a> {
     pub(crate) began: DateTime,
     /// How much of it was spent waiting for a rate limit, which is no work.
     pub(crate) parked: Duration,
+    /// How much of the conversation the provider has in its cache, in tokens, and since when.
+    pub(crate) cached: Option<(i64, DateTime)>,
 }
 
 impl Caller<'_> {
-    /// Makes a call. Its words are shown as those of turn `live`; a call beside the turns shows nothing.
-    pub(crate) async fn call(&mut self, request: &Request<'_>, live: Option<i64>) -> Result<Answer, NoAnswer> {
+    /// Makes a call of about `size` input tokens when the key's limits have room for it. Its words are shown as those of
+    /// turn `live`; a call beside the turns shows nothing, and finds nothing in the cache.
+    pub(crate) async fn call(
+        &mut self,
+        request: &Request<'_>,
+        size: i64,
+        live: Option<i64>,
+    ) -> Result<Answer, NoAnswer> {
         let mut backoff = self.backoff.clone();
         let mut told = false;
+        let mut overloads = 0;
+        let mut again = false;
         // The words of a try that broke off are shown already; those of the next come after them.
         let mut shown = 0;
         loop {
             self.check_limits()?;
+            let permit = self.permit(request, self.uncached(size, live), again, &mut told).await?;
+            self.check_limits()?;
             let journal = self.journal;
             let first = shown;
             let show = |delta: Delta<'_>| {
+                if let Delta::Limits(limits) = delta {
+                    permit.hear(limits);
+                }
                 let (stream, text) = match delta {
                     Delta::Text { block, text } => (OutputStream::Text { block: first + block }, text),
                     Delta::Thinking { block, text } => (OutputStream::Thinking { block: first + block }, text),
-                    Delta::Started | Delta::Tool { .. } => return,
+                    Delta::Limits(_) | Delta::Started | Delta::Tool { .. } => return,
                 };
                 if let Some(turn) = live {
                     let (OutputStream::Text { block } | OutputStream::Thinking { block }) = &stream else { return };
@@ -80,8 +106,14 @@ impl Caller<'_> {
                 }
             };
             let stop = self.cancel.cancelled();
-            let error = match self.client.stream_until(&self.endpoint, request, stop, show).await {
+            let result = self.client.stream_until(&self.endpoint, request, stop, show).await;
+            permit.settle_call(&result);
+            let error = match result {
                 Ok(answer) => {
+                    if live.is_some() {
+                        let caches = answer.usage.cache_read_tokens + answer.usage.cache_write_tokens > 0;
+                        self.cached = caches.then(|| (answer.usage.context_tokens(), self.clock.now()));
+                    }
                     self.spent += self.cost(&answer.model, &answer.usage);
                     return Ok(answer);
                 }
@@ -96,6 +128,20 @@ impl Caller<'_> {
             if self.cancel.is_cancelled() {
                 return Err(Ended::Cancelled.into());
             }
+            again = true;
+            match error.kind {
+                // The governor knows how long to wait.
+                ErrorKind::RateLimited => continue,
+                ErrorKind::Overloaded => {
+                    overloads += 1;
+                    if overloads > OVERLOADS {
+                        let reason = format!("{}; it is tried again later.", error.message.trim_end_matches('.'));
+                        return Err(Ended::Parked { until: self.clock.now() + OVERLOADED, reason }.into());
+                    }
+                    continue;
+                }
+                _ => {}
+            }
             let Some(wait) = backoff.after(&error) else { return Err(NoAnswer::GivenUp(error)) };
             self.wait(&error, wait, told).await?;
             told = true;
@@ -109,7 +155,9 @@ impl Caller<'_> {
     }
 
     fn cost(&self, model: &str, usage: &Usage) -> i64 {
-        models::find(model).unwrap_or(&self.model).cost_micros(usage)
+        // What another provider's model of the same name costs is of no interest.
+        let answered = models::find(model).filter(|found| found.provider == self.model.provider);
+        answered.unwrap_or(&self.model).cost_micros(usage)
     }
 
     fn check_limits(&self) -> Result<(), Ended> {
@@ -123,24 +171,78 @@ impl Caller<'_> {
         Ok(())
     }
 
+    /// About how many of a call's tokens will not come from the provider's cache.
+    fn uncached(&self, size: i64, live: Option<i64>) -> i64 {
+        let fresh = self.cached.filter(|(_, since)| live.is_some() && self.clock.now() - *since < CACHED);
+        (size - fresh.map_or(0, |(tokens, _)| tokens)).max(1)
+    }
+
+    /// Waits for the leave to make a call; tells of waits that a member would notice.
+    async fn permit(
+        &mut self,
+        request: &Request<'_>,
+        input: i64,
+        again: bool,
+        told: &mut bool,
+    ) -> Result<Permit, NoAnswer> {
+        let ask = Ask { member: self.member, input, max_output: request.max_tokens, again };
+        let mut asking =
+            self.governor.ask(&self.endpoint, &self.model_id, ask).map_err(|error| NoAnswer::GivenUp(error.into()))?;
+        // A call that was refused has been noticed already.
+        let mut step = if again { std::time::Duration::ZERO } else { SHORT };
+        let mut until_told = None;
+        loop {
+            let now = self.clock.now();
+            let wait = asking.wait();
+            if let Some(wait) = wait
+                && let Some(until) = until(&wait, now)
+            {
+                if wait.time.is_some_and(|time| time > self.patience) {
+                    return Err(Ended::Parked { until, reason: reason(wait.reason).to_owned() }.into());
+                }
+                // Told once, and again when it takes notably longer than was said.
+                let news = until_told.is_none_or(|told| until > told + Duration::seconds(10));
+                let notable = wait.time.is_some_and(|time| time >= SHORT) || !*told;
+                if step != SHORT && news && notable {
+                    let event = RunEvent::Waiting { reason: reason(wait.reason).to_owned(), until };
+                    self.journal.happened(vec![event]).await?;
+                    (*told, until_told) = (true, Some(until));
+                }
+            }
+            let granted = tokio::time::timeout(if step.is_zero() { LOOK } else { step }, asking.granted());
+            let granted = unless_cancelled(&self.cancel, granted).await?;
+            if wait.is_some_and(|wait| matches!(wait.reason, Reason::RateLimit | Reason::Asked)) {
+                self.parked += self.clock.now() - now;
+            }
+            match granted {
+                Ok(permit) => return permit.map_err(|error| NoAnswer::GivenUp(error.into())),
+                Err(_) => step = LOOK,
+            }
+        }
+    }
+
     async fn wait(&mut self, error: &LlmError, wait: std::time::Duration, told: bool) -> Result<(), Ended> {
-        let now = self.clock.now();
-        let limited = error.kind == ErrorKind::RateLimited;
         if !told || wait >= SHORT {
-            let reason = match limited {
-                true => "The key's rate limit is used up. The run goes on by itself when it has reset; this costs no \
-                    attempt."
-                    .to_owned(),
-                false => format!("{}; it is tried again.", error.message.trim_end_matches('.')),
-            };
-            let until = now + Duration::from_std(wait).unwrap_or_else(|_| Duration::days(1));
+            let reason = format!("{}; it is tried again.", error.message.trim_end_matches('.'));
+            let until = self.clock.now() + Duration::from_std(wait).unwrap_or_else(|_| Duration::days(1));
             self.journal.happened(vec![RunEvent::Waiting { reason, until }]).await?;
         }
-        unless_cancelled(&self.cancel, tokio::time::sleep(wait)).await?;
-        if limited {
-            self.parked += self.clock.now() - now;
+        unless_cancelled(&self.cancel, tokio::time::sleep(wait)).await
+    }
+}
+
+fn until(wait: &Wait, now: DateTime) -> Option<DateTime> {
+    Some(now + Duration::from_std(wait.time?).unwrap_or_else(|_| Duration::days(1)))
+}
+
+/// Why a call waits, for its members.
+const fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::RateLimit | Reason::Asked => {
+            "The key's rate limit is used up. The run goes on by itself when it has reset; this costs no attempt."
         }
-        Ok(())
+        Reason::Overload => "The provider has too much to do. The run goes on by itself; this costs no attempt.",
+        Reason::Concurrency => "Other calls with the same key go first.",
     }
 }
 

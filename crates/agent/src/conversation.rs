@@ -32,7 +32,7 @@ pub(crate) fn tokens(blocks: &[Block]) -> i64 {
             Block::RedactedThinking { data } => bytes(data.len()),
             Block::ToolUse { id, name, input } => bytes(id.len() + name.len() + input.to_string().len()),
             Block::ToolResult { tool_use_id, content, .. } => bytes(tool_use_id.len() + content.len()),
-            Block::Unknown(value) => bytes(value.to_string().len()),
+            Block::Sealed { item: value, .. } | Block::Unknown(value) => bytes(value.to_string().len()),
         })
         .sum()
 }
@@ -150,7 +150,10 @@ impl Conversation {
                     Block::ToolResult { content, is_error: false, .. } => ("Result", Cow::from(content), 1_500),
                     Block::ToolResult { content, .. } => ("Error", Cow::from(content), 1_500),
                     Block::Image { .. } => ("Said to the agent", Cow::from("(an image)"), 100),
-                    Block::Thinking { .. } | Block::RedactedThinking { .. } | Block::Unknown(_) => continue,
+                    Block::Thinking { .. }
+                    | Block::RedactedThinking { .. }
+                    | Block::Sealed { .. }
+                    | Block::Unknown(_) => continue,
                 };
                 text.push_str(&format!("[{who}]\n{}\n\n", bounded(&words, most)));
             }

@@ -28,6 +28,8 @@ pub(crate) enum Next {
     Shorten(Vec<Block>),
     /// The agent is done, with these closing words.
     Done(String),
+    /// The agent proposed a plan that a person is to look at.
+    Proposed,
 }
 
 /// What the agent did in the latest turns, as far as it is needed to see that it gets nowhere.

@@ -63,6 +63,14 @@ pub(crate) fn output_limit() -> Problem {
     )
 }
 
+pub(crate) fn no_plan() -> Problem {
+    problem(
+        "no-plan",
+        "The agent ended its work without proposing a plan, although it was told that a person must approve one.",
+        "Ask for the plan in a follow-up, choose another model, or let the card do without approval and start it again.",
+    )
+}
+
 pub(crate) fn refused(words: &str) -> Problem {
     let message = match words.trim() {
         "" => "The model declined to answer.".to_owned(),

@@ -38,6 +38,8 @@ pub struct Facts {
     pub default_branch: String,
     /// How much of a plan the agent makes first.
     pub planning: PlanningMode,
+    /// Whether a person approves the plan before any file is changed.
+    pub approval: bool,
     /// Commands that must pass in the end.
     pub verify_commands: Vec<String>,
     /// The team's instructions for every agent in this project.

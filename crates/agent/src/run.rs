@@ -1,23 +1,35 @@
 //! The turn loop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use guildhall_llm::governor::Governor;
 use guildhall_llm::{Backoff, Client, Endpoint, SystemPart};
-use guildhall_types::Clock;
 use guildhall_types::chat::Block;
 use guildhall_types::feature::{Problem, ThinkingLevel};
 use guildhall_types::limits::RunLimits;
+use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::Turn;
+use guildhall_types::{Clock, DateTime, MemberId};
 use tokio_util::sync::CancellationToken;
 
 use crate::work::Work;
 use crate::{Journal, JournalError, Toolbox};
+
+/// Shorter waits than this are not worth the way back.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What an agent is to do, and with what.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// Makes the calls.
     pub client: Client,
+    /// Lets the calls go when the key's limits have room.
+    pub governor: Governor,
+    /// Whose calls they are.
+    pub member: MemberId,
+    /// A wait for the provider that is known to be longer than this ends the work for now: see [`Ended::Parked`].
+    pub patience: Duration,
     /// Where the model is, and the key.
     pub endpoint: Endpoint,
     /// The model.
@@ -28,6 +40,8 @@ pub struct Job {
     pub system: Vec<SystemPart>,
     /// The tools.
     pub tools: Toolbox,
+    /// Whether a person's yes to its plan is needed: while that is awaited, the work ends with a proposal.
+    pub approval: PlanApproval,
     /// What the run may use.
     pub limits: RunLimits,
     /// What the run has cost before, in micro-dollars.
@@ -47,15 +61,19 @@ pub struct Job {
 }
 
 impl Job {
-    /// A job without words, tools or history, under the usual limits; the fields say the rest.
+    /// A job without words, tools or history, under the usual limits and a governor of its own; the fields say the rest.
     pub fn new(client: Client, endpoint: Endpoint, model: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
         Self {
             client,
+            governor: Governor::default(),
+            member: MemberId::new(),
+            patience: PATIENCE,
             endpoint,
             model: model.into(),
             thinking: ThinkingLevel::Medium,
             system: Vec::new(),
             tools: Toolbox::default(),
+            approval: PlanApproval::NotNeeded,
             limits: RunLimits::default(),
             spent_micros: 0,
             history: Vec::new(),
@@ -76,8 +94,17 @@ pub enum Ended {
         /// Its closing words.
         summary: String,
     },
+    /// It proposed a plan, which is saved with the last turn; a person is to look at it.
+    PlanProposed,
     /// It cannot go on; the problem says why and what helps.
     Failed(Problem),
+    /// It has to wait for the provider for long. The work goes on from the last saved turn.
+    Parked {
+        /// Until when.
+        until: DateTime,
+        /// Why, in a sentence.
+        reason: String,
+    },
     /// It was cancelled.
     Cancelled,
     /// The journal did not take an entry.

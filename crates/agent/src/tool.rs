@@ -65,6 +65,11 @@ pub trait Tool: Send + Sync {
         false
     }
 
+    /// Whether a call has no effect but its answer: one that was cut off is then simply made again.
+    fn is_repeatable(&self) -> bool {
+        false
+    }
+
     /// Does what the model asks. Dropping the future ends it, with everything that it started.
     async fn call(&self, input: Value, context: ToolContext<'_>) -> ToolAnswer;
 }
@@ -96,6 +101,12 @@ impl Toolbox {
     #[must_use]
     pub fn with(self, more: Vec<Arc<dyn Tool>>) -> Self {
         Self::new(self.0.into_iter().map(|(_, tool)| tool).chain(more).collect())
+    }
+
+    /// This box, with another in the place of each tool.
+    #[must_use]
+    pub fn each(self, change: impl Fn(Arc<dyn Tool>) -> Arc<dyn Tool>) -> Self {
+        Self(self.0.into_iter().map(|(name, tool)| (name, change(tool))).collect())
     }
 
     /// The tools as they are told to the model.

@@ -2,7 +2,9 @@
 
 mod bash;
 mod edit;
+mod hold;
 mod plan;
+mod propose;
 mod read;
 mod replace;
 mod search;
@@ -12,10 +14,13 @@ use std::sync::Arc;
 
 use guildhall_sandbox::{Room, Sandbox, Workspace};
 use guildhall_types::chat::ToolSpec;
+use guildhall_types::plan::PlanApproval;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{ToolAnswer, Toolbox};
+
+pub use propose::proposal;
 
 /// Bytes of what a search or a command answers at most: head and tail, the rest counted.
 const OUTPUT: usize = 30_000;
@@ -33,6 +38,20 @@ pub fn standard(workspace: Workspace, sandbox: Sandbox, room: Room) -> Toolbox {
         Arc::new(bash::Bash { sandbox, room }),
         Arc::new(plan::Plan),
     ])
+}
+
+/// The usual tools of a run whose plan a person may have to approve. To the model they are the same before and after, so
+/// that the provider's cache holds; until a plan is approved, none of them can change a file.
+pub fn under(approval: PlanApproval, workspace: Workspace, sandbox: Sandbox, room: Room) -> Toolbox {
+    let frozen = room.frozen || approval == PlanApproval::Awaited;
+    let tools = standard(workspace, sandbox, Room { frozen, ..room });
+    match approval {
+        PlanApproval::NotNeeded => tools,
+        PlanApproval::Given => tools.with(vec![Arc::new(propose::Propose { awaited: false })]),
+        PlanApproval::Awaited => {
+            tools.each(hold::until_approved).with(vec![Arc::new(propose::Propose { awaited: true })])
+        }
+    }
 }
 
 /// A tool's arguments, or what the model is told when they do not fit.

@@ -1,5 +1,6 @@
 //! The turn loop itself.
 
+mod planning;
 mod shorten;
 mod tools;
 
@@ -13,6 +14,7 @@ use crate::caller::{Caller, NoAnswer};
 use crate::conversation::{Conversation, is_from_member, tokens};
 use crate::habits::{Habits, Next};
 use crate::{Ended, Job, Journal, Toolbox, problem};
+use planning::Planning;
 
 /// Tokens of one answer at most, where the model could give more.
 const OUTPUT: i64 = 32_000;
@@ -33,6 +35,7 @@ pub(crate) struct Work<'a> {
     history: Vec<Turn>,
     talk: Conversation,
     habits: Habits,
+    planning: Planning,
     /// Tokens that the conversation may have.
     window: i64,
     max_tokens: i64,
@@ -53,6 +56,9 @@ impl<'a> Work<'a> {
             caller: Caller {
                 journal,
                 client: job.client,
+                governor: job.governor,
+                member: job.member,
+                patience: job.patience,
                 endpoint: job.endpoint,
                 model_id: job.model.clone(),
                 model,
@@ -63,6 +69,7 @@ impl<'a> Work<'a> {
                 backoff: job.backoff,
                 spent: job.spent_micros,
                 parked: Duration::zero(),
+                cached: None,
             },
             journal,
             model: job.model,
@@ -74,6 +81,7 @@ impl<'a> Work<'a> {
             history: job.history,
             talk: Conversation::default(),
             habits: Habits::default(),
+            planning: Planning::new(job.approval),
             size: None,
             alone: 0,
             compacted: None,
@@ -95,8 +103,12 @@ impl<'a> Work<'a> {
             }
             let said = self.journal.inbox().await?;
             let notes = match next {
-                Next::Done(summary) if said.is_empty() => return Ok(summary),
-                Next::Done(_) => Vec::new(),
+                Next::Proposed if said.is_empty() => return Err(Ended::PlanProposed),
+                Next::Done(summary) if said.is_empty() => match self.planning.owed().map_err(Ended::Failed)? {
+                    Some(note) => vec![note],
+                    None => return Ok(summary),
+                },
+                Next::Done(_) | Next::Proposed => Vec::new(),
                 Next::Call(notes) => notes,
                 Next::Shorten(notes) => {
                     self.shorten(true).await?;
@@ -113,16 +125,24 @@ impl<'a> Work<'a> {
         let Some(mut last) = history.pop() else { return Ok(Next::Call(Vec::new())) };
         for turn in history {
             self.alone = if is_from_member(&turn.input) { 1 } else { self.alone + 1 };
+            self.planning.hear(&turn.input);
             self.habits.hear(&turn);
             self.talk.add(turn);
         }
         self.alone = if is_from_member(&last.input) { 1 } else { self.alone + 1 };
+        self.planning.hear(&last.input);
         if last.results.is_none() {
             self.settle_interrupted(&mut last).await?;
         }
-        let next = self.habits.judge(&last, true).map_err(Ended::Failed)?;
+        let next = self.judge(&last, true)?;
         self.take_up(last);
         Ok(next)
+    }
+
+    /// What follows from a turn whose tools have run.
+    fn judge(&mut self, turn: &Turn, resumed: bool) -> Result<Next, Ended> {
+        let next = self.habits.judge(turn, resumed).map_err(Ended::Failed)?;
+        Ok(if self.planning.is_proposed_by(turn) { Next::Proposed } else { next })
     }
 
     /// Adds a turn to the conversation.
@@ -143,6 +163,7 @@ impl<'a> Work<'a> {
         if is_from_member(&input) {
             self.alone = 0;
         }
+        self.planning.hear(&input);
         if self.alone >= self.caller.limits.max_turns {
             return Err(Ended::Failed(problem::turn_limit(&self.caller.limits)));
         }
@@ -165,20 +186,23 @@ impl<'a> Work<'a> {
         let (results, changed) = self.run_tools(&turn).await?;
         turn.results = Some(results);
         self.journal.settled(&turn, &call, changed).await?;
-        let next = self.habits.judge(&turn, false).map_err(Ended::Failed)?;
+        let next = self.judge(&turn, false)?;
         self.take_up(turn);
         Ok(next)
     }
 
     /// Says `input` to the model; it stays in the conversation.
     async fn ask(&mut self, input: Vec<Block>) -> Result<Answer, Ended> {
-        if self.size() + tokens(&input) >= self.window / 5 * 4 {
+        let said = tokens(&input);
+        if self.size() + said >= self.window / 5 * 4 {
             self.shorten(false).await?;
         }
         self.talk.say(input);
         let mut shortened = false;
         loop {
             let live = self.talk.last() + 1;
+            // Before the provider has counted, what was said is in the estimate already.
+            let size = self.size.map_or_else(|| self.size(), |size| size + said);
             let request = Request {
                 model: &self.model,
                 system: &self.system,
@@ -187,7 +211,7 @@ impl<'a> Work<'a> {
                 max_tokens: self.max_tokens,
                 thinking: self.thinking,
             };
-            let error = match self.caller.call(&request, Some(live)).await {
+            let error = match self.caller.call(&request, size, Some(live)).await {
                 Ok(answer) => return Ok(answer),
                 Err(NoAnswer::Ended(ended)) => return Err(ended),
                 Err(NoAnswer::GivenUp(error)) => error,

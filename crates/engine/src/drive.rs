@@ -8,9 +8,10 @@ use guildhall_git::{GitError, Repo};
 use guildhall_sandbox::{Network, Room, Workspace};
 use guildhall_store::{Claimed, Ending, Finished, Lease, StoreError};
 use guildhall_team::Team;
-use guildhall_types::FeatureId;
 use guildhall_types::feature::{Move, Problem};
-use guildhall_types::run::{KeySource, RunEvent, RunIntent, RunStatus, Turn};
+use guildhall_types::plan::PlanApproval;
+use guildhall_types::run::{RunEvent, RunIntent, RunStatus, Turn};
+use guildhall_types::{DateTime, FeatureId};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,8 @@ enum End {
     Rests,
     /// Its work is merged, and that is written down.
     Merged,
+    /// It has to wait for its provider for long, and goes on by itself.
+    Parked { until: DateTime, reason: String },
     /// It was told to stop: by a member, by the loss of its lease, or because this node stops.
     Told,
 }
@@ -72,6 +75,11 @@ async fn work(engine: &Engine, claimed: Claimed, cancel: &CancellationToken) {
     let lease = claimed.lease;
     let ending = match attempt(engine, &claimed, cancel).await {
         Ok(End::Written(ending)) => *ending,
+        Ok(End::Parked { until, reason }) => {
+            tracing::info!(run = %lease.run, %until, "a run waits for its provider");
+            log_unless_lost(lease, "a run could not be put off", store.park_run(&lease, until, Some(&reason)).await);
+            return;
+        }
         Ok(End::Told) => {
             // When this node stops, the run goes back to the queue; otherwise whoever stopped it wrote that down.
             if engine.0.stop.is_cancelled() {
@@ -83,7 +91,7 @@ async fn work(engine: &Engine, claimed: Claimed, cancel: &CancellationToken) {
             let order = store.order(claimed.run.project_id, claimed.run.member_id).await;
             let until = order.map(|order| order.and_then(|order| order.rests_until(engine.0.team.clock.now())));
             let done = match until {
-                Ok(Some(until)) => store.park_run(&lease, until).await,
+                Ok(Some(until)) => store.park_run(&lease, until, None).await,
                 // It has opened in between.
                 Ok(None) => store.requeue_run(&lease).await,
                 Err(error) => Err(error),
@@ -138,6 +146,7 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         tree: ground.worktree.tree(),
         git: Some(ground.worktree.agent_git()),
         objects: Some(repo.objects()),
+        frozen: false,
         read_only: Vec::new(),
         network: Network::None,
         env: Vec::new(),
@@ -168,7 +177,12 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
 fn closing(ended: Ended) -> Result<String, End> {
     match ended {
         Ended::Done { summary } => Ok(summary),
+        Ended::PlanProposed => {
+            let ending = Ending { status: RunStatus::Waiting, what: Move::Propose, summary: None, problem: None };
+            Err(End::Written(Box::new(ending)))
+        }
         Ended::Failed(problem) => Err(End::Written(Box::new(failed(problem)))),
+        Ended::Parked { until, reason } => Err(End::Parked { until, reason }),
         Ended::Cancelled | Ended::Unsaved(JournalError::Lost) => Err(End::Told),
         Ended::Unsaved(JournalError::Rest) => Err(End::Rests),
         Ended::Unsaved(error) => {
@@ -209,17 +223,15 @@ async fn agent(
     let mut events = vec![RunEvent::Started {
         attempt: run.attempt,
         model: run.model.clone(),
-        key_source: provider.source,
+        key_source: provider.key.source,
         resumed: !fresh,
     }];
     if fresh && run.base_commit.is_none() {
         let text = format!("# {}\n\n{}", feature.card.title, feature.description);
         events.push(RunEvent::Said { member_id: Some(run.member_id), text });
     }
-    team.store.run_started(lease, ground.base.as_str(), &ground.branch, provider.source, events).await?;
-    if provider.source == KeySource::Member {
-        team.store.touch_credential(run.member_id, provider.endpoint.provider).await?;
-    }
+    team.store.run_started(lease, ground.base.as_str(), &ground.branch, &provider.key, events).await?;
+    team.note_use(run.member_id, &provider).await?;
 
     let tree = room.tree.clone();
     let (workspace, instructions) = tokio::task::spawn_blocking(move || {
@@ -233,6 +245,7 @@ async fn agent(
         branch: ground.branch.clone(),
         default_branch: project.default_branch.clone(),
         planning: feature.card.planning_mode,
+        approval: run.approval != PlanApproval::NotNeeded,
         verify_commands: project.settings.verify_commands.clone(),
         project_instructions: project.settings.instructions.clone(),
         instructions,
@@ -245,12 +258,12 @@ async fn agent(
     let journal = RunJournal {
         store: team.store.clone(),
         clock: team.clock.clone(),
-        done: AtomicBool::new(history.last().is_some_and(is_last)),
+        done: AtomicBool::new(history.last().is_some_and(|turn| is_last(turn, run.approval))),
         bus: engine.0.bus.clone(),
         lease: *lease,
         run: run.clone(),
         provider: provider.endpoint.provider,
-        key_source: provider.source,
+        key_source: provider.key.source,
         repo: repo.clone(),
         worktree: ground.worktree,
         author: team.identity(run.member_id).await?,
@@ -258,14 +271,19 @@ async fn agent(
         head: Mutex::new(ground.head),
     };
     let job = Job {
+        governor: engine.0.governor.clone(),
+        member: run.member_id,
+        patience: engine.0.pace.patience,
         thinking: feature.card.thinking_level,
         system: prompt::system(&facts)?,
-        tools: tools::standard(workspace, engine.0.sandbox.clone(), room.clone()),
+        tools: tools::under(run.approval, workspace, engine.0.sandbox.clone(), room.clone()),
+        approval: run.approval,
         limits: engine.run_limits().await?,
         spent_micros: run.cost_micros,
         history,
         opening,
         cancel: cancel.clone(),
+        context_window: provider.context_window,
         ..Job::new(team.client.clone(), provider.endpoint, run.model.clone(), team.clock.clone())
     };
     let ended = guildhall_agent::run(job, &journal).await;

@@ -11,6 +11,7 @@ use guildhall_store::{Lease, Store, StoreError};
 use guildhall_types::chat::StopReason;
 use guildhall_types::event::OutputStream;
 use guildhall_types::member::ProviderKind;
+use guildhall_types::plan::{PlanApproval, Proposal};
 use guildhall_types::run::{DiffStat, KeySource, LedgerRow, Run, RunEvent, Said, Task, Turn};
 use guildhall_types::{Clock, RunId};
 
@@ -79,9 +80,17 @@ impl RunJournal {
     }
 }
 
-/// Whether the agent has nothing more to do after this turn.
-pub(crate) fn is_last(turn: &Turn) -> bool {
-    turn.stop_reason == StopReason::EndTurn && turn.results.is_some()
+/// What a turn proposes as the plan, where a person is to approve one.
+fn proposed(turn: &Turn, approval: PlanApproval) -> Option<Proposal> {
+    match approval {
+        PlanApproval::Awaited => guildhall_agent::tools::proposal(turn),
+        PlanApproval::NotNeeded | PlanApproval::Given => None,
+    }
+}
+
+/// Whether the agent has nothing more to do after this turn, for now at least.
+pub(crate) fn is_last(turn: &Turn, approval: PlanApproval) -> bool {
+    turn.results.is_some() && (turn.stop_reason == StopReason::EndTurn || proposed(turn, approval).is_some())
 }
 
 fn unsaved(error: impl std::error::Error + Send + Sync + 'static) -> JournalError {
@@ -135,9 +144,11 @@ impl Journal for RunJournal {
             cost_micros: call.cost_micros,
             snapshot: saved.as_ref().map(|(commit, _)| commit.clone()),
         });
-        self.done.store(is_last(turn), Ordering::Relaxed);
+        self.done.store(is_last(turn, self.run.approval), Ordering::Relaxed);
         let results = turn.results.clone().unwrap_or_default();
-        self.store.save_results(&self.lease, turn.number, results, saved, events).await.map_err(refused)?;
+        let proposal = proposed(turn, self.run.approval);
+        let saving = self.store.save_results(&self.lease, turn.number, results, saved, proposal.as_ref(), events);
+        saving.await.map_err(refused)?;
         if let Some((commit, ..)) = taken {
             *self.head.lock().unwrap_or_else(PoisonError::into_inner) = commit;
         }

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use guildhall_bus::Bus;
+use guildhall_llm::governor::{Governor, LaneState};
 use guildhall_sandbox::{Report, Sandbox, SandboxError};
 pub use guildhall_team::LIMITS;
 use guildhall_team::{Team, TeamError};
@@ -41,6 +42,8 @@ pub struct Pace {
     pub tidy: Duration,
     /// How long one verification command may take.
     pub check: Duration,
+    /// How long a run may wait for its provider with its lease held; for longer waits it goes back to the queue.
+    pub patience: Duration,
 }
 
 impl Default for Pace {
@@ -50,6 +53,7 @@ impl Default for Pace {
             look: Duration::from_secs(5),
             tidy: Duration::from_secs(30 * 60),
             check: Duration::from_secs(20 * 60),
+            patience: Duration::from_secs(5 * 60),
         }
     }
 }
@@ -79,6 +83,8 @@ struct Inner {
     team: Team,
     bus: Bus,
     sandbox: Sandbox,
+    /// Lets the calls of this node's runs go when the limits of their keys have room.
+    governor: Governor,
     /// What this host can do, once that was tried.
     report: OnceCell<Report>,
     node: NodeId,
@@ -123,6 +129,7 @@ impl Engine {
             team,
             bus,
             sandbox,
+            governor: Governor::default(),
             report: OnceCell::new(),
             node: NodeId::new(),
             pace,
@@ -152,6 +159,11 @@ impl Engine {
         let active_runs = self.active().len();
         let worktrees = self.worktrees_on_disk().await.len();
         Stats { active_runs, worktrees }
+    }
+
+    /// How the rate limits of the keys that were used lately stand; for admins and monitors.
+    pub fn rate_limits(&self) -> Vec<LaneState> {
+        self.0.governor.snapshot()
     }
 
     /// Stops claiming, gives the runs at work back to the queue, and waits for that, at most for `grace`. Returns whether

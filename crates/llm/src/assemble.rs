@@ -1,15 +1,19 @@
-//! Puts an answer together out of the events of a stream.
+//! An answer, and how it is put together out of the events of a stream, whatever dialect they are in.
 
-use guildhall_types::chat::{Block, Message, StopReason, Usage};
-use serde::Deserialize;
+use std::collections::HashSet;
+
+use guildhall_types::chat::{Message, StopReason, Usage};
+use rand::RngExt;
 use serde_json::Value;
 
-use crate::error::{Partial, wait_in_words};
-use crate::{ErrorKind, LlmError, RateLimits};
+use crate::error::Partial;
+use crate::{Dialect, ErrorKind, LlmError, RateLimits, Request, completions, messages, responses};
 
 /// A piece of an answer as it comes. `block` counts the answer's blocks from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delta<'a> {
+    /// The provider has taken the call, and says this of the key's limits. Comes before all others, once.
+    Limits(&'a RateLimits),
     /// The answer begins.
     Started,
     /// Words.
@@ -50,263 +54,150 @@ pub struct Answer {
     pub limits: RateLimits,
 }
 
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Event {
-    MessageStart {
-        message: Started,
-    },
-    ContentBlockStart {
-        index: usize,
-        content_block: Value,
-    },
-    ContentBlockDelta {
-        index: usize,
-        delta: Value,
-    },
-    MessageDelta {
-        delta: Stopped,
-        usage: Option<WireUsage>,
-    },
-    MessageStop,
-    Error {
-        error: WireError,
-    },
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Deserialize)]
-struct Started {
-    #[serde(default)]
-    model: String,
-    usage: Option<WireUsage>,
-}
-
-#[derive(Deserialize)]
-struct Stopped {
-    stop_reason: Option<String>,
-}
-
-/// Counts are cumulative; one that is absent stays as it was.
-#[derive(Deserialize)]
-struct WireUsage {
-    input_tokens: Option<i64>,
-    output_tokens: Option<i64>,
-    cache_read_input_tokens: Option<i64>,
-    cache_creation_input_tokens: Option<i64>,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct WireError {
-    #[serde(rename = "type", default)]
-    pub(crate) kind: String,
-    #[serde(default)]
-    pub(crate) message: String,
-}
-
-/// A block that is being written.
-struct Open {
-    block: Value,
-    text: String,
-    signature: String,
-}
-
-#[derive(Default)]
-pub(crate) struct Assembler {
-    blocks: Vec<Option<Open>>,
-    model: String,
-    usage: Usage,
-    stop: Option<StopReason>,
-    begun: bool,
-    done: bool,
-}
-
 /// Blocks that an answer may have; more is garbage.
-const BLOCKS: usize = 10_000;
+pub(crate) const BLOCKS: usize = 10_000;
+
+/// Puts an answer together, in one of the dialects.
+pub(crate) enum Assembler {
+    Messages(messages::Assembler),
+    Responses(responses::Assembler),
+    Completions(completions::Assembler),
+}
+
+macro_rules! each {
+    ($self:expr, $one:ident => $do:expr) => {
+        match $self {
+            Assembler::Messages($one) => $do,
+            Assembler::Responses($one) => $do,
+            Assembler::Completions($one) => $do,
+        }
+    };
+}
 
 impl Assembler {
+    /// For the answer to this request.
+    pub(crate) fn new(dialect: Dialect, request: &Request<'_>) -> Self {
+        match dialect {
+            Dialect::Messages => Self::Messages(messages::Assembler::default()),
+            Dialect::Responses => {
+                Self::Responses(responses::Assembler::new(request.rough_tokens(), Ids::new(request.call_ids())))
+            }
+            Dialect::Completions => {
+                Self::Completions(completions::Assembler::new(request.rough_tokens(), Ids::new(request.call_ids())))
+            }
+        }
+    }
+
     /// Takes one event.
     pub(crate) fn take(&mut self, data: &str, on_delta: &mut impl FnMut(Delta<'_>)) -> Result<(), LlmError> {
-        // The reason is put into words, because those are scrubbed of the key; an error that is kept as a source is not.
-        let event: Event = serde_json::from_str(data)
-            .map_err(|error| garbage(format!("the provider sent an event that cannot be read: {error}")))?;
-        match event {
-            Event::MessageStart { message } => {
-                self.begun = true;
-                self.model = message.model;
-                self.count(message.usage);
-                on_delta(Delta::Started);
-            }
-            Event::ContentBlockStart { index, content_block } => {
-                let open = Open::new(content_block)?;
-                if index >= BLOCKS || matches!(self.blocks.get(index), Some(Some(_))) {
-                    return Err(garbage(format!("the provider began block {index} of its answer out of order")));
-                }
-                if self.blocks.len() <= index {
-                    self.blocks.resize_with(index + 1, || None);
-                }
-                if open.block["type"] == "tool_use" {
-                    on_delta(Delta::Tool { block: index as i64, name: open.field("name") });
-                }
-                self.blocks[index] = Some(open);
-            }
-            Event::ContentBlockDelta { index, delta } => self.extend(index, &delta, on_delta)?,
-            Event::MessageDelta { delta, usage } => {
-                self.count(usage);
-                if let Some(reason) = delta.stop_reason {
-                    self.stop = Some(reason.parse().unwrap_or(StopReason::Other));
-                }
-            }
-            Event::MessageStop => self.done = true,
-            Event::Error { error } => {
-                let kind = ErrorKind::of_event(&error.kind, &error.message);
-                let mut failed = LlmError::new(kind, format!("the provider ended its answer: {}", error.message));
-                failed.retry_after = wait_in_words(&error.message);
-                return Err(failed);
-            }
-            Event::Other => {}
-        }
-        Ok(())
-    }
-
-    fn extend(&mut self, index: usize, delta: &Value, on_delta: &mut impl FnMut(Delta<'_>)) -> Result<(), LlmError> {
-        let Some(Some(open)) = self.blocks.get_mut(index) else {
-            return Err(garbage("the provider went on with a block that it had not begun"));
-        };
-        let block = index as i64;
-        let field = |key: &str| delta[key].as_str().unwrap_or_default();
-        match delta["type"].as_str() {
-            Some(kind) if !open.is_known() => open.extend_unknown(kind, delta),
-            Some("text_delta") => {
-                open.text.push_str(field("text"));
-                on_delta(Delta::Text { block, text: field("text") });
-            }
-            Some("thinking_delta") => {
-                open.text.push_str(field("thinking"));
-                on_delta(Delta::Thinking { block, text: field("thinking") });
-            }
-            Some("input_json_delta") => open.text.push_str(field("partial_json")),
-            Some("signature_delta") => open.signature.push_str(field("signature")),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn count(&mut self, usage: Option<WireUsage>) {
-        let Some(usage) = usage else { return };
-        let set = |to: &mut i64, from: Option<i64>| *to = from.map_or(*to, |count| count.max(0));
-        set(&mut self.usage.input_tokens, usage.input_tokens);
-        set(&mut self.usage.output_tokens, usage.output_tokens);
-        set(&mut self.usage.cache_read_tokens, usage.cache_read_input_tokens);
-        set(&mut self.usage.cache_write_tokens, usage.cache_creation_input_tokens);
+        each!(self, one => one.take(data, on_delta))
     }
 
     /// Whether any of the answer came.
-    pub(crate) const fn has_begun(&self) -> bool {
-        self.begun
+    pub(crate) fn has_begun(&self) -> bool {
+        each!(self, one => one.has_begun())
     }
 
-    /// Whether the answer is whole.
-    pub(crate) const fn is_done(&self) -> bool {
-        self.done
+    /// Whether the answer is whole, and nothing more is to be read.
+    pub(crate) fn is_done(&self) -> bool {
+        each!(self, one => one.is_done())
+    }
+
+    /// Whether the answer is whole if the stream ends here.
+    pub(crate) fn may_end(&self) -> bool {
+        match self {
+            Self::Completions(one) => one.may_end(),
+            other => other.is_done(),
+        }
     }
 
     /// What an answer that is not whole has used, if it had begun.
     pub(crate) fn partial(&self) -> Option<Partial> {
-        if !self.begun {
-            return None;
-        }
-        // The count of output comes at the end; until then, four characters are taken for a token.
-        let written: usize = self.blocks.iter().flatten().map(|open| open.text.len()).sum();
-        let output_tokens = self.usage.output_tokens.max(written as i64 / 4);
-        Some(Partial { model: self.model.clone(), usage: Usage { output_tokens, ..self.usage } })
+        each!(self, one => one.partial())
     }
 
     /// The whole answer.
     pub(crate) fn finish(self, limits: RateLimits) -> Result<Answer, LlmError> {
-        let stop_reason = self
-            .stop
-            .ok_or_else(|| LlmError::new(ErrorKind::Broken, "the provider ended its answer without saying why"))?;
-        let content = self.blocks.into_iter().flatten().filter_map(Open::finish).collect();
-        Ok(Answer { message: Message::assistant(content), stop_reason, usage: self.usage, model: self.model, limits })
+        each!(self, one => one.finish(limits))
     }
 }
 
-impl Open {
-    fn new(block: Value) -> Result<Self, LlmError> {
-        let open = Self { text: String::new(), signature: String::new(), block };
-        let text = match open.block["type"].as_str() {
-            None => return Err(garbage("the provider sent a block without a type")),
-            Some("tool_use") if open.field("id").is_empty() || open.field("name").is_empty() => {
-                return Err(garbage("the provider asked for a tool without saying which"));
-            }
-            Some(kind @ ("text" | "thinking")) => open.field(kind).to_owned(),
-            Some(_) => String::new(),
-        };
-        let signature = open.field("signature").to_owned();
-        Ok(Self { text, signature, ..open })
+/// The ids of calls. Some servers send none, or the same one again and again; a conversation needs each of them once, in
+/// a form that every dialect takes.
+#[derive(Debug, Default)]
+pub(crate) struct Ids {
+    taken: HashSet<String>,
+}
+
+/// Characters of an id at most.
+const ID: usize = 64;
+/// Characters of an id that is made here. Some servers take nine letters and digits, and nothing else.
+const MADE: usize = 9;
+
+impl Ids {
+    pub(crate) const fn new(taken: HashSet<String>) -> Self {
+        Self { taken }
     }
 
-    fn field(&self, key: &str) -> &str {
-        self.block[key].as_str().unwrap_or_default()
-    }
-
-    fn is_known(&self) -> bool {
-        matches!(self.block["type"].as_str(), Some("text" | "thinking" | "redacted_thinking" | "tool_use"))
-    }
-
-    /// A block of a kind that this version does not know is kept and sent back, so what is added to it is kept too:
-    /// JSON in pieces is its input, other words go to the field of their name.
-    fn extend_unknown(&mut self, kind: &str, delta: &Value) {
-        if kind == "input_json_delta" {
-            self.text.push_str(delta["partial_json"].as_str().unwrap_or_default());
-            return;
+    /// This id, or another one where it will not do.
+    pub(crate) fn fit(&mut self, id: &str) -> String {
+        let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+        if plain && (1..=ID).contains(&id.len()) && self.taken.insert(id.to_owned()) {
+            return id.to_owned();
         }
-        for (key, added) in delta.as_object().into_iter().flatten().filter(|(key, _)| *key != "type") {
-            match (&mut self.block[key], added) {
-                (Value::String(text), Value::String(added)) => text.push_str(added),
-                (Value::Array(list), added) => list.push(added.clone()),
-                (field, added) => *field = added.clone(),
+        loop {
+            let made: String = rand::rng().sample_iter(rand::distr::Alphanumeric).take(MADE).map(char::from).collect();
+            if self.taken.insert(made.clone()) {
+                return made;
             }
         }
-    }
-
-    fn finish(mut self) -> Option<Block> {
-        let string = |key: &str| self.field(key).to_owned();
-        Some(match self.block["type"].as_str() {
-            Some("text") if self.text.is_empty() => return None,
-            Some("text") => Block::Text { text: self.text },
-            Some("thinking") => Block::Thinking { thinking: self.text, signature: self.signature },
-            Some("redacted_thinking") => Block::RedactedThinking { data: string("data") },
-            Some("tool_use") => Block::ToolUse { id: string("id"), name: string("name"), input: arguments(&self) },
-            _ => {
-                if !self.text.is_empty() {
-                    self.block["input"] = arguments(&self);
-                }
-                Block::Unknown(self.block)
-            }
-        })
     }
 }
 
-fn garbage(message: impl Into<String>) -> LlmError {
+pub(crate) fn garbage(message: impl Into<String>) -> LlmError {
     LlmError::new(ErrorKind::Garbage, message)
 }
 
-/// A tool's arguments: what was streamed if anything was, otherwise what the block began with. Text that is no JSON
-/// object stays text, so that the tool can answer what was wrong with it.
-fn arguments(open: &Open) -> Value {
-    if open.text.trim().is_empty() {
-        let input = open.block["input"].clone();
-        return if input.is_object() { input } else { Value::Object(serde_json::Map::new()) };
+/// One event as JSON. The reason is put into words, because those are scrubbed of the key; an error that is kept as a
+/// source is not.
+pub(crate) fn event(data: &str) -> Result<Value, LlmError> {
+    let unreadable = |error: String| garbage(format!("the provider sent an event that cannot be read: {error}"));
+    match serde_json::from_str::<Value>(data) {
+        Ok(value) if value.is_object() => Ok(value),
+        Ok(_) => Err(unreadable("it is no object".to_owned())),
+        Err(error) => Err(unreadable(error.to_string())),
     }
-    match serde_json::from_str::<Value>(&open.text) {
+}
+
+/// A count that a provider sent, which is never less than nothing.
+pub(crate) fn count(value: &Value) -> Option<i64> {
+    value.as_i64().map(|count| count.max(0))
+}
+
+/// A tool's arguments. Text that is no JSON object stays text, so that the tool can answer what was wrong with it.
+pub(crate) fn parsed(text: &str) -> Value {
+    if text.trim().is_empty() {
+        return Value::Object(serde_json::Map::new());
+    }
+    match serde_json::from_str::<Value>(text) {
         // An unfinished block may happen to be valid JSON, such as a number cut short; an object is whole.
         Ok(value) if value.is_object() => value,
-        _ => Value::String(open.text.clone()),
+        _ => Value::String(text.to_owned()),
     }
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_kept_if_it_will_do_for_every_dialect() {
+        let mut ids = Ids::new(HashSet::from(["call_1".to_owned()]));
+        assert_eq!(ids.fit("call_2"), "call_2");
+        let long = "x".repeat(65);
+        for bad in ["", "call_1", "call_2", "a b", "functions.read:0", &long] {
+            let made = ids.fit(bad);
+            assert!(made != bad && made.len() == 9 && made.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{made}");
+        }
+    }
+}

@@ -41,36 +41,64 @@ pub struct Endpoint {
     pub provider: ProviderKind,
     /// Such as `https://api.anthropic.com`.
     pub base_url: Url,
-    /// The key.
+    /// The key; empty where a server asks for none.
     pub key: Secret,
+    /// Whether a member chose the address, so that it is looked at before it is called.
+    pub guarded: bool,
 }
 
 impl Endpoint {
     /// The address of the Anthropic API.
     pub const ANTHROPIC: &str = "https://api.anthropic.com";
+    /// The address of the OpenAI API.
+    pub const OPENAI: &str = "https://api.openai.com";
+    /// The address of the Gemini API in the dialect that many servers speak.
+    pub const GOOGLE: &str = "https://generativelanguage.googleapis.com/v1beta/openai";
 
     /// An endpoint at `base_url`, or at the provider's usual address.
     ///
     /// # Errors
     /// A sentence that says what is wrong with the address.
     pub fn new(provider: ProviderKind, base_url: Option<&str>, key: Secret) -> Result<Self, String> {
-        let ProviderKind::Anthropic = provider;
-        let text = base_url.unwrap_or(Self::ANTHROPIC).trim();
+        let usual = match provider {
+            ProviderKind::Anthropic => Some(Self::ANTHROPIC),
+            ProviderKind::Openai => Some(Self::OPENAI),
+            ProviderKind::Google => Some(Self::GOOGLE),
+            ProviderKind::Compatible => None,
+            ProviderKind::ClaudeSubscription => {
+                return Err("a subscription's token is only kept for an external agent; it has no address".to_owned());
+            }
+        };
+        let text =
+            base_url.map(str::trim).or(usual).ok_or("give the server's address, such as http://10.0.0.5:8000/v1")?;
         let url = Url::parse(text).map_err(|error| format!("{text:?} is not a URL: {error}"))?;
         let plain = matches!(url.scheme(), "http" | "https") && url.has_host();
         match plain && url.username().is_empty() && url.password().is_none() && url.query().is_none() {
-            true => Ok(Self { provider, base_url: url, key }),
+            true => Ok(Self { provider, base_url: url, key, guarded: false }),
             false => Err("give an http or https address without a user, a password or a query".to_owned()),
         }
     }
 
-    /// The address of one of the provider's routes.
+    /// The same endpoint, whose address a member chose: see [`crate::Reach`].
+    #[must_use]
+    pub fn guarded(mut self) -> Self {
+        self.guarded = true;
+        self
+    }
+
+    /// The address of one of the provider's routes. A base URL may end with the version or leave it out; one of a
+    /// compatible server is taken as it is, if it has a path at all, because not all of them have `/v1`.
     pub(crate) fn route(&self, path: &str) -> Url {
         let mut url = self.base_url.clone();
         let base = url.path().trim_end_matches('/');
-        let base = base.strip_suffix("/v1").unwrap_or(base);
-        let path = format!("{base}/v1/{path}");
-        url.set_path(&path);
+        let base = match self.provider {
+            ProviderKind::Google => base.to_owned(),
+            ProviderKind::Compatible if !base.is_empty() => {
+                base.strip_suffix("/chat/completions").unwrap_or(base).to_owned()
+            }
+            _ => format!("{}/v1", base.strip_suffix("/v1").unwrap_or(base)),
+        };
+        url.set_path(&format!("{base}/{path}"));
         url
     }
 
@@ -105,6 +133,31 @@ mod tests {
         assert_eq!(endpoint("http://10.0.0.1:8080").unwrap().host(), "10.0.0.1:8080");
         let usual = Endpoint::new(ProviderKind::Anthropic, None, Secret::new("x")).unwrap();
         assert_eq!(usual.host(), "api.anthropic.com");
+    }
+
+    #[test]
+    fn each_provider_has_its_address_and_its_routes() {
+        use ProviderKind::*;
+        for (provider, base, path, route) in [
+            (Openai, None, "responses", "https://api.openai.com/v1/responses"),
+            (Openai, Some("http://x/openai/v1"), "responses", "http://x/openai/v1/responses"),
+            (
+                Google,
+                None,
+                "chat/completions",
+                "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions",
+            ),
+            (Compatible, Some("http://x:11434"), "models", "http://x:11434/v1/models"),
+            (Compatible, Some("http://x:11434/v1/"), "models", "http://x:11434/v1/models"),
+            (Compatible, Some("https://x/api/v1"), "chat/completions", "https://x/api/v1/chat/completions"),
+            (Compatible, Some("https://x/paas/v4"), "chat/completions", "https://x/paas/v4/chat/completions"),
+            (Compatible, Some("https://x/v1/chat/completions"), "models", "https://x/v1/models"),
+        ] {
+            let endpoint = Endpoint::new(provider, base, Secret::new("x")).unwrap();
+            assert_eq!(endpoint.route(path).as_str(), route);
+        }
+        assert!(Endpoint::new(Compatible, None, Secret::new("x")).is_err(), "it has no usual address");
+        assert!(Endpoint::new(ClaudeSubscription, None, Secret::new("x")).is_err(), "it is never called");
     }
 
     #[test]

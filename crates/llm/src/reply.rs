@@ -74,11 +74,11 @@ pub(crate) fn bounded(response: Response, idle: Duration) -> impl Stream<Item = 
 pub(crate) async fn answer(
     host: &str,
     bytes: impl Stream<Item = Result<Bytes, Cut>>,
+    mut assembler: Assembler,
     limits: RateLimits,
     on_delta: &mut impl FnMut(Delta<'_>),
 ) -> Result<Answer, LlmError> {
     let mut events = std::pin::pin!(SseByteStream::new(bytes));
-    let mut assembler = Assembler::default();
     while !assembler.is_done() {
         let taken = match events.next().await {
             Some(Ok(event)) => match event.data.as_deref() {
@@ -96,6 +96,7 @@ pub(crate) async fn answer(
                 let message = format!("what {host} sent is not a provider's stream");
                 Err(LlmError::from_source(ErrorKind::Garbage, message, error))
             }
+            None if assembler.may_end() => break,
             None if assembler.has_begun() => {
                 Err(LlmError::new(ErrorKind::Broken, format!("the answer of {host} ended before it was whole")))
             }

@@ -1,10 +1,9 @@
-//! A call, and how it is written on the wire.
+//! A call, before it is written in a provider's dialect.
 
-use guildhall_types::chat::{Block, Message, Role, ToolSpec};
+use std::collections::HashSet;
+
+use guildhall_types::chat::{Block, Message, ToolSpec};
 use guildhall_types::feature::ThinkingLevel;
-use serde_json::{Value, json};
-
-use crate::models::{self, Reasoning};
 
 /// A part of the system prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,146 +29,32 @@ pub struct Request<'a> {
     pub thinking: ThinkingLevel,
 }
 
+/// Tokens that an image is taken for.
+const IMAGE: usize = 1_500;
+
 impl Request<'_> {
-    /// The body of a call to the Messages API.
-    ///
-    /// The cache's breakpoints, of which the provider takes four: after the tools, after the system prompt, and at the
-    /// ends of the last two messages of the user. The older of these two is where the last call ended, so its prefix is
-    /// found even when more than the provider's look-back of 20 blocks came in between.
-    pub(crate) fn body(&self, stream: bool) -> Value {
-        let mut body = self.countable();
-        body["max_tokens"] = self.max_tokens.into();
-        if stream {
-            body["stream"] = true.into();
-        }
-        body
+    /// About how many tokens the call has, for providers that do not say.
+    pub(crate) fn rough_tokens(&self) -> i64 {
+        let system: usize = self.system.iter().map(|part| part.text.len()).sum();
+        let tools: usize =
+            self.tools.iter().map(|tool| tool.description.len() + tool.input_schema.to_string().len()).sum();
+        let talk: usize = self.messages.iter().flat_map(|message| &message.content).map(size).sum();
+        ((system + tools + talk) / 4) as i64
     }
 
-    /// The part of the body that counts as input.
-    pub(crate) fn countable(&self) -> Value {
-        let plain = self.messages.iter().map(|message| {
-            let content: Vec<Value> = message.content.iter().filter_map(block).collect();
-            (message.role.as_str(), content)
-        });
-        let mut turns = joined(plain);
-        for (role, content) in &mut turns {
-            // The provider takes no answer that ends with reasoning, as one does that was cut off there.
-            while *role == Role::Assistant.as_str()
-                && content.last().is_some_and(|last| last["type"] == "thinking" || last["type"] == "redacted_thinking")
-            {
-                content.pop();
-            }
-        }
-        let mut messages: Vec<Value> =
-            joined(turns).into_iter().map(|(role, content)| json!({ "role": role, "content": content })).collect();
-        for message in messages.iter_mut().rev().filter(|message| message["role"] == Role::User.as_str()).take(2) {
-            if let Some(last) = message["content"].as_array_mut().and_then(|list| list.last_mut()) {
-                mark(last);
-            }
-        }
-        let mut system: Vec<Value> = self
-            .system
-            .iter()
-            .filter(|part| !part.text.is_empty())
-            .map(|part| json!({ "type": "text", "text": part.text }))
-            .collect();
-        system.last_mut().map(mark);
-        let mut tools: Vec<Value> = self
-            .tools
-            .iter()
-            .map(
-                |tool| json!({ "name": tool.name, "description": tool.description, "input_schema": tool.input_schema }),
-            )
-            .collect();
-        tools.last_mut().map(mark);
-
-        let mut body = json!({ "model": self.model, "messages": messages });
-        if !system.is_empty() {
-            body["system"] = system.into();
-        }
-        if !tools.is_empty() {
-            body["tools"] = tools.into();
-        }
-        self.reasoning(&mut body);
-        body
-    }
-
-    /// Models that decide themselves how much to think get an effort, and are asked to show a summary of their
-    /// reasoning, without which their words between tools do not show; the others get a budget.
-    fn reasoning(&self, body: &mut Value) {
-        match models::assume(self.model).reasoning {
-            Reasoning::Adaptive => {
-                let effort = match self.thinking {
-                    ThinkingLevel::None | ThinkingLevel::Low => "low",
-                    ThinkingLevel::Medium => "medium",
-                    ThinkingLevel::High => "high",
-                    ThinkingLevel::Ultrathink => "max",
-                };
-                body["thinking"] = json!({ "type": "adaptive", "display": "summarized" });
-                body["output_config"] = json!({ "effort": effort });
-            }
-            Reasoning::Budget => {
-                let budget = match self.thinking {
-                    ThinkingLevel::None => return,
-                    ThinkingLevel::Low => 1_024,
-                    ThinkingLevel::Medium => 4_096,
-                    ThinkingLevel::High => 12_000,
-                    ThinkingLevel::Ultrathink => 32_000,
-                };
-                // The provider wants room for an answer beside the reasoning.
-                let budget = budget.min(self.max_tokens / 2);
-                if budget >= 1_024 {
-                    body["thinking"] = json!({ "type": "enabled", "budget_tokens": budget });
-                }
-            }
-        }
+    /// The ids of the calls so far.
+    pub(crate) fn call_ids(&self) -> HashSet<String> {
+        self.messages.iter().flat_map(Message::tool_uses).map(|(id, _, _)| id.to_owned()).collect()
     }
 }
 
-/// Without empty messages; two messages of one role in a row are one message to the provider.
-fn joined<'a>(messages: impl IntoIterator<Item = (&'a str, Vec<Value>)>) -> Vec<(&'a str, Vec<Value>)> {
-    let mut list: Vec<(&str, Vec<Value>)> = Vec::new();
-    for (role, content) in messages.into_iter().filter(|(_, content)| !content.is_empty()) {
-        match list.last_mut() {
-            Some((last, whole)) if *last == role => whole.extend(content),
-            _ => list.push((role, content)),
-        }
+fn size(block: &Block) -> usize {
+    match block {
+        Block::Text { text } => text.len(),
+        Block::Image { .. } => IMAGE * 4,
+        Block::Thinking { .. } | Block::RedactedThinking { .. } => 0,
+        Block::ToolUse { name, input, .. } => name.len() + input.to_string().len(),
+        Block::ToolResult { content, .. } => content.len(),
+        Block::Sealed { item, .. } | Block::Unknown(item) => item.to_string().len(),
     }
-    list
 }
-
-fn mark(block: &mut Value) {
-    block["cache_control"] = json!({ "type": "ephemeral" });
-}
-
-/// A block on the wire. Empty texts and reasoning whose seal never came, which the provider refuses, are left out.
-fn block(block: &Block) -> Option<Value> {
-    Some(match block {
-        Block::Text { text } if text.trim().is_empty() => return None,
-        Block::Text { text } => json!({ "type": "text", "text": text }),
-        Block::Image { media_type, data } => {
-            json!({ "type": "image", "source": { "type": "base64", "media_type": media_type, "data": data } })
-        }
-        Block::Thinking { signature, .. } if signature.is_empty() => return None,
-        Block::Thinking { thinking, signature } => {
-            json!({ "type": "thinking", "thinking": thinking, "signature": signature })
-        }
-        Block::RedactedThinking { data } => json!({ "type": "redacted_thinking", "data": data }),
-        Block::ToolUse { id, name, input } => {
-            // Arguments that were no JSON cannot go back; the tool's result says what they were.
-            let input = if input.is_object() { input.clone() } else { json!({}) };
-            json!({ "type": "tool_use", "id": id, "name": name, "input": input })
-        }
-        Block::ToolResult { tool_use_id, content, is_error } => {
-            let mut result = json!({ "type": "tool_result", "tool_use_id": tool_use_id, "content": content });
-            if *is_error {
-                result["is_error"] = true.into();
-            }
-            result
-        }
-        Block::Unknown(value) => value.clone(),
-    })
-}
-
-#[cfg(test)]
-mod tests;

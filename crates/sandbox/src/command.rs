@@ -22,6 +22,10 @@ use watch::Tree;
 /// Bytes of a command's line; the kernel takes no argument over 128 KiB.
 const MAX_LINE: usize = 120 * 1024;
 
+/// Without a sandbox nothing keeps a command from writing.
+const FROZEN: &str = "files must not be changed now, and this server has no sandbox that would keep a command from it; use \
+    `read`, `glob` and `grep`";
+
 /// How commands are kept apart from the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -49,6 +53,9 @@ pub struct Room {
     pub git: Option<PathBuf>,
     /// The objects of the canonical repository; appears at `/run/objects`, read-only.
     pub objects: Option<PathBuf>,
+    /// Whether the worktree and the git folder can only be read. What a command writes to its home and to `/tmp` goes with
+    /// it, as ever.
+    pub frozen: bool,
     /// Folders outside `/usr` that appear where they are, read-only: toolchains that the operator listed.
     pub read_only: Vec<PathBuf>,
     /// What it reaches of the network.
@@ -199,6 +206,7 @@ async fn start_and_watch(
     let started = Instant::now();
     let (launch, status) = match bwrap {
         Some(bwrap) => bwrap.launch(room, &command.line).map(|(launch, status)| (launch, Some(status)))?,
+        None if room.frozen => return Err(SandboxError::Refused { reason: FROZEN.to_owned() }),
         None => (plain(room, &command.line), None),
     };
     let (child, output) = launch.start().await.map_err(SandboxError::starting)?;

@@ -9,6 +9,8 @@ use guildhall_types::DateTime;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::origin::Public;
+use crate::config::Guard;
+use crate::rates::Rates;
 use crate::ws::Listening;
 
 /// The server's parts. Cheap to clone.
@@ -24,6 +26,10 @@ pub struct App {
     pub engine: Engine,
     /// How WebSockets are kept.
     pub listening: Listening,
+    /// What keeps others from overwhelming the server.
+    pub guard: Arc<Guard>,
+    /// How many requests came of whom lately.
+    pub rates: Rates,
     /// When this process started.
     pub started: DateTime,
     /// Set when the server shuts down: whoever holds a connection for long lets go of it.

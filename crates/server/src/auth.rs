@@ -7,6 +7,7 @@
 pub mod bearer;
 pub mod cookie;
 pub mod origin;
+pub mod proxy;
 mod refusal;
 
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ use guildhall_types::rights::MemberRight;
 use crate::app::App;
 use crate::auth::bearer::Shown;
 use crate::problem::{Carried, Problem};
+use crate::rates;
 
 /// What a route asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,9 @@ pub struct Gate {
     pub right: MemberRight,
     /// Whether the member must have proved who they are lately.
     pub confirmed: bool,
+    /// Whether it is open to a member, too, who has yet to set up the second factor that the team asks for: what is needed
+    /// for doing that, and nothing else.
+    pub lacking: bool,
 }
 
 /// By what somebody is known.
@@ -73,7 +78,7 @@ impl Signed {
             false => Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 "confirm-needed",
-                "This change asks that you give your password again: POST /api/auth/confirm, then try once more.",
+                "This change asks that you prove again who you are: POST /api/auth/confirm with your password, or POST /api/auth/confirm/provider, then try once more.",
             )),
         }
     }
@@ -96,6 +101,14 @@ impl Signed {
     }
 }
 
+fn lacking() -> Problem {
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "second-factor-needed",
+        "Your team asks everyone for a second factor. Sign in to the page and set one up; then all is as before.",
+    )
+}
+
 fn session_only() -> Problem {
     Problem::new(
         StatusCode::FORBIDDEN,
@@ -112,12 +125,13 @@ pub async fn closed(
 ) -> Result<Response, Problem> {
     let from = connection(request.headers(), request.extensions());
     let route = refusal::Route::of(&request);
+    let stranger = || rates::stranger(&app, from.address.as_deref());
     let (member, pass, token) = match bearer::shown(request.headers()) {
         // A token that is shown counts alone: a cookie beside it is not looked at.
         Shown::Token(token) => match app.team.token(token).await? {
             TokenAnswer::Good(token, member) => {
                 let id = token.id;
-                (member, Pass::Token(token), Some(id))
+                (*member, Pass::Token(token), Some(id))
             }
             TokenAnswer::Ended(id, member, why) => {
                 let actor = Actor { token: Some(id), ..from.of(member) };
@@ -125,7 +139,10 @@ pub async fn closed(
                 refusal::tell(&app, actor, &route, problem.code()).await;
                 return Err(problem);
             }
-            TokenAnswer::Unknown => return Err(bearer::refused("there is no such token")),
+            TokenAnswer::Unknown => {
+                stranger()?;
+                return Err(bearer::refused("there is no such token"));
+            }
         },
         Shown::SomethingElse => {
             return Err(bearer::refused("the Authorization header must hold: Bearer, and the token"));
@@ -136,6 +153,7 @@ pub async fn closed(
                 None => None,
             };
             let Some((session, member)) = found else {
+                stranger()?;
                 return Err(Problem::new(
                     StatusCode::UNAUTHORIZED,
                     "not-signed-in",
@@ -145,9 +163,15 @@ pub async fn closed(
             (member, Pass::Session(session), None)
         }
     };
+    let caller = token.map_or_else(|| format!("member {}", member.id), |token| format!("token {token}"));
+    app.rates.take(&caller, app.guard.requests_per_member, app.team.clock.now())?;
     let actor = Actor { token, ..from.of(member.id) };
     let signed = Signed { team: app.team.acting_as(actor.clone()), member, pass };
-    if let Err(problem) = signed.passes(gate) {
+    let mut passes = signed.passes(gate);
+    if passes.is_ok() && (token.is_some() || !gate.lacking) && app.team.lacks_second_factor(signed.member.id).await? {
+        passes = Err(lacking());
+    }
+    if let Err(problem) = passes {
         refusal::tell(&app, actor, &route, problem.code()).await;
         return Err(problem);
     }
@@ -171,7 +195,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Signed {
     }
 }
 
-/// From where somebody comes: the connection's own address, and what the browser calls itself.
+/// From where somebody comes: the client's address, and what the browser calls itself.
 #[derive(Debug)]
 pub struct From(pub Origin);
 
@@ -183,8 +207,9 @@ impl<S: Send + Sync> FromRequestParts<S> for From {
     }
 }
 
-fn connection(headers: &HeaderMap, extensions: &Extensions) -> Origin {
-    // Headers such as X-Forwarded-For are not read: anyone can write them.
+pub(crate) fn connection(headers: &HeaderMap, extensions: &Extensions) -> Origin {
+    // Headers such as X-Forwarded-For are not read here: anyone can write them. `proxy` has put what a trusted one says in
+    // the place of the connection's own address.
     let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip().to_string());
     let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
     Origin { address, user_agent }

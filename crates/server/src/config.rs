@@ -5,14 +5,20 @@
 
 mod layers;
 mod parse;
+mod providers;
 #[cfg(test)]
 mod tests;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use guildhall_llm::{Endpoint, Secret};
 use guildhall_sandbox::Isolation;
+use guildhall_team::mail::SmtpSettings;
+use guildhall_team::oidc::ProviderSettings;
+use guildhall_team::vault::KeyFiles;
+use ipnet::IpNet;
 use url::Url;
 
 pub use layers::{Flags, Layers};
@@ -31,6 +37,10 @@ pub struct Config {
     pub public_url: Option<Url>,
     /// Folders below which a project may be cloned from a path or a `file://` URL.
     pub allowed_repo_paths: Vec<PathBuf>,
+    /// A file of the operator's with key-encryption keys, instead of those in the data folder.
+    pub key_file: Option<PathBuf>,
+    /// Whether that file is a credential that systemd guards.
+    pub key_file_guarded: bool,
     /// The database's address. May hold a password.
     pub database_url: Secret,
     /// How agents' commands are kept apart from the host.
@@ -41,10 +51,47 @@ pub struct Config {
     pub log: String,
     /// The team's own provider, used by members who have no key.
     pub anthropic: Option<Endpoint>,
+    /// The same for OpenAI.
+    pub openai: Option<Endpoint>,
+    /// Whether members may name providers on this machine and in its private networks.
+    pub allow_private_providers: bool,
     /// A provider that plays a model and asks for no key.
     pub simulated: Option<Endpoint>,
+    /// The OpenID providers by which members may sign in.
+    pub sign_in: Vec<ProviderSettings>,
+    /// How mail is sent, if it is.
+    pub mail: Option<SmtpSettings>,
+    /// What keeps others from overwhelming the server.
+    pub guard: Guard,
     /// What the operator should know, though nothing is wrong.
     pub notes: Vec<String>,
+}
+
+/// What keeps others from overwhelming the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard {
+    /// Proxies in front of the server: what they say of where a request comes from is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Requests that a member, or a token of one, may send in a minute; nothing for as many as they like.
+    pub requests_per_member: Option<u32>,
+    /// Requests to open routes, and with a pass that is none, that may come from one address in a minute.
+    pub requests_per_address: Option<u32>,
+    /// Connections at once; more wait.
+    pub max_connections: usize,
+    /// How long a client may take to say what it wants; a connection that says nothing for so long is closed.
+    pub header_timeout: Duration,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self {
+            trusted_proxies: Vec::new(),
+            requests_per_member: Some(3_000),
+            requests_per_address: Some(600),
+            max_connections: 800,
+            header_timeout: Duration::from_secs(30),
+        }
+    }
 }
 
 /// How the log is written.
@@ -91,9 +138,10 @@ impl Config {
         Self::read(&Layers { flags, env: &|name| std::env::var_os(name), file: &|path| std::fs::read_to_string(path) })
     }
 
-    /// Where the key-encryption key is.
-    pub fn key_file(&self) -> PathBuf {
-        self.data_dir.join("keys").join("vault.key")
+    /// Where the key-encryption keys are.
+    pub fn key_files(&self) -> KeyFiles {
+        let first = self.data_dir.join("keys").join("vault.key");
+        KeyFiles { first, given: self.key_file.clone(), guarded: self.key_file_guarded }
     }
 
     /// The address to open in a browser, given where the server came to listen.

@@ -9,8 +9,11 @@ use std::time::Duration;
 use guildhall_llm::{Client, Endpoint, Patience};
 use guildhall_sandbox::{Isolation, Sandbox};
 use guildhall_store::{Backend, Store};
-use guildhall_team::vault::Vault;
+use guildhall_team::mail::SmtpSettings;
+use guildhall_team::oidc::Providers;
 use guildhall_types::Clock;
+
+mod keys;
 
 use crate::config::{Config, Faults};
 use crate::problem::chain;
@@ -66,14 +69,18 @@ pub async fn examine(config: Result<Config, Faults>, clock: Arc<dyn Clock>) -> V
     let mut lines = vec![Line::new(Level::Ok, "configuration", format!("listens on {}", config.listen))];
     lines.extend(config.notes.iter().map(|note| Line::new(Level::Warn, "configuration", note)));
     lines.push(data_dir(&config.data_dir));
-    lines.push(key(&config));
-    lines.push(database(&config, clock).await);
+    lines.extend(database(&config, clock).await);
     lines.push(git().await);
     lines.extend(sandbox(config.sandbox).await);
     lines.push(disk(&config.data_dir));
+    lines.push(mail(config.mail.as_ref()).await);
     if let Some(endpoint) = &config.anthropic {
         lines.push(provider("the team's provider", endpoint).await);
     }
+    if let Some(endpoint) = &config.openai {
+        lines.push(provider("the team's key for OpenAI", endpoint).await);
+    }
+    lines.extend(sign_in(&config).await);
     if let Some(endpoint) = &config.simulated {
         lines.push(provider("the simulated provider", endpoint).await);
     }
@@ -122,50 +129,77 @@ fn data_dir(path: &Path) -> Line {
     }
 }
 
-fn key(config: &Config) -> Line {
-    const WHAT: &str = "key for members' keys";
-    let path = config.key_file();
-    if !path.exists() {
-        return Line::new(Level::Ok, WHAT, format!("{} is made at the first start", path.display()));
-    }
-    match Vault::open_or_create(&path) {
-        Ok((vault, _)) => Line::new(Level::Ok, WHAT, format!("{} holds the key {}", path.display(), vault.key_id())),
-        Err(error) => Line::new(Level::Fail, WHAT, chain(&error)),
-    }
-}
-
-async fn database(config: &Config, clock: Arc<dyn Clock>) -> Line {
+async fn database(config: &Config, clock: Arc<dyn Clock>) -> Vec<Line> {
     const WHAT: &str = "database";
     let url = config.database_url.expose();
     if let Some(path) = url.strip_prefix("sqlite://")
         && !Path::new(path).exists()
     {
-        return Line::new(Level::Ok, WHAT, format!("{path} is made at the first start"));
+        return vec![Line::new(Level::Ok, WHAT, format!("{path} is made at the first start")), keys::files(config)];
     }
     let store = match Store::open(url, clock).await {
         Ok(store) => store,
         Err(error) => {
             let detail = format!("{}; check DATABASE_URL and that the server runs", chain(&error));
-            return Line::new(Level::Fail, WHAT, detail);
+            return vec![Line::new(Level::Fail, WHAT, detail), keys::files(config)];
         }
     };
     let kind = match store.backend() {
         Backend::Sqlite => "SQLite",
         Backend::Postgres => "PostgreSQL",
     };
-    let line = match store.ping().await {
+    let mut lines = vec![match store.ping().await {
         Err(error) => Line::new(Level::Fail, WHAT, format!("{kind} does not answer: {}", chain(&error))),
-        Ok(()) => match store.last_seq().await {
-            Ok(seq) => Line::new(Level::Ok, WHAT, format!("{kind} answers and holds {seq} events")),
-            Err(_) => Line::new(
-                Level::Warn,
-                WHAT,
-                format!("{kind} answers, but has no tables yet; `guildhall migrate` or the next start makes them"),
-            ),
-        },
-    };
+        Ok(()) => schema(&store, kind).await,
+    }];
+    lines.extend(keys::examine(config, &store).await);
     store.close().await;
-    line
+    lines
+}
+
+/// Which schema the database is at, and which one this version wants.
+async fn schema(store: &Store, kind: &str) -> Line {
+    const WHAT: &str = "database";
+    match (store.schema_version().await, store.last_seq().await) {
+        (Ok((Some(found), wanted)), Ok(seq)) => {
+            let at = format!("{kind} answers, is at schema {found} and holds {seq} events");
+            match found.cmp(&wanted) {
+                std::cmp::Ordering::Equal => Line::new(Level::Ok, WHAT, at),
+                std::cmp::Ordering::Less => Line::new(
+                    Level::Warn,
+                    WHAT,
+                    format!("{at}; this version wants {wanted}: `guildhall migrate` or the next start brings it there"),
+                ),
+                std::cmp::Ordering::Greater => Line::new(
+                    Level::Fail,
+                    WHAT,
+                    format!("{at}; this version knows {wanted} only: install the version that made it, or a later one"),
+                ),
+            }
+        }
+        (Err(error), _) => Line::new(Level::Fail, WHAT, format!("{kind} does not answer: {}", chain(&error))),
+        (Ok(_), _) => Line::new(
+            Level::Warn,
+            WHAT,
+            format!("{kind} answers, but has no tables yet; `guildhall migrate` or the next start makes them"),
+        ),
+    }
+}
+
+/// Connects to the mail server, speaks TLS and signs in, and sends nothing.
+async fn mail(smtp: Option<&SmtpSettings>) -> Line {
+    const WHAT: &str = "mail";
+    let Some(smtp) = smtp else {
+        return Line::new(
+            Level::Ok,
+            WHAT,
+            "off; set GUILDHALL_SMTP_URL and GUILDHALL_MAIL_FROM to send invitations and links",
+        );
+    };
+    match smtp.check().await {
+        Ok(()) => Line::new(Level::Ok, WHAT, format!("{} answers and takes mail", smtp.server())),
+        Err(error) => Line::new(Level::Fail, WHAT, format!("{}: {error}. {}", smtp.server(), error.stage.hint())),
+    }
 }
 
 async fn git() -> Line {
@@ -229,6 +263,33 @@ fn disk(path: &Path) -> Line {
         (false, true) => Line::new(Level::Warn, WHAT, format!("{detail}; make room soon")),
         (false, false) => Line::new(Level::Ok, WHAT, detail),
     }
+}
+
+/// Asks every provider by which members sign in who it is.
+async fn sign_in(config: &Config) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let providers = match Providers::new(config.sign_in.clone()) {
+        Ok(providers) => providers,
+        Err(error) => return vec![Line::new(Level::Fail, "sign-in", chain(&error))],
+    };
+    for settings in providers.all() {
+        let what = format!("sign-in by {}", settings.label);
+        lines.push(match providers.examine(&settings.name).await {
+            Ok(found) => Line::new(Level::Ok, &what, found),
+            Err(why) => {
+                let detail = format!(
+                    "{}/.well-known/openid-configuration is not what it should be: {why}. Check the issuer letter by letter, and that this machine reaches it",
+                    settings.issuer.trim_end_matches('/')
+                );
+                Line::new(Level::Fail, &what, detail)
+            }
+        });
+    }
+    if !lines.is_empty() && config.public_url.is_none() {
+        let detail = "without GUILDHALL_PUBLIC_URL providers can lead back to this machine's own browser alone";
+        lines.push(Line::new(Level::Warn, "sign-in", detail));
+    }
+    lines
 }
 
 async fn provider(what: &str, endpoint: &Endpoint) -> Line {

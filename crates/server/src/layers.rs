@@ -57,7 +57,7 @@ pub async fn accompany(request: Request, next: Next) -> Response {
 /// A path as it may stand in the log.
 fn without_code(path: &str) -> &str {
     let bare = |page: &'static str| path.starts_with(page).then_some(page);
-    bare("/join/").or_else(|| bare("/reset/")).unwrap_or(path)
+    bare("/join/").or_else(|| bare("/reset/")).or_else(|| bare("/welcome/")).unwrap_or(path)
 }
 
 /// Sets the headers that make browsers careful, where the answer has not set its own.
@@ -117,6 +117,7 @@ mod tests {
     fn the_code_of_a_link_does_not_stand_in_the_log() {
         assert_eq!(without_code("/join/c0de"), "/join/");
         assert_eq!(without_code("/reset/c0de/x"), "/reset/");
+        assert_eq!(without_code("/welcome/c0de"), "/welcome/");
         assert_eq!(without_code("/api/members"), "/api/members");
     }
 

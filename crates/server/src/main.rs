@@ -8,8 +8,10 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use guildhall_server::audit::AuditCommand;
 use guildhall_server::config::{Config, Flags};
+use guildhall_server::keys::KeysCommand;
+use guildhall_server::rescue::MemberCommand;
 use guildhall_server::serve::Server;
-use guildhall_server::{audit, doctor, log, openapi};
+use guildhall_server::{audit, doctor, keys, log, openapi, rescue};
 use guildhall_store::Store;
 use guildhall_types::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,6 +37,12 @@ enum Command {
     /// Look at the audit: who did what.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Look at the keys that seal secrets, and change which one does.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Let a member in again who lost everything.
+    #[command(subcommand)]
+    Member(MemberCommand),
     /// Say which version this is.
     Version,
     /// Print the description of the API (OpenAPI 3.1).
@@ -56,6 +64,15 @@ async fn main() -> anyhow::Result<ExitCode> {
             let config = Config::load(&cli.flags)?;
             let sound = audit::run(command, &config, Arc::new(SystemClock), &mut io::stdout()).await?;
             return Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Keys(command) => {
+            let config = Config::load(&cli.flags)?;
+            let well = keys::run(command, &config, Arc::new(SystemClock), &mut io::stdout()).await?;
+            return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Member(command) => {
+            let config = Config::load(&cli.flags)?;
+            rescue::run(command, &config, Arc::new(SystemClock), &mut io::stdout()).await?;
         }
         Command::Version => writeln!(io::stdout(), "guildhall {}", env!("CARGO_PKG_VERSION"))?,
         Command::Openapi => io::stdout().write_all(openapi::text().as_bytes())?,

@@ -65,7 +65,7 @@ pub struct Extras {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub files: Option<Vec<ConflictFile>>,
-    /// `throttled`: seconds until the next try may succeed.
+    /// `throttled`, `too-many-requests`, `database-away`: seconds until the next try may succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub retry_after: Option<i64>,
@@ -111,6 +111,13 @@ impl Problem {
     pub fn not_found(what: &str) -> Self {
         let detail = format!("There is no such {what}; it may have been deleted, or the address is wrong.");
         Self::new(StatusCode::NOT_FOUND, "not-found", detail)
+    }
+
+    /// It was asked for too often; `seconds` from now it may be asked for again.
+    pub fn throttled(code: &'static str, why: &str, seconds: i64) -> Self {
+        let detail = format!("{why} Try again in {seconds} seconds.");
+        let extras = Extras { retry_after: Some(seconds), ..Extras::default() };
+        Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail).with(extras)
     }
 
     /// It cannot be done as things stand.

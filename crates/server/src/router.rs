@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::auth::Gate;
 use crate::routes as on;
-use crate::{auth, layers, openapi, page, ws};
+use crate::{auth, layers, openapi, page, rates, ws};
 
 /// Bytes of a body at most.
 const BODY: usize = 2 * 1024 * 1024;
@@ -32,17 +32,26 @@ fn open() -> OpenApiRouter<App> {
         .routes(routes!(on::auth::login))
         .routes(routes!(on::auth::look_at_invitation))
         .routes(routes!(on::auth::reset_password))
+        .routes(routes!(on::second_step::second_step, on::second_step::pass_second_step))
+        .routes(routes!(on::passkeys::ask_passkey))
+        .routes(routes!(on::passkeys::sign_in_by_passkey))
+        .routes(routes!(on::sign_in::google))
+        .routes(routes!(on::sign_in::google_callback))
+        .routes(routes!(on::sign_in::oidc, on::sign_in::begin_sign_in))
+        .routes(routes!(on::sign_in::oidc_callback))
+        .routes(routes!(on::auth::forgot_password))
+        .routes(routes!(on::auth::finish_sign_up))
         .route("/api/openapi.json", get(openapi::serve))
 }
 
 /// Every member may call these: to look.
 fn read() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(on::account::me))
         .routes(routes!(on::credentials::list_credentials))
         .routes(routes!(on::models::list_models))
         .routes(routes!(on::members::list_members))
         .routes(routes!(on::members::get_member))
+        .routes(routes!(on::members::get_avatar))
         .routes(routes!(on::projects::list_suggestions))
         .routes(routes!(on::projects::list_projects))
         .routes(routes!(on::projects::get_project))
@@ -55,6 +64,7 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::runs::get_run))
         .routes(routes!(on::runs::list_run_events))
         .routes(routes!(on::runs::list_checks))
+        .routes(routes!(on::plans::list_plans))
         .routes(routes!(on::work::get_diff))
         .routes(routes!(on::work::get_file))
         .routes(routes!(on::attachments::list_attachments))
@@ -63,21 +73,51 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(ws::listen_events))
 }
 
+/// The same, and whoever has yet to set up the second factor that the team asks for.
+fn read_lacking() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(on::account::me))
+}
+
 /// Every member may call these: to change what is their own.
 fn account() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(on::auth::logout))
         .routes(routes!(on::account::update_me))
-        .routes(routes!(on::account::confirm))
+        .routes(routes!(on::passkeys::rename_passkey))
+        .routes(routes!(on::account::delete_avatar))
+        .routes(routes!(on::identities::list_identities))
         .routes(routes!(on::sessions::list_sessions, on::sessions::end_other_sessions))
         .routes(routes!(on::sessions::end_session))
         .routes(routes!(on::tokens::list_tokens))
         .routes(routes!(on::tokens::revoke_token))
 }
 
-/// The same, for who has proved lately who they are.
+/// The same, and whoever has yet to set up the second factor that the team asks for.
+fn account_lacking() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(on::auth::logout))
+        .routes(routes!(on::account::confirm))
+        .routes(routes!(on::identities::confirm_by_provider))
+        .routes(routes!(on::passkeys::ask_to_confirm))
+        .routes(routes!(on::factors::list_factors))
+}
+
+/// Every member may call these who has proved lately who they are.
 fn account_confirmed() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(on::tokens::create_token))
+    OpenApiRouter::new()
+        .routes(routes!(on::tokens::create_token))
+        .routes(routes!(on::factors::create_recovery_codes))
+        .routes(routes!(on::passkeys::delete_passkey))
+        .routes(routes!(on::identities::link_identity))
+        .routes(routes!(on::identities::unlink_identity))
+}
+
+/// The same, and whoever has yet to set up the second factor that the team asks for.
+fn account_confirmed_lacking() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(on::factors::begin_totp, on::factors::delete_totp))
+        .routes(routes!(on::factors::enable_totp))
+        .routes(routes!(on::passkeys::begin_passkey))
+        .routes(routes!(on::passkeys::create_passkey))
 }
 
 /// Whoever keeps keys may call these.
@@ -110,6 +150,8 @@ fn run() -> OpenApiRouter<App> {
         .routes(routes!(on::deeds::retry_feature))
         .routes(routes!(on::deeds::stop_feature))
         .routes(routes!(on::deeds::follow_up))
+        .routes(routes!(on::plans::approve_plan))
+        .routes(routes!(on::plans::reject_plan))
         .routes(routes!(on::deeds::verify_feature))
         .routes(routes!(on::deeds::merge_feature))
         .routes(routes!(on::deeds::shelve_feature))
@@ -130,9 +172,15 @@ fn administer() -> OpenApiRouter<App> {
         .routes(routes!(on::health::health_detailed))
         .routes(routes!(on::settings::put_limits))
         .routes(routes!(on::settings::get_sign_up))
+        .routes(routes!(on::settings::list_keys))
+        .routes(routes!(on::credentials::list_team_credentials))
+        .routes(routes!(on::credentials::test_team_credential))
+        .routes(routes!(on::settings::get_second_factor))
         .routes(routes!(on::invitations::list_invitations, on::invitations::create_invitation))
         .routes(routes!(on::invitations::revoke_invitation))
         .routes(routes!(on::members::sign_out_member))
+        .routes(routes!(on::mail::mail_status))
+        .routes(routes!(on::mail::test_mail))
         .routes(routes!(on::audit::list_audit))
         .routes(routes!(on::audit::export_audit))
 }
@@ -143,21 +191,31 @@ fn administer_confirmed() -> OpenApiRouter<App> {
         .routes(routes!(on::members::update_member))
         .routes(routes!(on::members::create_reset_link))
         .routes(routes!(on::night::stop_all))
+        .routes(routes!(on::credentials::put_team_credential, on::credentials::delete_team_credential))
+        .routes(routes!(on::members::take_factors))
 }
 
 /// Owners may call these, when they have proved lately who they are.
 fn own_confirmed() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(on::settings::put_sign_up))
+    OpenApiRouter::new().routes(routes!(on::settings::put_sign_up)).routes(routes!(on::settings::put_second_factor))
 }
 
-/// Every route of the API with its description; `guard` closes the routes of one gate.
-fn api(guard: impl Fn(OpenApiRouter<App>, Gate) -> OpenApiRouter<App>) -> OpenApiRouter<App> {
-    let gate = |right| Gate { right, confirmed: false };
-    let confirmed = |right| Gate { right, confirmed: true };
-    open()
+/// Every route of the API with its description; `counted` counts the requests to the open ones, `guard` closes the routes
+/// of one gate.
+fn api(
+    counted: impl Fn(OpenApiRouter<App>) -> OpenApiRouter<App>,
+    guard: impl Fn(OpenApiRouter<App>, Gate) -> OpenApiRouter<App>,
+) -> OpenApiRouter<App> {
+    let gate = |right| Gate { right, confirmed: false, lacking: false };
+    let confirmed = |right| Gate { right, confirmed: true, lacking: false };
+    let lacking = |gate| Gate { lacking: true, ..gate };
+    counted(open())
         .merge(guard(read(), gate(Right::Read)))
+        .merge(guard(read_lacking(), lacking(gate(Right::Read))))
         .merge(guard(account(), gate(Right::Account)))
+        .merge(guard(account_lacking(), lacking(gate(Right::Account))))
         .merge(guard(account_confirmed(), confirmed(Right::Account)))
+        .merge(guard(account_confirmed_lacking(), lacking(confirmed(Right::Account))))
         .merge(guard(keys(), gate(Right::Keys)))
         .merge(guard(keys_confirmed(), confirmed(Right::Keys)))
         .merge(guard(build(), gate(Right::Build)))
@@ -170,14 +228,15 @@ fn api(guard: impl Fn(OpenApiRouter<App>, Gate) -> OpenApiRouter<App>) -> OpenAp
 
 /// The description of the API, without a server to go with it.
 pub fn description() -> utoipa::openapi::OpenApi {
-    api(openapi::closed).into_openapi()
+    api(|routes| routes, openapi::closed).into_openapi()
 }
 
 /// The whole server as a router.
 pub fn router(app: App) -> Router {
     let guard =
         |routes: OpenApiRouter<App>, gate| routes.route_layer(from_fn_with_state((app.clone(), gate), auth::closed));
-    let (api, _) = api(guard).split_for_parts();
+    let counted = |routes: OpenApiRouter<App>| routes.route_layer(from_fn_with_state(app.clone(), rates::of_address));
+    let (api, _) = api(counted, guard).split_for_parts();
     let compressed = SizeAbove::new(COMPRESSED).and(NotForContentType::IMAGES);
     api.fallback(page::serve)
         .method_not_allowed_fallback(layers::wrong_method)
@@ -186,6 +245,7 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(layers::panicked))
         .layer(from_fn(layers::accompany))
         .layer(from_fn_with_state(app.clone(), layers::careful))
+        .layer(from_fn_with_state(app.clone(), auth::proxy::see_through))
         .layer(CompressionLayer::new().compress_when(compressed))
         .with_state(app)
 }

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use guildhall_bus::Bus;
 use guildhall_engine::{Engine, Pace};
-use guildhall_llm::{Client, LlmError};
+use guildhall_llm::{Client, LlmError, Reach};
 use guildhall_sandbox::Sandbox;
 use guildhall_store::{Backend, Store, StoreError};
+use guildhall_team::keys::Keys;
+use guildhall_team::mail::{MailPace, Mailer};
+use guildhall_team::oidc::Providers;
 use guildhall_team::vault::{Vault, VaultError};
 use guildhall_team::{Places, Team, TeamError, TeamProviders};
 use guildhall_types::Clock;
@@ -23,8 +25,9 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::auth::origin::Public;
 use crate::config::Config;
-use crate::router;
+use crate::rates::Rates;
 use crate::ws::Listening;
+use crate::{connections, keys, router};
 
 /// How long runs may take to give themselves back when the server stops.
 const ENGINE_GRACE: Duration = Duration::from_secs(10);
@@ -71,6 +74,9 @@ pub enum StartError {
     /// Calls to providers cannot be made.
     #[error("calls to model providers cannot be made")]
     Client(#[from] LlmError),
+    /// The keys that seal secrets cannot be used.
+    #[error("the keys that seal secrets cannot be used; run `guildhall doctor`")]
+    Keys(#[source] TeamError),
     /// The engine did not start.
     #[error("the engine did not start")]
     Engine(#[from] TeamError),
@@ -116,20 +122,31 @@ impl Server {
 
         let store = Store::open(config.database_url.expose(), Arc::clone(&clock)).await?;
         store.migrate().await?;
-        let key_file = config.key_file();
-        make_private_folder(key_file.parent().unwrap_or(&config.data_dir))?;
-        let (vault, made) = Vault::open_or_create(&key_file)?;
-        if made {
+        let vault = Vault::open_files(config.key_files())?;
+        let settled = Keys { store: &store, vault: &vault }.settle().await.map_err(StartError::Keys)?;
+        if let Some(path) = settled.made {
             tracing::warn!(
-                path = %key_file.display(),
+                path = %path.display(),
                 "a new key for sealing members' keys was made; keep a copy of it in a safe place, apart from the database"
             );
         }
+        if let Some(key) = settled.lacking {
+            keys::tell_of_lacking(&key);
+        }
         let places = Places::below(&config.data_dir, config.allowed_repo_paths.clone());
-        let providers = TeamProviders { anthropic: config.anthropic.clone(), simulated: config.simulated.clone() };
+        let providers = TeamProviders {
+            anthropic: config.anthropic.clone(),
+            openai: config.openai.clone(),
+            simulated: config.simulated.clone(),
+        };
+        let reach = if config.allow_private_providers { Reach::Private } else { Reach::Public };
         // One process at a time works in a data folder, so on SQLite nobody else can hold a run.
         let alone = store.backend() == Backend::Sqlite;
-        let team = Team::new(store, Arc::clone(&clock), vault, places, Client::new()?, providers);
+        let mut team = Team::new(store, Arc::clone(&clock), vault, places, Client::new()?.reaching(reach), providers)
+            .with_sign_in(Providers::new(config.sign_in.clone())?);
+        if let Some(smtp) = &config.mail {
+            team = team.with_mail(Mailer::new(smtp.clone(), &config.url(address)));
+        }
         let bus = Bus::in_memory();
         let engine = Engine::start(team.clone(), bus.clone(), Sandbox::new(config.sandbox), pace, alone).await?;
         let report = engine.sandbox_report().await;
@@ -141,14 +158,18 @@ impl Server {
                 "agents' commands cannot be kept apart from this host, so no agent will start; run `guildhall doctor`"
             );
         }
+        let closing = CancellationToken::new();
+        tokio::spawn(keys::watch(team.clone(), closing.clone()));
         let app = App {
             team,
             bus,
             public: Arc::new(Public::new(config.public_url.clone())),
             engine,
             listening,
+            guard: Arc::new(config.guard.clone()),
+            rates: Rates::default(),
             started: clock.now(),
-            closing: CancellationToken::new(),
+            closing,
         };
         Ok(Self { app, listener, address, _lock: lock })
     }
@@ -170,12 +191,10 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let Self { app, listener, .. } = self;
         let closing = app.closing.clone();
-        let service = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        // Without this, a small frame would wait for the answer to the one before it.
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let graceful = closing.clone().cancelled_owned();
+        let mailing =
+            tokio::spawn(app.team.clone().send_mail_until(MailPace::default(), closing.clone().cancelled_owned()));
         let mut serving =
-            tokio::spawn(async move { axum::serve(listener, service).with_graceful_shutdown(graceful).await });
+            tokio::spawn(connections::serve(listener, router(app.clone()), Arc::clone(&app.guard), closing.clone()));
         let early = tokio::select! {
             () = stop => None,
             ended = &mut serving => Some(ended),
@@ -184,9 +203,9 @@ impl Server {
         closing.cancel();
         let requests = async {
             match early {
-                Some(ended) => ended.map_err(io::Error::other)?,
+                Some(ended) => ended.map_err(io::Error::other),
                 None => match tokio::time::timeout(REQUEST_GRACE, &mut serving).await {
-                    Ok(ended) => ended.map_err(io::Error::other)?,
+                    Ok(ended) => ended.map_err(io::Error::other),
                     Err(_) => {
                         tracing::warn!("some requests did not end in time and were cut off");
                         serving.abort();
@@ -198,6 +217,9 @@ impl Server {
         let (served, in_time) = tokio::join!(requests, app.engine.shutdown(ENGINE_GRACE));
         if !in_time {
             tracing::warn!("some runs did not end in time; they go on from their last saved turn");
+        }
+        if let Err(error) = mailing.await {
+            tracing::error!(%error, "the sending of mail failed");
         }
         app.team.store.close().await;
         served

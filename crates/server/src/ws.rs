@@ -7,9 +7,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Extension, State};
 use axum::response::Response;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
@@ -22,6 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::auth::{Pass, Signed};
+use crate::connections::Place;
 use crate::extract::Query;
 use crate::problem::Problem;
 
@@ -106,16 +107,17 @@ pub async fn listen_events(
     State(app): State<App>,
     signed: Signed,
     Query(query): Query<ListenEvents>,
+    place: Option<Extension<Place>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     if query.since.is_some_and(|since| since < 0) {
         return Err(Problem::invalid("since", "give the number of an event, or 0 for all of them"));
     }
     let upgrade = upgrade.map_err(|refused| Problem::upgrade_wanted(&refused.body_text()))?;
-    Ok(upgrade
-        .max_message_size(HEARD)
-        .max_frame_size(HEARD)
-        .on_upgrade(move |socket| talk(app, signed, query.since, socket)))
+    Ok(upgrade.max_message_size(HEARD).max_frame_size(HEARD).on_upgrade(move |socket| async move {
+        talk(app, signed, query.since, socket).await;
+        drop(place);
+    }))
 }
 
 /// Why a conversation ended.
@@ -216,6 +218,10 @@ impl Teller {
         let holds = match &self.signed.pass {
             Pass::Session(session) => self.app.team.session_holds(session.id).await,
             Pass::Token(token) => self.app.team.token_holds(token.id).await,
+        };
+        let holds = match holds {
+            Ok(true) => self.app.team.lacks_second_factor(self.signed.member.id).await.map(|lacks| !lacks),
+            other => other,
         };
         match holds {
             Ok(true) => Ok(()),

@@ -2,8 +2,11 @@
 
 use serde_json::Value;
 
-use crate::script::Prompts;
+use crate::script::{Planning, Prompts};
 use crate::stream::{PAUSE, number_of};
+
+/// The tool that proposes a plan, where one is to be approved.
+const PROPOSE: &str = "propose_plan";
 
 /// A conversation as the simulated model sees it.
 #[derive(Debug)]
@@ -20,11 +23,18 @@ impl Conversation {
         let mut prompts = Prompts::default();
         let mut answers = 0;
         let mut any = false;
+        let tools = body["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
+        prompts.planning = tools.iter().any(|tool| tool["name"] == PROPOSE).then(Planning::default);
+        let mut proposed = false;
         for message in body["messages"].as_array().into_iter().flatten() {
             let content = message["content"].as_array().map(Vec::as_slice).unwrap_or_default();
             if message["role"] == "assistant" {
                 answers = after(content, answers);
+                proposed = content.iter().any(|block| block["type"] == "tool_use" && block["name"] == PROPOSE);
                 continue;
+            }
+            if let (Some(planning), Some(tasks)) = (&mut prompts.planning, texts(content).find_map(approved_tasks)) {
+                planning.tasks = Some(tasks);
             }
             let texts: Vec<&str> = texts(content).filter(|text| !text.trim_start().starts_with("<note>")).collect();
             if texts.is_empty() {
@@ -32,9 +42,12 @@ impl Conversation {
             }
             let text = texts.join("\n\n");
             if content.iter().any(|block| block["type"] == "tool_result") {
-                prompts.meanwhile.push(text);
+                match &mut prompts.planning {
+                    Some(planning) if proposed => planning.feedback.push(text),
+                    _ => prompts.meanwhile.push(text),
+                }
             } else {
-                prompts = Prompts { later: any, prompt: text, meanwhile: Vec::new() };
+                prompts = Prompts { later: any, prompt: text, meanwhile: Vec::new(), ..prompts };
                 answers = 0;
             }
             any = true;
@@ -43,6 +56,13 @@ impl Conversation {
         let asked = texts(system).chain([prompts.prompt.as_str()]).any(|text| text.to_lowercase().contains("summar"));
         Self { answers, wants_summary: body["tools"].is_null() && asked, prompts }
     }
+}
+
+/// The tasks of a plan that somebody changed while approving it, as the note about that lists them.
+fn approved_tasks(text: &str) -> Option<Vec<String>> {
+    let (_, list) = text.strip_prefix("<note>")?.rsplit_once("\n# Its tasks\n")?;
+    let tasks = list.lines().filter_map(|line| line.strip_prefix("- "));
+    Some(tasks.map(|task| task.trim_end_matches("</note>").to_owned()).collect())
 }
 
 fn texts(content: &[Value]) -> impl Iterator<Item = &str> {

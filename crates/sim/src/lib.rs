@@ -1,10 +1,12 @@
-//! A simulated model provider. It speaks the true wire protocol of the Anthropic Messages API, does deterministic work by
-//! script with real tool calls, and has rate limits, a prompt cache and faults. For the sample project, the tests and the
+//! A simulated model provider. It speaks the true wire protocols of the Anthropic Messages API, the OpenAI Responses API and
+//! the Chat Completions API (also as Google has it, below `/v1beta/openai`), does deterministic work by script with real tool
+//! calls, and has rate limits, a prompt cache and faults. For the sample project, the tests and the
 //! benchmarks; whoever calls it cannot tell, but for what it says.
 
 pub mod cache;
 mod conversation;
 mod limits;
+mod openai;
 mod persona;
 pub mod script;
 mod server;

@@ -96,6 +96,31 @@ impl Meter {
         }
         headers
     }
+
+    /// The same in the words of OpenAI: how long until a limit is whole again, and one limit on tokens.
+    pub(crate) fn openai_headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, bucket) in [("requests", &self.requests), ("tokens", &self.input)] {
+            let wait = bucket.until(bucket.limit);
+            let reset = match wait.as_secs() {
+                0 => format!("{}ms", wait.as_millis()),
+                seconds if seconds < 60 => format!("{:.1}s", wait.as_secs_f64()),
+                seconds => format!("{}m{}s", seconds / 60, seconds % 60 + 1),
+            };
+            let values = [
+                ("limit", format!("{}", bucket.limit)),
+                ("remaining", format!("{}", bucket.left.max(0.0).floor())),
+                ("reset", reset),
+            ];
+            for (what, value) in values {
+                let name = HeaderName::try_from(format!("x-ratelimit-{what}-{name}"));
+                if let (Ok(name), Ok(value)) = (name, HeaderValue::try_from(value)) {
+                    headers.insert(name, value);
+                }
+            }
+        }
+        headers
+    }
 }
 
 #[cfg(test)]

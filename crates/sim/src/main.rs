@@ -14,7 +14,8 @@ use tracing_subscriber::EnvFilter;
 /// How long answers that are under way may still take after a signal to end.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// A simulated model provider that speaks the Anthropic Messages API. It needs no key and does what scripts say.
+/// A simulated model provider that speaks the Messages, Responses and Chat Completions APIs. It needs no key and does what
+/// scripts say.
 ///
 /// A prompt that holds a block fenced with ```sim is a script, with one answer in JSON on each line, such as
 /// {"say": "Done.", "silence_ms": 500}; see the documentation of the module `script`.

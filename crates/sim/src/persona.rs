@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::script::Step;
+use crate::script::{Planning, Step};
 
 struct Recipe {
     /// What the request must mention.
@@ -82,7 +82,7 @@ fn tool(name: &str, input: Value) -> (String, Value) {
     (name.to_owned(), input)
 }
 
-fn plan(tasks: &[&str], done: usize) -> (String, Value) {
+fn plan(tasks: &[String], done: usize) -> (String, Value) {
     let tasks: Vec<Value> = tasks
         .iter()
         .enumerate()
@@ -100,23 +100,72 @@ fn plan(tasks: &[&str], done: usize) -> (String, Value) {
 
 const TESTS: &str = "if [ -x ./test.sh ]; then ./test.sh; else echo 'no ./test.sh here'; fi";
 
-/// The answers to a first prompt.
-pub fn work(prompt: &str) -> Vec<Step> {
+/// The tasks that are worked on: the usual ones, those that were asked for later, or those that somebody wrote.
+fn tasks(usual: &[&str], planning: Option<&Planning>) -> Vec<String> {
+    let mut tasks: Vec<String> = usual.iter().map(|&task| task.to_owned()).collect();
+    let Some(planning) = planning else { return tasks };
+    tasks.extend(planning.feedback.iter().map(|words| format!("Take up: {}", short(words))));
+    planning.tasks.clone().unwrap_or(tasks)
+}
+
+fn short(words: &str) -> String {
+    words.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(120).collect()
+}
+
+/// The proposals: one, and another after each word against it.
+fn proposals(plan: &str, usual: &[&str], planning: Option<&Planning>) -> Vec<Step> {
+    let Some(planning) = planning else { return Vec::new() };
+    let versions = (0..=planning.feedback.len()).map(|heard| {
+        let feedback = planning.feedback[..heard].to_vec();
+        let asked: String = feedback.iter().map(|words| format!("- {}\n", short(words))).collect();
+        let text = match asked.as_str() {
+            "" => plan.to_owned(),
+            asked => format!("{plan}\n## What was asked for\n\n{asked}"),
+        };
+        let tasks = tasks(usual, Some(&Planning { feedback, tasks: None }));
+        let tasks: Vec<Value> = tasks.iter().map(|title| json!({ "title": title })).collect();
+        Step {
+            say: Some(match heard {
+                0 => "I know enough for a plan. Please look at it.".to_owned(),
+                _ => "I took that up in the plan.".to_owned(),
+            }),
+            tools: vec![tool("propose_plan", json!({ "text": text, "tasks": tasks }))],
+            ..Step::default()
+        }
+    });
+    versions.collect()
+}
+
+/// What was said to a plan, written where a reader will look for it.
+fn asked(planning: Option<&Planning>) -> Vec<Step> {
+    let feedback = planning.map(|planning| planning.feedback.as_slice()).unwrap_or_default();
+    feedback.iter().map(|words| Step { tools: vec![append(words)], ..Step::default() }).collect()
+}
+
+/// The answers to a first prompt. A plan is proposed first if there is a tool for it.
+pub fn work(prompt: &str, planning: Option<&Planning>) -> Vec<Step> {
     let plain = prompt.to_lowercase();
     // What is mentioned first is what is wanted; other commands may be spoken of beside it.
     let first = |recipe: &&Recipe| recipe.mentions.iter().filter_map(|words| plain.find(words)).min();
     match RECIPES.iter().filter(|recipe| first(recipe).is_some()).min_by_key(first) {
-        Some(recipe) => recipe.steps(),
-        None => note(prompt),
+        Some(recipe) => recipe.steps(planning),
+        None => note(prompt, planning),
     }
 }
 
 impl Recipe {
-    fn steps(&self) -> Vec<Step> {
-        let tasks = ["Look at how commands are made", "Write the command", "Write its test", "Run all tests"];
+    fn steps(&self, planning: Option<&Planning>) -> Vec<Step> {
+        let usual = ["Look at how commands are made", "Write the command", "Write its test", "Run all tests"];
+        let tasks = tasks(&usual, planning);
         let code = format!("commands/{}.sh", self.command);
         let test = format!("tests/{}.test.sh", self.command);
-        vec![
+        let mut look =
+            vec![tool("read", json!({ "path": "commands/list.sh" })), tool("grep", json!({ "pattern": "TODO_FILE" }))];
+        // The list of tasks follows from the plan, where there is one.
+        if planning.is_none() {
+            look.insert(0, plan(&tasks, 0));
+        }
+        let mut steps = vec![
             Step {
                 think: Some(format!(
                     "The request is to {}. I do not know this project yet. The README and AGENTS.md should say how a \
@@ -135,13 +184,19 @@ impl Recipe {
                 think: Some(
                     "A command is one file, and its first line is its help. I look at the closest one.".to_owned(),
                 ),
-                tools: vec![
-                    plan(&tasks, 0),
-                    tool("read", json!({ "path": "commands/list.sh" })),
-                    tool("grep", json!({ "pattern": "TODO_FILE" })),
-                ],
+                tools: look,
                 ..Step::default()
             },
+        ];
+        let text = format!(
+            "## Goal\n\nTo {}, by a command `todo {}`.\n\n## True when it is done\n\n- `todo help` names the command.\n\
+             - Its test covers every case of the card, and `./test.sh` passes.\n- The README mentions it.\n\n\
+             ## Changes\n\n- `{code}`: the command, in a file like the others.\n- `{test}`: its test.\n- `README.md`: a \
+             line about it.\n\n## What could go wrong\n\nOther commands read the same list: its format stays as it is.\n",
+            self.goal, self.command
+        );
+        steps.extend(proposals(&text, &usual, planning));
+        steps.extend([
             Step {
                 say: Some(format!(
                     "Commands are files that `todo` sources. I add `{code}` and mention it in the README."
@@ -158,29 +213,46 @@ impl Recipe {
                 tools: vec![tool("write", json!({ "path": test, "content": self.test })), plan(&tasks, 3)],
                 ..Step::default()
             },
+        ]);
+        steps.extend(asked(planning));
+        steps.extend([
             Step { tools: vec![tool("bash", json!({ "command": "./test.sh" }))], ..Step::default() },
             Step {
                 think: Some("If every line says ok, the work is done; a last look at what changed.".to_owned()),
-                tools: vec![tool("bash", json!({ "command": "git status --short && ./todo help" })), plan(&tasks, 4)],
+                tools: vec![
+                    tool("bash", json!({ "command": "git status --short && ./todo help" })),
+                    plan(&tasks, tasks.len()),
+                ],
                 ..Step::default()
             },
             Step { say: Some(self.summary.to_owned()), ..Step::default() },
-        ]
+        ]);
+        steps
     }
 }
 
 /// For a request that the simulated model has no recipe for: an honest note in the repository.
-fn note(prompt: &str) -> Vec<Step> {
+fn note(prompt: &str, planning: Option<&Planning>) -> Vec<Step> {
     let title = heading(prompt);
     let path = format!("docs/notes/{}.md", slug(&title));
-    let tasks = ["Look around", "Write the request down", "Run the tests"];
-    vec![
-        Step {
-            think: Some("I look at what is here before I change anything.".to_owned()),
-            say: Some("I look around first.".to_owned()),
-            tools: vec![plan(&tasks, 0), tool("glob", json!({ "pattern": "**/*" }))],
-            ..Step::default()
-        },
+    let usual = ["Look around", "Write the request down", "Run the tests"];
+    let tasks = tasks(&usual, planning);
+    let mut look = vec![tool("glob", json!({ "pattern": "**/*" }))];
+    if planning.is_none() {
+        look.insert(0, plan(&tasks, 0));
+    }
+    let mut steps = vec![Step {
+        think: Some("I look at what is here before I change anything.".to_owned()),
+        say: Some("I look around first.".to_owned()),
+        tools: look,
+        ..Step::default()
+    }];
+    let text = format!(
+        "## Goal\n\nTo write down what was requested: {title}.\n\n## Changes\n\n- `{path}`: a note. A simulated model has no \
+         recipe for more.\n"
+    );
+    steps.extend(proposals(&text, &usual, planning));
+    steps.extend([
         Step {
             tools: vec![
                 tool(
@@ -194,7 +266,10 @@ fn note(prompt: &str) -> Vec<Step> {
             ],
             ..Step::default()
         },
-        Step { tools: vec![tool("bash", json!({ "command": TESTS })), plan(&tasks, 3)], ..Step::default() },
+    ]);
+    steps.extend(asked(planning));
+    steps.extend([
+        Step { tools: vec![tool("bash", json!({ "command": TESTS })), plan(&tasks, tasks.len())], ..Step::default() },
         Step {
             say: Some(format!(
                 "I am a simulated model and have no recipe for this request, so I only wrote it down in `{path}`. With a \
@@ -202,26 +277,33 @@ fn note(prompt: &str) -> Vec<Step> {
             )),
             ..Step::default()
         },
-    ]
+    ]);
+    steps
 }
 
 /// The answers to what a member says later.
 pub fn follow_up(prompt: &str) -> Vec<Step> {
     let words: String = prompt.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();
-    let quoted = words.replace('\'', "'\\''");
     vec![
         Step {
             think: Some(format!("The reviewer asks: {words}. I make that change where a reader will look for it.")),
             say: Some("I take that up.".to_owned()),
-            tools: vec![tool(
-                "bash",
-                json!({ "command": format!("printf '\\n## Note\\n\\n%s\\n' '{quoted}' >> README.md && tail -n 5 README.md") }),
-            )],
+            tools: vec![append(&words)],
             ..Step::default()
         },
         Step { tools: vec![tool("bash", json!({ "command": TESTS }))], ..Step::default() },
         Step { say: Some(format!("I added this to the README and ran the tests again: {words}")), ..Step::default() },
     ]
+}
+
+/// Writes words at the end of the README.
+fn append(words: &str) -> (String, Value) {
+    let words: String = words.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();
+    let quoted = words.replace('\'', "'\\''");
+    tool(
+        "bash",
+        json!({ "command": format!("printf '\\n## Note\\n\\n%s\\n' '{quoted}' >> README.md && tail -n 5 README.md") }),
+    )
 }
 
 /// The first heading of a prompt, or its first line.

@@ -67,6 +67,8 @@ pub enum Fault {
     Overloaded,
     /// 401.
     BadKey,
+    /// The account has nothing left to spend; OpenAI says so with 429.
+    NoQuota,
     /// 400 for an overlong prompt.
     PromptTooLong,
     /// No headers, ever.
@@ -92,6 +94,17 @@ pub struct Prompts {
     pub prompt: String,
     /// What was said while it was worked on.
     pub meanwhile: Vec<String>,
+    /// What is to be planned first, if a plan is to be proposed.
+    pub planning: Option<Planning>,
+}
+
+/// What came of the plans that were proposed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Planning {
+    /// What was said to a plan in place of a yes; each calls for another plan.
+    pub feedback: Vec<String>,
+    /// The tasks of the plan as somebody changed it while approving.
+    pub tasks: Option<Vec<String>>,
 }
 
 /// The steps that answer what was asked for.
@@ -99,7 +112,7 @@ pub fn steps(prompts: &Prompts) -> Vec<Step> {
     let mut steps = match fenced(&prompts.prompt) {
         Some(own) => own,
         None if prompts.later => persona::follow_up(&prompts.prompt),
-        None => persona::work(&prompts.prompt),
+        None => persona::work(&prompts.prompt, prompts.planning.as_ref()),
     };
     for said in &prompts.meanwhile {
         if let Some(own) = fenced(said) {

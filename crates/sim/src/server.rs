@@ -18,6 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use crate::cache::Cache;
 use crate::conversation::Conversation;
 use crate::limits::Meter;
+use crate::openai::{self, Dialect};
 use crate::script::{self, Fault, Step};
 use crate::stream::{self, Reply};
 use crate::wire::{Refusal, validate};
@@ -81,6 +82,10 @@ pub(crate) fn router(state: Arc<State>) -> Router {
     Router::new()
         .route("/v1/messages", post(messages))
         .route("/v1/messages/count_tokens", post(count_tokens))
+        .route("/v1/responses", post(responses))
+        .route("/v1/chat/completions", post(completions))
+        .route("/v1beta/openai/chat/completions", post(google))
+        .route("/v1beta/openai/models", get(models))
         .route("/v1/models", get(models))
         .layer(DefaultBodyLimit::max(64 * 1024 * 1024))
         .with_state(state)
@@ -116,8 +121,14 @@ fn parse(body: &Bytes) -> Result<Value, Refusal> {
         .map_err(|error| Refusal::invalid(format!("The request body is not valid JSON: {error}")))
 }
 
-async fn models(headers: HeaderMap) -> Result<Json<Value>, Refusal> {
-    key(&headers)?;
+async fn models(headers: HeaderMap) -> Result<Json<Value>, Response> {
+    if headers.contains_key(header::AUTHORIZATION) {
+        openai::key(&headers).map_err(|refusal| openai::refused(Dialect::Responses, &refusal))?;
+        let models = ["simulated", "simulated-large"]
+            .map(|id| json!({ "id": id, "object": "model", "owned_by": "sim", "max_model_len": 131_072 }));
+        return Ok(Json(json!({ "object": "list", "data": models })));
+    }
+    key(&headers).map_err(IntoResponse::into_response)?;
     Ok(Json(
         json!({ "data": [{ "type": "model", "id": "simulated", "display_name": "Simulated" }], "has_more": false }),
     ))
@@ -152,11 +163,53 @@ impl IntoResponse for Refused {
 }
 
 async fn messages(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Result<Response, Refused> {
+    answer(state, Dialect::Messages, &headers, &body).await
+}
+
+/// Answers in the dialects of OpenAI, whose refusals look otherwise.
+async fn answer_openai(state: Arc<State>, dialect: Dialect, headers: &HeaderMap, body: &Bytes) -> Response {
+    match answer(state, dialect, headers, body).await {
+        Ok(response) => response,
+        Err(Refused(refused)) => {
+            let (refusal, headers) = *refused;
+            (headers, openai::refused(dialect, &refusal)).into_response()
+        }
+    }
+}
+
+async fn responses(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
+    answer_openai(state, Dialect::Responses, &headers, &body).await
+}
+
+async fn completions(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
+    answer_openai(state, Dialect::Completions, &headers, &body).await
+}
+
+async fn google(Shared(state): Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
+    answer_openai(state, Dialect::Google, &headers, &body).await
+}
+
+async fn answer(state: Arc<State>, dialect: Dialect, headers: &HeaderMap, body: &Bytes) -> Result<Response, Refused> {
     let at = Instant::now();
-    let key = key(&headers)?;
-    let body = Arc::new(parse(&body)?);
+    let key = match dialect {
+        Dialect::Messages => key(headers)?,
+        _ => openai::key(headers)?,
+    };
+    let body = Arc::new(parse(body)?);
     state.arrived(at, &body);
-    let (reply, limits) = plan(&state, &key, &body)?;
+    let (reply, limits) = match dialect {
+        Dialect::Messages => {
+            validate(&body, state.config.max_output)?;
+            plan(&state, &key, &body, dialect)?
+        }
+        // What is asked for is the same, whatever words it is put in.
+        _ => {
+            let mut plain = openai::as_messages(dialect, &body, state.config.max_output)?;
+            validate(&plain, state.config.max_output)?;
+            openai::mark(&mut plain);
+            plan(&state, &key, &plain, dialect)?
+        }
+    };
     tracing::info!(model = reply.model, fault = ?reply.fault, input = reply.input.total(), "a call");
     if reply.fault == Some(Fault::HangBeforeHeaders) {
         return std::future::pending().await;
@@ -178,14 +231,14 @@ fn refusal(fault: Fault) -> Option<Refusal> {
         Fault::Server => (500, "api_error", "Internal server error"),
         Fault::Overloaded => (529, "overloaded_error", "Overloaded"),
         Fault::BadKey => (401, "authentication_error", "invalid x-api-key"),
+        Fault::NoQuota => (400, "billing_error", "Your credit balance is too low to access the Anthropic API."),
         Fault::PromptTooLong => (400, "invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum"),
         _ => return None,
     };
     Some(Refusal { status, kind, message: message.to_owned() })
 }
 
-fn plan(state: &State, key: &str, body: &Value) -> Result<(Reply, HeaderMap), Refused> {
-    validate(body, state.config.max_output)?;
+fn plan(state: &State, key: &str, body: &Value, dialect: Dialect) -> Result<(Reply, HeaderMap), Refused> {
     let conversation = Conversation::read(body);
     let place: [u8; 32] = Sha256::digest(body["messages"].to_string()).into();
     let id: String = place.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
@@ -216,14 +269,17 @@ fn plan(state: &State, key: &str, body: &Value) -> Result<(Reply, HeaderMap), Re
         let message = format!("prompt is too long: {} tokens > {window} maximum", input.total());
         return Err(Refusal::invalid(message).into());
     }
-    let blocks = stream::blocks(&step, conversation.answers, &id);
+    let blocks = stream::blocks(&step, conversation.answers, &id, dialect);
     let mut limits = HeaderMap::new();
     if let Some(quota) = state.config.quota {
         #[expect(clippy::disallowed_methods, reason = "the simulator is another program, with a clock of its own")]
         let date = chrono::Utc::now();
         let meter = inner.meters.entry(key.to_owned()).or_insert_with(|| Meter::new(quota, now));
         let taken = meter.take(input.fresh + input.written, stream::output_tokens(&blocks), now);
-        limits = meter.headers(date);
+        limits = match dialect {
+            Dialect::Messages => meter.headers(date),
+            _ => meter.openai_headers(),
+        };
         if let Err(wait) = taken {
             let seconds = wait.as_secs() + 1;
             limits.insert(header::RETRY_AFTER, seconds.into());
@@ -240,6 +296,7 @@ fn plan(state: &State, key: &str, body: &Value) -> Result<(Reply, HeaderMap), Re
         stop_reason: stream::stop_reason(&step).to_owned(),
         silence: std::time::Duration::from_millis(step.silence_ms),
         fault,
+        dialect,
     };
     Ok((reply, limits))
 }

@@ -1,5 +1,8 @@
 //! Writes an answer as server-sent events.
 
+mod completions;
+mod responses;
+
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -8,6 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::Config;
 use crate::cache::Input;
+use crate::openai::Dialect;
 use crate::script::{Fault, Step};
 use crate::wire::{sign, tokens};
 
@@ -16,11 +20,13 @@ pub(crate) const PAUSE: &str = "sim_pause";
 
 /// The number of the answer that asked for a tool, out of the id of the call.
 pub(crate) fn number_of(id: &str) -> Option<usize> {
-    id.strip_prefix("toolu_")?.split_once('_')?.0.parse().ok()
+    let rest = id.strip_prefix("toolu_").or_else(|| id.strip_prefix("call_"))?;
+    rest.split_once('_')?.0.parse().ok()
 }
 
 /// The blocks of the answer `number` since its prompt, whole.
-pub(crate) fn blocks(step: &Step, number: usize, message: &str) -> Vec<Value> {
+pub(crate) fn blocks(step: &Step, number: usize, message: &str, dialect: Dialect) -> Vec<Value> {
+    let prefix = if dialect == Dialect::Messages { "toolu" } else { "call" };
     let mut blocks = Vec::new();
     if let Some(thinking) = &step.think {
         blocks.push(json!({ "type": "thinking", "thinking": thinking, "signature": sign(thinking) }));
@@ -33,7 +39,7 @@ pub(crate) fn blocks(step: &Step, number: usize, message: &str) -> Vec<Value> {
     }
     for (index, (name, input)) in step.tools.iter().enumerate() {
         blocks.push(
-            json!({ "type": "tool_use", "id": format!("toolu_{number}_{message}_{index}"), "name": name, "input": input }),
+            json!({ "type": "tool_use", "id": format!("{prefix}_{number}_{message}_{index}"), "name": name, "input": input }),
         );
     }
     if step.stop.as_deref() == Some("pause_turn") {
@@ -73,6 +79,7 @@ pub(crate) struct Gone;
 struct Writer<'a> {
     pipe: &'a Pipe,
     config: &'a Config,
+    dialect: Dialect,
 }
 
 impl Writer<'_> {
@@ -95,7 +102,10 @@ impl Writer<'_> {
             }
             rest -= part;
             if !rest.is_zero() {
-                self.event(json!({ "type": "ping" })).await?;
+                match self.dialect {
+                    Dialect::Messages => self.event(json!({ "type": "ping" })).await?,
+                    _ => self.raw(": keep-alive\n\n").await?,
+                }
             }
         }
         Ok(())
@@ -129,14 +139,20 @@ pub(crate) struct Reply {
     /// Before the first word, besides the usual time.
     pub(crate) silence: Duration,
     pub(crate) fault: Option<Fault>,
+    pub(crate) dialect: Dialect,
 }
 
 /// Writes an answer, with the fault in it, if there is one.
 pub(crate) async fn write(pipe: &Pipe, config: &Config, reply: &Reply) -> Result<(), Gone> {
-    let out = Writer { pipe, config };
-    let Reply { model, id, input, blocks, stop_reason, silence, fault } = reply;
+    let out = Writer { pipe, config, dialect: reply.dialect };
+    let Reply { model, id, input, blocks, stop_reason, silence, fault, dialect } = reply;
     if *fault == Some(Fault::Garbage) {
         return out.raw("<html>\u{1}\u{0} this is no stream of events\ndata: {\"type\": \"mess\n\n").await;
+    }
+    match dialect {
+        Dialect::Messages => {}
+        Dialect::Responses => return responses::write(&out, reply).await,
+        Dialect::Completions | Dialect::Google => return completions::write(&out, reply).await,
     }
     out.event(json!({ "type": "message_start", "message": {
         "id": format!("msg_{id}"), "type": "message", "role": "assistant", "model": model, "content": [],
@@ -218,7 +234,21 @@ impl Writer<'_> {
             }
             _ => return Ok(false),
         };
-        self.event(json!({ "type": "error", "error": { "type": kind, "message": message } })).await?;
+        match self.dialect {
+            Dialect::Messages => {
+                self.event(json!({ "type": "error", "error": { "type": kind, "message": message } })).await?;
+            }
+            Dialect::Responses => {
+                let code = if kind == "overloaded_error" { "server_is_overloaded" } else { "rate_limit_exceeded" };
+                let response = json!({ "status": "failed", "error": { "code": code, "message": message } });
+                self.event(json!({ "type": "response.failed", "response": response })).await?;
+            }
+            Dialect::Completions | Dialect::Google => {
+                let code = if kind == "overloaded_error" { 503 } else { 429 };
+                let error = json!({ "code": code, "message": message });
+                self.raw(format!("data: {}\n\n", json!({ "error": error }))).await?;
+            }
+        }
         Ok(true)
     }
 }

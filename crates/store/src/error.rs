@@ -47,6 +47,17 @@ pub enum StoreError {
         /// The version that it is at.
         current: i64,
     },
+    /// The plan that was decided on is not the latest.
+    #[error("there is a later version of this plan (version {current}); look at that")]
+    StalePlan {
+        /// The latest version.
+        current: i64,
+    },
+    /// A card asks a person to approve a plan that nobody makes.
+    #[error(
+        "with planning mode skip there is no plan to approve: choose lite, spec or full, or leave the approval off"
+    )]
+    NothingToApprove,
     /// A run of it is queued or at work.
     #[error("{what} while an agent works on it; stop it first")]
     Live {
@@ -59,9 +70,37 @@ pub enum StoreError {
     /// The run is no longer this node's: another node has it, or a member stopped it.
     #[error("the run is no longer held by this node")]
     LeaseLost,
+    /// Another key-encryption key became the current one in between.
+    #[error("the key that seals secrets was changed this very moment, and nothing was saved; try again")]
+    KeyMoved {
+        /// Which one is current.
+        current: String,
+    },
+    /// The key-encryption key was retired.
+    #[error("the key {id} was retired and is not used again; make a new one by `guildhall keys rotate`")]
+    KeyRetired {
+        /// Which key.
+        id: String,
+    },
+    /// The key-encryption key cannot go yet.
+    #[error("the key {id} {}", match current {
+        true => "is the current one; make another current first: `guildhall keys rotate`".to_owned(),
+        false => format!("still seals {secrets} secret(s); run `guildhall keys rotate` first, which seals them under the current one"),
+    })]
+    KeyNeeded {
+        /// Which key.
+        id: String,
+        /// Whether it is the current one.
+        current: bool,
+        /// How many secrets are sealed under it.
+        secrets: i64,
+    },
     /// The database has no room to write.
     #[error("the server's disk is full: nothing was changed; try again when its operator has made room")]
     Full(#[source] sqlx::Error),
+    /// The database cannot be reached now.
+    #[error("the database does not answer: nothing was changed; try again in a moment")]
+    Away(#[source] sqlx::Error),
     /// The database refused or failed.
     #[error("the database failed")]
     Database(#[source] sqlx::Error),
@@ -73,11 +112,27 @@ pub enum StoreError {
 /// What SQLite and PostgreSQL say when the disk is full.
 const FULL: [&str; 2] = ["13", "53100"];
 
+/// What PostgreSQL says when it takes no more, or is going away or coming up.
+const AWAY: [&str; 5] = ["53300", "57P01", "57P02", "57P03", "25006"];
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(|database| database.code());
+        let away = match (&error, &code) {
+            (_, Some(code)) => AWAY.contains(&&**code) || code.starts_with("08"),
+            (
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed,
+                None,
+            ) => true,
+            _ => false,
+        };
         match code.is_some_and(|code| FULL.contains(&&*code)) {
             true => Self::Full(error),
+            false if away => Self::Away(error),
             false => Self::Database(error),
         }
     }

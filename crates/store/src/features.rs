@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
 use guildhall_types::feature::{Feature, FeatureCard, FeatureStatus, Move, PlanningMode, ThinkingLevel};
-use guildhall_types::{FeatureId, MemberId, ProjectId};
+use guildhall_types::{FeatureId, MemberId, ProjectId, plan};
 use sqlx::{Database, QueryBuilder};
 
 use crate::{Rows, Store, StoreError, Tx, on, read};
@@ -58,6 +59,31 @@ pub struct FeaturePatch {
     pub dependencies: Option<Vec<FeatureId>>,
 }
 
+impl FeaturePatch {
+    /// What it changes, but for the place on the board.
+    fn names(&self) -> Vec<&'static str> {
+        let all = [
+            ("title", self.title.is_some()),
+            ("description", self.description.is_some()),
+            ("category", self.category.is_some()),
+            ("priority", self.priority.is_some()),
+            ("model", self.model.is_some()),
+            ("thinkingLevel", self.thinking_level.is_some()),
+            ("planningMode", self.planning_mode.is_some()),
+            ("requirePlanApproval", self.require_plan_approval.is_some()),
+            ("skipVerification", self.skip_verification.is_some()),
+            ("branch", self.branch.is_some()),
+            ("dependencies", self.dependencies.is_some()),
+        ];
+        all.into_iter().filter(|(_, changes)| *changes).map(|(name, _)| name).collect()
+    }
+}
+
+fn note(action: AuditAction, card: &FeatureCard) -> Note {
+    let note = Note::new(action).on(AuditObject::Feature, card.id);
+    note.with("number", card.number).with("project", card.project_id)
+}
+
 /// Which cards of a project.
 #[derive(Debug, Clone, Default)]
 pub struct FeatureQuery {
@@ -86,6 +112,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when the project is gone, [`StoreError::BadDependency`].
     pub async fn create_feature(&self, new: NewFeature) -> Result<Feature, StoreError> {
+        can_be_approved(new.planning_mode, new.require_plan_approval)?;
         let now = self.now();
         let id = FeatureId::new();
         let mut tx = self.begin().await?;
@@ -109,6 +136,7 @@ impl Store {
             self.set_dependencies(&mut tx, id, new.project_id, &new.dependencies).await?;
         }
         let feature = self.feature_in(&mut tx, id).await?.ok_or(StoreError::NotFound { what: "feature" })?;
+        tx.note(note(AuditAction::CreateFeature, &feature.card));
         self.record(&mut tx, &Happening::FeatureCreated { feature: feature.clone() }).await?;
         self.commit(tx).await?;
         Ok(feature)
@@ -134,7 +162,11 @@ impl Store {
         if let Some(dependencies) = &patch.dependencies {
             self.set_dependencies(&mut tx, id, old.card.project_id, dependencies).await?;
         }
+        let changed = patch.names();
         let card = old.card;
+        let planning_mode = patch.planning_mode.unwrap_or(card.planning_mode);
+        let require_plan_approval = patch.require_plan_approval.unwrap_or(card.require_plan_approval);
+        can_be_approved(planning_mode, require_plan_approval)?;
         on!(tx, c => sqlx::query(
             "UPDATE features SET title = $2, description = $3, category = $4, priority = $5, position = $6, model = $7,
                thinking_level = $8, planning_mode = $9, require_plan_approval = $10, skip_verification = $11,
@@ -144,12 +176,15 @@ impl Store {
             .bind(crate::clean(&patch.category.unwrap_or(card.category)))
             .bind(patch.priority.unwrap_or(card.priority)).bind(patch.position.unwrap_or(card.position))
             .bind(patch.model.unwrap_or(card.model)).bind(patch.thinking_level.unwrap_or(card.thinking_level))
-            .bind(patch.planning_mode.unwrap_or(card.planning_mode))
-            .bind(patch.require_plan_approval.unwrap_or(card.require_plan_approval))
+            .bind(planning_mode).bind(require_plan_approval)
             .bind(patch.skip_verification.unwrap_or(card.skip_verification))
             .bind(patch.needs_approval.unwrap_or(card.needs_approval)).bind(patch.branch.unwrap_or(card.branch))
             .bind(self.now()).execute(c).await.rows())?;
         let feature = self.tell_feature(&mut tx, id).await?;
+        // Cards change places all the time; that is no edit.
+        if !changed.is_empty() {
+            tx.note(note(AuditAction::ChangeFeature, &feature.card).with("changed", changed.join(", ")));
+        }
         self.commit(tx).await?;
         Ok(feature)
     }
@@ -161,13 +196,15 @@ impl Store {
     pub async fn delete_feature(&self, id: FeatureId) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let feature = self.locked_feature(&mut tx, id).await?;
-        if feature.card.status.is_active() {
+        // While its plan waits for a person, no agent works on a card in progress.
+        if feature.card.status.is_active() && !feature.card.plan_waits() {
             return Err(StoreError::Live { what: "a card cannot be deleted" });
         }
         on!(tx, c => sqlx::query("DELETE FROM feature_dependencies WHERE feature_id = $1 OR depends_on = $1").bind(id)
             .execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET deleted_at = $2 WHERE id = $1").bind(id).bind(self.now())
             .execute(c).await.rows())?;
+        tx.note(note(AuditAction::DeleteFeature, &feature.card));
         self.record(&mut tx, &Happening::FeatureDeleted { feature_id: id, project_id: feature.card.project_id })
             .await?;
         self.commit(tx).await
@@ -249,7 +286,7 @@ impl Store {
         feature: &Feature,
         what: Move,
     ) -> Result<FeatureStatus, StoreError> {
-        let to = feature.card.status.after(what)?;
+        let to = feature.card.after(what)?;
         on!(tx, c => sqlx::query(
             "UPDATE features SET status = $2, stage = NULL, version = version + 1, updated_at = $3 WHERE id = $1")
             .bind(feature.card.id).bind(to).bind(self.now()).execute(c).await.rows())?;
@@ -285,6 +322,14 @@ impl Store {
             return Err(StoreError::BadDependency("these dependencies would form a circle"));
         }
         Ok(())
+    }
+}
+
+/// Refuses a card whose plan a person is to approve, and that has none.
+fn can_be_approved(mode: PlanningMode, required: bool) -> Result<(), StoreError> {
+    match required && !plan::can_be_approved(mode) {
+        true => Err(StoreError::NothingToApprove),
+        false => Ok(()),
     }
 }
 

@@ -116,17 +116,28 @@ impl Store {
     /// [`StoreError::Taken`] when the e-mail address is in use.
     pub async fn join(&self, new: NewMember, code_hash: &[u8]) -> Result<Option<Member>, StoreError> {
         let mut tx = self.begin().await?;
+        let Some(member) = self.join_in(&mut tx, new, code_hash).await? else { return Ok(None) };
+        self.commit(tx).await?;
+        Ok(Some(member))
+    }
+
+    /// The same, as a part of something more.
+    pub(crate) async fn join_in(
+        &self,
+        tx: &mut Tx,
+        new: NewMember,
+        code_hash: &[u8],
+    ) -> Result<Option<Member>, StoreError> {
         let sql = format!(
             "UPDATE invitations SET used_at = $1 WHERE {OPEN} AND code_hash = $2 AND email = $3 RETURNING id, role"
         );
         let used: Option<(InvitationId, MemberRole)> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(self.now()).bind(code_hash).bind(&new.email).fetch_optional(c).await)?;
         let Some((invitation, role)) = used else { return Ok(None) };
-        let member = self.insert_member(&mut tx, new, role).await?;
+        let member = self.insert_member(tx, new, role).await?;
         on!(tx, c => sqlx::query("UPDATE invitations SET used_by = $2 WHERE id = $1").bind(invitation).bind(member.id)
             .execute(c).await.rows())?;
-        self.record(&mut tx, &Happening::MemberCreated { member: member.clone() }).await?;
-        self.commit(tx).await?;
+        self.record(tx, &Happening::MemberCreated { member: member.clone() }).await?;
         Ok(Some(member))
     }
 }

@@ -9,9 +9,10 @@ use chrono::Duration;
 use guildhall_types::chat::{Block, Usage};
 use guildhall_types::feature::{Feature, Move, Problem, Stage};
 use guildhall_types::limits::Limits;
+use guildhall_types::plan::{PlanApproval, Proposal};
 use guildhall_types::project::Project;
 use guildhall_types::run::{
-    Check, DiffStat, KeySource, LedgerRow, Run, RunEvent, RunIntent, RunStatus, Task, TaskStatus, Turn,
+    Check, DiffStat, LedgerRow, Run, RunEvent, RunIntent, RunKey, RunStatus, Task, TaskStatus, Turn,
 };
 use guildhall_types::schedule::{self, Candidate};
 use guildhall_types::{DateTime, MemberId, NodeId, RunId};
@@ -67,6 +68,9 @@ pub enum Finished {
     GoesOn,
 }
 
+/// What a run tells of its rest.
+const RESTS: &str = "Auto mode's window has closed. The run goes on by itself when it opens.";
+
 impl Store {
     /// Claims the run that is to work next, if there is a free place and one that waits.
     ///
@@ -120,7 +124,7 @@ impl Store {
             .collect();
         let Some(chosen) = schedule::next(&waiting, &working, limits) else { return Ok(Some(None)) };
         let done = on!(tx, c => sqlx::query(
-            "UPDATE runs SET status = $2, lease_owner = $3, lease_until = $4, attempt = attempt + 1, parked_until = NULL,
+            "UPDATE runs SET status = $2, lease_owner = $3, lease_until = $4, attempt = attempt + 1, parked_until = NULL, parked_reason = NULL,
                started_at = CASE WHEN status = 'queued' THEN $5 ELSE started_at END
              WHERE id = $1 AND (status = 'queued' OR (status = 'running' AND lease_until <= $6))")
             .bind(chosen.run).bind(RunStatus::Running).bind(node).bind(now + hold).bind(self.now()).bind(now).execute(c)
@@ -132,6 +136,7 @@ impl Store {
         let feature = self.locked_feature(&mut tx, run.feature_id).await?;
         self.move_feature(&mut tx, &feature, Move::Claim).await?;
         let stage = match run.intent {
+            RunIntent::Work if run.approval == PlanApproval::Awaited => Stage::Planning,
             RunIntent::Work => Stage::Implementing,
             RunIntent::Verify => Stage::Verifying,
         };
@@ -218,13 +223,15 @@ impl Store {
         lease: &Lease,
         base_commit: &str,
         branch: &str,
-        key_source: KeySource,
+        key: &RunKey,
         events: Vec<RunEvent>,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin_light().await?;
         let run = self.held(&mut tx, lease).await?;
-        on!(tx, c => sqlx::query("UPDATE runs SET base_commit = $2, branch = $3, key_source = $4 WHERE id = $1")
-            .bind(run.id).bind(base_commit).bind(branch).bind(key_source).execute(c).await.rows())?;
+        on!(tx, c => sqlx::query(
+            "UPDATE runs SET base_commit = $2, branch = $3, key_source = $4, key_provider = $5, key_hint = $6 WHERE id = $1")
+            .bind(run.id).bind(base_commit).bind(branch).bind(key.source).bind(key.provider).bind(&key.hint)
+            .execute(c).await.rows())?;
         for event in events {
             self.record_run(&mut tx, &run, event).await?;
         }
@@ -305,7 +312,7 @@ impl Store {
         Ok(())
     }
 
-    /// Saves what the tools of a turn answered, and the state of the files after it.
+    /// Saves what the tools of a turn answered, the state of the files after it, and the plan that it proposed.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`]; [`StoreError::NotFound`] when the turn's answer was not saved.
@@ -315,6 +322,7 @@ impl Store {
         number: i64,
         results: Vec<Block>,
         snapshot: Option<(String, DiffStat)>,
+        proposal: Option<&Proposal>,
         events: Vec<RunEvent>,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
@@ -332,6 +340,9 @@ impl Store {
         }
         for event in events {
             self.record_run(&mut tx, &run, event).await?;
+        }
+        if let Some(plan) = proposal {
+            self.propose(&mut tx, &run, number, plan).await?;
         }
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
@@ -412,7 +423,7 @@ impl Store {
         self.commit(tx).await
     }
 
-    /// Ends a run and moves its card; unless a member said something in the last moment: then it goes on.
+    /// Ends a run, or lets it wait for a person to look at its plan, and moves its card; unless a member said something in the last moment: then it goes on.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`], [`StoreError::Illegal`].
@@ -445,9 +456,14 @@ impl Store {
             "UPDATE features SET error = $2, summary = coalesce($3, summary), finished_at = $4 WHERE id = $1")
             .bind(run.feature_id).bind(problem.as_ref().map(Json)).bind(ending.summary.as_deref().map(crate::clean)).bind(now)
             .execute(c).await.rows())?;
-        let order = self.count_for_order(&mut tx, &run, ended).await?;
-        self.record_run(&mut tx, &run, RunEvent::Ended { status: ending.status, problem }).await?;
-        self.tell_orders(&mut tx, order.as_slice()).await?;
+        if ending.what == Move::Propose {
+            on!(tx, c => sqlx::query("UPDATE features SET stage = $2 WHERE id = $1").bind(run.feature_id)
+                .bind(Stage::PlanApproval).execute(c).await.rows())?;
+        } else {
+            let order = self.count_for_order(&mut tx, &run, ended).await?;
+            self.record_run(&mut tx, &run, RunEvent::Ended { status: ending.status, problem }).await?;
+            self.tell_orders(&mut tx, order.as_slice()).await?;
+        }
         self.tell_both(tx, run.feature_id, run.id).await?;
         Ok(Finished::Ended)
     }
@@ -464,13 +480,25 @@ impl Store {
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 
-    pub(super) async fn give_back(
-        &self,
-        tx: &mut Tx,
-        run: &Run,
-        feature: &Feature,
-        intent: RunIntent,
-    ) -> Result<(), StoreError> {
+    /// Gives a run back to the queue that no node is to claim before `until`: one that has to wait for its provider, with
+    /// the reason, or without one a run that rests until auto mode's window opens.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`].
+    pub async fn park_run(&self, lease: &Lease, until: DateTime, reason: Option<&str>) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let run = self.held(&mut tx, lease).await?;
+        let feature = self.locked_feature(&mut tx, run.feature_id).await?;
+        self.give_back(&mut tx, &run, &feature, run.intent).await?;
+        let reason = reason.map(crate::clean);
+        on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2, parked_reason = $3 WHERE id = $1").bind(run.id)
+            .bind(until).bind(reason.as_deref()).execute(c).await.rows())?;
+        let reason = reason.unwrap_or_else(|| RESTS.to_owned());
+        self.record_run(&mut tx, &run, RunEvent::Waiting { reason, until }).await?;
+        self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
+    }
+
+    async fn give_back(&self, tx: &mut Tx, run: &Run, feature: &Feature, intent: RunIntent) -> Result<(), StoreError> {
         self.move_feature(tx, feature, Move::Requeue).await?;
         on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, intent = $3, lease_owner = NULL, lease_until = NULL, queued_at = $4 WHERE id = $1")

@@ -5,46 +5,67 @@
 //! The store has no rules beyond what SQL must enforce; which moves of a card are legal, `guildhall_types` says.
 
 mod attachments;
+mod attempts;
 mod audit;
+mod avatars;
+mod challenges;
 mod checks;
 mod credentials;
 mod db;
 mod error;
 mod events;
+mod factors;
 mod features;
+mod identities;
 mod invitations;
+mod keys;
 mod leases;
+mod mails;
 mod members;
 mod orders;
+mod passkeys;
+mod plans;
 mod projects;
 mod resets;
 mod runs;
 mod secrets;
 mod sessions;
 mod settings;
+mod sign_ups;
 mod tokens;
+mod tries;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use guildhall_types::audit::{Actor, Note};
 use guildhall_types::{Clock, DateTime};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
+pub use attempts::TryLimit;
 pub use audit::{AuditQuery, Broken, Verdict};
-pub use credentials::{NewCredential, credential_identity};
+pub use avatars::Avatar;
+pub use challenges::NewChallenge;
+pub use credentials::{KeptKey, NewCredential, NewTeamCredential, credential_identity, team_credential_identity};
 pub use db::Backend;
 pub use error::StoreError;
+pub use factors::{SecondProof, Totp, totp_identity};
 pub use features::{FeaturePatch, FeatureQuery, NewFeature, Page};
+pub use identities::{NewIdentity, Unlinked};
 pub use invitations::NewInvitation;
+pub use keys::{KnownKey, Rewrapped, WrappedKey};
 pub use leases::{Claimed, Counts, Ending, Finished, Lease, Word};
+pub use mails::{ClaimedMail, MailEnd, NewMail, mail_identity};
 pub use members::{Changed, NewMember};
 pub use orders::{Chosen, Night, OrderChange, Queued};
+pub use passkeys::{KeptPasskey, NewPasskey};
 pub use projects::{NewProject, ProjectPatch, ProjectSummary};
 pub use resets::NewReset;
 pub use runs::NewRun;
 pub use secrets::SealedSecret;
 pub use sessions::{NewSession, Session};
+pub use sign_ups::{NewSignUp, OpenSignUp};
 pub use tokens::{FoundToken, NewToken};
+pub use tries::SignInTry;
 
 use db::{Db, Keep, Rows, Tx, on, read};
 
@@ -59,6 +80,10 @@ pub struct Store {
     commits: watch::Sender<i64>,
     /// On whose behalf it is used; nobody's when the server does something by itself.
     actor: Arc<Actor>,
+    /// What its next change puts into the outbox.
+    mails: Option<Arc<Mutex<Vec<NewMail>>>>,
+    /// Told when a mail was put there.
+    mail_put: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Store {
@@ -74,7 +99,14 @@ impl Store {
     /// # Errors
     /// When the URL is of neither kind or the database cannot be reached.
     pub async fn open(url: &str, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        Ok(Self { db: Db::open(url).await?, clock, commits: watch::Sender::new(0), actor: Arc::default() })
+        Ok(Self {
+            db: Db::open(url).await?,
+            clock,
+            commits: watch::Sender::new(0),
+            actor: Arc::default(),
+            mails: None,
+            mail_put: Arc::default(),
+        })
     }
 
     /// The same store, used on behalf of `actor`: the audit tells so.
@@ -95,6 +127,19 @@ impl Store {
         let last = self.last_seq().await?;
         self.commits.send_replace(last);
         Ok(())
+    }
+
+    /// The number of the schema that the database is at, and of the one that this version wants; the first is absent where
+    /// there are no tables yet.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn schema_version(&self) -> Result<(Option<i64>, i64), StoreError> {
+        let wanted = SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default();
+        self.ping().await?;
+        let found: sqlx::Result<(Option<i64>,)> = read!(self, c => sqlx::query_as(
+            "SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(c).await);
+        Ok((found.ok().and_then(|(version,)| version), wanted))
     }
 
     /// Which database this is.
@@ -137,12 +182,16 @@ impl Store {
     }
 
     async fn commit(&self, mut tx: Tx) -> Result<(), StoreError> {
+        let mailed = self.write_mails(&mut tx).await?;
         for note in std::mem::take(&mut tx.notes) {
             self.write_note(&mut tx, &note).await?;
         }
         match tx.inner {
             db::Inner::Sqlite(t, _guard) => t.commit().await?,
             db::Inner::Postgres(t) => t.commit().await?,
+        }
+        if mailed {
+            self.mail_put.notify_one();
         }
         if let Some(last) = tx.last_event {
             self.commits.send_if_modified(|seq| {

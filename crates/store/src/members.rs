@@ -12,7 +12,7 @@ use crate::{Rows, Store, StoreError, Tx, on, read};
 pub use change::Changed;
 pub(crate) use change::may_run;
 
-const COLUMNS: &str = "id, email, name, time_zone, role, created_at, last_login_at, disabled_at";
+pub(crate) const COLUMNS: &str = "id, email, name, time_zone, role, created_at, last_login_at, disabled_at, avatar";
 
 /// A member to be made.
 #[derive(Debug, Clone)]
@@ -97,6 +97,7 @@ impl Store {
             created_at: self.now(),
             last_login_at: None,
             disabled_at: None,
+            avatar: None,
         };
         on!(tx, c => sqlx::query(
             "INSERT INTO members (id, email, name, role, password_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)")

@@ -94,7 +94,8 @@ impl Store {
         // Whatever rests goes by the new window.
         on!(tx, c => sqlx::query(
             "UPDATE runs SET parked_until = $3
-             WHERE project_id = $1 AND member_id = $2 AND status = 'queued' AND auto AND parked_until IS NOT NULL")
+             WHERE project_id = $1 AND member_id = $2 AND status = 'queued' AND auto AND parked_until IS NOT NULL
+               AND parked_reason IS NULL")
             .bind(project).bind(member).bind(order.rests_until(self.now())).execute(c).await.rows())?;
         self.put_order(&mut tx, &order).await?;
         self.tell_orders(&mut tx, std::slice::from_ref(&order)).await?;
@@ -243,7 +244,7 @@ impl Store {
         let night = self.night_in(&mut tx).await?;
         let resting = night.to_rest(self.now());
         for (run, until) in &resting {
-            on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2 WHERE id = $1 AND status = 'queued'")
+            on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2, parked_reason = NULL WHERE id = $1 AND status = 'queued'")
                 .bind(run).bind(until).execute(c).await.rows())?;
         }
         let chosen = match choose(&night) {

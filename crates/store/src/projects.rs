@@ -73,7 +73,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when the project is gone.
     pub async fn project_ready(&self, id: ProjectId, default_branch: &str) -> Result<Project, StoreError> {
-        self.set_project(id, ProjectStatus::Ready, None, Some(default_branch)).await
+        self.set_project(id, ProjectStatus::Ready, None, Some(default_branch), None).await
     }
 
     /// The repository could not be made.
@@ -81,7 +81,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when the project is gone.
     pub async fn project_failed(&self, id: ProjectId, error: &str) -> Result<Project, StoreError> {
-        self.set_project(id, ProjectStatus::Failed, Some(error), None).await
+        self.set_project(id, ProjectStatus::Failed, Some(error), None, None).await
     }
 
     /// The repository is to be made once more.
@@ -89,7 +89,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when the project is gone.
     pub async fn project_preparing(&self, id: ProjectId) -> Result<Project, StoreError> {
-        self.set_project(id, ProjectStatus::Preparing, None, None).await
+        let note = Note::new(AuditAction::RetryProject).on(AuditObject::Project, id);
+        self.set_project(id, ProjectStatus::Preparing, None, None, Some(note)).await
     }
 
     async fn set_project(
@@ -98,8 +99,10 @@ impl Store {
         status: ProjectStatus,
         error: Option<&str>,
         branch: Option<&str>,
+        note: Option<Note>,
     ) -> Result<Project, StoreError> {
         let mut tx = self.begin().await?;
+        tx.notes.extend(note);
         let sql = format!(
             "UPDATE projects SET status = $2, error = $3, default_branch = coalesce($4, default_branch), updated_at = $5
              WHERE id = $1 AND archived_at IS NULL RETURNING {COLUMNS}"

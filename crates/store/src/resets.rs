@@ -16,27 +16,36 @@ pub struct NewReset {
     pub member_id: MemberId,
     /// The hash of its code.
     pub code_hash: Vec<u8>,
-    /// Who makes it.
+    /// Who makes it; the member itself for one that is mailed.
     pub created_by: MemberId,
     /// When it ends by itself.
     pub expires_at: DateTime,
 }
 
 impl Store {
-    /// Makes a link in place of an earlier one.
+    /// Makes a link. One by an admin takes the place of earlier ones; one that somebody asked for by mail ends no other, or
+    /// a stranger who keeps asking could keep a member out.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn create_reset(&self, new: NewReset) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        self.revoke_resets(&mut tx, new.member_id).await?;
+        self.insert_reset(&mut tx, new).await?;
+        self.commit(tx).await
+    }
+
+    pub(crate) async fn insert_reset(&self, tx: &mut Tx, new: NewReset) -> Result<(), StoreError> {
+        if new.created_by != new.member_id {
+            self.revoke_resets(tx, new.member_id).await?;
+        }
         on!(tx, c => sqlx::query(
             "INSERT INTO password_resets (id, member_id, code_hash, created_by, created_at, expires_at)
              VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(ResetId::new()).bind(new.member_id).bind(&new.code_hash).bind(new.created_by).bind(self.now())
             .bind(new.expires_at).execute(c).await.rows())?;
-        tx.note(Note::new(AuditAction::CreateResetLink).on(AuditObject::Member, new.member_id));
-        self.commit(tx).await
+        let by = if new.created_by == new.member_id { "mail" } else { "hand" };
+        tx.note(Note::new(AuditAction::CreateResetLink).on(AuditObject::Member, new.member_id).with("handedOver", by));
+        Ok(())
     }
 
     /// The member whose password this code sets, if it can be used and the member is not disabled.

@@ -3,6 +3,7 @@
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
 use guildhall_types::feature::{Feature, Move};
+use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::{Run, RunEvent, RunIntent, RunStatus, Said, Turn};
 use guildhall_types::{FeatureId, MemberId, ProjectId, RunId};
 use sqlx::types::Json;
@@ -10,10 +11,11 @@ use sqlx::types::Json;
 use crate::members::may_run;
 use crate::{Rows, Store, StoreError, Tx, on, read};
 
-pub(crate) const COLUMNS: &str = "id, feature_id, project_id, member_id, status, intent, auto, parked_until, \
-    repairs, returns, attempt, lease_owner, lease_until, \
-    model, key_source, branch, base_commit, head_commit, turns, input_tokens, output_tokens, cache_read_tokens, \
-    cache_write_tokens, context_tokens, cost_micros, plan, error, created_at, started_at, ended_at";
+pub(crate) const COLUMNS: &str = "id, feature_id, project_id, member_id, status, intent, auto, repairs, returns, attempt, \
+    lease_owner, lease_until, \
+    model, key_source, key_provider, key_hint, branch, base_commit, head_commit, turns, input_tokens, output_tokens, \
+    cache_read_tokens, cache_write_tokens, context_tokens, cost_micros, plan, approval, error, parked_until, \
+    parked_reason, created_at, started_at, ended_at";
 
 /// A run to be made.
 #[derive(Debug, Clone)]
@@ -25,7 +27,7 @@ pub struct NewRun {
 }
 
 /// A deed on a card, as the audit tells it.
-fn note(action: AuditAction, feature: FeatureId, run: RunId) -> Note {
+pub(crate) fn note(action: AuditAction, feature: FeatureId, run: RunId) -> Note {
     Note::new(action).on(AuditObject::Feature, feature).with("run", run)
 }
 
@@ -62,10 +64,12 @@ impl Store {
         self.close_runs(tx, id).await?;
         let run = RunId::new();
         on!(tx, c => sqlx::query(
-            "INSERT INTO runs (id, feature_id, project_id, member_id, status, intent, model, branch, plan, queued_at, created_at, auto)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)")
+            "INSERT INTO runs (id, feature_id, project_id, member_id, status, intent, model, branch, plan, approval, queued_at,
+               created_at, auto)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)")
             .bind(run).bind(id).bind(feature.card.project_id).bind(member).bind(RunStatus::Queued).bind(RunIntent::Work)
-            .bind(new.model).bind(new.branch).bind(Json(serde_json::json!([]))).bind(now).bind(auto).execute(c).await.rows())?;
+            .bind(new.model).bind(new.branch).bind(Json(serde_json::json!([])))
+            .bind(PlanApproval::of_new_run(feature.card.require_plan_approval)).bind(now).bind(auto).execute(c).await.rows())?;
         on!(tx, c => sqlx::query(
             "UPDATE features SET run_id = $2, error = NULL, summary = NULL, tasks_done = 0, tasks_total = 0, files_changed = 0,
                lines_added = 0, lines_removed = 0, started_at = NULL, finished_at = NULL WHERE id = $1")
@@ -104,7 +108,7 @@ impl Store {
                 .await.rows())?;
             run.member_id = member;
         }
-        let to = feature.card.status.after(Move::FollowUp)?;
+        let to = feature.card.after(Move::FollowUp)?;
         if to != feature.card.status {
             self.move_feature(&mut tx, &feature, Move::FollowUp).await?;
         }
@@ -116,9 +120,11 @@ impl Store {
         self.record_run(&mut tx, &run, RunEvent::Said { member_id: Some(member), text }).await?;
         if run.status.is_live() {
             // Checks that are running look at the work as it was; the message turns the run back to work after them. One
-            // that rests until auto mode's window opens goes on now: somebody has taken it in hand.
+            // that rests until auto mode's window opens goes on now: somebody has taken it in hand. One that waits for its
+            // provider asks it again.
             on!(tx, c => sqlx::query(
-                "UPDATE runs SET intent = $2, auto = auto AND parked_until IS NULL, parked_until = NULL
+                "UPDATE runs SET intent = $2, auto = auto AND (parked_until IS NULL OR parked_reason IS NOT NULL),
+                   parked_until = NULL, parked_reason = NULL
                  WHERE id = $1 AND status = 'queued'").bind(run.id).bind(RunIntent::Work).execute(c).await.rows())?;
             on!(tx, c => sqlx::query("UPDATE runs SET repairs = 0, returns = 0 WHERE id = $1").bind(run.id).execute(c)
                 .await.rows())?;
@@ -139,7 +145,8 @@ impl Store {
         let (feature, run) = self.locked_with_run(&mut tx, id).await?;
         self.move_feature(&mut tx, &feature, Move::Stop).await?;
         on!(tx, c => sqlx::query(
-            "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL, parked_until = NULL, ended_at = $3 WHERE id = $1")
+            "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL, ended_at = $3, parked_until = NULL,
+               parked_reason = NULL WHERE id = $1")
             .bind(run.id).bind(RunStatus::Stopped).bind(now).execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET finished_at = $2 WHERE id = $1").bind(id).bind(now).execute(c).await.rows())?;
         self.record_run(&mut tx, &run, RunEvent::Ended { status: RunStatus::Stopped, problem: None }).await?;
@@ -157,9 +164,11 @@ impl Store {
     ) -> Result<Vec<Run>, StoreError> {
         let now = self.now();
         let sql = format!(
-            "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL, parked_until = NULL, ended_at = $3
+            "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL, parked_until = NULL, parked_reason = NULL,
+               ended_at = $3
              WHERE status IN ('queued', 'running') AND ($1 IS NULL OR member_id = $1)
-               AND ($4 IS NULL OR (project_id = $4 AND status = 'queued' AND parked_until IS NOT NULL)) RETURNING {COLUMNS}"
+               AND ($4 IS NULL OR (project_id = $4 AND status = 'queued' AND parked_until IS NOT NULL AND parked_reason IS NULL))
+             RETURNING {COLUMNS}"
         );
         let mut runs: Vec<Run> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(member)
             .bind(RunStatus::Stopped).bind(now).bind(resting_in).fetch_all(c).await)?;
@@ -234,6 +243,7 @@ impl Store {
         self.close_runs(&mut tx, id).await?;
         on!(tx, c => sqlx::query("UPDATE features SET error = NULL WHERE id = $1").bind(id).execute(c).await.rows())?;
         let feature = self.tell_feature(&mut tx, id).await?;
+        tx.note(Note::new(AuditAction::Shelve).on(AuditObject::Feature, id));
         self.commit(tx).await?;
         Ok(feature)
     }
@@ -287,7 +297,7 @@ impl Store {
         Ok((of(RunStatus::Running), of(RunStatus::Queued)))
     }
 
-    async fn locked_with_run(&self, tx: &mut Tx, id: FeatureId) -> Result<(Feature, Run), StoreError> {
+    pub(crate) async fn locked_with_run(&self, tx: &mut Tx, id: FeatureId) -> Result<(Feature, Run), StoreError> {
         // The run first, as the node that works on it does: in another order the two could wait for each other for ever.
         on!(tx, c => sqlx::query(
             "UPDATE runs SET attempt = attempt WHERE id = (SELECT run_id FROM features WHERE id = $1)").bind(id)
@@ -304,7 +314,12 @@ impl Store {
     }
 
     /// Locks who speaks and whose run a card has, in one order for everybody. Returns whether the latter may still run it.
-    async fn speaker_and_owner(&self, tx: &mut Tx, id: FeatureId, speaker: MemberId) -> Result<bool, StoreError> {
+    pub(crate) async fn speaker_and_owner(
+        &self,
+        tx: &mut Tx,
+        id: FeatureId,
+        speaker: MemberId,
+    ) -> Result<bool, StoreError> {
         let owner: Option<(MemberId,)> = on!(tx, c => sqlx::query_as(
             "SELECT r.member_id FROM features f JOIN runs r ON r.id = f.run_id WHERE f.id = $1").bind(id).fetch_optional(c).await)?;
         let Some((owner,)) = owner.filter(|(owner,)| *owner != speaker) else {
@@ -323,7 +338,7 @@ impl Store {
     }
 
     /// Puts a run in the queue. Who asks to go on becomes the one whose key it uses.
-    async fn queue_run(
+    pub(crate) async fn queue_run(
         &self,
         tx: &mut Tx,
         run: &Run,
@@ -332,7 +347,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, intent = $3, member_id = $4, error = NULL, ended_at = NULL, queued_at = $5,
-               auto = FALSE, parked_until = NULL, repairs = 0, returns = 0 WHERE id = $1")
+               auto = FALSE, parked_until = NULL, parked_reason = NULL, repairs = 0, returns = 0 WHERE id = $1")
             .bind(run.id).bind(RunStatus::Queued).bind(intent).bind(member.unwrap_or(run.member_id)).bind(self.now())
             .execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET error = NULL, finished_at = NULL WHERE id = $1").bind(run.feature_id)

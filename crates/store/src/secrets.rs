@@ -36,8 +36,10 @@ impl Store {
             .bind(identity).fetch_optional(c).await)?)
     }
 
-    /// Puts a secret in place of the former one of its identity, if any.
+    /// Puts a secret in place of the former one of its identity, if any. Refuses with [`StoreError::KeyMoved`] what was sealed
+    /// under a key that is not the current one any more.
     pub(crate) async fn put_secret(&self, tx: &mut Tx, new: &SealedSecret) -> Result<(), StoreError> {
+        self.must_be_current(tx, &new.key_id).await?;
         on!(tx, c => sqlx::query(
             "INSERT INTO secrets (identity, key_id, wrapped_key, sealed) VALUES ($1, $2, $3, $4)
              ON CONFLICT (identity) DO UPDATE SET key_id = excluded.key_id, wrapped_key = excluded.wrapped_key,

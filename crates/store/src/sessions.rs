@@ -51,6 +51,19 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn create_session(&self, new: NewSession) -> Result<Session, StoreError> {
+        self.create_session_by(new, "password", self.now()).await
+    }
+
+    /// The same, where the member came in another way `by` something, and last proved then who they are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn create_session_by(
+        &self,
+        new: NewSession,
+        by: &str,
+        confirmed_at: DateTime,
+    ) -> Result<Session, StoreError> {
         let now = self.now();
         let session = Session {
             id: SessionId::new(),
@@ -60,16 +73,18 @@ impl Store {
             created_at: now,
             last_used_at: now,
             expires_at: new.expires_at,
-            confirmed_at: now,
+            confirmed_at,
         };
         let mut tx = self.begin().await?;
         on!(tx, c => sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now).execute(c).await.rows())?;
         on!(tx, c => sqlx::query(
-            "INSERT INTO sessions (id, member_id, token_hash, user_agent, address, created_at, last_used_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)")
+            "INSERT INTO sessions (id, member_id, token_hash, user_agent, address, created_at, last_used_at, expires_at,
+               confirmed_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
             .bind(session.id).bind(session.member_id).bind(new.token_hash).bind(&session.user_agent)
-            .bind(&session.address).bind(now).bind(now).bind(session.expires_at).execute(c).await.rows())?;
-        tx.note(Note::new(AuditAction::SignIn).on(AuditObject::Session, session.id));
+            .bind(&session.address).bind(now).bind(now).bind(session.expires_at)
+            .bind(confirmed_at).execute(c).await.rows())?;
+        tx.note(Note::new(AuditAction::SignIn).on(AuditObject::Session, session.id).with("by", by));
         self.commit(tx).await?;
         Ok(session)
     }
@@ -79,9 +94,23 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn session_by_token(&self, token_hash: &[u8]) -> Result<Option<(Session, Member)>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM sessions WHERE token_hash = $1 AND expires_at > $2");
-        let session = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        #[derive(sqlx::FromRow)]
+        struct Row {
+            #[sqlx(flatten)]
+            session: Session,
+            current: i64,
+        }
+        let sql = format!(
+            "SELECT {COLUMNS}, CAST(CASE WHEN token_hash = $1 THEN 1 ELSE 0 END AS BIGINT) AS current FROM sessions
+             WHERE (token_hash = $1 OR (former_hash = $1 AND former_until > $2)) AND expires_at > $2"
+        );
+        let row: Option<Row> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(token_hash).bind(self.now()).fetch_optional(c).await)?;
+        let session = row.map(|Row { session, current }| match current {
+            1 => session,
+            // Whoever holds the former token is not known to be the one who gave the proof.
+            _ => Session { confirmed_at: DateTime::UNIX_EPOCH, ..session },
+        });
         self.with_member(session).await
     }
 
@@ -102,15 +131,24 @@ impl Store {
         Ok(member.map(|member| (session, member)))
     }
 
-    /// Notes that the member of a session has proved who they are, and gives the session another token.
+    /// Notes that the member of a session has proved who they are, and gives the session another token. The former one
+    /// is good for requests under way until `former_until`.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when it has ended.
-    pub async fn confirm_session(&self, id: SessionId, token_hash: &[u8]) -> Result<Session, StoreError> {
+    pub async fn confirm_session(
+        &self,
+        id: SessionId,
+        token_hash: &[u8],
+        former_until: DateTime,
+    ) -> Result<Session, StoreError> {
         let mut tx = self.begin().await?;
-        let sql = format!("UPDATE sessions SET token_hash = $2, confirmed_at = $3 WHERE id = $1 RETURNING {COLUMNS}");
+        let sql = format!(
+            "UPDATE sessions SET former_hash = token_hash, former_until = $4, token_hash = $2, confirmed_at = $3
+             WHERE id = $1 RETURNING {COLUMNS}"
+        );
         let session: Option<Session> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(token_hash)
-            .bind(self.now()).fetch_optional(c).await)?;
+            .bind(self.now()).bind(former_until).fetch_optional(c).await)?;
         let session = session.ok_or(StoreError::NotFound { what: "session" })?;
         tx.note(Note::new(AuditAction::Confirm).on(AuditObject::Session, id));
         self.commit(tx).await?;
@@ -184,6 +222,8 @@ impl Store {
         member: MemberId,
         except: Option<SessionId>,
     ) -> Result<u64, StoreError> {
+        // A sign-in that is half done is to become a session.
+        self.end_half_done(tx, member).await?;
         let except = except.unwrap_or(SessionId(uuid::Uuid::nil()));
         Ok(on!(tx, c => sqlx::query("DELETE FROM sessions WHERE member_id = $1 AND id <> $2").bind(member).bind(except)
             .execute(c).await.rows())?)

@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use crate::{Rows, Store, StoreError, on, read};
 
 /// Settings whose values the audit tells. Others may hold what must not stand there.
-const TOLD: &[&str] = &["limits", "run_limits", "sign_up"];
+const TOLD: &[&str] = &["limits", "run_limits", "sign_up", "second_factor"];
 
 impl Store {
     /// The setting with this name, if it was ever set.
@@ -25,13 +25,23 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn put_setting<T: Serialize + Sync>(&self, name: &str, value: &T) -> Result<(), StoreError> {
-        let value = Json(serde_json::to_value(value)?);
+        self.put_settings(&[(name, serde_json::to_value(value)?)]).await
+    }
+
+    /// Sets several settings at once, or none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_settings(&self, settings: &[(&str, serde_json::Value)]) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        let note = Note::new(AuditAction::ChangeSetting).on(AuditObject::Setting, name);
-        tx.note(if TOLD.contains(&name) { note.with("to", &value.0) } else { note });
-        on!(tx, c => sqlx::query(
-            "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-            .bind(name).bind(value).execute(c).await.rows())?;
+        for (name, value) in settings {
+            let note = Note::new(AuditAction::ChangeSetting).on(AuditObject::Setting, name);
+            tx.note(if TOLD.contains(name) { note.with("to", value) } else { note });
+            on!(tx, c => sqlx::query(
+                "INSERT INTO settings (name, value) VALUES ($1, $2)
+                 ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+                .bind(*name).bind(Json(value)).execute(c).await.rows())?;
+        }
         self.commit(tx).await
     }
 }

@@ -8,6 +8,7 @@ use guildhall_types::rights::Scope;
 use guildhall_types::{DateTime, MemberId, TokenId};
 
 use crate::accounts::TOUCH;
+use crate::mail::Notice;
 use crate::tokens::{new_token, token_hash};
 use crate::{Team, TeamError};
 
@@ -24,7 +25,7 @@ const MOST: i64 = 50;
 #[derive(Debug, Clone, PartialEq)]
 pub enum TokenAnswer {
     /// It may be used.
-    Good(ApiToken, Member),
+    Good(ApiToken, Box<Member>),
     /// It was one, and has ended; why.
     Ended(TokenId, MemberId, &'static str),
     /// There never was such a token.
@@ -69,7 +70,8 @@ impl Team {
             token_hash: token_hash(&token),
             expires_at,
         };
-        let made = self.store.create_token(new, MOST).await?.ok_or_else(|| {
+        let store = self.notify(member, &Notice::token_made(name))?;
+        let made = store.create_token(new, MOST).await?.ok_or_else(|| {
             TeamError::conflict("too-many-tokens", format!("you have {MOST} tokens; revoke one that you do not need"))
         })?;
         tracing::info!(member = %member.id, token = %made.id, "a personal access token was made");
@@ -92,7 +94,7 @@ impl Team {
         if found.token.last_used_at.is_none_or(|at| at + TOUCH <= now) {
             self.store.touch_token(found.token.id).await?;
         }
-        Ok(TokenAnswer::Good(found.token, found.member))
+        Ok(TokenAnswer::Good(found.token, Box::new(found.member)))
     }
 
     /// Whether a token that was good has not ended since.

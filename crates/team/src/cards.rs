@@ -12,7 +12,7 @@ use crate::{Team, TeamError};
 const TITLE: usize = 200;
 const DESCRIPTION: usize = 100_000;
 const CATEGORY: usize = 60;
-const MESSAGE: usize = 100_000;
+pub(crate) const MESSAGE: usize = 100_000;
 const MODEL: usize = 100;
 /// Characters of a title that is made from the description.
 const MADE_TITLE: usize = 80;
@@ -53,7 +53,9 @@ impl Team {
             Some(title) => line("title", title, TITLE)?,
             None => title_of(&description),
         };
-        no_plan_approval(card.require_plan_approval)?;
+        // Whoever wants to approve a plan and does not say which kind gets one that is worth a look.
+        let require_plan_approval = card.require_plan_approval.unwrap_or(false);
+        let usual = if require_plan_approval { PlanningMode::Spec } else { PlanningMode::Skip };
         let new = NewFeature {
             project_id: project,
             title,
@@ -62,8 +64,8 @@ impl Team {
             priority: priority(card.priority.unwrap_or(2))?,
             model: model(card.model)?,
             thinking_level: card.thinking_level.unwrap_or(ThinkingLevel::Medium),
-            planning_mode: card.planning_mode.unwrap_or(PlanningMode::Skip),
-            require_plan_approval: false,
+            planning_mode: card.planning_mode.unwrap_or(usual),
+            require_plan_approval,
             skip_verification: card.skip_verification.unwrap_or(false),
             needs_approval: card.needs_approval.unwrap_or(false),
             branch: branch(card.branch)?,
@@ -95,7 +97,6 @@ impl Team {
         }
         patch.model = patch.model.map(model).transpose()?;
         patch.branch = patch.branch.map(branch).transpose()?;
-        no_plan_approval(patch.require_plan_approval)?;
         Ok(self.store.update_feature(id, patch, expect_version).await?)
     }
 
@@ -232,18 +233,7 @@ impl Team {
     }
 }
 
-/// A waiting for a person's yes that nobody keeps would be worse than none.
-fn no_plan_approval(wanted: Option<bool>) -> Result<(), TeamError> {
-    match wanted {
-        Some(true) => Err(TeamError::invalid(
-            "requirePlanApproval",
-            "this version cannot hold a run until its plan is approved; leave it off and follow the plan in the live view",
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn text(field: &'static str, words: &str, least: usize, most: usize) -> Result<String, TeamError> {
+pub(crate) fn text(field: &'static str, words: &str, least: usize, most: usize) -> Result<String, TeamError> {
     let words = words.trim();
     match words.chars().count() {
         count if count < least => Err(TeamError::invalid(field, "write at least a word")),
@@ -252,7 +242,7 @@ fn text(field: &'static str, words: &str, least: usize, most: usize) -> Result<S
     }
 }
 
-fn line(field: &'static str, words: &str, most: usize) -> Result<String, TeamError> {
+pub(crate) fn line(field: &'static str, words: &str, most: usize) -> Result<String, TeamError> {
     let words = text(field, words, 0, most)?;
     match words.chars().any(char::is_control) {
         true => Err(TeamError::invalid(field, "use one line without control characters")),

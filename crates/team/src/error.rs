@@ -2,6 +2,7 @@
 
 use guildhall_store::StoreError;
 
+use crate::mail::Undelivered;
 use crate::vault::VaultError;
 
 /// Why a deed did not happen. Nothing was half done.
@@ -49,6 +50,9 @@ pub enum TeamError {
         /// The files in conflict.
         files: Vec<guildhall_git::ConflictFile>,
     },
+    /// The mail server did not take a mail.
+    #[error("the mail was not sent: {0}")]
+    Mail(#[source] Undelivered),
     /// The store refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),

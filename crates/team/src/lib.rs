@@ -4,29 +4,42 @@ mod accounts;
 pub mod api_tokens;
 mod attachments;
 mod cards;
+mod credentials;
 mod error;
+mod factors;
+mod forgotten;
+pub mod keys;
+pub mod mail;
 mod members;
 mod night;
+pub mod oidc;
 pub mod passwords;
+mod picture;
 mod places;
+mod plans;
 mod projects;
 mod providers;
 pub mod sample;
+mod sign_in;
 mod sign_up;
 mod throttle;
 pub mod tokens;
 pub mod vault;
 mod work;
 
-pub use accounts::{Origin, ProfileChange};
+pub use accounts::{Origin, PasswordChange, ProfileChange, Way};
 pub use api_tokens::TokenAnswer;
 pub use cards::NewCard;
+pub use credentials::{KeyTest, TeamKey};
 pub use error::TeamError;
+pub use factors::{AskPasskey, HalfDone, QrPicture, Shown, TotpSetUp};
 pub use night::{AutoMode, LIMITS, QueueItem, Told};
 pub use places::Places;
+pub use plans::Correction;
 pub use providers::{ModelChoice, Models, Provider, TeamProviders};
-pub use sign_up::{NewAccount, SignUp};
-pub use throttle::Throttle;
+pub use sign_in::{Answer, Begin, Begun, Purpose, own_path};
+pub use sign_up::{NewAccount, Registered, SignUp};
+pub use throttle::{Throttle, network};
 pub use work::{Merged, Side, WorkFile};
 
 use std::sync::Arc;
@@ -36,6 +49,8 @@ use guildhall_store::Store;
 use guildhall_types::Clock;
 use guildhall_types::audit::Actor;
 
+use crate::mail::Mailer;
+use crate::oidc::Providers;
 use crate::passwords::Passwords;
 use crate::vault::Vault;
 
@@ -56,7 +71,10 @@ pub struct Team {
     pub providers: Arc<TeamProviders>,
     /// Slows down whoever tries too often.
     pub throttle: Throttle,
+    /// The providers by which members may sign in.
+    pub sign_in: Providers,
     passwords: Passwords,
+    mail: Option<Arc<Mailer>>,
 }
 
 impl Team {
@@ -70,6 +88,7 @@ impl Team {
         providers: TeamProviders,
     ) -> Self {
         Self {
+            throttle: Throttle::new(Arc::clone(&clock)),
             store,
             clock,
             vault: Arc::new(vault),
@@ -77,9 +96,24 @@ impl Team {
             client,
             providers: Arc::new(providers),
             passwords: Passwords::default(),
-            throttle: Throttle::default(),
+            sign_in: Providers::default(),
+            mail: None,
         }
     }
+
+    /// The same team, whose members may sign in by these providers.
+    #[must_use]
+    pub fn with_sign_in(self, sign_in: Providers) -> Self {
+        Self { sign_in, ..self }
+    }
+
+    /// The same team, which sends mail.
+    #[must_use]
+    pub fn with_mail(mut self, mailer: Mailer) -> Self {
+        self.mail = Some(Arc::new(mailer));
+        self
+    }
+
     /// The same team, on whose behalf `actor` does something: the audit tells so.
     #[must_use]
     pub fn acting_as(&self, actor: Actor) -> Self {

@@ -1,10 +1,11 @@
 //! What admins do with members.
 
 use chrono::Duration;
-use guildhall_store::{Changed, NewReset, StoreError};
+use guildhall_store::{Changed, NewReset, Store, StoreError};
 use guildhall_types::MemberId;
 use guildhall_types::member::{Member, MemberChange};
 
+use crate::mail::Notice;
 use crate::passwords::Passwords;
 use crate::tokens::{new_token, token_hash};
 use crate::{Team, TeamError};
@@ -15,7 +16,7 @@ const RESET: Duration = Duration::hours(24);
 fn bad_reset() -> TeamError {
     TeamError::conflict(
         "bad-reset-link",
-        "this link cannot be used: it was used already, was replaced by another, or has ended; ask an admin for a new one",
+        "this link cannot be used: it was used already, was replaced by another, or has ended; ask for a new one",
     )
 }
 
@@ -30,9 +31,27 @@ impl Team {
         id: MemberId,
         change: MemberChange,
     ) -> Result<Changed, TeamError> {
-        let changed = self.store.change_member(actor.id, id, change).await?;
+        let store = match self.store.member(id).await? {
+            Some(member) => self.notice_of(&member, change)?,
+            None => self.store.clone(),
+        };
+        let changed = store.change_member(actor.id, id, change).await?;
         tracing::info!(by = %actor.id, member = %id, ?change, stopped = changed.stopped.len(), "a member was changed");
         Ok(changed)
+    }
+
+    /// The store that tells the member of this change.
+    fn notice_of(&self, member: &Member, change: MemberChange) -> Result<Store, TeamError> {
+        let was_disabled = member.disabled_at.is_some();
+        let notice = match (change.disabled, change.role) {
+            (Some(disabled), _) if disabled != was_disabled => match disabled {
+                true => Notice::disabled(),
+                false => Notice::enabled(),
+            },
+            (_, Some(role)) if role != member.role => Notice::role_changed(member.role, role),
+            _ => return Ok(self.store.clone()),
+        };
+        self.notify(member, &notice)
     }
 
     /// Ends all sessions of a member. Returns how many.
@@ -63,7 +82,7 @@ impl Team {
             created_by: actor.id,
             expires_at: self.clock.now() + RESET,
         };
-        self.store.create_reset(new).await?;
+        self.notify(&member, &Notice::reset_link_made())?.create_reset(new).await?;
         tracing::info!(by = %actor.id, member = %id, "a link to set a new password was made");
         Ok(code)
     }
@@ -77,7 +96,8 @@ impl Team {
         let member = self.store.reset_member(&code_hash).await?.ok_or_else(bad_reset)?;
         Passwords::check_new(password, &member.email, &member.name)?;
         let hash = self.passwords.hash(password).await?;
-        let member = self.store.use_reset(&code_hash, &hash).await?.ok_or_else(bad_reset)?;
+        let store = self.notify(&member, &Notice::password_reset())?;
+        let member = store.use_reset(&code_hash, &hash).await?.ok_or_else(bad_reset)?;
         tracing::info!(member = %member.id, "a password was set by a link");
         Ok(member)
     }

@@ -192,7 +192,8 @@ impl Team {
             if queued.live.project != project {
                 continue;
             }
-            let parked = queued.parked_until.filter(|until| *until > now);
+            let parked =
+                queued.parked_until.filter(|until| *until > now).map(|until| (until, queued.parked_reason.as_deref()));
             let reason = auto::of_run(&queued.live, night.waits_for(queued), parked, &place);
             let order = order_of(&night, project, queued.live.member);
             items.push(QueueItem {
@@ -234,6 +235,7 @@ impl Team {
                 None => format!("It rests until {}.", until.format("%a %H:%M UTC")),
             },
             Reason::Window { until: None } => "The window never opens; set it again.".to_owned(),
+            Reason::Provider { until, why } => format!("Waits until {}. {why}", until.format("%a %H:%M UTC")),
             Reason::Dependencies { features } => {
                 let mut titles = Vec::new();
                 for id in features.iter().take(NAMED) {

@@ -1,32 +1,41 @@
-//! Keys, and which model a run calls with whose key.
+//! Which model a run calls, where, and with whose key.
+
+use std::collections::HashMap;
 
 use guildhall_llm::models::{self, Model};
 use guildhall_llm::{Endpoint, Secret};
-use guildhall_store::{NewCredential, credential_identity};
+use guildhall_store::{KeptKey, credential_identity, team_credential_identity};
 use guildhall_types::MemberId;
-use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::feature::FeatureCard;
-use guildhall_types::member::{Credential, ProviderKind};
+use guildhall_types::member::{ListedModel, ProviderKind};
 use guildhall_types::project::{Project, ProjectSource};
-use guildhall_types::run::KeySource;
+use guildhall_types::run::{KeySource, RunKey};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::credentials::hint;
 use crate::{Team, TeamError};
-
-/// Characters of a key that are shown.
-const HINT: usize = 4;
-/// Characters that a key has at least; a shorter one is a slip of the hand, and its hint would show too much of it.
-const SHORTEST: usize = 12;
-const LONGEST: usize = 500;
 
 /// The keys and addresses that the operator gave to the whole team.
 #[derive(Debug, Clone, Default)]
 pub struct TeamProviders {
     /// Used by members who have no key of their own.
     pub anthropic: Option<Endpoint>,
+    /// The same for OpenAI.
+    pub openai: Option<Endpoint>,
     /// A provider that plays a model and asks for no key. The sample project uses it when there is no key.
     pub simulated: Option<Endpoint>,
+}
+
+impl TeamProviders {
+    /// What the operator gave for a provider.
+    pub fn of(&self, provider: ProviderKind) -> Option<&Endpoint> {
+        match provider {
+            ProviderKind::Anthropic => self.anthropic.as_ref(),
+            ProviderKind::Openai => self.openai.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 /// Where a run's calls go, and whose key they bear.
@@ -34,8 +43,12 @@ pub struct TeamProviders {
 pub struct Provider {
     /// The address and the key.
     pub endpoint: Endpoint,
-    /// Whose key it is.
-    pub source: KeySource,
+    /// Which key it is.
+    pub key: RunKey,
+    /// Whether the key is one that is kept sealed, so that its use is noted.
+    pub kept: bool,
+    /// Tokens that a conversation may have, if the server said so.
+    pub context_window: Option<i64>,
 }
 
 /// A model as it is offered to a member.
@@ -47,6 +60,8 @@ pub struct ModelChoice {
     pub model: Model,
     /// Whether this member can use it now.
     pub usable: bool,
+    /// Whose key its calls would bear; nothing when there is none.
+    pub key_source: Option<KeySource>,
     /// Why not, and what to do.
     pub why: Option<String>,
 }
@@ -54,90 +69,109 @@ pub struct ModelChoice {
 /// The models that are offered to a member.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Models {
-    /// The models, the recommended one first.
+    /// The models, the recommended one first, those of a provider together.
     pub items: Vec<ModelChoice>,
     /// The one that is used where neither card nor project names one; nothing when none can be used.
     pub default: Option<String>,
 }
 
-fn no_key() -> TeamError {
+/// The providers in the order in which they are offered.
+const OFFERED: [ProviderKind; 4] =
+    [ProviderKind::Anthropic, ProviderKind::Openai, ProviderKind::Google, ProviderKind::Compatible];
+
+/// What a member can use of a provider.
+struct Reachable {
+    source: KeySource,
+    models: Vec<ListedModel>,
+}
+
+fn no_key(provider: ProviderKind) -> TeamError {
+    let name = provider.name();
     TeamError::conflict(
         "no-key",
-        "there is no key for this model's provider: put your Anthropic key in place under Settings, or choose the simulated model where it is offered",
+        format!(
+            "there is no key for this model's provider: put your key for {name} in place under Settings, ask an admin for one of the team's, or choose another model"
+        ),
     )
 }
 
 impl Team {
-    /// Seals a member's key and puts it in place of the former one.
-    ///
-    /// # Errors
-    /// [`TeamError::Invalid`] for what is no key or no address.
-    pub async fn put_credential(
+    /// An endpoint out of a key as it is kept. Whose address somebody chose is looked at before it is called.
+    pub(crate) fn endpoint(
         &self,
-        member: MemberId,
         provider: ProviderKind,
-        key: &str,
-        base_url: Option<&str>,
-    ) -> Result<Credential, TeamError> {
-        let key = key.trim();
-        let length = key.chars().count();
-        if !(SHORTEST..=LONGEST).contains(&length) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(TeamError::invalid("key", "this is no provider's key; copy it whole, without spaces"));
-        }
-        let base_url = base_url.map(str::trim).filter(|url| !url.is_empty());
-        let endpoint = Endpoint::new(provider, base_url, Secret::new(key))
-            .map_err(|reason| TeamError::invalid("baseUrl", reason))?;
-        let secret = self.vault.seal(&credential_identity(member, provider), key.as_bytes())?;
-        let hint = key.chars().skip(length - HINT).collect();
-        let base_url = base_url.map(|_| endpoint.base_url.to_string());
-        let new = NewCredential { member_id: member, provider, secret, hint, base_url };
-        Ok(self.store.put_credential(&new).await?)
-    }
-
-    /// Asks the provider whether it knows the member's key. The answer is a sentence either way.
-    ///
-    /// # Errors
-    /// [`TeamError::NotFound`] when the member has none, or when it cannot be opened.
-    pub async fn test_credential(&self, member: MemberId, provider: ProviderKind) -> Result<(bool, String), TeamError> {
-        let endpoint =
-            self.own_endpoint(member, provider).await?.ok_or(TeamError::NotFound { what: "key of this provider" })?;
-        let checked = self.client.check(&endpoint).await;
-        let note = Note::new(AuditAction::TestCredential).on(AuditObject::Credential, provider);
-        self.store.audit(note.with("taken", checked.is_ok())).await?;
-        Ok(match checked {
-            Ok(()) => (true, "The provider knows this key.".to_owned()),
-            Err(error) => (false, format!("{error}. {}", error.kind.hint())),
-        })
-    }
-
-    async fn own_endpoint(&self, member: MemberId, provider: ProviderKind) -> Result<Option<Endpoint>, TeamError> {
-        let Some((sealed, base_url)) = self.store.sealed_credential(member, provider).await? else { return Ok(None) };
-        let key = self.vault.open(&credential_identity(member, provider), &sealed)?;
+        identity: &str,
+        kept: &KeptKey,
+    ) -> Result<Endpoint, TeamError> {
+        let key = self.vault.open(identity, &kept.secret)?;
         let key = std::str::from_utf8(&key).map_err(|error| TeamError::internal("reading a key", error))?;
-        Endpoint::new(provider, base_url.as_deref(), Secret::new(key))
-            .map(Some)
-            .map_err(|reason| TeamError::invalid("baseUrl", reason))
+        let endpoint = Endpoint::new(provider, kept.base_url.as_deref(), Secret::new(key))
+            .map_err(|reason| TeamError::invalid("baseUrl", reason))?;
+        Ok(if kept.base_url.is_some() { endpoint.guarded() } else { endpoint })
     }
 
-    /// Where a member's calls of a model go, and with whose key: the member's own, else the team's. Never another
-    /// member's.
+    /// Where a member's calls of a model go, and with whose key: the member's own, else the team's, that of an admin before
+    /// that of the operator. Never another member's.
     ///
     /// # Errors
     /// [`TeamError::Conflict`] `no-key` when there is none.
     pub async fn provider_for(&self, member: MemberId, model: &str) -> Result<Provider, TeamError> {
-        let known = models::find(model);
-        if known.is_some_and(|model| model.simulated) {
+        if models::find(model).is_some_and(|model| model.simulated) {
             let endpoint = self.providers.simulated.clone().ok_or_else(|| {
                 TeamError::conflict("no-key", "this server offers no simulated model; choose another model")
             })?;
-            return Ok(Provider { endpoint, source: KeySource::Simulated });
+            let key = RunKey { source: KeySource::Simulated, provider: endpoint.provider, hint: None };
+            return Ok(Provider { endpoint, key, kept: false, context_window: None });
         }
-        let kind = known.map_or(ProviderKind::Anthropic, |model| model.provider);
-        if let Some(endpoint) = self.own_endpoint(member, kind).await? {
-            return Ok(Provider { endpoint, source: KeySource::Member });
+        let provider = models::provider_of(model);
+        let own = self.store.sealed_credential(member, provider).await?;
+        let found = match own {
+            Some(kept) => Some((kept, KeySource::Member, credential_identity(member, provider))),
+            None => {
+                let team = self.store.sealed_team_credential(provider).await?;
+                team.map(|kept| (kept, KeySource::Team, team_credential_identity(provider)))
+            }
+        };
+        if let Some((kept, source, identity)) = found {
+            let endpoint = self.endpoint(provider, &identity, &kept)?;
+            let name = models::wire_name(model);
+            let listed = kept.models.iter().find(|listed| listed.id == name);
+            let hint = Some(kept.hint).filter(|hint| !hint.is_empty());
+            let context_window = listed.and_then(|listed| listed.context_window);
+            return Ok(Provider { endpoint, key: RunKey { source, provider, hint }, kept: true, context_window });
         }
-        let endpoint = self.providers.anthropic.clone().ok_or_else(no_key)?;
-        Ok(Provider { endpoint, source: KeySource::Team })
+        let endpoint = self.providers.of(provider).cloned().ok_or_else(|| no_key(provider))?;
+        let hint = Some(hint(endpoint.key.expose())).filter(|hint| !hint.is_empty());
+        let key = RunKey { source: KeySource::Team, provider, hint };
+        Ok(Provider { endpoint, key, kept: false, context_window: None })
+    }
+
+    /// Notes that a run uses a key that is kept sealed.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn note_use(&self, member: MemberId, provider: &Provider) -> Result<(), TeamError> {
+        match provider.key.source {
+            KeySource::Member if provider.kept => self.store.touch_credential(member, provider.key.provider).await?,
+            KeySource::Team if provider.kept => self.store.touch_team_credential(provider.key.provider).await?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What a member can use, by provider.
+    async fn reachable(&self, member: MemberId) -> Result<HashMap<ProviderKind, Reachable>, TeamError> {
+        let mut all = HashMap::new();
+        for provider in OFFERED.into_iter().filter(|provider| self.providers.of(*provider).is_some()) {
+            all.insert(provider, Reachable { source: KeySource::Team, models: Vec::new() });
+        }
+        for kept in self.store.team_credentials().await? {
+            all.insert(kept.provider, Reachable { source: KeySource::Team, models: kept.models });
+        }
+        for kept in self.store.credentials_of(member).await? {
+            all.insert(kept.provider, Reachable { source: KeySource::Member, models: kept.models });
+        }
+        Ok(all)
     }
 
     /// The model of a card: its own wish, the project's, or what the member has a key for. Without any key the sample
@@ -154,16 +188,11 @@ impl Team {
         if let Some(model) = card.model.as_ref().or(project.settings.default_model.as_ref()) {
             return Ok(model.clone());
         }
+        if let Some(model) = default(&self.reachable(member).await?) {
+            return Ok(model);
+        }
         let sample = project.source == ProjectSource::Sample && self.providers.simulated.is_some();
-        Ok(match sample && !self.has_key(member).await? {
-            true => models::SIMULATED.to_owned(),
-            false => models::DEFAULT.to_owned(),
-        })
-    }
-
-    async fn has_key(&self, member: MemberId) -> Result<bool, TeamError> {
-        Ok(self.providers.anthropic.is_some()
-            || self.store.sealed_credential(member, ProviderKind::Anthropic).await?.is_some())
+        Ok(if sample { models::SIMULATED } else { models::DEFAULT }.to_owned())
     }
 
     /// The models as they are offered to a member.
@@ -171,17 +200,37 @@ impl Team {
     /// # Errors
     /// When the store fails.
     pub async fn models(&self, member: MemberId) -> Result<Models, TeamError> {
-        let has_key = self.has_key(member).await?;
+        let reachable = self.reachable(member).await?;
         let mut items = Vec::new();
-        for model in models::all() {
-            if model.simulated && self.providers.simulated.is_none() {
-                continue;
+        for provider in OFFERED {
+            let source = reachable.get(&provider).map(|reachable| reachable.source);
+            let known = models::all().iter().filter(|model| model.provider == provider && !model.simulated).cloned();
+            let listed = reachable.get(&provider).map(|reachable| reachable.models.as_slice()).unwrap_or_default();
+            let listed = listed.iter().map(|listed| models::listed(&listed.id, listed.context_window));
+            for model in known.chain(listed) {
+                let why = source.is_none().then(|| {
+                    let name = provider.name();
+                    format!("Put your key for {name} in place under Settings to use it.")
+                });
+                items.push(ModelChoice { model, usable: source.is_some(), key_source: source, why });
             }
-            let usable = model.simulated || has_key;
-            let why = (!usable).then(|| "Put your Anthropic key in place under Settings to use it.".to_owned());
-            items.push(ModelChoice { model: model.clone(), usable, why });
         }
-        let default = has_key.then(|| models::DEFAULT.to_owned());
-        Ok(Models { items, default })
+        if self.providers.simulated.is_some() {
+            for model in models::all().iter().filter(|model| model.simulated).cloned() {
+                items.push(ModelChoice { model, usable: true, key_source: Some(KeySource::Simulated), why: None });
+            }
+        }
+        Ok(Models { items, default: default(&reachable) })
     }
+}
+
+/// The model that is used where nobody named one: the recommended one of the first provider that can be called.
+fn default(reachable: &HashMap<ProviderKind, Reachable>) -> Option<String> {
+    OFFERED.into_iter().find_map(|provider| {
+        let reachable = reachable.get(&provider)?;
+        match models::default_of(provider) {
+            Some(model) => Some(model.id.clone().into_owned()),
+            None => reachable.models.first().map(|listed| models::card_name(provider, &listed.id)),
+        }
+    })
 }

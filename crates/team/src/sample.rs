@@ -1,6 +1,7 @@
 //! The sample project: a small program with tests, on which a newcomer can try the whole way from a card to a merge.
 
 use guildhall_git::NewFile;
+use guildhall_types::feature::PlanningMode;
 use guildhall_types::project::ProjectSettings;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -28,6 +29,7 @@ const FILES: &[(&str, &str, bool)] = sample_files![
 
 /// A feature that the page offers on the sample project's empty board.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Suggestion {
     /// A few words.
     pub title: String,
@@ -35,6 +37,16 @@ pub struct Suggestion {
     pub category: String,
     /// What to build, in Markdown.
     pub description: String,
+    /// How much of a plan comes first.
+    #[serde(default = "no_plan")]
+    pub planning_mode: PlanningMode,
+    /// Whether a person approves the plan before work starts.
+    #[serde(default)]
+    pub require_plan_approval: bool,
+}
+
+const fn no_plan() -> PlanningMode {
+    PlanningMode::Skip
 }
 
 #[derive(Deserialize)]

@@ -1,19 +1,23 @@
 //! Becoming a member: the first one, by invitation, or where the owner has opened the door.
 
 use chrono::Duration;
-use guildhall_store::{NewInvitation, NewMember};
+use guildhall_store::{NewInvitation, NewMember, NewSignUp};
 use guildhall_types::access::{Invitation, SignUpSetting};
+use guildhall_types::mail::MailKind;
 use guildhall_types::member::{Member, MemberRole};
 
 use crate::accounts::{Origin, plain_email, plain_name};
+use crate::mail::Words;
 use crate::passwords::Passwords;
 use crate::tokens::{new_token, token_hash};
-use crate::{Team, TeamError};
+use crate::{Team, TeamError, throttle};
 
 /// Names the setting of who may sign up among the settings.
 const SIGN_UP: &str = "sign_up";
 /// An invitation ends by itself after so long.
 const INVITATION: Duration = Duration::days(7);
+/// A wish to sign up ends by itself after so long.
+const WISH: Duration = Duration::hours(24);
 
 /// Who may sign up now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +32,15 @@ pub enum SignUp {
     Open,
 }
 
+/// What came of a wish to become a member.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Registered {
+    /// A member came to be.
+    Member(Box<Member>),
+    /// A mail is on its way that says how to go on. Whether the address has an account, this does not tell.
+    LookIntoYourMail,
+}
+
 /// Somebody who wants to become a member.
 #[derive(Clone)]
 pub struct NewAccount {
@@ -39,6 +52,23 @@ pub struct NewAccount {
     pub name: String,
     /// The code of an invitation.
     pub invitation: Option<String>,
+}
+
+fn bad_sign_up() -> TeamError {
+    TeamError::conflict(
+        "bad-sign-up-link",
+        "this link cannot be used: it was used already or has ended; sign up once more",
+    )
+}
+
+fn of_the_domain(setting: &SignUpSetting, email: &str) -> Result<(), TeamError> {
+    let host = email.split_once('@').map(|(_, host)| host);
+    match setting.domain.as_deref() {
+        Some(domain) if host != Some(domain) => {
+            Err(TeamError::invalid("email", "only addresses of the team's own domain may sign up here"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn bad_invitation() -> TeamError {
@@ -95,14 +125,16 @@ impl Team {
         Ok(setting)
     }
 
-    /// Makes an account: the first, the one that was invited, or one more where sign-up is open.
+    /// Makes an account: the first, the one that was invited, or one more where sign-up is open. In the last case, where
+    /// mail is on, the member comes to be only when the address is proved.
     ///
     /// # Errors
     /// [`TeamError::AlreadySetUp`] when sign-up is closed; [`TeamError::Conflict`] `bad-invitation`;
     /// [`TeamError::Invalid`]; the store's error when the address is in use.
-    pub async fn register(&self, new: NewAccount, origin: &Origin) -> Result<Member, TeamError> {
+    pub async fn register(&self, new: NewAccount, origin: &Origin) -> Result<Registered, TeamError> {
         if self.store.member_count().await? == 0 {
-            return self.register_first(&new.email, &new.password, &new.name).await;
+            let first = self.register_first(&new.email, &new.password, &new.name).await?;
+            return Ok(Registered::Member(Box::new(first)));
         }
         let code_hash = new.invitation.as_deref().map(|code| token_hash(code.trim()));
         let role = match &code_hash {
@@ -113,36 +145,90 @@ impl Team {
                 invitation.ok_or_else(bad_invitation)?.role
             }
             None => {
-                let setting = self.sign_up_setting().await?;
-                if !setting.open {
-                    return Err(TeamError::AlreadySetUp);
-                }
-                let now = self.clock.now();
-                let keys: Vec<String> = origin.address.iter().map(|address| format!("sign-up {address}")).collect();
-                self.throttle.check(&keys, now)?;
-                self.throttle.failed(&keys, now);
-                let email = plain_email(&new.email)?;
-                let host = email.split_once('@').map(|(_, host)| host);
-                if setting.domain.as_deref().is_some_and(|domain| host != Some(domain)) {
-                    return Err(TeamError::invalid(
-                        "email",
-                        "only addresses of the team's own domain may sign up here",
-                    ));
-                }
+                let setting = self.open_sign_up_setting().await?;
+                self.throttle.take(&self.store, &throttle::sign_up(origin)).await?;
+                of_the_domain(&setting, &plain_email(&new.email)?)?;
                 setting.role
             }
         };
         let email = plain_email(&new.email)?;
         let name = plain_name(&new.name)?;
         Passwords::check_new(&new.password, &email, &name)?;
-        let password_hash = Some(self.passwords.hash(&new.password).await?);
-        let account = NewMember { email, name, password_hash };
+        let password_hash = self.passwords.hash(&new.password).await?;
+        if code_hash.is_none() && self.mail_is_on() {
+            return self.mail_how_to_go_on(email, name, password_hash, origin).await;
+        }
+        let account = NewMember { email, name, password_hash: Some(password_hash) };
         let member = match &code_hash {
             Some(hash) => self.store.join(account, hash).await?.ok_or_else(bad_invitation)?,
             None => self.store.sign_up(account, role).await?,
         };
         tracing::info!(member = %member.id, role = %member.role, invited = code_hash.is_some(), "a member joined");
+        Ok(Registered::Member(Box::new(member)))
+    }
+
+    /// Keeps the wish to sign up and mails the link that fulfils it; or, where there is an account, mails that there is.
+    /// Both after the answer, which so tells neither by its words nor by its time.
+    async fn mail_how_to_go_on(
+        &self,
+        email: String,
+        name: String,
+        password_hash: String,
+        origin: &Origin,
+    ) -> Result<Registered, TeamError> {
+        self.throttle.take(&self.store, &throttle::asking_for_mail(&email, origin)).await?;
+        let team = self.acting_as(origin.nobody());
+        tokio::spawn(async move {
+            if let Err(error) = team.mail_sign_up(email, name, password_hash).await {
+                tracing::error!(%error, "how to go on with a sign-up could not be mailed");
+            }
+        });
+        Ok(Registered::LookIntoYourMail)
+    }
+
+    async fn mail_sign_up(&self, email: String, name: String, password_hash: String) -> Result<(), TeamError> {
+        if self.store.member_by_email(&email).await?.is_some() {
+            let link = self.mailer()?.link("/login");
+            let store = self.letter(MailKind::SignUp, &email, &Words::SignUpKnown { link })?;
+            return Ok(store.put_mails().await?);
+        }
+        let code = new_token();
+        let link = self.mailer()?.link(&format!("/welcome/{code}"));
+        let store = self.letter(MailKind::SignUp, &email, &Words::SignUp { link })?;
+        let expires_at = self.clock.now() + WISH;
+        let new = NewSignUp { email, name, password_hash, code_hash: token_hash(&code), expires_at };
+        Ok(store.create_sign_up(new).await?)
+    }
+
+    /// Makes the member who proves an address by a mailed code. The password that was chosen is asked for again, so that
+    /// nobody makes an account for a stranger's address that the stranger then takes for their own.
+    ///
+    /// # Errors
+    /// [`TeamError::Conflict`] `bad-sign-up-link`; [`TeamError::Invalid`] for another password;
+    /// [`TeamError::AlreadySetUp`] when sign-up was closed since; [`TeamError::Throttled`].
+    pub async fn finish_sign_up(&self, code: &str, password: &str, origin: &Origin) -> Result<Member, TeamError> {
+        let code_hash = token_hash(code.trim());
+        let wish = self.store.open_sign_up(&code_hash).await?.ok_or_else(bad_sign_up)?;
+        let setting = self.open_sign_up_setting().await?;
+        of_the_domain(&setting, &wish.email)?;
+        let limits = throttle::sign_in(&wish.email, origin);
+        self.throttle.take(&self.store, &limits).await?;
+        if !self.passwords.verify(password, Some(&wish.password_hash)).await? {
+            return Err(TeamError::invalid(
+                "password",
+                "this is not the password that was chosen; or sign up once more",
+            ));
+        }
+        self.throttle.succeeded(&self.store, &limits).await?;
+        let member = self.store.fulfil_sign_up(&code_hash, setting.role).await?.ok_or_else(bad_sign_up)?;
+        tracing::info!(member = %member.id, role = %member.role, "a member signed up");
         Ok(member)
+    }
+
+    /// Who may sign up, if anybody may.
+    async fn open_sign_up_setting(&self) -> Result<SignUpSetting, TeamError> {
+        let setting = self.sign_up_setting().await?;
+        if setting.open { Ok(setting) } else { Err(TeamError::AlreadySetUp) }
     }
 
     /// Makes the first account, whose member is the owner. Closed as soon as there is a member.
@@ -163,30 +249,35 @@ impl Team {
         Ok(member)
     }
 
-    /// Invites somebody. Returns the code, which is shown once and stored hashed.
+    /// Invites somebody, by mail too if `by_mail`. Returns the code, which is shown once and stored hashed.
     ///
     /// # Errors
-    /// [`TeamError::Invalid`] for a bad address; the store's errors for a role above the inviter's own and for the
+    /// [`TeamError::Invalid`] for a bad address; [`TeamError::Conflict`] `mail-off`; the store's errors for a role above the inviter's own and for the
     /// address of a member.
     pub async fn invite(
         &self,
         inviter: &Member,
         email: &str,
         role: MemberRole,
+        by_mail: bool,
     ) -> Result<(String, Invitation), TeamError> {
         let email = plain_email(email)?;
         if role.is_above(inviter.role) {
             return Err(guildhall_store::StoreError::from(guildhall_types::member::ChangeRefused::AboveOwn).into());
         }
         let code = new_token();
-        let new = NewInvitation {
-            email,
-            role,
-            code_hash: token_hash(&code),
-            created_by: inviter.id,
-            expires_at: self.clock.now() + INVITATION,
+        let until = self.clock.now() + INVITATION;
+        let store = match by_mail {
+            true => {
+                let link = self.mailer()?.link(&format!("/join/{code}"));
+                let words = Words::Invitation { inviter: &inviter.name, role, email: &email, until, link };
+                self.letter(MailKind::Invitation, &email, &words)?
+            }
+            false => self.store.clone(),
         };
-        let invitation = self.store.create_invitation(new).await?;
+        let new =
+            NewInvitation { email, role, code_hash: token_hash(&code), created_by: inviter.id, expires_at: until };
+        let invitation = store.create_invitation(new).await?;
         tracing::info!(member = %inviter.id, invitation = %invitation.id, %role, "somebody was invited");
         Ok((code, invitation))
     }

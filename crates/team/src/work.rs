@@ -82,7 +82,7 @@ impl Team {
     pub async fn merge(&self, member: &Member, id: FeatureId, message: Option<&str>) -> Result<Merged, TeamError> {
         let (feature, run) = self.card_and_run(id).await?;
         // Asked before git does anything, and once more by the store when it notes the merge.
-        feature.card.status.after(guildhall_types::feature::Move::Merge).map_err(guildhall_store::StoreError::from)?;
+        feature.card.after(guildhall_types::feature::Move::Merge).map_err(guildhall_store::StoreError::from)?;
         let (project, repo) = self.ready_project(feature.card.project_id).await?;
         let nothing =
             || TeamError::conflict("nothing-to-merge", "this work changes nothing that the branch does not have");

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::member::MemberRole;
 use crate::rights::Scope;
-use crate::{DateTime, InvitationId, MemberId, TokenId};
+use crate::{DateTime, IdentityId, InvitationId, MemberId, TokenId};
 
 /// An invitation, as admins see it. Its code is shown once, when it is made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -66,4 +66,24 @@ impl Default for SignUpSetting {
     fn default() -> Self {
         Self { open: false, domain: None, role: MemberRole::Member }
     }
+}
+
+/// An account at a provider by which a member signs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
+pub struct Identity {
+    /// The identity's id.
+    pub id: IdentityId,
+    /// Whose it is.
+    pub member_id: MemberId,
+    /// The provider, by its issuer.
+    pub issuer: String,
+    /// The account, as the provider names it for good.
+    pub subject: String,
+    /// The account's e-mail address, as the provider told it last. For people to know the account by; nothing is decided by it.
+    pub email: Option<String>,
+    /// When it was linked.
+    pub created_at: DateTime,
+    /// When the member last signed in by it.
+    pub last_used_at: Option<DateTime>,
 }

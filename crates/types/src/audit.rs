@@ -24,24 +24,36 @@ text_enum! {
         EndSession = "session.end",
         /// Became a member.
         Register = "member.register",
-        /// Gave the password again before a sensitive change.
+        /// Proved once more who one is, before a sensitive change.
         Confirm = "member.confirm",
         /// Changed one's own name or time zone.
         ChangeProfile = "member.change-profile",
         /// Set a new password.
         ChangePassword = "member.change-password",
-        /// Set a new password by a link that an admin made.
+        /// Set a new password by a link that an admin made or that was mailed.
         ResetPassword = "member.reset-password",
+        /// Linked an account at a provider, by which one signs in from then on.
+        LinkIdentity = "identity.link",
+        /// Took such a link away.
+        UnlinkIdentity = "identity.unlink",
         /// Made a link by which a member sets a new password.
         CreateResetLink = "member.create-reset-link",
         /// Gave a member another role.
         ChangeRole = "member.change-role",
+        /// Took another member's second factors away.
+        TakeFactors = "member.take-factors",
+        /// Let a member in again, at the machine itself.
+        Rescue = "member.rescue",
         /// Disabled a member.
         Disable = "member.disable",
         /// Enabled a member again.
         Enable = "member.enable",
         /// Ended all sessions of another member.
         SignOutMember = "member.sign-out-by-admin",
+        /// Asked for an account where sign-up is open; the address is yet to be proved.
+        SignUp = "member.sign-up",
+        /// Sent a mail to try the mail server.
+        TestMail = "mail.test",
         /// Invited somebody.
         Invite = "invitation.create",
         /// Took an invitation back.
@@ -50,12 +62,32 @@ text_enum! {
         CreateToken = "token.create",
         /// Revoked a personal access token.
         RevokeToken = "token.revoke",
+        /// Set up codes of an authenticator app.
+        EnableTotp = "totp.enable",
+        /// Took one's own codes of an authenticator app away.
+        DisableTotp = "totp.disable",
+        /// Made recovery codes in place of the former ones.
+        CreateRecoveryCodes = "recovery-codes.create",
+        /// Used up a recovery code.
+        UseRecoveryCode = "recovery-codes.use",
+        /// Added a passkey.
+        CreatePasskey = "passkey.create",
+        /// Gave a passkey another name.
+        RenamePasskey = "passkey.rename",
+        /// Deleted a passkey.
+        DeletePasskey = "passkey.delete",
         /// Put a key in place.
         PutCredential = "credential.put",
         /// Deleted a key.
         DeleteCredential = "credential.delete",
         /// Asked a provider whether it takes a key.
         TestCredential = "credential.test",
+        /// Put a key of the team in place.
+        PutTeamCredential = "team-credential.put",
+        /// Deleted a key of the team.
+        DeleteTeamCredential = "team-credential.delete",
+        /// Asked a provider whether it takes the team's key.
+        TestTeamCredential = "team-credential.test",
         /// Changed a setting of the team.
         ChangeSetting = "setting.change",
         /// Added a project.
@@ -64,6 +96,16 @@ text_enum! {
         ChangeProject = "project.change",
         /// Archived a project.
         ArchiveProject = "project.archive",
+        /// Tried once more to make a project's repository.
+        RetryProject = "project.retry",
+        /// Wrote a card.
+        CreateFeature = "feature.create",
+        /// Changed a card.
+        ChangeFeature = "feature.change",
+        /// Deleted a card.
+        DeleteFeature = "feature.delete",
+        /// Took a card back to the backlog.
+        Shelve = "feature.shelve",
         /// Started a run.
         StartRun = "run.start",
         /// Went on with a run.
@@ -72,6 +114,10 @@ text_enum! {
         StopRun = "run.stop",
         /// Said something to an agent.
         FollowUp = "run.follow-up",
+        /// Approved an agent's plan.
+        ApprovePlan = "plan.approve",
+        /// Rejected an agent's plan.
+        RejectPlan = "plan.reject",
         /// Found work good, or asked for its checks.
         Verify = "feature.verify",
         /// Put work on the default branch.
@@ -84,6 +130,12 @@ text_enum! {
         StopAll = "agents.stop-all",
         /// Asked for something and was refused.
         Refused = "access.refuse",
+        /// Made a key-encryption key.
+        NewKey = "key.new",
+        /// Made another key-encryption key the current one, or sealed secrets anew under it.
+        RotateKey = "key.rotate",
+        /// Retired a key-encryption key.
+        RetireKey = "key.retire",
         /// Took a copy of the audit.
         ExportAudit = "audit.export",
     }
@@ -110,8 +162,12 @@ text_enum! {
         Session = "session",
         /// A personal access token.
         Token = "token",
+        /// A passkey.
+        Passkey = "passkey",
         /// An invitation.
         Invitation = "invitation",
+        /// An account at a provider by which a member signs in.
+        Identity = "identity",
         /// A key for a provider; its id is the provider.
         Credential = "credential",
         /// A setting; its id is its name.
@@ -120,6 +176,8 @@ text_enum! {
         Project = "project",
         /// A feature.
         Feature = "feature",
+        /// A key-encryption key; its id is the short hash that names it.
+        Key = "key",
         /// A route; its id is method and path.
         Route = "route",
         /// The audit itself.

@@ -119,7 +119,7 @@ impl AutoOrder {
 
 /// Whether a run that ended so counts against its order. Who is asked to wait has not failed.
 pub fn is_failure(problem: &Problem) -> bool {
-    problem.code != "rate-limited"
+    !matches!(problem.code.as_str(), "rate-limited" | "provider-overloaded")
 }
 
 fn three_failures(failures: &[OrderFailure]) -> Problem {

@@ -1,7 +1,8 @@
 //! A conversation with a model, in the provider-neutral form in which it is stored, replayed and shown.
 //!
 //! The form follows the Anthropic Messages API closely, because it is the richest of those in use: what a provider
-//! sends and will want back (signatures, encrypted reasoning) is kept to the letter.
+//! sends and will want back (signatures, encrypted reasoning) is kept to the letter. Each dialect writes what it can say,
+//! and leaves out the reasoning of others, so that a conversation may go on with another provider.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -107,6 +108,14 @@ pub enum Block {
         /// The tool failed, and `content` says why.
         #[serde(default)]
         is_error: bool,
+    },
+    /// What one dialect wants back as it came and no other understands, such as reasoning that OpenAI encrypted. Goes back
+    /// in that dialect alone.
+    Sealed {
+        /// Which dialect.
+        dialect: String,
+        /// What goes back.
+        item: Value,
     },
     /// A block of a kind that this version does not know; kept and sent back as it is.
     #[serde(untagged)]

@@ -84,6 +84,10 @@ pub enum Move {
     Claim,
     /// A node gives the run back, to be taken again.
     Requeue,
+    /// The agent proposed a plan; a person is to look at it.
+    Propose,
+    /// A person approves or rejects the plan; the agent goes on with that.
+    Decide,
     /// The agent ended its work and what follows it.
     Finish,
     /// The attempt ended in an error.
@@ -108,6 +112,8 @@ impl Move {
         Self::FollowUp,
         Self::Claim,
         Self::Requeue,
+        Self::Propose,
+        Self::Decide,
         Self::Finish,
         Self::Fail,
         Self::Stop,
@@ -125,6 +131,8 @@ impl Move {
             Self::FollowUp => "follow up on",
             Self::Claim => "claim",
             Self::Requeue => "requeue",
+            Self::Propose => "propose a plan for",
+            Self::Decide => "decide on the plan of",
             Self::Finish => "finish",
             Self::Fail => "fail",
             Self::Stop => "stop",
@@ -138,16 +146,26 @@ impl Move {
 
 /// A move that the state machine does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("cannot {} a feature that is {}", .what.verb(), .from.words())]
+#[error("cannot {} a feature {}", .what.verb(), place(*.from, *.plan_waits))]
 pub struct IllegalMove {
     /// Where the card stands.
     pub from: FeatureStatus,
+    /// Whether its plan waits for a person.
+    pub plan_waits: bool,
     /// What was asked.
     pub what: Move,
 }
 
+fn place(status: FeatureStatus, plan_waits: bool) -> String {
+    match plan_waits {
+        true => "whose plan waits for approval".to_owned(),
+        false => format!("that is {}", status.words()),
+    }
+}
+
 impl FeatureStatus {
-    /// Where `what` takes a card that stands here. The only place that says which moves are legal.
+    /// Where `what` takes a card that stands here. Together with [`FeatureStatus::with_plan_waiting`] the only place that
+    /// says which moves are legal; [`FeatureCard::after`] asks the one that holds.
     ///
     /// # Errors
     /// [`IllegalMove`] when the card must not move like that.
@@ -162,6 +180,7 @@ impl FeatureStatus {
             // A run whose lease ran out is claimed again while its card still says in progress.
             (S::Queued | S::InProgress, Move::Claim) => S::InProgress,
             (S::InProgress, Move::Requeue) => S::Queued,
+            (S::InProgress, Move::Propose) => S::InProgress,
             (S::InProgress, Move::Finish) => S::WaitingApproval,
             (S::Queued | S::InProgress, Move::Fail) => S::Failed,
             (S::Queued | S::InProgress, Move::Stop) => S::Paused,
@@ -169,9 +188,22 @@ impl FeatureStatus {
             (S::WaitingApproval | S::InProgress, Move::Accept) => S::Verified,
             (S::WaitingApproval | S::Verified, Move::Merge) => S::Completed,
             (S::Failed | S::Paused | S::WaitingApproval | S::Verified, Move::Shelve) => S::Backlog,
-            (from, what) => return Err(IllegalMove { from, what }),
+            (from, what) => return Err(IllegalMove { from, plan_waits: false, what }),
         };
         Ok(to)
+    }
+
+    /// Where `what` takes a card in progress whose plan waits for a person: no node works on it, and none may.
+    ///
+    /// # Errors
+    /// [`IllegalMove`] when the card must not move like that.
+    pub const fn with_plan_waiting(what: Move) -> Result<Self, IllegalMove> {
+        match what {
+            Move::Decide | Move::FollowUp => Ok(Self::Queued),
+            Move::Stop => Ok(Self::Paused),
+            Move::Shelve => Ok(Self::Backlog),
+            what => Err(IllegalMove { from: Self::InProgress, plan_waits: true, what }),
+        }
     }
 
     /// The status in words, as part of a sentence.
@@ -282,6 +314,24 @@ pub struct FeatureCard {
     pub started_at: Option<DateTime>,
     /// When the latest stretch of work on it ended.
     pub finished_at: Option<DateTime>,
+}
+
+impl FeatureCard {
+    /// Whether its run waits for a person to look at the plan.
+    pub fn plan_waits(&self) -> bool {
+        self.status == FeatureStatus::InProgress && self.stage == Some(Stage::PlanApproval)
+    }
+
+    /// Where `what` takes this card.
+    ///
+    /// # Errors
+    /// [`IllegalMove`] when the card must not move like that.
+    pub fn after(&self, what: Move) -> Result<FeatureStatus, IllegalMove> {
+        match self.plan_waits() {
+            true => FeatureStatus::with_plan_waiting(what),
+            false => self.status.after(what),
+        }
+    }
 }
 
 /// One card with its texts: what to build, and how.

@@ -55,6 +55,16 @@ id! {
     InvitationId,
     /// A link by which a member sets a new password.
     ResetId,
+    /// A passkey.
+    PasskeyId,
+    /// An account at a provider by which a member signs in.
+    IdentityId,
+    /// A wish to sign up whose address is yet to be proved.
+    SignUpId,
+    /// A claim of a mail by the process that sends it.
+    MailLeaseId,
+    /// A mail in the outbox.
+    MailId,
     /// A git repository on the team's board.
     ProjectId,
     /// One card.

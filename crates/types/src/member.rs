@@ -41,6 +41,8 @@ pub struct Member {
     pub last_login_at: Option<DateTime>,
     /// Set while the account is disabled.
     pub disabled_at: Option<DateTime>,
+    /// Names the picture that there is of the member: `/api/members/ID/avatar?v=…`. Nothing where there is none.
+    pub avatar: Option<String>,
 }
 
 /// What an admin changes of a member; what is absent stays.
@@ -67,6 +69,9 @@ pub enum ChangeRefused {
     /// Nobody would own the team.
     #[error("this is the last owner; make another member an owner first")]
     LastOwner,
+    /// The member could not sign in any more.
+    #[error("this is your only way to sign in; add another passkey or set a password first")]
+    LastWayIn,
 }
 
 impl Member {
@@ -108,7 +113,43 @@ text_enum! {
     pub enum ProviderKind {
         /// Anthropic, or a server that speaks its Messages API.
         Anthropic = "anthropic",
+        /// OpenAI, or a server that speaks its Responses API.
+        Openai = "openai",
+        /// Google's Gemini.
+        Google = "google",
+        /// A server that speaks the Chat Completions API, at an address of its own.
+        Compatible = "compatible",
+        /// A token of a Claude subscription, kept for an external agent. Never used for calls of our own.
+        ClaudeSubscription = "claudeSubscription",
     }
+}
+
+impl ProviderKind {
+    /// Its name, as it is written in a sentence.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Anthropic => "Anthropic",
+            Self::Openai => "OpenAI",
+            Self::Google => "Google",
+            Self::Compatible => "the OpenAI-compatible server",
+            Self::ClaudeSubscription => "the Claude subscription",
+        }
+    }
+
+    /// Whether models are called with its key; the other kinds are only kept.
+    pub const fn is_called(self) -> bool {
+        !matches!(self, Self::ClaudeSubscription)
+    }
+}
+
+/// A model that a server said it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ListedModel {
+    /// The server's name for it.
+    pub id: String,
+    /// Tokens that a conversation may have, if the server said so.
+    pub context_window: Option<i64>,
 }
 
 /// A member's key for a provider, as far as it may be shown. The key itself never leaves the vault.
@@ -126,6 +167,31 @@ pub struct Credential {
     pub updated_at: DateTime,
     /// When a run last used it.
     pub last_used_at: Option<DateTime>,
+    /// The models that the server listed when the key was put in place or tested; for OpenAI-compatible servers alone.
+    #[cfg_attr(feature = "sqlx", sqlx(json))]
+    pub models: Vec<ListedModel>,
+}
+
+/// The team's key for a provider, as far as it may be shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
+#[serde(rename_all = "camelCase")]
+pub struct TeamCredential {
+    /// Which provider the key is for.
+    pub provider: ProviderKind,
+    /// The last four characters of the key.
+    pub hint: String,
+    /// Where the provider is, if not at its usual address.
+    pub base_url: Option<String>,
+    /// Who put it in place.
+    pub put_by: MemberId,
+    /// When it was last put in place.
+    pub updated_at: DateTime,
+    /// When a run last used it.
+    pub last_used_at: Option<DateTime>,
+    /// The models that the server listed; for OpenAI-compatible servers alone.
+    #[cfg_attr(feature = "sqlx", sqlx(json))]
+    pub models: Vec<ListedModel>,
 }
 
 #[cfg(test)]
@@ -142,6 +208,7 @@ mod tests {
             created_at: DateTime::UNIX_EPOCH,
             last_login_at: None,
             disabled_at: None,
+            avatar: None,
         }
     }
 

@@ -75,11 +75,21 @@ pub const RIGHTS: &[RightRow] = &[
     row(MemberRight::Account, EVERYBODY, None, "change one's own name, password, sessions and tokens"),
     row(MemberRight::Keys, BUILDERS, None, "put one's own provider keys in place, test and delete them"),
     row(MemberRight::Build, BUILDERS, Some(Scope::Write), "write cards and put files on them"),
-    row(MemberRight::Run, BUILDERS, Some(Scope::Run), "start, stop, follow up, verify, merge and shelve features"),
+    row(
+        MemberRight::Run,
+        BUILDERS,
+        Some(Scope::Run),
+        "start, stop, follow up, verify, merge and shelve features, decide on plans",
+    ),
     row(MemberRight::ManageProjects, BUILDERS, Some(Scope::Write), "add, change and archive projects"),
     row(MemberRight::Knowledge, BUILDERS, Some(Scope::Knowledge), "write in the knowledge hub"),
     row(MemberRight::Git, BUILDERS, Some(Scope::Git), "fetch and push with git"),
-    row(MemberRight::Administer, ADMINS, Some(Scope::Admin), "invite and change members, set limits, read the audit"),
+    row(
+        MemberRight::Administer,
+        ADMINS,
+        Some(Scope::Admin),
+        "invite and change members, set limits, keep the team's keys, read the audit",
+    ),
     row(MemberRight::Own, OWNERS, None, "open and close self sign-up"),
 ];
 

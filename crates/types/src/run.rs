@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::chat::{Block, Message, StopReason, Usage};
 use crate::feature::Problem;
 use crate::member::ProviderKind;
+use crate::plan::PlanApproval;
 use crate::{CheckId, DateTime, FeatureId, MemberId, NodeId, ProjectId, RunId, text_enum::text_enum};
 
 text_enum! {
@@ -15,7 +16,7 @@ text_enum! {
         Queued = "queued",
         /// A node holds its lease and works.
         Running = "running",
-        /// The agent is done; the run can be followed up.
+        /// The agent is done, or a person is to look at its plan; the run can be followed up.
         Waiting = "waiting",
         /// A member stopped it; it can go on from its last saved turn.
         Stopped = "stopped",
@@ -39,6 +40,7 @@ impl RunStatus {
             (self, to),
             (R::Queued, R::Running | R::Stopped | R::Failed | R::Closed)
                 | (R::Running, R::Running | R::Queued | R::Waiting | R::Stopped | R::Failed)
+                | (R::Waiting, R::Stopped)
                 | (R::Waiting | R::Stopped | R::Failed, R::Queued | R::Closed)
         )
     }
@@ -59,11 +61,22 @@ text_enum! {
     pub enum KeySource {
         /// The key of the member who started it.
         Member = "member",
-        /// The team's fallback key, which the operator put in the environment.
+        /// The team's fallback key, which an admin or the operator put in place.
         Team = "team",
         /// None: the simulated provider.
         Simulated = "simulated",
     }
+}
+
+/// Which key a run uses, as far as it may be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunKey {
+    /// Whose it is.
+    pub source: KeySource,
+    /// Which provider it is for.
+    pub provider: ProviderKind,
+    /// Its last four characters; nothing where the server needs none.
+    pub hint: Option<String>,
 }
 
 /// One attempt at a feature.
@@ -85,8 +98,6 @@ pub struct Run {
     pub intent: RunIntent,
     /// Whether auto mode started it, and nobody has taken it in hand since.
     pub auto: bool,
-    /// Until when it rests: auto mode's window is closed.
-    pub parked_until: Option<DateTime>,
     /// How often the agent was given failing checks to mend since a member last said something.
     pub repairs: i64,
     /// How often the agent was given what kept its work from being merged, since a member last said something.
@@ -103,6 +114,10 @@ pub struct Run {
     pub model: String,
     /// Whose key it uses; known once it has made its first call.
     pub key_source: Option<KeySource>,
+    /// Which provider that key is for.
+    pub key_provider: Option<ProviderKind>,
+    /// The last four characters of that key; nothing where the server needs none.
+    pub key_hint: Option<String>,
     /// The branch that the work ends up on.
     pub branch: String,
     /// The commit that it started from; known once its worktree is made.
@@ -121,9 +136,15 @@ pub struct Run {
     /// The agent's tasks.
     #[cfg_attr(feature = "sqlx", sqlx(json))]
     pub plan: Vec<Task>,
+    /// Whether it needs a person's yes to its plan, and has it.
+    pub approval: PlanApproval,
     /// Why it ended, when it failed.
     #[cfg_attr(feature = "sqlx", sqlx(json(nullable)))]
     pub error: Option<Problem>,
+    /// It waits for its provider, or rests because auto mode's window is closed, and is not claimed before this time.
+    pub parked_until: Option<DateTime>,
+    /// What it waits for of its provider, in a sentence; nothing while it rests.
+    pub parked_reason: Option<String>,
     /// When it was asked for.
     pub created_at: DateTime,
     /// When its latest stretch of work began: at the first claim after a start, a retry, a follow-up or a wish for checks.
@@ -354,6 +375,24 @@ pub enum RunEvent {
     Plan {
         /// The tasks.
         tasks: Vec<Task>,
+    },
+    /// The agent proposed a plan; a person is to look at it.
+    PlanProposed {
+        /// Which version.
+        version: i64,
+    },
+    /// A member decided on a plan.
+    PlanDecided {
+        /// Which version.
+        version: i64,
+        /// Who.
+        member_id: MemberId,
+        /// Whether it was approved.
+        approved: bool,
+        /// Whether the member changed it while approving; then `version` is the member's.
+        changed: bool,
+        /// Why it was rejected.
+        feedback: Option<String>,
     },
     /// The conversation was summarised to make room.
     Compacted {

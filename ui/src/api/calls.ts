@@ -1,7 +1,9 @@
+import type { WebAuthnJson } from "@/lib/passkeys";
 import { body, client, send } from "./client";
 import type {
   Attachment,
   AuditFilter,
+  ConfirmProof,
   FeatureCard,
   FeatureDraft,
   FeaturePatch,
@@ -10,12 +12,15 @@ import type {
   Member,
   MemberPatch,
   MemberRole,
+  PlanApproved,
+  PlanRejected,
   ProfilePatch,
   ProjectListItem,
   ProjectSettings,
   ProjectSource,
   ProviderKind,
   RunHistoryEvent,
+  SecondFactorSetting,
   SetAutoMode,
   SignUpSetting,
   TokenDraft,
@@ -56,13 +61,46 @@ const auditExportUrl = (filter: AuditFilter) => {
 export const api = {
   authStatus: () => body(client.GET("/api/auth/status")),
   me: () => body(client.GET("/api/auth/me")),
-  register: (account: { email: string; password: string; name: string; invitation?: string }) =>
-    body(client.POST("/api/auth/register", { body: account })),
+  /** Makes an account; nothing when a mail says how to go on. */
+  register: async (account: { email: string; password: string; name: string; invitation?: string }) => {
+    const made = await body(client.POST("/api/auth/register", { body: account }));
+    return "id" in made ? made : null;
+  },
+  finishSignUp: (code: string, password: string) =>
+    body(client.POST("/api/auth/register/finish", { body: { code, password } })),
+  forgotPassword: (email: string) => body(client.POST("/api/auth/forgot", { body: { email } })),
   login: (account: { email: string; password: string }) =>
     body(client.POST("/api/auth/login", { body: account })),
   logout: () => body(client.POST("/api/auth/logout")),
   updateMe: (change: ProfilePatch) => body(client.PATCH("/api/auth/me", { body: change })),
-  confirm: (password: string) => body(client.POST("/api/auth/confirm", { body: { password } })),
+  confirm: (proof: ConfirmProof) => body(client.POST("/api/auth/confirm", { body: proof })),
+  askToConfirm: () => body(client.POST("/api/auth/confirm/passkey")),
+  secondStep: () => body(client.GET("/api/auth/second-step")),
+  passSecondStep: (shown: { code: string } | { recoveryCode: string }) =>
+    body(client.POST("/api/auth/second-step", { body: shown })),
+  askPasskey: (secondStep: boolean) =>
+    body(client.POST("/api/auth/passkey/options", { body: { secondStep } })),
+  signInByPasskey: (credential: WebAuthnJson) =>
+    body(client.POST("/api/auth/passkey", { body: { credential } })),
+  factors: () => body(client.GET("/api/auth/factors")),
+  beginTotp: () => body(client.POST("/api/auth/totp")),
+  enableTotp: (code: string) => body(client.POST("/api/auth/totp/enable", { body: { code } })),
+  deleteTotp: () => body(client.DELETE("/api/auth/totp")),
+  renewRecoveryCodes: () => body(client.POST("/api/auth/recovery-codes")),
+  beginPasskey: () => body(client.POST("/api/auth/passkeys/options")),
+  createPasskey: (name: string, credential: WebAuthnJson) =>
+    body(client.POST("/api/auth/passkeys", { body: { name, credential } })),
+  renamePasskey: (id: string, name: string) =>
+    body(client.PATCH("/api/auth/passkeys/{id}", { ...path(id), body: { name } })),
+  deletePasskey: (id: string) => body(client.DELETE("/api/auth/passkeys/{id}", path(id))),
+  beginSignIn: (name: string, begin: { invitation?: string; to?: string }) =>
+    body(client.POST("/api/auth/oidc/{name}", { params: { path: { name } }, body: begin })),
+  identities: () => body(client.GET("/api/auth/identities")),
+  linkIdentity: (provider: string) => body(client.POST("/api/auth/identities", { body: { provider } })),
+  unlinkIdentity: (id: string) => body(client.DELETE("/api/auth/identities/{id}", path(id))),
+  confirmByProvider: (provider: string) =>
+    body(client.POST("/api/auth/confirm/provider", { body: { provider } })),
+  removeAvatar: () => body(client.DELETE("/api/auth/avatar")),
   invitationCard: (code: string) => body(client.POST("/api/auth/invitation", { body: { code } })),
   resetPassword: (code: string, password: string) =>
     body(client.POST("/api/auth/reset", { body: { code, password } })),
@@ -83,6 +121,19 @@ export const api = {
   testCredential: (provider: ProviderKind) =>
     body(client.POST("/api/user/credentials/{provider}/test", { params: { path: { provider } } })),
 
+  teamCredentials: () => body(client.GET("/api/settings/credentials")),
+  putTeamCredential: (provider: ProviderKind, credential: { key: string; baseUrl?: string }) =>
+    body(
+      client.PUT("/api/settings/credentials/{provider}", {
+        params: { path: { provider } },
+        body: credential,
+      }),
+    ),
+  deleteTeamCredential: (provider: ProviderKind) =>
+    body(client.DELETE("/api/settings/credentials/{provider}", { params: { path: { provider } } })),
+  testTeamCredential: (provider: ProviderKind) =>
+    body(client.POST("/api/settings/credentials/{provider}/test", { params: { path: { provider } } })),
+
   models: () => body(client.GET("/api/models")),
   members: (signal?: AbortSignal) =>
     all<Member>((after) =>
@@ -93,6 +144,22 @@ export const api = {
         }),
       ),
     ),
+  /** The ids of those members who have a second factor. Told to admins alone. */
+  memberFactors: async (signal?: AbortSignal) => {
+    const ids: string[] = [];
+    await all<Member>(async (after) => {
+      const page = await body(
+        client.GET("/api/members", {
+          params: { query: given({ after, limit: MOST }) },
+          signal: signal ?? null,
+        }),
+      );
+      ids.push(...(page.withSecondFactor ?? []));
+      return page;
+    });
+    return ids;
+  },
+  takeFactors: (id: string) => body(client.DELETE("/api/members/{id}/factors", path(id))),
   updateMember: (id: string, change: MemberPatch) =>
     body(client.PATCH("/api/members/{id}", { ...path(id), body: change })),
   signOutMember: (id: string) => body(client.POST("/api/members/{id}/sign-out", path(id))),
@@ -106,11 +173,17 @@ export const api = {
         }),
       ),
     ),
-  invite: (invitation: { email: string; role: MemberRole }) =>
+  invite: (invitation: { email: string; role: MemberRole; mail: boolean }) =>
     body(client.POST("/api/invitations", { body: invitation })),
   revokeInvitation: (id: string) => body(client.DELETE("/api/invitations/{id}", path(id))),
+  mail: () => body(client.GET("/api/mail")),
+  testMail: () => body(client.POST("/api/mail/test")),
   signUp: () => body(client.GET("/api/settings/sign-up")),
   putSignUp: (setting: SignUpSetting) => body(client.PUT("/api/settings/sign-up", { body: setting })),
+  sealKeys: async () => (await body(client.GET("/api/settings/keys"))).items,
+  secondFactor: () => body(client.GET("/api/settings/second-factor")),
+  putSecondFactor: (setting: SecondFactorSetting) =>
+    body(client.PUT("/api/settings/second-factor", { body: setting })),
   audit: (filter: AuditFilter, after: string | undefined, signal?: AbortSignal) =>
     body(
       client.GET("/api/audit", {
@@ -173,6 +246,11 @@ export const api = {
   stop: (id: string) => body(client.POST("/api/features/{id}/stop", path(id))),
   followUp: (id: string, message: string) =>
     body(client.POST("/api/features/{id}/follow-up", { ...path(id), body: { message } })),
+  plans: (id: string) => body(client.GET("/api/features/{id}/plans", path(id))),
+  approvePlan: (id: string, yes: PlanApproved) =>
+    body(client.POST("/api/features/{id}/approve-plan", { ...path(id), body: yes })),
+  rejectPlan: (id: string, no: PlanRejected) =>
+    body(client.POST("/api/features/{id}/reject-plan", { ...path(id), body: no })),
   verify: (id: string) => body(client.POST("/api/features/{id}/verify", path(id))),
   merge: (id: string, message?: string) =>
     body(

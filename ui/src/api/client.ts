@@ -14,6 +14,12 @@ export function setOnConfirmNeeded(handler: () => Promise<boolean>) {
   onConfirmNeeded = handler;
 }
 
+/** Told when the team asks for a second factor that the member has yet to set up. */
+let onFactorNeeded: () => void = () => {};
+export function setOnFactorNeeded(handler: () => void) {
+  onFactorNeeded = handler;
+}
+
 const CONFIRM_NEEDED = "confirm-needed";
 const isSafe = (method: string) => method === "GET" || method === "HEAD";
 
@@ -58,6 +64,7 @@ async function sendOnce(input: Request | string, init?: RequestInit): Promise<Re
   if (!response.ok) {
     const error = await errorOf(response);
     if (response.status === 401 && error.code !== "wrong-password") onSignedOut();
+    if (error.code === "second-factor-needed") onFactorNeeded();
     throw error;
   }
   return response;

@@ -12,14 +12,22 @@ export const queries = {
   authStatus: () => queryOptions({ queryKey: keys.authStatus, queryFn: api.authStatus, staleTime: 60_000 }),
   me: () => queryOptions({ queryKey: keys.me, queryFn: api.me, ...LIVE }),
   sessions: () => queryOptions({ queryKey: keys.sessions, queryFn: api.sessions }),
+  identities: () => queryOptions({ queryKey: keys.identities, queryFn: api.identities }),
   tokens: () => queryOptions({ queryKey: keys.tokens, queryFn: async () => (await api.tokens()).items }),
+  factors: () => queryOptions({ queryKey: keys.factors, queryFn: api.factors }),
   credentials: () => queryOptions({ queryKey: keys.credentials, queryFn: api.credentials }),
+  teamCredentials: () => queryOptions({ queryKey: keys.teamCredentials, queryFn: api.teamCredentials }),
   models: () => queryOptions({ queryKey: keys.models, queryFn: api.models, staleTime: 60_000 }),
   members: () =>
     queryOptions({ queryKey: keys.members, queryFn: ({ signal }) => api.members(signal), staleTime: 60_000 }),
   invitations: () =>
     queryOptions({ queryKey: keys.invitations, queryFn: ({ signal }) => api.invitations(signal) }),
+  memberFactors: () =>
+    queryOptions({ queryKey: keys.memberFactors, queryFn: ({ signal }) => api.memberFactors(signal) }),
+  secondFactor: () => queryOptions({ queryKey: keys.secondFactor, queryFn: api.secondFactor }),
   signUp: () => queryOptions({ queryKey: keys.signUp, queryFn: api.signUp }),
+  sealKeys: () => queryOptions({ queryKey: keys.sealKeys, queryFn: api.sealKeys }),
+  mail: () => queryOptions({ queryKey: keys.mail, queryFn: api.mail, refetchInterval: 15_000 }),
   audit: (filter: AuditFilter) =>
     infiniteQueryOptions({
       queryKey: [...keys.audit, filter],

@@ -73,6 +73,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/avatar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes one's own picture away: none comes from a provider by itself from then on, until another account is linked. */
+        delete: operations["delete_avatar"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/confirm": {
         parameters: {
             query?: never;
@@ -85,6 +102,146 @@ export type paths = {
         /** Proves once more who one is. For ten minutes, sensitive changes are then taken from this session. */
         post: operations["confirm"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/confirm/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks for one of one's own passkeys, to confirm that it is oneself. */
+        post: operations["ask_to_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/confirm/provider": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begins to prove once more who one is, by a linked account. Answers with where the browser is to go, in a window of its
+         *     own; for ten minutes after the way back, sensitive changes are taken from this session.
+         */
+        post: operations["confirm_by_provider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/factors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists one's own second factors. */
+        get: operations["list_factors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/forgot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mails a link to set a new password, if there is such an account. The answer is the same whether there is or not. */
+        post: operations["forgot_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/google": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Goes to Google to sign in. */
+        get: operations["google"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/google/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Comes back from Google. */
+        get: operations["google_callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/identities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the accounts by which one signs in, the oldest link first. */
+        get: operations["list_identities"];
+        put?: never;
+        /** Begins to link an account at a provider, by which one signs in from then on. Answers with where the browser is to go. */
+        post: operations["link_identity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/identities/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes a link away. The last way in stays. */
+        delete: operations["unlink_identity"];
         options?: never;
         head?: never;
         patch?: never;
@@ -116,7 +273,10 @@ export type paths = {
         };
         get?: never;
         put?: never;
-        /** Signs in. A session that the browser had before ends. */
+        /**
+         * Signs in. A session that the browser had before ends. Whoever has a second factor is asked for it: the sign-in is then half
+         *     done, for five minutes and in this browser alone.
+         */
         post: operations["login"];
         delete?: never;
         options?: never;
@@ -159,6 +319,144 @@ export type paths = {
         patch: operations["update_me"];
         trace?: never;
     };
+    "/api/auth/oidc/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Goes to a provider to sign in. */
+        get: operations["oidc"];
+        put?: never;
+        /** Begins to sign in by a provider, or to join by one. */
+        post: operations["begin_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/oidc/{name}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Comes back from a provider. */
+        get: operations["oidc_callback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs in by a passkey, which is both factors by itself. */
+        post: operations["sign_in_by_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkey/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks for a passkey to sign in by. The answer is good once, within five minutes, from this browser alone. */
+        post: operations["ask_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Adds a passkey. */
+        post: operations["create_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkeys/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks the browser for a new passkey. */
+        post: operations["begin_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/passkeys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes one of one's own passkeys. The only way to sign in stays. */
+        delete: operations["delete_passkey"];
+        options?: never;
+        head?: never;
+        /** Gives one of one's own passkeys another name. */
+        patch: operations["rename_passkey"];
+        trace?: never;
+    };
+    "/api/auth/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes recovery codes in place of the former ones. */
+        post: operations["create_recovery_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/register": {
         parameters: {
             query?: never;
@@ -170,9 +468,27 @@ export type paths = {
         put?: never;
         /**
          * Makes an account and signs in: the first one, whose member is the owner; one that was invited; or any, where sign-up is
-         *     open.
+         *     open. In the last case, on a server that sends mail, the answer is 202 whether or not the address has an account, and a
+         *     mail says how to go on.
          */
         post: operations["register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/register/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Finishes a sign-up by the mailed link, and signs in. */
+        post: operations["finish_sign_up"];
         delete?: never;
         options?: never;
         head?: never;
@@ -188,8 +504,26 @@ export type paths = {
         };
         get?: never;
         put?: never;
-        /** Sets a new password by a link that an admin made, and ends all sessions of the member. */
+        /** Sets a new password by a link that an admin made or that was mailed, and ends all sessions of the member. */
         post: operations["reset_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/second-step": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says what can be shown in the sign-in that this browser has begun. */
+        get: operations["second_step"];
+        put?: never;
+        /** Shows the second factor, and so ends the sign-in that this browser has begun. */
+        post: operations["pass_second_step"];
         delete?: never;
         options?: never;
         head?: never;
@@ -283,6 +617,41 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a secret for an authenticator app, which is shown this once. It protects nothing until a first code is given. */
+        post: operations["begin_totp"];
+        /** Takes the authenticator app away. */
+        delete: operations["delete_totp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/totp/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Brings the authenticator app into use by a first code of it. */
+        post: operations["enable_totp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -320,6 +689,23 @@ export type paths = {
         head?: never;
         /** Changes a card. */
         patch: operations["update_feature"];
+        trace?: never;
+    };
+    "/api/features/{id}/approve-plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approves the plan that waits, as it stands or corrected: the agent goes on, and may change files. */
+        post: operations["approve_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/features/{id}/attachments": {
@@ -402,6 +788,40 @@ export type paths = {
         put?: never;
         /** Puts a card's work on the default branch as one commit. The body may be left out. */
         post: operations["merge_feature"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/features/{id}/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists every version of the plans of a card's runs, the latest first. */
+        get: operations["list_plans"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/features/{id}/reject-plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rejects the plan that waits: in the same conversation, the agent makes another. */
+        post: operations["reject_plan"];
         delete?: never;
         options?: never;
         head?: never;
@@ -579,6 +999,40 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/mail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says whether the server sends mail, and which mails could not be sent. For admins. */
+        get: operations["mail_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mail/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a mail to one's own address at once, to see whether mail works. For admins. */
+        post: operations["test_mail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/members": {
         parameters: {
             query?: never;
@@ -615,6 +1069,43 @@ export type paths = {
          *     last one cannot be lost.
          */
         patch: operations["update_member"];
+        trace?: never;
+    };
+    "/api/members/{id}/avatar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the picture of a member, as a provider gave it. */
+        get: operations["get_avatar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/members/{id}/factors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Takes all second factors of a member away, who lost them, and ends the member's sessions. For admins; an owner's are taken
+         *     away by owners alone.
+         */
+        delete: operations["take_factors"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/members/{id}/reset-link": {
@@ -860,6 +1351,75 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/settings/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the team's keys, masked. For admins. */
+        get: operations["list_team_credentials"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/credentials/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Seals a key for the whole team and puts it in place of the former one. For admins. */
+        put: operations["put_team_credential"];
+        post?: never;
+        /** Deletes a key of the team. For admins. */
+        delete: operations["delete_team_credential"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/credentials/{provider}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks the provider whether it takes the team's key. For admins. */
+        post: operations["test_team_credential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the keys that seal secrets: which is current and how much is sealed under each. Never a key itself. For admins. */
+        get: operations["list_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings/limits": {
         parameters: {
             query?: never;
@@ -871,6 +1431,27 @@ export type paths = {
         get: operations["get_limits"];
         /** Sets the limits. For admins. */
         put: operations["put_limits"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows whether everyone in the team needs a second factor. For admins. */
+        get: operations["get_second_factor"];
+        /**
+         * Says whether everyone in the team needs a second factor. For owners. Whoever has none is led to set one up, and can do
+         *     nothing else until then; so can their tokens.
+         */
+        put: operations["put_second_factor"];
         post?: never;
         delete?: never;
         options?: never;
@@ -903,7 +1484,7 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
-        /** Lists one's own keys, masked. */
+        /** Lists one's own keys, masked, and for which providers the team has one. */
         get: operations["list_credentials"];
         put?: never;
         post?: never;
@@ -989,11 +1570,33 @@ export type components = {
             /** @description What it may be used for. */
             scopes: components["schemas"]["Scope"][];
         };
+        /** @description A yes to a plan, and what the member made of it. */
+        ApprovePlan: {
+            /** @description The tasks as the member changed them; as they were when absent. */
+            tasks?: components["schemas"]["PlannedTask"][] | null;
+            /** @description The plan as the member changed it, in Markdown; as it was when absent. */
+            text?: string | null;
+            /**
+             * Format: int64
+             * @description The version that was looked at.
+             */
+            version: number;
+        };
+        /** @description For what a passkey is asked. */
+        AskForPasskey: {
+            /** @description Whether it is for the second step of the sign-in that this browser has begun. */
+            secondStep?: boolean;
+        };
         /**
          * @description What becomes of work that is not done when the window closes.
          * @enum {string}
          */
         AtClose: "finishTurn" | "finishFeature";
+        /** @description At which provider. */
+        AtProvider: {
+            /** @description The provider's name. */
+            provider: string;
+        };
         /** @description An image or a text file on a card; the bytes are fetched apart. */
         Attachment: {
             /**
@@ -1029,7 +1632,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "member.create-reset-link" | "member.change-role" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "credential.put" | "credential.delete" | "credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "agents.stop-all" | "access.refuse" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "feature.create" | "feature.change" | "feature.delete" | "feature.shelve" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -1066,7 +1669,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "invitation" | "credential" | "setting" | "project" | "feature" | "route" | "audit";
+        AuditObject: "member" | "session" | "token" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "project" | "feature" | "key" | "route" | "audit";
         /**
          * @description What came of it.
          * @enum {string}
@@ -1081,6 +1684,10 @@ export type components = {
         };
         /** @description Who may sign up and how. */
         AuthStatus: {
+            /** @description Whether this server sends mail: for invitations, forgotten passwords and the proof of addresses. */
+            mail: boolean;
+            /** @description The providers by which one can sign in. */
+            providers: components["schemas"]["ProviderButton"][];
             /** @description Whether there is a first member. */
             setUp: boolean;
             /** @description The ways to sign in. */
@@ -1145,6 +1752,13 @@ export type components = {
             /** @description Whether it takes cards. */
             state: components["schemas"]["OrderState"];
             window: components["schemas"]["Window"] | null;
+        };
+        /** @description A sign-in to be begun. */
+        BeginSignIn: {
+            /** @description The code of an invitation, as it stands in the link. The account's verified address must be the one that is invited. */
+            invitation?: string;
+            /** @description The page of this server to go to when it is done; the first one where it is absent. */
+            to?: string;
         };
         /** @description One verification command that was run, with its output as evidence. */
         Check: {
@@ -1213,10 +1827,16 @@ export type components = {
             /** @description The commits, the latest first. */
             items: components["schemas"]["Commit"][];
         };
-        /** @description The password, once more. */
+        /** @description The password once more, with a second factor beside it for who has one; or a passkey alone. */
         Confirm: {
+            /** @description A code of one's authenticator app; with `password`. */
+            code?: string;
+            /** @description What the browser returned to the question of `POST /api/auth/confirm/passkey`; alone. */
+            credential?: Record<string, never>;
             /** @description One's own password. */
-            password: string;
+            password?: string;
+            /** @description A recovery code instead; it is used up. */
+            recoveryCode?: string;
         };
         /** @description A file that cannot be merged by itself. */
         ConflictFile: {
@@ -1257,8 +1877,17 @@ export type components = {
         CreateInvitation: {
             /** @description The e-mail address. Only who registers with it can use the invitation. */
             email: string;
+            /** @description Whether the link is mailed to that address as well. When absent, it is if the server sends mail. */
+            mail?: boolean;
             /** @description The role that the new member will have; not above one's own. */
             role: components["schemas"]["MemberRole"];
+        };
+        /** @description A new passkey. */
+        CreatePasskey: {
+            /** @description What the browser returned, as the JSON of WebAuthn level 3. */
+            credential: Record<string, never>;
+            /** @description By what one will know it, such as the device. */
+            name: string;
         };
         /** @description A project to be added. */
         CreateProject: {
@@ -1283,8 +1912,17 @@ export type components = {
         CreatedInvitation: components["schemas"]["Invitation"] & {
             /** @description The code. It is shown this once, and good for one member. */
             code: string;
+            /** @description Whether the link is on its way by mail as well. */
+            mailed: boolean;
             /** @description The page on which the invitation is accepted. */
             url: string;
+        };
+        /** @description A passkey that was added. */
+        CreatedPasskey: {
+            /** @description The passkey. */
+            passkey: components["schemas"]["Passkey"];
+            /** @description Recovery codes, shown this once, if it is the first second factor. */
+            recoveryCodes: string[] | null;
         };
         /** @description A token that was made. */
         CreatedToken: components["schemas"]["ApiToken"] & {
@@ -1302,6 +1940,8 @@ export type components = {
              * @description When a run last used it.
              */
             lastUsedAt: string | null;
+            /** @description The models that the server listed when the key was put in place or tested; for OpenAI-compatible servers alone. */
+            models: components["schemas"]["ListedModel"][];
             /** @description Which provider the key is for. */
             provider: components["schemas"]["ProviderKind"];
             /**
@@ -1310,19 +1950,12 @@ export type components = {
              */
             updatedAt: string;
         };
-        /** @description What the provider says of a key. */
-        CredentialTest: {
-            /** @description What it said, in a sentence. */
-            message: string;
-            /** @description Whether it takes the key. */
-            ok: boolean;
-        };
         /** @description The keys that a member can use. */
         Credentials: {
             /** @description The member's own. */
             items: components["schemas"]["Credential"][];
-            /** @description Providers for which the operator gave the team a key, used where the member has none. */
-            teamKeys: components["schemas"]["ProviderKind"][];
+            /** @description Providers for which the team has a key, used where the member has none. */
+            teamKeys: components["schemas"]["TeamKey"][];
         };
         /** @description The database. */
         Database: {
@@ -1383,6 +2016,16 @@ export type components = {
          * @enum {string}
          */
         DiffSide: "base" | "head";
+        /** @description Where the browser is to go. */
+        Elsewhere: {
+            /** @description An address at the provider, for the browser that asked and for ten minutes. */
+            url: string;
+        };
+        /** @description A first code. */
+        EnableTotp: {
+            /** @description The code that the authenticator app shows now. */
+            code: string;
+        };
         /** @description A stored event as it goes to clients. */
         Event: components["schemas"]["Happening"] & {
             /**
@@ -1409,9 +2052,31 @@ export type components = {
             files?: components["schemas"]["ConflictFile"][];
             /**
              * Format: int64
-             * @description `throttled`: seconds until the next try may succeed.
+             * @description `throttled`, `too-many-requests`, `database-away`: seconds until the next try may succeed.
              */
             retryAfter?: number;
+        };
+        /** @description A member's second factors. */
+        FactorList: {
+            /** @description The passkeys, the first made first. */
+            passkeys: components["schemas"]["Passkey"][];
+            /**
+             * @description Whether passkeys can be made and shown at the address under which the page was opened. They need a name: not an IP
+             *     address.
+             */
+            passkeysHere: boolean;
+            /**
+             * Format: int64
+             * @description Recovery codes that are not used up.
+             */
+            recoveryCodes: number;
+            /** @description Whether the team asks everyone for a second factor. */
+            required: boolean;
+            /**
+             * Format: date-time
+             * @description Since when there is an authenticator app; `null` without one.
+             */
+            totpSince: string | null;
         };
         /** @description One card with its texts: what to build, and how. */
         Feature: components["schemas"]["FeatureCard"] & {
@@ -1562,10 +2227,22 @@ export type components = {
          * @enum {string}
          */
         FileStatus: "added" | "modified" | "deleted" | "renamed" | "typeChanged";
+        /** @description What finishes a sign-up. */
+        FinishSignUp: {
+            /** @description The code, as it stands in the mailed link. */
+            code: string;
+            /** @description The password that was chosen. */
+            password: string;
+        };
         /** @description Something to say to the agent. */
         FollowUp: {
             /** @description The words, in Markdown. */
             message: string;
+        };
+        /** @description Whose password was forgotten. */
+        ForgotPassword: {
+            /** @description The e-mail address of the account. */
+            email: string;
         };
         /** @description One frame from the server. For the description alone: what is sent is made of its parts without a copy. */
         Frame: components["schemas"]["Event"] | components["schemas"]["Notice"];
@@ -1675,6 +2352,32 @@ export type components = {
             /** @description The lines. */
             lines: components["schemas"]["Line"][];
         };
+        /**
+         * Format: uuid
+         * @description An account at a provider by which a member signs in.
+         */
+        IdentityId: string;
+        /** @description An account at a provider by which this member signs in. */
+        IdentityItem: {
+            /**
+             * Format: date-time
+             * @description When it was linked.
+             */
+            createdAt: string;
+            /** @description The account's e-mail address, as the provider told it last. */
+            email: string | null;
+            /** @description The link's id. */
+            id: components["schemas"]["IdentityId"];
+            /** @description The provider's name for people. */
+            label: string;
+            /**
+             * Format: date-time
+             * @description When the member last signed in by it.
+             */
+            lastUsedAt: string | null;
+            /** @description The provider's name in addresses; nothing where it can no longer be used. */
+            provider: string | null;
+        };
         /** @description An invitation, as admins see it. Its code is shown once, when it is made. */
         Invitation: {
             /**
@@ -1736,6 +2439,47 @@ export type components = {
          * @enum {string}
          */
         KeySource: "member" | "team" | "simulated";
+        /** @description What a provider says of a key. */
+        KeyTest: {
+            /** @description What it said, in a sentence. */
+            message: string;
+            /** @description Whether it takes the key. */
+            ok: boolean;
+        };
+        /** @description A key-encryption key, as far as it may be shown. */
+        KeyView: {
+            /** @description Whether new secrets are sealed under it. */
+            current: boolean;
+            /**
+             * Format: date-time
+             * @description When it became the current one, the last time.
+             */
+            currentAt: string | null;
+            /** @description Whether this server has its file. */
+            here: boolean;
+            /** @description Names it: a short hash. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was first heard of.
+             */
+            madeAt: string | null;
+            /**
+             * Format: date-time
+             * @description When it was retired.
+             */
+            retiredAt: string | null;
+            /**
+             * Format: int64
+             * @description How many secrets are sealed under it.
+             */
+            secrets: number;
+        };
+        /** @description The key-encryption keys. */
+        KeysView: {
+            /** @description The oldest first. */
+            items: components["schemas"]["KeyView"][];
+        };
         /** @description The limits that the scheduler keeps. Whichever is tighter holds. */
         Limits: {
             /**
@@ -1781,6 +2525,16 @@ export type components = {
          * @enum {string}
          */
         LineKind: "context" | "add" | "delete";
+        /** @description A model that a server said it has. */
+        ListedModel: {
+            /**
+             * Format: int64
+             * @description Tokens that a conversation may have, if the server said so.
+             */
+            contextWindow: number | null;
+            /** @description The server's name for it. */
+            id: string;
+        };
         /** @description Who wants to sign in. */
         Login: {
             /** @description The e-mail address. */
@@ -1793,13 +2547,92 @@ export type components = {
             /** @description The code, as it stands in the link. */
             code: string;
         };
+        /** @description What to do next, whether or not there is such an account. */
+        LookIntoYourMail: {
+            /** @description The words for the member. */
+            detail: string;
+        };
+        /** @description A mail in the outbox, as admins see it: never what it says. */
+        Mail: {
+            /**
+             * Format: int64
+             * @description How often it was tried.
+             */
+            attempts: number;
+            /**
+             * Format: date-time
+             * @description When it was put into the outbox.
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it was sent or given up.
+             */
+            endedAt: string | null;
+            /** @description The mail's id. */
+            id: components["schemas"]["MailId"];
+            /** @description What it is for. */
+            kind: components["schemas"]["MailKind"];
+            /**
+             * Format: date-time
+             * @description When it is tried next, while it waits.
+             */
+            nextAt: string;
+            /** @description Why the last try failed. */
+            problem: string | null;
+            /** @description Whom it goes to. */
+            recipient: string;
+            /** @description How it is. */
+            status: components["schemas"]["MailStatus"];
+        };
+        /**
+         * Format: uuid
+         * @description A mail in the outbox.
+         */
+        MailId: string;
+        /**
+         * @description What a mail is for.
+         * @enum {string}
+         */
+        MailKind: "invitation" | "password-reset" | "sign-up" | "notice";
+        /** @description How mail is. */
+        MailOverview: {
+            /** @description The address as which mail is sent. */
+            from: string | null;
+            /** @description Whether the server sends mail. */
+            on: boolean;
+            /** @description The mail server. */
+            server: string | null;
+            /** @description Mails that were given up or whose last try failed, the latest first, 50 at most. What they say is not kept. */
+            troubles: components["schemas"]["Mail"][];
+            /**
+             * Format: int64
+             * @description Mails that wait to be sent.
+             */
+            waiting: number;
+        };
+        /**
+         * @description How a mail in the outbox is.
+         * @enum {string}
+         */
+        MailStatus: "waiting" | "sent" | "failed";
         /** @description The member who asks, and what the member may do. */
         Me: components["schemas"]["Member"] & {
+            /** @description Whether the member has a password. */
+            hasPassword: boolean;
+            /** @description The names of the providers by which the member can sign in and prove who they are. */
+            linked: string[];
             /** @description What the member may do. */
             rights: components["schemas"]["MemberRight"][];
+            /** @description Whether the team asks for a second factor that the member has yet to set up. Nothing else can be done before. */
+            secondFactorNeeded: boolean;
+            /** @description What the member can show beside the password. */
+            secondFactors: components["schemas"]["SecondFactor"][];
         };
         /** @description A person with an account, as everyone in the team may see them. */
         Member: {
+            /** @description Names the picture that there is of the member: `/api/members/ID/avatar?v=…`. Nothing where there is none. */
+            avatar: string | null;
             /**
              * Format: date-time
              * @description When the account was made.
@@ -1837,6 +2670,8 @@ export type components = {
             items: components["schemas"]["Member"][];
             /** @description Where the next page begins, if there is one. */
             next: string | null;
+            /** @description Which of these members have a second factor. Told to admins alone. */
+            withSecondFactor?: components["schemas"]["MemberId"][];
         };
         /**
          * @description A right that a route or a deed asks for.
@@ -1895,7 +2730,7 @@ export type components = {
              * @description Tokens that a conversation may have.
              */
             contextWindow: number;
-            /** @description The provider's name for it. */
+            /** @description How a card names it: the provider's name, or that behind the provider's and a `/`. */
             id: string;
             /**
              * Format: int64
@@ -1921,6 +2756,7 @@ export type components = {
         };
         /** @description A model as it is offered to a member. */
         ModelChoice: components["schemas"]["Model"] & {
+            keySource: components["schemas"]["KeySource"] | null;
             /** @description Whether this member can use it now. */
             usable: boolean;
             /** @description Why not, and what to do. */
@@ -1930,7 +2766,7 @@ export type components = {
         Models: {
             /** @description The one that is used where neither card nor project names one; nothing when none can be used. */
             default: string | null;
-            /** @description The models, the recommended one first. */
+            /** @description The models, the recommended one first, those of a provider together. */
             items: components["schemas"]["ModelChoice"][];
         };
         /**
@@ -2002,6 +2838,90 @@ export type components = {
             command: string;
             /** @enum {string} */
             kind: "check";
+        };
+        /** @description What is shown beside the password: one of the two. A passkey is shown to `POST /api/auth/passkey`. */
+        PassSecondStep: {
+            /** @description A code of one's authenticator app. */
+            code?: string;
+            /** @description A recovery code; it is used up. */
+            recoveryCode?: string;
+        };
+        /** @description A passkey, as its member sees it. */
+        Passkey: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            createdAt: string;
+            /** @description The passkey's id. */
+            id: components["schemas"]["PasskeyId"];
+            /**
+             * Format: date-time
+             * @description When it was last used.
+             */
+            lastUsedAt: string | null;
+            /** @description The member's name for it. */
+            name: string;
+        };
+        /**
+         * Format: uuid
+         * @description A passkey.
+         */
+        PasskeyId: string;
+        /** @description A question to a passkey. */
+        PasskeyQuestion: {
+            /** @description What `navigator.credentials` is to be given as `publicKey`, as the JSON of WebAuthn level 3. */
+            publicKey: Record<string, never>;
+        };
+        /** @description A version of a run's plan. */
+        Plan: {
+            /**
+             * Format: date-time
+             * @description When it was written.
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When that was.
+             */
+            decidedAt: string | null;
+            decidedBy: components["schemas"]["MemberId"] | null;
+            /** @description Why it was rejected. */
+            feedback: string | null;
+            /** @description The run. */
+            runId: components["schemas"]["RunId"];
+            /** @description What became of it. */
+            status: components["schemas"]["PlanStatus"];
+            /** @description The tasks that follow from it, in order. */
+            tasks: components["schemas"]["PlannedTask"][];
+            /** @description The plan, in Markdown. */
+            text: string;
+            /**
+             * Format: int64
+             * @description Counts from 1 within the run.
+             */
+            version: number;
+            writtenBy: components["schemas"]["MemberId"] | null;
+        };
+        /**
+         * @description Whether a run needs a person's yes to its plan. Settled when the run is made, from its card.
+         * @enum {string}
+         */
+        PlanApproval: "not_needed" | "awaited" | "given";
+        /** @description The plans of a card's runs. */
+        PlanList: {
+            /** @description Every version, the latest first. */
+            items: components["schemas"]["Plan"][];
+        };
+        /**
+         * @description What became of a version of a plan.
+         * @enum {string}
+         */
+        PlanStatus: "proposed" | "approved" | "rejected" | "superseded";
+        /** @description A task of a plan that is not begun. */
+        PlannedTask: {
+            /** @description What is to be done, in a few words. */
+            title: string;
         };
         /**
          * @description How much of a plan the agent makes before it works.
@@ -2132,17 +3052,36 @@ export type components = {
          * @enum {string}
          */
         ProjectStatus: "preparing" | "ready" | "failed";
+        /** @description A provider by which one can sign in. */
+        ProviderButton: {
+            /** @description Its name for people. */
+            label: string;
+            /** @description Its name in addresses. */
+            name: string;
+            /** @description Where a sign-in begins: a link for the browser. */
+            url: string;
+        };
         /**
          * @description A provider of models for which a credential can be kept.
          * @enum {string}
          */
-        ProviderKind: "anthropic";
+        ProviderKind: "anthropic" | "openai" | "google" | "compatible" | "claudeSubscription";
         /** @description A key to be put in place. */
         PutCredential: {
-            /** @description Where the provider is, if not at its usual address. */
+            /** @description Where the provider is, if not at its usual address. An OpenAI-compatible server has no usual one. */
             baseUrl?: string | null;
-            /** @description The key. */
+            /** @description The key; may be empty for an OpenAI-compatible server that asks for none. */
             key: string;
+        };
+        /** @description A QR code, to be drawn. */
+        QrPicture: {
+            /** @description The dark modules as an SVG path, one unit for each module. */
+            path: string;
+            /**
+             * Format: int32
+             * @description Modules of a side, without the quiet border of four that goes around it.
+             */
+            size: number;
         };
         /** @description The cards of a project that wait. */
         Queue: {
@@ -2176,6 +3115,16 @@ export type components = {
              * @description When it opens, if ever.
              */
             until: string | null;
+        } | {
+            /** @enum {string} */
+            code: "provider";
+            /**
+             * Format: date-time
+             * @description Until when.
+             */
+            until: string;
+            /** @description Why, in a sentence. */
+            why: string;
         } | {
             /** @enum {string} */
             code: "dependencies";
@@ -2225,6 +3174,11 @@ export type components = {
             /** @enum {string} */
             code: "backlog-empty";
         };
+        /** @description Recovery codes, which are shown this once. */
+        RecoveryCodes: {
+            /** @description The codes, each good for one sign-in; `null` when those that were shown earlier go on to be good. */
+            recoveryCodes: string[] | null;
+        };
         /** @description A member to be. */
         Register: {
             /** @description The e-mail address, by which the member signs in. */
@@ -2236,6 +3190,21 @@ export type components = {
             /** @description At least 12 characters. */
             password: string;
         };
+        /** @description A no to a plan. */
+        RejectPlan: {
+            /** @description What should be different, in Markdown. */
+            feedback: string;
+            /**
+             * Format: int64
+             * @description The version that was looked at.
+             */
+            version: number;
+        };
+        /** @description What to change of a passkey. */
+        RenamePasskey: {
+            /** @description By what one will know it. */
+            name: string;
+        };
         /** @description A link by which a member sets a new password. */
         ResetLink: {
             /** @description The code. It is shown this once, and good for one password, for 24 hours. */
@@ -2243,7 +3212,7 @@ export type components = {
             /** @description The page on which the password is set. */
             url: string;
         };
-        /** @description A new password, by a link that an admin made. */
+        /** @description A new password, by a link that an admin made or that was mailed. */
         ResetPassword: {
             /** @description The code, as it stands in the link. */
             code: string;
@@ -2252,6 +3221,8 @@ export type components = {
         };
         /** @description One attempt at a feature. */
         Run: {
+            /** @description Whether it needs a person's yes to its plan, and has it. */
+            approval: components["schemas"]["PlanApproval"];
             /**
              * Format: int64
              * @description Counts how often it was claimed.
@@ -2292,14 +3263,19 @@ export type components = {
             id: components["schemas"]["RunId"];
             /** @description What it is to do when it is claimed next. */
             intent: components["schemas"]["RunIntent"];
+            /** @description The last four characters of that key; nothing where the server needs none. */
+            keyHint: string | null;
+            keyProvider: components["schemas"]["ProviderKind"] | null;
             keySource: components["schemas"]["KeySource"] | null;
             /** @description Who started it; its calls use this member's key. */
             memberId: components["schemas"]["MemberId"];
             /** @description The model that it calls. */
             model: string;
+            /** @description What it waits for of its provider, in a sentence; nothing while it rests. */
+            parkedReason: string | null;
             /**
              * Format: date-time
-             * @description Until when it rests: auto mode's window is closed.
+             * @description It waits for its provider, or rests because auto mode's window is closed, and is not claimed before this time.
              */
             parkedUntil: string | null;
             /** @description The agent's tasks. */
@@ -2417,6 +3393,30 @@ export type components = {
             kind: "plan";
             /** @description The tasks. */
             tasks: components["schemas"]["Task"][];
+        } | {
+            /** @enum {string} */
+            kind: "plan_proposed";
+            /**
+             * Format: int64
+             * @description Which version.
+             */
+            version: number;
+        } | {
+            /** @description Whether it was approved. */
+            approved: boolean;
+            /** @description Whether the member changed it while approving; then `version` is the member's. */
+            changed: boolean;
+            /** @description Why it was rejected. */
+            feedback: string | null;
+            /** @enum {string} */
+            kind: "plan_decided";
+            /** @description Who. */
+            memberId: components["schemas"]["MemberId"];
+            /**
+             * Format: int64
+             * @description Which version.
+             */
+            version: number;
         } | {
             /**
              * Format: int64
@@ -2588,6 +3588,21 @@ export type components = {
          */
         Scope: "read" | "write" | "run" | "knowledge" | "git" | "admin";
         /**
+         * @description What somebody can show beside the password.
+         * @enum {string}
+         */
+        SecondFactor: "totp" | "passkey" | "recoveryCode";
+        /** @description Whether everyone in the team needs a second factor. */
+        SecondFactorSetting: {
+            /** @description Whoever has none is led to set one up, and can do nothing else until then. */
+            required: boolean;
+        };
+        /** @description A sign-in whose second factor is still to be shown. */
+        SecondStep: {
+            /** @description What can be shown. */
+            kinds: components["schemas"]["SecondFactor"][];
+        };
+        /**
          * Format: uuid
          * @description A sign-in of a member in one browser.
          */
@@ -2633,11 +3648,16 @@ export type components = {
             memberId?: components["schemas"]["MemberId"];
             window?: components["schemas"]["Window"] | null;
         };
+        /** @description A passkey's answer. */
+        ShowPasskey: {
+            /** @description What the browser returned, as the JSON of WebAuthn level 3. */
+            credential: Record<string, never>;
+        };
         /**
          * @description A way to sign in.
          * @enum {string}
          */
-        SignIn: "password";
+        SignIn: "password" | "passkey";
         /**
          * @description Who may sign up.
          * @enum {string}
@@ -2702,6 +3722,10 @@ export type components = {
             category: string;
             /** @description What to build, in Markdown. */
             description: string;
+            /** @description How much of a plan comes first. */
+            planningMode?: components["schemas"]["PlanningMode"];
+            /** @description Whether a person approves the plan before work starts. */
+            requirePlanApproval?: boolean;
             /** @description A few words. */
             title: string;
         };
@@ -2717,6 +3741,47 @@ export type components = {
          * @enum {string}
          */
         TaskStatus: "pending" | "in_progress" | "completed";
+        /** @description The team's key for a provider, as far as it may be shown. */
+        TeamCredential: {
+            /** @description Where the provider is, if not at its usual address. */
+            baseUrl: string | null;
+            /** @description The last four characters of the key. */
+            hint: string;
+            /**
+             * Format: date-time
+             * @description When a run last used it.
+             */
+            lastUsedAt: string | null;
+            /** @description The models that the server listed; for OpenAI-compatible servers alone. */
+            models: components["schemas"]["ListedModel"][];
+            /** @description Which provider the key is for. */
+            provider: components["schemas"]["ProviderKind"];
+            /** @description Who put it in place. */
+            putBy: components["schemas"]["MemberId"];
+            /**
+             * Format: date-time
+             * @description When it was last put in place.
+             */
+            updatedAt: string;
+        };
+        /** @description The team's keys. */
+        TeamCredentials: {
+            /** @description Providers for which the operator gave a key in the server's configuration; used where no admin put one in place. */
+            configured: components["schemas"]["ProviderKind"][];
+            /** @description Those that an admin put in place. */
+            items: components["schemas"]["TeamCredential"][];
+        };
+        /** @description The team's key for a provider, as far as every member may know of it. */
+        TeamKey: {
+            /** @description Whether an admin put it in place here; otherwise the operator gave it in the server's configuration. */
+            byAdmin: boolean;
+            /** @description Whether this member's runs use it: they have no key of their own. */
+            inUse: boolean;
+            /** @description The models that its server listed. */
+            models: components["schemas"]["ListedModel"][];
+            /** @description Which provider it is for. */
+            provider: components["schemas"]["ProviderKind"];
+        };
         /** @description The limits of the team and of each run. */
         TeamLimits: {
             /** @description What one run may use. */
@@ -2743,6 +3808,15 @@ export type components = {
         Told: components["schemas"]["Reason"] & {
             /** @description The same in a sentence. */
             message: string;
+        };
+        /** @description The secret of an authenticator app, to be shown once. */
+        TotpSetUp: {
+            /** @description The same as a QR code. */
+            qr: components["schemas"]["QrPicture"];
+            /** @description The secret in base 32, for typing. */
+            secret: string;
+            /** @description The address that authenticator apps understand. */
+            url: string;
         };
         /** @description What to change of a card; what is absent stays, and `null` takes a value away. */
         UpdateFeature: {
@@ -2786,7 +3860,7 @@ export type components = {
         };
         /** @description What to change of oneself; what is absent stays. */
         UpdateMe: {
-            /** @description The former password; with `newPassword`. */
+            /** @description The former password; with `newPassword`. A member without one leaves it out and must have proved lately who they are. */
             currentPassword?: string;
             /** @description The name that is shown. */
             name?: string;
@@ -2857,7 +3931,10 @@ export type components = {
 export type AddAttachment = components['schemas']['AddAttachment'];
 export type AfterWork = components['schemas']['AfterWork'];
 export type ApiToken = components['schemas']['ApiToken'];
+export type ApprovePlan = components['schemas']['ApprovePlan'];
+export type AskForPasskey = components['schemas']['AskForPasskey'];
 export type AtClose = components['schemas']['AtClose'];
+export type AtProvider = components['schemas']['AtProvider'];
 export type Attachment = components['schemas']['Attachment'];
 export type AttachmentId = components['schemas']['AttachmentId'];
 export type AttachmentList = components['schemas']['AttachmentList'];
@@ -2870,6 +3947,7 @@ export type AuthStatus = components['schemas']['AuthStatus'];
 export type AutoMode = components['schemas']['AutoMode'];
 export type AutoModeAction = components['schemas']['AutoModeAction'];
 export type AutoOrder = components['schemas']['AutoOrder'];
+export type BeginSignIn = components['schemas']['BeginSignIn'];
 export type Check = components['schemas']['Check'];
 export type CheckId = components['schemas']['CheckId'];
 export type CheckList = components['schemas']['CheckList'];
@@ -2880,20 +3958,24 @@ export type Confirm = components['schemas']['Confirm'];
 export type ConflictFile = components['schemas']['ConflictFile'];
 export type CreateFeature = components['schemas']['CreateFeature'];
 export type CreateInvitation = components['schemas']['CreateInvitation'];
+export type CreatePasskey = components['schemas']['CreatePasskey'];
 export type CreateProject = components['schemas']['CreateProject'];
 export type CreateToken = components['schemas']['CreateToken'];
 export type CreatedInvitation = components['schemas']['CreatedInvitation'];
+export type CreatedPasskey = components['schemas']['CreatedPasskey'];
 export type CreatedToken = components['schemas']['CreatedToken'];
 export type Credential = components['schemas']['Credential'];
-export type CredentialTest = components['schemas']['CredentialTest'];
 export type Credentials = components['schemas']['Credentials'];
 export type Database = components['schemas']['Database'];
 export type Day = components['schemas']['Day'];
 export type Diff = components['schemas']['Diff'];
 export type DiffFile = components['schemas']['DiffFile'];
 export type DiffSide = components['schemas']['DiffSide'];
+export type Elsewhere = components['schemas']['Elsewhere'];
+export type EnableTotp = components['schemas']['EnableTotp'];
 export type Event = components['schemas']['Event'];
 export type Extras = components['schemas']['Extras'];
+export type FactorList = components['schemas']['FactorList'];
 export type Feature = components['schemas']['Feature'];
 export type FeatureAndRun = components['schemas']['FeatureAndRun'];
 export type FeatureCard = components['schemas']['FeatureCard'];
@@ -2902,22 +3984,36 @@ export type FeaturePage = components['schemas']['FeaturePage'];
 export type FeatureStatus = components['schemas']['FeatureStatus'];
 export type FieldError = components['schemas']['FieldError'];
 export type FileStatus = components['schemas']['FileStatus'];
+export type FinishSignUp = components['schemas']['FinishSignUp'];
 export type FollowUp = components['schemas']['FollowUp'];
+export type ForgotPassword = components['schemas']['ForgotPassword'];
 export type Frame = components['schemas']['Frame'];
 export type Happening = components['schemas']['Happening'];
 export type Health = components['schemas']['Health'];
 export type HealthDetailed = components['schemas']['HealthDetailed'];
 export type Hunk = components['schemas']['Hunk'];
+export type IdentityId = components['schemas']['IdentityId'];
+export type IdentityItem = components['schemas']['IdentityItem'];
 export type Invitation = components['schemas']['Invitation'];
 export type InvitationCard = components['schemas']['InvitationCard'];
 export type InvitationId = components['schemas']['InvitationId'];
 export type InvitationPage = components['schemas']['InvitationPage'];
 export type KeySource = components['schemas']['KeySource'];
+export type KeyTest = components['schemas']['KeyTest'];
+export type KeyView = components['schemas']['KeyView'];
+export type KeysView = components['schemas']['KeysView'];
 export type Limits = components['schemas']['Limits'];
 export type Line = components['schemas']['Line'];
 export type LineKind = components['schemas']['LineKind'];
+export type ListedModel = components['schemas']['ListedModel'];
 export type Login = components['schemas']['Login'];
 export type LookAtInvitation = components['schemas']['LookAtInvitation'];
+export type LookIntoYourMail = components['schemas']['LookIntoYourMail'];
+export type Mail = components['schemas']['Mail'];
+export type MailId = components['schemas']['MailId'];
+export type MailKind = components['schemas']['MailKind'];
+export type MailOverview = components['schemas']['MailOverview'];
+export type MailStatus = components['schemas']['MailStatus'];
 export type Me = components['schemas']['Me'];
 export type Member = components['schemas']['Member'];
 export type MemberId = components['schemas']['MemberId'];
@@ -2935,6 +4031,15 @@ export type Notice = components['schemas']['Notice'];
 export type OrderFailure = components['schemas']['OrderFailure'];
 export type OrderState = components['schemas']['OrderState'];
 export type OutputStream = components['schemas']['OutputStream'];
+export type PassSecondStep = components['schemas']['PassSecondStep'];
+export type Passkey = components['schemas']['Passkey'];
+export type PasskeyId = components['schemas']['PasskeyId'];
+export type PasskeyQuestion = components['schemas']['PasskeyQuestion'];
+export type Plan = components['schemas']['Plan'];
+export type PlanApproval = components['schemas']['PlanApproval'];
+export type PlanList = components['schemas']['PlanList'];
+export type PlanStatus = components['schemas']['PlanStatus'];
+export type PlannedTask = components['schemas']['PlannedTask'];
 export type PlanningMode = components['schemas']['PlanningMode'];
 export type Problem = components['schemas']['Problem'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
@@ -2945,12 +4050,17 @@ export type ProjectPage = components['schemas']['ProjectPage'];
 export type ProjectSettings = components['schemas']['ProjectSettings'];
 export type ProjectSource = components['schemas']['ProjectSource'];
 export type ProjectStatus = components['schemas']['ProjectStatus'];
+export type ProviderButton = components['schemas']['ProviderButton'];
 export type ProviderKind = components['schemas']['ProviderKind'];
 export type PutCredential = components['schemas']['PutCredential'];
+export type QrPicture = components['schemas']['QrPicture'];
 export type Queue = components['schemas']['Queue'];
 export type QueueItem = components['schemas']['QueueItem'];
 export type Reason = components['schemas']['Reason'];
+export type RecoveryCodes = components['schemas']['RecoveryCodes'];
 export type Register = components['schemas']['Register'];
+export type RejectPlan = components['schemas']['RejectPlan'];
+export type RenamePasskey = components['schemas']['RenamePasskey'];
 export type ResetLink = components['schemas']['ResetLink'];
 export type ResetPassword = components['schemas']['ResetPassword'];
 export type Run = components['schemas']['Run'];
@@ -2966,9 +4076,13 @@ export type RunUsage = components['schemas']['RunUsage'];
 export type SandboxFinding = components['schemas']['SandboxFinding'];
 export type SandboxReport = components['schemas']['SandboxReport'];
 export type Scope = components['schemas']['Scope'];
+export type SecondFactor = components['schemas']['SecondFactor'];
+export type SecondFactorSetting = components['schemas']['SecondFactorSetting'];
+export type SecondStep = components['schemas']['SecondStep'];
 export type SessionId = components['schemas']['SessionId'];
 export type SessionItem = components['schemas']['SessionItem'];
 export type SetAutoMode = components['schemas']['SetAutoMode'];
+export type ShowPasskey = components['schemas']['ShowPasskey'];
 export type SignIn = components['schemas']['SignIn'];
 export type SignUp = components['schemas']['SignUp'];
 export type SignUpSetting = components['schemas']['SignUpSetting'];
@@ -2979,11 +4093,15 @@ export type StoppedAll = components['schemas']['StoppedAll'];
 export type Suggestion = components['schemas']['Suggestion'];
 export type Task = components['schemas']['Task'];
 export type TaskStatus = components['schemas']['TaskStatus'];
+export type TeamCredential = components['schemas']['TeamCredential'];
+export type TeamCredentials = components['schemas']['TeamCredentials'];
+export type TeamKey = components['schemas']['TeamKey'];
 export type TeamLimits = components['schemas']['TeamLimits'];
 export type ThinkingLevel = components['schemas']['ThinkingLevel'];
 export type TokenId = components['schemas']['TokenId'];
 export type TokenList = components['schemas']['TokenList'];
 export type Told = components['schemas']['Told'];
+export type TotpSetUp = components['schemas']['TotpSetUp'];
 export type UpdateFeature = components['schemas']['UpdateFeature'];
 export type UpdateMe = components['schemas']['UpdateMe'];
 export type UpdateMember = components['schemas']['UpdateMember'];
@@ -3179,6 +4297,33 @@ export interface operations {
             };
         };
     };
+    delete_avatar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     confirm: {
         parameters: {
             query?: never;
@@ -3191,6 +4336,279 @@ export interface operations {
                 "application/json": components["schemas"]["Confirm"];
             };
         };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    ask_to_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyQuestion"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    confirm_by_provider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AtProvider"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Elsewhere"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_factors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactorList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    forgot_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgotPassword"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LookIntoYourMail"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    google: {
+        parameters: {
+            query?: {
+                /** @description A page of this server, such as `/p/018f…`; the first one where it is absent. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Leads to the provider, or to the sign-in page with `problem`. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    google_callback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Leads to a page, with `problem` where it came to nothing. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_identities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityItem"][];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    link_identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AtProvider"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Elsewhere"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    unlink_identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The link. */
+                id: components["schemas"]["IdentityId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description No Content */
             204: {
@@ -3263,6 +4681,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondStep"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -3365,6 +4792,328 @@ export interface operations {
             };
         };
     };
+    oidc: {
+        parameters: {
+            query?: {
+                /** @description A page of this server, such as `/p/018f…`; the first one where it is absent. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The provider. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Leads to the provider, or to the sign-in page with `problem`. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    begin_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The provider. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BeginSignIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Elsewhere"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    oidc_callback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The provider. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Leads to a page, with `problem` where it came to nothing. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    sign_in_by_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShowPasskey"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    ask_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskForPasskey"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyQuestion"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreatePasskey"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedPasskey"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    begin_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyQuestion"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The passkey. */
+                id: components["schemas"]["PasskeyId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    rename_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The passkey. */
+                id: components["schemas"]["PasskeyId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenamePasskey"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Passkey"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_recovery_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     register: {
         parameters: {
             query?: never;
@@ -3375,6 +5124,48 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["Register"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LookIntoYourMail"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    finish_sign_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FinishSignUp"];
             };
         };
         responses: {
@@ -3417,6 +5208,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    second_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondStep"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    pass_second_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PassSecondStep"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
             };
             /** @description Why the request was refused or failed. */
             default: {
@@ -3636,6 +5489,95 @@ export interface operations {
             };
         };
     };
+    begin_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TotpSetUp"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    enable_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnableTotp"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     listen_events: {
         parameters: {
             query?: {
@@ -3753,6 +5695,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Feature"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    approve_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The feature. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApprovePlan"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureAndRun"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -3962,6 +5940,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MergedFeature"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_plans: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The feature. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    reject_plan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The feature. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RejectPlan"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureAndRun"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -4322,6 +6368,62 @@ export interface operations {
             };
         };
     };
+    mail_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailOverview"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    test_mail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_members: {
         parameters: {
             query?: {
@@ -4412,6 +6514,75 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Member"];
                 };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_avatar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The member. */
+                id: components["schemas"]["MemberId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture's bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description It is the one that the browser has. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    take_factors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The member. */
+                id: components["schemas"]["MemberId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why the request was refused or failed. */
             default: {
@@ -5061,6 +7232,162 @@ export interface operations {
             };
         };
     };
+    list_team_credentials: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamCredentials"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_team_credential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The provider. */
+                provider: components["schemas"]["ProviderKind"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutCredential"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamCredential"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_team_credential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The provider. */
+                provider: components["schemas"]["ProviderKind"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    test_team_credential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The provider. */
+                provider: components["schemas"]["ProviderKind"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyTest"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeysView"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_limits: {
         parameters: {
             query?: never;
@@ -5110,6 +7437,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TeamLimits"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorSetting"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactorSetting"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorSetting"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -5298,7 +7687,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CredentialTest"];
+                    "application/json": components["schemas"]["KeyTest"];
                 };
             };
             /** @description Why the request was refused or failed. */

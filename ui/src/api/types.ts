@@ -23,6 +23,7 @@ export type {
   Day,
   Diff,
   DiffFile,
+  FactorList,
   Feature,
   FeatureCard,
   FeatureStatus,
@@ -31,12 +32,18 @@ export type {
   Invitation,
   InvitationCard,
   KeySource,
+  KeyTest,
   Limits,
+  ListedModel,
+  Mail,
   Me,
   Member,
   MemberRole,
   Models,
   OutputStream,
+  Passkey,
+  Plan,
+  PlannedTask,
   PlanningMode,
   Problem,
   Project,
@@ -45,24 +52,33 @@ export type {
   ProjectSource,
   ProjectStatus,
   ProviderKind,
+  QrPicture,
   QueueItem,
   Run,
   RunLimits,
   RunOutput,
   RunStatus,
   Scope,
+  SecondFactor,
+  SecondFactorSetting,
   SetAutoMode,
   SignUpSetting,
   Stage,
   StopReason,
   Suggestion,
   Task,
+  TeamCredentials,
+  TeamKey,
   ThinkingLevel,
   Usage,
 } from "./schema";
 
 export type RightName = Schema.MemberRight;
 export type Session = Schema.SessionItem;
+/** How a member proves once more who they are. */
+export type ConfirmProof = Schema.Confirm;
+export type Identity = Schema.IdentityItem;
+export type Provider = Schema.ProviderButton;
 export type MemberPatch = Schema.UpdateMember;
 export type ProfilePatch = Schema.UpdateMe;
 export type TokenDraft = Schema.CreateToken;
@@ -72,10 +88,13 @@ export type AuditFilter = Omit<
   "after" | "limit"
 >;
 export type Model = Schema.ModelChoice;
+export type SealKey = Schema.KeyView;
 export type LimitsSettings = Schema.TeamLimits;
 export type DiffLine = Schema.Line;
 export type FeatureDraft = Schema.CreateFeature;
 export type FeaturePatch = Schema.UpdateFeature;
+export type PlanApproved = Schema.ApprovePlan;
+export type PlanRejected = Schema.RejectPlan;
 
 /** What happened in a run. The arguments of a tool are whatever the model wrote. */
 export type RunEvent =

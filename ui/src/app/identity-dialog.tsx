@@ -1,3 +1,4 @@
+import { Fingerprint } from "lucide-react";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { createPortal } from "react-dom";
 import { api } from "@/api/calls";
@@ -6,19 +7,29 @@ import { useMe } from "@/api/queries";
 import { FormError } from "@/components/form-error";
 import { Button } from "@/components/ui/button";
 import { Field, Input } from "@/components/ui/input";
+import { words } from "@/features/security/strings";
 import { t } from "@/strings";
+import { ByProvider } from "./by-provider";
 import { identity } from "./identity";
 
 /**
- * Asks for the password once more. It is the browser's own dialog: it lies over every other window, whatever that is, and
- * gives the focus back to it.
+ * Asks for the password once more, or for a passkey or an account by which the member signs in. It is the browser's own
+ * dialog: it lies over every other window, whatever that is, and gives the focus back to it.
  */
 export default function IdentityDialog() {
   const asked = identity.use();
   const me = useMe().data;
+  const hasPassword = me?.hasPassword ?? true;
+  const linked = me?.linked ?? [];
   const dialog = useRef<HTMLDialogElement>(null);
   const [error, setError] = useState<ApiError | null>(null);
   const [busy, setBusy] = useState(false);
+  const [recovery, setRecovery] = useState(false);
+  // Whoever has a second factor shows it as well; a passkey is both.
+  const factors = me?.secondFactors ?? [];
+  const recovers = factors.includes("recoveryCode");
+  const asks = recovers || factors.includes("totp");
+  const recovering = recovers && (recovery || !factors.includes("totp"));
 
   useEffect(() => {
     const element = dialog.current;
@@ -35,21 +46,43 @@ export default function IdentityDialog() {
 
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const field = event.currentTarget.elements.namedItem("password") as HTMLInputElement;
+    if (!hasPassword) return;
+    const field = (name: string) => event.currentTarget.elements.namedItem(name) as HTMLInputElement;
+    const password = field("password");
+    const code = asks ? field("code") : null;
     setBusy(true);
     setError(null);
     try {
-      await api.confirm(field.value);
+      await api.confirm({
+        password: password.value,
+        ...(code === null ? {} : recovering ? { recoveryCode: code.value } : { code: code.value }),
+      });
       asked?.settle(true);
     } catch (cause) {
-      setError(asApiError(cause));
+      const failure = asApiError(cause);
+      setError(failure);
       setBusy(false);
-      field.select();
-      field.focus();
+      const again = code !== null && failure.field("password") === undefined ? code : password;
+      again.select();
+      again.focus();
+    }
+  };
+  const byPasskey = async () => {
+    setBusy(true);
+    setError(null);
+    try {
+      // Not before it is needed: few have one.
+      const { showPasskey } = await import("@/lib/passkeys");
+      await api.confirm({ credential: await showPasskey((await api.askToConfirm()).publicKey) });
+      asked?.settle(true);
+    } catch (cause) {
+      if (!(cause instanceof DOMException)) setError(asApiError(cause));
+      setBusy(false);
     }
   };
 
   const wrong = error?.field("password");
+  const wrongCode = error?.field("code") ?? error?.field("recoveryCode");
   return createPortal(
     <dialog
       ref={dialog}
@@ -68,20 +101,57 @@ export default function IdentityDialog() {
               {t.identity.title}
             </h2>
             <p id="identity-why" className="mt-1 text-muted text-sm">
-              {t.identity.why}
+              {hasPassword ? t.identity.why : t.identity.whyProvider}
             </p>
           </div>
-          <input type="text" autoComplete="username" value={me?.email ?? ""} readOnly hidden />
-          <Field label={t.identity.password} error={wrong}>
-            <Input name="password" type="password" autoComplete="current-password" required autoFocus />
-          </Field>
-          <FormError error={wrong === undefined ? error : null} />
+          {hasPassword && (
+            <>
+              <input type="text" autoComplete="username" value={me?.email ?? ""} readOnly hidden />
+              <Field label={t.identity.password} error={wrong}>
+                <Input name="password" type="password" autoComplete="current-password" required autoFocus />
+              </Field>
+            </>
+          )}
+          {hasPassword && asks && (
+            <Field
+              label={recovering ? words.step.recoveryCode : words.confirm.code}
+              error={wrongCode}
+              action={
+                recovers &&
+                !recovering && (
+                  <Button variant="quiet" size="sm" className="h-auto p-0" onClick={() => setRecovery(true)}>
+                    {words.step.useRecovery}
+                  </Button>
+                )
+              }
+            >
+              <Input
+                name="code"
+                autoComplete={recovering ? "off" : "one-time-code"}
+                inputMode={recovering ? "text" : "numeric"}
+                required
+                maxLength={40}
+                className="font-mono tracking-wider"
+              />
+            </Field>
+          )}
+          <FormError error={wrong === undefined && wrongCode === undefined ? error : null} />
+          {!hasPassword && (linked.length > 0 || !factors.includes("passkey")) && (
+            <ByProvider names={linked} onConfirmed={() => asked?.settle(true)} />
+          )}
+          {factors.includes("passkey") && (
+            <Button onClick={() => void byPasskey()} disabled={busy}>
+              <Fingerprint /> {words.confirm.passkey}
+            </Button>
+          )}
         </div>
         <div className="flex justify-end gap-2 border-line border-t px-5 py-3">
           <Button onClick={() => asked?.settle(false)}>{t.common.cancel}</Button>
-          <Button type="submit" variant="primary" busy={busy}>
-            {t.identity.confirm}
-          </Button>
+          {hasPassword && (
+            <Button type="submit" variant="primary" busy={busy}>
+              {t.identity.confirm}
+            </Button>
+          )}
         </div>
       </form>
     </dialog>,

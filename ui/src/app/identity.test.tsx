@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { api } from "@/api/calls";
 import { send } from "@/api/client";
 import type { ApiError } from "@/api/error";
+import { keys } from "@/api/keys";
 import { Toaster, toast } from "@/components/ui/toast";
 import { identity } from "./identity";
 import IdentityDialog from "./identity-dialog";
@@ -24,6 +25,7 @@ interface Sent {
 }
 let sent: Sent[];
 let confirmed: boolean;
+let client: QueryClient;
 
 /** A server that wants the password before anything but reading. */
 async function server(input: Request | string, init?: RequestInit): Promise<Response> {
@@ -51,8 +53,9 @@ beforeEach(() => {
   sent = [];
   confirmed = false;
   vi.stubGlobal("fetch", server);
+  client = new QueryClient({ defaultOptions: { queries: { enabled: false } } });
   render(
-    <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { enabled: false } } })}>
+    <QueryClientProvider client={client}>
       <Asking />
       <Toaster />
     </QueryClientProvider>,
@@ -136,4 +139,22 @@ test("reading what may not be read asks for nothing", async () => {
   vi.stubGlobal("fetch", async () => problem(403, "missing-right"));
   await expect(send("/api/audit")).rejects.toMatchObject({ code: "missing-right" });
   expect(identity.get()).toBeNull();
+});
+
+test("whoever has a second factor gives it as well, or a recovery code in its place", async () => {
+  const user = userEvent.setup();
+  client.setQueryData(keys.me, { email: "a@example.com", secondFactors: ["totp", "recoveryCode"] });
+  const proof = () => JSON.parse(sent.findLast(({ path }) => path === "/api/auth/confirm")?.body ?? "{}");
+  const answer = write("one");
+  await user.type(await screen.findByLabelText("Password"), "a wrong password");
+  await user.type(screen.getByLabelText("Code of your authenticator app"), "123456{Enter}");
+  await waitFor(() => expect(proof()).toEqual({ password: "a wrong password", code: "123456" }));
+  expect(screen.queryByRole("button", { name: "Use a passkey" })).toBeNull();
+  await user.click(await screen.findByRole("button", { name: "Use a recovery code" }));
+  await user.clear(screen.getByLabelText("Password"));
+  await user.type(screen.getByLabelText("Password"), PASSWORD);
+  await user.clear(screen.getByLabelText("Recovery code"));
+  await user.type(screen.getByLabelText("Recovery code"), "abcd-efgh{Enter}");
+  expect((await answer).status).toBe(201);
+  expect(proof()).toEqual({ password: PASSWORD, recoveryCode: "abcd-efgh" });
 });

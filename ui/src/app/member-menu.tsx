@@ -40,7 +40,7 @@ export function MemberMenu() {
           type="button"
           className="mt-1 flex h-9 items-center gap-2.5 rounded-md px-1.5 text-left text-sm hover:bg-hover data-popup-open:bg-hover"
         >
-          <Avatar name={me.name} id={me.id} />
+          <Avatar name={me.name} id={me.id} picture={me.avatar} />
           <span className="min-w-0 flex-1 truncate font-medium">{me.name}</span>
         </button>
       }

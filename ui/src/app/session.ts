@@ -1,6 +1,6 @@
 import { redirect } from "@tanstack/react-router";
 import { api } from "@/api/calls";
-import { setOnSignedOut } from "@/api/client";
+import { setOnFactorNeeded, setOnSignedOut } from "@/api/client";
 import { ApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { queries } from "@/api/queries";
@@ -40,10 +40,28 @@ function signedOut() {
 }
 setOnSignedOut(signedOut);
 
+/** Where whoever lacks the second factor that the team asks for is led. */
+export const SET_UP_FACTOR = "/second-factor";
+
+// The team may begin to ask for it while the page is open.
+setOnFactorNeeded(() => {
+  stopLive();
+  if (location.pathname !== SET_UP_FACTOR) location.assign(SET_UP_FACTOR);
+});
+
+/** Lets nobody further who has yet to set up what the team asks for. */
+function requireFactor(me: Me) {
+  if (!me.secondFactorNeeded) return;
+  stopLive();
+  hint.clear();
+  throw redirect({ to: SET_UP_FACTOR, replace: true });
+}
+
 /** Lets in who is signed in, with the socket open; sends everyone else where they can sign in. */
 export async function requireSession(href: string): Promise<Me> {
   const known = queryClient.getQueryData<Me>(keys.me);
   if (known !== undefined) {
+    requireFactor(known);
     live();
     return known;
   }
@@ -51,6 +69,7 @@ export async function requireSession(href: string): Promise<Me> {
     // What is fetched after the greeting misses no event.
     const early = hint.get() ? live().greeting() : null;
     const me = await queryClient.fetchQuery(queries.me());
+    requireFactor(me);
     hint.set();
     await (early ?? live().greeting());
     return me;
@@ -75,6 +94,18 @@ function live() {
     onSignedOut: signedOut,
     probe: () => void queryClient.fetchQuery({ ...queries.me(), staleTime: 0 }).catch(() => {}),
   });
+}
+
+/** Lets in only who is to set up a second factor; sends everyone else on. */
+export async function requireLacking() {
+  let me: Me;
+  try {
+    me = await queryClient.fetchQuery({ ...queries.me(), staleTime: 0 });
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) throw redirect({ to: "/login", replace: true });
+    throw error;
+  }
+  if (!me.secondFactorNeeded) throw redirect({ to: "/", replace: true });
 }
 
 /** After sign-up or sign-in: the page belongs to this member now. */

@@ -34,6 +34,14 @@ const groups: { title: string; keys: [string, string][] }[] = [
     ],
   },
   {
+    title: "On a plan that waits",
+    keys: [
+      ["shift+a", "Approve"],
+      ["shift+e", "Change and approve"],
+      ["shift+r", "Send back"],
+    ],
+  },
+  {
     title: "In the card editor",
     keys: [
       ["mod+enter", "Save"],

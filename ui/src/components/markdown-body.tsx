@@ -3,6 +3,8 @@ import ReactMarkdown from "react-markdown";
 import remarkGfm from "remark-gfm";
 
 const plugins = [remarkGfm];
+/** A file on a card, and no way around it: the browser resolves `..` before it asks. */
+const ATTACHMENT = /^\/api\/attachments\/[0-9a-f-]{36}$/;
 
 function MarkdownBody({ text }: { text: string }) {
   return (
@@ -19,7 +21,7 @@ function MarkdownBody({ text }: { text: string }) {
         pre: ({ children }) => <pre tabIndex={0}>{children}</pre>,
         // A picture from elsewhere would tell its host who reads the card; show where it is instead.
         img: ({ src, alt }) =>
-          typeof src === "string" && src.startsWith("/api/attachments/") ? (
+          typeof src === "string" && ATTACHMENT.test(src) ? (
             <img src={src} alt={alt ?? ""} loading="lazy" />
           ) : (
             <a href={typeof src === "string" ? src : "#"} target="_blank" rel="noopener noreferrer nofollow">

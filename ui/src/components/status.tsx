@@ -47,10 +47,11 @@ export function StatusBadge({
   stage?: Stage | null;
   className?: string;
 }) {
-  const { tone } = LOOK[status];
+  // A plan to approve waits for a person as finished work does.
+  const look = status === "in_progress" && stage === "plan_approval" ? "waiting_approval" : status;
   return (
-    <Badge tone={tone} {...(className === undefined ? {} : { className })}>
-      <StatusIcon status={status} className="size-3" />
+    <Badge tone={LOOK[look].tone} {...(className === undefined ? {} : { className })}>
+      <StatusIcon status={look} className="size-3" />
       {status === "in_progress" && stage ? words.stage[stage] : words.status[status]}
     </Badge>
   );

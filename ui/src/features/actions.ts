@@ -10,9 +10,14 @@ import { broughtSince, rememberDeleted, rememberFeature } from "@/live/recent";
 /** What a member can do to a card beyond editing it. */
 export type FeatureAction = "start" | "retry" | "stop" | "verify" | "merge" | "shelve" | "delete";
 
-/** Which actions make sense for a card that stands at `status`; the server has the last word. */
-export function actionsFor(status: FeatureStatus): FeatureAction[] {
-  switch (status) {
+/** Whether a card's plan waits for a person. */
+export const planWaits = ({ status, stage }: Pick<FeatureCard, "status" | "stage">) =>
+  status === "in_progress" && stage === "plan_approval";
+
+/** Which actions make sense for a card as it stands; the server has the last word. */
+export function actionsFor(card: Pick<FeatureCard, "status" | "stage">): FeatureAction[] {
+  if (planWaits(card)) return ["stop", "shelve", "delete"];
+  switch (card.status) {
     case "backlog":
       return ["start", "delete"];
     case "queued":

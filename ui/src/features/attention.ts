@@ -1,6 +1,7 @@
 import { useQueries } from "@tanstack/react-query";
 import { queries, useProjects } from "@/api/queries";
 import type { FeatureCard, ProjectListItem } from "@/api/types";
+import { planWaits } from "@/features/actions";
 
 export interface ActiveWork {
   /** Cards that need somebody: the most urgent kind first. */
@@ -13,15 +14,25 @@ export interface ActiveWork {
   refetch: () => void;
 }
 
-const URGENCY: Partial<Record<FeatureCard["status"], number>> = {
+/** What a card needs somebody for. */
+export type Need = "waiting_approval" | "plan_approval" | "failed" | "verified" | "paused";
+
+const URGENCY: Record<Need, number> = {
   waiting_approval: 0,
-  failed: 1,
-  verified: 2,
-  paused: 3,
+  plan_approval: 1,
+  failed: 2,
+  verified: 3,
+  paused: 4,
 };
 
+export function needOf(card: FeatureCard): Need | null {
+  if (planWaits(card)) return "plan_approval";
+  return card.status in URGENCY ? (card.status as Need) : null;
+}
+
 function byUrgency(a: FeatureCard, b: FeatureCard) {
-  return (URGENCY[a.status] ?? 9) - (URGENCY[b.status] ?? 9) || b.updatedAt.localeCompare(a.updatedAt);
+  const rank = (card: FeatureCard) => URGENCY[needOf(card) ?? "paused"];
+  return rank(a) - rank(b) || b.updatedAt.localeCompare(a.updatedAt);
 }
 
 function byStart(a: FeatureCard, b: FeatureCard) {
@@ -38,9 +49,9 @@ export function useActiveWork(): ActiveWork {
     combine: (results): ActiveWork => {
       const cards = results.flatMap((result) => result.data ?? []);
       return {
-        attention: cards.filter((card) => card.status in URGENCY).sort(byUrgency),
+        attention: cards.filter((card) => needOf(card) !== null).sort(byUrgency),
         working: cards
-          .filter((card) => card.status === "in_progress" || card.status === "queued")
+          .filter((card) => (card.status === "in_progress" && !planWaits(card)) || card.status === "queued")
           .sort(byStart),
         projects: list,
         pending: projects.isPending || results.some((result) => result.isPending),

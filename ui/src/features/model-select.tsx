@@ -1,16 +1,13 @@
+import { lazy, Suspense, useState } from "react";
 import { useModels } from "@/api/queries";
-import type { Model } from "@/api/types";
 import { type Option, Select } from "@/components/ui/select";
-import { shortCount } from "@/lib/format";
+import { modelOptions } from "./model-groups";
+
+const OtherModel = lazy(() => import("./other-model"));
 
 const DEFAULT = "";
-
-function price(model: Model): string {
-  if (model.simulated) return "Simulated: costs nothing";
-  // Prices are micro-dollars for a million tokens.
-  const dollars = (micros: number) => `$${micros / 1_000_000}`;
-  return `${dollars(model.inputPrice)} in, ${dollars(model.outputPrice)} out per million tokens · ${shortCount(model.contextWindow)} context`;
-}
+/** Opens a window for a name; a model's own name has no space. */
+const OTHER = "other model";
 
 /** One of the models; those that this member cannot use say why. */
 export function ModelSelect({
@@ -30,28 +27,38 @@ export function ModelSelect({
   disabled?: boolean;
 }) {
   const models = useModels().data;
+  const [asking, setAsking] = useState(false);
   const fallback = models?.items.find((model) => model.id === models.default);
   const options: Option<string>[] = [
     { value: DEFAULT, label: none, ...(fallback ? { help: fallback.name } : {}) },
-    ...(models?.items ?? []).map((model) => ({
-      value: model.id,
-      label: model.name,
-      help: model.usable ? price(model) : (model.why ?? "Cannot be used"),
-      disabled: !model.usable,
-    })),
+    ...modelOptions(models?.items ?? []),
   ];
   // A model that is no longer offered is shown all the same: it is what the card says.
   if (value !== null && !options.some((option) => option.value === value)) {
-    options.push({ value, label: value, help: "Not offered any more" });
+    options.push({ value, label: value, help: "Not in the list" });
   }
+  options.push({ value: OTHER, label: "Another model…" });
   return (
-    <Select
-      value={value ?? DEFAULT}
-      onChange={(next) => onChange(next === DEFAULT ? null : next)}
-      options={options}
-      {...(label === undefined ? {} : { label })}
-      {...(variant === undefined ? {} : { variant })}
-      {...(disabled ? { disabled } : {})}
-    />
+    <>
+      <Select
+        value={value ?? DEFAULT}
+        onChange={(next) => (next === OTHER ? setAsking(true) : onChange(next === DEFAULT ? null : next))}
+        options={options}
+        {...(label === undefined ? {} : { label })}
+        {...(variant === undefined ? {} : { variant })}
+        {...(disabled ? { disabled } : {})}
+      />
+      {asking && (
+        <Suspense>
+          <OtherModel
+            onClose={() => setAsking(false)}
+            onChosen={(name) => {
+              setAsking(false);
+              onChange(name);
+            }}
+          />
+        </Suspense>
+      )}
+    </>
   );
 }

@@ -130,7 +130,7 @@ function AgentCard({ card, project }: { card: FeatureCard; project: string }) {
         </dl>
         {member && (
           <span className="ml-auto flex items-center gap-1.5 text-muted">
-            <Avatar name={member.name} id={member.id} size="sm" /> {member.name}
+            <Avatar name={member.name} id={member.id} picture={member.avatar} size="sm" /> {member.name}
           </span>
         )}
       </div>

@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
+import { useState } from "react";
 import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { queries } from "@/api/queries";
@@ -50,10 +51,17 @@ function AcceptPage({ code }: { code: string }) {
 
 function SignUpPage() {
   const status = useQuery({ ...queries.authStatus(), staleTime: 0 });
+  const [mailed, setMailed] = useState<string | null>(null);
   if (status.isPending) return <RoutePending />;
+  if (mailed !== null)
+    return (
+      <AuthPage title={join.mailed} lead={join.mailedLead(mailed)}>
+        <SignInLink />
+      </AuthPage>
+    );
   return status.data?.signUp === "open" ? (
     <AuthPage title={join.openTitle} lead={join.openLead}>
-      <JoinForm />
+      <JoinForm onMailed={setMailed} />
       <SignInLink ask />
     </AuthPage>
   ) : (

@@ -1,7 +1,10 @@
 import { useMay } from "@/api/queries";
 import { Page } from "@/components/page";
+import { Security } from "@/features/security/section";
 import { Appearance } from "@/features/settings/appearance";
-import { ProviderKeys } from "@/features/settings/keys";
+import { Identities } from "@/features/settings/identities";
+import { OwnKeys } from "@/features/settings/keys/own-keys";
+import { TeamKeys } from "@/features/settings/keys/team-keys";
 import { Password } from "@/features/settings/password";
 import { Profile } from "@/features/settings/profile";
 import { Sessions } from "@/features/settings/sessions";
@@ -9,12 +12,20 @@ import { Tokens } from "@/features/settings/tokens";
 
 export default function SettingsPage() {
   const mayKeepKeys = useMay("keys");
+  const mayAdminister = useMay("administer");
   return (
-    <Page title="Settings" lead="Yours alone. What holds for a project is in its own settings." width="sm">
+    <Page
+      title="Settings"
+      lead="What is yours, and for admins the team's keys. What holds for a project is in its own settings."
+      width="sm"
+    >
       <Profile />
-      {mayKeepKeys && <ProviderKeys />}
+      {mayKeepKeys && <OwnKeys />}
+      {mayAdminister && <TeamKeys />}
       <Appearance />
       <Password />
+      <Identities />
+      <Security />
       <Sessions />
       <Tokens />
     </Page>

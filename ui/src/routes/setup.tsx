@@ -22,7 +22,12 @@ export default function SetupPage() {
     setBusy(true);
     setError(null);
     try {
-      enter(await api.register({ name: text("name"), email: text("email"), password: text("password") }));
+      const me = await api.register({
+        name: text("name"),
+        email: text("email"),
+        password: text("password"),
+      });
+      if (me !== null) enter(me);
       await navigate({ to: "/projects", replace: true });
     } catch (cause) {
       const refusal = asApiError(cause);

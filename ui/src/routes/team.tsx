@@ -4,9 +4,12 @@ import { useState } from "react";
 import { useMay } from "@/api/queries";
 import { Page, Section } from "@/components/page";
 import { Button } from "@/components/ui/button";
+import { RequiredFactor } from "@/features/security/required";
 import { Invitations } from "@/features/team/invitations";
 import { InviteDialog } from "@/features/team/invite";
+import { Mail } from "@/features/team/mail";
 import { Members } from "@/features/team/members";
+import { SealKeys } from "@/features/team/seal-keys";
 import { SignUp } from "@/features/team/sign-up";
 import { StopAll } from "@/features/team/stop-all";
 import { team } from "@/features/team/strings";
@@ -37,6 +40,9 @@ export default function TeamPage() {
       </Section>
       {runs && <Invitations />}
       {runs && <SignUp />}
+      {runs && <Mail />}
+      {runs && <SealKeys />}
+      {runs && <RequiredFactor />}
       {runs && <StopAll />}
       {runs && <InviteDialog open={inviting} onOpenChange={setInviting} />}
     </Page>

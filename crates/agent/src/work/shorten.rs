@@ -40,6 +40,7 @@ impl Work<'_> {
             "{}\n<transcript>\n{transcript}\n</transcript>",
             include_str!("../../prompts/summary.md").trim_end()
         );
+        let size = ask.len() as i64 / 3;
         let request = Request {
             model: &self.model,
             system: &[SystemPart { text: include_str!("../../prompts/summary-system.md").to_owned() }],
@@ -48,7 +49,7 @@ impl Work<'_> {
             max_tokens: self.max_tokens.min(SUMMARY),
             thinking: ThinkingLevel::None,
         };
-        let answer = match self.caller.call(&request, None).await {
+        let answer = match self.caller.call(&request, size, None).await {
             Ok(answer) => answer,
             Err(NoAnswer::Ended(ended)) => return Err(ended),
             Err(NoAnswer::GivenUp(error)) => return Err(given_up(&error)),
@@ -66,6 +67,7 @@ impl Work<'_> {
         self.talk.compact(&compaction);
         self.compacted = Some(compaction);
         self.size = None;
+        self.caller.cached = None;
         Ok(true)
     }
 }

@@ -78,15 +78,24 @@ impl Work<'_> {
         ToolAnswer { text: bounded(&answer.text, RESULT), ..answer }
     }
 
-    /// Answers the calls of a turn that was cut as interrupted.
+    /// Answers the calls of a turn that was cut as interrupted; those that can be made again are.
     pub(super) async fn settle_interrupted(&mut self, turn: &mut Turn) -> Result<(), Ended> {
         let mut results = Vec::new();
         let mut events = Vec::new();
         let mut changed = false;
-        for (id, name, _) in turn.answer.tool_uses() {
+        for (id, name, input) in turn.answer.tool_uses() {
             changed |= self.tools.find(name).is_some_and(|tool| tool.changes_files());
-            results.push(result(id, &ToolAnswer::error(INTERRUPTED)));
-            events.push(finished(turn.number, id, name, &ToolAnswer::error(INTERRUPTED), 0));
+            let again = self.tools.find(name).is_some_and(|tool| tool.is_repeatable());
+            let answer = match turn.stop_reason {
+                StopReason::Refusal => ToolAnswer::error(DECLINED),
+                reason if again => {
+                    let context = ToolContext { journal: self.journal, turn: turn.number, call: id };
+                    self.run_tool(name, input, reason == StopReason::MaxTokens, context).await
+                }
+                _ => ToolAnswer::error(INTERRUPTED),
+            };
+            results.push(result(id, &answer));
+            events.push(finished(turn.number, id, name, &answer, 0));
         }
         if !events.is_empty() {
             self.journal.happened(events).await?;

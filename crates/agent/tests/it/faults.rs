@@ -3,6 +3,7 @@
 use guildhall_agent::Ended;
 use guildhall_llm::models;
 use guildhall_sim::Fault;
+use guildhall_types::Clock;
 use guildhall_types::event::OutputStream;
 
 use crate::house::{House, done, failed, script};
@@ -54,13 +55,45 @@ async fn a_rate_limit_is_waited_for_as_the_provider_says_and_costs_no_attempt() 
 #[tokio::test]
 async fn a_fault_that_does_not_end_ends_the_run() {
     let house = House::new().await;
-    let prompt = script(&[r#"{"fault": {"kind": "overloaded", "times": 99}, "say": "Never."}"#]);
+    let prompt = script(&[r#"{"fault": {"kind": "server", "times": 99}, "say": "Never."}"#]);
     let (code, message) = failed(house.run(house.job(&prompt)).await);
-    assert_eq!(code, "provider-overloaded");
-    assert!(message.contains("529") && message.contains("Overloaded"), "{message}");
+    assert_eq!(code, "provider-error");
+    assert!(message.contains("500") && message.contains("Internal"), "{message}");
     assert_eq!(house.sim.requests().len(), 11);
     // Retrying takes up where it was.
-    assert_eq!(failed(house.run(house.job(&prompt)).await).0, "provider-overloaded");
+    assert_eq!(failed(house.run(house.job(&prompt)).await).0, "provider-error");
+}
+
+#[tokio::test]
+async fn an_overload_that_does_not_end_puts_the_work_off_and_fails_nothing() {
+    let house = House::new().await;
+    let prompt = script(&[r#"{"fault": {"kind": "overloaded", "times": 13}, "say": "At last."}"#]);
+    let ended = house.run(house.job(&prompt)).await;
+    let Ended::Parked { until, reason } = ended else { panic!("{ended:?}") };
+    assert_eq!(until - house.clock.now(), chrono::Duration::minutes(10));
+    assert!(reason.contains("529"), "{reason}");
+    assert_eq!(house.sim.requests().len(), 11);
+    assert_eq!(done(house.run(house.job(&prompt)).await), "At last.");
+}
+
+#[tokio::test]
+async fn a_wait_beyond_all_patience_puts_the_work_off() {
+    let house = House::new().await;
+    house.sim.fail_next([Fault::RateLimited]);
+    let mut job = house.job(&script(WORK));
+    job.patience = std::time::Duration::from_millis(100);
+    let governor = job.governor.clone();
+    let ended = house.run(job).await;
+    let Ended::Parked { until, reason } = ended else { panic!("{ended:?}") };
+    let wait = until - house.clock.now();
+    assert!(wait <= chrono::Duration::seconds(1) && wait >= chrono::Duration::milliseconds(800), "{wait}");
+    assert!(reason.contains("costs no attempt"), "{reason}");
+    let state = &governor.snapshot()[0].state;
+    assert_eq!((state.limited, state.queued, state.in_flight), (1, 0, 0), "its place is free for others");
+    // The next stretch of work waits out the rest.
+    let job = guildhall_agent::Job { governor, ..house.job(&script(WORK)) };
+    assert_eq!(done(house.run(job).await), "Done now.");
+    assert_eq!(house.sim.requests().len(), 3);
 }
 
 #[tokio::test]

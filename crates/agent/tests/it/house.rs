@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use guildhall_agent::{Call, Ended, Job, Journal, JournalError, Tool, ToolAnswer, ToolContext, Toolbox, run};
+use guildhall_llm::governor::{Governor, Settings};
 use guildhall_llm::{Backoff, Client, Endpoint, Patience, Secret};
 use guildhall_sim::{Config, Sim};
 use guildhall_types::chat::{Block, StopReason, ToolSpec};
 use guildhall_types::event::OutputStream;
 use guildhall_types::member::ProviderKind;
+use guildhall_types::plan::Proposal;
 use guildhall_types::run::{RunEvent, Said, Task, Turn};
 use guildhall_types::{Clock, FixedClock, MemberId};
 use serde_json::{Value, json};
@@ -32,6 +34,7 @@ pub struct Pages {
     pub events: Vec<RunEvent>,
     pub inbox: Vec<Said>,
     pub plans: Vec<Vec<Task>>,
+    pub proposals: Vec<Proposal>,
     pub live: Vec<(i64, OutputStream, String)>,
     /// For each settled turn, whether files may have changed.
     pub changed: Vec<bool>,
@@ -171,6 +174,7 @@ impl Journal for Book {
                 .collect();
             assert_eq!(asked, answered, "each call has its result");
             saved.results = Some(results);
+            pages.proposals.extend(guildhall_agent::tools::proposal(&turn));
             pages.changed.push(changed_files);
         })
         .await
@@ -324,6 +328,7 @@ impl House {
         job.opening = vec![Block::text(prompt)];
         job.tools = simple_tools();
         job.backoff = Backoff::with_unit(Duration::from_millis(1));
+        job.governor = Governor::new(Settings { pause: Duration::from_millis(1), ..Settings::default() });
         job.history = self.book.pages().turns.clone();
         job
     }

@@ -6,6 +6,7 @@ mod bounds;
 mod compaction;
 mod faults;
 mod house;
+mod plans;
 mod prompts;
 mod resume;
 mod said;

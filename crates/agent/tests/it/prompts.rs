@@ -11,6 +11,7 @@ fn facts(planning: PlanningMode) -> Facts {
         branch: "guildhall/7-todo-done".to_owned(),
         default_branch: "main".to_owned(),
         planning,
+        approval: false,
         verify_commands: vec!["./test.sh".to_owned(), "make lint".to_owned()],
         project_instructions: "Write in British English.\n".to_owned(),
         instructions: vec![Instruction { path: "AGENTS.md".to_owned(), text: "- Plain Bash <only>.".to_owned() }],
@@ -108,4 +109,16 @@ fn instructions_that_are_too_long_or_no_text_are_said_to_be() {
     let odd = found(&[("AGENTS.md", b"caf\xe9"), ("CLAUDE.md", b"Use tabs.")]);
     assert_eq!(odd[0].1, "(AGENTS.md is not UTF-8 and was left out.)");
     assert_eq!(odd[1].1, "Use tabs.");
+}
+
+#[test]
+fn where_a_person_approves_the_plan_every_mode_says_how() {
+    for mode in [PlanningMode::Lite, PlanningMode::Spec, PlanningMode::Full] {
+        let parts = system(&Facts { approval: true, ..facts(mode) }).unwrap();
+        let without = system(&facts(mode)).unwrap();
+        assert_eq!(parts[0], without[0]);
+        assert!(parts[1].text.contains("`propose_plan` ends your work until"), "{}", parts[1].text);
+        assert!(!without[1].text.contains("propose_plan"));
+    }
+    insta::assert_snapshot!(system(&Facts { approval: true, ..facts(PlanningMode::Spec) }).unwrap()[1].text);
 }

@@ -28,14 +28,16 @@ pub struct Hall {
     pub anna: Member,
     pub dir: tempfile::TempDir,
     lease: Duration,
+    /// How long a run waits for its provider with its lease held.
+    pub patience: Duration,
 }
 
 pub fn endpoint(url: &str) -> Endpoint {
     Endpoint::new(ProviderKind::Anthropic, Some(url), Secret::new("sk-simulated-key")).unwrap()
 }
 
-async fn engine(team: &Team, bus: &Bus, lease: Duration) -> Engine {
-    let pace = Pace { look: Duration::from_millis(500), lease, ..Pace::default() };
+async fn engine(team: &Team, bus: &Bus, (patience, lease): (Duration, Duration)) -> Engine {
+    let pace = Pace { look: Duration::from_millis(500), patience, lease, ..Pace::default() };
     Engine::start(team.clone(), bus.clone(), Sandbox::new(Isolation::Bubblewrap), pace, true).await.unwrap()
 }
 
@@ -45,11 +47,19 @@ impl Hall {
     }
 
     pub async fn with(config: Config) -> Self {
-        Self::clocked(config, Arc::new(SystemClock), Pace::default().lease).await
+        Self::with_patience(config, Pace::default().patience).await
+    }
+
+    pub async fn with_patience(config: Config, patience: Duration) -> Self {
+        Self::paced(config, Arc::new(SystemClock), (patience, Pace::default().lease)).await
     }
 
     /// The same by another clock, and with leases that outlast its leaps.
     pub async fn clocked(config: Config, clock: Arc<dyn Clock>, lease: Duration) -> Self {
+        Self::paced(config, clock, (Pace::default().patience, lease)).await
+    }
+
+    async fn paced(config: Config, clock: Arc<dyn Clock>, (patience, lease): (Duration, Duration)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let sim = Sim::start(config).await.unwrap();
         let url = format!("sqlite://{}", dir.path().join("guildhall.db").display());
@@ -57,18 +67,18 @@ impl Hall {
         store.migrate().await.unwrap();
         let (vault, _) = Vault::open_or_create(&dir.path().join("key")).unwrap();
         let places = Places::below(&dir.path().join("data"), vec![dir.path().join("sources")]);
-        let providers = TeamProviders { anthropic: None, simulated: Some(endpoint(&sim.url())) };
+        let providers = TeamProviders { simulated: Some(endpoint(&sim.url())), ..TeamProviders::default() };
         let team = Team::new(store, clock, vault, places, Client::new().unwrap(), providers);
         let anna = team.register_first("anna@example.com", "four plain words here", "Anna").await.unwrap();
         let bus = Bus::in_memory();
-        let engine = engine(&team, &bus, lease).await;
-        Self { team, engine, bus, sim, anna, dir, lease }
+        let engine = engine(&team, &bus, (patience, lease)).await;
+        Self { team, engine, bus, sim, anna, dir, lease, patience }
     }
 
     /// The server dies, as far as that can be had without a process of its own, and starts again.
     pub async fn die_and_start_again(&mut self) {
         self.engine.shutdown(Duration::from_secs(20)).await;
-        self.engine = engine(&self.team, &self.bus, self.lease).await;
+        self.engine = engine(&self.team, &self.bus, (self.patience, self.lease)).await;
     }
 
     pub fn sources(&self) -> PathBuf {

@@ -4,7 +4,9 @@
 
 mod death;
 mod harness;
+mod limits;
 mod night;
 mod path;
+mod plans;
 mod sources;
 mod trouble;

@@ -2,6 +2,7 @@
 
 use guildhall_types::event::Happening;
 use guildhall_types::feature::FeatureStatus;
+use guildhall_types::member::{MemberRole, ProviderKind};
 use guildhall_types::run::{CheckStatus, KeySource, RunEvent, RunStatus};
 use serde_json::json;
 
@@ -56,6 +57,88 @@ async fn a_card_becomes_a_commit() {
         kinds(|event| matches!(event, RunEvent::ToolFinished { .. }))
     );
     assert_eq!(kinds(|event| matches!(event, RunEvent::Said { .. })), 2);
+}
+
+/// The main job with each provider that a member may have a key for: its dialect, its tools, its summary, its bill.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_card_becomes_a_commit_with_every_provider() {
+    let hall = Hall::open().await;
+    let project = hall.sample().await;
+    let offered = guildhall_team::sample::suggestions().unwrap();
+    let url = hall.sim.url();
+    let member = hall.anna.id;
+    for (n, (provider, base, model, source)) in [
+        (ProviderKind::Openai, url.clone(), "gpt-6.2-sol", KeySource::Member),
+        (ProviderKind::Google, format!("{url}/v1beta/openai"), "gemini-4-neon", KeySource::Team),
+        (ProviderKind::Compatible, format!("{url}/v1"), "compatible/simulated-large", KeySource::Member),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let key = format!("sk-secret-of-{provider}");
+        match source {
+            KeySource::Member => drop(hall.team.put_credential(member, provider, &key, Some(&base)).await.unwrap()),
+            _ => drop(hall.team.put_team_credential(member, provider, &key, Some(&base)).await.unwrap()),
+        }
+        let card = guildhall_team::NewCard {
+            description: format!("# {}\n\n{}", offered[n].title, offered[n].description),
+            model: Some(model.to_owned()),
+            ..Default::default()
+        };
+        let id = hall.team.create_feature(&hall.anna, project.id, card).await.unwrap().card.id;
+        hall.start(id).await;
+        let feature = hall.rests(id).await;
+        assert_eq!(feature.card.status, FeatureStatus::WaitingApproval, "{provider}: {:?}", feature.card.error);
+        assert_eq!(feature.card.error, None, "{provider}");
+        let run = hall.team.store.run(feature.card.run_id.unwrap()).await.unwrap().unwrap();
+        assert_eq!((run.key_source, run.key_provider), (Some(source), Some(provider)));
+        assert_eq!(run.key_hint.as_deref(), Some(&key[key.len() - 4..]));
+        assert!(run.usage.output_tokens > 0 && run.usage.cache_read_tokens > 0, "{provider}: {:?}", run.usage);
+        assert_eq!(
+            run.cost_micros > 0,
+            provider != ProviderKind::Compatible,
+            "what a server of one's own costs is unknown"
+        );
+        let merged = hall.team.merge(&hall.anna, id, None).await.unwrap();
+        assert_eq!(merged.feature.card.status, FeatureStatus::Completed, "{provider}");
+        let told = serde_json::to_string(&hall.team.store.run_events(run.id, 0, 1_000).await.unwrap()).unwrap();
+        assert!(!told.contains(&key), "no key in what happened");
+    }
+    let own = hall.team.store.credentials_of(member).await.unwrap();
+    assert!(own.iter().all(|key| key.last_used_at.is_some()), "{own:?}");
+    assert!(hall.team.store.team_credentials().await.unwrap()[0].last_used_at.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_uses_the_key_of_who_started_it_and_nobody_elses() {
+    let hall = Hall::open().await;
+    let project = hall.sample().await;
+    let url = hall.sim.url();
+    let bob =
+        guildhall_store::NewMember { email: "bob@example.com".to_owned(), name: "Bob".to_owned(), password_hash: None };
+    let bob = hall.team.store.create_member(bob, MemberRole::Member).await.unwrap();
+    hall.team.put_credential(hall.anna.id, ProviderKind::Openai, "sk-bad-of-anna-aaaa", Some(&url)).await.unwrap();
+    hall.team.put_credential(bob.id, ProviderKind::Openai, "sk-good-of-bob-bbbb", Some(&url)).await.unwrap();
+    let card = guildhall_team::NewCard {
+        description: script(&[json!({ "say": "Done." })]),
+        model: Some("gpt-6.2-sol".to_owned()),
+        ..Default::default()
+    };
+    let id = hall.team.create_feature(&hall.anna, project.id, card).await.unwrap().card.id;
+    hall.start(id).await;
+    assert_eq!(hall.rests(id).await.card.error.unwrap().code, "invalid-key");
+    // Whoever retries starts it in their own name, and with their own key.
+    hall.team.retry(bob.id, id).await.unwrap();
+    let feature = hall.rests(id).await;
+    assert_eq!(feature.card.status, FeatureStatus::WaitingApproval, "{:?}", feature.card.error);
+    let run = hall.team.store.run(feature.card.run_id.unwrap()).await.unwrap().unwrap();
+    assert_eq!((run.member_id, run.key_hint.as_deref()), (bob.id, Some("bbbb")));
+    // Another member's words go on with the key of who started it.
+    hall.team.follow_up(hall.anna.id, id, &script(&[json!({ "say": "Well." })])).await.unwrap();
+    let feature = hall.rests(id).await;
+    assert_eq!(feature.card.status, FeatureStatus::WaitingApproval, "{:?}", feature.card.error);
+    let run = hall.team.store.run(run.id).await.unwrap().unwrap();
+    assert_eq!((run.member_id, run.key_hint.as_deref()), (bob.id, Some("bbbb")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

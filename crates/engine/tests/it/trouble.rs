@@ -69,8 +69,7 @@ async fn no_key_is_told_at_the_start_and_a_wrong_one_on_the_card() {
         hall.team.put_credential(hall.anna.id, ProviderKind::Anthropic, key, Some(&url)).await.unwrap()
     };
     assert_eq!(put("sk-bad-0123456789").await.hint, "6789");
-    let (known, _) = hall.team.test_credential(hall.anna.id, ProviderKind::Anthropic).await.unwrap();
-    assert!(!known);
+    assert!(!hall.team.test_credential(hall.anna.id, ProviderKind::Anthropic).await.unwrap().ok);
     hall.start(id).await;
     let feature = hall.rests(id).await;
     let problem = feature.card.error.unwrap();
@@ -88,8 +87,8 @@ async fn no_key_is_told_at_the_start_and_a_wrong_one_on_the_card() {
         hall.team.put_credential(hall.anna.id, ProviderKind::Anthropic, "sk-good-0123456789", Some("nowhere")).await;
     assert!(refused.is_err());
     hall.team.put_credential(hall.anna.id, ProviderKind::Anthropic, "sk-good-0123456789", Some(nowhere)).await.unwrap();
-    let (known, message) = hall.team.test_credential(hall.anna.id, ProviderKind::Anthropic).await.unwrap();
-    assert!(!known && message.contains("cannot be reached"), "{message}");
+    let test = hall.team.test_credential(hall.anna.id, ProviderKind::Anthropic).await.unwrap();
+    assert!(!test.ok && test.message.contains("cannot be reached"), "{test:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

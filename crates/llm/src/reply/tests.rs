@@ -112,9 +112,13 @@ fn written(events: &[Value], style: &Style) -> Vec<u8> {
     text.into_bytes()
 }
 
+fn messages() -> Assembler {
+    Assembler::Messages(crate::messages::Assembler::default())
+}
+
 fn read(chunks: Vec<Bytes>) -> Result<Answer, LlmError> {
     let bytes = stream::iter(chunks.into_iter().map(Ok::<_, Cut>));
-    let read = async { answer("host", bytes, RateLimits::default(), &mut |_| {}).await };
+    let read = async { answer("host", bytes, messages(), RateLimits::default(), &mut |_| {}).await };
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(read)
 }
 
@@ -192,7 +196,7 @@ fn nothing_is_read_beyond_the_end() {
         count.fetch_add(1, Ordering::Relaxed);
         Ok::<_, Cut>(chunk)
     });
-    let read = async { answer("host", bytes, RateLimits::default(), &mut |_| {}).await };
+    let read = async { answer("host", bytes, messages(), RateLimits::default(), &mut |_| {}).await };
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(read).unwrap();
     assert_eq!(polled.load(Ordering::Relaxed), 1);
 }

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
+mod dialects;
 mod errors;
+mod governor;
 mod harness;
 mod sim;
 mod wire;

@@ -122,7 +122,7 @@ impl Bwrap {
         arguments.isolate(room.network);
         let status = arguments.report()?;
         arguments.filter()?;
-        self.file_systems(&mut arguments, bound)?;
+        self.file_systems(&mut arguments, bound, room.frozen)?;
         for (key, value) in environment(room, bound) {
             arguments.add(["--setenv".as_ref(), key.as_os_str(), value.as_os_str()]);
         }
@@ -135,7 +135,7 @@ impl Bwrap {
     /// What the sandbox shows. No mount has its destination below anything that an agent can write: there, a symbolic
     /// link that an agent left would lead the mount out (CVE-2026-87766). All that an agent can write is mounted new at
     /// each start, or bound at a place of its own.
-    fn file_systems(&self, arguments: &mut Arguments, bound: &Bound) -> io::Result<()> {
+    fn file_systems(&self, arguments: &mut Arguments, bound: &Bound, frozen: bool) -> io::Result<()> {
         for folder in ["/etc", "/home", "/run", "/var"] {
             arguments.add(["--dir", folder]);
         }
@@ -161,10 +161,11 @@ impl Bwrap {
         if let Some(objects) = &bound.objects {
             arguments.bind("--ro-bind", objects, Path::new(OBJECTS));
         }
+        let bind = if frozen { "--ro-bind" } else { "--bind" };
         if let Some(git) = &bound.git {
-            arguments.bind("--bind", git, Path::new(GIT));
+            arguments.bind(bind, git, Path::new(GIT));
         }
-        arguments.bind("--bind", &bound.tree, Path::new(WORKSPACE));
+        arguments.bind(bind, &bound.tree, Path::new(WORKSPACE));
         arguments.add(["--remount-ro", "/", "--chdir", WORKSPACE]);
         Ok(())
     }
@@ -310,6 +311,7 @@ mod tests {
             tree: part("tree"),
             git: Some(part("git")),
             objects: Some(part("objects")),
+            frozen: false,
             read_only: Vec::new(),
             network: Network::None,
             env: Vec::new(),

@@ -109,6 +109,7 @@ async fn try_out(bwrap: &Bwrap) -> Result<Vec<Finding>, String> {
         tree: tree.clone(),
         git: None,
         objects: None,
+        frozen: false,
         read_only: Vec::new(),
         network: Network::None,
         env: vec![("PROBE_HIDDEN".to_owned(), hidden.display().to_string()), ("PROBE_TOKEN".to_owned(), token.clone())],

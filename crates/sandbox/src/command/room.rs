@@ -120,6 +120,7 @@ mod tests {
             tree: at.join("tree"),
             git: Some(at.join("git")),
             objects: None,
+            frozen: false,
             read_only: Vec::new(),
             network: Network::None,
             env: Vec::new(),

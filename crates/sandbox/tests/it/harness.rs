@@ -30,6 +30,7 @@ impl Place {
             tree: at.join("run/tree"),
             git: Some(at.join("run/git")),
             objects: Some(at.join("objects")),
+            frozen: false,
             read_only: Vec::new(),
             network: Network::None,
             env: Vec::new(),

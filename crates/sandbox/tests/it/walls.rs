@@ -255,6 +255,52 @@ async fn only_the_tree_and_the_git_folder_can_be_filled() {
 }
 
 #[tokio::test]
+async fn a_frozen_room_is_read_and_not_written() {
+    let mut place = Place::new();
+    place.says("echo kept > file; mkdir folder; echo kept > /run/git/config; ln -s file link; chmod 444 file").await;
+    place.room.frozen = true;
+    let out = place.says("cat file folder/../file /run/git/config; ls").await;
+    assert_eq!(out, "kept\nkept\nkept\nfile\nfolder\nlink\n");
+    for line in [
+        "echo x > file",
+        "echo x > new",
+        "echo x >> link",
+        "rm -f file",
+        "mv file other",
+        "mkdir more",
+        "rmdir folder",
+        "chmod 777 file",
+        "touch file",
+        "ln file hard",
+        "truncate -s 0 file",
+        "echo x > folder/new",
+        "echo x > /run/git/config",
+        "mkdir -p /run/git/hooks",
+        "echo x > /proc/self/cwd/file",
+        "cd /tmp && ln -s /workspace w && echo x > w/new",
+        "mount -o remount,rw /workspace",
+        "perl -e 'open(my $f, \"+<\", \"file\") or exit 1'",
+    ] {
+        let out = place.run(line).await;
+        assert!(!matches!(out.exit, Exit::Code(0)), "{line}: {}", out.output);
+    }
+    assert_eq!(fs::read_to_string(place.tree("file")).unwrap(), "kept\n");
+    assert_eq!(fs::read_to_string(place.at("run/git/config")).unwrap(), "kept\n");
+    let mut names: Vec<_> = fs::read_dir(place.tree("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["file", "folder", "link"]);
+    // What a program needs for itself it has, for as long as it runs.
+    let out = place.says("echo a > /tmp/x && echo b > ~/y && echo c > /dev/shm/z && cat /tmp/x ~/y /dev/shm/z").await;
+    assert_eq!(out, "a\nb\nc\n");
+    assert_eq!(place.says("ls -A /tmp ~ /dev/shm | grep -c '^[xyz]$'").await, "0\n");
+    // Where nothing can hold a command back, none is run.
+    place.sandbox = guildhall_sandbox::Sandbox::new(guildhall_sandbox::Isolation::None);
+    let error = place.try_run(&command("touch new")).await.unwrap_err();
+    assert!(matches!(&error, SandboxError::Refused { reason } if reason.contains("must not be changed")), "{error}");
+    assert!(!place.tree("new").exists());
+}
+
+#[tokio::test]
 async fn a_file_does_not_grow_without_end() {
     let place = Place::new();
     let out = place.run("truncate -s 9G big").await;

@@ -35,6 +35,18 @@ impl Public {
         }
     }
 
+    /// The address under which the browser that sent these headers knows this server, in so far as it can be relied on:
+    /// the public one, or the name of the loopback address by which the request came.
+    pub fn site(&self, headers: &HeaderMap) -> Option<Url> {
+        match &self.0 {
+            Some(public) => Some(public.clone()),
+            None => {
+                let host = text(headers, header::HOST)?;
+                Url::parse(&format!("http://{host}")).ok().filter(is_loopback)
+            }
+        }
+    }
+
     /// Whether `origin` is this server's own page. Without a public address that is plain http on the name of the
     /// loopback address by which the request came; any other name could be somebody else's that leads here (DNS rebinding).
     fn owns(&self, origin: &str, host: Option<&str>) -> bool {

@@ -85,20 +85,37 @@ settings! {
     ALLOWED_REPO_PATHS "allowed_repo_paths" "GUILDHALL_ALLOWED_REPO_PATHS" Some("allow-repo-path"), false;
     DATABASE_URL "database_url" "DATABASE_URL" Some("database-url"), true;
     REDIS_URL "redis_url" "REDIS_URL" None, true;
+    KEY_FILE "key_file" "GUILDHALL_KEY_FILE" None, false;
     SANDBOX "sandbox" "GUILDHALL_SANDBOX" Some("sandbox"), false;
     LOG_FORMAT "log_format" "GUILDHALL_LOG_FORMAT" Some("log-format"), false;
     LOG "log" "GUILDHALL_LOG" Some("log"), false;
     ANTHROPIC_API_KEY "anthropic_api_key" "ANTHROPIC_API_KEY" None, true;
     ANTHROPIC_BASE_URL "anthropic_base_url" "ANTHROPIC_BASE_URL" None, true;
+    OPENAI_API_KEY "openai_api_key" "OPENAI_API_KEY" None, true;
+    OPENAI_BASE_URL "openai_base_url" "OPENAI_BASE_URL" None, true;
+    ALLOW_PRIVATE_PROVIDERS "allow_private_providers" "GUILDHALL_ALLOW_PRIVATE_PROVIDERS" None, false;
+    GOOGLE_CLIENT_ID "google_client_id" "GOOGLE_CLIENT_ID" None, false;
+    GOOGLE_CLIENT_SECRET "google_client_secret" "GOOGLE_CLIENT_SECRET" None, true;
+    SMTP_URL "smtp_url" "GUILDHALL_SMTP_URL" None, true;
+    SMTP_PASSWORD_FILE "smtp_password_file" "GUILDHALL_SMTP_PASSWORD_FILE" None, false;
+    SMTP_CA_FILE "smtp_ca_file" "GUILDHALL_SMTP_CA_FILE" None, false;
+    MAIL_FROM "mail_from" "GUILDHALL_MAIL_FROM" None, false;
+    TRUSTED_PROXIES "trusted_proxies" "GUILDHALL_TRUSTED_PROXIES" None, false;
+    REQUESTS_PER_MEMBER "requests_per_member" "GUILDHALL_REQUESTS_PER_MEMBER" None, false;
+    REQUESTS_PER_ADDRESS "requests_per_address" "GUILDHALL_REQUESTS_PER_ADDRESS" None, false;
+    MAX_CONNECTIONS "max_connections" "GUILDHALL_MAX_CONNECTIONS" None, false;
     SIMULATED_PROVIDER_URL "simulated_provider_url" "GUILDHALL_SIMULATED_PROVIDER_URL" None, true;
 }
+
+/// The tables of providers, which stand in the file alone.
+const OIDC: &str = "oidc";
 
 /// What stands for a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Value {
     Text(String),
     List(Vec<String>),
-    /// Of a kind that no setting has: TOML's numbers, dates, tables; bytes that are no text.
+    /// Of a kind that no setting has: TOML's fractions, dates, tables; bytes that are no text.
     Other(String),
 }
 
@@ -178,8 +195,8 @@ impl<'a> Settings<'a> {
         match text.parse::<toml::Table>() {
             Ok(table) => {
                 for key in table.keys() {
-                    if !ALL.iter().any(|setting| setting.key == key) {
-                        let known: Vec<&str> = ALL.iter().map(|setting| setting.key).collect();
+                    if key != OIDC && !ALL.iter().any(|setting| setting.key == key) {
+                        let known: Vec<&str> = ALL.iter().map(|setting| setting.key).chain([OIDC]).collect();
                         settings.faults.push(Fault {
                             at: format!("{key} in {}", path.display()),
                             found: None,
@@ -199,6 +216,11 @@ impl<'a> Settings<'a> {
         settings
     }
 
+    /// What is in a file that a setting names.
+    pub(super) fn read(&self, path: &str) -> io::Result<String> {
+        (self.layers.file)(Path::new(path))
+    }
+
     /// The data folder as far as flags and environment say it; the file cannot say where it is itself.
     fn data_dir(&self) -> Option<PathBuf> {
         match self.find(DATA_DIR) {
@@ -208,11 +230,33 @@ impl<'a> Settings<'a> {
         }
     }
 
+    /// The tables of providers, and where they stand.
+    pub(super) fn providers(&self) -> Option<(String, toml::Value)> {
+        let (path, table) = self.file.as_ref()?;
+        Some((path.display().to_string(), table.get(OIDC)?.clone()))
+    }
+
+    /// The value of a variable; an empty one counts as absent.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        (self.layers.env)(name)?.into_string().ok().filter(|value| !value.is_empty())
+    }
+
+    /// What stands in a file; a relative path counts from the folder of the configuration file.
+    pub(super) fn read_beside(&self, path: &str) -> io::Result<String> {
+        let folder = self.file.as_ref().and_then(|(file, _)| file.parent()).unwrap_or(Path::new(""));
+        (self.layers.file)(&folder.join(path))
+    }
+
     /// `~/.local/share/guildhall`, or where the environment puts such folders.
     pub(super) fn default_data_dir(&self) -> Option<PathBuf> {
         let folder = |name: &str| (self.layers.env)(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let share = folder("XDG_DATA_HOME").or_else(|| Some(folder("HOME")?.join(".local/share")))?;
         Some(share.join("guildhall"))
+    }
+
+    /// Whether a file is one of the credentials that systemd gave to this service.
+    pub(super) fn is_credential(&self, path: &Path) -> bool {
+        (self.layers.env)("CREDENTIALS_DIRECTORY").is_some_and(|folder| path.parent() == Some(Path::new(&folder)))
     }
 
     /// What stands for a setting: the flag, else the environment, else the file. An empty variable counts as absent.
@@ -232,6 +276,7 @@ impl<'a> Settings<'a> {
         let (path, table) = self.file.as_ref()?;
         let value = match table.get(key)? {
             toml::Value::String(text) => Value::Text(text.clone()),
+            toml::Value::Integer(number) => Value::Text(number.to_string()),
             toml::Value::Array(list) if list.iter().all(toml::Value::is_str) => {
                 Value::List(list.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect())
             }

@@ -1,17 +1,19 @@
 //! From texts to values.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use guildhall_llm::{Endpoint, Secret};
 use guildhall_sandbox::Isolation;
+use guildhall_team::mail::{Sender, SmtpSettings};
 use guildhall_types::member::ProviderKind;
+use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::layers::{self, Found, Setting, Settings, Value};
-use super::{Config, Fault, Faults, LISTEN, LogFormat};
+use super::{Config, Fault, Faults, Guard, LISTEN, LogFormat};
 use crate::auth::origin::is_loopback;
 
 /// What a log tells unless told otherwise.
@@ -19,7 +21,7 @@ const LOG: &str = "info,sqlx=warn,hyper=warn,tower_http=warn";
 
 impl Settings<'_> {
     /// A setting that is one text, read by `read`.
-    fn text<T>(
+    pub(super) fn text<T>(
         &mut self,
         setting: Setting,
         expected: &str,
@@ -39,7 +41,12 @@ impl Settings<'_> {
         }
     }
 
-    fn value<T>(&mut self, setting: Setting, expected: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    pub(super) fn value<T>(
+        &mut self,
+        setting: Setting,
+        expected: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
         self.text(setting, expected, read).map(|(value, _)| value)
     }
 }
@@ -73,13 +80,23 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
     let log = s.value(layers::LOG, "a level or a filter, such as info or guildhall_server=debug", |text| {
         EnvFilter::builder().parse(text).is_ok().then(|| text.to_owned())
     });
-    let anthropic = anthropic(s);
+    let key_file = s.value(layers::KEY_FILE, "the absolute path of a file with a key in base64 on each line", |text| {
+        Path::new(text).is_absolute().then(|| PathBuf::from(text))
+    });
+    let key_file_guarded = key_file.as_deref().is_some_and(|path| s.is_credential(path));
+    let anthropic = given(s, ProviderKind::Anthropic, layers::ANTHROPIC_BASE_URL, layers::ANTHROPIC_API_KEY);
+    let openai = given(s, ProviderKind::Openai, layers::OPENAI_BASE_URL, layers::OPENAI_API_KEY);
+    let allow_private_providers = yes_or_no(s, layers::ALLOW_PRIVATE_PROVIDERS);
     let simulated = s.value(
         layers::SIMULATED_PROVIDER_URL,
         "an http or https address without a user, a password or a query",
         // Nothing secret: a server that asks for no key must be given one all the same by the protocol.
         |text| Endpoint::new(ProviderKind::Anthropic, Some(text), Secret::new("simulated")).ok(),
     );
+
+    let sign_in = super::providers::read(s);
+    let mail = mail(s);
+    let guard = guard(s);
 
     let mut notes = Vec::new();
     if let Some(found) = s.find(layers::REDIS_URL) {
@@ -88,8 +105,15 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
             found.at
         ));
     }
-    if s.find(layers::ANTHROPIC_BASE_URL).is_some() && s.find(layers::ANTHROPIC_API_KEY).is_none() {
-        notes.push("ANTHROPIC_BASE_URL is set without ANTHROPIC_API_KEY; it has no effect".to_owned());
+    for (url, key) in
+        [(layers::ANTHROPIC_BASE_URL, layers::ANTHROPIC_API_KEY), (layers::OPENAI_BASE_URL, layers::OPENAI_API_KEY)]
+    {
+        if s.find(url).is_some() && s.find(key).is_none() {
+            notes.push(format!("{} is set without {}; it has no effect", url.env, key.env));
+        }
+    }
+    if s.find(layers::SMTP_URL).is_none() && s.find(layers::MAIL_FROM).is_some() {
+        notes.push("GUILDHALL_MAIL_FROM is set without GUILDHALL_SMTP_URL; no mail is sent".to_owned());
     }
     let address = listen.as_ref().map_or_else(|| LISTEN.parse().ok(), |(address, _)| Some(*address));
     if let Some(address) = address
@@ -112,11 +136,18 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
             data_dir,
             public_url: public_url.map(|(url, _)| url),
             allowed_repo_paths,
+            key_file,
+            key_file_guarded,
             sandbox: sandbox.unwrap_or(Isolation::Bubblewrap),
             log_format: log_format.unwrap_or(LogFormat::Text),
             log: log.unwrap_or_else(|| LOG.to_owned()),
             anthropic,
+            openai,
+            allow_private_providers,
             simulated,
+            sign_in,
+            mail,
+            guard,
             notes,
         }),
         _ => Err(Faults(faults)),
@@ -137,6 +168,20 @@ fn data_dir(s: &mut Settings<'_>) -> Option<PathBuf> {
         });
     }
     default
+}
+
+/// `true` or `false`: a word in the environment, TOML's own in the file. No, unless it is said.
+fn yes_or_no(s: &mut Settings<'_>, setting: Setting) -> bool {
+    let Some(found) = s.find(setting) else { return false };
+    let (Value::Text(word) | Value::Other(word)) = &found.value else { return false };
+    match word.trim() {
+        "true" => true,
+        "false" => false,
+        _ => {
+            s.faults.push(found.fault("true or false"));
+            false
+        }
+    }
 }
 
 /// A list in the file, repeated flags, or one text with colons in between.
@@ -164,6 +209,111 @@ fn folders(s: &mut Settings<'_>) -> Vec<PathBuf> {
     paths
 }
 
+/// The mail server and as whom mail is sent. Secrets are in the address and in the password's file.
+fn mail(s: &mut Settings<'_>) -> Option<SmtpSettings> {
+    let from = s.value(
+        layers::MAIL_FROM,
+        "an e-mail address, such as guildhall@example.com or Guildhall <guildhall@example.com>",
+        |text| text.parse::<Sender>().ok(),
+    );
+    let password = file_of(s, layers::SMTP_PASSWORD_FILE, "the path of a file that holds the password", |text| {
+        Some(text.trim_end_matches(['\r', '\n'])).filter(|text| !text.is_empty()).map(Secret::new)
+    });
+    let authorities = file_of(s, layers::SMTP_CA_FILE, "the path of a file with certificates in PEM", |text| {
+        text.contains("-----BEGIN CERTIFICATE-----").then(|| text.as_bytes().to_vec())
+    });
+    let found = s.find(layers::SMTP_URL)?;
+    let Value::Text(url) = &found.value else {
+        s.faults.push(found.fault("the address of a mail server, such as smtps://user:password@mail.example.com"));
+        return None;
+    };
+    if from.is_none() && s.find(layers::MAIL_FROM).is_none() {
+        s.faults.push(Fault {
+            at: "GUILDHALL_MAIL_FROM".to_owned(),
+            found: None,
+            expected: "the e-mail address as which mail is sent, beside GUILDHALL_SMTP_URL".to_owned(),
+        });
+    }
+    // Read even when the sender is bad, so that all that is wrong is told at once.
+    let sender = from.clone().or_else(|| "nobody@localhost".parse().ok())?;
+    match SmtpSettings::parse(url.trim(), password, sender, authorities.unwrap_or_default()) {
+        Ok(settings) => from.map(|_| settings),
+        Err(bad) => {
+            let expected = format!("{bad} (what was found is not shown: it may hold a password)");
+            s.faults.push(found.fault(expected));
+            None
+        }
+    }
+}
+
+/// What is in the file that a setting names.
+fn file_of<T>(
+    s: &mut Settings<'_>,
+    setting: Setting,
+    expected: &str,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Option<T> {
+    let (path, found) = s.text(setting, expected, |text| Some(text.to_owned()))?;
+    let content = match s.read(&path) {
+        Ok(content) => content,
+        Err(error) => {
+            s.faults.push(found.fault(format!("{expected} ({error})")));
+            return None;
+        }
+    };
+    let value = read(&content);
+    if value.is_none() {
+        s.faults.push(found.fault(expected));
+    }
+    value
+}
+
+fn guard(s: &mut Settings<'_>) -> Guard {
+    let usual = Guard::default();
+    let a_minute = |text: &str| match text {
+        "off" => Some(None),
+        number => number.parse().ok().filter(|number| *number > 0).map(Some),
+    };
+    const A_MINUTE: &str = "a number of requests in a minute, or off";
+    let trusted_proxies = proxies(s);
+    let requests_per_member = s.value(layers::REQUESTS_PER_MEMBER, A_MINUTE, a_minute);
+    let requests_per_address = s.value(layers::REQUESTS_PER_ADDRESS, A_MINUTE, a_minute);
+    let max_connections = s.value(layers::MAX_CONNECTIONS, "a number of connections, 16 at least", |text| {
+        text.parse().ok().filter(|number| (16..=100_000).contains(number))
+    });
+    Guard {
+        trusted_proxies,
+        requests_per_member: requests_per_member.unwrap_or(usual.requests_per_member),
+        requests_per_address: requests_per_address.unwrap_or(usual.requests_per_address),
+        max_connections: max_connections.unwrap_or(usual.max_connections),
+        header_timeout: usual.header_timeout,
+    }
+}
+
+/// A list in the file, or one text with commas in between: addresses, or networks such as `10.0.0.0/8`.
+fn proxies(s: &mut Settings<'_>) -> Vec<IpNet> {
+    let Some(found) = s.find(layers::TRUSTED_PROXIES) else { return Vec::new() };
+    let list: Vec<&str> = match &found.value {
+        Value::Text(text) => text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect(),
+        Value::List(list) => list.iter().map(|part| part.trim()).collect(),
+        Value::Other(_) => vec!["?"],
+    };
+    let mut networks = Vec::new();
+    for part in list {
+        let network = part.parse::<IpNet>().ok().or_else(|| part.parse::<IpAddr>().ok().map(IpNet::from));
+        match network {
+            // Everybody would be believed.
+            Some(network) if network.prefix_len() > 0 => networks.push(network.trunc()),
+            _ => s.faults.push(Fault {
+                at: found.at.clone(),
+                found: Some(part.to_owned()),
+                expected: "the address of a proxy, or a network of proxies such as 10.0.0.0/8".to_owned(),
+            }),
+        }
+    }
+    networks
+}
+
 fn public_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
@@ -186,13 +336,13 @@ fn usable_database(url: &str) -> bool {
     }
 }
 
-fn anthropic(s: &mut Settings<'_>) -> Option<Endpoint> {
-    let base_url =
-        s.value(layers::ANTHROPIC_BASE_URL, "an http or https address without a user, a password or a query", |text| {
-            Endpoint::new(ProviderKind::Anthropic, Some(text), Secret::new("")).ok().map(|_| text.to_owned())
-        });
-    let key = s.value(layers::ANTHROPIC_API_KEY, "a key: one word of printable characters", |text| {
+/// A provider that the operator gave: its key, and its address if that is not the usual one.
+fn given(s: &mut Settings<'_>, provider: ProviderKind, base_url: Setting, key: Setting) -> Option<Endpoint> {
+    let base_url = s.value(base_url, "an http or https address without a user, a password or a query", |text| {
+        Endpoint::new(provider, Some(text), Secret::new("")).ok().map(|_| text.to_owned())
+    });
+    let key = s.value(key, "a key: one word of printable characters", |text| {
         (text.len() >= 8 && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Secret::new(text))
     })?;
-    Endpoint::new(ProviderKind::Anthropic, base_url.as_deref(), key).ok()
+    Endpoint::new(provider, base_url.as_deref(), key).ok()
 }

@@ -78,7 +78,7 @@ fn everything_can_be_said_by_the_environment() {
     )
     .unwrap();
     assert_eq!(config.allowed_repo_paths, [Path::new("/srv/git"), Path::new("/home/git")]);
-    assert_eq!(config.key_file(), Path::new("/srv/guildhall/keys/vault.key"));
+    assert_eq!(config.key_files().first, Path::new("/srv/guildhall/keys/vault.key"));
     assert_eq!(config.url(config.listen), "https://guild.example.com");
     assert_eq!(config.anthropic.as_ref().unwrap().base_url.as_str(), "http://127.0.0.1:9/x");
     assert_eq!(config.simulated.as_ref().unwrap().base_url.as_str(), "http://127.0.0.1:4301/");
@@ -152,4 +152,154 @@ fn a_broken_file_is_told_by_its_line_and_not_by_its_text() {
 fn without_a_home_the_data_folder_must_be_named() {
     let found = faults(Case { env: &[("HOME", "")], ..Case::default() });
     assert!(found[0].starts_with("GUILDHALL_DATA_DIR: expected the path of a folder"), "{found:?}");
+}
+
+#[test]
+fn the_teams_providers_and_how_far_members_reach_are_read() {
+    let env = [("OPENAI_API_KEY", "sk-openai-secret"), ("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")];
+    let config = read(Case { env: &env, file: Some("allow_private_providers = true") }, &Flags::default()).unwrap();
+    assert_eq!(config.openai.unwrap().base_url.as_str(), "http://127.0.0.1:9/v1");
+    assert!(config.allow_private_providers && config.notes.is_empty());
+    let plain = read(Case::default(), &Flags::default()).unwrap();
+    assert!(plain.openai.is_none() && !plain.allow_private_providers, "no, unless it is said");
+    let env = [("GUILDHALL_ALLOW_PRIVATE_PROVIDERS", "true"), ("OPENAI_BASE_URL", "http://127.0.0.1:9")];
+    let config = read(Case { env: &env, ..Case::default() }, &Flags::default()).unwrap();
+    assert!(config.allow_private_providers && config.notes[0].contains("OPENAI_API_KEY"));
+    let env = [("GUILDHALL_ALLOW_PRIVATE_PROVIDERS", "perhaps"), ("OPENAI_API_KEY", "two words")];
+    let told = faults(Case { env: &env, ..Case::default() });
+    assert!(told.iter().any(|fault| fault.contains("expected true or false")), "{told:?}");
+    assert!(told.iter().any(|fault| fault.contains("OPENAI_API_KEY")) && !told.concat().contains("two words"));
+}
+
+const KEYCLOAK: &str =
+    "[[oidc]]\nname = 'work'\nlabel = 'Work'\nissuer = 'https://id.example.com/realms/work'\nclientId = 'guildhall'\n";
+
+#[test]
+fn providers_are_read_and_their_secrets_are_kept() {
+    let env = [
+        ("GOOGLE_CLIENT_ID", "1-a.apps.googleusercontent.com"),
+        ("GOOGLE_CLIENT_SECRET", "hidden-google"),
+        ("WORK_SECRET", "hidden-work"),
+    ];
+    let file = format!(
+        "{KEYCLOAK}clientSecretEnv = 'WORK_SECRET'\nscopes = ['openid', 'email']\n[[oidc]]\nname = 'local'\nissuer = 'http://127.0.0.1:9000/'\nclientId = 'g'\nclientSecret = 'hidden-local'\n"
+    );
+    let config = read(Case { env: &env, file: Some(&file) }, &Flags::default()).unwrap();
+    let told: Vec<_> = config.sign_in.iter().map(|one| (one.name.as_str(), one.label.as_str(), one.path())).collect();
+    assert_eq!(
+        told,
+        [
+            ("google", "Google", "/api/auth/google".to_owned()),
+            ("work", "Work", "/api/auth/oidc/work".to_owned()),
+            ("local", "local", "/api/auth/oidc/local".to_owned()),
+        ]
+    );
+    assert_eq!(config.sign_in[1].issuer, "https://id.example.com/realms/work");
+    assert_eq!(
+        (config.sign_in[1].scopes.as_slice(), config.sign_in[2].scopes.len()),
+        (["email".to_owned()].as_slice(), 2)
+    );
+    let secrets: Vec<_> = config.sign_in.iter().map(|one| one.client_secret.expose()).collect();
+    assert_eq!(secrets, ["hidden-google", "hidden-work", "hidden-local"]);
+    assert!(!format!("{config:?}").contains("hidden"));
+}
+
+#[test]
+fn a_secret_may_stand_in_a_file_of_its_own() {
+    let file = |path: &Path| match path.to_str() {
+        Some("/etc/guildhall.toml") => Ok(format!("{KEYCLOAK}clientSecretFile = 'work.secret'")),
+        Some("/etc/work.secret") => Ok("hidden-work\n".to_owned()),
+        _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+    };
+    let flags = Flags { config: Some("/etc/guildhall.toml".to_owned()), ..Flags::default() };
+    let env = |name: &str| (name == "HOME").then(|| OsString::from("/home/anna"));
+    let config = Config::read(&Layers { flags: &flags, env: &env, file: &file }).unwrap();
+    assert_eq!(config.sign_in[0].client_secret.expose(), "hidden-work");
+}
+
+#[test]
+fn a_bad_provider_is_told_with_its_place() {
+    for (file, expected) in [
+        ("oidc = 'x'".to_owned(), "oidc in"),
+        (KEYCLOAK.to_owned(), "clientSecret of [[oidc]] number 1 in"),
+        (format!("{KEYCLOAK}clientSecret = 'a b hidden'"), "clientSecret of [[oidc]] number 1 in"),
+        (format!("{KEYCLOAK}clientSecret = 'hidden'\nclientSecretEnv = 'X'"), "one of clientSecretFile"),
+        (format!("{KEYCLOAK}clientSecretEnv = 'NOWHERE'"), "the name of a variable"),
+        (format!("{KEYCLOAK}clientSecretFile = '/nowhere'"), "a file that can be read"),
+        (format!("{KEYCLOAK}clientSecret = 'hidden'\nclient_id = 'x'"), "client_id of [[oidc]] number 1 in"),
+        (format!("{KEYCLOAK}clientSecret = 'hidden'\nscopes = 'email'"), "a list of words"),
+        (format!("{KEYCLOAK}clientSecret = 'hidden'\nlabel = ''").replace("label = 'Work'\n", ""), "label of [[oidc]]"),
+        (
+            format!("{KEYCLOAK}clientSecret = 'hidden'").replace("'work'", "'google'"),
+            "found \"google\"; expected 1 to 32",
+        ),
+        (format!("{KEYCLOAK}clientSecret = 'hidden'").replace("'work'", "'My Work'"), "found \"My Work\""),
+        (format!("{KEYCLOAK}clientSecret = 'hidden'").replace("https://id", "http://id"), "http:// on a loopback name"),
+        (format!("{KEYCLOAK}clientSecret = 'hidden'").replace("/realms/work", "/?a=b"), "issuer of [[oidc]]"),
+        (format!("{KEYCLOAK}clientSecret = 'hidden'\n{KEYCLOAK}clientSecret = 'hidden'"), "a name that no other"),
+        (
+            format!("{KEYCLOAK}clientSecret = 'hidden'\n{KEYCLOAK}clientSecret = 'hidden'")
+                .replacen("'work'", "'x'", 1),
+            "an issuer that no other",
+        ),
+    ] {
+        let found = faults(Case { file: Some(&file), ..Case::default() });
+        assert_eq!(found.len(), 1, "{file}: {found:?}");
+        assert!(found[0].contains(expected) && found[0].contains("guildhall.toml"), "{file}: {found:?}");
+        assert!(!found[0].contains("hidden"), "{found:?}");
+    }
+    for (name, other) in [("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"), ("GOOGLE_CLIENT_SECRET", "GOOGLE_CLIENT_ID")] {
+        let found = faults(Case { env: &[(name, "hidden")], ..Case::default() });
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains(&format!("expected {other} beside it")), "{found:?}");
+    }
+}
+
+#[test]
+fn a_mail_server_is_read_and_its_password_shown_nowhere() {
+    let env = [
+        ("GUILDHALL_SMTP_URL", "smtps://guild:s3cret-word@mail.example.com"),
+        ("GUILDHALL_MAIL_FROM", "Guildhall <guild@example.com>"),
+    ];
+    let config = read(Case { env: &env, ..Case::default() }, &Flags::default()).unwrap();
+    assert_eq!(config.mail.as_ref().unwrap().server(), "mail.example.com:465 (TLS)");
+    assert!(!format!("{config:?}").contains("s3cret-word"));
+    // The password by a file of its own.
+    let env = [
+        ("GUILDHALL_SMTP_URL", "smtp://guild@mail.example.com?tls=required"),
+        ("GUILDHALL_MAIL_FROM", "guild@example.com"),
+        ("GUILDHALL_SMTP_PASSWORD_FILE", "/etc/guildhall.toml"),
+    ];
+    let config = read(Case { env: &env, file: Some("# of-the-file\n") }, &Flags::default()).unwrap();
+    assert!(config.mail.is_some() && !format!("{config:?}").contains("of-the-file"));
+
+    let env = [("GUILDHALL_SMTP_URL", "smtp://guild:s3cret-word@mail.example.com"), ("GUILDHALL_MAIL_FROM", "guild")];
+    let told = faults(Case { env: &env, ..Case::default() });
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told.iter().any(|fault| fault.contains("without TLS")) && !told.concat().contains("s3cret-word"),
+        "{told:?}"
+    );
+    let env = [("GUILDHALL_SMTP_URL", "smtps://mail.example.com"), ("GUILDHALL_SMTP_CA_FILE", "/nowhere")];
+    let told = faults(Case { env: &env, ..Case::default() });
+    assert!(told.len() == 2 && told[0].contains("/nowhere") && told[1].contains("GUILDHALL_MAIL_FROM"), "{told:?}");
+    let env = [("GUILDHALL_MAIL_FROM", "guild@example.com")];
+    let config = read(Case { env: &env, ..Case::default() }, &Flags::default()).unwrap();
+    assert!(config.mail.is_none() && config.notes[0].contains("no mail is sent"), "{:?}", config.notes);
+}
+
+#[test]
+fn proxies_and_measures_are_read_or_refused() {
+    let env = [("GUILDHALL_TRUSTED_PROXIES", "10.1.2.3/8, ::1,127.0.0.1"), ("GUILDHALL_REQUESTS_PER_MEMBER", "off")];
+    let file = Some("requests_per_address = 50\nmax_connections = 64");
+    let guard = read(Case { env: &env, file }, &Flags::default()).unwrap().guard;
+    let networks: Vec<String> = guard.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["10.0.0.0/8", "::1/128", "127.0.0.1/32"]);
+    assert_eq!((guard.requests_per_member, guard.requests_per_address, guard.max_connections), (None, Some(50), 64));
+    let env = [
+        ("GUILDHALL_TRUSTED_PROXIES", "0.0.0.0/0,proxy"),
+        ("GUILDHALL_REQUESTS_PER_MEMBER", "0"),
+        ("GUILDHALL_MAX_CONNECTIONS", "1"),
+    ];
+    assert_eq!(faults(Case { env: &env, ..Case::default() }).len(), 4);
 }

@@ -9,6 +9,9 @@ use guildhall_types::member::ChangeRefused;
 
 use super::{Extras, Problem};
 
+/// Seconds after which to try again when the database does not answer.
+const AWAY: i64 = 5;
+
 impl From<TeamError> for Problem {
     fn from(error: TeamError) -> Self {
         match error {
@@ -16,12 +19,9 @@ impl From<TeamError> for Problem {
             TeamError::WrongPassword => {
                 Self::new(StatusCode::UNAUTHORIZED, "wrong-password", "The e-mail address or the password is wrong.")
             }
-            TeamError::Throttled { seconds } => Self::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                "throttled",
-                format!("That was tried too often. Try again in {seconds} seconds."),
-            )
-            .with(Extras { retry_after: Some(seconds), ..Extras::default() }),
+            TeamError::Throttled { seconds } => {
+                Self::throttled("throttled", "That was tried too often.", seconds)
+            }
             TeamError::AlreadySetUp => Self::conflict("already-set-up", sentence(&error)),
             TeamError::NotFound { what } => Self::not_found(what),
             TeamError::Conflict { code, message } => Self::conflict(code, sentence(&message)),
@@ -33,6 +33,10 @@ impl From<TeamError> for Problem {
                 ),
             )
             .with(Extras { branch: Some(branch), files: Some(files), ..Extras::default() }),
+            TeamError::Mail(ref undelivered) => {
+                let detail = format!("{} {}", sentence(&error), undelivered.stage.hint());
+                Self::new(StatusCode::BAD_GATEWAY, "mail-not-sent", detail)
+            }
             TeamError::Store(error) => error.into(),
             TeamError::Git(error) => error.into(),
             TeamError::Vault(error) => error.into(),
@@ -50,6 +54,7 @@ impl From<StoreError> for Problem {
             StoreError::Illegal(_) => Self::conflict("illegal-move", detail),
             StoreError::Refused(refused) => match refused {
                 ChangeRefused::LastOwner => Self::conflict("last-owner", detail),
+                ChangeRefused::LastWayIn => Self::conflict("last-way-in", detail),
                 ChangeRefused::MissingRight => Self::new(StatusCode::FORBIDDEN, "missing-right", detail),
                 ChangeRefused::TargetIsOwner => Self::new(StatusCode::FORBIDDEN, "target-is-owner", detail),
                 ChangeRefused::AboveOwn => Self::new(StatusCode::FORBIDDEN, "above-own-role", detail),
@@ -57,10 +62,19 @@ impl From<StoreError> for Problem {
             StoreError::Stale { current } => {
                 Self::conflict("stale", detail).with(Extras { current: Some(current), ..Extras::default() })
             }
+            StoreError::StalePlan { current } => {
+                Self::conflict("stale-plan", detail).with(Extras { current: Some(current), ..Extras::default() })
+            }
+            StoreError::NothingToApprove => Self::invalid("requirePlanApproval", detail),
             StoreError::Live { .. } => Self::conflict("agent-at-work", detail),
             StoreError::BadDependency(words) => Self::invalid("dependencies", words),
             StoreError::LeaseLost => Self::conflict("lease-lost", detail),
+            StoreError::KeyMoved { .. } => Self::conflict("key-moved", detail),
+            StoreError::KeyRetired { .. } | StoreError::KeyNeeded { .. } => Self::conflict("key-needed", detail),
             StoreError::Full(_) => Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", detail),
+            StoreError::Away(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "database-away", detail)
+                .with(Extras { retry_after: Some(AWAY), ..Extras::default() })
+                .because(error),
             StoreError::BadUrl
             | StoreError::File { .. }
             | StoreError::Migration(_)
@@ -92,10 +106,14 @@ impl From<VaultError> for Problem {
     fn from(error: VaultError) -> Self {
         let detail = sentence(&error);
         match error {
-            VaultError::UnknownKey { .. } | VaultError::Broken => Self::conflict("sealed-key", detail).because(error),
-            VaultError::File { .. } | VaultError::Exposed { .. } | VaultError::NotAKey { .. } => {
-                Self::internal_because("vault", error)
+            VaultError::UnknownKey { .. } | VaultError::Lacking { .. } | VaultError::Broken => {
+                Self::conflict("sealed-key", detail).because(error)
             }
+            VaultError::File { .. }
+            | VaultError::Exposed { .. }
+            | VaultError::NotAKey { .. }
+            | VaultError::Given { .. }
+            | VaultError::Empty => Self::internal_because("vault", error),
         }
     }
 }

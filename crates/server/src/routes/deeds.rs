@@ -22,9 +22,9 @@ pub struct FeatureAndRun {
     run: Run,
 }
 
-type Accepted = (StatusCode, Json<FeatureAndRun>);
+pub(super) type Accepted = (StatusCode, Json<FeatureAndRun>);
 
-fn accepted((feature, run): (Feature, Run)) -> Accepted {
+pub(super) fn accepted((feature, run): (Feature, Run)) -> Accepted {
     (StatusCode::ACCEPTED, Json(FeatureAndRun { feature, run }))
 }
 

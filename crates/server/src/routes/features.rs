@@ -101,7 +101,6 @@ pub struct CreateFeature {
 #[utoipa::path(post, path = "/api/projects/{id}/features", tag = "features",
     params(("id" = ProjectId, Path, description = "The project.")), responses((status = 201, body = Feature)))]
 pub async fn create_feature(
-    State(app): State<App>,
     signed: Signed,
     Path(id): Path<ProjectId>,
     Json(new): Json<CreateFeature>,
@@ -120,7 +119,7 @@ pub async fn create_feature(
         branch: new.branch,
         dependencies: new.dependencies.unwrap_or_default(),
     };
-    Ok((StatusCode::CREATED, Json(app.team.create_feature(&signed.member, id, card).await?)))
+    Ok((StatusCode::CREATED, Json(signed.team.create_feature(&signed.member, id, card).await?)))
 }
 
 /// Shows a card with its texts.
@@ -184,7 +183,7 @@ pub struct UpdateFeature {
 #[utoipa::path(patch, path = "/api/features/{id}", tag = "features",
     params(("id" = FeatureId, Path, description = "The feature.")), responses((status = 200, body = Feature)))]
 pub async fn update_feature(
-    State(app): State<App>,
+    signed: Signed,
     Path(id): Path<FeatureId>,
     Json(change): Json<UpdateFeature>,
 ) -> Result<Json<Feature>, Problem> {
@@ -203,13 +202,13 @@ pub async fn update_feature(
         branch: change.branch,
         dependencies: change.dependencies,
     };
-    Ok(Json(app.team.update_feature(id, patch, change.expect_version).await?))
+    Ok(Json(signed.team.update_feature(id, patch, change.expect_version).await?))
 }
 
 /// Takes a card off the board.
 #[utoipa::path(delete, path = "/api/features/{id}", tag = "features",
     params(("id" = FeatureId, Path, description = "The feature.")), responses((status = 204)))]
-pub async fn delete_feature(State(app): State<App>, Path(id): Path<FeatureId>) -> Result<StatusCode, Problem> {
-    app.team.store.delete_feature(id).await?;
+pub async fn delete_feature(signed: Signed, Path(id): Path<FeatureId>) -> Result<StatusCode, Problem> {
+    signed.team.store.delete_feature(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -57,6 +57,9 @@ pub struct CreateInvitation {
     email: String,
     /// The role that the new member will have; not above one's own.
     role: MemberRole,
+    /// Whether the link is mailed to that address as well. When absent, it is if the server sends mail.
+    #[schema(nullable = false)]
+    mail: Option<bool>,
 }
 
 /// An invitation that was made.
@@ -69,6 +72,8 @@ pub struct CreatedInvitation {
     code: String,
     /// The page on which the invitation is accepted.
     url: String,
+    /// Whether the link is on its way by mail as well.
+    mailed: bool,
 }
 
 /// Invites somebody. For admins; whoever invites an admin or an owner must have proved lately who they are.
@@ -83,9 +88,10 @@ pub async fn create_invitation(
     if new.role.is_above(MemberRole::Member) {
         signed.confirmed()?;
     }
-    let (code, invitation) = signed.team.invite(&signed.member, &new.email, new.role).await?;
+    let mailed = new.mail.unwrap_or(signed.team.mail_is_on());
+    let (code, invitation) = signed.team.invite(&signed.member, &new.email, new.role, mailed).await?;
     let url = app.public.link(&headers, &format!("/join/{code}"));
-    Ok((StatusCode::CREATED, Json(CreatedInvitation { invitation, code, url })))
+    Ok((StatusCode::CREATED, Json(CreatedInvitation { invitation, code, url, mailed })))
 }
 
 /// Takes an invitation back. For admins.

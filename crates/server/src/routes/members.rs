@@ -1,9 +1,11 @@
 //! The team's members.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use guildhall_types::MemberId;
 use guildhall_types::member::{Member, MemberChange, MemberRole};
+use guildhall_types::rights::MemberRight;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -11,6 +13,7 @@ use crate::app::App;
 use crate::auth::Signed;
 use crate::extract::{Json, Path, Query};
 use crate::problem::Problem;
+use crate::routes::work::INERT;
 use crate::routes::{next, page_size};
 
 /// Which page.
@@ -28,23 +31,35 @@ pub struct ListMembers {
 
 /// A page of members.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct MemberPage {
     /// The members, in the order of their making.
     items: Vec<Member>,
     /// Where the next page begins, if there is one.
     next: Option<String>,
+    /// Which of these members have a second factor. Told to admins alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    with_second_factor: Option<Vec<MemberId>>,
 }
 
 /// Lists the members.
 #[utoipa::path(get, path = "/api/members", tag = "members", params(ListMembers), responses((status = 200, body = MemberPage)))]
 pub async fn list_members(
     State(app): State<App>,
+    signed: Signed,
     Query(query): Query<ListMembers>,
 ) -> Result<Json<MemberPage>, Problem> {
     let limit = page_size(query.limit)?;
     let mut items = app.team.store.members(query.after, limit + 1).await?;
     let next = next(&mut items, limit, |member| member.id.to_string());
-    Ok(Json(MemberPage { items, next }))
+    let with_second_factor = match (items.first(), items.last()) {
+        (Some(first), Some(last)) if signed.member.role.may(MemberRight::Administer) => {
+            Some(app.team.store.members_with_factors(first.id, last.id).await?)
+        }
+        _ => None,
+    };
+    Ok(Json(MemberPage { items, next, with_second_factor }))
 }
 
 /// Shows a member.
@@ -52,6 +67,33 @@ pub async fn list_members(
     params(("id" = MemberId, Path, description = "The member.")), responses((status = 200, body = Member)))]
 pub async fn get_member(State(app): State<App>, Path(id): Path<MemberId>) -> Result<Json<Member>, Problem> {
     app.team.store.member(id).await?.map(Json).ok_or_else(|| Problem::not_found("member"))
+}
+
+/// Shows the picture of a member, as a provider gave it.
+#[utoipa::path(get, path = "/api/members/{id}/avatar", tag = "members",
+    params(("id" = MemberId, Path, description = "The member.")),
+    responses((status = 200, description = "The picture's bytes.", body = String, content_type = "application/octet-stream"),
+        (status = 304, description = "It is the one that the browser has.")))]
+pub async fn get_avatar(
+    State(app): State<App>,
+    Path(id): Path<MemberId>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let avatar = app.team.store.avatar(id).await?.ok_or_else(|| Problem::not_found("picture"))?;
+    let tag = format!("\"{}\"", avatar.version);
+    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let mut response = match known {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => ([(header::CONTENT_TYPE, avatar.media_type)], avatar.bytes).into_response(),
+    };
+    for (name, value) in [
+        (header::ETAG, tag.as_str()),
+        (header::CACHE_CONTROL, "private, max-age=3600"),
+        (header::CONTENT_SECURITY_POLICY, INERT),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_str(value).map_err(Problem::internal)?);
+    }
+    Ok(response)
 }
 
 /// What to change of a member; what is absent stays.
@@ -108,4 +150,13 @@ pub async fn create_reset_link(
     let code = signed.team.reset_link(&signed.member, id).await?;
     let url = app.public.link(&headers, &format!("/reset/{code}"));
     Ok((StatusCode::CREATED, Json(ResetLink { code, url })))
+}
+
+/// Takes all second factors of a member away, who lost them, and ends the member's sessions. For admins; an owner's are taken
+/// away by owners alone.
+#[utoipa::path(delete, path = "/api/members/{id}/factors", tag = "members",
+    params(("id" = MemberId, Path, description = "The member.")), responses((status = 204)))]
+pub async fn take_factors(signed: Signed, Path(id): Path<MemberId>) -> Result<StatusCode, Problem> {
+    signed.team.take_factors(&signed.member, id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

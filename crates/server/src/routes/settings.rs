@@ -2,7 +2,9 @@
 
 use axum::extract::State;
 use guildhall_engine::{LIMITS, RUN_LIMITS};
+use guildhall_team::keys::KeysView;
 use guildhall_types::access::SignUpSetting;
+use guildhall_types::factor::SecondFactorSetting;
 use guildhall_types::limits::{Limits, RunLimits};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -49,10 +51,17 @@ pub async fn put_limits(signed: Signed, Json(new): Json<TeamLimits>) -> Result<J
             return Err(Problem::invalid(field, format!("give a number from 1 to {most}")));
         }
     }
-    signed.team.store.put_setting(LIMITS, &new.team).await?;
-    signed.team.store.put_setting(RUN_LIMITS, &new.run).await?;
+    let team = serde_json::to_value(new.team).map_err(Problem::internal)?;
+    let run = serde_json::to_value(new.run).map_err(Problem::internal)?;
+    signed.team.store.put_settings(&[(LIMITS, team), (RUN_LIMITS, run)]).await?;
     tracing::info!(member = %signed.member.id, limits = ?new, "a member set the limits");
     Ok(Json(new))
+}
+
+/// Shows the keys that seal secrets: which is current and how much is sealed under each. Never a key itself. For admins.
+#[utoipa::path(get, path = "/api/settings/keys", tag = "settings", responses((status = 200, body = KeysView)))]
+pub async fn list_keys(State(app): State<App>) -> Result<Json<KeysView>, Problem> {
+    Ok(Json(app.team.keys().list().await?))
 }
 
 /// Shows who may sign up without an invitation. For admins.
@@ -65,4 +74,20 @@ pub async fn get_sign_up(State(app): State<App>) -> Result<Json<SignUpSetting>, 
 #[utoipa::path(put, path = "/api/settings/sign-up", tag = "settings", responses((status = 200, body = SignUpSetting)))]
 pub async fn put_sign_up(signed: Signed, Json(new): Json<SignUpSetting>) -> Result<Json<SignUpSetting>, Problem> {
     Ok(Json(signed.team.set_sign_up(new).await?))
+}
+
+/// Shows whether everyone in the team needs a second factor. For admins.
+#[utoipa::path(get, path = "/api/settings/second-factor", tag = "settings", responses((status = 200, body = SecondFactorSetting)))]
+pub async fn get_second_factor(State(app): State<App>) -> Result<Json<SecondFactorSetting>, Problem> {
+    Ok(Json(app.team.second_factor_setting().await?))
+}
+
+/// Says whether everyone in the team needs a second factor. For owners. Whoever has none is led to set one up, and can do
+/// nothing else until then; so can their tokens.
+#[utoipa::path(put, path = "/api/settings/second-factor", tag = "settings", responses((status = 200, body = SecondFactorSetting)))]
+pub async fn put_second_factor(
+    signed: Signed,
+    Json(new): Json<SecondFactorSetting>,
+) -> Result<Json<SecondFactorSetting>, Problem> {
+    Ok(Json(signed.team.set_second_factor(&signed.member, new).await?))
 }

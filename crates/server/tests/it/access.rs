@@ -14,28 +14,39 @@ use crate::schema::operations;
 /// about, is noticed. `+` asks that the member has proved lately who they are.
 const ROUTES: &str = "
 open: GET /api/health, GET /api/auth/status, POST /api/auth/register, POST /api/auth/login, POST /api/auth/invitation,
-  POST /api/auth/reset
+  POST /api/auth/reset, POST /api/auth/forgot, POST /api/auth/register/finish,
+  GET /api/auth/second-step, POST /api/auth/second-step, POST /api/auth/passkey/options,
+  POST /api/auth/passkey, GET /api/auth/google, GET /api/auth/google/callback, GET /api/auth/oidc/{name},
+  POST /api/auth/oidc/{name}, GET /api/auth/oidc/{name}/callback
 read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/members, GET /api/members/{id},
+  GET /api/members/{id}/avatar,
   GET /api/sample/suggestions, GET /api/projects, GET /api/projects/{id}, GET /api/projects/{id}/commits,
   GET /api/projects/{id}/features, GET /api/projects/{id}/auto-mode, GET /api/projects/{id}/queue, GET /api/features/{id}, GET /api/features/{id}/runs, GET /api/runs/{id},
-  GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/features/{id}/diff, GET /api/features/{id}/files,
+  GET /api/features/{id}/plans, GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/features/{id}/diff, GET /api/features/{id}/files,
   GET /api/features/{id}/attachments, GET /api/attachments/{id}, GET /api/settings/limits, GET /api/events
 account: POST /api/auth/logout, PATCH /api/auth/me, POST /api/auth/confirm, GET /api/auth/sessions,
-  DELETE /api/auth/sessions, DELETE /api/auth/sessions/{id}, GET /api/auth/tokens, DELETE /api/auth/tokens/{id}
-account+: POST /api/auth/tokens
+  DELETE /api/auth/sessions, DELETE /api/auth/sessions/{id}, GET /api/auth/tokens, DELETE /api/auth/tokens/{id},
+  POST /api/auth/confirm/passkey, GET /api/auth/factors, PATCH /api/auth/passkeys/{id}, GET /api/auth/identities,
+  POST /api/auth/confirm/provider, DELETE /api/auth/avatar
+account+: POST /api/auth/tokens, POST /api/auth/totp, POST /api/auth/totp/enable, DELETE /api/auth/totp,
+  POST /api/auth/recovery-codes, POST /api/auth/passkeys/options, POST /api/auth/passkeys,
+  DELETE /api/auth/passkeys/{id}, POST /api/auth/identities, DELETE /api/auth/identities/{id}
 keys: POST /api/user/credentials/{provider}/test
 keys+: PUT /api/user/credentials/{provider}, DELETE /api/user/credentials/{provider}
 build: POST /api/projects/{id}/features, PATCH /api/features/{id}, DELETE /api/features/{id},
   POST /api/features/{id}/attachments, DELETE /api/attachments/{id}
 run: POST /api/features/{id}/start, POST /api/features/{id}/retry, POST /api/features/{id}/stop,
-  POST /api/features/{id}/follow-up, POST /api/features/{id}/verify, POST /api/features/{id}/merge,
+  POST /api/features/{id}/approve-plan, POST /api/features/{id}/reject-plan, POST /api/features/{id}/follow-up, POST /api/features/{id}/verify, POST /api/features/{id}/merge,
   POST /api/features/{id}/shelve, POST /api/projects/{id}/auto-mode
 manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry
-administer: GET /api/health/detailed, PUT /api/settings/limits, GET /api/settings/sign-up, GET /api/invitations,
-  POST /api/invitations, DELETE /api/invitations/{id}, POST /api/members/{id}/sign-out, GET /api/audit,
-  GET /api/audit/export
-administer+: PATCH /api/members/{id}, POST /api/members/{id}/reset-link, POST /api/agents/stop-all
-own+: PUT /api/settings/sign-up
+administer: GET /api/health/detailed, PUT /api/settings/limits, GET /api/settings/sign-up,
+  GET /api/settings/second-factor, GET /api/settings/keys, GET /api/settings/credentials,
+  POST /api/settings/credentials/{provider}/test, GET /api/invitations, POST /api/invitations,
+  DELETE /api/invitations/{id}, POST /api/members/{id}/sign-out, GET /api/audit, GET /api/audit/export,
+  GET /api/mail, POST /api/mail/test
+administer+: PATCH /api/members/{id}, POST /api/members/{id}/reset-link, DELETE /api/members/{id}/factors,
+  PUT /api/settings/credentials/{provider}, DELETE /api/settings/credentials/{provider}, POST /api/agents/stop-all
+own+: PUT /api/settings/sign-up, PUT /api/settings/second-factor
 ";
 
 /// One route and what it asks for; open ones ask for nothing.

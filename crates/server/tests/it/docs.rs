@@ -7,8 +7,9 @@ fn sources(folder: &Path, out: &mut Vec<(String, String)>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             sources(&path, out);
-        } else if path.extension().is_some_and(|kind| kind == "rs") {
-            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        } else if path.extension().is_some_and(|kind| kind == "rs" || kind == "ts" || kind == "tsx") {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            let name = name.trim_end_matches(".test").trim_end_matches(".spec").to_owned();
             out.push((name, std::fs::read_to_string(&path).unwrap()));
         }
     }
@@ -23,8 +24,18 @@ fn every_test_that_the_security_page_names_is_there() {
         let (place, test) = word.split_once("::").unwrap();
         let (of, file) = place.split_once('/').unwrap_or_else(|| panic!("{word}: name the crate"));
         let mut all = Vec::new();
-        sources(&root.join("crates").join(of), &mut all);
-        let found = all.iter().any(|(name, text)| name == file && text.contains(&format!("fn {test}(")));
+        let shown = match of {
+            "ui" => {
+                sources(&root.join("ui/src"), &mut all);
+                sources(&root.join("ui/e2e"), &mut all);
+                format!("\"{test}\"")
+            }
+            of => {
+                sources(&root.join("crates").join(of), &mut all);
+                format!("fn {test}(")
+            }
+        };
+        let found = all.iter().any(|(name, text)| name == file && text.contains(&shown));
         assert!(found, "{word} is not there");
         named += 1;
     }

@@ -1,5 +1,6 @@
 //! A server for each test, and the people who use it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use guildhall_engine::Pace;
 use guildhall_llm::{Endpoint, Secret};
 use guildhall_sandbox::Isolation;
 use guildhall_server::app::App;
-use guildhall_server::config::{Config, LogFormat};
+use guildhall_server::config::{Config, Guard, LogFormat};
 use guildhall_server::serve::Server;
 use guildhall_server::ws::Listening;
 use guildhall_sim::Sim;
@@ -75,12 +76,19 @@ impl TestApp {
             data_dir: dir.path().to_owned(),
             public_url: None,
             allowed_repo_paths: Vec::new(),
+            key_file: None,
+            key_file_guarded: false,
             database_url,
             sandbox: Isolation::Bubblewrap,
             log_format: LogFormat::Text,
             log: String::new(),
             anthropic: None,
+            openai: None,
+            allow_private_providers: true,
             simulated: Some(simulated),
+            sign_in: Vec::new(),
+            mail: None,
+            guard: Guard::default(),
             notes: Vec::new(),
         };
         (wish.change)(&mut config);
@@ -131,7 +139,7 @@ impl TestApp {
     }
 }
 
-async fn fresh_postgres() -> String {
+pub async fn fresh_postgres() -> String {
     let Ok(server) = std::env::var("GUILDHALL_TEST_POSTGRES") else {
         panic!("no PostgreSQL server: run the tests by `scripts/with-postgres.sh cargo nextest run …` or `make test`");
     };
@@ -148,6 +156,8 @@ pub struct Persona {
     http: reqwest::Client,
     pub base: String,
     pub cookie: Option<String>,
+    /// What the browser holds beside its session: a sign-in half done, a question to a passkey.
+    pub begun: BTreeMap<String, String>,
     pub origin: Option<String>,
     pub bearer: Option<String>,
 }
@@ -197,19 +207,23 @@ impl Answer {
 
 impl Persona {
     fn new(app: &TestApp) -> Self {
-        Self {
-            http: reqwest::Client::new(),
-            base: app.url.clone(),
-            cookie: None,
-            origin: Some(app.url.clone()),
-            bearer: None,
-        }
+        Self::at(&app.url)
+    }
+
+    /// Somebody with a browser at a server that may be another process.
+    pub fn at(url: &str) -> Self {
+        // TLS is installed by the product's own client, which a process without a server has not made yet.
+        drop(guildhall_llm::Client::new());
+        let (base, origin) = (url.to_owned(), Some(url.to_owned()));
+        Self { http: reqwest::Client::new(), base, cookie: None, begun: BTreeMap::new(), origin, bearer: None }
     }
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
-        if let Some(cookie) = &self.cookie {
-            request = request.header("cookie", cookie);
+        let begun = self.begun.iter().map(|(name, token)| format!("{name}={token}"));
+        let cookies: Vec<String> = self.cookie.iter().cloned().chain(begun).collect();
+        if !cookies.is_empty() {
+            request = request.header("cookie", cookies.join("; "));
         }
         if let Some(origin) = &self.origin {
             request = request.header("origin", origin);
@@ -227,9 +241,14 @@ impl Persona {
         let what = format!("{method} {path}");
         let response = self.http.execute(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
-        if let Some(cookie) = headers.get("set-cookie") {
-            let pair = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
-            self.cookie = Some(pair).filter(|pair| !pair.ends_with('='));
+        for cookie in headers.get_all("set-cookie") {
+            let (name, token) = cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
+            match (name.trim_start_matches("__Host-"), token) {
+                ("guildhall", "") => self.cookie = None,
+                ("guildhall", token) => self.cookie = Some(format!("{name}={token}")),
+                (_, "") => drop(self.begun.remove(name)),
+                (_, token) => drop(self.begun.insert(name.to_owned(), token.to_owned())),
+            }
         }
         let bytes = response.bytes().await.unwrap().to_vec();
         let answer = Answer { status, headers, bytes, what };

@@ -3,13 +3,21 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 mod access;
+mod authenticator;
+mod canary;
 mod death;
 mod description;
 mod docs;
+mod guard;
 mod harness;
+mod keys;
+mod mail;
 mod main_path;
 mod page;
+mod post;
 mod program;
+mod provider;
+mod rotation;
 mod routes;
 mod schema;
 mod socket;

@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use crate::harness::PATIENCE;
 
-fn guildhall(data: &Path) -> Command {
+pub fn guildhall(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_guildhall"));
     command
         .env_clear()
@@ -19,7 +19,7 @@ fn guildhall(data: &Path) -> Command {
     command
 }
 
-async fn run(command: &mut Command) -> (Option<i32>, String, String) {
+pub async fn run(command: &mut Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = tokio::time::timeout(PATIENCE, command.output()).await.unwrap().unwrap();
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
@@ -38,7 +38,7 @@ async fn the_doctor_looks_at_everything_and_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let (code, out, err) = run(guildhall(&data).arg("doctor")).await;
-    for what in ["configuration", "data folder", "database", "git", "sandbox", "disk"] {
+    for what in ["configuration", "data folder", "database", "mail", "git", "sandbox", "disk"] {
         assert!(out.contains(what), "no {what} in {out}{err}");
     }
     assert_eq!(code, Some(i32::from(out.contains("FAIL"))), "{out}{err}");
@@ -58,10 +58,36 @@ async fn the_doctor_says_what_is_wrong_and_fails() {
     let mut command = guildhall(dir.path());
     command.env("DATABASE_URL", "postgres://me:pass-word@127.0.0.1:9/x").env("ANTHROPIC_API_KEY", "sk-ant-pass-word");
     command.env("ANTHROPIC_BASE_URL", "http://127.0.0.1:9");
+    command.env("GOOGLE_CLIENT_ID", "").env("WORK_SECRET", "hidden-pass-word");
+    let provider =
+        "[[oidc]]\nname = 'work'\nissuer = 'http://127.0.0.1:9'\nclientId = 'g'\nclientSecretEnv = 'WORK_SECRET'";
+    std::fs::write(dir.path().join("guildhall.toml"), provider).unwrap();
     let (code, out, err) = run(command.arg("doctor")).await;
     assert_eq!(code, Some(1));
     assert!(out.contains("FAIL  database") && out.contains("FAIL  the team's provider"), "{out}");
+    assert!(out.contains("FAIL  sign-in by work: http://127.0.0.1:9/.well-known/openid-configuration"), "{out}");
     assert!(!format!("{out}{err}").contains("pass-word"), "{out}{err}");
+}
+
+#[tokio::test]
+async fn the_doctor_tries_the_mail_server_and_names_the_schema() {
+    let post = crate::post::Post::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let (code, out, err) = run(guildhall(&data).arg("migrate")).await;
+    assert_eq!(code, Some(0), "{out}{err}");
+    let mut command = guildhall(&data);
+    command.env("GUILDHALL_MAIL_FROM", "guild@example.com");
+    command.env("GUILDHALL_SMTP_URL", format!("smtp://127.0.0.1:{}", post.port));
+    let (_, out, err) = run(command.arg("doctor")).await;
+    assert!(out.contains(&format!("ok    mail: 127.0.0.1:{} (without TLS) answers", post.port)), "{out}{err}");
+    assert!(out.contains("ok    database: SQLite answers, is at schema "), "{out}{err}");
+    let mut command = guildhall(&data);
+    command.env("GUILDHALL_MAIL_FROM", "guild@example.com");
+    command.env("GUILDHALL_SMTP_URL", format!("smtp://guild:pass-word@localhost:{}?tls=required", post.port));
+    let (code, out, err) = run(command.arg("doctor")).await;
+    assert!(out.contains("FAIL  mail: ") && out.contains("offers no STARTTLS"), "{out}{err}");
+    assert!(code == Some(1) && !format!("{out}{err}").contains("pass-word"), "{out}{err}");
 }
 
 #[tokio::test]
@@ -142,4 +168,46 @@ async fn the_audit_is_walked_and_written_out_without_a_server() {
     sqlx::raw_sql(sql).execute(&mut db).await.unwrap();
     let (code, out, _) = run(guildhall(&data).args(["audit", "verify"])).await;
     assert!(code == Some(1) && out.contains("BROKEN: entry 2 was changed. The 1 entries before"), "{out}");
+}
+
+#[tokio::test]
+async fn a_member_who_lost_everything_is_rescued_at_the_machine() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let rescue = |email: &str| {
+        let mut command = guildhall(&data);
+        command.args(["member", "rescue", email]);
+        command
+    };
+    let (code, _, err) = run(&mut rescue("olga@example.com")).await;
+    assert!(code == Some(1) && err.contains("there is no database"), "{err}");
+    assert!(!data.exists());
+
+    let url = format!("sqlite://{}", data.join("guildhall.db").display());
+    let store = guildhall_store::Store::open(&url, std::sync::Arc::new(guildhall_types::SystemClock)).await.unwrap();
+    store.migrate().await.unwrap();
+    let new = guildhall_store::NewMember {
+        email: "olga@example.com".to_owned(),
+        name: "Olga".to_owned(),
+        password_hash: None,
+    };
+    let owner = store.create_first_member(new).await.unwrap().unwrap();
+    let passkey = guildhall_store::NewPasskey {
+        member_id: owner.id,
+        credential_id: vec![1; 16],
+        name: "Laptop".to_owned(),
+        public_key: "{}".to_owned(),
+        counter: 0,
+    };
+    store.create_passkey(passkey, &[vec![1]], 1).await.unwrap().unwrap();
+    let (code, _, err) = run(&mut rescue("nobody@example.com")).await;
+    assert!(code == Some(1) && err.contains("no member has"), "{err}");
+    let (code, out, err) = run(&mut rescue(" Olga@Example.com ")).await;
+    assert_eq!(code, Some(0), "{out}{err}");
+    let (_, link) = out.trim().rsplit_once("/reset/").unwrap_or_else(|| panic!("{out}"));
+    assert_eq!(store.factors(owner.id).await.unwrap(), Default::default());
+    let hash = guildhall_team::tokens::token_hash(link);
+    assert_eq!(store.reset_member(&hash).await.unwrap().unwrap().id, owner.id);
+    let (code, out, _) = run(guildhall(&data).args(["audit", "export"])).await;
+    assert!(code == Some(0) && out.contains("\"member.rescue\"") && !out.contains(link), "{out}");
 }

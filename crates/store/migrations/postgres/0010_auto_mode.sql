@@ -14,7 +14,6 @@ CREATE TABLE auto_orders (
 CREATE INDEX auto_orders_on ON auto_orders (state) WHERE state = 'on';
 
 ALTER TABLE runs ADD COLUMN auto BOOLEAN NOT NULL DEFAULT FALSE;
-ALTER TABLE runs ADD COLUMN parked_until TIMESTAMPTZ;
 ALTER TABLE runs ADD COLUMN repairs BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE runs ADD COLUMN returns BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX runs_with_worktrees ON runs (member_id) WHERE status <> 'closed';

@@ -14,7 +14,6 @@ CREATE TABLE auto_orders (
 CREATE INDEX auto_orders_on ON auto_orders (state) WHERE state = 'on';
 
 ALTER TABLE runs ADD COLUMN auto INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE runs ADD COLUMN parked_until TEXT;
 ALTER TABLE runs ADD COLUMN repairs INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE runs ADD COLUMN returns INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX runs_with_worktrees ON runs (member_id) WHERE status <> 'closed';

@@ -1,6 +1,5 @@
-//! What follows the agent's work, as a node that holds the run writes it: words to the agent, a moved base, rest, a merge.
+//! What follows the agent's work, as a node that holds the run writes it: words to the agent, a moved base, a merge.
 
-use guildhall_types::DateTime;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::feature::{Move, Stage};
 use guildhall_types::run::{DiffStat, Run, RunEvent, RunStatus};
@@ -107,22 +106,6 @@ impl Store {
         self.tell_orders(&mut tx, order.as_slice()).await?;
         let note = Note::new(AuditAction::Merge).on(AuditObject::Feature, run.feature_id).with("run", run.id);
         tx.note(note.with("commit", commit).with("by", "after work"));
-        self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
-    }
-
-    /// Gives a run back to the queue until auto mode's window opens.
-    ///
-    /// # Errors
-    /// [`StoreError::LeaseLost`].
-    pub async fn park_run(&self, lease: &Lease, until: DateTime) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        let run = self.held(&mut tx, lease).await?;
-        let feature = self.locked_feature(&mut tx, run.feature_id).await?;
-        self.give_back(&mut tx, &run, &feature, run.intent).await?;
-        on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2 WHERE id = $1").bind(run.id).bind(until).execute(c)
-            .await.rows())?;
-        let reason = "Auto mode's window has closed. The run goes on by itself when it opens.".to_owned();
-        self.record_run(&mut tx, &run, RunEvent::Waiting { reason, until }).await?;
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 }

@@ -23,8 +23,10 @@ pub struct Queued {
     pub auto: bool,
     /// Whether it has worked before: then nothing that its card depends on keeps it.
     pub begun: bool,
-    /// Until when it rests.
+    /// Until when it is put off.
     pub parked_until: Option<DateTime>,
+    /// Why, when it waits for its provider; nothing when it rests until a window opens.
+    pub parked_reason: Option<String>,
     /// Whether it is in the queue, rather than held by a node, alive or dead.
     pub queued: bool,
 }
@@ -60,6 +62,7 @@ struct RunRow {
     auto: bool,
     lease_until: Option<DateTime>,
     parked_until: Option<DateTime>,
+    parked_reason: Option<String>,
     started_at: Option<DateTime>,
 }
 
@@ -83,7 +86,7 @@ macro_rules! night {
         };
         let runs: Vec<RunRow> = $how!($from, c => sqlx::query_as(
             "SELECT r.id, r.feature_id, r.project_id, r.member_id, f.priority, r.queued_at, r.status, r.auto, r.lease_until,
-               r.parked_until, r.started_at
+               r.parked_until, r.parked_reason, r.started_at
              FROM runs r JOIN features f ON f.id = r.feature_id WHERE r.status IN ('queued', 'running')").fetch_all(c).await)?;
         let open: Vec<(FeatureId, FeatureId)> = $how!($from, c => sqlx::query_as(
             "SELECT d.feature_id, d.depends_on FROM feature_dependencies d JOIN features f ON f.id = d.feature_id
@@ -152,6 +155,7 @@ impl Night {
             auto: row.auto,
             begun: row.started_at.is_some(),
             parked_until: row.parked_until,
+            parked_reason: row.parked_reason,
             queued: row.status == RunStatus::Queued,
         };
         Self {

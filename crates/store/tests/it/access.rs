@@ -140,8 +140,13 @@ on_both! {
         fresh.store.set_password(anna.id, "new", Some(own.id)).await.unwrap();
         assert!(fresh.store.session_by_token(&[2; 32]).await.unwrap().is_none());
         fresh.clock.advance(Duration::minutes(20));
-        let confirmed = fresh.store.confirm_session(own.id, &[3; 32]).await.unwrap();
+        let grace = fresh.clock.now() + Duration::seconds(30);
+        let confirmed = fresh.store.confirm_session(own.id, &[3; 32], grace).await.unwrap();
         assert_eq!(confirmed.confirmed_at, fresh.clock.now());
+        let (former, _) = fresh.store.session_by_token(&[1; 32]).await.unwrap().unwrap();
+        assert_eq!(former.id, own.id, "good for requests under way");
+        assert!(former.confirmed_at < confirmed.created_at, "but it proves nothing");
+        fresh.clock.advance(Duration::seconds(30));
         assert!(fresh.store.session_by_token(&[1; 32]).await.unwrap().is_none(), "the token is another one");
         assert_eq!(fresh.store.session_by_token(&[3; 32]).await.unwrap().unwrap().0.id, own.id);
         fresh.store.create_session(new(4)).await.unwrap();

@@ -46,6 +46,11 @@ impl Fresh {
         Self { store, clock, url, _dir: dir }
     }
 
+    /// The same database, opened once more.
+    pub async fn again(&self) -> Store {
+        Store::open(&self.url, Arc::new(self.clock.clone())).await.unwrap()
+    }
+
     /// Does something to the database behind the store's back.
     pub async fn tamper(&self, sql: &str) -> sqlx::Result<()> {
         match self.store.backend() {

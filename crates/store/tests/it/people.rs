@@ -1,10 +1,13 @@
 //! Members, sessions, credentials, settings.
 
 use chrono::Duration;
-use guildhall_store::{NewCredential, NewMember, NewSession, SealedSecret, StoreError, credential_identity};
+use guildhall_store::{
+    NewCredential, NewMember, NewSession, NewTeamCredential, SealedSecret, StoreError, credential_identity,
+    team_credential_identity,
+};
 use guildhall_types::Clock;
 use guildhall_types::audit::AuditAction;
-use guildhall_types::member::{MemberRole, ProviderKind};
+use guildhall_types::member::{ListedModel, MemberRole, ProviderKind};
 
 use crate::harness::{Fresh, on_both};
 
@@ -64,6 +67,7 @@ on_both! {
         let identity = credential_identity(anna.id, ProviderKind::Anthropic);
         let mut sealed = NewCredential {
             member_id: anna.id, provider: ProviderKind::Anthropic, hint: "cdef".to_owned(), base_url: None,
+            models: vec![ListedModel { id: "qwen3".to_owned(), context_window: Some(131_072) }],
             secret: SealedSecret {
                 identity: identity.clone(), key_id: "k".to_owned(), wrapped_key: vec![1, 2], sealed: vec![3, 4],
             },
@@ -76,11 +80,45 @@ on_both! {
         let shown = fresh.store.credentials_of(anna.id).await.unwrap();
         assert_eq!(shown.len(), 1);
         assert_eq!(shown[0].hint, "7890");
-        let (secret, base_url) = fresh.store.sealed_credential(anna.id, ProviderKind::Anthropic).await.unwrap().unwrap();
-        assert_eq!((secret.sealed, base_url.as_deref()), (vec![5], Some("http://10.0.0.1")));
+        assert_eq!(shown[0].models, sealed.models);
+        let kept = fresh.store.sealed_credential(anna.id, ProviderKind::Anthropic).await.unwrap().unwrap();
+        assert_eq!((kept.secret.sealed.as_slice(), kept.base_url.as_deref()), (&[5][..], Some("http://10.0.0.1")));
+        assert_eq!((kept.hint.as_str(), &kept.models), ("7890", &sealed.models));
+        fresh.store.keep_models(anna.id, ProviderKind::Anthropic, &[]).await.unwrap();
+        assert!(fresh.store.credentials_of(anna.id).await.unwrap()[0].models.is_empty());
         assert!(!format!("{sealed:?}").contains("sealed: ["));
         assert!(fresh.store.delete_credential(anna.id, ProviderKind::Anthropic).await.unwrap());
         assert!(fresh.store.sealed_credential(anna.id, ProviderKind::Anthropic).await.unwrap().is_none());
+        assert!(fresh.store.secret(&identity).await.unwrap().is_none(), "the sealed key goes with it");
+    }
+
+    async fn a_key_of_the_team_is_its_own(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        let provider = ProviderKind::Compatible;
+        let identity = team_credential_identity(provider);
+        let mut new = NewTeamCredential {
+            put_by: anna.id, provider, hint: "cdef".to_owned(), base_url: Some("http://10.0.0.1/v1".to_owned()),
+            models: vec![ListedModel { id: "qwen3".to_owned(), context_window: None }],
+            secret: SealedSecret {
+                identity: identity.clone(), key_id: "k".to_owned(), wrapped_key: vec![1, 2], sealed: vec![3, 4],
+            },
+        };
+        fresh.store.put_team_credential(&new).await.unwrap();
+        fresh.store.touch_team_credential(provider).await.unwrap();
+        let shown = fresh.store.team_credentials().await.unwrap();
+        assert_eq!((shown[0].hint.as_str(), shown[0].put_by), ("cdef", anna.id));
+        assert!(shown[0].last_used_at.is_some());
+        assert_eq!(shown[0].models, new.models);
+        assert!(fresh.store.sealed_credential(anna.id, provider).await.unwrap().is_none(), "it is nobody's own");
+
+        new.secret.sealed = vec![5];
+        fresh.store.put_team_credential(&new).await.unwrap();
+        assert!(fresh.store.team_credentials().await.unwrap()[0].last_used_at.is_none());
+        fresh.store.keep_team_models(provider, &[]).await.unwrap();
+        let kept = fresh.store.sealed_team_credential(provider).await.unwrap().unwrap();
+        assert_eq!((kept.secret.sealed, kept.models), (vec![5], Vec::new()));
+        assert!(fresh.store.delete_team_credential(provider).await.unwrap());
+        assert!(!fresh.store.delete_team_credential(provider).await.unwrap());
         assert!(fresh.store.secret(&identity).await.unwrap().is_none(), "the sealed key goes with it");
     }
 

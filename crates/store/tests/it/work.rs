@@ -32,6 +32,10 @@ async fn claim(store: &Store) -> Claimed {
     store.claim_run(NodeId::new(), HOLD, &wide()).await.unwrap().unwrap()
 }
 
+fn team_key() -> RunKey {
+    RunKey { source: KeySource::Team, provider: ProviderKind::Openai, hint: Some("cdef".to_owned()) }
+}
+
 fn turn(number: i64) -> Turn {
     Turn {
         number,
@@ -110,7 +114,7 @@ on_both! {
         let results = vec![Block::ToolResult { tool_use_id: "t".to_owned(), content: "ok".to_owned(), is_error: false }];
         let stat = DiffStat { files: 1, added: 2, removed: 3 };
         let note = RunEvent::Note { text: "nul \0".to_owned() };
-        fresh.store.save_results(&claimed.lease, 1, results.clone(), Some(("abc".to_owned(), stat)), vec![note.clone()]).await.unwrap();
+        fresh.store.save_results(&claimed.lease, 1, results.clone(), Some(("abc".to_owned(), stat)), None, vec![note.clone()]).await.unwrap();
         let saved = fresh.store.turns(claimed.run.id).await.unwrap().remove(0);
         assert_eq!((saved.results, saved.snapshot.as_deref()), (Some(results), Some("abc")));
         let run = fresh.store.run(claimed.run.id).await.unwrap().unwrap();
@@ -140,11 +144,11 @@ on_both! {
             store.append_events(&first.lease, note()).await,
             store.save_answer(&first.lease, &turn(1), None, &row(&first, 1), vec![]).await,
             store.save_side_call(&first.lease, &row(&first, 1)).await,
-            store.save_results(&first.lease, 1, vec![], None, vec![]).await,
+            store.save_results(&first.lease, 1, vec![], None, None, vec![]).await,
             store.set_plan(&first.lease, &[]).await,
             store.set_head(&first.lease, "abc", DiffStat::default()).await,
             store.put_check(&first.lease, &check).await,
-            store.run_started(&first.lease, "abc", "b", KeySource::Team, vec![started]).await,
+            store.run_started(&first.lease, "abc", "b", &team_key(), vec![started]).await,
             store.renew_lease(&first.lease, HOLD).await,
             store.finish_run(&first.lease, done()).await.map(|_| ()),
             store.requeue_run(&first.lease).await,
@@ -196,7 +200,7 @@ on_both! {
         let query = AuditQuery { object_id: Some(id.to_string()), limit: 10, ..Default::default() };
         let told = fresh.store.audit_entries(&query).await.unwrap();
         let told: Vec<AuditAction> = told.into_iter().map(|entry| entry.action).collect();
-        assert_eq!(told, [AuditAction::Merge, AuditAction::Verify, AuditAction::StartRun]);
+        assert_eq!(told, [AuditAction::Merge, AuditAction::Verify, AuditAction::StartRun, AuditAction::CreateFeature]);
     }
 
     async fn members_and_nodes_never_wait_for_each_other_for_ever(fresh: Fresh) {
@@ -241,5 +245,28 @@ on_both! {
         assert_eq!(fresh.store.run(first.id).await.unwrap().unwrap().status, RunStatus::Closed);
         assert!(matches!(fresh.store.start_feature(id, anna.id, new_run()).await, Err(StoreError::Illegal(_))));
         assert_eq!(fresh.store.runs_of(id, 10).await.unwrap().len(), 2);
+    }
+
+    async fn a_run_that_waits_for_its_provider_is_claimed_when_its_time_has_come_or_a_member_retries(fresh: Fresh) {
+        let (anna, id) = started(&fresh).await;
+        let held = claim(&fresh.store).await;
+        let year =
+            |year: i32| chrono::NaiveDate::from_ymd_opt(year, 1, 1).unwrap().and_hms_opt(0, 0, 0).unwrap().and_utc();
+        fresh.store.park_run(&held.lease, year(2200), Some("The limit is used up.")).await.unwrap();
+        let run = fresh.store.run(held.run.id).await.unwrap().unwrap();
+        assert_eq!((run.status, run.parked_until, run.error), (RunStatus::Queued, Some(year(2200)), None));
+        assert_eq!(run.parked_reason.as_deref(), Some("The limit is used up."));
+        assert_eq!(fresh.store.feature(id).await.unwrap().unwrap().card.status, FeatureStatus::Queued);
+        assert!(fresh.store.claim_run(NodeId::new(), HOLD, &wide()).await.unwrap().is_none());
+        let lost = fresh.store.park_run(&held.lease, year(2200), Some("Late.")).await;
+        assert!(matches!(lost, Err(StoreError::LeaseLost)));
+
+        fresh.store.stop_feature(id).await.unwrap();
+        fresh.store.retry_feature(id, anna.id).await.unwrap();
+        let again = claim(&fresh.store).await;
+        assert_eq!((again.run.id, again.run.parked_until), (held.run.id, None));
+        fresh.store.park_run(&again.lease, year(2001), Some("For a moment.")).await.unwrap();
+        let last = claim(&fresh.store).await;
+        assert_eq!((last.run.parked_until, last.run.parked_reason), (None, None));
     }
 }

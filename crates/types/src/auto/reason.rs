@@ -20,6 +20,13 @@ pub enum Reason {
         /// When it opens, if ever.
         until: Option<DateTime>,
     },
+    /// Its provider lets it wait.
+    Provider {
+        /// Until when.
+        until: DateTime,
+        /// Why, in a sentence.
+        why: String,
+    },
     /// It waits for other cards.
     Dependencies {
         /// Those that are neither verified nor completed.
@@ -84,13 +91,14 @@ impl Place<'_> {
     }
 }
 
-/// Why a queued run does not work yet.
-pub fn of_run(run: &Live, open: &[FeatureId], parked: Option<DateTime>, place: &Place<'_>) -> Reason {
+/// Why a queued run does not work yet. `parked` says until when it is put off, and why, when it waits for its provider.
+pub fn of_run(run: &Live, open: &[FeatureId], parked: Option<(DateTime, Option<&str>)>, place: &Place<'_>) -> Reason {
     if !open.is_empty() {
         return Reason::Dependencies { features: open.to_vec() };
     }
     match parked {
-        Some(until) => Reason::Window { until: Some(until) },
+        Some((until, Some(why))) => Reason::Provider { until, why: why.to_owned() },
+        Some((until, None)) => Reason::Window { until: Some(until) },
         None => place.limit(run.member).unwrap_or(Reason::Turn),
     }
 }

@@ -14,6 +14,7 @@ fn the_table_of_moves() {
         (S::InProgress, M::FollowUp, S::InProgress),
         (S::InProgress, M::Claim, S::InProgress),
         (S::InProgress, M::Requeue, S::Queued),
+        (S::InProgress, M::Propose, S::InProgress),
         (S::InProgress, M::Finish, S::WaitingApproval),
         (S::InProgress, M::Fail, S::Failed),
         (S::InProgress, M::Stop, S::Paused),
@@ -49,6 +50,21 @@ fn the_table_of_moves() {
         assert!(legal.contains(entry), "{entry:?} is possible but not in the table");
     }
     assert_eq!(found.len(), legal.len());
+}
+
+/// The same for a card in progress whose plan waits for a person.
+#[test]
+fn the_table_of_moves_while_a_plan_waits() {
+    use FeatureStatus as S;
+    let found: Vec<(Move, S)> =
+        Move::ALL.iter().filter_map(|&what| FeatureStatus::with_plan_waiting(what).ok().map(|to| (what, to))).collect();
+    let legal =
+        [(Move::FollowUp, S::Queued), (Move::Decide, S::Queued), (Move::Stop, S::Paused), (Move::Shelve, S::Backlog)];
+    assert_eq!(found, legal);
+    // A decision is for a plan that waits, and for nothing else.
+    assert!(S::ALL.iter().all(|status| status.after(Move::Decide).is_err()));
+    let error = FeatureStatus::with_plan_waiting(Move::Merge).unwrap_err();
+    assert_eq!(error.to_string(), "cannot merge a feature whose plan waits for approval");
 }
 
 #[test]

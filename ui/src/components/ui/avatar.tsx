@@ -3,15 +3,18 @@ import { initials } from "@/lib/format";
 
 const HUES = [187, 250, 300, 25, 80, 150, 215, 340];
 
-/** A person, as letters on a colour of their own. */
+/** A person, as their picture, or as letters on a colour of their own. */
 export function Avatar({
   name,
   id,
+  picture,
   size = "md",
   className,
 }: {
   name: string;
   id: string;
+  /** Names the picture, where there is one. */
+  picture?: string | null;
   size?: "sm" | "md" | "lg";
   className?: string;
 }) {
@@ -24,7 +27,7 @@ export function Avatar({
       title={name}
       style={{ background: `oklch(0.5 0.09 ${hue})` }}
       className={cn(
-        "inline-flex shrink-0 select-none items-center justify-center rounded-full font-semibold text-white",
+        "relative inline-flex shrink-0 select-none overflow-hidden items-center justify-center rounded-full font-semibold text-white",
         size === "sm" && "size-5 text-[0.5625rem]",
         size === "md" && "size-6 text-[0.625rem]",
         size === "lg" && "size-9 text-sm",
@@ -32,6 +35,13 @@ export function Avatar({
       )}
     >
       {initials(name)}
+      {picture && (
+        <img
+          src={`/api/members/${id}/avatar?v=${picture}`}
+          alt=""
+          className="absolute inset-0 size-full bg-surface object-cover"
+        />
+      )}
     </span>
   );
 }

@@ -10,6 +10,8 @@ export interface Option<T extends string> {
   /** A word beneath the label, such as why it cannot be chosen. */
   help?: string;
   disabled?: boolean;
+  /** The heading below which it stands, with its neighbours of the same. */
+  group?: string;
 }
 
 /** One of a few. */
@@ -67,29 +69,56 @@ export function Select<T extends string>({
         <Base.Positioner sideOffset={4} alignItemWithTrigger={false} className="z-60 outline-none">
           <Base.Popup className="popup max-h-(--available-height) min-w-(--anchor-width) max-w-[min(26rem,92vw)] overflow-y-auto p-1 scroll-thin">
             <Base.List>
-              {options.map((option) => (
-                <Base.Item
-                  key={option.value}
-                  value={option.value}
-                  disabled={option.disabled ?? false}
-                  className="flex cursor-default select-none items-start gap-2 rounded-md px-2 py-1.5 text-sm outline-none data-disabled:opacity-55 data-highlighted:bg-hover"
-                >
-                  {option.icon && <span className="mt-0.5">{option.icon}</span>}
-                  <span className="min-w-0 flex-1">
-                    <Base.ItemText>{option.label}</Base.ItemText>
-                    {option.help && <span className="block text-faint text-xs">{option.help}</span>}
-                  </span>
-                  <span className="mt-0.5 w-4">
-                    <Base.ItemIndicator>
-                      <Check className="size-4 text-accent-text" />
-                    </Base.ItemIndicator>
-                  </span>
-                </Base.Item>
-              ))}
+              {grouped(options).map(({ group, options }) =>
+                group === undefined ? (
+                  options.map((option) => <Item key={option.value} option={option} />)
+                ) : (
+                  <Base.Group key={group}>
+                    <Base.GroupLabel className="px-2 pt-2 pb-0.5 font-medium text-faint text-xs">
+                      {group}
+                    </Base.GroupLabel>
+                    {options.map((option) => (
+                      <Item key={option.value} option={option} />
+                    ))}
+                  </Base.Group>
+                ),
+              )}
             </Base.List>
           </Base.Popup>
         </Base.Positioner>
       </Base.Portal>
     </Base.Root>
+  );
+}
+
+/** Neighbours of the same heading together. */
+function grouped<T extends string>(options: Option<T>[]) {
+  const groups: { group: string | undefined; options: Option<T>[] }[] = [];
+  for (const option of options) {
+    const last = groups.at(-1);
+    if (last && last.group === option.group) last.options.push(option);
+    else groups.push({ group: option.group, options: [option] });
+  }
+  return groups;
+}
+
+function Item<T extends string>({ option }: { option: Option<T> }) {
+  return (
+    <Base.Item
+      value={option.value}
+      disabled={option.disabled ?? false}
+      className="flex cursor-default select-none items-start gap-2 rounded-md px-2 py-1.5 text-sm outline-none data-disabled:opacity-55 data-highlighted:bg-hover"
+    >
+      {option.icon && <span className="mt-0.5">{option.icon}</span>}
+      <span className="min-w-0 flex-1">
+        <Base.ItemText>{option.label}</Base.ItemText>
+        {option.help && <span className="block text-faint text-xs">{option.help}</span>}
+      </span>
+      <span className="mt-0.5 w-4">
+        <Base.ItemIndicator>
+          <Check className="size-4 text-accent-text" />
+        </Base.ItemIndicator>
+      </span>
+    </Base.Item>
   );
 }

@@ -53,7 +53,7 @@ export function BulkBar() {
   const startable = chosen.filter(
     (card) => card.status === "backlog" || card.status === "failed" || card.status === "paused",
   );
-  const deletable = chosen.filter((card) => actionsFor(card.status).includes("delete"));
+  const deletable = chosen.filter((card) => actionsFor(card).includes("delete"));
 
   const run = async (list: FeatureCard[], does: (card: FeatureCard) => Promise<unknown>) => {
     setBusy(true);

@@ -111,7 +111,7 @@ function Items({ card }: { card: FeatureCard }) {
             </>
           )}
           <MenuSeparator />
-          {actionsFor(card.status).map((action) => {
+          {actionsFor(card).map((action) => {
             if (action === "delete") return null;
             const look = LOOK[action];
             const label =
@@ -135,7 +135,7 @@ function Items({ card }: { card: FeatureCard }) {
               </MenuItem>
             );
           })}
-          {actionsFor(card.status).includes("delete") && (
+          {actionsFor(card).includes("delete") && (
             <>
               <MenuSeparator />
               <MenuItem

@@ -10,7 +10,7 @@ import { PriorityIcon } from "@/components/priority";
 import { TaskLine } from "@/components/progress";
 import { StatusIcon } from "@/components/status";
 import { Tooltip } from "@/components/ui/tooltip";
-import { useFeatureAction } from "@/features/actions";
+import { planWaits, useFeatureAction } from "@/features/actions";
 import { cn } from "@/lib/cn";
 import { exactMoney, money } from "@/lib/format";
 import { Elapsed, Time } from "@/lib/time";
@@ -138,7 +138,8 @@ function QuickAction({ card }: { card: FeatureCard }) {
 
 /** What is to be known of a card at a glance, by where it stands. */
 function Facts({ card }: { card: FeatureCard }) {
-  const working = card.status === "in_progress";
+  const plan = planWaits(card);
+  const working = card.status === "in_progress" && !plan;
   const [from, until] = [card.startedAt, working ? null : card.finishedAt];
   return (
     <>
@@ -157,6 +158,11 @@ function Facts({ card }: { card: FeatureCard }) {
           </div>
           <TaskLine done={card.tasksDone} total={card.tasksTotal} />
         </div>
+      )}
+      {plan && (
+        <p className="mt-1.5 flex items-center gap-1.5 text-amber text-xs">
+          <StatusIcon status="waiting_approval" className="size-3.5" /> Its plan waits for you
+        </p>
       )}
       {card.status === "queued" && (
         <p className="mt-1.5 flex items-start gap-1.5 text-blue text-xs">

@@ -1,5 +1,5 @@
 import type { FeatureCard, FeatureStatus } from "@/api/types";
-import type { FeatureAction } from "@/features/actions";
+import { type FeatureAction, planWaits } from "@/features/actions";
 import { boardOrder } from "@/live/recent";
 
 export type ColumnId = "backlog" | "working" | "stopped" | "review" | "verified" | "completed";
@@ -101,7 +101,7 @@ export function moveTo(card: FeatureCard, to: ColumnId): Move {
   const active = from === "working";
   switch (to) {
     case "backlog":
-      return active ? refused("Stop it first.") : action("shelve", "Move to backlog");
+      return active && !planWaits(card) ? refused("Stop it first.") : action("shelve", "Move to backlog");
     case "working":
       if (from === "backlog") return action("start", "Start");
       if (from === "stopped") return action("retry", card.status === "failed" ? "Retry" : "Resume");

@@ -73,13 +73,30 @@ export function CardOptions({
           variant="chip"
           label="Planning"
           value={draft.planningMode}
-          onChange={(planningMode) => onChange({ planningMode })}
+          onChange={(planningMode) =>
+            // Without a plan there is nothing to approve.
+            onChange({ planningMode, ...(planningMode === "skip" ? { requirePlanApproval: false } : {}) })
+          }
           options={(Object.keys(words.planning) as PlanningMode[]).map((mode) => ({
             value: mode,
             ...words.planning[mode],
             icon: <ListTodo className="size-3.5" />,
           }))}
         />
+        {draft.planningMode !== "skip" && (
+          <button
+            type="button"
+            aria-pressed={draft.requirePlanApproval}
+            onClick={() => onChange({ requirePlanApproval: !draft.requirePlanApproval })}
+            className="inline-flex h-7 items-center gap-1.5 rounded-md border border-line px-2 text-muted text-sm hover:bg-hover hover:text-ink"
+          >
+            <UserCheck
+              aria-hidden
+              className={draft.requirePlanApproval ? "size-3.5 text-accent-text" : "size-3.5"}
+            />
+            {draft.requirePlanApproval ? "A person approves the plan" : "Nobody approves the plan"}
+          </button>
+        )}
         <Select<ThinkingLevel>
           variant="chip"
           label="Thinking"

@@ -8,6 +8,7 @@ export interface Draft {
   priority: number;
   dependencies: string[];
   planningMode: PlanningMode;
+  requirePlanApproval: boolean;
   thinkingLevel: ThinkingLevel;
   model: string | null;
   skipVerification: boolean;
@@ -21,6 +22,7 @@ export const BLANK: Draft = {
   priority: 2,
   dependencies: [],
   planningMode: "skip",
+  requirePlanApproval: false,
   thinkingLevel: "medium",
   model: null,
   skipVerification: false,
@@ -29,7 +31,8 @@ export const BLANK: Draft = {
 
 export function draftOf(feature: Feature): Draft {
   const { title, description, category, priority, dependencies } = feature;
-  const { planningMode, thinkingLevel, model, skipVerification, needsApproval } = feature;
+  const { planningMode, requirePlanApproval, thinkingLevel, model } = feature;
+  const { skipVerification, needsApproval } = feature;
   return {
     title,
     description,
@@ -37,6 +40,7 @@ export function draftOf(feature: Feature): Draft {
     priority,
     dependencies,
     planningMode,
+    requirePlanApproval,
     thinkingLevel,
     model,
     skipVerification,

@@ -5,7 +5,7 @@ import type { Feature } from "@/api/types";
 import { ErrorState } from "@/components/state";
 import { Button } from "@/components/ui/button";
 import { TabPanel, Tabs } from "@/components/ui/tabs";
-import { useFeatureAction } from "@/features/actions";
+import { planWaits, useFeatureAction } from "@/features/actions";
 import { t } from "@/strings";
 import { CheckMark } from "./checks/CheckMark";
 import { ChecksTab } from "./checks/ChecksTab";
@@ -22,6 +22,7 @@ import { useFixMessage } from "./useFixMessage";
 
 // The largest part, and for many looks not needed: fetched when it is shown, or when there is time.
 const loadChanges = () => import("./changes/ChangesTab");
+const PlanTab = lazy(() => import("./plan/PlanTab").then((module) => ({ default: module.PlanTab })));
 const ChangesTab = lazy(() => loadChanges().then((module) => ({ default: module.ChangesTab })));
 
 /** The view of a feature that is there. */
@@ -30,9 +31,10 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
   const runs = useRuns(feature.id);
   const [place, go] = usePlace();
   // Chosen once: a tab must not change under the reader because the card moved on.
-  const [usual] = useState(() => firstTab(feature.status));
+  const [usual] = useState(() => firstTab(feature));
   const [focus, setFocus] = useState(0);
-  const tab = place.tab ?? (place.run === undefined ? usual : "live");
+  const asked = place.tab ?? (place.run === undefined ? usual : "live");
+  const waits = planWaits(feature);
   const start = useFeatureAction("start");
   const fixMessage = useFixMessage(feature);
 
@@ -49,6 +51,8 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
     if (newest.current !== undefined && latest !== undefined && newest.current !== latest.id) void refetch();
     newest.current = latest?.id;
   }, [latest, refetch]);
+  const planned = latest !== undefined && latest.approval !== "not_needed";
+  const tab = asked === "plan" && !planned && !runs.isPending ? "live" : asked;
   const run = place.run === undefined ? latest : runs.data?.find((entry) => entry.id === place.run);
   const prefill = (message: string) => {
     const draft = kept.draft(feature.id);
@@ -90,13 +94,28 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
           onAskFix={() => void fixMessage().then(prefill)}
           onPrefill={prefill}
         />
+        {waits && tab !== "plan" && (
+          <div className="mx-4 mb-2 flex items-center gap-3 rounded-lg bg-amber-soft px-3 py-1.5 text-amber text-sm">
+            <span className="flex-1">{s.plan.waits}</span>
+            <Button size="sm" onClick={() => go({ tab: "plan", run: undefined, turn: undefined })}>
+              {s.plan.look}
+            </Button>
+          </div>
+        )}
         <Tabs<TabName>
           value={tab}
           onChange={(next) => go({ tab: next, turn: undefined })}
           className="flex min-h-0 flex-1 flex-col"
           listClassName={layout === "page" ? "px-2 @3xl:px-4" : "px-2"}
           tabs={[
-            { value: "live", label: s.tabs.live, badge: feature.status === "in_progress" && <LiveDot /> },
+            {
+              value: "live",
+              label: s.tabs.live,
+              badge: feature.status === "in_progress" && !waits && <LiveDot />,
+            },
+            ...(planned || tab === "plan"
+              ? [{ value: "plan" as const, label: s.tabs.plan, badge: waits && <WaitDot /> }]
+              : []),
             {
               value: "changes",
               label: s.tabs.changes,
@@ -120,6 +139,14 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
                 go={go}
                 action={startButton}
               />,
+              <TimelineSkeleton />,
+            )}
+          </TabPanel>
+          <TabPanel value="plan" className="min-h-0 flex-1">
+            {body(
+              <Suspense fallback={<TimelineSkeleton />}>
+                {latest && <PlanTab feature={feature} run={latest} mayBuild={mayBuild} />}
+              </Suspense>,
               <TimelineSkeleton />,
             )}
           </TabPanel>
@@ -148,6 +175,11 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
       </article>
     </Level>
   );
+}
+
+/** A light that says: a person is asked for. */
+function WaitDot() {
+  return <span aria-hidden className="size-1.5 rounded-full bg-amber" />;
 }
 
 /** A light that says: an agent is at work. */

@@ -3,6 +3,7 @@ import { useEffect, useLayoutEffect, useRef } from "react";
 import type { Feature } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { Tooltip } from "@/components/ui/tooltip";
+import { planWaits } from "@/features/actions";
 import { cn } from "@/lib/cn";
 import { s } from "./strings";
 import { useSay, whyNot } from "./useSay";
@@ -23,6 +24,7 @@ export function SayBox({
   const { text, write, comments, message, go, busy } = useSay(feature, onSent);
   const field = useRef<HTMLTextAreaElement>(null);
   const why = whyNot(feature, mayBuild);
+  const planned = planWaits(feature);
   const working = feature.status === "in_progress" || feature.status === "queued";
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: its height follows the text.
@@ -55,7 +57,15 @@ export function SayBox({
           rows={1}
           value={text}
           aria-label={s.say.label}
-          placeholder={feature.status === "queued" ? s.say.queued : working ? s.say.working : s.say.idle}
+          placeholder={
+            planned
+              ? s.plan.say
+              : feature.status === "queued"
+                ? s.say.queued
+                : working
+                  ? s.say.working
+                  : s.say.idle
+          }
           onChange={(event) => write(event.target.value)}
           onKeyDown={(event) => {
             if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) {

@@ -97,10 +97,10 @@ describe("small parts", () => {
   });
 
   it("begins where it matters", () => {
-    expect(firstTab("backlog")).toBe("overview");
-    expect(firstTab("in_progress")).toBe("live");
-    expect(firstTab("waiting_approval")).toBe("changes");
-    expect(firstTab("failed")).toBe("live");
+    expect(firstTab({ status: "backlog", stage: null })).toBe("overview");
+    expect(firstTab({ status: "in_progress", stage: null })).toBe("live");
+    expect(firstTab({ status: "waiting_approval", stage: null })).toBe("changes");
+    expect(firstTab({ status: "failed", stage: null })).toBe("live");
   });
 
   it("writes the commit's message from the card", () => {

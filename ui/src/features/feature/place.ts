@@ -1,8 +1,9 @@
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useCallback } from "react";
-import type { FeatureStatus } from "@/api/types";
+import type { FeatureCard } from "@/api/types";
+import { planWaits } from "@/features/actions";
 
-export const TABS = ["live", "changes", "checks", "overview"] as const;
+export const TABS = ["live", "plan", "changes", "checks", "overview"] as const;
 export type TabName = (typeof TABS)[number];
 
 /** What the address says of the view: the tab, an older run, a turn of it. */
@@ -37,9 +38,10 @@ export function usePlace(): [place: Place, go: (place: Place, options?: { push?:
   ];
 }
 
-/** The tab that matters for a feature that stands at `status`. */
-export function firstTab(status: FeatureStatus): TabName {
-  switch (status) {
+/** The tab that matters for a feature as it stands. */
+export function firstTab(feature: Pick<FeatureCard, "status" | "stage">): TabName {
+  if (planWaits(feature)) return "plan";
+  switch (feature.status) {
     case "backlog":
       return "overview";
     case "waiting_approval":

@@ -2,7 +2,7 @@ import type { RunStatus, StopReason } from "@/api/types";
 
 /** What the view of a feature says. Sentences end in a full stop; labels do not. */
 export const s = {
-  tabs: { live: "Live", changes: "Changes", checks: "Checks", overview: "Overview" },
+  tabs: { live: "Live", plan: "Plan", changes: "Changes", checks: "Checks", overview: "Overview" },
   tabList: "Parts of this feature",
 
   header: {
@@ -48,6 +48,16 @@ export const s = {
     fixMessage: (command: string, output: string) =>
       `The check \`${command}\` fails. Please find out why, and mend it.\n\n\`\`\`\n${output}\n\`\`\``,
     fixPlain: "The checks fail. Please find out why, and mend it.",
+  },
+  plan: {
+    waits: "The agent has a plan, and waits for you.",
+    look: "Look at the plan",
+    say: "Say something about the plan; the agent makes another…",
+    approved: (name: string, version: number) => `${name} approved version ${version} of the plan`,
+    changed: (name: string, version: number) =>
+      `${name} changed the plan and approved it as version ${version}`,
+    rejected: (name: string, version: number) => `${name} rejected version ${version} of the plan`,
+    somebody: "Somebody",
   },
   noRight: "You can look, but only members who build can change this.",
 
@@ -120,6 +130,13 @@ export const s = {
     startedWith: (model: string) => `Started with ${model}`,
     resumedWith: (model: string) => `Went on with ${model}`,
     keys: { member: "the member's key", team: "the team's key", simulated: "simulated, no key" },
+    keyFor: {
+      anthropic: "Anthropic",
+      openai: "OpenAI",
+      google: "Google",
+      compatible: "the OpenAI-compatible server",
+      claudeSubscription: "the Claude subscription",
+    },
     ended: {
       queued: "Back in the queue",
       running: "At work",

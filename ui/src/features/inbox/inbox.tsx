@@ -2,24 +2,29 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { CircleCheckBig, FlaskConical, GitMerge, Inbox as InboxIcon, RotateCcw } from "lucide-react";
 import { type ReactNode, useMemo } from "react";
 import { useMay } from "@/api/queries";
-import type { FeatureCard, FeatureStatus } from "@/api/types";
+import type { FeatureCard } from "@/api/types";
 import { DiffSize } from "@/components/diff-size";
 import { Page } from "@/components/page";
 import { Empty, ErrorState } from "@/components/state";
 import { StatusIcon } from "@/components/status";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
-import { useFeatureAction } from "@/features/actions";
-import { useActiveWork } from "@/features/attention";
+import { planWaits, useFeatureAction } from "@/features/actions";
+import { type Need, needOf, useActiveWork } from "@/features/attention";
 import { exactMoney, money, plural } from "@/lib/format";
 import { useHotkeys } from "@/lib/hotkeys";
 import { Time } from "@/lib/time";
 
-const GROUPS: { status: FeatureStatus; title: string; lead: string }[] = [
+const GROUPS: { status: Need; title: string; lead: string }[] = [
   {
     status: "waiting_approval",
     title: "Waiting for your approval",
     lead: "Look at the changes, then verify or merge.",
+  },
+  {
+    status: "plan_approval",
+    title: "Plans to approve",
+    lead: "No file is changed before you say yes.",
   },
   { status: "failed", title: "Failed", lead: "Each says why, and what helps." },
   { status: "verified", title: "Ready to merge", lead: "Checked and agreed." },
@@ -79,7 +84,7 @@ export function Inbox() {
       ) : (
         <div className="flex flex-col gap-8">
           {GROUPS.map((group) => {
-            const cards = attention.filter((card) => card.status === group.status);
+            const cards = attention.filter((card) => needOf(card) === group.status);
             if (cards.length === 0) return null;
             return (
               <section key={group.status} aria-labelledby={`inbox-${group.status}`}>
@@ -110,10 +115,11 @@ export function Inbox() {
 }
 
 function headline(attention: FeatureCard[], atWork: number, queued: number): string {
-  const number = (status: FeatureStatus) => attention.filter((card) => card.status === status).length;
+  const number = (need: Need) => attention.filter((card) => needOf(card) === need).length;
   const parts: string[] = [];
   const say = (value: number, words: string) => value > 0 && parts.push(`${value} ${words}`);
   say(number("waiting_approval"), "waiting for you");
+  say(number("plan_approval"), "with a plan to approve");
   say(number("failed"), "failed");
   say(number("verified"), "ready to merge");
   say(atWork, "at work");
@@ -132,7 +138,7 @@ function TextLink({ to, children }: { to: "/agents"; children: ReactNode }) {
 function Row({ card, project }: { card: FeatureCard; project: string }) {
   return (
     <li className="group relative flex items-start gap-3 px-4 py-3 hover:bg-hover has-[[data-inbox-row]:focus-visible]:bg-hover">
-      <StatusIcon status={card.status} className="mt-0.5" />
+      <StatusIcon status={planWaits(card) ? "waiting_approval" : card.status} className="mt-0.5" />
       <div className="min-w-0 flex-1">
         <h3 className="font-medium text-sm">
           <Link
@@ -174,7 +180,13 @@ function NextStep({ card }: { card: FeatureCard }) {
   if (!mayBuild) return null;
   const open = () =>
     void navigate({ to: "/p/$projectId", params: { projectId: card.projectId }, search: { f: card.id } });
-  switch (card.status) {
+  switch (needOf(card)) {
+    case "plan_approval":
+      return (
+        <Button size="sm" className="relative" onClick={open}>
+          Look
+        </Button>
+      );
     case "waiting_approval":
       return card.error ? (
         <Button size="sm" className="relative" onClick={open}>

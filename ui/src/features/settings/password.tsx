@@ -13,16 +13,19 @@ import { security } from "./strings";
 
 const words = security.password;
 
-/** Changes one's own password. */
+/** Changes one's own password, or sets the first one. */
 export function Password() {
   const client = useQueryClient();
-  const email = useMe().data?.email ?? "";
+  const me = useMe().data;
+  const email = me?.email ?? "";
+  const has = me?.hasPassword ?? true;
   const [differ, setDiffer] = useState(false);
   const save = useMutation({
     mutationFn: api.updateMe,
-    onSuccess: () => {
+    onSuccess: (fresh) => {
+      client.setQueryData(keys.me, fresh);
       void client.invalidateQueries({ queryKey: keys.sessions });
-      toast.done(words.saved);
+      toast.done(has ? words.saved : words.wasSet);
     },
   });
   const error = save.error && asApiError(save.error);
@@ -35,17 +38,19 @@ export function Password() {
     setDiffer(!same);
     if (!same) return;
     save.mutate(
-      { currentPassword: text("current"), newPassword: text("new") },
+      { ...(has ? { currentPassword: text("current") } : {}), newPassword: text("new") },
       { onSuccess: () => form.reset() },
     );
   };
   return (
-    <Section id="password" title={words.title} lead={words.lead}>
+    <Section id="password" title={words.title} lead={has ? words.lead : words.noneLead}>
       <form onSubmit={submit} className="flex flex-col gap-4">
         <input type="text" name="username" autoComplete="username" value={email} readOnly hidden />
-        <Field label={words.current} error={error?.field("currentPassword")}>
-          <Input name="current" type="password" autoComplete="current-password" required />
-        </Field>
+        {has && (
+          <Field label={words.current} error={error?.field("currentPassword")}>
+            <Input name="current" type="password" autoComplete="current-password" required />
+          </Field>
+        )}
         <div className="grid gap-4 sm:grid-cols-2">
           <Field label={words.next} help={words.help} error={error?.field("newPassword")}>
             <Input name="new" type="password" autoComplete="new-password" required minLength={12} />
@@ -56,7 +61,7 @@ export function Password() {
         </div>
         <FormError error={error && error.fields.length === 0 ? error : null} />
         <Button type="submit" className="self-start" busy={save.isPending}>
-          {words.save}
+          {has ? words.save : words.set}
         </Button>
       </form>
     </Section>

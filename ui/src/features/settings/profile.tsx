@@ -6,11 +6,13 @@ import { keys } from "@/api/keys";
 import { useMe } from "@/api/queries";
 import type { Me } from "@/api/types";
 import { Section } from "@/components/page";
+import { Avatar } from "@/components/ui/avatar";
 import { Button } from "@/components/ui/button";
 import { Field, Input } from "@/components/ui/input";
 import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import { t } from "@/strings";
+import { security } from "./strings";
 import { TimeZone } from "./time-zone";
 
 export function Profile() {
@@ -21,11 +23,38 @@ export function Profile() {
         <Skeleton className="h-44" />
       ) : (
         <div className="flex flex-col gap-4">
+          {me.avatar !== null && <Picture me={me} />}
           <ProfileForm key={me.name} me={me} />
           <TimeZone key={me.timeZone} me={me} />
         </div>
       )}
     </Section>
+  );
+}
+
+/** The picture that a provider gave, and the way to be rid of it. */
+function Picture({ me }: { me: Me }) {
+  const client = useQueryClient();
+  const remove = useMutation({
+    mutationFn: api.removeAvatar,
+    onSuccess: () => {
+      client.setQueryData<Me>(keys.me, (known) => known && { ...known, avatar: null });
+      void client.invalidateQueries({ queryKey: keys.members });
+      toast.done(security.picture.removed);
+    },
+    onError: (error) => toast.error(undefined, asApiError(error)),
+  });
+  return (
+    <div className="flex items-center gap-3 text-sm">
+      <Avatar name={me.name} id={me.id} picture={me.avatar} size="lg" />
+      <div className="min-w-0 flex-1">
+        <p className="font-medium">{security.picture.label}</p>
+        <p className="text-faint text-xs">{security.picture.help}</p>
+      </div>
+      <Button size="sm" busy={remove.isPending} onClick={() => remove.mutate()}>
+        {security.picture.remove}
+      </Button>
+    </div>
   );
 }
 

@@ -1,8 +1,9 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
 import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
+import { queries } from "@/api/queries";
 import type { CreatedInvitation, MemberRole } from "@/api/types";
 import { FormError } from "@/components/form-error";
 import { SecretOnce } from "@/components/secret-once";
@@ -10,6 +11,7 @@ import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { Field, Input } from "@/components/ui/input";
 import { Radios } from "@/components/ui/radios";
+import { Switch } from "@/components/ui/switch";
 import { t } from "@/strings";
 import { INVITED } from "./rules";
 import { team } from "./strings";
@@ -27,9 +29,11 @@ export function InviteDialog({
   const client = useQueryClient();
   const [email, setEmail] = useState("");
   const [role, setRole] = useState<MemberRole>("member");
+  const mailOn = useQuery(queries.authStatus()).data?.mail === true;
+  const [mail, setMail] = useState(true);
   const [made, setMade] = useState<CreatedInvitation | null>(null);
   const invite = useMutation({
-    mutationFn: () => api.invite({ email: email.trim(), role }),
+    mutationFn: () => api.invite({ email: email.trim(), role, mail: mailOn && mail }),
     onSuccess: (invitation) => {
       setMade(invitation);
       setEmail("");
@@ -51,7 +55,13 @@ export function InviteDialog({
     <Dialog
       open={open}
       onOpenChange={change}
-      title={made === null ? team.invite.title : team.invite.made(made.email)}
+      title={
+        made === null
+          ? team.invite.title
+          : made.mailed
+            ? team.invite.mailed(made.email)
+            : team.invite.made(made.email)
+      }
       description={team.invite.lead}
       footer={
         made === null ? (
@@ -94,6 +104,14 @@ export function InviteDialog({
                 help: t.role[value].may,
               }))}
             />
+            {mailOn && (
+              <Switch
+                checked={mail}
+                onChange={setMail}
+                label={team.invite.mail}
+                help={team.invite.mailHelp}
+              />
+            )}
             <FormError error={error && error.field("email") === undefined ? error : null} />
           </form>
         ) : (

@@ -1,5 +1,5 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { Crown, Ellipsis, KeyRound, LogOut, ShieldCheck, UserCheck, UserX } from "lucide-react";
+import { Crown, Ellipsis, KeyRound, LogOut, ShieldCheck, ShieldOff, UserCheck, UserX } from "lucide-react";
 import { useState } from "react";
 import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
@@ -9,15 +9,26 @@ import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/dialog";
 import { Menu, MenuItem, MenuLabel, MenuSeparator } from "@/components/ui/menu";
 import { toast } from "@/components/ui/toast";
+import { words } from "@/features/security/strings";
 import { ResetLinkDialog } from "./reset-link";
 import { RoleDialog } from "./role-dialog";
 import { whyNotManage } from "./rules";
 import { team } from "./strings";
 
-type Deed = "role" | "signOut" | "reset" | "handOver" | "disable" | "enable";
+type Deed = "role" | "signOut" | "reset" | "factors" | "handOver" | "disable" | "enable";
 
 /** What an admin can do with a member. What may not be done is not offered, with the reason in its place. */
-export function MemberActions({ me, member, members }: { me: Member; member: Member; members: Member[] }) {
+export function MemberActions({
+  me,
+  member,
+  members,
+  hasFactor,
+}: {
+  me: Member;
+  member: Member;
+  members: Member[];
+  hasFactor: boolean;
+}) {
   const client = useQueryClient();
   const [deed, setDeed] = useState<Deed | null>(null);
   const self = me.id === member.id;
@@ -60,6 +71,11 @@ export function MemberActions({ me, member, members }: { me: Member; member: Mem
                 <MenuItem icon={<KeyRound />} onClick={() => setDeed("reset")}>
                   {team.menu.reset}
                 </MenuItem>
+                {hasFactor && (
+                  <MenuItem icon={<ShieldOff />} onClick={() => setDeed("factors")}>
+                    {words.team.menu}
+                  </MenuItem>
+                )}
                 <MenuItem icon={<LogOut />} onClick={() => setDeed("signOut")}>
                   {team.menu.signOut}
                 </MenuItem>
@@ -86,6 +102,15 @@ export function MemberActions({ me, member, members }: { me: Member; member: Mem
       </Menu>
       <RoleDialog {...window("role")} me={me} member={member} members={members} />
       <ResetLinkDialog {...window("reset")} member={member} />
+      <Confirm
+        {...window("factors")}
+        danger
+        title={words.team.takeTitle(member.name)}
+        confirm={words.team.take}
+        onConfirm={doing(() => api.takeFactors(member.id), words.team.taken(member.name))}
+      >
+        {words.team.takeText}
+      </Confirm>
       <Confirm
         {...window("signOut")}
         title={team.signOut.title(member.name)}

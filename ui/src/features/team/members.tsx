@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
-import { Users } from "lucide-react";
+import { ShieldCheck, Users } from "lucide-react";
 import { queries, useMay, useMe } from "@/api/queries";
 import type { Member } from "@/api/types";
 import { Empty, ErrorState } from "@/components/state";
 import { Avatar } from "@/components/ui/avatar";
 import { Badge } from "@/components/ui/badge";
 import { Skeleton } from "@/components/ui/skeleton";
+import { words } from "@/features/security/strings";
 import { cn } from "@/lib/cn";
 import { Time } from "@/lib/time";
 import { t } from "@/strings";
@@ -18,6 +19,7 @@ export function Members() {
   const members = useQuery({ ...queries.members(), staleTime: 0 });
   const me = useMe().data;
   const mayChange = useMay("administer");
+  const withFactor = useQuery({ ...queries.memberFactors(), enabled: mayChange }).data;
   if (members.isPending || me === undefined)
     return (
       <div className="flex flex-col gap-2">
@@ -34,7 +36,14 @@ export function Members() {
       className="divide-y divide-line rounded-xl border border-line bg-surface shadow-card"
     >
       {members.data.map((member) => (
-        <Row key={member.id} member={member} me={me} members={members.data} mayChange={mayChange} />
+        <Row
+          key={member.id}
+          member={member}
+          me={me}
+          members={members.data}
+          mayChange={mayChange}
+          hasFactor={withFactor?.includes(member.id) ?? false}
+        />
       ))}
     </ul>
   );
@@ -45,20 +54,33 @@ function Row({
   me,
   members,
   mayChange,
+  hasFactor,
 }: {
   member: Member;
   me: Member;
   members: Member[];
   mayChange: boolean;
+  hasFactor: boolean;
 }) {
   const disabled = member.disabledAt !== null;
   return (
     <li className="flex items-center gap-3 py-3 pr-3 pl-4">
-      <Avatar name={member.name} id={member.id} size="lg" {...(disabled ? { className: "grayscale" } : {})} />
+      <Avatar
+        name={member.name}
+        id={member.id}
+        picture={member.avatar}
+        size="lg"
+        {...(disabled ? { className: "grayscale" } : {})}
+      />
       <div className="min-w-0 flex-1">
         <p className="flex min-w-0 items-center gap-2 text-sm">
           <span className={cn("truncate font-medium", disabled && "text-muted")}>{member.name}</span>
           {member.id === me.id && <Badge tone="accent">{team.you}</Badge>}
+          {hasFactor && (
+            <Badge title={words.team.hasHelp}>
+              <ShieldCheck aria-hidden className="size-3" /> {words.team.has}
+            </Badge>
+          )}
           {disabled && <Badge tone="red">{team.disabled}</Badge>}
         </p>
         <p className="truncate text-faint text-xs">{member.email}</p>
@@ -80,7 +102,7 @@ function Row({
           )}
         </p>
       </div>
-      {mayChange && <MemberActions me={me} member={member} members={members} />}
+      {mayChange && <MemberActions me={me} member={member} members={members} hasFactor={hasFactor} />}
     </li>
   );
 }

@@ -9,6 +9,7 @@ const member = (id: string, role: MemberRole, disabled = false): Member => ({
   email: `${id}@example.com`,
   role,
   timeZone: null,
+  avatar: null,
   createdAt: "2026-03-10T12:00:00Z",
   lastLoginAt: null,
   disabledAt: disabled ? "2026-03-10T12:00:00Z" : null,

@@ -57,6 +57,7 @@ function Told({ setting }: { setting: SignUpSetting }) {
 
 function SignUpForm({ setting }: { setting: SignUpSetting }) {
   const client = useQueryClient();
+  const unproved = useQuery(queries.authStatus()).data?.mail === false;
   const [way, setWay] = useState(wayOf(setting));
   const [domain, setDomain] = useState(setting.domain ?? "");
   const [role, setRole] = useState(setting.role);
@@ -90,6 +91,7 @@ function SignUpForm({ setting }: { setting: SignUpSetting }) {
         onChange={setWay}
         options={WAYS.map((value) => ({ value, ...team.signUp[value] }))}
       />
+      {way !== "off" && unproved && <p className="text-muted text-sm">{team.signUp.unproved}</p>}
       {way !== "off" && (
         <div className="grid gap-4 sm:grid-cols-2">
           {way === "domain" && (

@@ -75,6 +75,11 @@ async fn a_sensitive_change_asks_again_who_it_is() {
     let before = owner.cookie.clone();
     owner.post("/api/auth/confirm", json!({ "password": PASSWORD })).await.is(StatusCode::NO_CONTENT);
     assert_ne!(owner.cookie, before, "the session goes on under another token");
+    // A request that was under way with the former one is answered; it is not taken for the one who gave the proof.
+    clock.advance(Duration::seconds(29));
+    stolen.get("/api/auth/me").await.is(StatusCode::OK);
+    stolen.post("/api/auth/tokens", token.clone()).await.is_problem(StatusCode::FORBIDDEN, "confirm-needed");
+    clock.advance(Duration::seconds(1));
     stolen.get("/api/auth/me").await.is_problem(StatusCode::UNAUTHORIZED, "not-signed-in");
     owner.post("/api/auth/tokens", token.clone()).await.is(StatusCode::CREATED);
     clock.advance(Duration::minutes(10));

@@ -75,6 +75,9 @@ async fn deeds_are_told_with_who_did_them_and_no_secret() {
     program.call(&format!("{card}/stop")).await.is(StatusCode::ACCEPTED);
     program.call(&format!("{card}/retry")).await.is(StatusCode::ACCEPTED);
     program.call(&format!("{card}/stop")).await.is(StatusCode::ACCEPTED);
+    program.call(&format!("{card}/shelve")).await.is(StatusCode::OK);
+    program.patch(&card, json!({ "title": "Waits" })).await.is(StatusCode::OK);
+    program.delete(&card).await.is(StatusCode::NO_CONTENT);
     program.get("/api/members").await.is_problem(StatusCode::FORBIDDEN, "missing-scope");
     program.delete(&project).await.is(StatusCode::NO_CONTENT);
     owner.patch("/api/auth/me", json!({ "name": "Olga B." })).await.is(StatusCode::OK);
@@ -91,11 +94,15 @@ async fn deeds_are_told_with_who_did_them_and_no_secret() {
         "setting.change ok",
         "invitation.create ok",
         "token.create ok",
+        "feature.create ok",
         "run.start ok",
         "run.follow-up ok",
         "run.stop ok",
         "run.retry ok",
         "run.stop ok",
+        "feature.shelve ok",
+        "feature.change ok",
+        "feature.delete ok",
         "access.refuse refused",
         "project.archive ok",
         "member.change-profile ok",
@@ -103,12 +110,12 @@ async fn deeds_are_told_with_who_did_them_and_no_secret() {
     assert_eq!(actions(&entries), expected);
     for entry in &entries[1..] {
         assert_eq!(entry["memberId"], json!(me), "{entry}");
-        let by_token = ["run.", "access.", "project.archive"]
+        let by_token = ["run.", "access.", "feature.", "project.archive"]
             .iter()
             .any(|kind| entry["action"].as_str().unwrap().starts_with(kind));
         assert_eq!(entry["tokenId"], if by_token { json!(token_id) } else { Value::Null }, "{entry}");
     }
-    let refused = &entries[15];
+    let refused = &entries[19];
     assert_eq!(refused["objectId"], "GET /api/members");
     assert_eq!(refused["detail"]["code"], "missing-scope");
     let all = json!(entries).to_string();

@@ -89,8 +89,11 @@ async fn things_that_are_not_there_are_not_found_on_every_route() {
         let path = path.replace("{id}", "01890000-0000-7000-8000-000000000000");
         let body = match operation["operationId"].as_str().unwrap() {
             "create_feature" => json!({ "description": "x" }),
+            "rename_passkey" => json!({ "name": "x" }),
             "follow_up" => json!({ "message": "x" }),
             "set_auto_mode" => json!({ "action": "start" }),
+            "approve_plan" => json!({ "version": 1 }),
+            "reject_plan" => json!({ "version": 1, "feedback": "x" }),
             "add_attachment" => {
                 owner.upload(&path, "x", b"x").await.is_problem(StatusCode::NOT_FOUND, "not-found");
                 continue;

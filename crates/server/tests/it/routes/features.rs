@@ -88,7 +88,7 @@ async fn a_bad_card_is_refused_with_the_field() {
         ("planningMode", json!({ "description": "x", "planningMode": "deep" })),
         ("dependencies", json!({ "description": "x", "dependencies": ["01890000-0000-7000-8000-000000000000"] })),
         ("dependencies", json!({ "description": "x", "dependencies": ["1"] })),
-        ("requirePlanApproval", json!({ "description": "x", "requirePlanApproval": true })),
+        ("requirePlanApproval", json!({ "description": "x", "requirePlanApproval": true, "planningMode": "skip" })),
         ("status", json!({ "description": "x", "status": "completed" })),
         ("title", json!({ "description": "x", "title": "a".repeat(300) })),
     ] {

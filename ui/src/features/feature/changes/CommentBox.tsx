@@ -46,7 +46,7 @@ export function OneComment({ comment, place }: { comment: Comment; place?: React
   return (
     <div className="max-w-3xl rounded-lg border border-line bg-surface px-3 py-2 shadow-card">
       <div className="flex items-center gap-2 text-xs">
-        {me && <Avatar name={me.name} id={me.id} size="sm" />}
+        {me && <Avatar name={me.name} id={me.id} picture={me.avatar} size="sm" />}
         <span className="min-w-0 flex-1 truncate text-faint">{place ?? me?.name}</span>
         <Button
           variant="ghost"

@@ -54,7 +54,7 @@ export function Actions({
   const remove = useFeatureAction("delete");
   const toLive = { onSuccess: () => go({ tab: "live", run: undefined, turn: undefined }) };
   const begin = () => start.mutate({ id }, toLive);
-  const may = (action: FeatureAction) => mayBuild && actionsFor(status).includes(action);
+  const may = (action: FeatureAction) => mayBuild && actionsFor(feature).includes(action);
 
   useHotkeys(
     {

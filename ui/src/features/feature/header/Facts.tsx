@@ -41,7 +41,7 @@ export function Facts({ feature, run }: { feature: Feature; run: Run | undefined
       {who && (
         <Fact
           label={run === undefined ? s.header.writtenBy(who.name) : s.header.startedBy(who.name)}
-          icon={<Avatar name={who.name} id={who.id} size="sm" />}
+          icon={<Avatar name={who.name} id={who.id} picture={who.avatar} size="sm" />}
         >
           <span className="max-w-40 truncate">{who.name}</span>
         </Fact>

@@ -1,5 +1,6 @@
-import { Check, CircleAlert, CircleStop, Hourglass, Info, Layers, Play } from "lucide-react";
+import { Check, CircleAlert, CircleStop, Hourglass, Info, Layers, Play, Undo2 } from "lucide-react";
 import type { ReactNode } from "react";
+import { useMembers } from "@/api/queries";
 import { Markdown } from "@/components/markdown";
 import { cn } from "@/lib/cn";
 import { clock, count, exactTime } from "@/lib/format";
@@ -112,6 +113,28 @@ export function Note({ item }: { item: Of<"note"> }) {
     <Across icon={<Info />} at={item.at}>
       <WithCode text={item.text} />
     </Across>
+  );
+}
+
+export function PlanDecided({ item }: { item: Of<"plan_decided"> }) {
+  const members = useMembers().data;
+  const name = members?.find((member) => member.id === item.memberId)?.name ?? s.plan.somebody;
+  const words = item.approved ? (item.changed ? s.plan.changed : s.plan.approved) : s.plan.rejected;
+  return (
+    <>
+      <Across
+        icon={item.approved ? <Check /> : <Undo2 />}
+        tone={item.approved ? "text-green" : "text-amber"}
+        at={item.at}
+      >
+        {words(name, item.version)}
+      </Across>
+      {item.feedback !== null && (
+        <div className="mb-2 rounded-lg bg-sunken px-3 py-2 text-sm">
+          <Markdown text={item.feedback} />
+        </div>
+      )}
+    </>
   );
 }
 

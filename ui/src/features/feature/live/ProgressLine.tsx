@@ -6,6 +6,7 @@ import { Tooltip } from "@/components/ui/tooltip";
 import { cn } from "@/lib/cn";
 import { count, money, shortCount } from "@/lib/format";
 import { Elapsed } from "@/lib/time";
+import { stage } from "@/strings";
 import { totalTokens } from "../header/Facts";
 import { s } from "../strings";
 import { Countdown, timeOfDay } from "./Divider";
@@ -28,7 +29,8 @@ export function ProgressLine({
   const [open, setOpen] = useState(false);
   const running = run.status === "running";
   const done = run.plan.filter((task) => task.status === "completed").length;
-  const words = running ? wordsOf(activity) : s.live.status[run.status];
+  const planned = run.status === "waiting" && run.approval === "awaited";
+  const words = running ? wordsOf(activity) : planned ? stage.plan_approval : s.live.status[run.status];
   return (
     <div className="border-line border-b bg-canvas">
       <div className="flex h-9 items-center gap-3 px-4 text-xs">

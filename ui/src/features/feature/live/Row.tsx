@@ -7,7 +7,7 @@ import { count, exactMoney } from "@/lib/format";
 import type { LiveStream } from "@/live/output";
 import { linkOf } from "../place";
 import { s } from "../strings";
-import { Compacted, Ended, Note, Started, Waiting } from "./Divider";
+import { Compacted, Ended, Note, PlanDecided, Started, Waiting } from "./Divider";
 import { TaskList } from "./Plan";
 import { CheckRow, ToolRow } from "./ToolRow";
 import { type Item, sameItem, type TurnFacts } from "./timeline";
@@ -104,6 +104,8 @@ function Content({
       return <CheckRow check={item.check} live={live} {...fold} />;
     case "plan":
       return <TaskList tasks={item.tasks} className="my-2" />;
+    case "plan_decided":
+      return <PlanDecided item={item} />;
     case "compacted":
       return <Compacted item={item} {...fold} />;
     case "waiting":

@@ -1,4 +1,5 @@
 import { useMemo } from "react";
+import { Markdown } from "@/components/markdown";
 import type { LiveStream } from "@/live/output";
 import { useTokens } from "../code/highlight";
 import { CodeText } from "../code/Line";
@@ -64,6 +65,15 @@ export function ToolBody({
     case "plan": {
       const tasks = args.tasks(input);
       return tasks.length === 0 || failed ? <Answer output={output} /> : <TaskList tasks={tasks} />;
+    }
+    case "propose_plan": {
+      if (failed) return <Answer output={output} />;
+      return (
+        <>
+          <Markdown text={args.text(input)} className="text-sm" />
+          <TaskList tasks={args.tasks(input)} className="mt-2" />
+        </>
+      );
     }
     case "glob":
     case "grep":

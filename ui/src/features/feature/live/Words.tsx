@@ -22,7 +22,7 @@ export function Said({ item, open, onToggle }: { item: Of<"said">; open: boolean
         {item.memberId === null || member === undefined ? (
           <Logo className="size-5" />
         ) : (
-          <Avatar name={member.name} id={member.id} size="sm" />
+          <Avatar name={member.name} id={member.id} picture={member.avatar} size="sm" />
         )}
         <span className="font-medium">{member?.name ?? s.live.guildhall}</span>
         {item.opening && <span className="text-faint">{s.live.task}</span>}

@@ -35,6 +35,14 @@ export type Told =
   | { kind: "waiting"; reason: string; until: string; over: boolean }
   | { kind: "started"; attempt: number; model: string; keySource: KeySource; resumed: boolean }
   | { kind: "ended"; status: RunStatus; problem: Problem | null }
+  | {
+      kind: "plan_decided";
+      version: number;
+      memberId: string;
+      approved: boolean;
+      changed: boolean;
+      feedback: string | null;
+    }
   | { kind: "note"; text: string };
 
 export type Item = Told & {
@@ -123,6 +131,7 @@ class Builder {
         this.put(key, at, null, event);
         break;
       case "compacted":
+      case "plan_decided":
       case "note":
         this.put(key, at, null, event);
         break;

@@ -32,6 +32,7 @@ function text(input: unknown, ...names: string[]): string {
 export const args = {
   path: (input: unknown) => text(input, "path", "file_path"),
   content: (input: unknown) => text(input, "content"),
+  text: (input: unknown) => text(input, "text"),
   before: (input: unknown) => text(input, "oldText", "old_text", "old_string"),
   after: (input: unknown) => text(input, "newText", "new_text", "new_string"),
   command: (input: unknown) => text(input, "command"),
@@ -120,6 +121,15 @@ export function sayingOf({ tool, input, state }: Pick<ToolItem, "tool" | "input"
         target: args.pattern(input),
         ...within(args.path(input) || args.glob(input)),
       };
+    case "propose_plan": {
+      const tasks = args.tasks(input);
+      return {
+        icon: "plan",
+        verb: say("Proposing a plan", "Proposed a plan"),
+        target: "",
+        ...(tasks.length === 0 ? {} : { more: `${tasks.length} tasks` }),
+      };
+    }
     case "plan": {
       const tasks = args.tasks(input);
       const done = tasks.filter((task) => task.status === "completed").length;

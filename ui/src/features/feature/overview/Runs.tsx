@@ -16,6 +16,7 @@ import { cn } from "@/lib/cn";
 import { money, shortCount } from "@/lib/format";
 import { Elapsed, Time } from "@/lib/time";
 import { totalTokens, useModelName } from "../header/Facts";
+import { keyWords } from "../key";
 import type { Place } from "../place";
 import { s } from "../strings";
 
@@ -68,11 +69,12 @@ function One({ run, latest }: { run: Run; latest: boolean }) {
         <span className="font-medium">{s.live.status[run.status]}</span>
         {latest && <Badge tone="outline">{s.overview.current}</Badge>}
         <span className="flex-1" />
-        {member && <Avatar name={member.name} id={member.id} size="sm" />}
+        {member && <Avatar name={member.name} id={member.id} picture={member.avatar} size="sm" />}
         <Time at={run.createdAt} className="text-faint text-xs" />
       </span>
       <span className="num flex w-full flex-wrap gap-x-3 pl-6 text-faint text-xs">
         <span>{model}</span>
+        {run.keySource && <span>{keyWords(run.keySource, run.keyProvider, run.keyHint)}</span>}
         <span>{s.live.turns(run.turns)}</span>
         {run.attempt > 1 && <span>{s.overview.attempts(run.attempt)}</span>}
         <span>

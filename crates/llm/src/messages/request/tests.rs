@@ -1,4 +1,7 @@
+use guildhall_types::chat::{Message, ToolSpec};
 use proptest::prelude::*;
+
+use crate::SystemPart;
 
 use super::*;
 
@@ -37,7 +40,7 @@ fn a_conversation_is_written_as_the_provider_wants_it() {
     ];
     let system = [SystemPart { text: "You work here.".to_owned() }];
     let tools = [ToolSpec { name: "read".to_owned(), description: "Reads.".to_owned(), input_schema: json!({}) }];
-    insta::assert_json_snapshot!(request(&messages, &system, &tools).body(true));
+    insta::assert_json_snapshot!(Body(&request(&messages, &system, &tools)).whole(true));
 }
 
 #[test]
@@ -51,7 +54,7 @@ fn an_answer_that_was_cut_off_while_thinking_goes_back_without_it() {
         Message::assistant(vec![thinking("sealed"), Block::text("Yes."), thinking("sealed")]),
         Message::user("Three."),
     ];
-    let body = request(&messages, &[], &[]).body(true);
+    let body = Body(&request(&messages, &[], &[])).whole(true);
     let roles: Vec<&str> =
         body["messages"].as_array().unwrap().iter().map(|message| message["role"].as_str().unwrap()).collect();
     assert_eq!(roles, ["user", "assistant", "user"]);
@@ -72,7 +75,7 @@ fn a_paused_turn_goes_back_as_the_last_message_and_is_continued() {
         Message::assistant(vec![Block::text("Found.")]),
     ];
     for upto in [2, 3] {
-        let body = request(&messages[..upto], &[], &[]).body(true);
+        let body = Body(&request(&messages[..upto], &[], &[])).whole(true);
         assert_eq!(body["messages"].as_array().unwrap().len(), 2);
         assert_eq!(body["messages"][1]["content"].as_array().unwrap().len(), upto);
         assert_eq!(marks(&body), 1, "only on what the user said");
@@ -83,9 +86,9 @@ fn a_paused_turn_goes_back_as_the_last_message_and_is_continued() {
 fn a_budget_leaves_room_for_an_answer() {
     let messages = [Message::user("Hi.")];
     let small = Request { model: "claude-haiku-4-5", max_tokens: 4_000, ..request(&messages, &[], &[]) };
-    assert_eq!(small.body(true)["thinking"], json!({ "type": "enabled", "budget_tokens": 2_000 }));
+    assert_eq!(Body(&small).whole(true)["thinking"], json!({ "type": "enabled", "budget_tokens": 2_000 }));
     let tiny = Request { max_tokens: 1_500, ..small };
-    assert!(tiny.body(true)["thinking"].is_null());
+    assert!(Body(&tiny).whole(true)["thinking"].is_null());
 }
 
 fn any_message() -> impl Strategy<Value = Message> {
@@ -108,7 +111,7 @@ proptest! {
     fn breakpoints_are_at_most_four_and_never_on_reasoning(messages in prop::collection::vec(any_message(), 0..12)) {
         let system = [SystemPart { text: "s".to_owned() }];
         let tools = [ToolSpec { name: "n".to_owned(), description: String::new(), input_schema: json!({}) }];
-        let body = request(&messages, &system, &tools).body(true);
+        let body = Body(&request(&messages, &system, &tools)).whole(true);
         prop_assert!(marks(&body) <= 4);
         let empty = Vec::new();
         let list = body["messages"].as_array().unwrap_or(&empty);

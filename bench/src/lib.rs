@@ -1,0 +1,3 @@
+//! Simulations that tests and measurements share.
+
+pub mod governor;

@@ -1,0 +1,88 @@
+//! Where a request comes from when a proxy stands in front: what the proxies that the operator trusts say, and nobody else.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderName};
+use axum::middleware::Next;
+use axum::response::Response;
+use ipnet::IpNet;
+
+use crate::app::App;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Puts the client's address in the place of the proxy's. Everything behind this sees the client's alone.
+pub async fn see_through(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let trusted = &app.guard.trusted_proxies;
+    if !trusted.is_empty()
+        && let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied()
+    {
+        let client = client(peer.ip(), request.headers(), trusted);
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(client, peer.port())));
+    }
+    next.run(request).await
+}
+
+/// Goes from the connection's own address to the left through what each proxy has added, as long as it was added by a
+/// proxy that is trusted. What a client wrote into the header stands further left and is not reached.
+fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    let said: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or("?")).collect();
+    let mut client = peer.to_canonical();
+    for part in said.iter().rev().flat_map(|line| line.rsplit(',')) {
+        if !is_trusted(&client) {
+            break;
+        }
+        // What cannot be read ends it: the proxy that is known to have said it is as near as one gets.
+        let Some(before) = address(part.trim()) else { break };
+        client = before;
+    }
+    client
+}
+
+/// An address, with or without a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let plain = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = plain.parse::<IpAddr>().ok();
+    let address = address.or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip()));
+    address.map(|address| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forged_header_is_not_believed() {
+        let trusted: Vec<IpNet> = ["127.0.0.0/8", "10.0.0.0/8", "fd00::/8"].map(|net| net.parse().unwrap()).into();
+        for (peer, lines, expected) in [
+            ("203.0.113.9", &["198.51.100.1"][..], "203.0.113.9"),
+            ("127.0.0.1", &[], "127.0.0.1"),
+            ("127.0.0.1", &["198.51.100.1"], "198.51.100.1"),
+            ("127.0.0.1", &["1.2.3.4, 198.51.100.1"], "198.51.100.1"),
+            ("127.0.0.1", &["1.2.3.4, 198.51.100.1, 10.0.0.7"], "198.51.100.1"),
+            ("127.0.0.1", &["1.2.3.4", "198.51.100.1 , 10.0.0.7"], "198.51.100.1"),
+            ("127.0.0.1", &["10.0.0.9, 10.0.0.8"], "10.0.0.9"),
+            ("127.0.0.1", &["198.51.100.1, nonsense"], "127.0.0.1"),
+            ("127.0.0.1", &["198.51.100.1, , 10.0.0.8"], "10.0.0.8"),
+            ("127.0.0.1", &["198.51.100.1:4711"], "198.51.100.1"),
+            ("127.0.0.1", &["[2001:db8::1]:4711"], "2001:db8::1"),
+            ("127.0.0.1", &["[2001:db8::1]"], "2001:db8::1"),
+            ("::ffff:127.0.0.1", &["::ffff:198.51.100.1"], "198.51.100.1"),
+            ("fd00::1", &["2001:db8::1"], "2001:db8::1"),
+            ("127.0.0.1", &["10.0.0.1\u{e9}"], "127.0.0.1"),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(FORWARDED_FOR, axum::http::HeaderValue::from_bytes(line.as_bytes()).unwrap());
+            }
+            assert_eq!(
+                client(peer.parse().unwrap(), &headers, &trusted),
+                expected.parse::<IpAddr>().unwrap(),
+                "{lines:?}"
+            );
+            assert_eq!(client(peer.parse().unwrap(), &headers, &[]), peer.parse::<IpAddr>().unwrap().to_canonical());
+        }
+    }
+}

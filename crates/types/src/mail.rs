@@ -1,0 +1,58 @@
+//! Mail that the server sends: what kinds there are, and how one in the outbox is.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::text_enum::text_enum;
+use crate::{DateTime, MailId};
+
+text_enum! {
+    /// What a mail is for.
+    pub enum MailKind {
+        /// An invitation to the team.
+        Invitation = "invitation",
+        /// A link by which a member sets a new password.
+        PasswordReset = "password-reset",
+        /// What comes of somebody's wish to sign up.
+        SignUp = "sign-up",
+        /// Something that happened to a member's account.
+        Notice = "notice",
+    }
+}
+
+text_enum! {
+    /// How a mail in the outbox is.
+    pub enum MailStatus {
+        /// It waits to be sent, or to be tried again.
+        Waiting = "waiting",
+        /// The mail server has taken it.
+        Sent = "sent",
+        /// It was given up.
+        Failed = "failed",
+    }
+}
+
+/// A mail in the outbox, as admins see it: never what it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
+#[serde(rename_all = "camelCase")]
+pub struct Mail {
+    /// The mail's id.
+    pub id: MailId,
+    /// What it is for.
+    pub kind: MailKind,
+    /// Whom it goes to.
+    pub recipient: String,
+    /// How it is.
+    pub status: MailStatus,
+    /// When it was put into the outbox.
+    pub created_at: DateTime,
+    /// When it is tried next, while it waits.
+    pub next_at: DateTime,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// Why the last try failed.
+    pub problem: Option<String>,
+    /// When it was sent or given up.
+    pub ended_at: Option<DateTime>,
+}
