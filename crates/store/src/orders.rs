@@ -228,7 +228,7 @@ impl Store {
         ready: &HashMap<FeatureId, Option<NewRun>>,
     ) -> Result<Chosen, StoreError> {
         let choose = |night: &Night| {
-            let (orders, live) = (night.open_orders(self.now()), night.claimable(self.now()));
+            let (orders, live) = (night.open_orders(self.now()), night.live(self.now()));
             let mut cards = night.cards.clone();
             cards.iter_mut().for_each(|card| card.hindered = matches!(ready.get(&card.feature), Some(None)));
             let next = auto::next_start(&orders, &cards, &live, &night.held, limits);

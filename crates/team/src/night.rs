@@ -145,7 +145,7 @@ impl Team {
             changed_at: self.clock.now(),
         });
         let (night, limits, now) = (self.store.night().await?, self.limits().await?, self.clock.now());
-        let live = night.claimable(now);
+        let live = night.live(now);
         let place = Place { live: &live, held: &night.held, limits };
         let own = |card: &&Card| card.project == project && card.member == member;
         let first = night
@@ -184,7 +184,7 @@ impl Team {
     pub async fn queue(&self, viewer: MemberId, project: ProjectId) -> Result<Vec<QueueItem>, TeamError> {
         self.store.project(project).await?.ok_or(TeamError::NotFound { what: "project" })?;
         let (night, limits, now) = (self.store.night().await?, self.limits().await?, self.clock.now());
-        let live = night.claimable(now);
+        let live = night.live(now);
         let place = Place { live: &live, held: &night.held, limits };
         let mut known = HashMap::new();
         let mut items = Vec::new();
@@ -279,7 +279,7 @@ fn order_of(night: &Night, project: ProjectId, member: MemberId) -> Option<&Auto
 
 /// What waits, in the order in which places are given if nothing changes, with its place where it waits for one.
 fn in_line(night: &Night, now: DateTime) -> Vec<(&Queued, Option<i64>)> {
-    let mut free: Vec<Live> = night.claimable(now).into_iter().filter(|run| !run.working).collect();
+    let mut free: Vec<Live> = night.live(now).into_iter().filter(|run| !run.working && !run.put_off).collect();
     free.sort_by_key(|run| (run.priority, run.since, run.run));
     let position = |run: &Live| free.iter().position(|other| other.run == run.run).map(|at| at as i64 + 1);
     let mut line: Vec<(&Queued, Option<i64>)> = night

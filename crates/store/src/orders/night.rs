@@ -150,6 +150,7 @@ impl Night {
                 priority: row.priority,
                 since: row.queued_at,
                 working: row.status == RunStatus::Running && row.lease_until.is_some_and(|until| until > now),
+                put_off: false,
             },
             feature: row.feature_id,
             auto: row.auto,
@@ -174,12 +175,15 @@ impl Night {
         self.orders.iter().filter(on).map(|order| Order { open: order.standing(at).open, ..order.into() }).collect()
     }
 
-    /// The runs that have a place or wait for one and nothing else.
-    pub fn claimable(&self, at: DateTime) -> Vec<Live> {
-        let waits = |run: &&Queued| {
-            run.live.working || (run.parked_until.is_none_or(|until| until <= at) && self.waits_for(run).is_empty())
+    /// The runs that have a place, or wait for one and nothing else, or for their provider.
+    pub fn live(&self, at: DateTime) -> Vec<Live> {
+        let live = |run: &Queued| {
+            let parked = run.parked_until.is_some_and(|until| until > at);
+            let put_off = parked && run.parked_reason.is_some();
+            let waits = !parked && self.waits_for(run).is_empty();
+            (run.live.working || waits || put_off).then(|| Live { put_off, ..run.live.clone() })
         };
-        self.queue.iter().filter(waits).map(|run| run.live.clone()).collect()
+        self.queue.iter().filter_map(live).collect()
     }
 
     /// What a run's card depends on that keeps it from its beginning.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::Duration;
 use guildhall_store::{Chosen, Counts, Ending, NewFeature, NewRun, OrderChange, StoreError, Word};
 use guildhall_types::auto::{AtClose, OrderState};
-use guildhall_types::feature::{FeatureStatus, Move, Problem};
+use guildhall_types::feature::{FeatureStatus, Move, Problem, Stage};
 use guildhall_types::limits::Limits;
 use guildhall_types::member::{Member, MemberChange, MemberRole};
 use guildhall_types::project::Project;
@@ -151,7 +151,7 @@ on_both! {
         fresh.store.start_feature(b, anna.id, new_run()).await.unwrap();
         assert!(fresh.store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().is_none());
         let night = fresh.store.night().await.unwrap();
-        assert_eq!((night.waits_for(&night.queue[0]), night.claimable(fresh.clock.now()).len()), (&[a][..], 0));
+        assert_eq!((night.waits_for(&night.queue[0]), night.live(fresh.clock.now()).len()), (&[a][..], 0));
         fresh.store.start_feature(a, anna.id, new_run()).await.unwrap();
         assert_eq!(end(&fresh, RunStatus::Waiting, Move::Accept, None).await, a);
         let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap();
@@ -225,6 +225,60 @@ on_both! {
         fresh.store.park_run(&claimed.lease, opens + Duration::days(1), None).await.unwrap();
         fresh.store.switch_off_order(project.id, anna.id).await.unwrap();
         assert_eq!(status(&fresh, id).await, FeatureStatus::Paused, "switched off, nothing comes to life by itself");
+    }
+
+    async fn who_waits_for_a_provider_neither_rests_nor_fails(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        let id = fresh.card(&project, "a").await.card.id;
+        order(&fresh, &anna, &project, 1).await;
+        let limits = Limits::default();
+        start(&fresh, &limits).await;
+        let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
+        let until = fresh.clock.now() + Duration::hours(1);
+        fresh.store.park_run(&claimed.lease, until, Some("The limit is used up.")).await.unwrap();
+        let night = fresh.store.night().await.unwrap();
+        let live = night.live(fresh.clock.now());
+        assert_eq!(live.iter().map(|run| (run.working, run.put_off)).collect::<Vec<_>>(), [(false, true)]);
+        assert_eq!(night.queue[0].parked_reason.as_deref(), Some("The limit is used up."));
+        let second = fresh.card(&project, "b").await.card.id;
+        assert_eq!(start(&fresh, &limits).await, [], "the order's one run is under way, if only in waiting");
+        // Neither a new order nor none changes when the provider is ready.
+        order(&fresh, &anna, &project, 2).await;
+        assert_eq!(start(&fresh, &limits).await, [second]);
+        let other = fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
+        assert_eq!(other.run.feature_id, second);
+        fresh.store.switch_off_order(project.id, anna.id).await.unwrap();
+        let run = fresh.store.run(claimed.run.id).await.unwrap().unwrap();
+        assert_eq!((run.status, run.auto, run.parked_until), (RunStatus::Queued, true, Some(until)));
+        let kept = fresh.store.order(project.id, anna.id).await.unwrap().unwrap();
+        assert_eq!((kept.state, kept.failures.len()), (OrderState::Off, 0));
+        // Whoever says something lets it ask the provider again; it stays with its order.
+        fresh.store.follow_up(id, anna.id, "and this").await.unwrap();
+        let again = fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
+        assert_eq!((again.run.auto, again.run.parked_until, again.run.parked_reason), (true, None, None));
+    }
+
+    async fn a_plan_that_waits_holds_no_place_and_counts_as_nothing(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        let first = fresh.card(&project, "a").await.card.id;
+        let second = fresh.card(&project, "b").await.card.id;
+        let third = fresh.card(&project, "c").await.card.id;
+        order(&fresh, &anna, &project, 1).await;
+        let limits = Limits::default();
+        assert_eq!(start(&fresh, &limits).await, [first]);
+        let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
+        let broken = Problem { code: "looping".to_owned(), message: "It broke.".to_owned(), hint: String::new() };
+        let failing = Ending { status: RunStatus::Failed, what: Move::Fail, summary: None, problem: Some(broken) };
+        fresh.store.finish_run(&claimed.lease, failing).await.unwrap();
+        assert_eq!(start(&fresh, &limits).await, [second]);
+        let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
+        let proposal = Ending { status: RunStatus::Waiting, what: Move::Propose, summary: None, problem: None };
+        fresh.store.finish_run(&claimed.lease, proposal).await.unwrap();
+        let card = fresh.store.feature(second).await.unwrap().unwrap().card;
+        assert_eq!((card.status, card.stage), (FeatureStatus::InProgress, Some(Stage::PlanApproval)));
+        assert_eq!(start(&fresh, &limits).await, [third], "the order goes on with its next card");
+        let order = fresh.store.order(project.id, anna.id).await.unwrap().unwrap();
+        assert_eq!((order.state, order.failures.len()), (OrderState::On, 1), "neither a failure nor a success");
     }
 
     async fn work_is_handed_back_counted_and_merged_in_one_step(fresh: Fresh) {

@@ -40,7 +40,7 @@ pub struct Card {
     pub hindered: bool,
 }
 
-/// A run that has a place, or waits for one.
+/// A run that has a place, or waits for one or for its provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Live {
     /// The run.
@@ -55,6 +55,8 @@ pub struct Live {
     pub since: DateTime,
     /// Whether it works; otherwise it waits for a place.
     pub working: bool,
+    /// Whether it waits for its provider: then it takes no place, but is one of its order's runs all the same.
+    pub put_off: bool,
 }
 
 /// Who would get the next free place: a run in the queue, or a card that an order would take for it.
@@ -117,7 +119,7 @@ pub fn next_start<'a>(
             cards.iter().filter(own).filter(ready).min_by_key(|card| key(card))
         })
         .collect();
-    let mut waiting: Vec<&Live> = live.iter().filter(|run| !run.working).collect();
+    let mut waiting: Vec<&Live> = live.iter().filter(|run| !run.working && !run.put_off).collect();
     while working.values().sum::<i64>() < limits.max_concurrent_features {
         let at_work = |member: MemberId| working.get(&member).copied().unwrap_or(0);
         let all = waiting.iter().map(|run| Next::Run(run)).chain(best.iter().map(|card| Next::Card(card)));

@@ -66,7 +66,7 @@ pub enum Reason {
 /// Where places are taken, and how many there are.
 #[derive(Debug, Clone)]
 pub struct Place<'a> {
-    /// Runs that have a place or wait for one.
+    /// Runs that have a place, or wait for one or for their provider.
     pub live: &'a [Live],
     /// Worktrees of each member.
     pub held: &'a HashMap<MemberId, i64>,

@@ -76,6 +76,7 @@ fn hall() -> impl Strategy<Value = Hall> {
             priority,
             since: DateTime::UNIX_EPOCH + Duration::minutes(minutes),
             working: false,
+            put_off: false,
         });
         let limits = Limits {
             max_concurrent_features_per_member: each,
@@ -107,7 +108,7 @@ impl Hall {
             let since = DateTime::UNIX_EPOCH + Duration::days(1 + self.live.len() as i64);
             let run = run(1000 + usize::try_from(card.number).unwrap());
             let Card { project, member, priority, .. } = card;
-            self.live.push(Live { run, project, member, priority, since, working: false });
+            self.live.push(Live { run, project, member, priority, since, working: false, put_off: false });
             started.push(card);
         }
         started
@@ -305,6 +306,7 @@ fn why_nothing_starts_is_told() {
         priority: 2,
         since: at,
         working: true,
+        put_off: false,
     };
     let limits = Limits::default();
     let held = HashMap::from([(member(0), 1)]);
@@ -318,6 +320,18 @@ fn why_nothing_starts_is_told() {
         Some(Reason::Dependencies { features: vec![feature(9)] })
     );
     assert_eq!(why(&order(), &ready, &[live(1, 0, 0), live(2, 0, 0)]), Some(Reason::OrderLimit { limit: 2 }));
+    let put_off = |n: usize| Live { working: false, put_off: true, ..live(n, 0, 0) };
+    assert_eq!(
+        why(&order(), &ready, &[put_off(1), put_off(2)]),
+        Some(Reason::OrderLimit { limit: 2 }),
+        "nor more while they wait"
+    );
+    let place = Place { live: &[put_off(1)], held: &held, limits };
+    let until = at + chrono::Duration::hours(1);
+    let used_up = Some((until, Some("The limit is used up.")));
+    let provider = Reason::Provider { until, why: "The limit is used up.".to_owned() };
+    assert_eq!(of_run(&put_off(1), &[], used_up, &place), provider);
+    assert_eq!(of_run(&put_off(1), &[], Some((until, None)), &place), Reason::Window { until: Some(until) });
     let elsewhere = [live(1, 0, 1), live(2, 0, 1), live(3, 0, 1)];
     assert_eq!(why(&order(), &ready, &elsewhere), Some(Reason::MemberLimit { limit: 3 }));
     let others: Vec<Live> = (0..8).map(|n| live(n, 1, 1)).collect();
