@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use guildhall_llm::{Endpoint, Secret};
 use guildhall_sandbox::Isolation;
-use guildhall_team::vault::KeyFiles;
-use guildhall_team::oidc::ProviderSettings;
 use guildhall_team::mail::SmtpSettings;
+use guildhall_team::oidc::ProviderSettings;
+use guildhall_team::vault::KeyFiles;
 use ipnet::IpNet;
 use url::Url;
 

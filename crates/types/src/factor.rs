@@ -119,7 +119,8 @@ mod tests {
     fn the_last_way_in_stays() {
         let none = WaysIn::default();
         assert!(!none.any());
-        let ways = [WaysIn { password: true, ..none }, WaysIn { passkeys: 1, ..none }, WaysIn { account: true, ..none }];
+        let ways =
+            [WaysIn { password: true, ..none }, WaysIn { passkeys: 1, ..none }, WaysIn { account: true, ..none }];
         assert!(ways.into_iter().all(WaysIn::any));
     }
 }

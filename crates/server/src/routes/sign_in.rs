@@ -18,9 +18,9 @@ use url::form_urlencoded::byte_serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
-use crate::auth::origin::is_loopback;
 use crate::auth::From;
 use crate::auth::cookie::{self, Held};
+use crate::auth::origin::is_loopback;
 use crate::extract::{Json, Path, Query};
 use crate::problem::Problem;
 use crate::routes::auth::{Door, door, session_cookie};

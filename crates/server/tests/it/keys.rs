@@ -41,7 +41,14 @@ async fn member(store: &Store, name: &str) -> MemberId {
 async fn put(store: &Store, vault: &Vault, member: MemberId, key: &str) -> Result<(), StoreError> {
     let provider = ProviderKind::Anthropic;
     let secret = vault.seal(&credential_identity(member, provider), key.as_bytes()).unwrap();
-    let new = NewCredential { member_id: member, provider, secret, hint: "0123".to_owned(), base_url: None, models: Vec::new() };
+    let new = NewCredential {
+        member_id: member,
+        provider,
+        secret,
+        hint: "0123".to_owned(),
+        base_url: None,
+        models: Vec::new(),
+    };
     store.put_credential(&new).await.map(drop)
 }
 
