@@ -125,7 +125,8 @@ on_both! {
         let query = AuditQuery { object_id: Some(id.to_string()), limit: 10, ..Default::default() };
         let told = fresh.store.audit_entries(&query).await.unwrap();
         let actions: Vec<AuditAction> = told.iter().map(|entry| entry.action).collect();
-        assert_eq!(actions, [AuditAction::ApprovePlan, AuditAction::RejectPlan, AuditAction::StartRun]);
+        use AuditAction::{ApprovePlan, CreateFeature, RejectPlan, StartRun};
+        assert_eq!(actions, [ApprovePlan, RejectPlan, StartRun, CreateFeature]);
         assert_eq!((told[0].detail["version"].as_str(), told[0].detail["changed"].as_str()), ("3", "true"));
         let told = fresh.store.run_events(run.id, 0, 100).await.unwrap();
         let kinds = |wanted: fn(&RunEvent) -> bool| {

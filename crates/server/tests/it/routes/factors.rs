@@ -330,6 +330,7 @@ const LACKING: &[(Method, &str)] = &[
     (Method::POST, "/api/auth/logout"),
     (Method::POST, "/api/auth/confirm"),
     (Method::POST, "/api/auth/confirm/passkey"),
+    (Method::POST, "/api/auth/confirm/provider"),
     (Method::POST, "/api/auth/totp"),
     (Method::POST, "/api/auth/totp/enable"),
     (Method::DELETE, "/api/auth/totp"),
