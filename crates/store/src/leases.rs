@@ -68,9 +68,6 @@ pub enum Finished {
     GoesOn,
 }
 
-/// What a run tells of its rest.
-const RESTS: &str = "Auto mode's window has closed. The run goes on by itself when it opens.";
-
 impl Store {
     /// Claims the run that is to work next, if there is a free place and one that waits.
     ///
@@ -480,25 +477,13 @@ impl Store {
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 
-    /// Gives a run back to the queue that no node is to claim before `until`: one that has to wait for its provider, with
-    /// the reason, or without one a run that rests until auto mode's window opens.
-    ///
-    /// # Errors
-    /// [`StoreError::LeaseLost`].
-    pub async fn park_run(&self, lease: &Lease, until: DateTime, reason: Option<&str>) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        let run = self.held(&mut tx, lease).await?;
-        let feature = self.locked_feature(&mut tx, run.feature_id).await?;
-        self.give_back(&mut tx, &run, &feature, run.intent).await?;
-        let reason = reason.map(crate::clean);
-        on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2, parked_reason = $3 WHERE id = $1").bind(run.id)
-            .bind(until).bind(reason.as_deref()).execute(c).await.rows())?;
-        let reason = reason.unwrap_or_else(|| RESTS.to_owned());
-        self.record_run(&mut tx, &run, RunEvent::Waiting { reason, until }).await?;
-        self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
-    }
-
-    async fn give_back(&self, tx: &mut Tx, run: &Run, feature: &Feature, intent: RunIntent) -> Result<(), StoreError> {
+    pub(super) async fn give_back(
+        &self,
+        tx: &mut Tx,
+        run: &Run,
+        feature: &Feature,
+        intent: RunIntent,
+    ) -> Result<(), StoreError> {
         self.move_feature(tx, feature, Move::Requeue).await?;
         on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, intent = $3, lease_owner = NULL, lease_until = NULL, queued_at = $4 WHERE id = $1")

@@ -1,5 +1,6 @@
-//! What follows the agent's work, as a node that holds the run writes it: words to the agent, a moved base, a merge.
+//! What follows the agent's work, as a node that holds the run writes it: words to the agent, a moved base, rest, a merge.
 
+use guildhall_types::DateTime;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::feature::{Move, Stage};
 use guildhall_types::run::{DiffStat, Run, RunEvent, RunStatus};
@@ -28,6 +29,9 @@ pub enum Counts {
     /// Work that could not be merged.
     Return,
 }
+
+/// What a run tells of its rest.
+const RESTS: &str = "Auto mode's window has closed. The run goes on by itself when it opens.";
 
 impl Store {
     /// The run's work now starts from another commit; its agent hears at its next turn what is to be said of that.
@@ -106,6 +110,24 @@ impl Store {
         self.tell_orders(&mut tx, order.as_slice()).await?;
         let note = Note::new(AuditAction::Merge).on(AuditObject::Feature, run.feature_id).with("run", run.id);
         tx.note(note.with("commit", commit).with("by", "after work"));
+        self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
+    }
+
+    /// Gives a run back to the queue that no node is to claim before `until`: one that has to wait for its provider, with
+    /// the reason, or without one a run that rests until auto mode's window opens.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`].
+    pub async fn park_run(&self, lease: &Lease, until: DateTime, reason: Option<&str>) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let run = self.held(&mut tx, lease).await?;
+        let feature = self.locked_feature(&mut tx, run.feature_id).await?;
+        self.give_back(&mut tx, &run, &feature, run.intent).await?;
+        let reason = reason.map(crate::clean);
+        on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2, parked_reason = $3 WHERE id = $1").bind(run.id)
+            .bind(until).bind(reason.as_deref()).execute(c).await.rows())?;
+        let reason = reason.unwrap_or_else(|| RESTS.to_owned());
+        self.record_run(&mut tx, &run, RunEvent::Waiting { reason, until }).await?;
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 }
