@@ -111,8 +111,8 @@ test("an authenticator app is set up, asked for at the sign-in, and taken away",
   await dialog.getByLabel("Code that the app shows").fill(codeOf(secret));
   await dialog.getByRole("button", { name: "Turn on" }).click();
   const made = page.getByRole("dialog", { name: "Your recovery codes" });
+  await expect(made.getByRole("listitem")).toHaveCount(10);
   const codes = await made.getByRole("listitem").allTextContents();
-  expect(codes).toHaveLength(10);
   await expectAccessible(page);
   await made.getByRole("button", { name: "I have kept them" }).click();
   await expect(section(page)).toContainText("10 codes are left.");
@@ -156,21 +156,21 @@ test("a passkey is made, signs in alone, is a second step, and confirms", async 
   await expect(section(page)).toContainText("Laptop");
   expect(await key.keys()).toMatchObject([{ isResidentCredential: true, rpId: "localhost" }]);
 
-  // Nobody touches it until the button is pressed; then the browser needs no name and no password.
+  // What the browser asks for by itself stays untouched; when the button is pressed, it needs no name and no password.
   await key.touched(false);
   await signOut(page);
   await expect(page.getByLabel("E-mail")).toHaveAttribute("autocomplete", "username webauthn");
   await expectAccessible(page);
-  await page.getByRole("button", { name: "Sign in with a passkey" }).click();
   await key.touched(true);
+  await page.getByRole("button", { name: "Sign in with a passkey" }).click();
   await signedIn(page);
 
   await key.touched(false);
   await signOut(page);
   await givePassword(page, email);
   await expectAccessible(page);
-  await page.getByRole("button", { name: "Use a passkey" }).click();
   await key.touched(true);
+  await page.getByRole("button", { name: "Use a passkey" }).click();
   await signedIn(page);
 
   // As after ten minutes: the server wants a proof first.

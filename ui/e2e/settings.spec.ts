@@ -2,7 +2,8 @@ import { expect, MEMBER, makeProject, SESSION, test } from "./support";
 
 test("the theme is chosen, and stays without a flash", async ({ page }) => {
   await page.goto("/settings");
-  await page.getByRole("radio", { name: "Dark" }).check({ force: true });
+  await page.getByRole("region", { name: "Appearance" }).locator("label", { hasText: "Dark" }).click();
+  await expect(page.getByRole("radio", { name: "Dark" })).toBeChecked();
   await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
   await page.reload({ waitUntil: "commit" });
   await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");

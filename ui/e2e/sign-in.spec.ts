@@ -46,6 +46,7 @@ test("whoever is invited joins by a provider, and proves by it who they are", as
   });
   const guest = await context.newPage();
   await guest.goto("/login");
+  await expect(guest.getByRole("link", { name: "Continue with Test ID" })).toBeVisible();
   await expectAccessible(guest);
   await guest.getByRole("link", { name: "Continue with Test ID" }).click();
   await signInThere(guest, "Eve");

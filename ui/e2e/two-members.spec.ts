@@ -60,7 +60,10 @@ test("nobody sees the key of another member, and a disabled one is out at once",
   await page.goto(`/p/${project.id}`);
 
   await bens.goto("/settings");
-  const keys = bens.getByRole("region", { name: "Provider keys" });
+  const keys = bens
+    .getByRole("region", { name: "My API keys" })
+    .getByRole("group", { name: "Anthropic", exact: true });
+  await keys.getByRole("button", { name: "Add a key for Anthropic" }).click();
   await keys.getByLabel("Key").fill(KEY);
   await keys.getByRole("button", { name: "The provider is at another address" }).click();
   await keys.getByLabel("Base URL").fill("http://127.0.0.1:9");
