@@ -18,7 +18,7 @@ export function Page({
 }) {
   useTitle(title);
   return (
-    <main id="content" tabIndex={-1} className="h-full overflow-y-auto outline-none scroll-thin">
+    <main id="content" tabIndex={-1} className="relative h-full overflow-y-auto outline-none scroll-thin">
       <div
         className={cn(
           "mx-auto px-4 pt-6 pb-16 sm:px-8 sm:pt-9",

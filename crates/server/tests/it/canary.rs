@@ -33,7 +33,10 @@ const FORMER: &str = "sk-ant-canary/former+key=0d41f7c2";
 const OWN: &str = "sk-ant-canary/own+key=77aa15be";
 /// The operator's, for members without a key.
 const TEAM: &str = "sk-ant-canary/team+key=9c20b6d8";
+const OPENAI: &str = "sk-canary/openai+key=3b8e07a1";
 const DATABASE: &str = "canary-database-password-51e6";
+const SMTP: &str = "canary-smtp-password-a90c";
+const CLIENT: &str = "canary-client-secret-27fb61";
 const CREDENTIAL: &str = "/api/user/credentials/anthropic";
 /// Where the decoy is found when everything was searched.
 const PLACES: [&str; 9] = ["log", "answer", "event", "conversation", "file", "object", "process", "database", "copy"];
@@ -158,7 +161,8 @@ async fn copy(url: &str, data: &Path, out: &mut Found) {
 /// What every GET route answers to somebody, with every id that there is.
 async fn answers(name: &str, persona: &mut Persona, ids: &[String], out: &mut Found) {
     for (_, path, _) in operations().filter(|(method, path, _)| *method == Method::GET && *path != "/api/events") {
-        let filled = |id: &String| path.replace("{id}", id).replace("{provider}", "anthropic");
+        let filled =
+            |id: &String| path.replace("{id}", id).replace("{provider}", "anthropic").replace("{name}", "work");
         let mut paths: BTreeSet<String> = ids.iter().map(filled).collect();
         if path.ends_with("/files") {
             paths = paths.into_iter().map(|path| format!("{path}?path=spied.txt")).collect();
@@ -232,12 +236,23 @@ async fn the_whole_way(url: String, data: &Path) -> (Vec<Planted>, Found) {
     let (sim, bad) = (Sim::start(Config::default()).await.unwrap(), telltale().await);
     let with_password = url.replace("postgres://guildhall@", &format!("postgres://guildhall:{DATABASE}@"));
     let sim_url = sim.url();
+    let smtp = format!("smtp://guild:{SMTP}@127.0.0.1:9");
     let env = [
         ("DATABASE_URL", with_password.as_str()),
         ("ANTHROPIC_API_KEY", TEAM),
         ("ANTHROPIC_BASE_URL", sim_url.as_str()),
         ("GUILDHALL_LOG", "debug"),
+        ("OPENAI_API_KEY", OPENAI),
+        // Nobody answers there: each mail waits, and each try is told.
+        ("GUILDHALL_SMTP_URL", smtp.as_str()),
+        ("GUILDHALL_MAIL_FROM", "guild@example.com"),
+        ("CANARY_CLIENT_SECRET", CLIENT),
     ];
+    std::fs::create_dir_all(data).unwrap();
+    let settings = format!(
+        "[[oidc]]\nname = 'work'\nissuer = '{bad}'\nclientId = 'guildhall'\nclientSecretEnv = 'CANARY_CLIENT_SECRET'\n"
+    );
+    std::fs::write(data.join("guildhall.toml"), settings).unwrap();
     // A new kind of secret is added here, and used on the way below.
     let mut secrets = vec![
         Planted::new("the decoy", DECOY),
@@ -245,6 +260,9 @@ async fn the_whole_way(url: String, data: &Path) -> (Vec<Planted>, Found) {
         Planted::new("a member's key", OWN),
         Planted::new("the team's key", TEAM),
         Planted::new("the database's password", DATABASE),
+        Planted::new("the team's key for OpenAI", OPENAI),
+        Planted::new("the mail server's password", SMTP),
+        Planted::new("the secret for an OpenID provider", CLIENT),
     ];
     let mut found = Found::new();
 
@@ -282,6 +300,9 @@ async fn the_whole_way(url: String, data: &Path) -> (Vec<Planted>, Found) {
     let guess = json!({ "email": "olga@example.com", "password": "canary wrong password" });
     wrong.post("/api/auth/login", guess).await.is(StatusCode::UNAUTHORIZED);
     secrets.push(Planted::new("a wrong password", "canary wrong password"));
+
+    let app = owner.call("/api/auth/totp").await.is(StatusCode::CREATED);
+    secrets.push(Planted::new("an authenticator's secret", app["secret"].as_str().unwrap()));
 
     let project = owner.project("p", json!({ "kind": "empty" })).await["id"].as_str().unwrap().to_owned();
     let cards = format!("/api/projects/{project}/features");

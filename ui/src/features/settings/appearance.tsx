@@ -15,7 +15,7 @@ export function Appearance() {
             <label
               key={theme.value}
               className={cn(
-                "flex items-center gap-2 rounded-lg border px-3 py-2 text-sm has-focus-visible:outline-2 has-focus-visible:outline-ring [&_svg]:size-4",
+                "relative flex items-center gap-2 rounded-lg border px-3 py-2 text-sm has-focus-visible:outline-2 has-focus-visible:outline-ring [&_svg]:size-4",
                 theme.value === choice
                   ? "border-accent bg-accent-soft font-medium [&_svg]:text-accent-text"
                   : "border-line-strong hover:bg-hover [&_svg]:text-faint",
