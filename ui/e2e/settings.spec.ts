@@ -1,13 +1,30 @@
-import { expect, MEMBER, makeProject, SESSION, test } from "./support";
+import { asPage, expect, MEMBER, makeProject, SESSION, test } from "./support";
 
-test("the theme is chosen, and stays without a flash", async ({ page }) => {
+test("the theme is chosen, stays without a flash, and comes along to another device", async ({
+  page,
+  browser,
+  baseURL,
+}) => {
   await page.goto("/settings");
   await page.getByRole("radio", { name: "Dark" }).check({ force: true });
   await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
   await page.reload({ waitUntil: "commit" });
   await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+  const device = await browser.newContext({
+    ...(baseURL === undefined ? {} : { baseURL }),
+    storageState: { cookies: [], origins: [] },
+  });
+  const other = await device.newPage();
+  const { name: _, ...account } = MEMBER;
+  await asPage(other.request, baseURL).post("/api/auth/login", account);
+  await other.goto("/");
+  await expect(other.locator("html")).toHaveAttribute("data-theme", "dark");
+  await device.close();
+
+  const kept = page.waitForResponse((answer) => answer.request().method() === "PATCH");
   await page.getByRole("radio", { name: "Like the system" }).check({ force: true });
   await expect(page.locator("html")).toHaveAttribute("data-theme", "light");
+  expect((await kept).ok()).toBe(true);
   // What is out of sight scrolls within the page, and never the frame around it.
   expect(await page.evaluate(() => document.documentElement.scrollTop)).toBe(0);
 });

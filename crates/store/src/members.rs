@@ -5,7 +5,8 @@ mod change;
 use guildhall_types::MemberId;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
-use guildhall_types::member::{Member, MemberRole};
+use guildhall_types::member::{Member, MemberRole, Preferences};
+use sqlx::types::Json;
 
 use crate::{Rows, Store, StoreError, Tx, on, read};
 
@@ -169,6 +170,30 @@ impl Store {
         let member = self.tell_member(&mut tx, id).await?;
         self.commit(tx).await?;
         Ok(member)
+    }
+
+    /// How a member likes the page.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn preferences(&self, id: MemberId) -> Result<Preferences, StoreError> {
+        let row: Option<(Option<Json<Preferences>>,)> = read!(self, c => sqlx::query_as(
+            "SELECT preferences FROM members WHERE id = $1").bind(id).fetch_optional(c).await)?;
+        Ok(row.and_then(|(kept,)| kept).map(|kept| kept.0).unwrap_or_default())
+    }
+
+    /// Keeps how a member likes the page. No deed to tell the audit of.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such member.
+    pub async fn set_preferences(&self, id: MemberId, preferences: Preferences) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let done = on!(tx, c => sqlx::query("UPDATE members SET preferences = $2 WHERE id = $1").bind(id)
+            .bind(Json(preferences)).execute(c).await.rows())?;
+        if done != 1 {
+            return Err(StoreError::NotFound { what: "member" });
+        }
+        self.commit(tx).await
     }
 
     /// Sets a member's password and ends the member's sessions but `except`.

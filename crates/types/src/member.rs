@@ -45,6 +45,48 @@ pub struct Member {
     pub avatar: Option<String>,
 }
 
+text_enum! {
+    /// The colours of the page.
+    pub enum Theme {
+        /// As the device likes it.
+        System = "system",
+        /// Light.
+        Light = "light",
+        /// Dark.
+        Dark = "dark",
+    }
+}
+
+text_enum! {
+    /// How the two sides of a change are laid out.
+    pub enum DiffLayout {
+        /// One below the other.
+        Unified = "unified",
+        /// Side by side.
+        Split = "split",
+    }
+}
+
+/// How a member likes the page, on whichever device. Nobody else sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Preferences {
+    /// The colours.
+    pub theme: Theme,
+    /// How changes are laid out.
+    pub diff_layout: DiffLayout,
+    /// Whether lines are left out of changes that differ in white space alone.
+    pub hide_whitespace: bool,
+    /// Whether the tree of changed files is shown beside changes.
+    pub diff_tree: bool,
+}
+
+impl Default for Preferences {
+    fn default() -> Self {
+        Self { theme: Theme::System, diff_layout: DiffLayout::Unified, hide_whitespace: false, diff_tree: true }
+    }
+}
+
 /// What an admin changes of a member; what is absent stays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MemberChange {

@@ -315,7 +315,7 @@ export type paths = {
         delete?: never;
         options?: never;
         head?: never;
-        /** Changes one's own name, time zone or password. */
+        /** Changes one's own name, time zone, preferences or password. */
         patch: operations["update_me"];
         trace?: never;
     };
@@ -2012,6 +2012,11 @@ export type components = {
             tooLarge: boolean;
         };
         /**
+         * @description How the two sides of a change are laid out.
+         * @enum {string}
+         */
+        DiffLayout: "unified" | "split";
+        /**
          * @description Which side of a diff.
          * @enum {string}
          */
@@ -2622,6 +2627,8 @@ export type components = {
             hasPassword: boolean;
             /** @description The names of the providers by which the member can sign in and prove who they are. */
             linked: string[];
+            /** @description How the member likes the page. */
+            preferences: components["schemas"]["Preferences"];
             /** @description What the member may do. */
             rights: components["schemas"]["MemberRight"][];
             /** @description Whether the team asks for a second factor that the member has yet to set up. Nothing else can be done before. */
@@ -2928,6 +2935,17 @@ export type components = {
          * @enum {string}
          */
         PlanningMode: "skip" | "lite" | "spec" | "full";
+        /** @description How a member likes the page, on whichever device. Nobody else sees it. */
+        Preferences: {
+            /** @description How changes are laid out. */
+            diffLayout: components["schemas"]["DiffLayout"];
+            /** @description Whether the tree of changed files is shown beside changes. */
+            diffTree: boolean;
+            /** @description Whether lines are left out of changes that differ in white space alone. */
+            hideWhitespace: boolean;
+            /** @description The colours. */
+            theme: components["schemas"]["Theme"];
+        };
         /** @description Why a card stopped, and what helps. */
         Problem: {
             /** @description A stable word for it, such as `invalid-key`, `prompt-too-long`, `turn-limit`. */
@@ -3790,6 +3808,11 @@ export type components = {
             team: components["schemas"]["Limits"];
         };
         /**
+         * @description The colours of the page.
+         * @enum {string}
+         */
+        Theme: "system" | "light" | "dark";
+        /**
          * @description How hard the model is asked to think.
          * @enum {string}
          */
@@ -3866,6 +3889,8 @@ export type components = {
             name?: string;
             /** @description The new password: at least 12 characters. Ends every other session. */
             newPassword?: string;
+            /** @description How the page is liked, all of it. */
+            preferences?: components["schemas"]["Preferences"];
             /** @description The time zone by its IANA name, such as `Europe/Berlin`; `null` takes it away. */
             timeZone?: string | null;
         };
@@ -3970,6 +3995,7 @@ export type Database = components['schemas']['Database'];
 export type Day = components['schemas']['Day'];
 export type Diff = components['schemas']['Diff'];
 export type DiffFile = components['schemas']['DiffFile'];
+export type DiffLayout = components['schemas']['DiffLayout'];
 export type DiffSide = components['schemas']['DiffSide'];
 export type Elsewhere = components['schemas']['Elsewhere'];
 export type EnableTotp = components['schemas']['EnableTotp'];
@@ -4041,6 +4067,7 @@ export type PlanList = components['schemas']['PlanList'];
 export type PlanStatus = components['schemas']['PlanStatus'];
 export type PlannedTask = components['schemas']['PlannedTask'];
 export type PlanningMode = components['schemas']['PlanningMode'];
+export type Preferences = components['schemas']['Preferences'];
 export type Problem = components['schemas']['Problem'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
 export type Project = components['schemas']['Project'];
@@ -4097,6 +4124,7 @@ export type TeamCredential = components['schemas']['TeamCredential'];
 export type TeamCredentials = components['schemas']['TeamCredentials'];
 export type TeamKey = components['schemas']['TeamKey'];
 export type TeamLimits = components['schemas']['TeamLimits'];
+export type Theme = components['schemas']['Theme'];
 export type ThinkingLevel = components['schemas']['ThinkingLevel'];
 export type TokenId = components['schemas']['TokenId'];
 export type TokenList = components['schemas']['TokenList'];

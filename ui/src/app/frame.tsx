@@ -10,6 +10,7 @@ import { identity } from "./identity";
 import { OfflineBanner } from "./offline-banner";
 import { overlay } from "./overlay";
 import Palette from "./palette";
+import { followPreferences } from "./preferences";
 import { Sidebar } from "./sidebar";
 
 const loadEditor = () => import("@/features/editor/card-editor");
@@ -38,6 +39,9 @@ export default function Frame() {
     () => blockHotkeys(() => editor.get() !== null || overlay.get() !== null || identity.get() !== null),
     [],
   );
+  // What the server answers to a change of this page is what the page has already, and changes nothing.
+  const kept = me?.preferences;
+  useEffect(() => (kept === undefined ? undefined : followPreferences(kept)), [kept]);
   // Fetched while nothing else is: the first press of a key finds them there.
   useEffect(() => {
     const timer = setTimeout(() => void loadEditor().catch(() => {}), IDLE_MS);

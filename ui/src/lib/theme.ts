@@ -36,6 +36,8 @@ const subscribe = (listener: () => void) => {
   listeners.add(listener);
   return () => listeners.delete(listener);
 };
+/** Calls back when the theme is another; returns how to stop. */
+export const onThemeChoice = subscribe;
 
 export const useThemeChoice = () => useSyncExternalStore(subscribe, themeChoice);
 /** Which of the two themes is shown just now. */

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use guildhall_team::{PasswordChange, ProfileChange};
 use guildhall_types::factor::SecondFactor;
-use guildhall_types::member::Member;
+use guildhall_types::member::{Member, Preferences};
 use guildhall_types::rights::MemberRight;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -37,6 +37,8 @@ pub struct Me {
     has_password: bool,
     /// The names of the providers by which the member can sign in and prove who they are.
     linked: Vec<String>,
+    /// How the member likes the page.
+    preferences: Preferences,
 }
 
 impl Me {
@@ -51,7 +53,8 @@ impl Me {
             .filter(|provider| identities.iter().any(|identity| identity.issuer == provider.issuer))
             .map(|provider| provider.name.clone())
             .collect();
-        Ok(Self { member, rights, second_factors, second_factor_needed, has_password, linked })
+        let preferences = app.team.store.preferences(member.id).await?;
+        Ok(Self { member, rights, second_factors, second_factor_needed, has_password, linked, preferences })
     }
 }
 
@@ -72,6 +75,9 @@ pub struct UpdateMe {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     time_zone: Option<Option<String>>,
+    /// How the page is liked, all of it.
+    #[schema(nullable = false)]
+    preferences: Option<Preferences>,
     /// The former password; with `newPassword`. A member without one leaves it out and must have proved lately who they are.
     #[schema(nullable = false)]
     current_password: Option<String>,
@@ -80,7 +86,7 @@ pub struct UpdateMe {
     new_password: Option<String>,
 }
 
-/// Changes one's own name, time zone or password.
+/// Changes one's own name, time zone, preferences or password.
 #[utoipa::path(patch, path = "/api/auth/me", tag = "auth", responses((status = 200, body = Me)))]
 pub async fn update_me(
     State(app): State<App>,
@@ -100,8 +106,12 @@ pub async fn update_me(
         (None, None) => None,
         (Some(_), None) => return Err(Problem::invalid("newPassword", "give the new password as well")),
     };
+    let preferences = change.preferences;
     let change = ProfileChange { name: change.name, time_zone: change.time_zone, password };
     let member = signed.team.change_profile(&signed.member, signed.session()?.id, change, &from).await?;
+    if let Some(preferences) = preferences {
+        signed.team.store.set_preferences(member.id, preferences).await?;
+    }
     Ok(Json(Me::of(&app, member).await?))
 }
 

@@ -5,9 +5,9 @@ use guildhall_store::{
     NewCredential, NewMember, NewSession, NewTeamCredential, SealedSecret, StoreError, credential_identity,
     team_credential_identity,
 };
-use guildhall_types::Clock;
 use guildhall_types::audit::AuditAction;
-use guildhall_types::member::{ListedModel, MemberRole, ProviderKind};
+use guildhall_types::member::{ListedModel, MemberRole, Preferences, ProviderKind, Theme};
+use guildhall_types::{Clock, MemberId};
 
 use crate::harness::{Fresh, on_both};
 
@@ -120,6 +120,17 @@ on_both! {
         assert!(fresh.store.delete_team_credential(provider).await.unwrap());
         assert!(!fresh.store.delete_team_credential(provider).await.unwrap());
         assert!(fresh.store.secret(&identity).await.unwrap().is_none(), "the sealed key goes with it");
+    }
+
+    async fn how_a_member_likes_the_page_is_kept(fresh: Fresh) {
+        let (anna, ben) = (fresh.member("anna").await, fresh.member("ben").await);
+        assert_eq!(fresh.store.preferences(anna.id).await.unwrap(), Preferences::default());
+        let dark = Preferences { theme: Theme::Dark, diff_tree: false, ..Preferences::default() };
+        fresh.store.set_preferences(anna.id, dark).await.unwrap();
+        assert_eq!(fresh.store.preferences(anna.id).await.unwrap(), dark);
+        assert_eq!(fresh.store.preferences(ben.id).await.unwrap(), Preferences::default(), "nobody else's");
+        let nobody = fresh.store.set_preferences(MemberId::new(), dark).await;
+        assert!(matches!(nobody, Err(StoreError::NotFound { .. })), "{nobody:?}");
     }
 
     async fn a_setting_reads_back(fresh: Fresh) {

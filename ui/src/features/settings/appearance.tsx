@@ -3,11 +3,11 @@ import { Section } from "@/components/page";
 import { cn } from "@/lib/cn";
 import { chooseTheme, useThemeChoice } from "@/lib/theme";
 
-/** Light, dark, or what the system says; kept on this device. */
+/** Light, dark, or what the system says. */
 export function Appearance() {
   const choice = useThemeChoice();
   return (
-    <Section id="appearance" title="Appearance" lead="On this device.">
+    <Section id="appearance" title="Appearance" lead="On every device on which you sign in.">
       <fieldset>
         <legend className="sr-only">Theme</legend>
         <div className="flex flex-wrap gap-2">

@@ -173,3 +173,23 @@ async fn a_member_changes_their_own_name_and_nothing_else() {
     }
     assert_eq!(owner.get("/api/auth/me").await.is(StatusCode::OK)["name"], "Olga Ö.");
 }
+
+#[tokio::test]
+async fn how_a_member_likes_the_page_is_kept_and_nobody_elses_business() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let usual = json!({ "theme": "system", "diffLayout": "unified", "hideWhitespace": false, "diffTree": true });
+    assert_eq!(owner.get("/api/auth/me").await.is(StatusCode::OK)["preferences"], usual);
+    let liked = json!({ "theme": "dark", "diffLayout": "split", "hideWhitespace": true, "diffTree": false });
+    let me = owner.patch("/api/auth/me", json!({ "preferences": liked })).await.is(StatusCode::OK);
+    assert_eq!(me["preferences"], liked);
+    let login = json!({ "email": owner.get("/api/auth/me").await.json()["email"], "password": PASSWORD });
+    let me = app.anonymous().post("/api/auth/login", login).await.is(StatusCode::OK);
+    assert_eq!(me["preferences"], liked, "on another device as well");
+    for bad in [json!({ "theme": "pink" }), json!({ "theme": "dark" }), json!("dark")] {
+        let answer = owner.patch("/api/auth/me", json!({ "preferences": bad })).await;
+        answer.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+    }
+    let members = owner.get("/api/members").await.is(StatusCode::OK);
+    assert!(members["items"][0].get("preferences").is_none(), "{members}");
+}
