@@ -58,6 +58,7 @@ test("the backlog is put in order by mouse and by keyboard", async ({ page, base
   const titles = () => cards(page, "Backlog").locator("h3").allTextContents();
   await expect.poll(titles).toEqual(["One", "Two", "Three"]);
 
+  await expect(cards(page, "Backlog").nth(2)).toHaveAttribute("draggable", "true");
   const box = await cards(page, "Backlog").nth(0).boundingBox();
   await cards(page, "Backlog")
     .nth(2)
@@ -85,6 +86,7 @@ test("a card is started by dragging, stopped by keyboard, and shelved", async ({
   const project = await makeProject(page, baseURL, "sample");
   await project.write("Count the open items");
   await page.goto(`/p/${project.id}`);
+  await expect(cards(page, "Backlog").first()).toHaveAttribute("draggable", "true");
   await cards(page, "Backlog").first().dragTo(column(page, "In progress"));
   await expect(cards(page, "In progress")).toHaveCount(1);
   await expect(cards(page, "In progress")).toContainText(/Implementing|Planning|Checking/);
@@ -107,6 +109,7 @@ test("what is not possible says so and changes nothing", async ({ page, baseURL 
   const project = await makeProject(page, baseURL);
   await project.write("Too early");
   await page.goto(`/p/${project.id}`);
+  await expect(cards(page, "Backlog").first()).toHaveAttribute("draggable", "true");
   await cards(page, "Backlog").first().dragTo(column(page, "Completed"));
   await expect(page.getByText("Only finished work can be merged.").first()).toBeVisible();
   await expect(cards(page, "Backlog")).toHaveCount(1);

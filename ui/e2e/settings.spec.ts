@@ -6,8 +6,11 @@ test("the theme is chosen, stays without a flash, and comes along to another dev
   baseURL,
 }) => {
   await page.goto("/settings");
+  const saved = () => page.waitForResponse((answer) => answer.request().method() === "PATCH" && answer.ok());
+  const dark = saved();
   await page.getByRole("radio", { name: "Dark" }).check({ force: true });
   await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+  await dark;
   await page.reload({ waitUntil: "commit" });
   await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
   const device = await browser.newContext({
@@ -21,10 +24,10 @@ test("the theme is chosen, stays without a flash, and comes along to another dev
   await expect(other.locator("html")).toHaveAttribute("data-theme", "dark");
   await device.close();
 
-  const kept = page.waitForResponse((answer) => answer.request().method() === "PATCH");
+  const system = saved();
   await page.getByRole("radio", { name: "Like the system" }).check({ force: true });
   await expect(page.locator("html")).toHaveAttribute("data-theme", "light");
-  expect((await kept).ok()).toBe(true);
+  await system;
   // What is out of sight scrolls within the page, and never the frame around it.
   expect(await page.evaluate(() => document.documentElement.scrollTop)).toBe(0);
 });

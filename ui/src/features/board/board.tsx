@@ -1,4 +1,3 @@
-import { monitorForElements } from "@atlaskit/pragmatic-drag-and-drop/element/adapter";
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { Plus, SquareKanban } from "lucide-react";
@@ -16,6 +15,7 @@ import { BulkBar } from "./bulk-bar";
 import { BoardColumn, type ColumnHandle } from "./column";
 import { arrange, COLUMNS, type ColumnId } from "./columns";
 import { BoardDialogs } from "./dialogs";
+import { dragging } from "./dragging";
 import { filterCards, filterOf } from "./filter";
 import { drop } from "./moves";
 import { SidePanel } from "./side-panel";
@@ -95,31 +95,33 @@ export function Board({ projectId }: { projectId: string }) {
       (targets[0]?.data.column as ColumnId | undefined) ?? null;
     const place = (over: ColumnId | null, clientY: number, id: string) =>
       over === "backlog" ? (handles.current.backlog?.indexAt(clientY, id) ?? -1) : -1;
-    return monitorForElements({
-      canMonitor: ({ source }) => source.data.kind === "card",
-      onDragStart: ({ source }) => {
-        const card = byId.get(String(source.data.id));
-        if (card)
-          store.set((state) => ({ ...state, moving: { card, by: "pointer", over: null, index: -1 } }));
-      },
-      onDrag: ({ location }) => {
-        const { moving } = store.get();
-        if (moving === null) return;
-        const over = where(location.current.dropTargets);
-        const index = place(over, location.current.input.clientY, moving.card.id);
-        if (over === moving.over && index === moving.index) return;
-        store.set((state) => ({ ...state, moving: { ...moving, over, index } }));
-      },
-      onDrop: ({ location }) => {
-        const { moving } = store.get();
-        store.set((state) => ({ ...state, moving: null }));
-        const over = where(location.current.dropTargets);
-        if (moving === null || over === null) return;
-        // Not what the last movement said: the pointer may have moved on since.
-        const index = place(over, location.current.input.clientY, moving.card.id);
-        drop(client, store, moving.card, over, index, arranged.backlog, open);
-      },
-    });
+    return dragging(({ monitorForElements }) =>
+      monitorForElements({
+        canMonitor: ({ source }) => source.data.kind === "card",
+        onDragStart: ({ source }) => {
+          const card = byId.get(String(source.data.id));
+          if (card)
+            store.set((state) => ({ ...state, moving: { card, by: "pointer", over: null, index: -1 } }));
+        },
+        onDrag: ({ location }) => {
+          const { moving } = store.get();
+          if (moving === null) return;
+          const over = where(location.current.dropTargets);
+          const index = place(over, location.current.input.clientY, moving.card.id);
+          if (over === moving.over && index === moving.index) return;
+          store.set((state) => ({ ...state, moving: { ...moving, over, index } }));
+        },
+        onDrop: ({ location }) => {
+          const { moving } = store.get();
+          store.set((state) => ({ ...state, moving: null }));
+          const over = where(location.current.dropTargets);
+          if (moving === null || over === null) return;
+          // Not what the last movement said: the pointer may have moved on since.
+          const index = place(over, location.current.input.clientY, moving.card.id);
+          drop(client, store, moving.card, over, index, arranged.backlog, open);
+        },
+      }),
+    );
   }, [client, store, byId, arranged, open]);
 
   const context = useMemo(

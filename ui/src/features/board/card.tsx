@@ -1,4 +1,3 @@
-import { draggable } from "@atlaskit/pragmatic-drag-and-drop/element/adapter";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Check, CircleAlert, Link2, Moon, Play, RotateCcw } from "lucide-react";
@@ -16,6 +15,7 @@ import { exactMoney, money } from "@/lib/format";
 import { Elapsed, Time } from "@/lib/time";
 import * as words from "@/strings";
 import { CardMenu } from "./card-menu";
+import { dragging } from "./dragging";
 import { openDependencies, toggle, useBoardContext } from "./state";
 
 /** One card on the board. The title is the link that opens it; everything else on it lies above that link. */
@@ -37,11 +37,11 @@ export const BoardCard = memo(function BoardCard({
   const lifted = store.usePart((state) => state.moving?.card.id === card.id);
 
   useEffect(() => {
-    if (element.current === null || !mayBuild) return;
-    return draggable({
-      element: element.current,
-      getInitialData: () => ({ kind: "card", id: card.id }),
-    });
+    const dragged = element.current;
+    if (dragged === null || !mayBuild) return;
+    return dragging(({ draggable }) =>
+      draggable({ element: dragged, getInitialData: () => ({ kind: "card", id: card.id }) }),
+    );
   }, [card.id, mayBuild]);
 
   return (

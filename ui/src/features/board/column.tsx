@@ -1,4 +1,3 @@
-import { dropTargetForElements } from "@atlaskit/pragmatic-drag-and-drop/element/adapter";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ChevronsLeft, ChevronsRight, Plus } from "lucide-react";
 import { type ReactNode, useEffect, useImperativeHandle, useRef } from "react";
@@ -10,6 +9,7 @@ import { cn } from "@/lib/cn";
 import { count } from "@/lib/format";
 import { BoardCard } from "./card";
 import { type Column as ColumnInfo, moveTo } from "./columns";
+import { dragging } from "./dragging";
 import { useBoardContext } from "./state";
 
 const GAP = 8;
@@ -79,12 +79,15 @@ export function BoardColumn({
   );
 
   useEffect(() => {
-    if (root.current === null) return;
-    return dropTargetForElements({
-      element: root.current,
-      getData: () => ({ column: column.id }),
-      canDrop: ({ source }) => source.data.kind === "card",
-    });
+    const element = root.current;
+    if (element === null) return;
+    return dragging(({ dropTargetForElements }) =>
+      dropTargetForElements({
+        element,
+        getData: () => ({ column: column.id }),
+        canDrop: ({ source }) => source.data.kind === "card",
+      }),
+    );
   }, [column.id]);
 
   const slim = collapsed && !(moving !== null && takes);
