@@ -5,7 +5,8 @@ test("the first account owns the server, and the set-up is closed from then on",
   if (!status.setUp) {
     await page.goto("/");
     await expect(page).toHaveURL(/\/setup$/);
-    // By keyboard alone.
+    // By keyboard alone, from the field on that has the focus.
+    await expect(page.locator("input:focus")).toHaveCount(1);
     await page.keyboard.type(MEMBER.name);
     await page.keyboard.press("Tab");
     await page.keyboard.type(MEMBER.email);
