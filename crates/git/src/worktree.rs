@@ -203,7 +203,8 @@ impl Repo {
         });
         removed.await.map_err(|error| GitError::Program(io::Error::other(error)))??;
         let _turn = self.turn().await;
-        self.git("worktree").args(["unlock", "--"]).arg(worktree.tree()).output().await?;
+        // Not by git, which knows one that was cut off half made at another place, and would not find it.
+        remove_if_there(&worktree.admin.join("locked"))?;
         self.git("worktree").args(["prune", "--expire=now"]).run().await?;
         Ok(())
     }

@@ -192,6 +192,28 @@ async fn worktrees_are_made_and_removed_at_once_and_a_half_made_one_stands_in_no
 }
 
 #[tokio::test]
+async fn a_worktree_that_was_not_yet_put_in_its_place_is_removed_and_made_again() {
+    for put_in_place in [false, true] {
+        let place = Place::new().await;
+        let (worktree, base) = place.worktree("r1").await;
+        // As a server leaves it that is killed when git is done and its own part is not: git knows it at the place where
+        // it made it, and holds it locked.
+        let made = place.folder("r1").join("r1");
+        let admin = place.repo.path().join("worktrees/r1");
+        fs::write(admin.join("gitdir"), format!("{}\n", made.join(".git").display())).unwrap();
+        assert!(admin.join("locked").exists());
+        if !put_in_place {
+            fs::rename(worktree.tree(), &made).unwrap();
+        }
+        let half = place.repo.worktree("r1", &place.folder("r1")).unwrap().unwrap();
+        place.repo.remove_worktree(&half).await.unwrap();
+        place.repo.drop_branch("work/r1", &base).await.unwrap();
+        let again = place.repo.add_worktree("r1", &place.folder("r1"), "work/r1", &base).await.unwrap();
+        assert_eq!(fs::read_to_string(again.tree().join("README.md")).unwrap(), "# It\n");
+    }
+}
+
+#[tokio::test]
 async fn after_a_crash_the_worktree_is_as_in_the_snapshot() {
     let place = Place::new().await;
     let (worktree, base) = place.worktree("r1").await;
