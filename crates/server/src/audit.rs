@@ -1,15 +1,15 @@
 //! The audit on the command line: for operators, without a server.
 
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use futures::StreamExt;
 use guildhall_store::{AuditQuery, Store, Verdict};
 use guildhall_types::{Clock, DateTime};
 
 use crate::config::Config;
+use crate::database;
 use crate::routes::audit::lines;
 
 /// Entries that are read at once.
@@ -45,13 +45,7 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     out: &mut (impl Write + Send),
 ) -> anyhow::Result<bool> {
-    let url = config.database_url.expose();
-    if let Some(path) = url.strip_prefix("sqlite://")
-        && !Path::new(path).exists()
-    {
-        bail!("there is no database at {path}; name its folder with --data-dir");
-    }
-    let store = Store::open(url, clock).await.context("the database cannot be opened")?;
+    let store = database::existing(config, clock).await?;
     let sound = match command {
         AuditCommand::Verify { expect } => verify(&store, expect.as_deref(), out).await?,
         AuditCommand::Export { from, to } => {

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use chrono::SecondsFormat;
-use guildhall_store::Store;
 use guildhall_team::keys::{KeyView, Keys, Rotation};
 use guildhall_team::vault::{Vault, VaultError};
 use guildhall_team::{Team, TeamError};
@@ -17,6 +16,7 @@ use guildhall_types::{Clock, DateTime};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::database;
 
 /// How often a server looks whether another key became current. It would notice anyway when it puts the next secret.
 const LOOK: Duration = Duration::from_secs(5);
@@ -52,14 +52,8 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     out: &mut (impl Write + Send),
 ) -> anyhow::Result<bool> {
-    let url = config.database_url.expose();
-    if let Some(path) = url.strip_prefix("sqlite://")
-        && !Path::new(path).exists()
-    {
-        bail!("there is no database at {path}; name its folder with --data-dir");
-    }
     let now = clock.now();
-    let store = Store::open(url, clock).await.context("the database cannot be opened")?;
+    let store = database::existing(config, clock).await?;
     store
         .current_key()
         .await

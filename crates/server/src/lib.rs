@@ -6,6 +6,7 @@ pub mod audit;
 pub mod auth;
 pub mod config;
 mod connections;
+mod database;
 pub mod doctor;
 pub mod extract;
 pub mod keys;

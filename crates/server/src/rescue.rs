@@ -1,16 +1,16 @@
 //! Letting a member in again who lost everything: for operators, at the machine, without a server.
 
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use chrono::Duration;
-use guildhall_store::{NewReset, Store};
+use guildhall_store::NewReset;
 use guildhall_team::tokens::{new_token, token_hash};
 use guildhall_types::Clock;
 
 use crate::config::Config;
+use crate::database;
 
 /// The link ends by itself after so long: whoever asked for it sits at the machine.
 const LINK: Duration = Duration::hours(1);
@@ -37,13 +37,7 @@ pub async fn run(
     out: &mut (impl Write + Send),
 ) -> anyhow::Result<()> {
     let MemberCommand::Rescue { email } = command;
-    let url = config.database_url.expose();
-    if let Some(path) = url.strip_prefix("sqlite://")
-        && !Path::new(path).exists()
-    {
-        bail!("there is no database at {path}; name its folder with --data-dir");
-    }
-    let store = Store::open(url, Arc::clone(&clock)).await.context("the database cannot be opened")?;
+    let store = database::existing(config, Arc::clone(&clock)).await?;
     let email = email.trim().to_lowercase();
     let Some((member, _)) = store.member_by_email(&email).await? else {
         bail!("no member has the e-mail address {email}");
@@ -56,6 +50,7 @@ pub async fn run(
         member_id: member.id,
         code_hash: token_hash(&code),
         created_by: member.id,
+        mailed: false,
         expires_at: clock.now() + LINK,
     };
     store.rescue(new).await?;

@@ -16,8 +16,10 @@ pub struct NewReset {
     pub member_id: MemberId,
     /// The hash of its code.
     pub code_hash: Vec<u8>,
-    /// Who makes it; the member itself for one that is mailed.
+    /// Who makes it; the member itself for one that is asked for by mail or made at the machine.
     pub created_by: MemberId,
+    /// Whether it goes by mail to whoever asked, and so ends no earlier one.
+    pub mailed: bool,
     /// When it ends by itself.
     pub expires_at: DateTime,
 }
@@ -35,7 +37,7 @@ impl Store {
     }
 
     pub(crate) async fn insert_reset(&self, tx: &mut Tx, new: NewReset) -> Result<(), StoreError> {
-        if new.created_by != new.member_id {
+        if !new.mailed {
             self.revoke_resets(tx, new.member_id).await?;
         }
         on!(tx, c => sqlx::query(
@@ -43,7 +45,7 @@ impl Store {
              VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(ResetId::new()).bind(new.member_id).bind(&new.code_hash).bind(new.created_by).bind(self.now())
             .bind(new.expires_at).execute(c).await.rows())?;
-        let by = if new.created_by == new.member_id { "mail" } else { "hand" };
+        let by = if new.mailed { "mail" } else { "hand" };
         tx.note(Note::new(AuditAction::CreateResetLink).on(AuditObject::Member, new.member_id).with("handedOver", by));
         Ok(())
     }

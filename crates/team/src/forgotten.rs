@@ -45,6 +45,7 @@ impl Team {
             member_id: member.id,
             code_hash: token_hash(&code),
             created_by: member.id,
+            mailed: true,
             expires_at: self.clock.now() + LINK,
         };
         store.create_reset(new).await?;

@@ -80,6 +80,7 @@ impl Team {
             member_id: id,
             code_hash: token_hash(&code),
             created_by: actor.id,
+            mailed: false,
             expires_at: self.clock.now() + RESET,
         };
         self.notify(&member, &Notice::reset_link_made())?.create_reset(new).await?;

@@ -102,7 +102,7 @@ on_both! {
             expires_at: fresh.clock.now() + Duration::days(7),
         };
         let link = |code| NewReset {
-            member_id: ben.id, code_hash: vec![code; 32], created_by: anna.id,
+            member_id: ben.id, code_hash: vec![code; 32], created_by: anna.id, mailed: false,
             expires_at: fresh.clock.now() + Duration::hours(24),
         };
         fresh.store.create_session(session(1)).await.unwrap();
@@ -121,7 +121,11 @@ on_both! {
         assert_eq!(used, 1);
         assert!(fresh.store.password_hash(ben.id).await.unwrap().unwrap().starts_with("new"));
         assert!(fresh.store.session_by_token(&[1; 32]).await.unwrap().is_none());
-        fresh.store.create_reset(link(3)).await.unwrap();
+        fresh.store.create_reset(link(5)).await.unwrap();
+        fresh.store.create_reset(NewReset { created_by: ben.id, mailed: true, ..link(6) }).await.unwrap();
+        assert!(fresh.store.reset_member(&[5; 32]).await.unwrap().is_some(), "one that was asked for by mail ends none");
+        fresh.store.create_reset(NewReset { created_by: ben.id, ..link(3) }).await.unwrap();
+        assert!(fresh.store.reset_member(&[6; 32]).await.unwrap().is_none(), "one that is handed over ends the mailed ones");
         fresh.clock.advance(Duration::hours(24));
         assert!(fresh.store.use_reset(&[3; 32], "late").await.unwrap().is_none());
         fresh.store.create_reset(link(4)).await.unwrap();

@@ -255,10 +255,13 @@ on_both! {
         assert_eq!((entry.detail["totp"].as_str(), entry.detail["passkeys"].as_str()), ("1", "1"));
 
         let link = NewReset {
-            member_id: anna.id, code_hash: vec![1; 32], created_by: anna.id,
+            member_id: anna.id, code_hash: vec![1; 32], created_by: anna.id, mailed: false,
             expires_at: fresh.clock.now() + Duration::hours(1),
         };
+        let mailed = NewReset { code_hash: vec![2; 32], mailed: true, ..link.clone() };
+        fresh.store.create_reset(mailed).await.unwrap();
         fresh.store.rescue(link).await.unwrap();
+        assert!(fresh.store.reset_member(&[2; 32]).await.unwrap().is_none(), "who reads the mail has no link any more");
         assert!(!fresh.store.factors(anna.id).await.unwrap().any());
         assert!(fresh.store.session_by_token(anna.email.as_bytes()).await.unwrap().is_none());
         assert_eq!(fresh.store.use_reset(&[1; 32], "new").await.unwrap().unwrap().id, anna.id);
