@@ -13,12 +13,14 @@ pub mod ids;
 pub mod limits;
 pub mod mail;
 pub mod member;
+pub mod notification;
 pub mod plan;
 pub mod project;
 pub mod rights;
 pub mod run;
 pub mod schedule;
 mod text_enum;
+pub mod webhook;
 pub mod window;
 
 pub use clock::{Clock, FixedClock, SystemClock};

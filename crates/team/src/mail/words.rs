@@ -21,6 +21,7 @@ pub(crate) enum Words<'a> {
     SignUp { link: String },
     SignUpKnown { link: String },
     Notice { name: &'a str, subject: &'a str, what: &'a str, advice: &'a str, at: DateTime },
+    Notification { name: &'a str, headline: &'a str, text: &'a str, at: DateTime, link: String },
     Test { name: &'a str },
 }
 
@@ -40,6 +41,7 @@ impl Words<'_> {
             Self::SignUp { .. } => include_str!("../../mails/sign-up.txt.jinja"),
             Self::SignUpKnown { .. } => include_str!("../../mails/sign-up-known.txt.jinja"),
             Self::Notice { .. } => include_str!("../../mails/notice.txt.jinja"),
+            Self::Notification { .. } => include_str!("../../mails/notification.txt.jinja"),
             Self::Test { .. } => include_str!("../../mails/test.txt.jinja"),
         }
     }
@@ -49,7 +51,8 @@ impl Words<'_> {
             Self::Invitation { link, .. }
             | Self::PasswordReset { link, .. }
             | Self::SignUp { link }
-            | Self::SignUpKnown { link } => Some(link),
+            | Self::SignUpKnown { link }
+            | Self::Notification { link, .. } => Some(link),
             Self::Notice { .. } | Self::Test { .. } => None,
         }
     }
@@ -143,6 +146,13 @@ mod tests {
             Words::SignUp { link: "https://g/welcome/x".to_owned() },
             Words::SignUpKnown { link: "https://g/forgot".to_owned() },
             Words::Notice { name: "Anna", subject: "Your role was changed", what: "It was.", advice: "Ask.", at },
+            Words::Notification {
+                name: "Anna",
+                headline: "Shop: auto mode is paused",
+                text: "It broke.",
+                at,
+                link: "https://g/p/x".to_owned(),
+            },
             Words::Test { name: "Anna" },
         ] {
             let letter = words.letter("https://g").unwrap();
