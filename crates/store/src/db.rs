@@ -104,6 +104,8 @@ pub(crate) struct Tx {
     pub(crate) inner: Inner,
     /// The number of the latest event written in it.
     pub(crate) last_event: Option<i64>,
+    /// What it tells of; the name of its boundary.
+    pub(crate) tells: &'static str,
     /// What the audit is to tell of it; written last, so that every transaction takes its locks in the same order.
     pub(crate) notes: Vec<Note>,
 }
@@ -180,7 +182,7 @@ impl Db {
                 Inner::Postgres(tx)
             }
         };
-        Ok(Tx { inner, last_event: None, notes: Vec::new() })
+        Ok(Tx { inner, last_event: None, tells: "nothing", notes: Vec::new() })
     }
 
     pub(crate) async fn close(&self) {

@@ -28,6 +28,11 @@ impl Store {
             .bind(seq).bind(self.now()).bind(what.kind()).bind(what.run_id()).bind(serde_json::to_string(what)?)
             .execute(c).await.rows())?;
         tx.last_event = Some(seq);
+        match what {
+            Happening::Run { event, .. } => tx.tells = event.kind(),
+            other if tx.tells == "nothing" || tx.tells.contains(".updated") => tx.tells = other.kind(),
+            _ => {}
+        }
         Ok(())
     }
 

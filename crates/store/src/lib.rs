@@ -38,7 +38,7 @@ mod tries;
 use std::sync::{Arc, Mutex};
 
 use guildhall_types::audit::{Actor, Note};
-use guildhall_types::{Clock, DateTime};
+use guildhall_types::{Clock, DateTime, boundary};
 use tokio::sync::{Notify, watch};
 
 pub use attempts::TryLimit;
@@ -186,10 +186,13 @@ impl Store {
         for note in std::mem::take(&mut tx.notes) {
             self.write_note(&mut tx, &note).await?;
         }
+        let tells = tx.tells;
+        boundary!("store.{tells}.before");
         match tx.inner {
             db::Inner::Sqlite(t, _guard) => t.commit().await?,
             db::Inner::Postgres(t) => t.commit().await?,
         }
+        boundary!("store.{tells}.after");
         if mailed {
             self.mail_put.notify_one();
         }
