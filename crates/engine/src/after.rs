@@ -140,7 +140,7 @@ impl<'a> After<'a> {
                 }
                 BroughtUp::Joined(joined) => {
                     *ground = self.engine.take_up(self.repo, lease, ground.clone(), joined, None).await?;
-                    settle(self.repo, &ground.branch, &ground.head).await;
+                    settle(self.engine, *lease, self.repo, ground).await;
                     match self.check(ground).await? {
                         Verdict::Told => return Ok(Next::Told),
                         Verdict::Passed => {}

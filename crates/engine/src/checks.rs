@@ -4,6 +4,7 @@ use guildhall_git::Oid;
 use guildhall_sandbox::{Command, Exit, Room};
 use guildhall_store::{Counts, Lease, Word};
 use guildhall_types::CheckId;
+use guildhall_types::boundary;
 use guildhall_types::event::OutputStream;
 use guildhall_types::feature::Problem;
 use guildhall_types::run::{Check, CheckStatus};
@@ -76,11 +77,13 @@ impl Engine {
             let stream = OutputStream::Check { command: line.clone() };
             // Checks come after every turn; their live output belongs to none.
             let mut show = |text: &str| self.0.bus.write(lease.run, i64::MAX, stream.clone(), text);
+            boundary!("check.start");
             let outcome = tokio::select! {
                 biased;
                 () = cancel.cancelled() => None,
                 outcome = self.0.sandbox.run(room, &command, &mut show) => Some(outcome?),
             };
+            boundary!("check.end");
             let ended = |check: &mut Check, status, output: String| {
                 check.status = status;
                 check.output = output;

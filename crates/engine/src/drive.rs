@@ -19,6 +19,7 @@ use crate::Engine;
 use crate::after::{After, Next};
 use crate::journal::{RunJournal, is_last};
 use crate::problems::{Trouble, chain};
+use crate::room;
 use crate::worktree::Ground;
 
 /// How an attempt at a run ended.
@@ -73,10 +74,19 @@ async fn hold(engine: &Engine, lease: Lease, cancel: &CancellationToken) {
 async fn work(engine: &Engine, claimed: Claimed, cancel: &CancellationToken) {
     let store = &engine.0.team.store;
     let lease = claimed.lease;
-    let ending = match attempt(engine, &claimed, cancel).await {
+    // Dropped at the very end: whoever comes next finds nothing of this one at work.
+    let _turn = engine.ground_turn(lease.run).await;
+    let ended = match attempt(engine, &claimed, cancel).await {
+        Err(trouble) if !trouble.lost() => match room::passes(&trouble) {
+            Some(reason) => Ok(put_off(engine, &trouble, reason)),
+            None => Err(trouble),
+        },
+        ended => ended,
+    };
+    let ending = match ended {
         Ok(End::Written(ending)) => *ending,
         Ok(End::Parked { until, reason }) => {
-            tracing::info!(run = %lease.run, %until, "a run waits for its provider");
+            tracing::info!(run = %lease.run, %until, reason, "a run is put off");
             log_unless_lost(lease, "a run could not be put off", store.park_run(&lease, until, Some(&reason)).await);
             return;
         }
@@ -131,6 +141,7 @@ fn failed(problem: Problem) -> Ending {
 
 async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken) -> Result<End, Trouble> {
     let team = &engine.0.team;
+    engine.has_room()?;
     engine.usable_sandbox().await?;
     let (_, repo) = team.ready_project(claimed.run.project_id).await?;
     let mut turns = team.store.turns(claimed.run.id).await?;
@@ -151,6 +162,7 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         network: Network::None,
         env: Vec::new(),
     };
+    let lease = claimed.lease;
     let mut after = After::new(engine, claimed, &repo, &room, cancel);
     // Once round for the work, and once more each time that its agent is given something to mend.
     loop {
@@ -158,8 +170,8 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         if claimed.run.intent == RunIntent::Work {
             let (ended, reached) = agent(engine, claimed, &repo, ground.clone(), &room, turns, cancel).await?;
             ground.head = reached;
-            settle(&repo, &ground.branch, &ground.head).await;
-            summary = match closing(ended) {
+            settle(engine, lease, &repo, &ground).await;
+            summary = match closing(engine, ended) {
                 Ok(summary) => Some(summary),
                 Err(end) => return Ok(end),
             };
@@ -174,7 +186,7 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
 }
 
 /// The agent's closing words, or how the attempt ends without any.
-fn closing(ended: Ended) -> Result<String, End> {
+fn closing(engine: &Engine, ended: Ended) -> Result<String, End> {
     match ended {
         Ended::Done { summary } => Ok(summary),
         Ended::PlanProposed => {
@@ -186,6 +198,9 @@ fn closing(ended: Ended) -> Result<String, End> {
         Ended::Cancelled | Ended::Unsaved(JournalError::Lost) => Err(End::Told),
         Ended::Unsaved(JournalError::Rest) => Err(End::Rests),
         Ended::Unsaved(error) => {
+            if let Some(reason) = room::passes(&error) {
+                return Err(put_off(engine, &error, reason));
+            }
             let problem = Problem {
                 code: "not-saved".to_owned(),
                 message: format!("The work could not be saved: {}.", chain(&error)),
@@ -197,13 +212,37 @@ fn closing(ended: Ended) -> Result<String, End> {
     }
 }
 
+/// Lets a run wait for what passes by itself.
+fn put_off(engine: &Engine, error: &(dyn std::error::Error + 'static), reason: &str) -> End {
+    tracing::error!(error, "a run cannot go on now; it is tried again");
+    let until = engine.0.team.clock.now() + chrono::Duration::from_std(engine.0.pace.rest).unwrap_or_default();
+    End::Parked { until, reason: reason.to_owned() }
+}
+
 /// Puts the run's branch on the latest state of its work. The snapshot is on a ref of its own, so nothing is lost when a
-/// branch that somebody moved stays where it is.
-pub(crate) async fn settle(repo: &Repo, branch: &str, head: &guildhall_git::Oid) {
-    if let Err(error) = repo.settle_branch(branch, head).await {
-        let error: &GitError = &error;
-        tracing::warn!(branch, error = error as &dyn std::error::Error, "a run's branch was not brought up to date");
-    }
+/// branch that somebody moved stays where it is; that is told.
+pub(crate) async fn settle(engine: &Engine, lease: Lease, repo: &Repo, ground: &Ground) {
+    let (branch, head) = (&ground.branch, &ground.head);
+    let error = match repo.settle_branch(branch, head).await {
+        Ok(()) => return,
+        Err(error) => error,
+    };
+    tracing::warn!(run = %lease.run, branch, error = &error as &dyn std::error::Error, "a run's branch was not brought up to date");
+    let text = match error {
+        GitError::Moved { .. } => format!(
+            "Somebody else moved the branch {branch}, so it stays where it is. The work is whole and can be merged: it is at \
+             commit {head}."
+        ),
+        other => format!(
+            "The branch {branch} was not brought up to date: {}. The work is whole, at commit {head}.",
+            chain(&other)
+        ),
+    };
+    log_unless_lost(
+        lease,
+        "a note could not be written",
+        engine.0.team.store.append_events(&lease, vec![RunEvent::Note { text }]).await,
+    );
 }
 
 /// Lets the agent work. Returns how that ended, and the latest state of the files.
@@ -267,6 +306,8 @@ async fn agent(
         repo: repo.clone(),
         worktree: ground.worktree,
         author: team.identity(run.member_id).await?,
+        folders: vec![team.places.worktrees.clone(), team.places.repositories.clone()],
+        patience: engine.0.pace.lease * 2 / 3,
         base: ground.base,
         head: Mutex::new(ground.head),
     };

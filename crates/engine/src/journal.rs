@@ -1,7 +1,9 @@
 //! The journal of a run: saves what its agent does, under the run's lease.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use guildhall_agent::{Call, Journal, JournalError};
@@ -9,11 +11,17 @@ use guildhall_bus::Bus;
 use guildhall_git::{GitError, Identity, Oid, Repo, Worktree};
 use guildhall_store::{Lease, Store, StoreError};
 use guildhall_types::chat::StopReason;
-use guildhall_types::event::OutputStream;
+use guildhall_types::event::{Happening, OutputStream};
 use guildhall_types::member::ProviderKind;
 use guildhall_types::plan::{PlanApproval, Proposal};
 use guildhall_types::run::{DiffStat, KeySource, LedgerRow, Run, RunEvent, Said, Task, Turn};
 use guildhall_types::{Clock, RunId};
+use tokio::time::Instant;
+
+use crate::room::NoRoom;
+
+/// Between two tries of a write.
+const AGAIN: Duration = Duration::from_millis(300);
 
 /// A run's journal.
 pub(crate) struct RunJournal {
@@ -27,6 +35,10 @@ pub(crate) struct RunJournal {
     pub(crate) repo: Repo,
     pub(crate) worktree: Worktree,
     pub(crate) author: Identity,
+    /// Where there must be room for a turn.
+    pub(crate) folders: Vec<PathBuf>,
+    /// How long a write is tried while the database does not take it.
+    pub(crate) patience: Duration,
     pub(crate) base: Oid,
     /// The latest state of the files that is on a ref.
     pub(crate) head: Mutex<Oid>,
@@ -50,6 +62,21 @@ impl RunJournal {
         Ok(order.is_some_and(|order| order.rests_until(self.clock.now()).is_some()))
     }
 
+    /// Whether the latest events of the run are these.
+    async fn are_written(&self, events: &[RunEvent]) -> Result<bool, StoreError> {
+        let told = self.store.run_events(self.id(), 0, i64::MAX).await?;
+        let told = told.into_iter().filter_map(|event| match event.what {
+            Happening::Run { event, .. } => Some(event),
+            _ => None,
+        });
+        let told: Vec<RunEvent> = told.collect();
+        Ok(told.ends_with(events))
+    }
+
+    async fn saved_turn(&self, number: i64) -> Result<Option<Turn>, StoreError> {
+        Ok(self.store.turns(self.id()).await?.into_iter().find(|turn| turn.number == number))
+    }
+
     fn row(&self, call: &Call) -> LedgerRow {
         LedgerRow {
             member_id: self.run.member_id,
@@ -65,18 +92,50 @@ impl RunJournal {
 
     /// Takes a snapshot of the files, if they changed. Returns it with the whole change since the base, and what is to be
     /// told of it.
-    async fn snapshot(&self, turn: i64) -> Result<Option<(Oid, DiffStat, Vec<RunEvent>)>, GitError> {
+    async fn snapshot(&self, turn: i64) -> Result<Option<(Oid, DiffStat, Vec<RunEvent>)>, JournalError> {
         let head = self.head();
         let message = format!("Turn {turn}\n");
-        let Some(taken) = self.repo.snapshot(&self.worktree, &head, &message, &self.author).await? else {
-            return Ok(None);
+        let take = || self.repo.snapshot(&self.worktree, &head, &message, &self.author);
+        let taken = match take().await {
+            Err(GitError::Moved { .. }) => {
+                // Whoever holds the lease is right: a late runner of a former claim, or somebody's hand, is not.
+                self.store.append_events(&self.lease, Vec::new()).await.map_err(refused)?;
+                self.repo.take_snapshots(&self.id().to_string(), &head).await.map_err(unsaved)?;
+                take().await
+            }
+            taken => taken,
         };
-        let stat = self.repo.stat(&self.base, &taken.commit).await?;
+        let Some(taken) = taken.map_err(unsaved)? else { return Ok(None) };
+        let stat = self.repo.stat(&self.base, &taken.commit).await.map_err(unsaved)?;
         let stat = DiffStat { files: stat.files, added: stat.additions, removed: stat.deletions };
         let told = taken.left_out.iter().map(|(path, size)| RunEvent::Note {
             text: format!("{path} has {size} bytes: too large to be kept, so it stays out of the work."),
         });
         Ok(Some((taken.commit.clone(), stat, told.collect())))
+    }
+}
+
+/// The tries of a write that must not be lost, though the database be away or have no room for a while.
+struct Tries {
+    until: Instant,
+    /// An earlier try failed. It may have come through, with its answer lost on the way: whoever tries again looks first.
+    again: bool,
+}
+
+impl Tries {
+    fn within(patience: Duration) -> Self {
+        Self { until: Instant::now() + patience, again: false }
+    }
+
+    /// Whether to try once more, after a wait.
+    async fn go_on(&mut self, done: &Result<(), StoreError>) -> bool {
+        let passes = matches!(done, Err(StoreError::Away(_) | StoreError::Full(_)));
+        if !passes || Instant::now() >= self.until {
+            return false;
+        }
+        tokio::time::sleep(AGAIN).await;
+        self.again = true;
+        true
     }
 }
 
@@ -107,6 +166,8 @@ fn refused(error: StoreError) -> JournalError {
 #[async_trait]
 impl Journal for RunJournal {
     async fn inbox(&self) -> Result<Vec<Said>, JournalError> {
+        let folders: Vec<&Path> = self.folders.iter().map(PathBuf::as_path).collect();
+        NoRoom::look(&folders).map_err(unsaved)?;
         let said = self.store.inbox(self.id()).await.map_err(refused)?;
         // Work that is done is not held up by a window that has closed.
         let done = self.done.load(Ordering::Relaxed) && said.is_empty();
@@ -123,12 +184,24 @@ impl Journal for RunJournal {
         call: &Call,
         events: Vec<RunEvent>,
     ) -> Result<(), JournalError> {
-        self.store.save_answer(&self.lease, turn, read_upto, &self.row(call), events).await.map_err(refused)
+        let mut tries = Tries::within(self.patience);
+        loop {
+            let write = async {
+                if tries.again && self.saved_turn(turn.number).await?.is_some_and(|saved| saved.answer == turn.answer) {
+                    return Ok(());
+                }
+                self.store.save_answer(&self.lease, turn, read_upto, &self.row(call), events.clone()).await
+            };
+            let done = write.await;
+            if !tries.go_on(&done).await {
+                return done.map_err(refused);
+            }
+        }
     }
 
     async fn settled(&self, turn: &Turn, call: &Call, changed_files: bool) -> Result<(), JournalError> {
         let taken = match changed_files {
-            true => self.snapshot(turn.number).await.map_err(unsaved)?,
+            true => self.snapshot(turn.number).await?,
             false => None,
         };
         let mut events = Vec::new();
@@ -147,8 +220,22 @@ impl Journal for RunJournal {
         self.done.store(is_last(turn, self.run.approval), Ordering::Relaxed);
         let results = turn.results.clone().unwrap_or_default();
         let proposal = proposed(turn, self.run.approval);
-        let saving = self.store.save_results(&self.lease, turn.number, results, saved, proposal.as_ref(), events);
-        saving.await.map_err(refused)?;
+        let mut tries = Tries::within(self.patience);
+        loop {
+            let write = async {
+                if tries.again && self.saved_turn(turn.number).await?.is_some_and(|saved| saved.results == turn.results)
+                {
+                    return Ok(());
+                }
+                let (results, saved, events) = (results.clone(), saved.clone(), events.clone());
+                self.store.save_results(&self.lease, turn.number, results, saved, proposal.as_ref(), events).await
+            };
+            let done = write.await;
+            if !tries.go_on(&done).await {
+                done.map_err(refused)?;
+                break;
+            }
+        }
         if let Some((commit, ..)) = taken {
             *self.head.lock().unwrap_or_else(PoisonError::into_inner) = commit;
         }
@@ -166,7 +253,19 @@ impl Journal for RunJournal {
     }
 
     async fn happened(&self, events: Vec<RunEvent>) -> Result<(), JournalError> {
-        self.store.append_events(&self.lease, events).await.map_err(refused)
+        let mut tries = Tries::within(self.patience);
+        loop {
+            let write = async {
+                match tries.again && self.are_written(&events).await? {
+                    true => Ok(()),
+                    false => self.store.append_events(&self.lease, events.clone()).await,
+                }
+            };
+            let done = write.await;
+            if !tries.go_on(&done).await {
+                return done.map_err(refused);
+            }
+        }
     }
 
     async fn planned(&self, tasks: &[Task]) -> Result<(), JournalError> {

@@ -9,6 +9,7 @@ mod drive;
 mod hear;
 mod journal;
 mod problems;
+mod room;
 mod schedule;
 mod tidy;
 mod worktree;
@@ -31,6 +32,9 @@ use tokio_util::task::TaskTracker;
 /// Names the limits of one run among the settings.
 pub const RUN_LIMITS: &str = "run_limits";
 
+/// How long gits that outlived their server may take to end by themselves.
+const LAST_GITS: Duration = Duration::from_secs(2);
+
 /// How the engine keeps time.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
@@ -44,6 +48,8 @@ pub struct Pace {
     pub check: Duration,
     /// How long a run may wait for its provider with its lease held; for longer waits it goes back to the queue.
     pub patience: Duration,
+    /// How long a run waits that found no room on the disk, or no database, before it is tried again.
+    pub rest: Duration,
 }
 
 impl Default for Pace {
@@ -54,6 +60,7 @@ impl Default for Pace {
             tidy: Duration::from_secs(30 * 60),
             check: Duration::from_secs(20 * 60),
             patience: Duration::from_secs(5 * 60),
+            rest: Duration::from_secs(30),
         }
     }
 }
@@ -91,6 +98,8 @@ struct Inner {
     pace: Pace,
     /// The runs at work here, and how to stop each.
     active: Mutex<HashMap<RunId, CancellationToken>>,
+    /// Whose turn it is to work in the worktree of each of them: one claim's at a time.
+    grounds: Mutex<HashMap<RunId, Arc<tokio::sync::Mutex<()>>>>,
     /// The projects whose repository is being made here.
     preparing: Mutex<HashSet<ProjectId>>,
     /// Whose turn it is to merge, in each project.
@@ -113,12 +122,17 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub async fn start(team: Team, bus: Bus, sandbox: Sandbox, pace: Pace, alone: bool) -> Result<Self, TeamError> {
+        // Whatever database it is, a data folder is one process's: what still works there was a dead one's.
+        let (worktrees, repositories) = (team.places.worktrees.clone(), team.places.repositories.clone());
+        let ended = tokio::task::spawn_blocking(move || {
+            let commands = guildhall_sandbox::end_leftovers(&worktrees);
+            (commands, guildhall_git::end_leftovers(&repositories, LAST_GITS))
+        });
+        let (commands, gits) = ended.await.unwrap_or_default();
+        if commands + gits > 0 {
+            tracing::warn!(commands, gits, "what a former process had left at work was ended");
+        }
         if alone {
-            let worktrees = team.places.worktrees.clone();
-            let ended = tokio::task::spawn_blocking(move || guildhall_sandbox::end_leftovers(&worktrees)).await;
-            if let Ok(ended @ 1..) = ended {
-                tracing::warn!(ended, "commands of a former process were ended");
-            }
             let orphans = team.store.expire_leases().await?;
             if orphans > 0 {
                 tracing::info!(orphans, "runs of a former process go on");
@@ -134,6 +148,7 @@ impl Engine {
             node: NodeId::new(),
             pace,
             active: Mutex::default(),
+            grounds: Mutex::default(),
             preparing: Mutex::default(),
             merging: Mutex::default(),
             passed_over: Mutex::default(),

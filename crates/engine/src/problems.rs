@@ -6,6 +6,8 @@ use guildhall_store::StoreError;
 use guildhall_team::TeamError;
 use guildhall_types::feature::Problem;
 
+use crate::room::NoRoom;
+
 /// What stopped a run, other than its agent.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Trouble {
@@ -19,6 +21,8 @@ pub(crate) enum Trouble {
     Sandbox(#[from] SandboxError),
     #[error("the worktree cannot be opened")]
     File(#[from] FileError),
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     #[error("a prompt could not be made")]
     Prompt(#[from] guildhall_agent::prompt::PromptError),
     #[error("a task ended too early")]
@@ -38,17 +42,38 @@ impl Trouble {
             Self::Team(TeamError::Vault(_)) => {
                 ("sealed-key", "Put your key in place again under Settings, then retry.")
             }
-            Self::Git(GitError::BranchExists { .. }) => {
-                ("branch-exists", "Name another branch on the card, or leave it empty, and start it again.")
-            }
-            Self::Git(_) | Self::Team(TeamError::Git(_)) => {
-                ("git-failed", "Retry; if it stays, start the card again, and tell whoever runs this server.")
-            }
+            Self::Git(error) | Self::Team(TeamError::Git(error)) => of_git(error),
             Self::Sandbox(SandboxError::Refused { .. }) => ("command-refused", "Mend what it says, then retry."),
             Self::Sandbox(_) => ("no-sandbox", "Ask whoever runs this server to run `guildhall doctor`."),
             _ => ("internal", "Retry; if it stays, tell whoever runs this server: the log says more."),
         };
         Problem { code: code.to_owned(), message: chain(self), hint: hint.to_owned() }
+    }
+}
+
+/// The word for what went wrong with git, and what to do.
+fn of_git(error: &GitError) -> (&'static str, &'static str) {
+    match error {
+        GitError::BranchExists { .. } => {
+            ("branch-exists", "Name another branch on the card, or leave it empty, and start it again.")
+        }
+        GitError::Locked { .. } => (
+            "git-locked",
+            "Wait until that program is done, then retry. If none is at work, whoever runs this server can delete the lock.",
+        ),
+        GitError::Missing { what: "branch", .. } => (
+            "branch-missing",
+            "Somebody deleted or renamed it. Ask whoever runs this server to put the branch back, then retry.",
+        ),
+        GitError::Moved { .. } => ("branch-moved", "Look at who else works with this branch, then retry."),
+        GitError::NotARepository { .. } => {
+            ("repository-missing", "Ask whoever runs this server to put the repository back from a backup, then retry.")
+        }
+        damaged if damaged.is_damaged() => (
+            "repository-damaged",
+            "Ask whoever runs this server to run `git fsck` on the repository and to mend it from a backup or a clone, then retry.",
+        ),
+        _ => ("git-failed", "Retry; if it stays, start the card again, and tell whoever runs this server."),
     }
 }
 

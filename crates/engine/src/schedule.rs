@@ -1,12 +1,13 @@
 //! Lets auto mode start cards and claims runs as long as there is a free place, and begins each.
 
 use std::collections::HashMap;
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use guildhall_store::{Chosen, Claimed, NewRun};
 use guildhall_team::TeamError;
 use guildhall_types::{FeatureId, RunId};
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -89,7 +90,10 @@ impl Engine {
     fn begin(&self, claimed: Claimed) {
         let run = claimed.run.id;
         let cancel = self.0.stop.child_token();
-        self.active().insert(run, cancel.clone());
+        if let Some(former) = self.active().insert(run, cancel.clone()) {
+            // This node lost it and claims it anew, as after a stop longer than its lease.
+            former.cancel();
+        }
         let engine = self.clone();
         self.spawn(async move {
             drive::drive(&engine, claimed, &cancel).await;
@@ -100,12 +104,23 @@ impl Engine {
         });
     }
 
+    /// Waits until no former claim of the run has its hands in the worktree any more.
+    pub(crate) async fn ground_turn(&self, run: RunId) -> OwnedMutexGuard<()> {
+        let turn = Arc::clone(self.grounds().entry(run).or_default());
+        turn.lock_owned().await
+    }
+
+    fn grounds(&self) -> MutexGuard<'_, HashMap<RunId, Arc<tokio::sync::Mutex<()>>>> {
+        self.0.grounds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The run no longer works here. It may have been claimed again already; that claim has a token of its own.
     fn forget(&self, run: RunId, cancel: &CancellationToken) {
         cancel.cancel();
         let mut active = self.active();
         if active.get(&run).is_some_and(CancellationToken::is_cancelled) {
             active.remove(&run);
+            self.grounds().remove(&run);
         }
     }
 

@@ -51,6 +51,7 @@ impl Engine {
             let head = Oid::parse(run.head_commit.as_ref().unwrap_or(base))?;
             if worktree.tree().is_dir() {
                 let author = Identity { name: "Guildhall".to_owned(), email: "guildhall@localhost".to_owned() };
+                repo.take_snapshots(&id.to_string(), &head).await?;
                 repo.snapshot(&worktree, &head, "What was left in the worktree\n", &author).await?;
             }
         }

@@ -53,6 +53,7 @@ impl Engine {
             Some(worktree) => worktree,
             None => repo.readd_worktree(&name, &folder, &head).await?,
         };
+        repo.take_snapshots(&name, &head).await?;
         let cut_off = turns.last().is_some_and(|turn| turn.results.is_none());
         // A restoring that was itself cut off has not yet given the agent its `.git` back.
         let whole = worktree.tree().join(".git").exists() && worktree.agent_git().is_dir();

@@ -35,6 +35,12 @@ pub enum GitError {
         /// The limit.
         seconds: u64,
     },
+    /// Another git holds a lock, or may do so.
+    #[error("another git program holds {lock}, or did when it was looked at")]
+    Locked {
+        /// Which lock.
+        lock: PathBuf,
+    },
     /// There is no repository at the source.
     #[error("{at} is not a git repository")]
     NotARepository {
@@ -91,7 +97,37 @@ pub enum GitError {
     },
 }
 
+/// How git says that there is no room.
+const FULL: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
+/// How git says that a repository is damaged.
+const DAMAGED: [&str; 8] = [
+    "is corrupt",
+    "object corrupt",
+    "corrupt loose object",
+    "inflate: data stream error",
+    "bad object",
+    "unable to read",
+    "missing blob",
+    "unable to unpack",
+];
+
 impl GitError {
+    /// Whether there was no room on the disk.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Failed { message, .. } => FULL.iter().any(|words| message.contains(words)),
+            Self::File { source, .. } | Self::Program(source) => {
+                matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether git found the repository damaged.
+    pub fn is_damaged(&self) -> bool {
+        matches!(self, Self::Failed { message, .. } if DAMAGED.iter().any(|words| message.contains(words)))
+    }
+
     pub(crate) fn file(path: impl Into<PathBuf>, deed: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { path, deed, source }

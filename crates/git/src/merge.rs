@@ -117,7 +117,6 @@ impl Repo {
         let base =
             self.branch(branch).await?.ok_or_else(|| GitError::Missing { what: "branch", name: branch.to_owned() })?;
         let name = snapshot_ref(run)?;
-        let old = self.resolve(&name).await?;
         // The branch's side comes first in the marks, as it would if the work were put onto it.
         let output = self
             .git("merge-tree")
@@ -132,7 +131,7 @@ impl Repo {
         let tree = tree_of(&output.stdout);
         let message = format!("Join {branch}\n");
         let commit = self.commit_tree(&tree, &[work, &base], &message, author).await?;
-        self.update_ref(&name, &commit, old.as_ref()).await?;
+        self.update_ref(&name, &commit, Some(work)).await?;
         Ok(Some(Joined { base, commit, files: conflicts(&output.stdout) }))
     }
 }
@@ -155,14 +154,10 @@ impl Repo {
         check_branch(branch)?;
         let base =
             self.branch(branch).await?.ok_or_else(|| GitError::Missing { what: "branch", name: branch.to_owned() })?;
-        let held = self.git("merge-base").args(["--is-ancestor", base.as_str(), work.as_str()]).output().await?;
-        match held.code {
-            Some(0) => return Ok(BroughtUp::Current(base)),
-            Some(1) => {}
-            _ => return Err(held.failed("merge-base")),
+        if self.is_ancestor(&base, work).await? {
+            return Ok(BroughtUp::Current(base));
         }
         let name = snapshot_ref(run)?;
-        let old = self.resolve(&name).await?;
         let output = self
             .git("merge-tree")
             .args(["--write-tree", "--name-only", "--messages", "-z", base.as_str(), work.as_str()])
@@ -176,7 +171,7 @@ impl Repo {
         };
         let message = format!("Join {branch}\n");
         let commit = self.commit_tree(&tree_of(&output.stdout), &[work, &base], &message, author).await?;
-        self.update_ref(&name, &commit, old.as_ref()).await?;
+        self.update_ref(&name, &commit, Some(work)).await?;
         Ok(BroughtUp::Joined(Joined { base, commit, files }))
     }
 

@@ -6,10 +6,12 @@ use std::process::Stdio;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use guildhall_types::boundary;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use crate::GitError;
+use crate::locks::{self, Found};
 
 /// Bytes of a call's output that are read at most, unless it asks for more.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
@@ -45,6 +47,7 @@ pub(crate) struct Git {
     command: Command,
     name: String,
     stdin: Option<Vec<u8>>,
+    git_dir: Option<PathBuf>,
     limit: Duration,
     max_output: u64,
 }
@@ -86,6 +89,7 @@ impl Git {
             command,
             name: subcommand.to_owned(),
             stdin: None,
+            git_dir: None,
             limit: Duration::from_secs(120),
             max_output: MAX_OUTPUT,
         }
@@ -93,6 +97,7 @@ impl Git {
 
     pub(crate) fn git_dir(mut self, path: &Path) -> Self {
         self.command.env("GIT_DIR", path);
+        self.git_dir = Some(path.to_owned());
         self
     }
 
@@ -137,20 +142,36 @@ impl Git {
         self
     }
 
-    /// Runs the call and hands back whatever came of it.
+    /// Runs the call and hands back whatever came of it. A lock that a dead git left is taken away, and the call made again.
     pub(crate) async fn output(mut self) -> Result<Output, GitError> {
+        let output = self.once().await?;
+        let Some(git_dir) = self.git_dir.clone().filter(|_| output.code != Some(0)) else { return Ok(output) };
+        let Some(lock) = locks::named_in(&output.stderr, &git_dir) else { return Ok(output) };
+        let found = {
+            let lock = lock.clone();
+            tokio::task::spawn_blocking(move || locks::free(&lock, &git_dir, locks::PATIENCE)).await
+        };
+        match found {
+            Ok(Found::Free) => self.once().await,
+            _ => Err(GitError::Locked { lock }),
+        }
+    }
+
+    async fn once(&mut self) -> Result<Output, GitError> {
+        boundary!("git.{}.before", self.name);
         self.command
             .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = self.command.spawn().map_err(GitError::Program)?;
+        boundary!("git.{}.begun", self.name);
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let input = self.stdin.take();
+        let input = self.stdin.as_deref();
         let work = async {
             let feed = async {
                 if let (Some(mut pipe), Some(bytes)) = (stdin, input) {
                     // A git that ends early closes the pipe; its exit code tells more than the broken pipe.
-                    let _ = pipe.write_all(&bytes).await;
+                    let _ = pipe.write_all(bytes).await;
                 }
             };
             let out = async {
@@ -178,6 +199,7 @@ impl Git {
             .await
             .map_err(|_| GitError::TimedOut { command: self.name.clone(), seconds: self.limit.as_secs() })?
             .map_err(GitError::Program)?;
+        boundary!("git.{}.after", self.name);
         let stderr = redact(&String::from_utf8_lossy(&complaints));
         Ok(Output { code: status.code(), stdout, stderr, cut })
     }

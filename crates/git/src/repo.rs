@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::program::Git;
 use crate::{GitError, Oid};
 
+/// How often a ref that keeps moving is tried.
+const TRIES: usize = 5;
+
 /// Who a commit is by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -126,7 +129,10 @@ impl Repo {
         let output = self.git("update-ref").args(["--no-deref", name, new.as_str(), old]).output().await?;
         match output.code {
             Some(0) => Ok(()),
-            _ if output.stderr.contains("but expected") || output.stderr.contains("already exists") => {
+            _ if ["but expected", "already exists", "unable to resolve reference"]
+                .iter()
+                .any(|words| output.stderr.contains(words)) =>
+            {
                 Err(GitError::Moved { name: name.to_owned() })
             }
             _ => Err(output.failed("update-ref")),
@@ -160,6 +166,39 @@ impl Repo {
             Some(0) => Oid::parse(String::from_utf8_lossy(&output.stdout).trim()).map(Some),
             Some(1) => Ok(None),
             _ => Err(output.failed("rev-parse")),
+        }
+    }
+
+    /// Puts a run's hidden ref on the latest state of its work, wherever it stood: who begins to work takes it over so.
+    /// Whoever worked before finds it moved, and what was not saved is no work.
+    ///
+    /// # Errors
+    /// [`GitError::Moved`] when it keeps moving, or when git fails.
+    pub async fn take_snapshots(&self, run: &str, head: &Oid) -> Result<(), GitError> {
+        let name = snapshot_ref(run)?;
+        for _ in 0..TRIES {
+            let old = self.resolve(&name).await?;
+            if old.as_ref() == Some(head) {
+                return Ok(());
+            }
+            match self.update_ref(&name, head, old.as_ref()).await {
+                Err(GitError::Moved { .. }) => {}
+                done => return done,
+            }
+        }
+        Err(GitError::Moved { name })
+    }
+
+    /// Whether one commit is in the history of another, or is that one.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub(crate) async fn is_ancestor(&self, older: &Oid, newer: &Oid) -> Result<bool, GitError> {
+        let output = self.git("merge-base").args(["--is-ancestor", older.as_str(), newer.as_str()]).output().await?;
+        match output.code {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => Err(output.failed("merge-base")),
         }
     }
 

@@ -24,11 +24,11 @@ pub struct Snapshot {
 }
 
 impl Repo {
-    /// Takes a snapshot of a worktree on the run's hidden ref; its parent is `parent`. Files that git ignores stay out.
-    /// Returns nothing when the files are as in `parent`.
+    /// Takes a snapshot of a worktree on the run's hidden ref, which must stand at `parent`. Files that git ignores stay
+    /// out. Returns nothing when the files are as in `parent`.
     ///
     /// # Errors
-    /// [`GitError::Moved`] when another snapshot came in between, or when git fails.
+    /// [`GitError::Moved`] when somebody else took the run over or over-wrote its ref, or when git fails.
     pub async fn snapshot(
         &self,
         worktree: &Worktree,
@@ -37,7 +37,6 @@ impl Repo {
         author: &Identity,
     ) -> Result<Option<Snapshot>, GitError> {
         let name = snapshot_ref(&worktree.name)?;
-        let old = self.resolve(&name).await?;
         let listed = self
             .in_tree(worktree, "ls-files")
             .args(["-z", "--modified", "--others", "--exclude-standard", "--deduplicate"])
@@ -60,7 +59,7 @@ impl Repo {
             return Ok(None);
         }
         let commit = self.commit_tree(&tree, &[parent], message, author).await?;
-        self.update_ref(&name, &commit, old.as_ref()).await?;
+        self.update_ref(&name, &commit, Some(parent)).await?;
         Ok(Some(Snapshot { commit, left_out }))
     }
 }

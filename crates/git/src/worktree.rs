@@ -8,8 +8,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use guildhall_types::boundary;
 use tokio::sync::OwnedMutexGuard;
 
+use crate::locks::{self, Found};
 use crate::repo::{check_branch, snapshot_ref};
 use crate::{GitError, Oid, Repo};
 
@@ -66,6 +68,8 @@ impl Repo {
             other => other,
         })?;
         self.give_git(&worktree, branch, base)?;
+        boundary!("worktree.given");
+        self.take_snapshots(run, base).await?;
         Ok(worktree)
     }
 
@@ -92,7 +96,9 @@ impl Repo {
             let args =
                 ["add", "--quiet", "--lock", "--no-checkout"].into_iter().chain(how.iter().copied()).chain(["--"]);
             self.git("worktree").args(args).arg(&made).arg(at.as_str()).run().await?;
+            boundary!("worktree.made");
             std::fs::rename(&made, &tree).map_err(GitError::file(&tree, "put in place"))?;
+            boundary!("worktree.placed");
             put_whole(&worktree.admin.join("gitdir"), &format!("{}\n", tree.join(".git").display()))?;
         }
         // Writing the files takes longest, and needs no turn.
@@ -157,6 +163,7 @@ impl Repo {
             std::fs::write(&path, text).map_err(GitError::file(path, "written"))
         };
         put(git.join("HEAD"), format!("ref: refs/heads/{branch}\n"))?;
+        boundary!("worktree.half-given");
         put(
             git.join("config"),
             "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = /workspace\n".to_owned(),
@@ -175,14 +182,16 @@ impl Repo {
     pub async fn restore(&self, worktree: &Worktree, branch: &str, base: &Oid, to: &Oid) -> Result<(), GitError> {
         let tree = worktree.tree();
         std::fs::create_dir_all(&tree).map_err(GitError::file(&tree, "made"))?;
-        // Only this server runs git with this folder, and for this run nothing else runs now: the lock's maker is dead.
-        remove_if_there(&worktree.admin.join("index.lock"))?;
+        // Git itself takes a dead one away only when it stops at it; what is left of the agent's tree need not wait for that.
+        free_lock(&worktree.admin).await?;
         // The agent's `.git` must not be taken for a repository while the tree is brought in order.
         remove_any(&tree.join(".git"))?;
+        boundary!("worktree.bared");
         // `clean` asks nested repositories for their leave; twice forced, it takes them as folders.
         self.in_tree(worktree, "read-tree").args(["--reset", "-u", to.as_str()]).run().await?;
         self.in_tree(worktree, "checkout-index").args(["--all", "--force", "--quiet"]).run().await?;
         self.in_tree(worktree, "clean").args(["-ffdq"]).run().await?;
+        boundary!("worktree.restored");
         self.give_git(worktree, branch, base)
     }
 
@@ -202,6 +211,7 @@ impl Repo {
             _ => Ok(()),
         });
         removed.await.map_err(|error| GitError::Program(io::Error::other(error)))??;
+        boundary!("worktree.removed");
         let _turn = self.turn().await;
         // Not by git, which knows one that was cut off half made at another place, and would not find it.
         remove_if_there(&worktree.admin.join("locked"))?;
@@ -209,15 +219,17 @@ impl Repo {
         Ok(())
     }
 
-    /// Brings the run's branch to its latest snapshot.
+    /// Brings the run's branch forward to its latest snapshot. A branch that somebody moved elsewhere stays there.
     ///
     /// # Errors
     /// [`GitError::Moved`] when somebody else moved the branch, or when git fails.
     pub async fn settle_branch(&self, branch: &str, to: &Oid) -> Result<(), GitError> {
         check_branch(branch)?;
         let old = self.branch(branch).await?;
-        if old.as_ref() == Some(to) {
-            return Ok(());
+        match &old {
+            Some(old) if old == to => return Ok(()),
+            Some(old) if !self.is_ancestor(old, to).await? => return Err(GitError::Moved { name: branch.to_owned() }),
+            _ => {}
         }
         self.update_ref(&format!("refs/heads/{branch}"), to, old.as_ref()).await
     }
@@ -228,6 +240,20 @@ fn put_whole(path: &Path, text: &str) -> Result<(), GitError> {
     let half = path.with_extension("half");
     std::fs::write(&half, text).map_err(GitError::file(&half, "written"))?;
     std::fs::rename(&half, path).map_err(GitError::file(path, "put in place"))
+}
+
+/// Takes away the lock on a worktree's index that a dead git left.
+async fn free_lock(admin: &Path) -> Result<(), GitError> {
+    let lock = admin.join("index.lock");
+    if !lock.exists() {
+        return Ok(());
+    }
+    let (path, admin) = (lock.clone(), admin.to_owned());
+    let found = tokio::task::spawn_blocking(move || locks::free(&path, &admin, locks::PATIENCE)).await;
+    match found {
+        Ok(Found::Free) => Ok(()),
+        _ => Err(GitError::Locked { lock }),
+    }
 }
 
 fn remove_if_there(path: &Path) -> Result<(), GitError> {

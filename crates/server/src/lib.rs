@@ -4,6 +4,8 @@
 pub mod app;
 pub mod audit;
 pub mod auth;
+#[cfg(debug_assertions)]
+pub mod boundaries;
 pub mod config;
 mod connections;
 mod database;

@@ -82,6 +82,8 @@ async fn main() -> anyhow::Result<ExitCode> {
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
     log::begin(config);
+    #[cfg(debug_assertions)]
+    guildhall_server::boundaries::watch();
     // Heard from the first moment on: a signal during the start must not be lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -18,7 +18,7 @@ use guildhall_team::mail::{MailPace, Mailer};
 use guildhall_team::oidc::Providers;
 use guildhall_team::vault::{Vault, VaultError};
 use guildhall_team::{Places, Team, TeamError, TeamProviders};
-use guildhall_types::Clock;
+use guildhall_types::{Clock, boundary};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -200,6 +200,7 @@ impl Server {
             ended = &mut serving => Some(ended),
         };
         tracing::info!("shutting down");
+        boundary!("shutdown.begin");
         closing.cancel();
         let requests = async {
             match early {
@@ -221,7 +222,9 @@ impl Server {
         if let Err(error) = mailing.await {
             tracing::error!(%error, "the sending of mail failed");
         }
+        boundary!("shutdown.at-rest");
         app.team.store.close().await;
+        boundary!("shutdown.end");
         served
     }
 }

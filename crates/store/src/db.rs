@@ -105,6 +105,8 @@ pub(crate) struct Tx {
     pub(crate) inner: Inner,
     /// The number of the latest event written in it.
     pub(crate) last_event: Option<i64>,
+    /// The name of its boundary: what it tells of.
+    pub(crate) boundary: &'static str,
     /// What the audit is to tell of it; written last, so that every transaction takes its locks in the same order.
     pub(crate) notes: Vec<Note>,
     /// What members are to be told of it; written when everything else is locked.
@@ -183,7 +185,7 @@ impl Db {
                 Inner::Postgres(tx)
             }
         };
-        Ok(Tx { inner, last_event: None, notes: Vec::new(), tells: Vec::new() })
+        Ok(Tx { inner, last_event: None, boundary: "nothing", notes: Vec::new(), tells: Vec::new() })
     }
 
     pub(crate) async fn close(&self) {

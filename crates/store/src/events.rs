@@ -28,6 +28,11 @@ impl Store {
             .bind(seq).bind(self.now()).bind(what.kind()).bind(what.run_id()).bind(serde_json::to_string(what)?)
             .execute(c).await.rows())?;
         tx.last_event = Some(seq);
+        match what {
+            Happening::Run { event, .. } => tx.boundary = event.kind(),
+            other if tx.boundary == "nothing" || tx.boundary.contains(".updated") => tx.boundary = other.kind(),
+            _ => {}
+        }
         Ok(())
     }
 

@@ -41,7 +41,7 @@ use std::sync::{Arc, Mutex};
 
 use guildhall_types::audit::{Actor, Note};
 use guildhall_types::notification::Tell;
-use guildhall_types::{Clock, DateTime};
+use guildhall_types::{Clock, DateTime, boundary};
 use tokio::sync::{Notify, watch};
 
 pub use attempts::TryLimit;
@@ -201,10 +201,13 @@ impl Store {
         for note in std::mem::take(&mut tx.notes) {
             self.write_note(&mut tx, &note).await?;
         }
+        let boundary = tx.boundary;
+        boundary!("store.{boundary}.before");
         match tx.inner {
             db::Inner::Sqlite(t, _guard) => t.commit().await?,
             db::Inner::Postgres(t) => t.commit().await?,
         }
+        boundary!("store.{boundary}.after");
         if put.mail {
             self.mail_put.notify_one();
         }

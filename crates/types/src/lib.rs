@@ -4,6 +4,7 @@
 pub mod access;
 pub mod audit;
 pub mod auto;
+pub mod boundary;
 pub mod chat;
 pub mod clock;
 pub mod event;

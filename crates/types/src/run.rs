@@ -437,3 +437,26 @@ pub enum RunEvent {
         text: String,
     },
 }
+
+impl RunEvent {
+    /// The word for its kind, as in its JSON.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Said { .. } => "said",
+            Self::Text { .. } => "text",
+            Self::Thinking { .. } => "thinking",
+            Self::ToolStarted { .. } => "tool_started",
+            Self::ToolFinished { .. } => "tool_finished",
+            Self::TurnSaved { .. } => "turn_saved",
+            Self::Plan { .. } => "plan",
+            Self::PlanProposed { .. } => "plan_proposed",
+            Self::PlanDecided { .. } => "plan_decided",
+            Self::Compacted { .. } => "compacted",
+            Self::Waiting { .. } => "waiting",
+            Self::Check { .. } => "check",
+            Self::Started { .. } => "started",
+            Self::Ended { .. } => "ended",
+            Self::Note { .. } => "note",
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use guildhall_types::boundary;
 use guildhall_types::chat::{Block, StopReason};
 use guildhall_types::run::{RunEvent, Turn};
 use serde_json::Value;
@@ -74,7 +75,9 @@ impl Work<'_> {
                 ),
             });
         }
+        boundary!("tool.{name}.start");
         let answer = tool.call(input.clone(), context).await;
+        boundary!("tool.{name}.end");
         ToolAnswer { text: bounded(&answer.text, RESULT), ..answer }
     }
 

@@ -94,6 +94,15 @@ impl From<GitError> for Problem {
             GitError::Missing { .. } => Self::new(StatusCode::NOT_FOUND, "not-found", detail),
             GitError::BranchExists { .. } => Self::conflict("branch-exists", detail),
             GitError::Moved { .. } => Self::conflict("moved", format!("{detail} Try again.")),
+            GitError::Locked { .. } => Self::conflict("git-locked", format!("{detail}. Try again when it is done.")),
+            full if full.is_full() => {
+                let words = "the server's disk is full; try again when its operator has made room";
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", sentence(words)).because(full)
+            }
+            damaged if damaged.is_damaged() => {
+                let words = "the project's repository is damaged; ask whoever runs this server to run git fsck on it";
+                Self::conflict("repository-damaged", sentence(words)).because(damaged)
+            }
             GitError::TimedOut { .. } => Self::new(StatusCode::GATEWAY_TIMEOUT, "git-timeout", detail),
             GitError::Unreachable { .. } | GitError::NotARepository { .. } => Self::conflict("no-repository", detail),
             GitError::Program(_) | GitError::File { .. } | GitError::Failed { .. } | GitError::Unreadable { .. } => {

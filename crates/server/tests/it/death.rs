@@ -283,7 +283,7 @@ async fn whole_run(store: &Store, repo: &Repo, run: RunId, name: &str) -> usize 
 }
 
 /// The file is sound, each turn was billed once, and what was billed adds up to what the runs say.
-async fn whole_database(data: &Path) {
+pub async fn whole_database(data: &Path) {
     let url = format!("sqlite://{}/guildhall.db", data.display());
     let mut db = sqlx::SqliteConnection::connect(&url).await.unwrap();
     let (sound,): (String,) = sqlx::query_as("PRAGMA integrity_check").fetch_one(&mut db).await.unwrap();
@@ -306,7 +306,7 @@ async fn whole_database(data: &Path) {
     assert_eq!(events, last, "the events have no gap");
 }
 
-async fn fsck(repository: &Path) {
+pub async fn fsck(repository: &Path) {
     let done = Command::new("git").arg("--git-dir").arg(repository).args(["fsck", "--strict"]).output().await.unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }

@@ -1,0 +1,63 @@
+//! What a run waits for that is nobody's fault and passes: room on the disk, a database that answers.
+
+use std::path::{Path, PathBuf};
+
+use guildhall_git::GitError;
+use guildhall_store::StoreError;
+
+use crate::Engine;
+
+/// Bytes that must be free where repositories and worktrees are, or no turn begins.
+const LEAST: u64 = 16 * 1024 * 1024;
+
+const FULL: &str = "The server's disk is full. The run goes on by itself when there is room; this costs no attempt.";
+const AWAY: &str = "The database did not answer. The run goes on by itself when it does; this costs no attempt.";
+
+/// A disk is full.
+#[derive(Debug, thiserror::Error)]
+#[error("the disk that holds {folder} is full")]
+pub(crate) struct NoRoom {
+    folder: PathBuf,
+}
+
+impl NoRoom {
+    /// Looks whether there is room for a turn in each of these folders. What cannot be looked at has room.
+    pub(crate) fn look(folders: &[&Path]) -> Result<(), Self> {
+        for folder in folders {
+            if let Ok(disk) = rustix::fs::statvfs(*folder)
+                && disk.f_bavail.saturating_mul(disk.f_frsize) < LEAST
+            {
+                return Err(Self { folder: folder.to_path_buf() });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Engine {
+    /// Whether there is room for work on this node's disks.
+    pub(crate) fn has_room(&self) -> Result<(), NoRoom> {
+        let places = &self.0.team.places;
+        NoRoom::look(&[&places.worktrees, &places.repositories])
+    }
+}
+
+/// Why a run waits, if what went wrong passes by itself.
+pub(crate) fn passes(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let full = error.is::<NoRoom>()
+            || error.downcast_ref::<GitError>().is_some_and(GitError::is_full)
+            || error.downcast_ref::<std::io::Error>().is_some_and(|error| {
+                matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+            });
+        match error.downcast_ref::<StoreError>() {
+            _ if full => return Some(FULL),
+            Some(StoreError::Full(_)) => return Some(FULL),
+            Some(StoreError::Away(_)) => return Some(AWAY),
+            _ => {}
+        }
+        cause = error.source();
+    }
+    None
+}

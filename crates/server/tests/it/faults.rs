@@ -1,0 +1,4 @@
+//! What the server must survive, tried on the real program.
+
+mod kills;
+mod world;

@@ -1,0 +1,440 @@
+//! A night on a data folder of its own: cards of auto mode, a plan to approve, notes that a member writes meanwhile; and what
+//! must hold of it whatever happens.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use guildhall_git::Repo;
+use guildhall_sim::Sim;
+use guildhall_store::Store;
+use guildhall_types::{ProjectId, SystemClock};
+use reqwest::Method;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+use tokio::process::Child;
+
+use crate::death::{fsck, whole_database};
+use crate::harness::{PASSWORD, PATIENCE};
+use crate::program::guildhall;
+
+/// Two lease times: whatever died, work has gone on by then.
+const GONE_ON: Duration = Duration::from_secs(60);
+
+/// A data folder with a member, their cookie, a project with cards, and another for notes.
+pub struct Template {
+    dir: tempfile::TempDir,
+    cookie: String,
+    project: String,
+    notes: String,
+    cards: Vec<String>,
+}
+
+/// What a member does while servers come and go, and what was promised to them.
+pub struct Night<'a> {
+    pub dir: tempfile::TempDir,
+    template: &'a Template,
+    sim: Sim,
+    http: reqwest::Client,
+    server: Option<Child>,
+    url: String,
+    /// Auto mode was started, as far as the member knows.
+    ordered: bool,
+    approved: bool,
+    written: Vec<String>,
+    attempts: usize,
+    pub kills: Vec<String>,
+    tip: Option<String>,
+}
+
+/// How a server's life ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// It was killed at its boundary.
+    Killed,
+    /// Every card is merged.
+    Finished,
+    /// It ended by itself, as it was told.
+    Ended,
+}
+
+fn script(lines: &[Value]) -> String {
+    let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    format!("Do as the script says.\n\n```sim\n{}\n```", lines.join("\n"))
+}
+
+/// A step whose effect may be had again, because any step may be cut off.
+fn touch(file: &str) -> Value {
+    json!({ "tools": [["bash", { "command": format!("[ -s {file} ] || echo {file} >> {file}") }]] })
+}
+
+fn cards() -> Vec<Value> {
+    let plan = json!({ "tools": [["propose_plan", { "text": "First this.", "tasks": [{ "title": "One" }] }]] });
+    let write = json!({ "say": "I write.", "tools": [["write", { "path": "planned-too.txt", "content": "x\n" }]] });
+    let done = json!({ "say": "All done." });
+    let planned =
+        script(&[plan, touch("planned.txt"), touch("planned.txt"), write, touch("planned.txt"), done.clone()]);
+    let mended = json!({ "say": "Mended." });
+    let fix = || touch("fixed.txt");
+    let repaired = script(&[touch("wants-fix.txt"), done.clone(), fix(), fix(), fix(), mended]);
+    let last = script(&[touch("last.txt"), touch("last.txt"), touch("last.txt"), done]);
+    vec![
+        json!({ "title": "Planned", "description": planned, "model": "simulated", "requirePlanApproval": true }),
+        json!({ "title": "Repaired", "description": repaired, "model": "simulated" }),
+        json!({ "title": "Last", "description": last, "model": "simulated" }),
+    ]
+}
+
+impl Template {
+    pub async fn make() -> Self {
+        drop(guildhall_llm::Client::new());
+        let dir = tempfile::tempdir().unwrap();
+        let mut this =
+            Self { dir, cookie: String::new(), project: String::new(), notes: String::new(), cards: Vec::new() };
+        let data = this.dir.path().join("data");
+        let mut night = Night::on(&this, data, Sim::start(guildhall_sim::Config::default()).await.unwrap());
+        night.spawn(&[]).await;
+        let me = json!({ "email": "olga@example.com", "password": PASSWORD, "name": "Olga" });
+        let (_, cookie) = night.ask("", Method::POST, "/api/auth/register", Some(me)).await.unwrap();
+        let cookie = cookie.unwrap();
+        let mut made = Vec::new();
+        for name in ["p", "notes"] {
+            let new = json!({ "name": name, "source": { "kind": "empty" } });
+            let (project, _) = night.ask(&cookie, Method::POST, "/api/projects", Some(new)).await.unwrap();
+            made.push(project["id"].as_str().unwrap().to_owned());
+        }
+        let path = format!("/api/projects/{}", made[0]);
+        while night.ask(&cookie, Method::GET, &path, None).await.unwrap().0["status"] != "ready" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let check = "sleep 0.02; [ ! -e wants-fix.txt ] || [ -e fixed.txt ]";
+        let settings = json!({ "settings": { "verifyCommands": [check], "afterWork": "merge", "repairs": 3 } });
+        night.ask(&cookie, Method::PATCH, &path, Some(settings)).await.unwrap();
+        let mut ids: Vec<Value> = Vec::new();
+        for (n, mut card) in cards().into_iter().enumerate() {
+            if n == 2 {
+                card["dependencies"] = json!([ids[1]]);
+            }
+            let (card, _) = night.ask(&cookie, Method::POST, &format!("{path}/features"), Some(card)).await.unwrap();
+            ids.push(card["id"].clone());
+        }
+        assert_eq!(night.terminate().await.code(), Some(0));
+        drop(night);
+        this.cookie = cookie;
+        this.notes = made.pop().unwrap();
+        this.project = made.pop().unwrap();
+        this.cards = ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect();
+        this
+    }
+}
+
+impl<'a> Night<'a> {
+    fn on(template: &'a Template, data: PathBuf, sim: Sim) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(&data).unwrap();
+        std::os::unix::fs::symlink(&data, dir.path().join("data")).unwrap();
+        Self::within(template, dir, sim)
+    }
+
+    fn within(template: &'a Template, dir: tempfile::TempDir, sim: Sim) -> Self {
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
+        Self {
+            dir,
+            template,
+            sim,
+            http,
+            server: None,
+            url: String::new(),
+            ordered: false,
+            approved: false,
+            written: Vec::new(),
+            attempts: 0,
+            kills: Vec::new(),
+            tip: None,
+        }
+    }
+
+    /// A night that has not begun.
+    pub async fn new(template: &'a Template) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut copy = std::process::Command::new("cp");
+        assert!(copy.arg("-a").arg(template.dir.path().join("data")).arg(dir.path()).status().unwrap().success());
+        let sim = guildhall_sim::Config { per_word: Duration::from_millis(2), ..guildhall_sim::Config::default() };
+        Self::within(template, dir, Sim::start(sim).await.unwrap())
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// Starts a server. `false` when it died before it said where it is.
+    pub async fn spawn(&mut self, env: &[(&str, &str)]) -> bool {
+        let file = |name: &str| File::options().create(true).append(true).open(self.dir.path().join(name)).unwrap();
+        let said = || std::fs::read_to_string(self.dir.path().join("stdout")).unwrap();
+        let stdout = file("stdout");
+        let before = said().len();
+        let mut command = guildhall(&self.data());
+        command.env("GUILDHALL_SIMULATED_PROVIDER_URL", self.sim.url()).envs(env.iter().copied());
+        command.env("GUILDHALL_REQUESTS_PER_MEMBER", "off").env("GUILDHALL_REQUESTS_PER_ADDRESS", "off");
+        let mut server = command.arg("serve").stdout(stdout).stderr(file("log")).spawn().unwrap();
+        let started = async {
+            loop {
+                if let Some((line, _)) = said()[before..].split_once('\n') {
+                    let (_, url) = line.split_once(" is at ").unwrap_or_else(|| panic!("{line}"));
+                    return Some(url.to_owned());
+                }
+                if server.try_wait().unwrap().is_some() {
+                    return None;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let started = tokio::time::timeout(PATIENCE, started).await.unwrap();
+        let up = started.is_some();
+        if let Some(url) = started {
+            self.url = url;
+            self.no_leftovers(server.id().unwrap_or_default());
+        }
+        self.server = Some(server);
+        up
+    }
+
+    /// One request: the answer and the cookie that came with it; nothing when the server is not there.
+    async fn ask(
+        &self,
+        cookie: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Option<(Value, Option<String>)> {
+        let request = self.http.request(method.clone(), format!("{}{path}", self.url));
+        let mut request = request.header("origin", &self.url).header("cookie", cookie).timeout(PATIENCE);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.ok()?;
+        let status = answer.status();
+        let cookie = answer.headers().get("set-cookie").map(|value| value.to_str().unwrap().to_owned());
+        let cookie = cookie.map(|cookie| cookie.split(';').next().unwrap().to_owned());
+        let body: Value = answer.json().await.ok()?;
+        assert!(status.is_success() || status.as_u16() == 503, "{method} {path}: {status} {body}");
+        status.is_success().then_some((body, cookie))
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Option<Value> {
+        self.ask(&self.template.cookie, method, path, body).await.map(|(answer, _)| answer)
+    }
+
+    async fn statuses(&self) -> Option<Vec<Value>> {
+        let list = self.call(Method::GET, &format!("/api/projects/{}/features", self.template.project), None).await?;
+        Some(list["items"].as_array().unwrap().clone())
+    }
+
+    /// What a member does in one look at the page. Whether every card is merged.
+    async fn look(&mut self) -> Option<bool> {
+        if !self.ordered {
+            let on = json!({ "action": "start", "maxConcurrent": 3 });
+            self.call(Method::POST, &format!("/api/projects/{}/auto-mode", self.template.project), Some(on)).await?;
+            self.ordered = true;
+        }
+        let cards = self.statuses().await?;
+        let waits = cards.iter().find(|card| card["stage"] == "plan_approval" && card["status"] == "in_progress");
+        if let Some(card) = waits {
+            assert!(!self.approved, "a plan that was approved waits again");
+            let path = format!("/api/features/{}", card["id"].as_str().unwrap());
+            let plans = self.call(Method::GET, &format!("{path}/plans"), None).await?;
+            let version = &plans["items"][0]["version"];
+            let yes = json!({ "version": version });
+            self.call(Method::POST, &format!("{path}/approve-plan"), Some(yes)).await?;
+            self.approved = true;
+        }
+        if self.written.len() < 40 {
+            let text = format!("note {}", self.attempts);
+            self.attempts += 1;
+            let path = format!("/api/projects/{}/features", self.template.notes);
+            self.call(Method::POST, &path, Some(json!({ "description": text }))).await?;
+            self.written.push(text);
+        }
+        let bad = cards.iter().find(|card| {
+            card["status"] == "failed" || card["status"] == "paused" || card["status"] == "waiting_approval"
+        });
+        assert!(bad.is_none(), "a card is stuck: {:#}", bad.unwrap());
+        Some(cards.len() == 3 && cards.iter().all(|card| card["status"] == "completed"))
+    }
+
+    /// Lives until the server dies or every card is merged; `until` may tell it to stop.
+    pub async fn live(&mut self, env: &[(&str, &str)], stop: Option<Duration>) -> Life {
+        let up = self.spawn(env).await;
+        let began = Instant::now();
+        let mut told = false;
+        loop {
+            if let Some(status) = self.server.as_mut().unwrap().try_wait().unwrap() {
+                self.server = None;
+                let killed = std::os::unix::process::ExitStatusExt::signal(&status) == Some(9);
+                assert!(killed || told, "the server ended by itself: {status}");
+                assert!(killed || status.code() == Some(0), "{status}");
+                return if killed { Life::Killed } else { Life::Ended };
+            }
+            if up && !told && self.look().await == Some(true) {
+                return Life::Finished;
+            }
+            if stop.is_some_and(|after| began.elapsed() > after) && !told {
+                self.signal(Signal::TERM);
+                told = true;
+            }
+            assert!(began.elapsed() < GONE_ON, "nothing has gone on for two lease times: {:#?}", self.statuses().await);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = self.server.as_ref().and_then(Child::id).and_then(|pid| Pid::from_raw(pid as i32));
+        kill_process(pid.unwrap(), signal).unwrap();
+    }
+
+    pub async fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        let mut server = self.server.take().unwrap();
+        tokio::time::timeout(PATIENCE, server.wait()).await.unwrap().unwrap()
+    }
+
+    /// Whether there is still something to do: no server lives that finished it.
+    pub fn live_on(&self) -> bool {
+        self.server.is_none()
+    }
+
+    /// No process of an earlier server is at work in the data folder.
+    fn no_leftovers(&self, server: u32) {
+        let born = |pid: &str| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse::<u64>().ok()
+        };
+        let Some(since) = born(&server.to_string()) else { return };
+        let folder = self.dir.path().display().to_string();
+        for process in std::fs::read_dir("/proc").unwrap().flatten() {
+            let name = process.file_name().into_string().unwrap_or_default();
+            let read = |what: &str| std::fs::read(process.path().join(what)).unwrap_or_default();
+            let all = [read("cmdline"), read("environ")].concat();
+            let all = String::from_utf8_lossy(&all).replace('\0', " ");
+            if all.contains(&folder) && born(&name).is_some_and(|born| born < since) {
+                panic!("still at work from before: {all}");
+            }
+        }
+    }
+
+    fn repository(&self) -> PathBuf {
+        self.data().join(format!("repositories/{}.git", self.template.project))
+    }
+
+    /// What must hold after every death, before anything was mended.
+    pub async fn holds(&mut self) {
+        // A copy, so that the server itself has to recover what is there.
+        let copy = self.dir.path().join("copy");
+        drop(std::fs::remove_dir_all(&copy));
+        std::fs::create_dir(&copy).unwrap();
+        for file in ["guildhall.db", "guildhall.db-wal"] {
+            if self.data().join(file).exists() {
+                std::fs::copy(self.data().join(file), copy.join(file)).unwrap();
+            }
+        }
+        whole_database(&copy).await;
+        fsck(&self.repository()).await;
+        let repo = Repo::open(&self.repository()).unwrap();
+        let tip = repo.branch("main").await.unwrap().unwrap().to_string();
+        if let Some(before) = self.tip.replace(tip.clone()) {
+            let log = repo.log("main", 0, 1_000).await.unwrap();
+            assert!(log.iter().any(|commit| commit.id == before), "a commit was lost: {before} is not in {tip}");
+        }
+    }
+
+    /// What must hold in the end.
+    pub async fn ends_well(mut self) {
+        if self.server.is_some() {
+            assert_eq!(self.terminate().await.code(), Some(0));
+        }
+        self.holds().await;
+        self.no_processes();
+        let repo = Repo::open(&self.repository()).unwrap();
+        let url = format!("sqlite://{}/guildhall.db", self.data().display());
+        let store = Store::open(&url, Arc::new(SystemClock)).await.unwrap();
+        let project: ProjectId = self.template.project.parse().unwrap();
+        let cards = store.features(project, &Default::default()).await.unwrap();
+        let log = repo.log("main", 0, 100).await.unwrap();
+        let mut turns_in_all = 0;
+        for (card, id) in cards.items.iter().zip(&self.template.cards) {
+            let trailer = format!("Guildhall-Feature: {id}");
+            let merges = log.iter().filter(|commit| commit.body.lines().any(|line| line == trailer)).count();
+            assert_eq!(merges, 1, "{} was merged {merges} times", card.title);
+            let run = store.run(card.run_id.unwrap()).await.unwrap().unwrap();
+            let turns = store.turns(run.id).await.unwrap();
+            turns_in_all += turns.len();
+            let numbers: Vec<i64> = turns.iter().map(|turn| turn.number).collect();
+            assert_eq!(numbers, (1..=turns.len() as i64).collect::<Vec<_>>());
+            let calls: Vec<&str> = turns.iter().flat_map(|turn| turn.answer.tool_uses().map(|(id, _, _)| id)).collect();
+            assert_eq!(calls.len(), calls.iter().collect::<HashSet<_>>().len(), "a finished turn was done twice");
+            for commit in turns.iter().filter_map(|turn| turn.snapshot.as_ref()) {
+                assert!(self.knows(commit), "the snapshot {commit} was lost");
+            }
+            assert!(run.cost_micros <= guildhall_types::limits::RunLimits::default().max_cost_micros);
+        }
+        let tip = repo.branch("main").await.unwrap().unwrap();
+        for file in ["planned.txt", "last.txt"] {
+            let found = repo.file_at(&tip, file, 100).await.unwrap();
+            assert_eq!(found, Some(guildhall_git::Blob::Bytes(format!("{file}\n").into_bytes())), "{file}");
+        }
+        let asked = self.sim.requests().len();
+        let spare = 3 * self.kills.len();
+        assert!(asked <= turns_in_all + spare, "{asked} calls for {turns_in_all} turns and {} kills", self.kills.len());
+
+        let notes: ProjectId = self.template.notes.parse().unwrap();
+        let query = guildhall_store::FeatureQuery { limit: 500, ..Default::default() };
+        let kept = store.features(notes, &query).await.unwrap();
+        let mut titles: HashMap<&str, usize> = HashMap::new();
+        for card in &kept.items {
+            *titles.entry(card.title.as_str()).or_default() += 1;
+        }
+        for note in &self.written {
+            assert_eq!(titles.get(note.as_str()), Some(&1), "{note} was acknowledged");
+        }
+        assert!(store.verify_audit().await.unwrap().broken.is_none());
+        store.close().await;
+    }
+
+    fn knows(&self, commit: &str) -> bool {
+        let mut git = std::process::Command::new("git");
+        git.arg("--git-dir").arg(self.repository()).args(["cat-file", "-e", &format!("{commit}^{{commit}}")]);
+        git.status().unwrap().success()
+    }
+
+    fn no_processes(&self) {
+        let folder = self.dir.path().display().to_string();
+        for process in std::fs::read_dir("/proc").unwrap().flatten() {
+            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            assert!(!line.contains(&folder), "still at work: {line}");
+        }
+    }
+}
+
+impl Drop for Night<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
+            let tail: Vec<&str> = log.lines().rev().take(60).collect();
+            let tail: Vec<&str> = tail.into_iter().rev().collect();
+            eprintln!("the night had these kills: {:?}\nits log ends so:\n{}", self.kills, tail.join("\n"));
+        }
+    }
+}
+
+/// How often each boundary was passed.
+pub fn passages(file: &Path) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for name in std::fs::read_to_string(file).unwrap().lines() {
+        *counts.entry(name.to_owned()).or_default() += 1;
+    }
+    counts
+}
