@@ -85,7 +85,7 @@ async fn killed_at(template: &Template, seeds: Vec<u64>, counts: &BTreeMap<Strin
         for miss in missed.into_iter().rev() {
             left.push_front(miss);
         }
-        if night.live_on() {
+        if night.is_open() {
             assert_eq!(night.live(&[], None).await, Life::Finished);
         }
         night.ends_well().await;
