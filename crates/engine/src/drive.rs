@@ -77,7 +77,7 @@ async fn work(engine: &Engine, claimed: Claimed, cancel: &CancellationToken) {
     // Dropped at the very end: whoever comes next finds nothing of this one at work.
     let _turn = engine.ground_turn(lease.run).await;
     let ended = match attempt(engine, &claimed, cancel).await {
-        Err(trouble) if !trouble.lost() => match room::passes(&trouble) {
+        Err(trouble) if !trouble.lost() => match trouble.passes() {
             Some(reason) => Ok(put_off(engine, &trouble, reason)),
             None => Err(trouble),
         },

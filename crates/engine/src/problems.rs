@@ -7,7 +7,7 @@ use guildhall_store::StoreError;
 use guildhall_team::TeamError;
 use guildhall_types::feature::Problem;
 
-use crate::room::NoRoom;
+use crate::room::{self, NoRoom};
 
 /// What stopped a run, other than its agent.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,17 @@ impl Trouble {
     /// The run is no longer this node's: nothing more may be written.
     pub(crate) const fn lost(&self) -> bool {
         matches!(self, Self::Store(StoreError::LeaseLost) | Self::Team(TeamError::Store(StoreError::LeaseLost)))
+    }
+
+    /// Why the run waits, if this passes by itself.
+    pub(crate) fn passes(&self) -> Option<&'static str> {
+        // An error that is transparent hides itself from whoever walks down its causes.
+        match self {
+            Self::Store(error) | Self::Team(TeamError::Store(error)) => room::passes(error),
+            Self::Git(error) | Self::Team(TeamError::Git(error)) => room::passes(error),
+            Self::NoRoom(error) => room::passes(error),
+            other => room::passes(other),
+        }
     }
 
     /// The trouble in words for the card.

@@ -72,7 +72,7 @@ async fn a_night_passes_through_every_fault_of_its_provider() {
     let settings = json!({ "settings": { "verifyCommands": ["ls *.txt"], "afterWork": "merge" } });
     owner.patch(&path, settings).await.is(StatusCode::OK);
     owner
-        .put("/api/settings/limits", json!({ "team": { "maxConcurrentFeaturesPerMember": 8 } }))
+        .put("/api/settings/limits", json!({ "team": { "maxConcurrentFeaturesPerMember": 8 }, "run": {} }))
         .await
         .is(StatusCode::OK);
     let mut names = HashMap::new();

@@ -48,7 +48,12 @@ async fn a_late_runner_is_fenced_in_the_database_and_in_git() {
         late.signal(Signal::CONT);
         late.until("an end of its commands", |late| late.commands() == 0).await;
         tokio::time::sleep(Duration::from_secs(2)).await;
-        assert_eq!(late.refs(), refs, "a late runner moved a ref");
+        // What a late runner's worktree holds when it is tidied away comes on top; nothing goes.
+        for (name, commit) in &refs {
+            let now = &late.refs()[name];
+            let same = now == commit || name.starts_with("refs/guildhall/") && late.holds_within(commit, now);
+            assert!(same, "a late runner moved {name} from {commit} to {now}");
+        }
         assert!(late.health().await);
         assert_eq!(late.terminate().await.code(), Some(0));
         // What had been asked for and could not be saved was asked for again.

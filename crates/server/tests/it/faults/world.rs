@@ -431,10 +431,19 @@ impl<'a> Night<'a> {
     }
 
     /// Where every ref of the project stands.
-    pub fn refs(&self) -> String {
+    pub fn refs(&self) -> BTreeMap<String, String> {
         let mut git = std::process::Command::new("git");
-        let output = git.arg("--git-dir").arg(self.repository()).arg("for-each-ref").output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
+        let format = "--format=%(refname) %(objectname)";
+        let output = git.arg("--git-dir").arg(self.repository()).args(["for-each-ref", format]).output().unwrap();
+        let lines = String::from_utf8(output.stdout).unwrap();
+        lines.lines().filter_map(|line| line.split_once(' ')).map(|(a, b)| (a.to_owned(), b.to_owned())).collect()
+    }
+
+    /// Whether one commit is in the history of another.
+    pub fn holds_within(&self, older: &str, newer: &str) -> bool {
+        let mut git = std::process::Command::new("git");
+        git.arg("--git-dir").arg(self.repository()).args(["merge-base", "--is-ancestor", older, newer]);
+        git.status().unwrap().success()
     }
 
     pub async fn health(&self) -> bool {
