@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use guildhall_engine::Pace;
 use guildhall_llm::Patience;
-use guildhall_types::run::RunEvent;
-use guildhall_types::{FeatureId, ProjectId};
+use guildhall_types::FeatureId;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -23,12 +22,12 @@ fn faulty(name: &str, kind: &str, times: usize) -> (String, Vec<Value>) {
 
 fn cards() -> Vec<(String, Vec<Value>)> {
     let kinds = [
-        ("limited", "rate-limited", 2),
-        ("limited-silently", "rate-limited-silently", 2),
+        ("limited", "rate-limited", 1),
+        ("limited-silently", "rate-limited-silently", 1),
         ("limited-in-stream", "rate-limited-in-stream", 1),
         ("limited-for-long", "rate-limited-in-stream-for-long", 1),
         ("server", "server", 2),
-        ("overloaded", "overloaded", 2),
+        ("overloaded", "overloaded", 1),
         ("overloaded-in-stream", "overloaded-in-stream", 1),
         ("hang", "hang", 1),
         ("hang-before", "hang-before-headers", 1),
@@ -60,12 +59,12 @@ async fn a_night_passes_through_every_fault_of_its_provider() {
             ping: SILENCE / 4,
             // Less than is asked for at first: each run has to learn that from a 400.
             max_output: 20_000,
-            context_window: 40_000,
+            context_window: 20_000,
             ..guildhall_sim::Config::default()
         },
         ..Wish::default()
     };
-    let app = TestApp::with(wish).await;
+    let mut app = TestApp::with(wish).await;
     let mut owner = app.owner().await;
     let project = owner.project("p", json!({ "kind": "empty" })).await["id"].as_str().unwrap().to_owned();
     let path = format!("/api/projects/{project}");
@@ -123,25 +122,14 @@ async fn a_night_passes_through_every_fault_of_its_provider() {
             "limited-for-long" => assert!(told.contains("costs no attempt"), "{told}"),
             _ => {}
         }
-        let kind = |event: &RunEvent| matches!(event, RunEvent::Started { .. });
-        let starts = store.run_events(run.id, 0, 10_000).await.unwrap();
-        let starts = starts.iter().filter(|event| match &event.what {
-            guildhall_types::event::Happening::Run { event, .. } => kind(event),
-            _ => false,
-        });
-        assert!(starts.count() <= 2, "{name} was begun again and again");
+        assert!(run.attempt <= 2, "{name} was begun again and again");
     }
     // Each run learns the limit of an answer by one refusal; faults cost a call each; a summary is one.
     let asked = app.sim.requests().len();
-    let faults = 2 + 2 + 1 + 1 + 2 + 2 + 1 + 1 + 1 + 2 + 1;
+    let faults = 1 + 1 + 1 + 1 + 2 + 1 + 1 + 1 + 1 + 2 + 1;
     let most = turns_in_all + names.len() + faults + 12;
     assert!(asked <= most, "{asked} calls for {turns_in_all} turns");
     let data = app.dir.path().to_owned();
-    let ledger = store.clone();
-    drop(ledger);
-    let project: ProjectId = project.parse().unwrap();
-    assert_eq!(store.project(project).await.unwrap().unwrap().name, "p");
-    let mut app = app;
     app.stop().await;
     crate::death::whole_database(&data).await;
 }
