@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Engine;
 use crate::after::{After, Next};
 use crate::journal::{RunJournal, is_last};
-use crate::problems::{Trouble, chain};
+use crate::problems::{Trouble, chain, unsaved};
 use crate::room;
 use crate::worktree::Ground;
 
@@ -77,7 +77,7 @@ async fn work(engine: &Engine, claimed: Claimed, cancel: &CancellationToken) {
     // Dropped at the very end: whoever comes next finds nothing of this one at work.
     let _turn = engine.ground_turn(lease.run).await;
     let ended = match attempt(engine, &claimed, cancel).await {
-        Err(trouble) if !trouble.lost() => match room::passes(&trouble) {
+        Err(trouble) if !trouble.lost() => match trouble.passes() {
             Some(reason) => Ok(put_off(engine, &trouble, reason)),
             None => Err(trouble),
         },
@@ -201,12 +201,7 @@ fn closing(engine: &Engine, ended: Ended) -> Result<String, End> {
             if let Some(reason) = room::passes(&error) {
                 return Err(put_off(engine, &error, reason));
             }
-            let problem = Problem {
-                code: "not-saved".to_owned(),
-                message: format!("The work could not be saved: {}.", chain(&error)),
-                hint: "Check that the server's disk has room, then retry: it goes on from the last saved turn."
-                    .to_owned(),
-            };
+            let problem = unsaved(&error);
             Err(End::Written(Box::new(failed(problem))))
         }
     }

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use guildhall_bus::Bus;
+use guildhall_llm::Patience;
 use guildhall_llm::governor::{Governor, LaneState};
 use guildhall_sandbox::{Report, Sandbox, SandboxError};
 pub use guildhall_team::LIMITS;
@@ -50,6 +51,8 @@ pub struct Pace {
     pub patience: Duration,
     /// How long a run waits that found no room on the disk, or no database, before it is tried again.
     pub rest: Duration,
+    /// How long a provider may be silent. The server makes its client of this.
+    pub calls: Patience,
 }
 
 impl Default for Pace {
@@ -61,6 +64,7 @@ impl Default for Pace {
             check: Duration::from_secs(20 * 60),
             patience: Duration::from_secs(5 * 60),
             rest: Duration::from_secs(30),
+            calls: Patience::default(),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Why a run cannot go on, told on its card.
 
+use guildhall_agent::JournalError;
 use guildhall_git::GitError;
 use guildhall_sandbox::{FileError, SandboxError};
 use guildhall_store::StoreError;
 use guildhall_team::TeamError;
 use guildhall_types::feature::Problem;
 
-use crate::room::NoRoom;
+use crate::room::{self, NoRoom};
 
 /// What stopped a run, other than its agent.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,17 @@ impl Trouble {
         matches!(self, Self::Store(StoreError::LeaseLost) | Self::Team(TeamError::Store(StoreError::LeaseLost)))
     }
 
+    /// Why the run waits, if this passes by itself.
+    pub(crate) fn passes(&self) -> Option<&'static str> {
+        // An error that is transparent hides itself from whoever walks down its causes.
+        match self {
+            Self::Store(error) | Self::Team(TeamError::Store(error)) => room::passes(error),
+            Self::Git(error) | Self::Team(TeamError::Git(error)) => room::passes(error),
+            Self::NoRoom(error) => room::passes(error),
+            other => room::passes(other),
+        }
+    }
+
     /// The trouble in words for the card.
     pub(crate) fn problem(&self) -> Problem {
         let (code, hint) = match self {
@@ -51,6 +63,20 @@ impl Trouble {
     }
 }
 
+/// Why the work of a turn could not be saved.
+pub(crate) fn unsaved(error: &JournalError) -> Problem {
+    let git = match error {
+        JournalError::Failed(cause) => cause.downcast_ref::<GitError>(),
+        _ => None,
+    };
+    let (code, hint) = git.map_or(
+        ("not-saved", "Retry: it goes on from the last saved turn. If it stays, tell whoever runs this server."),
+        of_git,
+    );
+    let message = format!("The work could not be saved: {}.", chain(error));
+    Problem { code: code.to_owned(), message, hint: hint.to_owned() }
+}
+
 /// The word for what went wrong with git, and what to do.
 fn of_git(error: &GitError) -> (&'static str, &'static str) {
     match error {
@@ -64,6 +90,10 @@ fn of_git(error: &GitError) -> (&'static str, &'static str) {
         GitError::Missing { what: "branch", .. } => (
             "branch-missing",
             "Somebody deleted or renamed it. Ask whoever runs this server to put the branch back, then retry.",
+        ),
+        GitError::Missing { what: "worktree", .. } => (
+            "worktree-gone",
+            "Somebody deleted it while the agent worked. Retry: it is made again as it was after the last saved turn.",
         ),
         GitError::Moved { .. } => ("branch-moved", "Look at who else works with this branch, then retry."),
         GitError::NotARepository { .. } => {

@@ -1,6 +1,6 @@
 //! Lets auto mode start cards and claims runs as long as there is a free place, and begins each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -84,7 +84,8 @@ impl Engine {
 
     async fn claim(&self) -> Result<Option<Claimed>, TeamError> {
         let limits = self.limits().await?;
-        Ok(self.0.team.store.claim_run(self.0.node, self.0.pace.hold(), &limits).await?)
+        let at_work: HashSet<RunId> = self.active().keys().copied().collect();
+        Ok(self.0.team.store.claim_run_beside(self.0.node, self.0.pace.hold(), &limits, &at_work).await?)
     }
 
     fn begin(&self, claimed: Claimed) {

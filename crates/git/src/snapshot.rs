@@ -37,6 +37,10 @@ impl Repo {
         author: &Identity,
     ) -> Result<Option<Snapshot>, GitError> {
         let name = snapshot_ref(&worktree.name)?;
+        // Git would only say that it could not be started there.
+        if !worktree.tree().is_dir() {
+            return Err(GitError::Missing { what: "worktree", name: worktree.tree().display().to_string() });
+        }
         let listed = self
             .in_tree(worktree, "ls-files")
             .args(["-z", "--modified", "--others", "--exclude-standard", "--deduplicate"])

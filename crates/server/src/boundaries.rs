@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
+use guildhall_engine::Pace;
 use guildhall_types::boundary;
 use rustix::process::{Signal, getpid, kill_process};
 
@@ -12,6 +14,16 @@ use rustix::process::{Signal, getpid, kill_process};
 const PASSAGES: &str = "GUILDHALL_TEST_PASSAGES";
 /// What to do where: `kill NAME N` or `stop NAME N`, at the Nth passage of the boundary NAME since the start.
 const AT: &str = "GUILDHALL_TEST_AT";
+
+/// Milliseconds that a lease lasts, so that a test need not wait for half a minute.
+const LEASE: &str = "GUILDHALL_TEST_LEASE_MS";
+
+/// The usual pace, or the one that the environment says.
+pub(crate) fn pace() -> Pace {
+    let usual = Pace::default();
+    let lease = std::env::var(LEASE).ok().and_then(|text| text.parse().ok());
+    lease.map(Duration::from_millis).map_or(usual, |lease| Pace { lease, look: lease / 6, rest: lease / 3, ..usual })
+}
 
 /// Watches the boundaries, if the environment says so.
 pub fn watch() {

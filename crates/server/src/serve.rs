@@ -98,7 +98,11 @@ impl Server {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        Self::start_with(config, clock, Pace::default(), Listening::default()).await
+        #[cfg(debug_assertions)]
+        let pace = crate::boundaries::pace();
+        #[cfg(not(debug_assertions))]
+        let pace = Pace::default();
+        Self::start_with(config, clock, pace, Listening::default()).await
     }
 
     /// The same, with an engine and WebSockets that keep another pace.
@@ -142,8 +146,15 @@ impl Server {
         let reach = if config.allow_private_providers { Reach::Private } else { Reach::Public };
         // One process at a time works in a data folder, so on SQLite nobody else can hold a run.
         let alone = store.backend() == Backend::Sqlite;
-        let mut team = Team::new(store, Arc::clone(&clock), vault, places, Client::new()?.reaching(reach), providers)
-            .with_sign_in(Providers::new(config.sign_in.clone())?);
+        let mut team = Team::new(
+            store,
+            Arc::clone(&clock),
+            vault,
+            places,
+            Client::with_patience(pace.calls)?.reaching(reach),
+            providers,
+        )
+        .with_sign_in(Providers::new(config.sign_in.clone())?);
         if let Some(smtp) = &config.mail {
             team = team.with_mail(Mailer::new(smtp.clone(), &config.url(address)));
         }

@@ -83,6 +83,8 @@ pub enum Fault {
     OverloadedInStream,
     /// A rate limit inside a 200 stream, with the wait in words.
     RateLimitedInStream,
+    /// The same, with a wait of 17 seconds.
+    RateLimitedInStreamForLong,
 }
 
 /// What was asked for.

@@ -232,6 +232,9 @@ impl Writer<'_> {
             Some(Fault::RateLimitedInStream) => {
                 ("rate_limit_error", "Number of tokens has exceeded your limit; please try again in 1 s")
             }
+            Some(Fault::RateLimitedInStreamForLong) => {
+                ("rate_limit_error", "Number of tokens has exceeded your limit; please try again in 17 s")
+            }
             _ => return Ok(false),
         };
         match self.dialect {

@@ -19,6 +19,10 @@ const READERS: u32 = 3;
 /// Connections to PostgreSQL that one node holds at most.
 const POSTGRES_CONNECTIONS: u32 = 12;
 
+/// After which PostgreSQL ends a transaction whose node says nothing any more. It may be stopped, or cut off, and holds locks
+/// that everybody else waits for. Shorter than a lease, longer than any statement of ours is apart from the next.
+const IDLE_IN_TRANSACTION: &str = "10s";
+
 #[derive(Clone)]
 pub(crate) enum Db {
     Sqlite {
@@ -118,6 +122,7 @@ impl Db {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let options =
                 PgConnectOptions::from_str(url).map_err(|_| StoreError::BadUrl)?.application_name("guildhall");
+            let options = options.options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION)]);
             let pool = PgPoolOptions::new()
                 .max_connections(POSTGRES_CONNECTIONS)
                 .acquire_timeout(Duration::from_secs(10))

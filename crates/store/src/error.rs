@@ -120,8 +120,8 @@ pub enum StoreError {
 /// What SQLite and PostgreSQL say when the disk is full.
 const FULL: [&str; 2] = ["13", "53100"];
 
-/// What PostgreSQL says when it takes no more, or is going away or coming up.
-const AWAY: [&str; 5] = ["53300", "57P01", "57P02", "57P03", "25006"];
+/// What PostgreSQL says when it takes no more, is going away or coming up, or ended a transaction that was idle for long.
+const AWAY: [&str; 6] = ["53300", "57P01", "57P02", "57P03", "25006", "25P03"];
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {

@@ -3,7 +3,7 @@
 
 mod after;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::Duration;
 use guildhall_types::chat::{Block, Usage};
@@ -80,8 +80,23 @@ impl Store {
         hold: Duration,
         limits: &Limits,
     ) -> Result<Option<Claimed>, StoreError> {
+        self.claim_run_beside(node, hold, limits, &HashSet::new()).await
+    }
+
+    /// The same for a node that has runs at work. They are never claimed anew, and count, even when the clock says that
+    /// their leases have ended: it may have leapt, or the node slept, and their holder renews them or lets go of them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim_run_beside(
+        &self,
+        node: NodeId,
+        hold: Duration,
+        limits: &Limits,
+        at_work: &HashSet<RunId>,
+    ) -> Result<Option<Claimed>, StoreError> {
         loop {
-            if let Some(claimed) = self.claim_once(node, hold, limits).await? {
+            if let Some(claimed) = self.claim_once(node, hold, limits, at_work).await? {
                 return Ok(claimed);
             }
         }
@@ -93,6 +108,7 @@ impl Store {
         node: NodeId,
         hold: Duration,
         limits: &Limits,
+        at_work: &HashSet<RunId>,
     ) -> Result<Option<Option<Claimed>>, StoreError> {
         let mut tx = self.begin_light().await?;
         if self.backend() == Backend::Postgres {
@@ -100,10 +116,16 @@ impl Store {
             on!(tx, c => sqlx::query("SELECT pg_advisory_xact_lock(4300)").execute(c).await.rows())?;
         }
         let now = self.lease_clock(&mut tx).await?;
-        let working: Vec<(MemberId, i64)> = on!(tx, c => sqlx::query_as(
-            "SELECT member_id, count(*) FROM runs WHERE status = 'running' AND lease_until > $1 GROUP BY member_id")
+        let running: Vec<(RunId, MemberId, bool, Option<NodeId>)> = on!(tx, c => sqlx::query_as(
+            "SELECT id, member_id, lease_until > $1, lease_owner FROM runs WHERE status = 'running'")
             .bind(now).fetch_all(c).await)?;
-        let working: HashMap<MemberId, i64> = working.into_iter().collect();
+        let own = |run: &RunId, owner: Option<NodeId>| owner == Some(node) && at_work.contains(run);
+        let mut working: HashMap<MemberId, i64> = HashMap::new();
+        for (_, member, ..) in running.iter().filter(|(run, _, held, owner)| *held || own(run, *owner)) {
+            *working.entry(*member).or_default() += 1;
+        }
+        let held: HashSet<RunId> =
+            running.iter().filter(|(run, _, _, owner)| own(run, *owner)).map(|(run, ..)| *run).collect();
         // Fifty of each member are enough to choose from, and nobody can hide the others behind a long queue.
         let waiting: Vec<(RunId, MemberId, i64, DateTime)> = on!(tx, c => sqlx::query_as(
             "SELECT id, member_id, priority, queued_at FROM (
@@ -118,6 +140,7 @@ impl Store {
              WHERE place <= 50").bind(now).bind(self.now()).fetch_all(c).await)?;
         let waiting: Vec<Candidate> = waiting
             .into_iter()
+            .filter(|(run, ..)| !held.contains(run))
             .map(|(run, member, priority, since)| Candidate { run, member, priority, since })
             .collect();
         let Some(chosen) = schedule::next(&waiting, &working, limits) else { return Ok(Some(None)) };

@@ -163,8 +163,10 @@ async fn killed_at_any_moment_nothing_is_lost_or_done_twice() {
     let store = Store::open(&format!("sqlite://{}/guildhall.db", data.display()), std::sync::Arc::new(SystemClock))
         .await
         .unwrap();
-    let cards = store.features(project.parse::<ProjectId>().unwrap(), &Default::default()).await.unwrap();
+    let all = guildhall_store::FeatureQuery { limit: 10, ..Default::default() };
+    let cards = store.features(project.parse::<ProjectId>().unwrap(), &all).await.unwrap();
     let mut cut_off = 0;
+    assert_eq!(cards.items.len(), 3);
     for (card, name) in cards.items.iter().zip(["a", "b", "c"]) {
         cut_off += whole_run(&store, &repo, card.run_id.unwrap(), name).await;
     }

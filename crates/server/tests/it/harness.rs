@@ -40,11 +40,20 @@ pub struct Wish {
     pub change: Box<dyn FnOnce(&mut Config) + Send>,
     /// The clock that the server reads, if not the machine's.
     pub clock: Option<FixedClock>,
+    pub pace: Pace,
+    pub sim: guildhall_sim::Config,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { postgres: false, listening: Listening::default(), change: Box::new(|_| {}), clock: None }
+        Self {
+            postgres: false,
+            listening: Listening::default(),
+            change: Box::new(|_| {}),
+            clock: None,
+            pace: Pace::default(),
+            sim: guildhall_sim::Config::default(),
+        }
     }
 }
 
@@ -65,7 +74,7 @@ impl TestApp {
 
     pub async fn with(wish: Wish) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let sim = Sim::start(guildhall_sim::Config::default()).await.unwrap();
+        let sim = Sim::start(wish.sim).await.unwrap();
         let database_url = match wish.postgres {
             true => Secret::new(fresh_postgres().await),
             false => Secret::new(format!("sqlite://{}", dir.path().join("guildhall.db").display())),
@@ -96,7 +105,7 @@ impl TestApp {
             Some(clock) => Arc::new(clock),
             None => Arc::new(SystemClock),
         };
-        let server = Server::start_with(&config, clock, Pace::default(), wish.listening).await.unwrap();
+        let server = Server::start_with(&config, clock, wish.pace, wish.listening).await.unwrap();
         let url = format!("http://{}", server.address());
         let app = server.app().clone();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -15,6 +15,7 @@ use guildhall_types::{ProjectId, SystemClock};
 use reqwest::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use sqlx::Connection;
 use tokio::process::Child;
 
 use crate::death::{fsck, whole_database};
@@ -27,6 +28,8 @@ const GONE_ON: Duration = Duration::from_secs(60);
 /// A data folder with a member, their cookie, a project with cards, and another for notes.
 pub struct Template {
     dir: tempfile::TempDir,
+    /// A PostgreSQL in place of the file.
+    database: Option<String>,
     cookie: String,
     project: String,
     notes: String,
@@ -37,7 +40,9 @@ pub struct Template {
 pub struct Night<'a> {
     pub dir: tempfile::TempDir,
     template: &'a Template,
-    sim: Sim,
+    /// How its servers reach the PostgreSQL, if they have one.
+    pub database: Option<String>,
+    sim: Arc<Sim>,
     http: reqwest::Client,
     server: Option<Child>,
     url: String,
@@ -46,7 +51,10 @@ pub struct Night<'a> {
     approved: bool,
     written: Vec<String>,
     attempts: usize,
+    looks: usize,
     pub kills: Vec<String>,
+    /// How often a server was told to end.
+    stops: usize,
     tip: Option<String>,
 }
 
@@ -78,8 +86,9 @@ fn cards() -> Vec<Value> {
     let planned =
         script(&[plan, touch("planned.txt"), touch("planned.txt"), write, touch("planned.txt"), done.clone()]);
     let mended = json!({ "say": "Mended." });
+    let mine = || touch("mine.txt");
     let fix = || touch("fixed.txt");
-    let repaired = script(&[touch("wants-fix.txt"), done.clone(), fix(), fix(), fix(), mended]);
+    let repaired = script(&[mine(), mine(), mine(), touch("wants-fix.txt"), done.clone(), fix(), fix(), fix(), mended]);
     let last = script(&[touch("last.txt"), touch("last.txt"), touch("last.txt"), done]);
     vec![
         json!({ "title": "Planned", "description": planned, "model": "simulated", "requirePlanApproval": true }),
@@ -90,12 +99,23 @@ fn cards() -> Vec<Value> {
 
 impl Template {
     pub async fn make() -> Self {
+        Self::on(None).await
+    }
+
+    /// The same on a PostgreSQL, if one is given; then it serves for one night.
+    pub async fn on(database: Option<String>) -> Self {
         drop(guildhall_llm::Client::new());
         let dir = tempfile::tempdir().unwrap();
-        let mut this =
-            Self { dir, cookie: String::new(), project: String::new(), notes: String::new(), cards: Vec::new() };
+        let mut this = Self {
+            dir,
+            database,
+            cookie: String::new(),
+            project: String::new(),
+            notes: String::new(),
+            cards: Vec::new(),
+        };
         let data = this.dir.path().join("data");
-        let mut night = Night::on(&this, data, Sim::start(guildhall_sim::Config::default()).await.unwrap());
+        let mut night = Night::on(&this, data, Arc::new(Sim::start(guildhall_sim::Config::default()).await.unwrap()));
         night.spawn(&[]).await;
         let me = json!({ "email": "olga@example.com", "password": PASSWORD, "name": "Olga" });
         let (_, cookie) = night.ask("", Method::POST, "/api/auth/register", Some(me)).await.unwrap();
@@ -132,18 +152,19 @@ impl Template {
 }
 
 impl<'a> Night<'a> {
-    fn on(template: &'a Template, data: PathBuf, sim: Sim) -> Self {
+    fn on(template: &'a Template, data: PathBuf, sim: Arc<Sim>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(&data).unwrap();
         std::os::unix::fs::symlink(&data, dir.path().join("data")).unwrap();
         Self::within(template, dir, sim)
     }
 
-    fn within(template: &'a Template, dir: tempfile::TempDir, sim: Sim) -> Self {
+    fn within(template: &'a Template, dir: tempfile::TempDir, sim: Arc<Sim>) -> Self {
         let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
         Self {
             dir,
             template,
+            database: template.database.clone(),
             sim,
             http,
             server: None,
@@ -152,7 +173,9 @@ impl<'a> Night<'a> {
             approved: false,
             written: Vec::new(),
             attempts: 0,
+            looks: 0,
             kills: Vec::new(),
+            stops: 0,
             tip: None,
         }
     }
@@ -163,7 +186,7 @@ impl<'a> Night<'a> {
         let mut copy = std::process::Command::new("cp");
         assert!(copy.arg("-a").arg(template.dir.path().join("data")).arg(dir.path()).status().unwrap().success());
         let sim = guildhall_sim::Config { per_word: Duration::from_millis(2), ..guildhall_sim::Config::default() };
-        Self::within(template, dir, Sim::start(sim).await.unwrap())
+        Self::within(template, dir, Arc::new(Sim::start(sim).await.unwrap()))
     }
 
     pub fn data(&self) -> PathBuf {
@@ -178,7 +201,13 @@ impl<'a> Night<'a> {
         let before = said().len();
         let mut command = guildhall(&self.data());
         command.env("GUILDHALL_SIMULATED_PROVIDER_URL", self.sim.url()).envs(env.iter().copied());
-        command.env("GUILDHALL_REQUESTS_PER_MEMBER", "off").env("GUILDHALL_REQUESTS_PER_ADDRESS", "off");
+        command
+            .env("GUILDHALL_REQUESTS_PER_MEMBER", "off")
+            .env("GUILDHALL_LOG", "info,guildhall_server::layers=warn")
+            .env("GUILDHALL_REQUESTS_PER_ADDRESS", "off");
+        if let Some(url) = &self.database {
+            command.env("DATABASE_URL", url);
+        }
         let mut server = command.arg("serve").stdout(stdout).stderr(file("log")).spawn().unwrap();
         let started = async {
             loop {
@@ -251,8 +280,9 @@ impl<'a> Night<'a> {
             self.call(Method::POST, &format!("{path}/approve-plan"), Some(yes)).await?;
             self.approved = true;
         }
-        if self.written.len() < 40 {
-            let text = format!("note {}", self.attempts);
+        self.looks += 1;
+        if self.looks.is_multiple_of(5) && self.written.len() < 40 {
+            let text = format!("note {} of {}", self.attempts, self.dir.path().display());
             self.attempts += 1;
             let path = format!("/api/projects/{}/features", self.template.notes);
             self.call(Method::POST, &path, Some(json!({ "description": text }))).await?;
@@ -268,6 +298,27 @@ impl<'a> Night<'a> {
     /// Lives until the server dies or every card is merged; `until` may tell it to stop.
     pub async fn live(&mut self, env: &[(&str, &str)], stop: Option<Duration>) -> Life {
         let up = self.spawn(env).await;
+        self.live_on(up, stop).await
+    }
+
+    /// The same with the server that is there.
+    pub async fn live_as_it_is(&mut self) -> Life {
+        self.live_on(true, None).await
+    }
+
+    /// Waits until the server has stopped itself at its boundary.
+    pub async fn stands_still(&mut self, at: &str) {
+        let waiting = async {
+            while !self.is_stopped() {
+                // It may stop in the middle of an answer.
+                drop(tokio::time::timeout(Duration::from_millis(500), self.look()).await);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "it never came to {at}");
+    }
+
+    async fn live_on(&mut self, up: bool, stop: Option<Duration>) -> Life {
         let began = Instant::now();
         let mut told = false;
         loop {
@@ -284,6 +335,7 @@ impl<'a> Night<'a> {
             if stop.is_some_and(|after| began.elapsed() > after) && !told {
                 self.signal(Signal::TERM);
                 told = true;
+                self.stops += 1;
             }
             assert!(began.elapsed() < GONE_ON, "nothing has gone on for two lease times: {:#?}", self.statuses().await);
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -302,7 +354,7 @@ impl<'a> Night<'a> {
     }
 
     /// Whether there is still something to do: no server lives that finished it.
-    pub fn live_on(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         self.server.is_none()
     }
 
@@ -325,6 +377,88 @@ impl<'a> Night<'a> {
         }
     }
 
+    /// A second node on the same PostgreSQL: a folder of its own but for the repositories, which later versions carry over.
+    pub fn second(&self) -> Night<'a> {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        std::fs::create_dir(&data).unwrap();
+        std::os::unix::fs::symlink(self.data().join("repositories"), data.join("repositories")).unwrap();
+        let mut copy = std::process::Command::new("cp");
+        assert!(copy.arg("-a").arg(self.data().join("keys")).arg(&data).status().unwrap().success());
+        let mut other = Self::within(self.template, dir, Arc::clone(&self.sim));
+        other.database.clone_from(&self.database);
+        (other.ordered, other.approved) = (self.ordered, self.approved);
+        other
+    }
+
+    /// Does for a while what a member does.
+    pub async fn look_for(&mut self, time: Duration) {
+        let began = Instant::now();
+        while began.elapsed() < time {
+            self.look().await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until `so` holds of the night.
+    pub async fn until(&mut self, what: &str, so: impl Fn(&Self) -> bool) {
+        let waiting = async {
+            while !so(self) {
+                self.look().await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "waited in vain for {what}");
+    }
+
+    /// Whether its server stands still, stopped by a signal.
+    pub fn is_stopped(&self) -> bool {
+        let pid = self.server.as_ref().and_then(Child::id).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit_once(')').unwrap().1.trim_start().starts_with('T')
+    }
+
+    /// The sandboxes that are at work below its data folder.
+    pub fn commands(&self) -> usize {
+        let folder = self.dir.path().display().to_string();
+        let all = std::fs::read_dir("/proc").unwrap().flatten();
+        all.filter(|process| {
+            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line);
+            line.contains("bwrap") && line.contains(&folder)
+        })
+        .count()
+    }
+
+    /// Where every ref of the project stands.
+    pub fn refs(&self) -> BTreeMap<String, String> {
+        let mut git = std::process::Command::new("git");
+        let format = "--format=%(refname) %(objectname)";
+        let output = git.arg("--git-dir").arg(self.repository()).args(["for-each-ref", format]).output().unwrap();
+        let lines = String::from_utf8(output.stdout).unwrap();
+        lines.lines().filter_map(|line| line.split_once(' ')).map(|(a, b)| (a.to_owned(), b.to_owned())).collect()
+    }
+
+    /// Whether one commit is in the history of another.
+    pub fn holds_within(&self, older: &str, newer: &str) -> bool {
+        let mut git = std::process::Command::new("git");
+        git.arg("--git-dir").arg(self.repository()).args(["merge-base", "--is-ancestor", older, newer]);
+        git.status().unwrap().success()
+    }
+
+    pub async fn health(&self) -> bool {
+        self.call(Method::GET, "/api/health", None).await.is_some()
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    /// Notes that were acknowledged on either node are kept.
+    pub fn heard(&mut self, other: &Night<'_>) {
+        self.written.extend(other.written.iter().cloned());
+    }
+
     fn repository(&self) -> PathBuf {
         self.data().join(format!("repositories/{}.git", self.template.project))
     }
@@ -335,12 +469,17 @@ impl<'a> Night<'a> {
         let copy = self.dir.path().join("copy");
         drop(std::fs::remove_dir_all(&copy));
         std::fs::create_dir(&copy).unwrap();
-        for file in ["guildhall.db", "guildhall.db-wal"] {
-            if self.data().join(file).exists() {
-                std::fs::copy(self.data().join(file), copy.join(file)).unwrap();
+        match &self.template.database {
+            Some(url) => whole_postgres(url).await,
+            None => {
+                for file in ["guildhall.db", "guildhall.db-wal"] {
+                    if self.data().join(file).exists() {
+                        std::fs::copy(self.data().join(file), copy.join(file)).unwrap();
+                    }
+                }
+                whole_database(&copy).await;
             }
         }
-        whole_database(&copy).await;
         fsck(&self.repository()).await;
         let repo = Repo::open(&self.repository()).unwrap();
         let tip = repo.branch("main").await.unwrap().unwrap().to_string();
@@ -358,13 +497,17 @@ impl<'a> Night<'a> {
         self.holds().await;
         self.no_processes();
         let repo = Repo::open(&self.repository()).unwrap();
-        let url = format!("sqlite://{}/guildhall.db", self.data().display());
+        let file = format!("sqlite://{}/guildhall.db", self.data().display());
+        let url = self.template.database.clone().unwrap_or(file);
         let store = Store::open(&url, Arc::new(SystemClock)).await.unwrap();
         let project: ProjectId = self.template.project.parse().unwrap();
-        let cards = store.features(project, &Default::default()).await.unwrap();
+        let all = guildhall_store::FeatureQuery { limit: 500, ..Default::default() };
+        let mut cards = store.features(project, &all).await.unwrap().items;
+        cards.sort_by_key(|card| card.number);
+        assert_eq!(cards.len(), self.template.cards.len());
         let log = repo.log("main", 0, 100).await.unwrap();
         let mut turns_in_all = 0;
-        for (card, id) in cards.items.iter().zip(&self.template.cards) {
+        for (card, id) in cards.iter().zip(&self.template.cards) {
             let trailer = format!("Guildhall-Feature: {id}");
             let merges = log.iter().filter(|commit| commit.body.lines().any(|line| line == trailer)).count();
             assert_eq!(merges, 1, "{} was merged {merges} times", card.title);
@@ -386,12 +529,11 @@ impl<'a> Night<'a> {
             assert_eq!(found, Some(guildhall_git::Blob::Bytes(format!("{file}\n").into_bytes())), "{file}");
         }
         let asked = self.sim.requests().len();
-        let spare = 3 * self.kills.len();
-        assert!(asked <= turns_in_all + spare, "{asked} calls for {turns_in_all} turns and {} kills", self.kills.len());
+        let spare = 3 * (self.kills.len() + self.stops);
+        assert!(asked <= turns_in_all + spare, "{asked} calls for {turns_in_all} turns: {:?}", self.kills);
 
         let notes: ProjectId = self.template.notes.parse().unwrap();
-        let query = guildhall_store::FeatureQuery { limit: 500, ..Default::default() };
-        let kept = store.features(notes, &query).await.unwrap();
+        let kept = store.features(notes, &all).await.unwrap();
         let mut titles: HashMap<&str, usize> = HashMap::new();
         for card in &kept.items {
             *titles.entry(card.title.as_str()).or_default() += 1;
@@ -428,6 +570,21 @@ impl Drop for Night<'_> {
             eprintln!("the night had these kills: {:?}\nits log ends so:\n{}", self.kills, tail.join("\n"));
         }
     }
+}
+
+/// The same of a PostgreSQL as of a file.
+async fn whole_postgres(url: &str) {
+    let mut db = sqlx::PgConnection::connect(url).await.unwrap();
+    let sql = "SELECT count(*) FROM (SELECT 1 FROM ledger WHERE turn IS NOT NULL GROUP BY run_id, turn HAVING count(*) > 1) x";
+    let (twice,): (i64,) = sqlx::query_as(sql).fetch_one(&mut db).await.unwrap();
+    assert_eq!(twice, 0, "turns were billed twice");
+    let sql = "SELECT (SELECT coalesce(sum(output_tokens), 0)::bigint FROM ledger),
+        (SELECT coalesce(sum(output_tokens), 0)::bigint FROM runs)";
+    let (billed, told): (i64, i64) = sqlx::query_as(sql).fetch_one(&mut db).await.unwrap();
+    assert_eq!(billed, told);
+    let (events, last): (i64, i64) =
+        sqlx::query_as("SELECT count(*), max(seq) FROM events").fetch_one(&mut db).await.unwrap();
+    assert_eq!(events, last, "the events have no gap");
 }
 
 /// How often each boundary was passed.

@@ -1,0 +1,237 @@
+//! Full disks, each alone: refused with a sentence, put off without a failure, gone on with when there is room.
+//!
+//! The small disks are mounted in a name space of the test's own, as root or as anybody who may have a user name space.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use guildhall_engine::Pace;
+use guildhall_llm::Secret;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::harness::{PATIENCE, Persona, TestApp, Wish};
+
+const INSIDE: &str = "GUILDHALL_TEST_INSIDE";
+const TURNS: usize = 6;
+
+/// Whether this is the test in its name space. Otherwise it was run there, or says why it cannot be.
+fn inside(test: &str) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    let unshare = || {
+        let mut command = Command::new("unshare");
+        match rustix::process::getuid().is_root() {
+            true => command.arg("--mount"),
+            false => command.args(["--user", "--map-root-user", "--mount"]),
+        };
+        command
+    };
+    let tried = unshare().args(["mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output().unwrap();
+    if !tried.status.success() {
+        eprintln!("SKIPPED: no small disk can be mounted here: {}", String::from_utf8_lossy(&tried.stderr));
+        return false;
+    }
+    let mut command = unshare();
+    command.arg(std::env::current_exe().unwrap()).args(["--exact", "--nocapture", test]).env(INSIDE, "1");
+    assert!(command.status().unwrap().success(), "it failed in its name space");
+    false
+}
+
+fn mount(path: &Path) {
+    std::fs::create_dir_all(path).unwrap();
+    let mut command = Command::new("mount");
+    assert!(command.args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(path).status().unwrap().success());
+}
+
+/// Fills a disk to the last byte.
+fn fill(disk: &Path) -> PathBuf {
+    let path = disk.join("filler");
+    let mut file = File::create(&path).unwrap();
+    for size in [1 << 20, 4096, 1] {
+        let bytes = vec![0_u8; size];
+        while file.write_all(&bytes).is_ok() {}
+    }
+    path
+}
+
+async fn app(disk: &'static str) -> TestApp {
+    let pace = Pace {
+        lease: Duration::from_secs(6),
+        look: Duration::from_millis(300),
+        rest: Duration::from_secs(1),
+        ..Pace::default()
+    };
+    let change = move |config: &mut guildhall_server::config::Config| {
+        let path = config.data_dir.join(disk);
+        mount(&path);
+        if disk == "database" {
+            config.database_url = Secret::new(format!("sqlite://{}/guildhall.db", path.display()));
+        }
+    };
+    TestApp::with(Wish { pace, change: Box::new(change), ..Wish::default() }).await
+}
+
+fn card() -> Value {
+    let turn = |n: usize| {
+        let tools = json!([
+            ["write", { "path": format!("{n}.txt"), "content": "whole\n" }],
+            ["bash", { "command": format!("head -c 20000 /dev/urandom > {n}.bin") }],
+        ]);
+        json!({ "silence_ms": 250, "say": format!("Turn {n}."), "tools": tools }).to_string()
+    };
+    let lines: Vec<String> = (1..=TURNS).map(turn).chain([json!({ "say": "All done." }).to_string()]).collect();
+    json!({ "description": format!("Work\n\n```sim\n{}\n```", lines.join("\n")), "model": "simulated" })
+}
+
+struct Scene {
+    app: TestApp,
+    owner: Persona,
+    project: String,
+    card: String,
+}
+
+/// A run in the middle of its work.
+async fn begun(disk: &'static str) -> Scene {
+    let app = app(disk).await;
+    let mut owner = app.owner().await;
+    let project = owner.project("p", json!({ "kind": "empty" })).await["id"].as_str().unwrap().to_owned();
+    let cards = format!("/api/projects/{project}/features");
+    let card = owner.post(&cards, card()).await.is(StatusCode::CREATED)["id"].as_str().unwrap().to_owned();
+    owner.call(&format!("/api/features/{card}/start")).await.is(StatusCode::ACCEPTED);
+    let mut scene = Scene { app, owner, project, card };
+    scene.until("the first turn", async |scene| scene.run().await["turns"].as_i64().unwrap() >= 2).await;
+    scene
+}
+
+impl Scene {
+    async fn run(&mut self) -> Value {
+        let runs = self.owner.get(&format!("/api/features/{}/runs", self.card)).await.is(StatusCode::OK);
+        runs["items"][0].clone()
+    }
+
+    async fn feature(&mut self) -> Value {
+        self.owner.get(&format!("/api/features/{}", self.card)).await.is(StatusCode::OK)
+    }
+
+    async fn until(&mut self, what: &str, so: impl AsyncFn(&mut Self) -> bool) {
+        let waiting = async {
+            while !so(self).await {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "waited in vain for {what}");
+    }
+
+    /// Everything that was done before or after is in the work; what a tool could not write, it said.
+    async fn ends_well(mut self) {
+        self.until("the end", async |scene| {
+            let card = scene.feature().await;
+            assert_ne!(card["status"], "failed", "{card:#}");
+            card["status"] == "waiting_approval"
+        })
+        .await;
+        let store = &self.app.app.team.store;
+        let id = self.card.parse().unwrap();
+        let run = store.feature(id).await.unwrap().unwrap().card.run_id.unwrap();
+        let diff = self.app.app.team.diff(id).await.unwrap();
+        let turns = store.turns(run).await.unwrap();
+        assert_eq!(turns.len(), TURNS + 1);
+        for turn in &turns[..TURNS] {
+            let results = serde_json::to_string(turn.results.as_ref().unwrap()).unwrap();
+            let there = diff.files.iter().any(|file| file.new_path == format!("{}.txt", turn.number));
+            let told = results.contains("No space left")
+                || results.contains("stopped in the middle")
+                || results.contains("os error 28");
+            assert!(there || told, "turn {}: {results}", turn.number);
+        }
+        let data = self.app.dir.path().to_owned();
+        let repository = data.join(format!("repositories/{}.git", self.project));
+        self.app.stop().await;
+        crate::death::fsck(&repository).await;
+    }
+}
+
+/// A disk on which agents work. The run is put off, with the real cause, and nothing else is.
+async fn work_waits_for_room(disk: &'static str) {
+    let mut scene = begun(disk).await;
+    let filler = fill(&scene.app.dir.path().join(disk));
+    scene
+        .until("a word on the disk", async |scene| {
+            let card = scene.feature().await;
+            assert_ne!(card["status"], "failed", "{card:#}");
+            let run = scene.run().await["id"].as_str().unwrap().to_owned();
+            let events = scene.owner.get(&format!("/api/runs/{run}/events")).await.is(StatusCode::OK);
+            events.to_string().contains("disk is full. The run goes on by itself")
+        })
+        .await;
+    // Reading goes on, and so does what needs no room there.
+    let cards = format!("/api/projects/{}/features", scene.project);
+    let another = json!({ "description": "Another card" });
+    scene.owner.post(&cards, another).await.is(StatusCode::CREATED);
+    assert_eq!(scene.owner.get(&cards).await.is(StatusCode::OK)["items"].as_array().unwrap().len(), 2);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_ne!(scene.feature().await["status"], "failed");
+    std::fs::remove_file(filler).unwrap();
+    scene.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_of_worktrees_puts_runs_off() {
+    if inside("faults::disks::a_full_disk_of_worktrees_puts_runs_off") {
+        work_waits_for_room("worktrees").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_of_repositories_puts_runs_off() {
+    if inside("faults::disks::a_full_disk_of_repositories_puts_runs_off") {
+        work_waits_for_room("repositories").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_of_the_database_refuses_changes_and_loses_none() {
+    if !inside("faults::disks::a_full_disk_of_the_database_refuses_changes_and_loses_none") {
+        return;
+    }
+    let mut scene = begun("database").await;
+    let filler = fill(&scene.app.dir.path().join("database"));
+    let cards = format!("/api/projects/{}/features", scene.project);
+    let mut kept = Vec::new();
+    let mut refused = None;
+    for n in 0..500 {
+        let title = format!("card {n}");
+        let card = json!({ "title": title, "description": "x".repeat(20_000) });
+        let answer = scene.owner.post(&cards, card).await;
+        if answer.status == StatusCode::CREATED {
+            kept.push(title);
+            continue;
+        }
+        let problem = answer.is_problem(StatusCode::INSUFFICIENT_STORAGE, "disk-full");
+        refused = Some(problem["detail"].as_str().unwrap().to_owned());
+        break;
+    }
+    assert!(refused.is_some_and(|words| words.contains("when its operator has made room")));
+    scene.owner.get(&cards).await.is(StatusCode::OK);
+    // Longer than a lease.
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    scene.owner.get(&cards).await.is(StatusCode::OK);
+    std::fs::remove_file(filler).unwrap();
+    scene
+        .until("room", async |scene| {
+            let cards = format!("/api/projects/{}/features", scene.project);
+            scene.owner.post(&cards, json!({ "title": "after", "description": "x" })).await.status
+                == StatusCode::CREATED
+        })
+        .await;
+    let listed = scene.owner.get(&format!("{cards}?limit=500")).await.is(StatusCode::OK);
+    let titles: Vec<&str> =
+        listed["items"].as_array().unwrap().iter().map(|card| card["title"].as_str().unwrap()).collect();
+    assert!(kept.iter().all(|title| titles.contains(&title.as_str())), "an acknowledged card was lost");
+    scene.ends_well().await;
+}
