@@ -17,6 +17,8 @@ text_enum! {
         SignUp = "sign-up",
         /// Something that happened to a member's account.
         Notice = "notice",
+        /// A morning report.
+        Report = "report",
     }
 }
 
