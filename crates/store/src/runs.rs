@@ -65,8 +65,8 @@ impl Store {
         let run = RunId::new();
         on!(tx, c => sqlx::query(
             "INSERT INTO runs (id, feature_id, project_id, member_id, status, intent, model, branch, plan, approval, queued_at,
-               created_at, auto)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)")
+               created_at, auto, untold)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $12)")
             .bind(run).bind(id).bind(feature.card.project_id).bind(member).bind(RunStatus::Queued).bind(RunIntent::Work)
             .bind(new.model).bind(new.branch).bind(Json(serde_json::json!([])))
             .bind(PlanApproval::of_new_run(feature.card.require_plan_approval)).bind(now).bind(auto).execute(c).await.rows())?;
@@ -345,6 +345,7 @@ impl Store {
         intent: RunIntent,
         member: Option<MemberId>,
     ) -> Result<(), StoreError> {
+        self.end_span(tx, run.id, run.ended_at.unwrap_or_else(|| self.now())).await?;
         on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, intent = $3, member_id = $4, error = NULL, ended_at = NULL, queued_at = $5,
                auto = FALSE, parked_until = NULL, parked_reason = NULL, repairs = 0, returns = 0 WHERE id = $1")

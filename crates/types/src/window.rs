@@ -115,6 +115,15 @@ impl Window {
         Ok(closed.filter(|closed| *closed > at - Duration::days(8)))
     }
 
+    /// When it opened, if it is open.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn opened(&self, at: DateTime) -> Result<Option<DateTime>, BadWindow> {
+        let spans = self.spans(at, AFTER, 1)?;
+        Ok(spans.iter().find(|(begins, ends)| *begins <= at && at < *ends).map(|(begins, _)| *begins))
+    }
+
     /// When it is open, from so many days before a moment to so many after it, in order; what joins is one.
     fn spans(&self, at: DateTime, before: u64, after: u64) -> Result<Vec<(DateTime, DateTime)>, BadWindow> {
         let (from, until, zone) = self.read()?;

@@ -22,6 +22,7 @@ pub(crate) enum Words<'a> {
     SignUpKnown { link: String },
     Notice { name: &'a str, subject: &'a str, what: &'a str, advice: &'a str, at: DateTime },
     Test { name: &'a str },
+    Report { name: &'a str, headline: String, total: String, cards: Vec<String>, link: String },
 }
 
 /// What a template sees beside its own words.
@@ -41,6 +42,7 @@ impl Words<'_> {
             Self::SignUpKnown { .. } => include_str!("../../mails/sign-up-known.txt.jinja"),
             Self::Notice { .. } => include_str!("../../mails/notice.txt.jinja"),
             Self::Test { .. } => include_str!("../../mails/test.txt.jinja"),
+            Self::Report { .. } => include_str!("../../mails/report.txt.jinja"),
         }
     }
 
@@ -49,7 +51,8 @@ impl Words<'_> {
             Self::Invitation { link, .. }
             | Self::PasswordReset { link, .. }
             | Self::SignUp { link }
-            | Self::SignUpKnown { link } => Some(link),
+            | Self::SignUpKnown { link }
+            | Self::Report { link, .. } => Some(link),
             Self::Notice { .. } | Self::Test { .. } => None,
         }
     }
@@ -59,8 +62,9 @@ impl Words<'_> {
         let failed = |error: minijinja::Error| TeamError::internal("writing a mail", error);
         let mut values = serde_json::to_value(self).map_err(|error| TeamError::internal("writing a mail", error))?;
         for value in values.as_object_mut().into_iter().flat_map(|values| values.values_mut()) {
-            if let Some(text) = value.as_str() {
-                *value = readable(text).into();
+            match value {
+                serde_json::Value::Array(list) => list.iter_mut().for_each(make_readable),
+                value => make_readable(value),
             }
         }
         values["base"] = base.into();
@@ -78,6 +82,12 @@ impl Words<'_> {
             .render_named_str("mail.html", include_str!("../../mails/mail.html.jinja"), Serde(&page))
             .map_err(failed)?;
         Ok(Letter { subject: one_line(subject), text: format!("{}\n", text.trim()), html })
+    }
+}
+
+fn make_readable(value: &mut serde_json::Value) {
+    if let Some(text) = value.as_str() {
+        *value = readable(text).into();
     }
 }
 
@@ -144,6 +154,13 @@ mod tests {
             Words::SignUpKnown { link: "https://g/forgot".to_owned() },
             Words::Notice { name: "Anna", subject: "Your role was changed", what: "It was.", advice: "Ask.", at },
             Words::Test { name: "Anna" },
+            Words::Report {
+                name: "Anna",
+                headline: "2 cards were built.".to_owned(),
+                total: "It cost $1.".to_owned(),
+                cards: vec!["#1 Login\n\nhttps://evil.example: merged.".to_owned()],
+                link: "https://g/".to_owned(),
+            },
         ] {
             let letter = words.letter("https://g").unwrap();
             assert!(!letter.subject.is_empty() && letter.text.len() > 20 && letter.html.contains("</p>"), "{words:?}");
