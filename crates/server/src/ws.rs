@@ -266,7 +266,10 @@ impl Teller {
             self.still_signed_in().await?;
         }
         self.told = event.seq;
-        self.send(event).await
+        match event.what.only_for() {
+            Some(member) if member != self.signed.member.id => Ok(()),
+            _ => self.send(event).await,
+        }
     }
 
     async fn resync(&mut self) -> Result<(), End> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall_types::audit::Note;
+use guildhall_types::notification::Tell;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, SqlitePool};
@@ -106,6 +107,8 @@ pub(crate) struct Tx {
     pub(crate) last_event: Option<i64>,
     /// What the audit is to tell of it; written last, so that every transaction takes its locks in the same order.
     pub(crate) notes: Vec<Note>,
+    /// What members are to be told of it; written when everything else is locked.
+    pub(crate) tells: Vec<Tell>,
 }
 
 impl Db {
@@ -180,7 +183,7 @@ impl Db {
                 Inner::Postgres(tx)
             }
         };
-        Ok(Tx { inner, last_event: None, notes: Vec::new() })
+        Ok(Tx { inner, last_event: None, notes: Vec::new(), tells: Vec::new() })
     }
 
     pub(crate) async fn close(&self) {

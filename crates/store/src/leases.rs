@@ -9,6 +9,7 @@ use chrono::Duration;
 use guildhall_types::chat::{Block, Usage};
 use guildhall_types::feature::{Feature, Move, Problem, Stage};
 use guildhall_types::limits::Limits;
+use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::plan::{PlanApproval, Proposal};
 use guildhall_types::project::Project;
 use guildhall_types::report::SpanKind;
@@ -439,6 +440,9 @@ impl Store {
             return Ok(Finished::GoesOn);
         }
         self.move_feature(&mut tx, &feature, ending.what).await?;
+        if let Some((kind, text)) = news(&ending) {
+            tx.tell(Tell::of_card(kind, &feature.card, &run, text));
+        }
         let ended = match &ending.problem {
             Some(problem) => Err(problem.clone()),
             None => Ok(()),
@@ -493,4 +497,20 @@ impl Store {
             .bind(run.id).bind(RunStatus::Queued).bind(intent).bind(self.now()).execute(c).await.rows())?;
         Ok(())
     }
+}
+
+/// What an ending tells the members whose card it is. Of a stop they know.
+fn news(ending: &Ending) -> Option<(NotificationKind, String)> {
+    let (kind, usual) = match ending.what {
+        Move::Finish => (NotificationKind::CardWaits, "The agent is done. Look at the changes, then verify or merge."),
+        Move::Accept => (NotificationKind::CardVerified, "Its checks passed. It is ready to be merged."),
+        Move::Fail => (NotificationKind::CardFailed, "The run ended in an error."),
+        Move::Propose => (NotificationKind::PlanReady, "No file is changed before somebody approves it."),
+        _ => return None,
+    };
+    let text = match &ending.problem {
+        Some(problem) => format!("{} {}", problem.message, problem.hint).trim().to_owned(),
+        None => usual.to_owned(),
+    };
+    Some((kind, text))
 }

@@ -22,6 +22,7 @@ mod keys;
 mod leases;
 mod mails;
 mod members;
+mod notifications;
 mod orders;
 mod passkeys;
 mod plans;
@@ -36,10 +37,12 @@ mod sign_ups;
 mod spans;
 mod tokens;
 mod tries;
+mod webhooks;
 
 use std::sync::{Arc, Mutex};
 
 use guildhall_types::audit::{Actor, Note};
+use guildhall_types::notification::Tell;
 use guildhall_types::{Clock, DateTime};
 use tokio::sync::{Notify, watch};
 
@@ -58,6 +61,7 @@ pub use keys::{KnownKey, Rewrapped, WrappedKey};
 pub use leases::{Claimed, Counts, Ending, Finished, Lease, Word};
 pub use mails::{ClaimedMail, MailEnd, NewMail, mail_identity};
 pub use members::{Changed, NewMember};
+pub use notifications::{ReadUpTo, Told};
 pub use orders::{CardFacts, Chosen, Evening, Foretold, Night, OrderChange, Queued, WaitingPlan};
 pub use passkeys::{KeptPasskey, NewPasskey};
 pub use projects::{NewProject, ProjectPatch, ProjectSummary};
@@ -70,8 +74,10 @@ pub use sign_ups::{NewSignUp, OpenSignUp};
 pub use spans::RunSpan;
 pub use tokens::{FoundToken, NewToken};
 pub use tries::SignInTry;
+pub use webhooks::{ClaimedDelivery, DeliveryEnd, NewWebhook, Tried, WebhookChange, webhook_identity};
 
 use db::{Db, Keep, Rows, Tx, on, read};
+use notifications::Put;
 
 static SQLITE: sqlx::migrate::Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
@@ -88,6 +94,10 @@ pub struct Store {
     mails: Option<Arc<Mutex<Vec<NewMail>>>>,
     /// Told when a mail was put there.
     mail_put: Arc<Notify>,
+    /// Whether this server sends mail: if not, nobody's notifications go into the outbox.
+    sends_mail: bool,
+    /// Told when a delivery to a webhook was put.
+    delivery_put: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Store {
@@ -110,6 +120,8 @@ impl Store {
             actor: Arc::default(),
             mails: None,
             mail_put: Arc::default(),
+            sends_mail: false,
+            delivery_put: Arc::default(),
         })
     }
 
@@ -186,7 +198,10 @@ impl Store {
     }
 
     async fn commit(&self, mut tx: Tx) -> Result<(), StoreError> {
-        let mailed = self.write_mails(&mut tx).await?;
+        let mut put = Put { mail: self.write_mails(&mut tx).await?, ..Put::default() };
+        for tell in std::mem::take(&mut tx.tells) {
+            self.write_tell(&mut tx, &tell, &mut put).await?;
+        }
         for note in std::mem::take(&mut tx.notes) {
             self.write_note(&mut tx, &note).await?;
         }
@@ -194,8 +209,11 @@ impl Store {
             db::Inner::Sqlite(t, _guard) => t.commit().await?,
             db::Inner::Postgres(t) => t.commit().await?,
         }
-        if mailed {
+        if put.mail {
             self.mail_put.notify_one();
+        }
+        if put.delivery {
+            self.delivery_put.notify_one();
         }
         if let Some(last) = tx.last_event {
             self.commits.send_if_modified(|seq| {
@@ -212,6 +230,11 @@ impl Tx {
     /// Puts an entry into the audit when the transaction commits.
     fn note(&mut self, note: Note) {
         self.notes.push(note);
+    }
+
+    /// Tells members of something when the transaction commits, on the page and wherever else they asked for it.
+    fn tell(&mut self, tell: Tell) {
+        self.tells.push(tell);
     }
 }
 

@@ -5,6 +5,7 @@
 
 use chrono::Duration;
 use guildhall_types::mail::{Mail, MailKind, MailStatus};
+use guildhall_types::notification::Notification;
 use guildhall_types::{DateTime, MailId, MailLeaseId};
 
 use crate::{Backend, Rows, SealedSecret, Store, StoreError, Tx, on, read};
@@ -38,6 +39,8 @@ pub struct ClaimedMail {
     pub mail: Mail,
     /// What it says; absent when somebody took it out of the database.
     pub body: Option<SealedSecret>,
+    /// What it is to tell, and to whom by name, where that stands in a notification instead.
+    pub notification: Option<(Notification, String)>,
     lease: MailLeaseId,
 }
 
@@ -114,8 +117,9 @@ impl Store {
         let body: Option<SealedSecret> = on!(tx, c => sqlx::query_as(
             "SELECT identity, key_id, wrapped_key, sealed FROM secrets WHERE identity = $1")
             .bind(mail_identity(mail.id)).fetch_optional(c).await)?;
+        let notification = self.mailed_notification(&mut tx, &mail).await?;
         self.commit(tx).await?;
-        Ok(Some(ClaimedMail { mail, body, lease }))
+        Ok(Some(ClaimedMail { mail, body, notification, lease }))
     }
 
     /// Writes down what came of a try; false when another process has claimed the mail since. What is sent or given up

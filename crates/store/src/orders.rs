@@ -10,6 +10,7 @@ use guildhall_types::auto::{self, AtClose, AutoOrder, OrderFailure, OrderState};
 use guildhall_types::event::Happening;
 use guildhall_types::feature::Problem;
 use guildhall_types::limits::Limits;
+use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::report::SpanKind;
 use guildhall_types::run::Run;
 use guildhall_types::window::Window;
@@ -150,6 +151,9 @@ impl Store {
             .bind(Json(pause)).bind(self.now()).bind(OrderState::On).fetch_all(c).await)?;
         self.tell_stopped(&mut tx, &runs).await?;
         self.tell_orders(&mut tx, &orders).await?;
+        for order in &orders {
+            self.tell_of_pause(&mut tx, order).await?;
+        }
         let note = Note::new(AuditAction::StopAll).with("runs", runs.len());
         tx.note(note.with("autoModes", orders.len()));
         self.commit(tx).await?;
@@ -192,12 +196,28 @@ impl Store {
             at: self.now(),
             problem: clean(problem),
         };
+        let before = order.state;
         if !order.count(ended.map_err(failure)) {
             return Ok(None);
         }
         order.changed_at = self.now();
         self.put_order(tx, &order).await?;
+        if order.state != before {
+            self.tell_of_pause(tx, &order).await?;
+        }
         Ok(Some(order))
+    }
+
+    /// Tells the member of a paused order why it is.
+    async fn tell_of_pause(&self, tx: &mut Tx, order: &AutoOrder) -> Result<(), StoreError> {
+        let Some(pause) = order.pause.as_ref().filter(|_| order.state == OrderState::Paused) else { return Ok(()) };
+        let (name,): (String,) = on!(tx, c => sqlx::query_as("SELECT name FROM projects WHERE id = $1").bind(order.project_id)
+            .fetch_one(c).await)?;
+        let text = format!("{} {}", pause.message, pause.hint);
+        tx.tell(
+            Tell::new(NotificationKind::AutoModePaused, order.member_id, name, text.trim()).project(order.project_id),
+        );
+        Ok(())
     }
 
     async fn put_order(&self, tx: &mut Tx, order: &AutoOrder) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@
 use guildhall_types::auto::AutoOrder;
 use guildhall_types::feature::{FeatureStatus, Problem, Stage};
 use guildhall_types::forecast::Forecast;
+use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::report::{MORNING, Report, ReportBody, ReportCause, ReportSettings};
 use guildhall_types::run::RunStatus;
 use guildhall_types::{DateTime, FeatureId, MemberId, ProjectId, ReportId, RunId};
@@ -201,6 +202,7 @@ impl Store {
             "DELETE FROM reports WHERE member_id = $1 AND id IN (
                SELECT id FROM reports WHERE member_id = $1 ORDER BY id DESC LIMIT 1000 OFFSET $2)")
             .bind(new.member).bind(KEPT).execute(c).await.rows())?;
+        tx.tell(Tell::new(NotificationKind::MorningReport, new.member, "", new.body.headline()));
         self.commit(tx).await?;
         Ok(true)
     }

@@ -3,6 +3,7 @@
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
 use guildhall_types::feature::{Feature, Move};
+use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::{Run, RunEvent, RunIntent, RunStatus, Said, Turn};
 use guildhall_types::{FeatureId, MemberId, ProjectId, RunId};
@@ -215,6 +216,8 @@ impl Store {
         let (feature, run) = self.locked_with_run(&mut tx, id).await?;
         self.move_feature(&mut tx, &feature, Move::Accept).await?;
         tx.note(note(AuditAction::Verify, id, run.id));
+        let text = "Somebody found the work good. It is ready to be merged.";
+        tx.tell(Tell::of_card(NotificationKind::CardVerified, &feature.card, &run, text));
         self.tell_both(tx, id, run.id).await
     }
 

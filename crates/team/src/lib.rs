@@ -113,6 +113,7 @@ impl Team {
     #[must_use]
     pub fn with_mail(mut self, mailer: Mailer) -> Self {
         self.mail = Some(Arc::new(mailer));
+        self.store = self.store.sending_mail();
         self
     }
 

@@ -126,6 +126,14 @@ text_enum! {
         StartAutoMode = "auto-mode.start",
         /// Switched auto mode off.
         StopAutoMode = "auto-mode.stop",
+        /// Made a webhook.
+        CreateWebhook = "webhook.create",
+        /// Changed a webhook, or switched it on again.
+        ChangeWebhook = "webhook.change",
+        /// Deleted a webhook.
+        DeleteWebhook = "webhook.delete",
+        /// Had a test, or a message once more, sent to a webhook.
+        SendWebhook = "webhook.send",
         /// Stopped every agent and every auto mode.
         StopAll = "agents.stop-all",
         /// Asked for something and was refused.
@@ -176,6 +184,8 @@ text_enum! {
         Project = "project",
         /// A feature.
         Feature = "feature",
+        /// A webhook.
+        Webhook = "webhook",
         /// A key-encryption key; its id is the short hash that names it.
         Key = "key",
         /// A route; its id is method and path.

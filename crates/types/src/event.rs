@@ -6,9 +6,10 @@ use utoipa::ToSchema;
 use crate::auto::AutoOrder;
 use crate::feature::Feature;
 use crate::member::Member;
+use crate::notification::Notification;
 use crate::project::Project;
 use crate::run::{Run, RunEvent};
-use crate::{DateTime, FeatureId, ProjectId, RunId};
+use crate::{DateTime, FeatureId, MemberId, ProjectId, RunId};
 
 /// A stored event as it goes to clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -84,6 +85,14 @@ pub enum Happening {
         /// The order as it stands.
         order: AutoOrder,
     },
+    /// A member was told something, or has read what they were told. Only this member hears of it.
+    #[serde(rename = "notification.updated")]
+    NotificationUpdated {
+        /// Who.
+        member_id: MemberId,
+        /// What they were told; absent when they have read.
+        notification: Option<Notification>,
+    },
     /// A run was made or changed its state.
     #[serde(rename = "run.updated")]
     RunUpdated {
@@ -115,8 +124,17 @@ impl Happening {
             Self::FeatureUpdated { .. } => "feature.updated",
             Self::FeatureDeleted { .. } => "feature.deleted",
             Self::AutoModeUpdated { .. } => "auto-mode.updated",
+            Self::NotificationUpdated { .. } => "notification.updated",
             Self::RunUpdated { .. } => "run.updated",
             Self::Run { .. } => "run.event",
+        }
+    }
+
+    /// The only member who may hear of it; nothing where everybody may.
+    pub const fn only_for(&self) -> Option<MemberId> {
+        match self {
+            Self::NotificationUpdated { member_id, .. } => Some(*member_id),
+            _ => None,
         }
     }
 

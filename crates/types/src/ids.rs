@@ -65,6 +65,14 @@ id! {
     MailLeaseId,
     /// A mail in the outbox.
     MailId,
+    /// Something that a member is told.
+    NotificationId,
+    /// An address that is called when a member is told something.
+    WebhookId,
+    /// One message to a webhook; the same however often it is sent.
+    DeliveryId,
+    /// A claim of a delivery by the process that makes it.
+    DeliveryLeaseId,
     /// A git repository on the team's board.
     ProjectId,
     /// One card.

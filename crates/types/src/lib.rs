@@ -14,6 +14,7 @@ pub mod ids;
 pub mod limits;
 pub mod mail;
 pub mod member;
+pub mod notification;
 pub mod plan;
 pub mod project;
 pub mod report;
@@ -21,6 +22,7 @@ pub mod rights;
 pub mod run;
 pub mod schedule;
 mod text_enum;
+pub mod webhook;
 pub mod window;
 
 pub use clock::{Clock, FixedClock, SystemClock};

@@ -17,6 +17,8 @@ text_enum! {
         SignUp = "sign-up",
         /// Something that happened to a member's account.
         Notice = "notice",
+        /// What a member asked to be told of by mail.
+        Notification = "notification",
         /// A morning report.
         Report = "report",
     }

@@ -1632,7 +1632,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "feature.create" | "feature.change" | "feature.delete" | "feature.shelve" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "feature.create" | "feature.change" | "feature.delete" | "feature.shelve" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -1669,7 +1669,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "project" | "feature" | "key" | "route" | "audit";
+        AuditObject: "member" | "session" | "token" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "project" | "feature" | "webhook" | "key" | "route" | "audit";
         /**
          * @description What came of it.
          * @enum {string}
@@ -2300,6 +2300,12 @@ export type components = {
             /** @enum {string} */
             type: "auto-mode.updated";
         } | {
+            /** @description Who. */
+            memberId: components["schemas"]["MemberId"];
+            notification: components["schemas"]["Notification"] | null;
+            /** @enum {string} */
+            type: "notification.updated";
+        } | {
             /** @description The run. */
             run: components["schemas"]["Run"];
             /** @enum {string} */
@@ -2599,7 +2605,7 @@ export type components = {
          * @description What a mail is for.
          * @enum {string}
          */
-        MailKind: "invitation" | "password-reset" | "sign-up" | "notice";
+        MailKind: "invitation" | "password-reset" | "sign-up" | "notice" | "notification";
         /** @description How mail is. */
         MailOverview: {
             /** @description The address as which mail is sent. */
@@ -2799,6 +2805,50 @@ export type components = {
             /** @enum {string} */
             type: "resync";
         };
+        /** @description Something that a member is told. Never a secret. */
+        Notification: {
+            /**
+             * Format: date-time
+             * @description When it happened last.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description How often it happened since the member last read of it.
+             */
+            count: number;
+            featureId: components["schemas"]["FeatureId"] | null;
+            /** @description The notification's id. */
+            id: components["schemas"]["NotificationId"];
+            /** @description What happened. */
+            kind: components["schemas"]["NotificationKind"];
+            projectId: components["schemas"]["ProjectId"] | null;
+            /**
+             * Format: date-time
+             * @description When the member read it.
+             */
+            readAt: string | null;
+            runId: components["schemas"]["RunId"] | null;
+            /**
+             * Format: int64
+             * @description The number of the event that told of it last; later ones are larger.
+             */
+            seq: number;
+            /** @description What it is about, such as `#12 Login form` or the name of a project. */
+            subject: string;
+            /** @description What happened, in a sentence or two. */
+            text: string;
+        };
+        /**
+         * Format: uuid
+         * @description Something that a member is told.
+         */
+        NotificationId: string;
+        /**
+         * @description What a member can be told of. The text is also the type of a webhook's message.
+         * @enum {string}
+         */
+        NotificationKind: "card.waits" | "card.verified" | "card.failed" | "plan.ready" | "auto-mode.paused" | "budget.reached" | "morning-report.ready" | "webhook.off";
         /** @description A run of an order that failed. */
         OrderFailure: {
             /**
@@ -4054,6 +4104,9 @@ export type ModelChoice = components['schemas']['ModelChoice'];
 export type Models = components['schemas']['Models'];
 export type NodeId = components['schemas']['NodeId'];
 export type Notice = components['schemas']['Notice'];
+export type Notification = components['schemas']['Notification'];
+export type NotificationId = components['schemas']['NotificationId'];
+export type NotificationKind = components['schemas']['NotificationKind'];
 export type OrderFailure = components['schemas']['OrderFailure'];
 export type OrderState = components['schemas']['OrderState'];
 export type OutputStream = components['schemas']['OutputStream'];

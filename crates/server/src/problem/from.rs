@@ -50,6 +50,7 @@ impl From<StoreError> for Problem {
         let detail = sentence(&error);
         match error {
             StoreError::Taken { .. } => Self::conflict("taken", detail),
+            StoreError::TooMany { .. } => Self::conflict("too-many", detail),
             StoreError::NotFound { what } => Self::not_found(what),
             StoreError::Illegal(_) => Self::conflict("illegal-move", detail),
             StoreError::Refused(refused) => match refused {

@@ -3,6 +3,7 @@
 use guildhall_types::DateTime;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::feature::{Move, Stage};
+use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::report::SpanKind;
 use guildhall_types::run::{DiffStat, Run, RunEvent, RunStatus};
 
@@ -111,6 +112,8 @@ impl Store {
         self.tell_orders(&mut tx, order.as_slice()).await?;
         let note = Note::new(AuditAction::Merge).on(AuditObject::Feature, run.feature_id).with("run", run.id);
         tx.note(note.with("commit", commit).with("by", "after work"));
+        let text = "Its checks passed, and it was merged.";
+        tx.tell(Tell::of_card(NotificationKind::CardVerified, &feature.card, &run, text));
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 

@@ -12,6 +12,7 @@ mod identities;
 mod keys;
 mod mails;
 mod members;
+mod notifications;
 mod orders;
 mod people;
 mod plans;

@@ -128,7 +128,14 @@ impl Team {
     }
 
     async fn deliver(&self, mailer: &Mailer, claimed: &ClaimedMail) -> Result<(), Undelivered> {
-        let ClaimedMail { mail, body, .. } = claimed;
+        let ClaimedMail { mail, body, notification, .. } = claimed;
+        if let Some((told, name)) = notification {
+            let link = mailer.link(&told.path());
+            let headline = told.headline();
+            let words = Words::Notification { name, headline: &headline, text: &told.text, at: told.at, link };
+            let letter = words.letter(&mailer.base).map_err(|error| Undelivered::unsendable(&error.to_string()))?;
+            return send(mailer, mail.id, mail.created_at, &mail.recipient, letter).await;
+        }
         let body = body.as_ref().ok_or_else(|| Undelivered::unsendable("what it says is gone from the database"))?;
         let opened = self.vault.open(&mail_identity(mail.id), body);
         let opened = opened.map_err(|error| Undelivered::unsendable(&error.to_string()))?;

@@ -21,6 +21,7 @@ pub(crate) enum Words<'a> {
     SignUp { link: String },
     SignUpKnown { link: String },
     Notice { name: &'a str, subject: &'a str, what: &'a str, advice: &'a str, at: DateTime },
+    Notification { name: &'a str, headline: &'a str, text: &'a str, at: DateTime, link: String },
     Test { name: &'a str },
     Report { name: &'a str, headline: String, total: String, cards: Vec<String>, link: String },
 }
@@ -41,6 +42,7 @@ impl Words<'_> {
             Self::SignUp { .. } => include_str!("../../mails/sign-up.txt.jinja"),
             Self::SignUpKnown { .. } => include_str!("../../mails/sign-up-known.txt.jinja"),
             Self::Notice { .. } => include_str!("../../mails/notice.txt.jinja"),
+            Self::Notification { .. } => include_str!("../../mails/notification.txt.jinja"),
             Self::Test { .. } => include_str!("../../mails/test.txt.jinja"),
             Self::Report { .. } => include_str!("../../mails/report.txt.jinja"),
         }
@@ -52,6 +54,7 @@ impl Words<'_> {
             | Self::PasswordReset { link, .. }
             | Self::SignUp { link }
             | Self::SignUpKnown { link }
+            | Self::Notification { link, .. }
             | Self::Report { link, .. } => Some(link),
             Self::Notice { .. } | Self::Test { .. } => None,
         }
@@ -153,6 +156,13 @@ mod tests {
             Words::SignUp { link: "https://g/welcome/x".to_owned() },
             Words::SignUpKnown { link: "https://g/forgot".to_owned() },
             Words::Notice { name: "Anna", subject: "Your role was changed", what: "It was.", advice: "Ask.", at },
+            Words::Notification {
+                name: "Anna",
+                headline: "Shop: auto mode is paused",
+                text: "It broke.",
+                at,
+                link: "https://g/p/x".to_owned(),
+            },
             Words::Test { name: "Anna" },
             Words::Report {
                 name: "Anna",

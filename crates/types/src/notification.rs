@@ -1,0 +1,215 @@
+//! What members are told of their work while they do something else.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::feature::FeatureCard;
+use crate::run::Run;
+use crate::text_enum::text_enum;
+use crate::{DateTime, FeatureId, MemberId, NotificationId, ProjectId, RunId};
+
+text_enum! {
+    /// What a member can be told of. The text is also the type of a webhook's message.
+    pub enum NotificationKind {
+        /// An agent is done with a card; a member is to look at the work.
+        CardWaits = "card.waits",
+        /// A card was verified.
+        CardVerified = "card.verified",
+        /// A run failed.
+        CardFailed = "card.failed",
+        /// An agent proposed a plan; a member is to decide on it.
+        PlanReady = "plan.ready",
+        /// Auto mode of the member paused itself, or somebody else paused it.
+        AutoModePaused = "auto-mode.paused",
+        /// A budget is used up.
+        BudgetReached = "budget.reached",
+        /// The report of a night is there.
+        MorningReport = "morning-report.ready",
+        /// A webhook was switched off, because nobody took what it sent.
+        WebhookOff = "webhook.off",
+    }
+}
+
+impl NotificationKind {
+    /// What it is, in a few words that may follow what it is about.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::CardWaits => "waits for approval",
+            Self::CardVerified => "is verified",
+            Self::CardFailed => "failed",
+            Self::PlanReady => "has a plan to look at",
+            Self::AutoModePaused => "auto mode is paused",
+            Self::BudgetReached => "a budget is used up",
+            Self::MorningReport => "the morning report is ready",
+            Self::WebhookOff => "a webhook was switched off",
+        }
+    }
+
+    /// Whether it comes by mail unless the member says otherwise: only what ends the night's work until somebody acts.
+    pub const fn by_mail_at_first(self) -> bool {
+        matches!(self, Self::AutoModePaused | Self::BudgetReached | Self::WebhookOff)
+    }
+
+    /// Whether the team's webhooks may hear of it: not of what is one member's alone.
+    pub const fn for_team(self) -> bool {
+        self.of_card() || matches!(self, Self::AutoModePaused)
+    }
+
+    /// Whether it is about a card rather than about a project or the member.
+    pub const fn of_card(self) -> bool {
+        matches!(self, Self::CardWaits | Self::CardVerified | Self::CardFailed | Self::PlanReady)
+    }
+}
+
+/// Something that a member is told. Never a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
+#[serde(rename_all = "camelCase")]
+pub struct Notification {
+    /// The notification's id.
+    pub id: NotificationId,
+    /// What happened.
+    pub kind: NotificationKind,
+    /// The project that it is about, if any.
+    pub project_id: Option<ProjectId>,
+    /// The card that it is about, if any.
+    pub feature_id: Option<FeatureId>,
+    /// The run that it is about, if any.
+    pub run_id: Option<RunId>,
+    /// What it is about, such as `#12 Login form` or the name of a project.
+    pub subject: String,
+    /// What happened, in a sentence or two.
+    pub text: String,
+    /// How often it happened since the member last read of it.
+    pub count: i64,
+    /// The number of the event that told of it last; later ones are larger.
+    pub seq: i64,
+    /// When it happened last.
+    pub at: DateTime,
+    /// When the member read it.
+    pub read_at: Option<DateTime>,
+}
+
+impl Notification {
+    /// The same in one line, as a mail's subject or a line in a chat.
+    pub fn headline(&self) -> String {
+        let Self { kind, subject, count, .. } = self;
+        let line = match kind.of_card() || subject.is_empty() {
+            true => format!("{subject} {}", kind.words()).trim().to_owned(),
+            false => format!("{subject}: {}", kind.words()),
+        };
+        match count {
+            0 | 1 => line,
+            _ => format!("{line} ({count} times)"),
+        }
+    }
+
+    /// Where in the page one sees what it is about.
+    pub fn path(&self) -> String {
+        match (self.project_id, self.feature_id) {
+            (_, Some(feature)) => format!("/f/{feature}"),
+            (Some(project), None) => format!("/p/{project}"),
+            _ if self.kind == NotificationKind::WebhookOff => "/settings".to_owned(),
+            _ => "/".to_owned(),
+        }
+    }
+}
+
+/// Something that members are to be told; see `tell` of the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tell {
+    /// What happened.
+    pub kind: NotificationKind,
+    /// Who is told: each once, and nobody of what they did themselves this moment.
+    pub members: Vec<MemberId>,
+    /// The project that it is about.
+    pub project: Option<ProjectId>,
+    /// The card that it is about.
+    pub feature: Option<FeatureId>,
+    /// The run that it is about.
+    pub run: Option<RunId>,
+    /// What it is about, in a few words.
+    pub subject: String,
+    /// What happened, in a sentence or two. Never a secret.
+    pub text: String,
+}
+
+impl Tell {
+    /// Something that one member is to be told.
+    pub fn new(kind: NotificationKind, member: MemberId, subject: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            kind,
+            members: vec![member],
+            project: None,
+            feature: None,
+            run: None,
+            subject: subject.into(),
+            text: text.into(),
+        }
+    }
+
+    /// Something that happened to a card: who wrote it and who let the agent work on it are told.
+    pub fn of_card(kind: NotificationKind, card: &FeatureCard, run: &Run, text: impl Into<String>) -> Self {
+        let mut members = vec![run.member_id];
+        if card.created_by != run.member_id {
+            members.push(card.created_by);
+        }
+        Self {
+            kind,
+            members,
+            project: Some(card.project_id),
+            feature: Some(card.id),
+            run: Some(run.id),
+            subject: format!("#{} {}", card.number, card.title),
+            text: text.into(),
+        }
+    }
+
+    /// The project that it is about.
+    #[must_use]
+    pub fn project(self, project: ProjectId) -> Self {
+        Self { project: Some(project), ..self }
+    }
+}
+
+/// Which kinds come to a member by mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MailChoice {
+    /// Of what.
+    pub kind: NotificationKind,
+    /// Whether a mail is sent.
+    pub mail: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_headline_reads_as_a_line() {
+        let mut told = Notification {
+            id: NotificationId::new(),
+            kind: NotificationKind::CardFailed,
+            project_id: Some(ProjectId::new()),
+            feature_id: Some(FeatureId::new()),
+            run_id: None,
+            subject: "#12 Login form".to_owned(),
+            text: String::new(),
+            count: 1,
+            seq: 1,
+            at: DateTime::UNIX_EPOCH,
+            read_at: None,
+        };
+        assert_eq!(told.headline(), "#12 Login form failed");
+        told.count = 3;
+        assert_eq!(told.headline(), "#12 Login form failed (3 times)");
+        assert!(told.path().ends_with(&told.feature_id.unwrap().to_string()));
+        let night = Notification { kind: NotificationKind::AutoModePaused, feature_id: None, count: 1, ..told.clone() };
+        let night = Notification { subject: "Shop".to_owned(), ..night };
+        assert_eq!(night.headline(), "Shop: auto mode is paused");
+        let report = Notification { kind: NotificationKind::MorningReport, subject: String::new(), ..night };
+        assert_eq!(report.headline(), "the morning report is ready");
+        assert_eq!(Notification { project_id: None, ..report }.path(), "/");
+    }
+}
