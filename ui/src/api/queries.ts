@@ -83,12 +83,11 @@ export const queries = {
       queryFn: async ({ signal }) => (await api.autoModes(signal)).items,
       staleTime: 30_000,
     }),
-  // A report comes by the clock: it is looked for.
   latestReport: () =>
     queryOptions({
       queryKey: keys.latestReport,
       queryFn: ({ signal }) => api.latestReport(signal),
-      refetchInterval: 15_000,
+      ...LIVE,
     }),
   reports: () =>
     infiniteQueryOptions({

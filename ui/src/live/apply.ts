@@ -201,6 +201,12 @@ export function applyEvents(client: QueryClient, events: Event[]) {
       case "auto-mode.updated":
         staleQueue(client, event.order.projectId);
         break;
+      case "notification.updated":
+        if (event.notification?.kind === "morning-report.ready") {
+          void client.invalidateQueries({ queryKey: keys.latestReport });
+          void client.invalidateQueries({ queryKey: keys.reports });
+        }
+        break;
       case "run.event": {
         rememberRunEvent(event);
         noteDoing(event.runId, event.event);

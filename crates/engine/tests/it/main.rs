@@ -5,6 +5,7 @@
 mod death;
 mod harness;
 mod limits;
+mod morning;
 mod night;
 mod path;
 mod plans;

@@ -133,6 +133,13 @@ on_both! {
         assert!(store.read_report(anna.id, first.id).await.unwrap());
         assert_eq!(store.report(anna.id, first.id).await.unwrap().unwrap().read_at, read.read_at, "the first look counts");
 
+        // A run that another member goes on with before it was told is that member's affair.
+        let taken = begin(&fresh, &project, "d").await;
+        end(&fresh, &taken, Some("looping")).await;
+        assert_eq!(store.members_to_tell().await.unwrap(), [anna.id]);
+        store.retry_feature(taken.run.feature_id, bob.id).await.unwrap();
+        assert_eq!(store.members_to_tell().await.unwrap(), []);
+
         // A run that a member goes on with is in the member's hands.
         store.retry_feature(broken.run.feature_id, anna.id).await.unwrap();
         assert_eq!(store.members_to_tell().await.unwrap(), []);
