@@ -170,6 +170,12 @@ const agents = createRoute({
   component: lazyRouteComponent(() => import("@/routes/agents")),
 });
 
+const reports = createRoute({
+  getParentRoute: () => frame,
+  path: "/reports",
+  component: lazyRouteComponent(() => import("@/routes/reports")),
+});
+
 const team = createRoute({
   getParentRoute: () => frame,
   path: "/team",
@@ -201,7 +207,18 @@ export const router = createRouter({
     confirm,
     forgot,
     welcome,
-    frame.addChildren([inbox, projects, board, projectSettings, feature, agents, team, audit, settings]),
+    frame.addChildren([
+      inbox,
+      projects,
+      board,
+      projectSettings,
+      feature,
+      agents,
+      reports,
+      team,
+      audit,
+      settings,
+    ]),
   ]),
   context: { queryClient },
   defaultPreload: "intent",

@@ -8,6 +8,7 @@ mod checks;
 mod drive;
 mod hear;
 mod journal;
+mod morning;
 mod problems;
 mod room;
 mod schedule;
@@ -165,6 +166,7 @@ impl Engine {
         engine.spawn(hear::listen(engine.clone(), last_seen));
         engine.spawn(schedule::claim_forever(engine.clone()));
         engine.spawn(tidy::tidy_forever(engine.clone()));
+        engine.spawn(morning::report_forever(engine.clone()));
         Ok(engine)
     }
 

@@ -59,6 +59,11 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::features::list_features))
         .routes(routes!(on::night::get_auto_mode))
         .routes(routes!(on::night::list_queue))
+        .routes(routes!(on::night::list_team_queue))
+        .routes(routes!(on::night::list_auto_modes))
+        .routes(routes!(on::reports::list_reports))
+        .routes(routes!(on::reports::latest_report))
+        .routes(routes!(on::reports::get_report))
         .routes(routes!(on::features::get_feature))
         .routes(routes!(on::runs::list_runs))
         .routes(routes!(on::runs::get_run))
@@ -89,6 +94,8 @@ fn account() -> OpenApiRouter<App> {
         .routes(routes!(on::sessions::end_session))
         .routes(routes!(on::tokens::list_tokens))
         .routes(routes!(on::tokens::revoke_token))
+        .routes(routes!(on::reports::read_report))
+        .routes(routes!(on::reports::get_report_settings, on::reports::put_report_settings))
 }
 
 /// The same, and whoever has yet to set up the second factor that the team asks for.
@@ -156,6 +163,7 @@ fn run() -> OpenApiRouter<App> {
         .routes(routes!(on::deeds::merge_feature))
         .routes(routes!(on::deeds::shelve_feature))
         .routes(routes!(on::night::set_auto_mode))
+        .routes(routes!(on::night::forecast_auto_mode))
 }
 
 /// Whoever manages projects may call these.

@@ -18,6 +18,7 @@ pub mod night;
 pub mod passkeys;
 pub mod plans;
 pub mod projects;
+pub mod reports;
 pub mod runs;
 pub mod second_step;
 pub mod sessions;

@@ -12,6 +12,7 @@ use guildhall_types::limits::Limits;
 use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::plan::{PlanApproval, Proposal};
 use guildhall_types::project::Project;
+use guildhall_types::report::SpanKind;
 use guildhall_types::run::{
     Check, DiffStat, LedgerRow, Run, RunEvent, RunIntent, RunKey, RunStatus, Task, TaskStatus, Turn,
 };
@@ -153,6 +154,7 @@ impl Store {
         if done == 0 {
             return Ok(None);
         }
+        self.begin_span(&mut tx, chosen.run, SpanKind::Work).await?;
         let run = self.run_in(&mut tx, chosen.run).await?.ok_or(StoreError::NotFound { what: "run" })?;
         let feature = self.locked_feature(&mut tx, run.feature_id).await?;
         self.move_feature(&mut tx, &feature, Move::Claim).await?;
@@ -511,6 +513,7 @@ impl Store {
         feature: &Feature,
         intent: RunIntent,
     ) -> Result<(), StoreError> {
+        self.end_span(tx, run.id, self.now()).await?;
         self.move_feature(tx, feature, Move::Requeue).await?;
         on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, intent = $3, lease_owner = NULL, lease_until = NULL, queued_at = $4 WHERE id = $1")

@@ -1,5 +1,6 @@
 //! Auto mode: members' standing orders, and the cards that they start.
 
+mod evening;
 mod night;
 
 use std::collections::HashMap;
@@ -10,6 +11,7 @@ use guildhall_types::event::Happening;
 use guildhall_types::feature::Problem;
 use guildhall_types::limits::Limits;
 use guildhall_types::notification::{NotificationKind, Tell};
+use guildhall_types::report::SpanKind;
 use guildhall_types::run::Run;
 use guildhall_types::window::Window;
 use guildhall_types::{FeatureId, MemberId, ProjectId};
@@ -17,6 +19,7 @@ use sqlx::types::Json;
 
 use crate::{Backend, NewRun, Rows, Store, StoreError, Tx, on, read};
 
+pub use evening::{CardFacts, Evening, Foretold, WaitingPlan};
 pub use night::{Night, Queued};
 
 pub(crate) const COLUMNS: &str =
@@ -266,6 +269,7 @@ impl Store {
         for (run, until) in &resting {
             on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2, parked_reason = NULL WHERE id = $1 AND status = 'queued'")
                 .bind(run).bind(until).execute(c).await.rows())?;
+            self.begin_span(&mut tx, *run, SpanKind::Window).await?;
         }
         let chosen = match choose(&night) {
             None => Chosen::Nothing,

@@ -66,8 +66,8 @@ impl Store {
         let run = RunId::new();
         on!(tx, c => sqlx::query(
             "INSERT INTO runs (id, feature_id, project_id, member_id, status, intent, model, branch, plan, approval, queued_at,
-               created_at, auto)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)")
+               created_at, auto, untold)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $12)")
             .bind(run).bind(id).bind(feature.card.project_id).bind(member).bind(RunStatus::Queued).bind(RunIntent::Work)
             .bind(new.model).bind(new.branch).bind(Json(serde_json::json!([])))
             .bind(PlanApproval::of_new_run(feature.card.require_plan_approval)).bind(now).bind(auto).execute(c).await.rows())?;
@@ -105,7 +105,7 @@ impl Store {
         let (feature, mut run) = self.locked_with_run(&mut tx, id).await?;
         if !owner_may {
             // Whoever speaks takes it over: nothing goes on in the name of a member who may run nothing any more.
-            on!(tx, c => sqlx::query("UPDATE runs SET member_id = $2 WHERE id = $1").bind(run.id).bind(member).execute(c)
+            on!(tx, c => sqlx::query("UPDATE runs SET member_id = $2, untold = FALSE WHERE id = $1").bind(run.id).bind(member).execute(c)
                 .await.rows())?;
             run.member_id = member;
         }
@@ -348,9 +348,11 @@ impl Store {
         intent: RunIntent,
         member: Option<MemberId>,
     ) -> Result<(), StoreError> {
+        self.end_span(tx, run.id, run.ended_at.unwrap_or_else(|| self.now())).await?;
         on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, intent = $3, member_id = $4, error = NULL, ended_at = NULL, queued_at = $5,
-               auto = FALSE, parked_until = NULL, parked_reason = NULL, repairs = 0, returns = 0 WHERE id = $1")
+               auto = FALSE, untold = untold AND member_id = $4, parked_until = NULL, parked_reason = NULL, repairs = 0,
+               returns = 0 WHERE id = $1")
             .bind(run.id).bind(RunStatus::Queued).bind(intent).bind(member.unwrap_or(run.member_id)).bind(self.now())
             .execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET error = NULL, finished_at = NULL WHERE id = $1").bind(run.feature_id)

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use guildhall_store::{Night, OrderChange, Queued};
-use guildhall_types::auto::{self, AtClose, AutoOrder, Card, Live, OrderState, Place, Reason};
+use guildhall_types::auto::{self, AtClose, AutoOrder, Card, OrderState, Place, Reason};
 use guildhall_types::feature::{Feature, Problem};
 use guildhall_types::limits::Limits;
 use guildhall_types::member::Member;
+use guildhall_types::schedule::{self, Candidate};
+use guildhall_types::window::shown_at;
 use guildhall_types::{DateTime, FeatureId, MemberId, ProjectId, RunId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,6 +19,8 @@ use crate::{Team, TeamError};
 pub const LIMITS: &str = "limits";
 /// Titles that one sentence names at most.
 const NAMED: usize = 3;
+/// Cards that wait, in one answer at most.
+const MOST: usize = 1000;
 
 /// A reason with its words.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -55,11 +59,13 @@ pub struct AutoMode {
 pub struct QueueItem {
     /// The card.
     pub feature_id: FeatureId,
+    /// Its project.
+    pub project_id: ProjectId,
     /// Its run; nothing for a card that auto mode has not started yet.
     pub run_id: Option<RunId>,
     /// Whose run or order it is.
     pub member_id: MemberId,
-    /// Its place among all that wait for nothing but a place: 1 comes next.
+    /// Its place among all of the team that wait for nothing but a place: 1 comes next.
     pub position: Option<i64>,
     /// Why it waits.
     pub waiting: Told,
@@ -74,7 +80,7 @@ impl Team {
         Ok(self.store.setting(LIMITS).await?.unwrap_or_default())
     }
 
-    /// Switches a member's auto mode on in a project, with what changes of it.
+    /// Switches a member's auto mode on in a project, with what changes of it, and keeps the forecast of what it will do.
     ///
     /// # Errors
     /// [`TeamError::Invalid`] for a bad number or window; the store's error when the project is gone.
@@ -84,6 +90,18 @@ impl Team {
         project: ProjectId,
         change: OrderChange,
     ) -> Result<AutoMode, TeamError> {
+        self.check_order(&change).await?;
+        // Before it is on: what it starts then would be a part of the evening already.
+        let forecast = self.forecast(member, project, change.clone()).await;
+        self.store.switch_on_order(project, member, change).await?;
+        match forecast {
+            Ok(forecast) => self.store.keep_forecast(project, member, &forecast).await?,
+            Err(error) => tracing::warn!(%project, %member, %error, "no forecast could be made"),
+        }
+        self.auto_mode(member, project).await
+    }
+
+    pub(crate) async fn check_order(&self, change: &OrderChange) -> Result<(), TeamError> {
         let most = self.limits().await?.max_concurrent_features_per_member;
         if change.max_concurrent.is_some_and(|wanted| !(1..=most).contains(&wanted)) {
             return Err(TeamError::invalid("maxConcurrent", format!("give a number from 1 to {most}")));
@@ -91,8 +109,7 @@ impl Team {
         if let Some(Some(window)) = &change.window {
             window.check().map_err(|wrong| TeamError::invalid("window", wrong.to_string()))?;
         }
-        self.store.switch_on_order(project, member, change).await?;
-        self.auto_mode(member, project).await
+        Ok(())
     }
 
     /// Switches a member's auto mode off in a project. Admins may do that for others.
@@ -127,11 +144,16 @@ impl Team {
         Ok(self.store.stop_all(&pause).await?)
     }
 
-    /// A member's order in a project as it stands, with why nothing starts at the moment.
+    /// A member's order in a project as it stands, with why nothing starts at the moment, as `viewer` is told it.
     ///
     /// # Errors
     /// [`TeamError::NotFound`] when the project is gone.
-    pub async fn auto_mode(&self, member: MemberId, project: ProjectId) -> Result<AutoMode, TeamError> {
+    pub async fn auto_mode_for(
+        &self,
+        viewer: MemberId,
+        member: MemberId,
+        project: ProjectId,
+    ) -> Result<AutoMode, TeamError> {
         self.store.project(project).await?.ok_or(TeamError::NotFound { what: "project" })?;
         let order = self.store.order(project, member).await?.unwrap_or_else(|| AutoOrder {
             project_id: project,
@@ -144,7 +166,41 @@ impl Team {
             pause: None,
             changed_at: self.clock.now(),
         });
-        let (night, limits, now) = (self.store.night().await?, self.limits().await?, self.clock.now());
+        let (night, limits) = (self.store.night().await?, self.limits().await?);
+        self.as_it_stands(order, &night, limits, &mut self.words_for(viewer).await?).await
+    }
+
+    /// A member's order in a project as it stands, as that member is told it.
+    ///
+    /// # Errors
+    /// [`TeamError::NotFound`] when the project is gone.
+    pub async fn auto_mode(&self, member: MemberId, project: ProjectId) -> Result<AutoMode, TeamError> {
+        self.auto_mode_for(member, member, project).await
+    }
+
+    /// Everybody's orders that are not switched off, as `viewer` is told of them.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn auto_modes(&self, viewer: MemberId) -> Result<Vec<AutoMode>, TeamError> {
+        let (mut night, limits) = (self.store.night().await?, self.limits().await?);
+        let mut words = self.words_for(viewer).await?;
+        let mut all = Vec::new();
+        for order in std::mem::take(&mut night.orders) {
+            all.push(self.as_it_stands(order, &night, limits, &mut words).await?);
+        }
+        Ok(all)
+    }
+
+    async fn as_it_stands(
+        &self,
+        order: AutoOrder,
+        night: &Night,
+        limits: Limits,
+        words: &mut Words,
+    ) -> Result<AutoMode, TeamError> {
+        let now = words.now;
+        let (project, member) = (order.project_id, order.member_id);
         let live = night.live(now);
         let place = Place { live: &live, held: &night.held, limits };
         let own = |card: &&Card| card.project == project && card.member == member;
@@ -162,7 +218,7 @@ impl Team {
         };
         let standing = order.standing(now);
         let waiting = match auto::of_order(&order, &night.cards, now, hindrance, &place) {
-            Some(reason) => Some(self.told(reason, member, Some(&order), &mut HashMap::new()).await?),
+            Some(reason) => Some(self.told(reason, member, words).await?),
             None => None,
         };
         let running = live.iter().filter(|run| run.working && run.member == member && run.project == project).count();
@@ -177,72 +233,86 @@ impl Team {
         })
     }
 
-    /// The cards of a project that wait, each with the reason, as `viewer` is told it.
+    /// The cards that wait, of everybody, each with the reason, as `viewer` is told it: of one project, or of all.
     ///
     /// # Errors
     /// [`TeamError::NotFound`] when the project is gone.
-    pub async fn queue(&self, viewer: MemberId, project: ProjectId) -> Result<Vec<QueueItem>, TeamError> {
-        self.store.project(project).await?.ok_or(TeamError::NotFound { what: "project" })?;
-        let (night, limits, now) = (self.store.night().await?, self.limits().await?, self.clock.now());
+    pub async fn queue(&self, viewer: MemberId, project: Option<ProjectId>) -> Result<Vec<QueueItem>, TeamError> {
+        if let Some(project) = project {
+            self.store.project(project).await?.ok_or(TeamError::NotFound { what: "project" })?;
+        }
+        let wanted = |other: ProjectId| project.is_none_or(|project| project == other);
+        let (night, limits) = (self.store.night().await?, self.limits().await?);
+        let mut words = self.words_for(viewer).await?;
+        let now = words.now;
         let live = night.live(now);
         let place = Place { live: &live, held: &night.held, limits };
-        let mut known = HashMap::new();
         let mut items = Vec::new();
-        for (queued, position) in in_line(&night, now) {
-            if queued.live.project != project {
-                continue;
-            }
+        for (queued, position) in in_line(&night, now).into_iter().filter(|(queued, _)| wanted(queued.live.project)) {
             let parked =
                 queued.parked_until.filter(|until| *until > now).map(|until| (until, queued.parked_reason.as_deref()));
             let reason = auto::of_run(&queued.live, night.waits_for(queued), parked, &place);
-            let order = order_of(&night, project, queued.live.member);
             items.push(QueueItem {
                 feature_id: queued.feature,
+                project_id: queued.live.project,
                 run_id: Some(queued.live.run),
                 member_id: queued.live.member,
                 position,
-                waiting: self.told(reason, viewer, order, &mut known).await?,
+                waiting: self.told(reason, queued.live.member, &mut words).await?,
             });
         }
-        for card in night.cards.iter().filter(|card| card.project == project) {
-            let Some(order) = order_of(&night, project, card.member) else { continue };
+        for plan in self.store.waiting_plans(project).await? {
+            items.push(QueueItem {
+                feature_id: plan.feature_id,
+                project_id: plan.project_id,
+                run_id: Some(plan.run_id),
+                member_id: plan.member_id,
+                position: None,
+                waiting: self.told(Reason::Plan, plan.member_id, &mut words).await?,
+            });
+        }
+        let mut cards: Vec<&Card> = night.cards.iter().filter(|card| wanted(card.project)).collect();
+        cards.sort_by_key(|card| {
+            (card.project, card.member, !card.open.is_empty(), card.priority, card.since, card.number)
+        });
+        for card in cards.into_iter().take(MOST.saturating_sub(items.len())) {
+            let Some(order) = order_of(&night, card.project, card.member) else { continue };
             let Some(reason) = auto::of_card(order, card, now, &place) else { continue };
             items.push(QueueItem {
                 feature_id: card.feature,
+                project_id: card.project,
                 run_id: None,
                 member_id: card.member,
                 position: None,
-                waiting: self.told(reason, viewer, Some(order), &mut known).await?,
+                waiting: self.told(reason, card.member, &mut words).await?,
             });
         }
+        items.truncate(MOST);
         Ok(items)
     }
 
-    /// A reason in words.
-    async fn told(
-        &self,
-        reason: Reason,
-        viewer: MemberId,
-        order: Option<&AutoOrder>,
-        known: &mut HashMap<FeatureId, Option<Feature>>,
-    ) -> Result<Told, TeamError> {
-        let own = order.is_none_or(|order| order.member_id == viewer);
-        let whose = if own { "your" } else { "the member's" };
+    /// What reasons are told with: the viewer, the viewer's clock, and the titles that are known.
+    async fn words_for(&self, viewer: MemberId) -> Result<Words, TeamError> {
+        let zone = self.store.member(viewer).await?.and_then(|member| member.time_zone);
+        Ok(Words { viewer, zone, now: self.clock.now(), known: HashMap::new() })
+    }
+
+    /// A reason in words; `of` is the member whose run or order it is.
+    async fn told(&self, reason: Reason, of: MemberId, words: &mut Words) -> Result<Told, TeamError> {
+        let whose = if of == words.viewer { "your" } else { "the member's" };
         let message = match &reason {
             Reason::Paused => "Auto mode is paused.".to_owned(),
-            Reason::Window { until: Some(until) } => match order.and_then(|order| order.window.as_ref()) {
-                Some(window) => format!("The window opens at {}.", window.shows(*until)),
-                None => format!("It rests until {}.", until.format("%a %H:%M UTC")),
-            },
+            Reason::Plan => "Waits for somebody to look at its plan.".to_owned(),
+            Reason::Window { until: Some(until) } => format!("The window opens at {}.", words.clock(*until)),
             Reason::Window { until: None } => "The window never opens; set it again.".to_owned(),
-            Reason::Provider { until, why } => format!("Waits until {}. {why}", until.format("%a %H:%M UTC")),
+            Reason::Provider { until, why } => format!("Waits for its provider until {}. {why}", words.clock(*until)),
             Reason::Dependencies { features } => {
                 let mut titles = Vec::new();
                 for id in features.iter().take(NAMED) {
-                    if !known.contains_key(id) {
-                        known.insert(*id, self.store.feature(*id).await?);
+                    if !words.known.contains_key(id) {
+                        words.known.insert(*id, self.store.feature(*id).await?);
                     }
-                    titles.push(match known.get(id).and_then(Option::as_ref) {
+                    titles.push(match words.known.get(id).and_then(Option::as_ref) {
                         Some(feature) => format!("#{} {}", feature.card.number, feature.card.title),
                         None => "a card that is gone".to_owned(),
                     });
@@ -257,13 +327,29 @@ impl Team {
             Reason::WorktreeLimit { limit } => format!(
                 "Waits for room: {whose} limit of {limit} worktrees is reached. Merge finished work, or take it back."
             ),
-            Reason::Turn => "Its turn comes next.".to_owned(),
+            Reason::Turn => "Waits for its turn.".to_owned(),
             Reason::Hindered { message } => sentence(message),
             Reason::BacklogEmpty => {
-                "There are no cards of yours in the backlog. New ones are taken as they come.".to_owned()
+                let whose = if of == words.viewer { "yours" } else { "the member's" };
+                format!("There are no cards of {whose} in the backlog. New ones are taken as they come.")
             }
         };
         Ok(Told { reason, message })
+    }
+}
+
+/// What reasons are told with.
+struct Words {
+    viewer: MemberId,
+    zone: Option<String>,
+    now: DateTime,
+    known: HashMap<FeatureId, Option<Feature>>,
+}
+
+impl Words {
+    /// A moment by the viewer's clock.
+    fn clock(&self, at: DateTime) -> String {
+        shown_at(self.zone.as_deref(), at, self.now)
     }
 }
 
@@ -279,14 +365,21 @@ fn order_of(night: &Night, project: ProjectId, member: MemberId) -> Option<&Auto
 
 /// What waits, in the order in which places are given if nothing changes, with its place where it waits for one.
 fn in_line(night: &Night, now: DateTime) -> Vec<(&Queued, Option<i64>)> {
-    let mut free: Vec<Live> = night.live(now).into_iter().filter(|run| !run.working && !run.put_off).collect();
-    free.sort_by_key(|run| (run.priority, run.since, run.run));
-    let position = |run: &Live| free.iter().position(|other| other.run == run.run).map(|at| at as i64 + 1);
+    let live = night.live(now);
+    let mut working: HashMap<MemberId, i64> = HashMap::new();
+    live.iter().filter(|run| run.working).for_each(|run| *working.entry(run.member).or_default() += 1);
+    let waiting: Vec<Candidate> = live
+        .iter()
+        .filter(|run| !run.working && !run.put_off)
+        .map(|run| Candidate { run: run.run, member: run.member, priority: run.priority, since: run.since })
+        .collect();
+    let positions: HashMap<RunId, i64> =
+        schedule::line(&waiting, &working).into_iter().map(|candidate| candidate.run).zip(1..).collect();
     let mut line: Vec<(&Queued, Option<i64>)> = night
         .queue
         .iter()
         .filter(|queued| !queued.live.working)
-        .map(|queued| (queued, position(&queued.live)))
+        .map(|queued| (queued, positions.get(&queued.live.run).copied()))
         .collect();
     line.sort_by_key(|(queued, position)| (position.unwrap_or(i64::MAX), queued.live.since, queued.live.run));
     line

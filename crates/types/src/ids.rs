@@ -81,6 +81,8 @@ id! {
     AttachmentId,
     /// One attempt at a feature.
     RunId,
+    /// A morning report.
+    ReportId,
     /// One verification command that was run.
     CheckId,
     /// One running Guildhall process.

@@ -19,6 +19,8 @@ text_enum! {
         Notice = "notice",
         /// What a member asked to be told of by mail.
         Notification = "notification",
+        /// A morning report.
+        Report = "report",
     }
 }
 

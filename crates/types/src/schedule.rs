@@ -33,5 +33,22 @@ pub fn next<'a>(waiting: &'a [Candidate], working: &HashMap<MemberId, i64>, limi
         .min_by_key(|candidate| (at_work(&candidate.member), candidate.priority, candidate.since, candidate.run))
 }
 
+/// All that wait, in the order in which places are given if nothing changes: as [`next`] chooses, once a place is free for
+/// each.
+pub fn line<'a>(waiting: &'a [Candidate], working: &HashMap<MemberId, i64>) -> Vec<&'a Candidate> {
+    let mut of: HashMap<MemberId, Vec<&Candidate>> = HashMap::new();
+    for candidate in waiting {
+        of.entry(candidate.member).or_default().push(candidate);
+    }
+    // The n-th of a member comes when the member has n more at work.
+    let mut line: Vec<(i64, &Candidate)> = Vec::with_capacity(waiting.len());
+    for (member, mut own) in of {
+        own.sort_by_key(|candidate| (candidate.priority, candidate.since, candidate.run));
+        line.extend((working.get(&member).copied().unwrap_or(0)..).zip(own));
+    }
+    line.sort_by_key(|(at_work, candidate)| (*at_work, candidate.priority, candidate.since, candidate.run));
+    line.into_iter().map(|(_, candidate)| candidate).collect()
+}
+
 #[cfg(test)]
 mod tests;

@@ -85,21 +85,8 @@ impl Window {
     }
 
     fn read(&self) -> Result<(NaiveTime, NaiveTime, Tz), BadWindow> {
-        let time = |text: &str| {
-            let whole = text.len() == 5;
-            let read = NaiveTime::parse_from_str(text, "%H:%M").ok().filter(|_| whole);
-            read.ok_or_else(|| BadWindow::BadTime(text.to_owned()))
-        };
         let zone = Tz::from_str(&self.time_zone).map_err(|_| BadWindow::BadZone(self.time_zone.clone()))?;
-        Ok((time(&self.from)?, time(&self.until)?, zone))
-    }
-
-    /// A moment as a clock in its zone shows it, such as `Mon 22:00`; UTC where the zone is unknown.
-    pub fn shows(&self, at: DateTime) -> String {
-        match Tz::from_str(&self.time_zone) {
-            Ok(zone) => at.with_timezone(&zone).format("%a %H:%M").to_string(),
-            Err(_) => at.format("%a %H:%M UTC").to_string(),
-        }
+        Ok((time_of_day(&self.from)?, time_of_day(&self.until)?, zone))
     }
 
     /// Whether it is open at this moment, and when that changes. Where the clock is put forward over its beginning or its
@@ -108,10 +95,41 @@ impl Window {
     /// # Errors
     /// What is wrong with it.
     pub fn standing(&self, at: DateTime) -> Result<Standing, BadWindow> {
+        let spans = self.spans(at, BEFORE, AFTER)?;
+        // What goes on beyond the days that were looked at goes on for ever.
+        let changes_at = |moment: DateTime| (moment < at + Duration::days(8)).then_some(moment);
+        Ok(match spans.iter().find(|(_, ends)| *ends > at) {
+            Some((begins, ends)) if *begins <= at => Standing { open: true, changes_at: changes_at(*ends) },
+            Some((begins, _)) => Standing { open: false, changes_at: Some(*begins) },
+            None => Standing { open: false, changes_at: None },
+        })
+    }
+
+    /// When it last closed, within the last week; nothing when it has not.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn last_closed(&self, at: DateTime) -> Result<Option<DateTime>, BadWindow> {
+        let spans = self.spans(at, AFTER, BEFORE)?;
+        let closed = spans.iter().rev().map(|(_, ends)| *ends).find(|ends| *ends <= at);
+        Ok(closed.filter(|closed| *closed > at - Duration::days(8)))
+    }
+
+    /// When it opened, if it is open.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn opened(&self, at: DateTime) -> Result<Option<DateTime>, BadWindow> {
+        let spans = self.spans(at, AFTER, 1)?;
+        Ok(spans.iter().find(|(begins, ends)| *begins <= at && at < *ends).map(|(begins, _)| *begins))
+    }
+
+    /// When it is open, from so many days before a moment to so many after it, in order; what joins is one.
+    fn spans(&self, at: DateTime, before: u64, after: u64) -> Result<Vec<(DateTime, DateTime)>, BadWindow> {
         let (from, until, zone) = self.read()?;
         let today = at.with_timezone(&zone).date_naive();
-        let first = today.checked_sub_days(Days::new(BEFORE)).unwrap_or(today);
-        let last = today.checked_add_days(Days::new(AFTER)).unwrap_or(today);
+        let first = today.checked_sub_days(Days::new(before)).unwrap_or(today);
+        let last = today.checked_add_days(Days::new(after)).unwrap_or(today);
         let mut spans: Vec<(DateTime, DateTime)> = Vec::new();
         for date in first.iter_days().take_while(|date| *date <= last) {
             if !self.days.contains(&day_of(date)) {
@@ -127,14 +145,53 @@ impl Window {
                 _ => {}
             }
         }
-        // What goes on beyond the days that were looked at goes on for ever.
-        let changes_at = |moment: DateTime| (moment < at + Duration::days(8)).then_some(moment);
-        Ok(match spans.iter().find(|(_, ends)| *ends > at) {
-            Some((begins, ends)) if *begins <= at => Standing { open: true, changes_at: changes_at(*ends) },
-            Some((begins, _)) => Standing { open: false, changes_at: Some(*begins) },
-            None => Standing { open: false, changes_at: None },
-        })
+        Ok(spans)
     }
+}
+
+/// The latest moment up to `at` at which a clock in this zone showed this time of the day. On a day on which the clock
+/// leaves it out, the first moment after counts; where it comes twice, the first. An unknown zone counts as UTC.
+pub fn last_time_of_day(zone: Option<&str>, time: NaiveTime, at: DateTime) -> DateTime {
+    let zone = zone.and_then(|zone| Tz::from_str(zone).ok()).unwrap_or(Tz::UTC);
+    let today = at.with_timezone(&zone).date_naive();
+    let shown = |days| Some(moment(&zone, today.checked_sub_days(Days::new(days))?.and_time(time), Twice::First));
+    // Of three days: some islands have left out a whole one.
+    (0..3).filter_map(shown).find(|moment| *moment <= at).unwrap_or(at)
+}
+
+/// The next moment after `at` at which a clock in this zone shows this time of the day, as [`last_time_of_day`] counts.
+pub fn next_time_of_day(zone: Option<&str>, time: NaiveTime, at: DateTime) -> DateTime {
+    let zone = zone.and_then(|zone| Tz::from_str(zone).ok()).unwrap_or(Tz::UTC);
+    let today = at.with_timezone(&zone).date_naive();
+    let shown = |days| Some(moment(&zone, today.checked_add_days(Days::new(days))?.and_time(time), Twice::First));
+    (0..3).filter_map(shown).find(|moment| *moment > at).unwrap_or(at)
+}
+
+/// A time of the day such as `07:00`.
+///
+/// # Errors
+/// [`BadWindow::BadTime`].
+pub fn time_of_day(text: &str) -> Result<NaiveTime, BadWindow> {
+    let whole = text.len() == 5;
+    let read = NaiveTime::parse_from_str(text, "%H:%M").ok().filter(|_| whole);
+    read.ok_or_else(|| BadWindow::BadTime(text.to_owned()))
+}
+
+/// A moment as a clock in this zone shows it to somebody who looks at `now`: `02:14` within the next half a day, `Mon 02:14`
+/// within the week, the date otherwise. Without a zone it is UTC, and says so.
+pub fn shown_at(zone: Option<&str>, at: DateTime, now: DateTime) -> String {
+    let known = zone.and_then(|zone| Tz::from_str(zone).ok());
+    let local = at.with_timezone(&known.unwrap_or(Tz::UTC));
+    let ahead = (at - now).abs();
+    let form = if ahead < Duration::hours(12) {
+        "%H:%M"
+    } else if ahead < Duration::days(6) {
+        "%a %H:%M"
+    } else {
+        "%-d %b %H:%M"
+    };
+    let suffix = if known.is_some() { "" } else { " UTC" };
+    format!("{}{suffix}", local.format(form))
 }
 
 fn day_of(date: NaiveDate) -> Day {

@@ -1,6 +1,7 @@
 import type { WebAuthnJson } from "@/lib/passkeys";
 import { body, client, send } from "./client";
 import type {
+  AskForecast,
   Attachment,
   AuditFilter,
   ConfirmProof,
@@ -19,6 +20,7 @@ import type {
   ProjectSettings,
   ProjectSource,
   ProviderKind,
+  ReportSettings,
   RunHistoryEvent,
   SecondFactorSetting,
   SetAutoMode,
@@ -217,6 +219,26 @@ export const api = {
     body(client.POST("/api/projects/{id}/auto-mode", { ...path(id), body: change })),
   queue: (id: string, signal?: AbortSignal) =>
     body(client.GET("/api/projects/{id}/queue", { ...path(id), signal: signal ?? null })),
+  teamQueue: (signal?: AbortSignal) => body(client.GET("/api/queue", { signal: signal ?? null })),
+  autoModes: (signal?: AbortSignal) => body(client.GET("/api/auto-modes", { signal: signal ?? null })),
+  forecast: (id: string, ask: AskForecast, signal?: AbortSignal) =>
+    body(
+      client.POST("/api/projects/{id}/auto-mode/forecast", {
+        ...path(id),
+        body: ask,
+        signal: signal ?? null,
+      }),
+    ),
+  latestReport: async (signal?: AbortSignal) =>
+    (await body(client.GET("/api/reports/latest", { signal: signal ?? null }))).report,
+  reports: (after: string | undefined, signal?: AbortSignal) =>
+    body(
+      client.GET("/api/reports", { params: { query: given({ after, limit: 20 }) }, signal: signal ?? null }),
+    ),
+  readReport: (id: string) => body(client.POST("/api/reports/{id}/read", path(id))),
+  reportSettings: () => body(client.GET("/api/report-settings")),
+  putReportSettings: (settings: ReportSettings) =>
+    body(client.PUT("/api/report-settings", { body: settings })),
   stopAll: () => body(client.POST("/api/agents/stop-all")),
   archiveProject: (id: string) => body(client.DELETE("/api/projects/{id}", path(id))),
   retryProject: (id: string) => body(client.POST("/api/projects/{id}/retry", path(id))),

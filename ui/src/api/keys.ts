@@ -26,6 +26,15 @@ export const keys = {
   autoMode: (projectId: string) => ["auto-mode", projectId] as const,
   /** Why the cards of a project wait. */
   queue: (projectId: string) => ["queue", projectId] as const,
+  /** Why the cards of all projects wait. */
+  teamQueue: ["team-queue"] as const,
+  /** Everybody's auto modes. */
+  autoModes: ["auto-modes"] as const,
+  forecast: (projectId: string) => ["forecast", projectId] as const,
+  /** The member's own morning reports. */
+  reports: ["reports"] as const,
+  latestReport: ["latest-report"] as const,
+  reportSettings: ["report-settings"] as const,
   /** All cards of a project, in board order. */
   board: (projectId: string) => ["board", projectId] as const,
   /** The cards of a project that are at work or need a member. */

@@ -71,6 +71,32 @@ export const queries = {
       queryFn: async ({ signal }) => (await api.queue(projectId, signal)).items,
       staleTime: 30_000,
     }),
+  teamQueue: () =>
+    queryOptions({
+      queryKey: keys.teamQueue,
+      queryFn: async ({ signal }) => (await api.teamQueue(signal)).items,
+      staleTime: 30_000,
+    }),
+  autoModes: () =>
+    queryOptions({
+      queryKey: keys.autoModes,
+      queryFn: async ({ signal }) => (await api.autoModes(signal)).items,
+      staleTime: 30_000,
+    }),
+  latestReport: () =>
+    queryOptions({
+      queryKey: keys.latestReport,
+      queryFn: ({ signal }) => api.latestReport(signal),
+      ...LIVE,
+    }),
+  reports: () =>
+    infiniteQueryOptions({
+      queryKey: keys.reports,
+      queryFn: ({ pageParam, signal }) => api.reports(pageParam, signal),
+      initialPageParam: undefined as string | undefined,
+      getNextPageParam: (last) => last.next ?? undefined,
+    }),
+  reportSettings: () => queryOptions({ queryKey: keys.reportSettings, queryFn: api.reportSettings }),
   board: (projectId: string) =>
     queryOptions({
       queryKey: keys.board(projectId),

@@ -652,6 +652,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/auto-modes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists everybody's auto modes that are not switched off, in all projects. */
+        get: operations["list_auto_modes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -1214,6 +1231,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{id}/auto-mode/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says what one's own auto mode would probably do from now on. Changes nothing. */
+        post: operations["forecast_auto_mode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{id}/commits": {
         parameters: {
             query?: never;
@@ -1256,7 +1290,10 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
-        /** Lists the cards of a project that wait, each with the reason: those in the queue, and those that auto mode will take. */
+        /**
+         * Lists the cards of a project that wait, of everybody, each with the reason: those in the queue, those whose plan waits for
+         *     a person, and those that auto mode will take.
+         */
         get: operations["list_queue"];
         put?: never;
         post?: never;
@@ -1277,6 +1314,109 @@ export type paths = {
         put?: never;
         /** Makes a failed repository once more. */
         post: operations["retry_project"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the cards of all projects that wait, of everybody, each with its place and the reason. */
+        get: operations["list_team_queue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/report-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how one is told of what auto mode did. */
+        get: operations["get_report_settings"];
+        /** Sets how one is told of what auto mode did. */
+        put: operations["put_report_settings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists one's own morning reports, the latest first. */
+        get: operations["list_reports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/latest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows one's own latest morning report. */
+        get: operations["latest_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows one of one's own morning reports. */
+        get: operations["get_report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reports/{id}/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Notes that one has looked at a report. */
+        post: operations["read_report"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1587,6 +1727,17 @@ export type components = {
             /** @description Whether it is for the second step of the sign-in that this browser has begun. */
             secondStep?: boolean;
         };
+        /** @description How one's own auto mode would work; what is absent is as it was. */
+        AskForecast: {
+            /** @description What becomes of work that is not done when the window closes. */
+            atClose?: components["schemas"]["AtClose"];
+            /**
+             * Format: int64
+             * @description Runs at once at most.
+             */
+            maxConcurrent?: number;
+            window?: components["schemas"]["Window"] | null;
+        };
         /**
          * @description What becomes of work that is not done when the window closes.
          * @enum {string}
@@ -1728,6 +1879,11 @@ export type components = {
          * @enum {string}
          */
         AutoModeAction: "start" | "stop";
+        /** @description Everybody's auto modes. */
+        AutoModes: {
+            /** @description Those that are on or paused. */
+            items: components["schemas"]["AutoMode"][];
+        };
         /** @description A member's standing order in a project. */
         AutoOrder: {
             /** @description What becomes of work that is not done when the window closes. */
@@ -1805,6 +1961,11 @@ export type components = {
          * @enum {string}
          */
         CheckStatus: "running" | "passed" | "failed";
+        /**
+         * @description How far around the past runs were looked for.
+         * @enum {string}
+         */
+        Circle: "project" | "team";
         /** @description A commit as it is listed. */
         Commit: {
             /** @description When it was committed, in RFC 3339. */
@@ -1826,6 +1987,23 @@ export type components = {
             branch: string;
             /** @description The commits, the latest first. */
             items: components["schemas"]["Commit"][];
+        };
+        /** @description A forecast beside what came of it. */
+        Compared: {
+            /**
+             * Format: int64
+             * @description What the project's cards cost, in micro-dollars.
+             */
+            costMicros: number;
+            /**
+             * Format: int64
+             * @description Cards that were built.
+             */
+            done: number;
+            /** @description What was expected. */
+            forecast: components["schemas"]["Forecast"];
+            /** @description The project. */
+            projectId: components["schemas"]["ProjectId"];
         };
         /** @description The password once more, with a second factor beside it for who has one; or a passkey alone. */
         Confirm: {
@@ -2030,6 +2208,18 @@ export type components = {
         EnableTotp: {
             /** @description The code that the authenticator app shows now. */
             code: string;
+        };
+        /** @description What is likely. */
+        Estimate: {
+            /** @description Cost, in micro-dollars. */
+            costMicros: components["schemas"]["Range"];
+            /** @description Cards that are done by the end. */
+            done: components["schemas"]["Range"];
+            /** @description Cards that fail by then. */
+            failed: components["schemas"]["Range"];
+            lastDone: components["schemas"]["When"] | null;
+            /** @description Tokens of all kinds. */
+            tokens: components["schemas"]["Range"];
         };
         /** @description A stored event as it goes to clients. */
         Event: components["schemas"]["Happening"] & {
@@ -2243,6 +2433,32 @@ export type components = {
         FollowUp: {
             /** @description The words, in Markdown. */
             message: string;
+        };
+        /** @description What a night will probably bring. */
+        Forecast: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            at: string;
+            /**
+             * Format: date-time
+             * @description By when cards are counted: when the window closes, or in the morning.
+             */
+            by: string;
+            /**
+             * Format: int64
+             * @description Cards that the order could take, those that wait for others among them, and those that it has at work.
+             */
+            cards: number;
+            /** @description Whose they are. */
+            circle: components["schemas"]["Circle"];
+            estimate: components["schemas"]["Estimate"] | null;
+            /**
+             * Format: int64
+             * @description Past runs that it rests on.
+             */
+            runs: number;
         };
         /** @description Whose password was forgotten. */
         ForgotPassword: {
@@ -2491,6 +2707,10 @@ export type components = {
             /** @description The oldest first. */
             items: components["schemas"]["KeyView"][];
         };
+        /** @description The latest report. */
+        LatestReport: {
+            report: components["schemas"]["Report"] | null;
+        };
         /** @description The limits that the scheduler keeps. Whichever is tighter holds. */
         Limits: {
             /**
@@ -2605,7 +2825,7 @@ export type components = {
          * @description What a mail is for.
          * @enum {string}
          */
-        MailKind: "invitation" | "password-reset" | "sign-up" | "notice" | "notification";
+        MailKind: "invitation" | "password-reset" | "sign-up" | "notice" | "notification" | "report";
         /** @description How mail is. */
         MailOverview: {
             /** @description The address as which mail is sent. */
@@ -2868,6 +3088,11 @@ export type components = {
          * @enum {string}
          */
         OrderState: "on" | "off" | "paused";
+        /**
+         * @description What came of a card.
+         * @enum {string}
+         */
+        Outcome: "merged" | "verified" | "waits-for-approval" | "waits-for-plan" | "failed" | "stopped" | "under-way" | "waits-for-provider" | "rests";
         /** @description Which live stream of a turn. */
         OutputStream: {
             /**
@@ -3164,12 +3389,32 @@ export type components = {
             memberId: components["schemas"]["MemberId"];
             /**
              * Format: int64
-             * @description Its place among all that wait for nothing but a place: 1 comes next.
+             * @description Its place among all of the team that wait for nothing but a place: 1 comes next.
              */
             position: number | null;
+            /** @description Its project. */
+            projectId: components["schemas"]["ProjectId"];
             runId: components["schemas"]["RunId"] | null;
             /** @description Why it waits. */
             waiting: components["schemas"]["Told"];
+        };
+        /** @description The middle of what is likely, and the ends of the 80 % around it. */
+        Range: {
+            /**
+             * Format: int64
+             * @description A tenth of all nights go beyond it.
+             */
+            high: number;
+            /**
+             * Format: int64
+             * @description A tenth of all nights stay below it.
+             */
+            low: number;
+            /**
+             * Format: int64
+             * @description The half of all nights stay below it.
+             */
+            median: number;
         };
         /** @description Why something does not start now. */
         Reason: {
@@ -3193,6 +3438,9 @@ export type components = {
             until: string;
             /** @description Why, in a sentence. */
             why: string;
+        } | {
+            /** @enum {string} */
+            code: "plan";
         } | {
             /** @enum {string} */
             code: "dependencies";
@@ -3272,6 +3520,125 @@ export type components = {
         RenamePasskey: {
             /** @description By what one will know it. */
             name: string;
+        };
+        /** @description A report, as it is kept. */
+        Report: components["schemas"]["ReportBody"] & {
+            /** @description Why it was made. */
+            cause: components["schemas"]["ReportCause"];
+            /**
+             * Format: date-time
+             * @description From when on it tells.
+             */
+            from: string;
+            /** @description The report's id. */
+            id: components["schemas"]["ReportId"];
+            /**
+             * Format: date-time
+             * @description When its member looked at it.
+             */
+            readAt: string | null;
+            /**
+             * Format: date-time
+             * @description Up to when it tells.
+             */
+            until: string;
+        };
+        /** @description What a report says. */
+        ReportBody: {
+            /**
+             * Format: int64
+             * @description Cards that were built: merged, verified, or waiting for approval.
+             */
+            built: number;
+            /** @description The cards, what needs somebody first. */
+            cards: components["schemas"]["ReportCard"][];
+            /**
+             * Format: int64
+             * @description Cards that failed.
+             */
+            failed: number;
+            /** @description The forecasts of the evening, each beside what came of it. */
+            forecasts: components["schemas"]["Compared"][];
+            /**
+             * Format: int64
+             * @description Cards of those that are merged.
+             */
+            merged: number;
+            /** @description Why an order of the member is paused. */
+            pauses: components["schemas"]["Problem"][];
+            /** @description What all of it took. */
+            total: components["schemas"]["Took"];
+            /**
+             * Format: int64
+             * @description Cards that are at work, wait or rest.
+             */
+            underWay: number;
+            /**
+             * Format: int64
+             * @description Cards that need somebody.
+             */
+            waiting: number;
+        };
+        /** @description What a report says of one card. */
+        ReportCard: components["schemas"]["Took"] & {
+            /** @description The card. */
+            featureId: components["schemas"]["FeatureId"];
+            /** @description What a member can do next, in a sentence. */
+            next: string | null;
+            /**
+             * Format: int64
+             * @description Its number within the project.
+             */
+            number: number;
+            /** @description What came of it. */
+            outcome: components["schemas"]["Outcome"];
+            problem: components["schemas"]["Problem"] | null;
+            /** @description Its project. */
+            projectId: components["schemas"]["ProjectId"];
+            /** @description What it waits for of its provider, in a sentence. */
+            reason: string | null;
+            /** @description Its run. */
+            runId: components["schemas"]["RunId"];
+            /** @description Its title. */
+            title: string;
+            /**
+             * Format: date-time
+             * @description Until when it waits or rests.
+             */
+            until: string | null;
+        };
+        /**
+         * @description Why a report was made.
+         * @enum {string}
+         */
+        ReportCause: "window-closed" | "rest" | "paused" | "stopped" | "morning";
+        /** @description How one is told in the morning, and what can be had. */
+        ReportChoice: {
+            /** @description Whether reports come by mail as well. */
+            mail: boolean;
+            /** @description Whether this server sends mail. */
+            mailIsOn: boolean;
+            /** @description When one is told of a night whose window is still open, such as `07:00`, in one's own time zone. */
+            morning: string;
+        };
+        /**
+         * Format: uuid
+         * @description A morning report.
+         */
+        ReportId: string;
+        /** @description How a member wants to be told. */
+        ReportSettings: {
+            /** @description Whether reports come by mail as well. */
+            mail: boolean;
+            /** @description When the member is told of a night whose window is still open, such as `07:00`, in the member's time zone. */
+            morning: string;
+        };
+        /** @description One page of reports. */
+        Reports: {
+            /** @description The reports, the latest first. */
+            items: components["schemas"]["Report"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
         };
         /** @description A link by which a member sets a new password. */
         ResetLink: {
@@ -3882,6 +4249,34 @@ export type components = {
             /** @description The same in a sentence. */
             message: string;
         };
+        /** @description What work took. */
+        Took: {
+            /**
+             * Format: int64
+             * @description Cost in micro-dollars.
+             */
+            costMicros: number;
+            /**
+             * Format: int64
+             * @description Time of waiting for the provider, in milliseconds.
+             */
+            providerMs: number;
+            /**
+             * Format: int64
+             * @description Time of rest, in milliseconds.
+             */
+            restMs: number;
+            /**
+             * Format: int64
+             * @description Tokens of all kinds.
+             */
+            tokens: number;
+            /**
+             * Format: int64
+             * @description Time at work, in milliseconds.
+             */
+            workedMs: number;
+        };
         /** @description The secret of an authenticator app, to be shown once. */
         TotpSetUp: {
             /** @description The same as a QR code. */
@@ -3985,6 +4380,24 @@ export type components = {
              */
             outputTokens: number;
         };
+        /** @description The same of moments. */
+        When: {
+            /**
+             * Format: date-time
+             * @description A tenth of all nights are not done by then.
+             */
+            high: string;
+            /**
+             * Format: date-time
+             * @description A tenth of all nights are done before.
+             */
+            low: string;
+            /**
+             * Format: date-time
+             * @description The half of all nights are done before.
+             */
+            median: string;
+        };
         /** @description When auto mode works. A window that ends no later than it begins goes on into the next day. */
         Window: {
             /** @description The days on which it opens. */
@@ -4008,6 +4421,7 @@ export type AfterWork = components['schemas']['AfterWork'];
 export type ApiToken = components['schemas']['ApiToken'];
 export type ApprovePlan = components['schemas']['ApprovePlan'];
 export type AskForPasskey = components['schemas']['AskForPasskey'];
+export type AskForecast = components['schemas']['AskForecast'];
 export type AtClose = components['schemas']['AtClose'];
 export type AtProvider = components['schemas']['AtProvider'];
 export type Attachment = components['schemas']['Attachment'];
@@ -4021,14 +4435,17 @@ export type AuditPage = components['schemas']['AuditPage'];
 export type AuthStatus = components['schemas']['AuthStatus'];
 export type AutoMode = components['schemas']['AutoMode'];
 export type AutoModeAction = components['schemas']['AutoModeAction'];
+export type AutoModes = components['schemas']['AutoModes'];
 export type AutoOrder = components['schemas']['AutoOrder'];
 export type BeginSignIn = components['schemas']['BeginSignIn'];
 export type Check = components['schemas']['Check'];
 export type CheckId = components['schemas']['CheckId'];
 export type CheckList = components['schemas']['CheckList'];
 export type CheckStatus = components['schemas']['CheckStatus'];
+export type Circle = components['schemas']['Circle'];
 export type Commit = components['schemas']['Commit'];
 export type CommitPage = components['schemas']['CommitPage'];
+export type Compared = components['schemas']['Compared'];
 export type Confirm = components['schemas']['Confirm'];
 export type ConflictFile = components['schemas']['ConflictFile'];
 export type CreateFeature = components['schemas']['CreateFeature'];
@@ -4049,6 +4466,7 @@ export type DiffLayout = components['schemas']['DiffLayout'];
 export type DiffSide = components['schemas']['DiffSide'];
 export type Elsewhere = components['schemas']['Elsewhere'];
 export type EnableTotp = components['schemas']['EnableTotp'];
+export type Estimate = components['schemas']['Estimate'];
 export type Event = components['schemas']['Event'];
 export type Extras = components['schemas']['Extras'];
 export type FactorList = components['schemas']['FactorList'];
@@ -4062,6 +4480,7 @@ export type FieldError = components['schemas']['FieldError'];
 export type FileStatus = components['schemas']['FileStatus'];
 export type FinishSignUp = components['schemas']['FinishSignUp'];
 export type FollowUp = components['schemas']['FollowUp'];
+export type Forecast = components['schemas']['Forecast'];
 export type ForgotPassword = components['schemas']['ForgotPassword'];
 export type Frame = components['schemas']['Frame'];
 export type Happening = components['schemas']['Happening'];
@@ -4078,6 +4497,7 @@ export type KeySource = components['schemas']['KeySource'];
 export type KeyTest = components['schemas']['KeyTest'];
 export type KeyView = components['schemas']['KeyView'];
 export type KeysView = components['schemas']['KeysView'];
+export type LatestReport = components['schemas']['LatestReport'];
 export type Limits = components['schemas']['Limits'];
 export type Line = components['schemas']['Line'];
 export type LineKind = components['schemas']['LineKind'];
@@ -4109,6 +4529,7 @@ export type NotificationId = components['schemas']['NotificationId'];
 export type NotificationKind = components['schemas']['NotificationKind'];
 export type OrderFailure = components['schemas']['OrderFailure'];
 export type OrderState = components['schemas']['OrderState'];
+export type Outcome = components['schemas']['Outcome'];
 export type OutputStream = components['schemas']['OutputStream'];
 export type PassSecondStep = components['schemas']['PassSecondStep'];
 export type Passkey = components['schemas']['Passkey'];
@@ -4136,11 +4557,20 @@ export type PutCredential = components['schemas']['PutCredential'];
 export type QrPicture = components['schemas']['QrPicture'];
 export type Queue = components['schemas']['Queue'];
 export type QueueItem = components['schemas']['QueueItem'];
+export type Range = components['schemas']['Range'];
 export type Reason = components['schemas']['Reason'];
 export type RecoveryCodes = components['schemas']['RecoveryCodes'];
 export type Register = components['schemas']['Register'];
 export type RejectPlan = components['schemas']['RejectPlan'];
 export type RenamePasskey = components['schemas']['RenamePasskey'];
+export type Report = components['schemas']['Report'];
+export type ReportBody = components['schemas']['ReportBody'];
+export type ReportCard = components['schemas']['ReportCard'];
+export type ReportCause = components['schemas']['ReportCause'];
+export type ReportChoice = components['schemas']['ReportChoice'];
+export type ReportId = components['schemas']['ReportId'];
+export type ReportSettings = components['schemas']['ReportSettings'];
+export type Reports = components['schemas']['Reports'];
 export type ResetLink = components['schemas']['ResetLink'];
 export type ResetPassword = components['schemas']['ResetPassword'];
 export type Run = components['schemas']['Run'];
@@ -4182,12 +4612,14 @@ export type ThinkingLevel = components['schemas']['ThinkingLevel'];
 export type TokenId = components['schemas']['TokenId'];
 export type TokenList = components['schemas']['TokenList'];
 export type Told = components['schemas']['Told'];
+export type Took = components['schemas']['Took'];
 export type TotpSetUp = components['schemas']['TotpSetUp'];
 export type UpdateFeature = components['schemas']['UpdateFeature'];
 export type UpdateMe = components['schemas']['UpdateMe'];
 export type UpdateMember = components['schemas']['UpdateMember'];
 export type UpdateProject = components['schemas']['UpdateProject'];
 export type Usage = components['schemas']['Usage'];
+export type When = components['schemas']['When'];
 export type Window = components['schemas']['Window'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -5659,6 +6091,35 @@ export interface operations {
             };
         };
     };
+    list_auto_modes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutoModes"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     listen_events: {
         parameters: {
             query?: {
@@ -7003,6 +7464,42 @@ export interface operations {
             };
         };
     };
+    forecast_auto_mode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AskForecast"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forecast"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_commits: {
         parameters: {
             query?: {
@@ -7171,6 +7668,222 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Project"];
                 };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_team_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_report_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportChoice"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_report_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReportSettings"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportChoice"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_reports: {
+        parameters: {
+            query?: {
+                /** @description What the page before gave as `next`. */
+                after?: components["schemas"]["ReportId"];
+                /** @description How many at most; 500 are the most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reports"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    latest_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LatestReport"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The report. */
+                id: components["schemas"]["ReportId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Report"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    read_report: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The report. */
+                id: components["schemas"]["ReportId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why the request was refused or failed. */
             default: {

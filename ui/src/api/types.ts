@@ -5,6 +5,7 @@ import type * as Schema from "./schema";
 export type {
   AfterWork,
   ApiToken,
+  AskForecast,
   AtClose,
   Attachment,
   AuditAction,
@@ -28,6 +29,7 @@ export type {
   FeatureCard,
   FeatureStatus,
   FileStatus,
+  Forecast,
   Hunk,
   Invitation,
   InvitationCard,
@@ -40,6 +42,7 @@ export type {
   Member,
   MemberRole,
   Models,
+  Outcome,
   OutputStream,
   Passkey,
   Plan,
@@ -54,6 +57,11 @@ export type {
   ProviderKind,
   QrPicture,
   QueueItem,
+  Report,
+  ReportCard,
+  ReportCause,
+  ReportChoice,
+  ReportSettings,
   Run,
   RunLimits,
   RunOutput,
@@ -70,6 +78,7 @@ export type {
   TeamCredentials,
   TeamKey,
   ThinkingLevel,
+  Told,
   Usage,
 } from "./schema";
 

@@ -7,6 +7,13 @@ const dates = (zone: string | undefined) => ({
   exact: new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium", timeZone: zone }),
   day: new Intl.DateTimeFormat("en", { day: "numeric", month: "short", timeZone: zone }),
   year: new Intl.DateTimeFormat("en", { day: "numeric", month: "short", year: "numeric", timeZone: zone }),
+  clock: new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: zone }),
+  week: new Intl.DateTimeFormat("en-GB", {
+    weekday: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+    timeZone: zone,
+  }),
 });
 let zone: string | null = null;
 let inZone = dates(undefined);
@@ -43,6 +50,15 @@ export function relativeTime(iso: string, now: number): string {
   if (span < 7 * DAY) return say(Math.round(span / DAY), "d");
   const sameYear = new Date(then).getFullYear() === new Date(now).getFullYear();
   return (sameYear ? inZone.day : inZone.year).format(then);
+}
+
+/** A moment by the member's clock: `02:14` within half a day, `Mon 02:14` within the week, then the date and `02:14`. */
+export function moment(iso: string, now: number): string {
+  const then = Date.parse(iso);
+  const ahead = Math.abs(then - now);
+  if (ahead < 12 * HOUR) return inZone.clock.format(then);
+  if (ahead < 6 * DAY) return inZone.week.format(then);
+  return `${inZone.day.format(then)} ${inZone.clock.format(then)}`;
 }
 
 /** A span of milliseconds: `420 ms`, `8 s`, `3 min 05 s`, `2 h 07 min`, `1 d 4 h`. */

@@ -11,6 +11,7 @@ import type {
   Run,
   RunHistoryEvent,
 } from "@/api/types";
+import { noteDoing } from "./doing";
 import { settle } from "./output";
 import {
   boardOrder,
@@ -76,6 +77,8 @@ export function putFeature(client: QueryClient, feature: Feature | FeatureCard) 
 function staleQueue(client: QueryClient, projectId: string) {
   void client.invalidateQueries({ queryKey: keys.queue(projectId) });
   void client.invalidateQueries({ queryKey: keys.autoMode(projectId) });
+  void client.invalidateQueries({ queryKey: keys.teamQueue });
+  void client.invalidateQueries({ queryKey: keys.autoModes });
 }
 
 /** Keeps the counts of the projects' list in step; they are fetched again where the card's past is not known. */
@@ -198,8 +201,15 @@ export function applyEvents(client: QueryClient, events: Event[]) {
       case "auto-mode.updated":
         staleQueue(client, event.order.projectId);
         break;
+      case "notification.updated":
+        if (event.notification?.kind === "morning-report.ready") {
+          void client.invalidateQueries({ queryKey: keys.latestReport });
+          void client.invalidateQueries({ queryKey: keys.reports });
+        }
+        break;
       case "run.event": {
         rememberRunEvent(event);
+        noteDoing(event.runId, event.event);
         const list = runEvents.get(event.runId);
         if (list === undefined) runEvents.set(event.runId, [event]);
         else list.push(event);

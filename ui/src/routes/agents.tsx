@@ -12,9 +12,13 @@ import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Tooltip } from "@/components/ui/tooltip";
 import { useFeatureAction } from "@/features/actions";
+import { AutoModes } from "@/features/agents/auto-modes";
+import { Queue } from "@/features/agents/queue";
 import { useActiveWork } from "@/features/attention";
+import { sayingOf } from "@/features/feature/live/tools";
 import { count, exactMoney, money, plural, shortCount } from "@/lib/format";
 import { Elapsed } from "@/lib/time";
+import { useDoing } from "@/live/doing";
 import * as words from "@/strings";
 
 export default function AgentsPage() {
@@ -22,6 +26,7 @@ export default function AgentsPage() {
   const names = useMemo(() => new Map(projects.map((project) => [project.id, project.name])), [projects]);
   const atWork = working.filter((card) => card.status === "in_progress");
   const queued = working.filter((card) => card.status === "queued");
+  const mayLook = useMay("read");
   if (error !== null && projects.length === 0) return <ErrorState error={error} onRetry={refetch} />;
   return (
     <Page
@@ -38,17 +43,19 @@ export default function AgentsPage() {
           <Skeleton className="h-36 rounded-xl" />
           <Skeleton className="h-36 rounded-xl" />
         </div>
-      ) : working.length === 0 ? (
+      ) : atWork.length === 0 ? (
         <Empty icon={<Bot />} title="No agent is at work">
           Start a card on a board, and watch here what all agents do.
         </Empty>
       ) : (
         <ul className="grid gap-3 lg:grid-cols-2 3xl:grid-cols-3">
-          {working.map((card) => (
+          {atWork.map((card) => (
             <AgentCard key={card.id} card={card} project={names.get(card.projectId) ?? ""} />
           ))}
         </ul>
       )}
+      {mayLook && <Queue names={names} />}
+      {mayLook && <AutoModes names={names} />}
     </Page>
   );
 }
@@ -60,6 +67,8 @@ function AgentCard({ card, project }: { card: FeatureCard; project: string }) {
   const stop = useFeatureAction("stop");
   const member = members?.find((entry) => entry.id === (run?.memberId ?? card.createdBy));
   const task = run?.plan.find((entry) => entry.status === "in_progress")?.title;
+  const now = useDoing(card.runId);
+  const doing = now && sayingOf({ tool: now.tool, input: now.input, state: "running" });
   const tokens = run
     ? run.usage.inputTokens + run.usage.outputTokens + run.usage.cacheReadTokens + run.usage.cacheWriteTokens
     : 0;
@@ -102,12 +111,16 @@ function AgentCard({ card, project }: { card: FeatureCard; project: string }) {
         {card.status === "in_progress" && <TaskLine done={card.tasksDone} total={card.tasksTotal} />}
         <p className="num flex justify-between gap-3 text-muted text-xs">
           <span className="truncate">
-            {card.status === "queued"
-              ? "Waits for a free place"
-              : (task ?? (card.stage ? words.stage[card.stage] : words.status.in_progress))}
+            {doing ? (
+              <>
+                {doing.verb} {doing.target !== "" && <code className="font-mono">{doing.target}</code>}
+              </>
+            ) : (
+              (task ?? (card.stage ? words.stage[card.stage] : words.status.in_progress))
+            )}
           </span>
           {card.tasksTotal > 0 && (
-            <span>
+            <span className="shrink-0">
               {card.tasksDone} of {plural(card.tasksTotal, "task")}
             </span>
           )}

@@ -5,6 +5,7 @@ import { Appearance } from "@/features/settings/appearance";
 import { Identities } from "@/features/settings/identities";
 import { OwnKeys } from "@/features/settings/keys/own-keys";
 import { TeamKeys } from "@/features/settings/keys/team-keys";
+import { MorningReport } from "@/features/settings/morning";
 import { Password } from "@/features/settings/password";
 import { Profile } from "@/features/settings/profile";
 import { Sessions } from "@/features/settings/sessions";
@@ -12,6 +13,7 @@ import { Tokens } from "@/features/settings/tokens";
 
 export default function SettingsPage() {
   const mayKeepKeys = useMay("keys");
+  const mayRun = useMay("run");
   const mayAdminister = useMay("administer");
   return (
     <Page
@@ -23,6 +25,7 @@ export default function SettingsPage() {
       {mayKeepKeys && <OwnKeys />}
       {mayAdminister && <TeamKeys />}
       <Appearance />
+      {mayRun && <MorningReport />}
       <Password />
       <Identities />
       <Security />

@@ -6,6 +6,7 @@ mod accidents;
 mod death;
 mod harness;
 mod limits;
+mod morning;
 mod night;
 mod path;
 mod plans;

@@ -296,7 +296,7 @@ async fn when_the_window_closes_the_turn_is_finished_and_the_work_rests() {
     let resting = hall.until("the rest", parked).await;
     assert_eq!((resting.status, resting.turns), (RunStatus::Queued, 2), "the turn that was going on is saved");
     assert_eq!(hall.feature(waiting).await.card.status, FeatureStatus::Backlog, "nothing new starts");
-    let queue = hall.team.queue(hall.anna.id, project.id).await.unwrap();
+    let queue = hall.team.queue(hall.anna.id, Some(project.id)).await.unwrap();
     let why = queue.iter().find(|item| item.feature_id == id).unwrap();
     assert_eq!(why.waiting.message, "The window opens at Fri 22:00.");
     clock.advance(Duration::hours(14));

@@ -4,6 +4,7 @@ use axum::extract::State;
 use guildhall_store::OrderChange;
 use guildhall_team::{AutoMode, QueueItem};
 use guildhall_types::auto::AtClose;
+use guildhall_types::forecast::Forecast;
 use guildhall_types::window::Window;
 use guildhall_types::{MemberId, ProjectId};
 use serde::{Deserialize, Serialize};
@@ -32,7 +33,7 @@ pub async fn get_auto_mode(
     Path(id): Path<ProjectId>,
     Query(query): Query<WhoseAutoMode>,
 ) -> Result<Json<AutoMode>, Problem> {
-    Ok(Json(signed.team.auto_mode(query.member_id.unwrap_or(signed.member.id), id).await?))
+    Ok(Json(signed.team.auto_mode_for(signed.member.id, query.member_id.unwrap_or(signed.member.id), id).await?))
 }
 
 /// What to do with auto mode.
@@ -95,11 +96,59 @@ pub struct Queue {
     items: Vec<QueueItem>,
 }
 
-/// Lists the cards of a project that wait, each with the reason: those in the queue, and those that auto mode will take.
+/// Lists the cards of a project that wait, of everybody, each with the reason: those in the queue, those whose plan waits for
+/// a person, and those that auto mode will take.
 #[utoipa::path(get, path = "/api/projects/{id}/queue", tag = "projects",
     params(("id" = ProjectId, Path, description = "The project.")), responses((status = 200, body = Queue)))]
 pub async fn list_queue(signed: Signed, Path(id): Path<ProjectId>) -> Result<Json<Queue>, Problem> {
-    Ok(Json(Queue { items: signed.team.queue(signed.member.id, id).await? }))
+    Ok(Json(Queue { items: signed.team.queue(signed.member.id, Some(id)).await? }))
+}
+
+/// Lists the cards of all projects that wait, of everybody, each with its place and the reason.
+#[utoipa::path(get, path = "/api/queue", tag = "projects", responses((status = 200, body = Queue)))]
+pub async fn list_team_queue(signed: Signed) -> Result<Json<Queue>, Problem> {
+    Ok(Json(Queue { items: signed.team.queue(signed.member.id, None).await? }))
+}
+
+/// Everybody's auto modes.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AutoModes {
+    /// Those that are on or paused.
+    items: Vec<AutoMode>,
+}
+
+/// Lists everybody's auto modes that are not switched off, in all projects.
+#[utoipa::path(get, path = "/api/auto-modes", tag = "projects", responses((status = 200, body = AutoModes)))]
+pub async fn list_auto_modes(signed: Signed) -> Result<Json<AutoModes>, Problem> {
+    Ok(Json(AutoModes { items: signed.team.auto_modes(signed.member.id).await? }))
+}
+
+/// How one's own auto mode would work; what is absent is as it was.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AskForecast {
+    /// Runs at once at most.
+    #[schema(nullable = false)]
+    max_concurrent: Option<i64>,
+    /// When it works; `null` means always.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Window>)]
+    window: Option<Option<Window>>,
+    /// What becomes of work that is not done when the window closes.
+    #[schema(nullable = false)]
+    at_close: Option<AtClose>,
+}
+
+/// Says what one's own auto mode would probably do from now on. Changes nothing.
+#[utoipa::path(post, path = "/api/projects/{id}/auto-mode/forecast", tag = "projects",
+    params(("id" = ProjectId, Path, description = "The project.")), responses((status = 200, body = Forecast)))]
+pub async fn forecast_auto_mode(
+    signed: Signed,
+    Path(id): Path<ProjectId>,
+    Json(ask): Json<AskForecast>,
+) -> Result<Json<Forecast>, Problem> {
+    let change = OrderChange { max_concurrent: ask.max_concurrent, window: ask.window, at_close: ask.at_close };
+    Ok(Json(signed.team.forecast(signed.member.id, id, change).await?))
 }
 
 /// What was stopped.

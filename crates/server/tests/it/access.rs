@@ -21,13 +21,15 @@ open: GET /api/health, GET /api/auth/status, POST /api/auth/register, POST /api/
 read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/members, GET /api/members/{id},
   GET /api/members/{id}/avatar,
   GET /api/sample/suggestions, GET /api/projects, GET /api/projects/{id}, GET /api/projects/{id}/commits,
-  GET /api/projects/{id}/features, GET /api/projects/{id}/auto-mode, GET /api/projects/{id}/queue, GET /api/features/{id}, GET /api/features/{id}/runs, GET /api/runs/{id},
+  GET /api/projects/{id}/features, GET /api/projects/{id}/auto-mode, GET /api/projects/{id}/queue, GET /api/queue, GET /api/auto-modes,
+  GET /api/reports, GET /api/reports/latest, GET /api/reports/{id}, GET /api/features/{id}, GET /api/features/{id}/runs, GET /api/runs/{id},
   GET /api/features/{id}/plans, GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/features/{id}/diff, GET /api/features/{id}/files,
   GET /api/features/{id}/attachments, GET /api/attachments/{id}, GET /api/settings/limits, GET /api/events
 account: POST /api/auth/logout, PATCH /api/auth/me, POST /api/auth/confirm, GET /api/auth/sessions,
   DELETE /api/auth/sessions, DELETE /api/auth/sessions/{id}, GET /api/auth/tokens, DELETE /api/auth/tokens/{id},
   POST /api/auth/confirm/passkey, GET /api/auth/factors, PATCH /api/auth/passkeys/{id}, GET /api/auth/identities,
-  POST /api/auth/confirm/provider, DELETE /api/auth/avatar
+  POST /api/auth/confirm/provider, DELETE /api/auth/avatar, POST /api/reports/{id}/read, GET /api/report-settings,
+  PUT /api/report-settings
 account+: POST /api/auth/tokens, POST /api/auth/totp, POST /api/auth/totp/enable, DELETE /api/auth/totp,
   POST /api/auth/recovery-codes, POST /api/auth/passkeys/options, POST /api/auth/passkeys,
   DELETE /api/auth/passkeys/{id}, POST /api/auth/identities, DELETE /api/auth/identities/{id}
@@ -37,7 +39,7 @@ build: POST /api/projects/{id}/features, PATCH /api/features/{id}, DELETE /api/f
   POST /api/features/{id}/attachments, DELETE /api/attachments/{id}
 run: POST /api/features/{id}/start, POST /api/features/{id}/retry, POST /api/features/{id}/stop,
   POST /api/features/{id}/approve-plan, POST /api/features/{id}/reject-plan, POST /api/features/{id}/follow-up, POST /api/features/{id}/verify, POST /api/features/{id}/merge,
-  POST /api/features/{id}/shelve, POST /api/projects/{id}/auto-mode
+  POST /api/features/{id}/shelve, POST /api/projects/{id}/auto-mode, POST /api/projects/{id}/auto-mode/forecast
 manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry
 administer: GET /api/health/detailed, PUT /api/settings/limits, GET /api/settings/sign-up,
   GET /api/settings/second-factor, GET /api/settings/keys, GET /api/settings/credentials,

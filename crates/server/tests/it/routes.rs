@@ -17,6 +17,7 @@ mod night;
 mod passkeys;
 mod plans;
 mod projects;
+mod reports;
 mod settings;
 mod sign_in;
 mod tokens;

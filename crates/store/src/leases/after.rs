@@ -4,6 +4,7 @@ use guildhall_types::DateTime;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::feature::{Move, Stage};
 use guildhall_types::notification::{NotificationKind, Tell};
+use guildhall_types::report::SpanKind;
 use guildhall_types::run::{DiffStat, Run, RunEvent, RunStatus};
 
 use super::Lease;
@@ -127,6 +128,8 @@ impl Store {
         let feature = self.locked_feature(&mut tx, run.feature_id).await?;
         self.give_back(&mut tx, &run, &feature, run.intent).await?;
         let reason = reason.map(crate::clean);
+        let kind = if reason.is_some() { SpanKind::Provider } else { SpanKind::Window };
+        self.begin_span(&mut tx, run.id, kind).await?;
         on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2, parked_reason = $3 WHERE id = $1").bind(run.id)
             .bind(until).bind(reason.as_deref()).execute(c).await.rows())?;
         let reason = reason.unwrap_or_else(|| RESTS.to_owned());

@@ -16,4 +16,5 @@ mod notifications;
 mod orders;
 mod people;
 mod plans;
+mod reports;
 mod work;

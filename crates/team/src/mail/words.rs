@@ -23,6 +23,7 @@ pub(crate) enum Words<'a> {
     Notice { name: &'a str, subject: &'a str, what: &'a str, advice: &'a str, at: DateTime },
     Notification { name: &'a str, headline: &'a str, text: &'a str, at: DateTime, link: String },
     Test { name: &'a str },
+    Report { name: &'a str, headline: String, total: String, cards: Vec<String>, link: String },
 }
 
 /// What a template sees beside its own words.
@@ -43,6 +44,7 @@ impl Words<'_> {
             Self::Notice { .. } => include_str!("../../mails/notice.txt.jinja"),
             Self::Notification { .. } => include_str!("../../mails/notification.txt.jinja"),
             Self::Test { .. } => include_str!("../../mails/test.txt.jinja"),
+            Self::Report { .. } => include_str!("../../mails/report.txt.jinja"),
         }
     }
 
@@ -52,7 +54,8 @@ impl Words<'_> {
             | Self::PasswordReset { link, .. }
             | Self::SignUp { link }
             | Self::SignUpKnown { link }
-            | Self::Notification { link, .. } => Some(link),
+            | Self::Notification { link, .. }
+            | Self::Report { link, .. } => Some(link),
             Self::Notice { .. } | Self::Test { .. } => None,
         }
     }
@@ -62,8 +65,9 @@ impl Words<'_> {
         let failed = |error: minijinja::Error| TeamError::internal("writing a mail", error);
         let mut values = serde_json::to_value(self).map_err(|error| TeamError::internal("writing a mail", error))?;
         for value in values.as_object_mut().into_iter().flat_map(|values| values.values_mut()) {
-            if let Some(text) = value.as_str() {
-                *value = readable(text).into();
+            match value {
+                serde_json::Value::Array(list) => list.iter_mut().for_each(make_readable),
+                value => make_readable(value),
             }
         }
         values["base"] = base.into();
@@ -81,6 +85,12 @@ impl Words<'_> {
             .render_named_str("mail.html", include_str!("../../mails/mail.html.jinja"), Serde(&page))
             .map_err(failed)?;
         Ok(Letter { subject: one_line(subject), text: format!("{}\n", text.trim()), html })
+    }
+}
+
+fn make_readable(value: &mut serde_json::Value) {
+    if let Some(text) = value.as_str() {
+        *value = readable(text).into();
     }
 }
 
@@ -154,6 +164,13 @@ mod tests {
                 link: "https://g/p/x".to_owned(),
             },
             Words::Test { name: "Anna" },
+            Words::Report {
+                name: "Anna",
+                headline: "2 cards were built.".to_owned(),
+                total: "It cost $1.".to_owned(),
+                cards: vec!["#1 Login\n\nhttps://evil.example: merged.".to_owned()],
+                link: "https://g/".to_owned(),
+            },
         ] {
             let letter = words.letter("https://g").unwrap();
             assert!(!letter.subject.is_empty() && letter.text.len() > 20 && letter.html.contains("</p>"), "{words:?}");

@@ -27,6 +27,8 @@ pub enum Reason {
         /// Why, in a sentence.
         why: String,
     },
+    /// A person is to look at its plan.
+    Plan,
     /// It waits for other cards.
     Dependencies {
         /// Those that are neither verified nor completed.

@@ -77,3 +77,22 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    /// The line that is shown is the one in which places are given.
+    #[test]
+    fn the_line_is_what_comes_next((waiting, _) in team(), busy in prop::collection::vec(0i64..4, 6)) {
+        let busy: HashMap<MemberId, i64> = (0..).zip(busy).map(|(who, count)| (member(who), count)).collect();
+        let limits = Limits {
+            max_concurrent_features_per_member: 1000, max_concurrent_features: 1000, ..Limits::default()
+        };
+        let shown: Vec<RunId> = line(&waiting, &busy).iter().map(|candidate| candidate.run).collect();
+        let (mut left, mut working, mut given) = (waiting.clone(), busy, Vec::new());
+        while let Some(chosen) = next(&left, &working, &limits).cloned() {
+            left.retain(|candidate| candidate.run != chosen.run);
+            *working.entry(chosen.member).or_insert(0) += 1;
+            given.push(chosen.run);
+        }
+        prop_assert_eq!(shown, given);
+    }
+}

@@ -113,3 +113,59 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_last_closing_is_found_on_either_side_of_the_clock_s_leaps() {
+    let night = window(Day::ALL, "22:00", "07:00", "Europe/Berlin");
+    let table = [
+        ("2026-03-29T04:59:59Z", "2026-03-28T06:00:00Z"),
+        ("2026-03-29T05:00:00Z", "2026-03-29T05:00:00Z"),
+        ("2026-10-25T05:59:59Z", "2026-10-24T05:00:00Z"),
+        ("2026-10-25T06:00:00Z", "2026-10-25T06:00:00Z"),
+    ];
+    for (now, closed) in table {
+        assert_eq!(night.last_closed(at(now)), Ok(Some(at(closed))), "{now}");
+    }
+    let once = window(&[Day::Wed], "12:00", "13:00", "UTC");
+    assert_eq!(once.last_closed(at("2026-01-14T12:59:00Z")), Ok(Some(at("2026-01-07T13:00:00Z"))));
+    assert_eq!(window(Day::ALL, "00:00", "00:00", "UTC").last_closed(at("2026-01-14T12:59:00Z")), Ok(None), "never");
+}
+
+#[test]
+fn moments_are_said_in_somebodys_own_zone() {
+    let now = at("2026-01-09T22:00:00Z");
+    let said = |zone, moment| shown_at(zone, at(moment), now);
+    assert_eq!(said(Some("Europe/Berlin"), "2026-01-10T01:14:00Z"), "02:14");
+    assert_eq!(said(Some("America/New_York"), "2026-01-12T03:00:00Z"), "Sun 22:00");
+    assert_eq!(said(None, "2026-01-10T01:14:00Z"), "01:14 UTC");
+    assert_eq!(said(Some("Asia/Kathmandu"), "2026-02-01T00:00:00Z"), "1 Feb 05:45");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// A window has a beginning and an end for each day on the clock, however the clock leaps: over a year there is no opening
+    /// too many, and what is said of the last closing agrees with what is said of the next.
+    #[test]
+    fn a_window_opens_once_a_day_through_the_year(window in any_window(), year in 2024i32..2028) {
+        let begin = at(&format!("{year}-01-01T12:00:00Z"));
+        let (mut now, mut openings) = (begin, 0);
+        let mut standing = window.standing(now).unwrap();
+        while let Some(change) = standing.changes_at.filter(|change| *change < begin + Duration::days(365)) {
+            let next = window.standing(change).unwrap();
+            prop_assert_ne!(next.open, standing.open);
+            if standing.open {
+                prop_assert_eq!(window.last_closed(change).unwrap(), Some(change));
+                prop_assert_eq!(window.last_closed(change + Duration::seconds(1)).unwrap(), Some(change));
+            } else {
+                openings += 1;
+            }
+            (now, standing) = (change, next);
+        }
+        prop_assert!(now >= begin);
+        prop_assert!(openings <= 53 * window.days.len(), "{openings}");
+        // Fewer only where two join, or a leap swallows one or two.
+        let joined = window.from == window.until;
+        prop_assert!(joined || openings + 4 >= 52 * window.days.len(), "{openings}");
+    }
+}

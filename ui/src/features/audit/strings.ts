@@ -97,6 +97,10 @@ export const action: Record<AuditAction, string> = {
   "key.new": "Made a sealing key",
   "key.rotate": "Changed the sealing key",
   "key.retire": "Retired a sealing key",
+  "webhook.create": "Added a webhook",
+  "webhook.change": "Changed a webhook",
+  "webhook.delete": "Deleted a webhook",
+  "webhook.send": "Sent a message to a webhook again",
   "audit.export": "Exported the audit",
 };
 
@@ -117,6 +121,7 @@ export const object: Record<AuditObject, string> = {
   setting: "Setting",
   project: "Project",
   feature: "Feature",
+  webhook: "Webhook",
   key: "Sealing key",
   route: "Route",
   audit: "Audit",

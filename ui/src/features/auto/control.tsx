@@ -5,6 +5,7 @@ import { queries } from "@/api/queries";
 import type { AutoMode } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { cn } from "@/lib/cn";
+import { reason } from "./moment";
 import { auto } from "./strings";
 
 const AutoModeDialog = lazy(() => import("./dialog"));
@@ -42,5 +43,5 @@ export default function AutoModeControl({ projectId }: { projectId: string }) {
 /** Why nothing starts, or how much is going on. */
 export function stateInWords(order: AutoMode): string {
   if (order.state === "off") return auto.off;
-  return order.waiting?.message ?? auto.running(order.running);
+  return order.waiting ? reason(order.waiting) : auto.running(order.running);
 }

@@ -14,7 +14,8 @@ import { Select } from "@/components/ui/select";
 import { Switch } from "@/components/ui/switch";
 import { toast } from "@/components/ui/toast";
 import { cn } from "@/lib/cn";
-import { moment } from "./moment";
+import { ForecastBox } from "./forecast";
+import { moment, reason } from "./moment";
 import { auto } from "./strings";
 
 const DAYS: readonly Day[] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -43,11 +44,11 @@ export default function AutoModeDialog({ order, onClose }: { order: AutoMode; on
     },
   });
   const error = set.error && asApiError(set.error);
+  const window = hours
+    ? { days: DAYS.filter((day) => days.includes(day)), from, until, timeZone: zone }
+    : null;
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    const window = hours
-      ? { days: DAYS.filter((day) => days.includes(day)), from, until, timeZone: zone }
-      : null;
     set.mutate({ action: "start", maxConcurrent: atOnce, window, atClose });
   };
   const form = "auto-mode";
@@ -155,6 +156,7 @@ export default function AutoModeDialog({ order, onClose }: { order: AutoMode; on
             />
           </>
         )}
+        <ForecastBox projectId={order.projectId} ask={{ maxConcurrent: atOnce, window, atClose }} />
         <FormError error={error && error.fields.length === 0 ? error : null} />
       </form>
     </Dialog>
@@ -180,7 +182,7 @@ function Standing({ order }: { order: AutoMode }) {
           </span>
         )}
       </p>
-      {state === "on" && waiting && <p className="text-muted">{waiting.message}</p>}
+      {state === "on" && waiting && <p className="text-muted">{reason(waiting)}</p>}
       {state === "on" && changesAt && waiting?.code !== "window" && (
         <p className="text-muted">{auto.nextChange(order.open, moment(changesAt))}</p>
       )}

@@ -1,4 +1,14 @@
-const format = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit" });
+import type { Told } from "@/api/types";
+import { moment as at } from "@/lib/format";
 
-/** A moment within the next days, as the member's device shows it. */
-export const moment = (at: string) => format.format(new Date(at));
+/** A moment within the next days, by the member's clock. */
+export const moment = (iso: string) => at(iso, Date.now());
+
+/** Why something waits, with its moments by the member's clock, or by the device's while the member has set none. */
+export function reason(waiting: Told): string {
+  if (waiting.code === "window" && waiting.until !== null)
+    return `The window opens at ${moment(waiting.until)}.`;
+  if (waiting.code === "provider")
+    return `Waits for its provider until ${moment(waiting.until)}. ${waiting.why}`;
+  return waiting.message;
+}

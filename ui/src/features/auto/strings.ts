@@ -45,4 +45,19 @@ export const auto = {
   nextChange: (open: boolean, at: string) => (open ? `Open until ${at}` : `Opens ${at}`),
   pausedTitle: "Auto mode is paused",
   failures: "The last failures",
+  forecast: {
+    title: "What to expect",
+    pending: "Playing the night through…",
+    none: (cards: number) =>
+      `No past runs yet, so nothing can be said of ${cards === 1 ? "the one card" : `the ${cards} cards`}. After the first few, there is a forecast here.`,
+    noCards: "There is no card of yours to take. Whatever you write is taken as it comes.",
+    done: (median: number, of: number, by: string) =>
+      `Probably ${median} of ${of === 1 ? "1 card" : `${of} cards`} done by ${by}`,
+    range: (low: string, high: string) => (low === high ? "" : ` (${low} to ${high})`),
+    last: (at: string) => `The last one at about ${at}`,
+    cost: (median: string) => `About ${median}`,
+    failed: (n: number) => (n === 1 ? "1 probably fails" : `${n} probably fail`),
+    basis: (runs: number, ofProject: boolean) =>
+      `From ${runs === 1 ? "1 past run" : `${runs} past runs`} of ${ofProject ? "this project" : "the team; this project has too few of its own"}. In brackets, what four nights out of five stay within.`,
+  },
 };

@@ -10,6 +10,7 @@ import { TaskLine } from "@/components/progress";
 import { StatusIcon } from "@/components/status";
 import { Tooltip } from "@/components/ui/tooltip";
 import { planWaits, useFeatureAction } from "@/features/actions";
+import { reason } from "@/features/auto/moment";
 import { cn } from "@/lib/cn";
 import { exactMoney, money } from "@/lib/format";
 import { Elapsed, Time } from "@/lib/time";
@@ -218,7 +219,10 @@ function useWaiting(card: FeatureCard): string | undefined {
   const { projectId } = useBoardContext();
   return useQuery({
     ...queries.queue(projectId),
-    select: (items) => items.find((item) => item.featureId === card.id)?.waiting.message,
+    select: (items) => {
+      const waiting = items.find((item) => item.featureId === card.id)?.waiting;
+      return waiting && reason(waiting);
+    },
   }).data;
 }
 

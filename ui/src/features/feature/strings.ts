@@ -6,6 +6,7 @@ export const s = {
   tabList: "Parts of this feature",
 
   header: {
+    position: (n: number) => `Number ${n} in the queue`,
     editTitle: "Rename",
     titleLabel: "Title",
     startedBy: (name: string) => `Started by ${name}`,

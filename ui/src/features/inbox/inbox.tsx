@@ -1,6 +1,6 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { CircleCheckBig, FlaskConical, GitMerge, Inbox as InboxIcon, RotateCcw } from "lucide-react";
-import { type ReactNode, useMemo } from "react";
+import { lazy, type ReactNode, Suspense, useMemo } from "react";
 import { useMay } from "@/api/queries";
 import type { FeatureCard } from "@/api/types";
 import { DiffSize } from "@/components/diff-size";
@@ -14,6 +14,8 @@ import { type Need, needOf, useActiveWork } from "@/features/attention";
 import { exactMoney, money, plural } from "@/lib/format";
 import { useHotkeys } from "@/lib/hotkeys";
 import { Time } from "@/lib/time";
+
+const LatestReport = lazy(() => import("@/features/reports/latest"));
 
 const GROUPS: { status: Need; title: string; lead: string }[] = [
   {
@@ -38,6 +40,7 @@ export function Inbox() {
   const { attention, working, projects, pending, error, refetch } = useActiveWork();
   const names = useMemo(() => new Map(projects.map((project) => [project.id, project.name])), [projects]);
   const navigate = useNavigate();
+  const mayRun = useMay("run");
   const rows = () => [...document.querySelectorAll<HTMLElement>("[data-inbox-row]")];
   const step = (by: number) => {
     const all = rows();
@@ -50,6 +53,11 @@ export function Inbox() {
   const atWork = working.filter((card) => card.status === "in_progress").length;
   return (
     <Page title="Inbox" lead={pending ? " " : headline(attention, atWork, working.length - atWork)}>
+      {mayRun && (
+        <Suspense>
+          <LatestReport />
+        </Suspense>
+      )}
       {pending ? (
         <div className="flex flex-col gap-2">
           <Skeleton className="mb-1 h-5 w-48" />

@@ -139,6 +139,8 @@ export const team = {
       "password-reset": "Password link",
       "sign-up": "Sign-up",
       notice: "Notice",
+      notification: "Notification",
+      report: "Morning report",
     },
   },
   audit: "Audit",

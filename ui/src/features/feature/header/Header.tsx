@@ -9,6 +9,7 @@ import { Actions } from "./Actions";
 import { Facts } from "./Facts";
 import { ProblemBanner } from "./ProblemBanner";
 import { Title } from "./Title";
+import { Waits } from "./Waits";
 
 const MergeDialog = lazy(() =>
   import("../merge/MergeDialog").then((module) => ({ default: module.MergeDialog })),
@@ -76,6 +77,7 @@ export function Header({
       </div>
       <Title feature={feature} mayEdit={mayBuild} as={layout === "page" ? "h1" : "h2"} />
       <Facts feature={feature} run={run} />
+      <Waits feature={feature} />
       <ProblemBanner
         feature={feature}
         mayBuild={mayBuild}

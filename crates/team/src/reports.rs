@@ -1,0 +1,262 @@
+//! Morning reports: made when one is due, kept, and sent by mail to who wants that.
+
+use std::collections::{HashMap, HashSet};
+
+use guildhall_store::{NewReport, Night, Store, UntoldRun};
+use guildhall_types::auto::{AutoOrder, OrderState};
+use guildhall_types::feature::{FeatureStatus, Problem, Stage};
+use guildhall_types::forecast::Forecast;
+use guildhall_types::limits::Limits;
+use guildhall_types::mail::MailKind;
+use guildhall_types::member::Member;
+use guildhall_types::report::{Due, Outcome, ReportBody, ReportCard, ReportSettings, Shift, Took};
+use guildhall_types::run::RunStatus;
+use guildhall_types::window::{shown_at, time_of_day};
+use guildhall_types::{DateTime, FeatureId, MemberId, ProjectId, ReportId};
+
+use crate::mail::Words;
+use crate::{Team, TeamError};
+
+/// Cards that a mail names at most; the page shows them all.
+const NAMED: usize = 12;
+
+impl Team {
+    /// How a member wants to be told.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn report_settings(&self, member: MemberId) -> Result<ReportSettings, TeamError> {
+        Ok(self.store.report_settings(member).await?.0)
+    }
+
+    /// Sets how a member wants to be told.
+    ///
+    /// # Errors
+    /// [`TeamError::Invalid`] for a time that is none; [`TeamError::Conflict`] `mail-off` where the server sends no mail.
+    pub async fn set_report_settings(&self, member: MemberId, settings: &ReportSettings) -> Result<(), TeamError> {
+        time_of_day(&settings.morning)
+            .map_err(|_| TeamError::invalid("morning", "give a time of the day such as 07:00"))?;
+        if settings.mail {
+            self.mailer()?;
+        }
+        Ok(self.store.set_report_settings(member, settings).await?)
+    }
+
+    /// Makes the reports that are due. `lacking` are cards that auto mode passes over, because something that they need is
+    /// not there. Any number of nodes may do so at once. Returns how many this one made.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn make_due_reports(&self, lacking: &HashSet<FeatureId>) -> Result<usize, TeamError> {
+        let members = self.store.members_to_tell().await?;
+        if members.is_empty() {
+            return Ok(0);
+        }
+        let (night, limits) = (self.store.night().await?, self.limits().await?);
+        let mut made = 0;
+        for id in members {
+            let Some(member) = self.store.member(id).await? else { continue };
+            made += usize::from(self.make_report(&member, &night, limits, lacking).await?);
+        }
+        Ok(made)
+    }
+
+    async fn make_report(
+        &self,
+        member: &Member,
+        night: &Night,
+        limits: Limits,
+        lacking: &HashSet<FeatureId>,
+    ) -> Result<bool, TeamError> {
+        let now = self.clock.now();
+        let (settings, told_until) = self.store.report_settings(member.id).await?;
+        let runs = self.store.untold_runs(member.id).await?;
+        let Some(since) = runs.iter().map(|run| run.created_at).min() else { return Ok(false) };
+        let orders = self.store.orders_of(member.id).await?;
+        let open: Vec<ProjectId> = night
+            .open_orders(now)
+            .into_iter()
+            .filter(|order| order.open && order.member == member.id)
+            .map(|order| order.project)
+            .collect();
+        let room = night.held.get(&member.id).copied().unwrap_or(0) < limits.max_worktrees_per_member;
+        let could_start = night.cards.iter().any(|card| {
+            card.member == member.id
+                && open.contains(&card.project)
+                && card.open.is_empty()
+                && !lacking.contains(&card.feature)
+        });
+        let rests = |run: &UntoldRun| run.parked_until.is_some_and(|until| until > now) && run.parked_reason.is_none();
+        let shift = Shift {
+            told_until,
+            since,
+            ended: runs.iter().filter(|run| !run.status.is_live()).filter_map(|run| run.ended_at).max(),
+            at_work: runs.iter().any(|run| run.status.is_live() && !rests(run)),
+            may_start: room && could_start,
+            orders: orders.iter().map(|(order, _)| order.clone()).collect(),
+            zone: member.time_zone.clone(),
+            morning: settings.morning.clone(),
+        };
+        let Some(due) = shift.due(now) else { return Ok(false) };
+        let body = self.body(member.id, &runs, &orders, due, told_until, now).await?;
+        let new = NewReport {
+            id: ReportId::new(),
+            member: member.id,
+            cause: due.cause,
+            from: due.from,
+            until: now,
+            told_until,
+            body,
+            runs,
+        };
+        let store = self.report_mail(member, &settings, &new)?;
+        let made = store.put_report(&new).await?;
+        if made {
+            tracing::info!(member = %member.id, report = %new.id, cause = %due.cause, "a morning report was made");
+        }
+        Ok(made)
+    }
+
+    async fn body(
+        &self,
+        member: MemberId,
+        runs: &[UntoldRun],
+        orders: &[(AutoOrder, Option<Forecast>)],
+        due: Due,
+        told_until: Option<DateTime>,
+        now: DateTime,
+    ) -> Result<ReportBody, TeamError> {
+        let mut took: HashMap<_, Took> = HashMap::new();
+        for span in self.store.untold_spans(member).await? {
+            took.entry(span.run_id).or_default().add_span(span.kind, span.begins_at, span.ends_at, due.from, now);
+        }
+        let (mut cards, mut others) = (Vec::new(), Took::default());
+        for run in runs {
+            let took = took.remove(&run.id).unwrap_or_default();
+            let took = Took { tokens: run.tokens, cost_micros: run.cost_micros, ..took };
+            match outcome(run, now) {
+                Some(outcome) => cards.push(card(run, outcome, took, now)),
+                None => others += took,
+            }
+        }
+        let built_in = |project| cards.iter().any(|card: &ReportCard| card.project_id == project);
+        let forecasts = orders
+            .iter()
+            .filter_map(|(order, forecast)| Some((order.project_id, (*forecast)?)))
+            // One that was made before the last report foretold another night.
+            .filter(|(_, forecast)| forecast.at <= now && told_until.is_none_or(|told| forecast.at > told))
+            .filter(|(project, _)| built_in(*project))
+            .collect();
+        let pauses = orders
+            .iter()
+            .filter(|(order, _)| order.state == OrderState::Paused)
+            .filter_map(|(order, _)| order.pause.clone())
+            .collect();
+        Ok(ReportBody::of(cards, others, forecasts, pauses))
+    }
+
+    /// The team's store, whose next change sends this report to its member, if the member wants that.
+    fn report_mail(&self, member: &Member, settings: &ReportSettings, new: &NewReport) -> Result<Store, TeamError> {
+        if !settings.mail || !self.mail_is_on() || member.disabled_at.is_some() {
+            return Ok(self.store.clone());
+        }
+        let zone = member.time_zone.as_deref();
+        let ReportBody { cards, total, forecasts, pauses, .. } = &new.body;
+        let mut lines: Vec<String> = cards.iter().take(NAMED).map(line).collect();
+        if cards.len() > NAMED {
+            lines.push(format!("And {} more, in the page.", cards.len() - NAMED));
+        }
+        let mut said = vec![format!(
+            "From {} to {}: {} of work, {}, {} tokens.",
+            shown_at(zone, new.from, new.until),
+            shown_at(zone, new.until, new.until),
+            time(total.worked_ms),
+            dollars(total.cost_micros),
+            total.tokens,
+        )];
+        if total.provider_ms > 0 {
+            said.push(format!("Providers let it wait for {}.", time(total.provider_ms)));
+        }
+        said.extend(forecasts.iter().filter_map(|compared| {
+            let estimate = compared.forecast.estimate?;
+            Some(format!(
+                "Expected were {} cards ({} to {}) for {}; it became {} for {}.",
+                estimate.done.median,
+                estimate.done.low,
+                estimate.done.high,
+                dollars(estimate.cost_micros.median),
+                compared.done,
+                dollars(compared.cost_micros),
+            ))
+        }));
+        said.extend(pauses.iter().map(|pause| format!("Auto mode is paused. {} {}", pause.message, pause.hint)));
+        let words = Words::Report {
+            name: &member.name,
+            headline: new.body.headline(),
+            total: said.join(" "),
+            cards: lines,
+            link: self.mailer()?.link("/"),
+        };
+        self.letter(MailKind::Report, &member.email, &words)
+    }
+}
+
+fn outcome(run: &UntoldRun, now: DateTime) -> Option<Outcome> {
+    let parked = run.parked_until.filter(|until| *until > now).map(|_| run.parked_reason.is_some());
+    let plan_waits = run.card_status == FeatureStatus::InProgress && run.stage == Some(Stage::PlanApproval);
+    let of = Outcome::of(run.status, run.card_status, plan_waits, run.error.is_some(), parked);
+    of.filter(|_| run.current)
+}
+
+fn card(run: &UntoldRun, outcome: Outcome, took: Took, now: DateTime) -> ReportCard {
+    let problem = run.error.clone().filter(|_| outcome == Outcome::Failed);
+    let hint = problem.as_ref().map(|problem| problem.hint.clone()).filter(|hint| !hint.is_empty());
+    let parked = run.parked_until.filter(|until| run.status == RunStatus::Queued && *until > now);
+    ReportCard {
+        feature_id: run.feature_id,
+        run_id: run.id,
+        project_id: run.project_id,
+        number: run.number,
+        title: run.title.clone(),
+        outcome,
+        next: hint.or_else(|| outcome.next().map(str::to_owned)),
+        problem,
+        reason: run.parked_reason.clone().filter(|_| parked.is_some()),
+        until: parked,
+        took,
+    }
+}
+
+/// A card in a line of a mail.
+fn line(card: &ReportCard) -> String {
+    let what = match card.outcome {
+        Outcome::Merged => "merged",
+        Outcome::Verified => "verified",
+        Outcome::WaitsForApproval => "waits for you",
+        Outcome::WaitsForPlan => "its plan waits for you",
+        Outcome::Failed => "failed",
+        Outcome::Stopped => "stopped",
+        Outcome::UnderWay => "under way",
+        Outcome::WaitsForProvider => "waits for its provider",
+        Outcome::Rests => "rests until the window opens",
+    };
+    let why = card.problem.as_ref().map(|Problem { message, .. }| format!(" {message}")).unwrap_or_default();
+    let next = card.next.as_ref().map(|next| format!(" {next}")).unwrap_or_default();
+    format!("#{} {}: {what}.{why}{next}", card.number, card.title)
+}
+
+/// A span of milliseconds such as `2 h 5 min`.
+fn time(ms: i64) -> String {
+    let minutes = ms / 60_000;
+    match (minutes / 60, minutes % 60) {
+        (0, 0) => "less than a minute".to_owned(),
+        (0, minutes) => format!("{minutes} min"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
+/// Micro-dollars such as `$1.04`.
+fn dollars(micros: i64) -> String {
+    let cents = (micros + 5_000) / 10_000;
+    format!("${}.{:02}", cents / 100, cents % 100)
+}

@@ -1,0 +1,418 @@
+//! The morning report: when a member is told what auto mode did, and what the report says.
+
+use chrono::{Duration, NaiveTime};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::auto::{AutoOrder, OrderState};
+use crate::feature::{FeatureStatus, Problem};
+use crate::forecast::Forecast;
+use crate::run::RunStatus;
+use crate::window::{last_time_of_day, time_of_day};
+use crate::{DateTime, FeatureId, ProjectId, ReportId, RunId, text_enum::text_enum};
+
+/// When a member is told in the morning who has not said otherwise.
+pub const MORNING: &str = "07:00";
+/// How long a report waits, after a window has closed, for what is being finished.
+const FINISHING: Duration = Duration::minutes(30);
+/// How long nothing happens before auto mode, still switched on, counts as at rest.
+const QUIET: Duration = Duration::minutes(15);
+
+text_enum! {
+    /// Why a report was made.
+    pub enum ReportCause {
+        /// The window of an order closed.
+        WindowClosed = "window-closed",
+        /// Nothing is left that could be started.
+        Rest = "rest",
+        /// Auto mode is paused.
+        Paused = "paused",
+        /// The member, or an admin, switched auto mode off.
+        Stopped = "stopped",
+        /// It is morning where the member lives.
+        Morning = "morning",
+    }
+}
+
+text_enum! {
+    /// What a run does or waits for in a stretch of time.
+    pub enum SpanKind {
+        /// A node works on it.
+        Work = "work",
+        /// It waits for its provider.
+        Provider = "provider",
+        /// It rests until auto mode's window opens.
+        Window = "window",
+    }
+}
+
+text_enum! {
+    /// What came of a card.
+    pub enum Outcome {
+        /// It is on the default branch.
+        Merged = "merged",
+        /// It is verified.
+        Verified = "verified",
+        /// The agent is done, and a member is to look.
+        WaitsForApproval = "waits-for-approval",
+        /// A member is to look at the plan.
+        WaitsForPlan = "waits-for-plan",
+        /// It failed, or its checks did.
+        Failed = "failed",
+        /// Somebody stopped it.
+        Stopped = "stopped",
+        /// It is at work, or waits for a place.
+        UnderWay = "under-way",
+        /// It waits for its provider.
+        WaitsForProvider = "waits-for-provider",
+        /// It rests until auto mode's window opens.
+        Rests = "rests",
+    }
+}
+
+impl Outcome {
+    /// What came of a run, from where it and its card stand; nothing when the card was taken from it since.
+    pub fn of(
+        run: RunStatus,
+        card: FeatureStatus,
+        plan_waits: bool,
+        troubled: bool,
+        parked: Option<bool>,
+    ) -> Option<Self> {
+        use FeatureStatus as F;
+        match (run, parked) {
+            (RunStatus::Queued, Some(true)) => return Some(Self::WaitsForProvider),
+            (RunStatus::Queued, Some(false)) => return Some(Self::Rests),
+            (RunStatus::Queued | RunStatus::Running, _) => return Some(Self::UnderWay),
+            _ => {}
+        }
+        match card {
+            F::Completed => Some(Self::Merged),
+            F::Verified => Some(Self::Verified),
+            F::InProgress if plan_waits => Some(Self::WaitsForPlan),
+            F::WaitingApproval if troubled => Some(Self::Failed),
+            F::WaitingApproval => Some(Self::WaitsForApproval),
+            F::Failed => Some(Self::Failed),
+            F::Paused => Some(Self::Stopped),
+            F::Backlog | F::Queued | F::InProgress => None,
+        }
+    }
+
+    /// Whether something was built.
+    pub const fn is_built(self) -> bool {
+        matches!(self, Self::Merged | Self::Verified | Self::WaitsForApproval)
+    }
+
+    /// Whether it needs a person.
+    pub const fn needs_somebody(self) -> bool {
+        matches!(self, Self::Verified | Self::WaitsForApproval | Self::WaitsForPlan | Self::Failed | Self::Stopped)
+    }
+
+    /// What a member can do next, in a sentence; nothing where there is nothing to do.
+    pub const fn next(self) -> Option<&'static str> {
+        match self {
+            Self::Merged | Self::UnderWay => None,
+            Self::Verified => Some("Merge it."),
+            Self::WaitsForApproval => Some("Look at the changes, then verify or merge."),
+            Self::WaitsForPlan => Some("Read the plan, then approve or reject it."),
+            Self::Failed => Some("See what it says, then retry or answer the agent."),
+            Self::Stopped => Some("Resume it, or take it back to the backlog."),
+            Self::WaitsForProvider => Some("It goes on by itself when its provider has room again."),
+            Self::Rests => Some("It goes on by itself when the window opens."),
+        }
+    }
+}
+
+/// What is known of a member's auto mode when it is asked whether a report is due.
+#[derive(Debug, Clone)]
+pub struct Shift {
+    /// Up to when the member was told.
+    pub told_until: Option<DateTime>,
+    /// When the first of the runs that the member was not told of was started.
+    pub since: DateTime,
+    /// When the latest of them ended, if one has.
+    pub ended: Option<DateTime>,
+    /// Whether one of them works, or waits for a place or for its provider. One that rests does not.
+    pub at_work: bool,
+    /// Whether an order could start a card now, or could if there were a place.
+    pub may_start: bool,
+    /// The member's orders, also those that are switched off.
+    pub orders: Vec<AutoOrder>,
+    /// The member's time zone.
+    pub zone: Option<String>,
+    /// When the member wants to be told in the morning, such as `07:00`.
+    pub morning: String,
+}
+
+/// A report that is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// Why.
+    pub cause: ReportCause,
+    /// From when on it tells.
+    pub from: DateTime,
+}
+
+impl Shift {
+    /// Whether a report is due.
+    ///
+    /// An occasion (a window that closes, a morning) counts once: only if it lies after what was told and after the first
+    /// thing that there is to tell. So neither a restart nor a clock that is put back makes a second report of it. What ended
+    /// is told once because whoever tells it marks it.
+    pub fn due(&self, now: DateTime) -> Option<Due> {
+        let from = self.told_until.map_or(self.since, |told| told.max(self.since));
+        let due = |cause| Some(Due { cause, from: from.min(now) });
+        let new = |moment: &DateTime| *moment > from && *moment <= now;
+        let working = self.orders.iter().filter(|order| order.state != OrderState::Off);
+        let closed = working
+            .filter_map(|order| order.window.as_ref()?.last_closed(now).ok().flatten())
+            .filter(|closed| new(closed))
+            .max();
+        if closed.is_some_and(|closed| !self.at_work || now >= closed + FINISHING) {
+            return due(ReportCause::WindowClosed);
+        }
+        if let Some(ended) = self.ended
+            && !self.at_work
+            && !self.may_start
+        {
+            let any = |state| self.orders.iter().any(|order| order.state == state);
+            match (any(OrderState::On), any(OrderState::Paused)) {
+                (false, true) => return due(ReportCause::Paused),
+                (false, false) => return due(ReportCause::Stopped),
+                (true, _) if now >= ended + QUIET => return due(ReportCause::Rest),
+                (true, _) => {}
+            }
+        }
+        let morning = last_time_of_day(self.zone.as_deref(), morning_of(&self.morning), now);
+        match new(&morning) && (self.at_work || self.ended.is_some()) {
+            true => due(ReportCause::Morning),
+            false => None,
+        }
+    }
+}
+
+/// The time of the day that a text names; the usual morning where it names none.
+pub fn morning_of(text: &str) -> NaiveTime {
+    time_of_day(text).or_else(|_| time_of_day(MORNING)).unwrap_or(NaiveTime::MIN)
+}
+
+/// What a report says of one card.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReportCard {
+    /// The card.
+    pub feature_id: FeatureId,
+    /// Its run.
+    pub run_id: RunId,
+    /// Its project.
+    pub project_id: ProjectId,
+    /// Its number within the project.
+    pub number: i64,
+    /// Its title.
+    pub title: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Why it failed, and what helps.
+    pub problem: Option<Problem>,
+    /// What it waits for of its provider, in a sentence.
+    pub reason: Option<String>,
+    /// Until when it waits or rests.
+    pub until: Option<DateTime>,
+    /// What a member can do next, in a sentence.
+    pub next: Option<String>,
+    /// What it took in the time that the report tells of.
+    #[serde(flatten)]
+    pub took: Took,
+}
+
+/// What work took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Took {
+    /// Time at work, in milliseconds.
+    pub worked_ms: i64,
+    /// Time of waiting for the provider, in milliseconds.
+    pub provider_ms: i64,
+    /// Time of rest, in milliseconds.
+    pub rest_ms: i64,
+    /// Tokens of all kinds.
+    pub tokens: i64,
+    /// Cost in micro-dollars.
+    pub cost_micros: i64,
+}
+
+impl std::ops::AddAssign for Took {
+    fn add_assign(&mut self, other: Self) {
+        self.worked_ms += other.worked_ms;
+        self.provider_ms += other.provider_ms;
+        self.rest_ms += other.rest_ms;
+        self.tokens += other.tokens;
+        self.cost_micros += other.cost_micros;
+    }
+}
+
+impl Took {
+    /// Adds a stretch of time, as much of it as lies between these moments. One without an end goes on until the second.
+    pub fn add_span(
+        &mut self,
+        kind: SpanKind,
+        begins: DateTime,
+        ends: Option<DateTime>,
+        from: DateTime,
+        until: DateTime,
+    ) {
+        let ends = ends.unwrap_or(until).min(until);
+        let ms = (ends - begins.max(from)).num_milliseconds().max(0);
+        match kind {
+            SpanKind::Work => self.worked_ms += ms,
+            SpanKind::Provider => self.provider_ms += ms,
+            SpanKind::Window => self.rest_ms += ms,
+        }
+    }
+}
+
+/// A forecast beside what came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Compared {
+    /// The project.
+    pub project_id: ProjectId,
+    /// What was expected.
+    pub forecast: Forecast,
+    /// Cards that were built.
+    pub done: i64,
+    /// What the project's cards cost, in micro-dollars.
+    pub cost_micros: i64,
+}
+
+/// What a report says.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReportBody {
+    /// The cards, what needs somebody first.
+    pub cards: Vec<ReportCard>,
+    /// Cards that were built: merged, verified, or waiting for approval.
+    pub built: i64,
+    /// Cards of those that are merged.
+    pub merged: i64,
+    /// Cards that need somebody.
+    pub waiting: i64,
+    /// Cards that failed.
+    pub failed: i64,
+    /// Cards that are at work, wait or rest.
+    pub under_way: i64,
+    /// What all of it took.
+    pub total: Took,
+    /// The forecasts of the evening, each beside what came of it.
+    pub forecasts: Vec<Compared>,
+    /// Why an order of the member is paused.
+    pub pauses: Vec<Problem>,
+}
+
+impl ReportBody {
+    /// A report of these cards; `others` is what was taken by runs whose cards have gone elsewhere since.
+    pub fn of(
+        mut cards: Vec<ReportCard>,
+        others: Took,
+        forecasts: Vec<(ProjectId, Forecast)>,
+        pauses: Vec<Problem>,
+    ) -> Self {
+        let urgency = |card: &ReportCard| match card.outcome {
+            Outcome::Failed => 0,
+            Outcome::WaitsForPlan => 1,
+            Outcome::WaitsForApproval => 2,
+            Outcome::Verified => 3,
+            Outcome::Stopped => 4,
+            Outcome::Merged => 5,
+            Outcome::UnderWay | Outcome::WaitsForProvider | Outcome::Rests => 6,
+        };
+        cards.sort_by_key(|card| (urgency(card), card.project_id, card.number));
+        let count = |of: &dyn Fn(&ReportCard) -> bool| cards.iter().filter(|card| of(card)).count() as i64;
+        let mut total = others;
+        cards.iter().for_each(|card| total += card.took);
+        let forecasts = forecasts
+            .into_iter()
+            .map(|(project, forecast)| Compared {
+                project_id: project,
+                forecast,
+                done: count(&|card| card.project_id == project && card.outcome.is_built()),
+                cost_micros: cards
+                    .iter()
+                    .filter(|card| card.project_id == project)
+                    .map(|card| card.took.cost_micros)
+                    .sum(),
+            })
+            .collect();
+        Self {
+            built: count(&|card| card.outcome.is_built()),
+            merged: count(&|card| card.outcome == Outcome::Merged),
+            waiting: count(&|card| card.outcome.needs_somebody()),
+            failed: count(&|card| card.outcome == Outcome::Failed),
+            under_way: count(&|card| {
+                matches!(card.outcome, Outcome::UnderWay | Outcome::WaitsForProvider | Outcome::Rests)
+            }),
+            total,
+            forecasts,
+            pauses,
+            cards,
+        }
+    }
+
+    /// The whole of it in one sentence.
+    pub fn headline(&self) -> String {
+        let built = match self.built {
+            0 => "Nothing was built".to_owned(),
+            1 => "1 card was built".to_owned(),
+            n => format!("{n} cards were built"),
+        };
+        let mut parts = vec![built];
+        let mut say = |count: i64, one: &str, many: &str| match count {
+            0 => {}
+            1 => parts.push(format!("1 {one}")),
+            n => parts.push(format!("{n} {many}")),
+        };
+        say(self.merged, "of them is merged", "of them are merged");
+        say(self.waiting - self.failed, "waits for you", "wait for you");
+        say(self.failed, "failed", "failed");
+        say(self.under_way, "is under way", "are under way");
+        format!("{}.", parts.join(", "))
+    }
+}
+
+/// A report, as it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The report's id.
+    pub id: ReportId,
+    /// Why it was made.
+    pub cause: ReportCause,
+    /// From when on it tells.
+    pub from: DateTime,
+    /// Up to when it tells.
+    pub until: DateTime,
+    /// When its member looked at it.
+    pub read_at: Option<DateTime>,
+    /// What it says.
+    #[serde(flatten)]
+    pub body: ReportBody,
+}
+
+/// How a member wants to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ReportSettings {
+    /// Whether reports come by mail as well.
+    pub mail: bool,
+    /// When the member is told of a night whose window is still open, such as `07:00`, in the member's time zone.
+    pub morning: String,
+}
+
+impl Default for ReportSettings {
+    fn default() -> Self {
+        Self { mail: false, morning: MORNING.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests;
