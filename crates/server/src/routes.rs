@@ -18,12 +18,14 @@ pub mod night;
 pub mod passkeys;
 pub mod plans;
 pub mod projects;
+pub mod rate_limits;
 pub mod runs;
 pub mod second_step;
 pub mod sessions;
 pub mod settings;
 pub mod sign_in;
 pub mod tokens;
+pub mod trials;
 pub mod work;
 
 use serde::de::DeserializeOwned;

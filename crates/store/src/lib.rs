@@ -32,7 +32,9 @@ mod secrets;
 mod sessions;
 mod settings;
 mod sign_ups;
+mod steps;
 mod tokens;
+mod trials;
 mod tries;
 
 use std::sync::{Arc, Mutex};
@@ -64,6 +66,7 @@ pub use runs::NewRun;
 pub use secrets::SealedSecret;
 pub use sessions::{NewSession, Session};
 pub use sign_ups::{NewSignUp, OpenSignUp};
+pub use steps::StepEnd;
 pub use tokens::{FoundToken, NewToken};
 pub use tries::SignInTry;
 

@@ -75,6 +75,8 @@ id! {
     RunId,
     /// One verification command that was run.
     CheckId,
+    /// A trial of a project's checks.
+    TrialId,
     /// One running Guildhall process.
     NodeId,
 }

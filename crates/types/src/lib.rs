@@ -13,12 +13,15 @@ pub mod ids;
 pub mod limits;
 pub mod mail;
 pub mod member;
+pub mod pipeline;
 pub mod plan;
 pub mod project;
 pub mod rights;
 pub mod run;
 pub mod schedule;
+mod stage;
 mod text_enum;
+pub mod trial;
 pub mod window;
 
 pub use clock::{Clock, FixedClock, SystemClock};

@@ -1283,6 +1283,44 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{id}/try-checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how the latest trial of a project's checks goes, with what the commands print. */
+        get: operations["get_trial"];
+        put?: never;
+        /** Tries a project's checks on its default branch, in the sandbox and in the background. */
+        post: operations["try_checks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rate-limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows how the rate limits of the keys stand that runs of this process used lately, as mirrored from the provider's
+         *     headers: for admins all of them, for others their own keys and what their own calls get of the team's.
+         */
+        get: operations["list_rate_limits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/{id}": {
         parameters: {
             query?: never;
@@ -1326,6 +1364,23 @@ export type paths = {
         };
         /** Lists what happened in a run, in order. */
         get: operations["list_run_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/steps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what a run's work passed of the pipeline, with each step as it was when the run reached it. */
+        get: operations["list_run_steps"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1632,7 +1687,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "feature.create" | "feature.change" | "feature.delete" | "feature.shelve" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "feature.create" | "feature.change" | "feature.delete" | "feature.shelve" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -1759,6 +1814,46 @@ export type components = {
             invitation?: string;
             /** @description The page of this server to go to when it is done; the first one where it is absent. */
             to?: string;
+        };
+        /** @description One of the provider's limits as it is believed to stand. */
+        BucketState: {
+            /**
+             * Format: int64
+             * @description What others take of it in a minute.
+             */
+            driftPerMinute: number;
+            /**
+             * Format: double
+             * @description The mean error of the mirror, as a share of the limit.
+             */
+            error: number;
+            /**
+             * Format: int64
+             * @description For a minute.
+             */
+            limit: number;
+            /** @description `requests`, `inputTokens`, `outputTokens` or `tokens`. */
+            name: string;
+            /**
+             * Format: int64
+             * @description What comes back in a minute, as the limits' headers show it.
+             */
+            refillPerMinute: number;
+            /**
+             * Format: int64
+             * @description What is left now.
+             */
+            remaining: number;
+            /**
+             * Format: int64
+             * @description What calls under way will probably take of it.
+             */
+            reserved: number;
+            /**
+             * Format: double
+             * @description The share that our calls used lately.
+             */
+            used: number;
         };
         /** @description One verification command that was run, with its output as evidence. */
         Check: {
@@ -2350,6 +2445,34 @@ export type components = {
             /** @description The version of this server. */
             version: string;
         };
+        /** @description How the calls of the latest hour ended, to the minute. */
+        HourState: {
+            /**
+             * Format: int64
+             * @description Answered.
+             */
+            answered: number;
+            /**
+             * Format: int64
+             * @description Refused with 429.
+             */
+            limited: number;
+            /**
+             * Format: double
+             * @description Refusals for each 1,000 answers.
+             */
+            limitedPerThousand: number;
+            /**
+             * Format: int64
+             * @description Met an overload (529).
+             */
+            overloaded: number;
+            /**
+             * Format: double
+             * @description Overloads for each 1,000 answers.
+             */
+            overloadedPerThousand: number;
+        };
         /** @description One changed place with the lines around it. */
         Hunk: {
             /** @description The line that heads it, such as `@@ -1,4 +1,5 @@ fn main()`. */
@@ -2484,6 +2607,19 @@ export type components = {
         KeysView: {
             /** @description The oldest first. */
             items: components["schemas"]["KeyView"][];
+        };
+        /** @description A key and a class of models that share limits. */
+        Lane: {
+            /** @description The models that share the limits. */
+            class: string;
+            /** @description A hash of the key and where it is used; differs from process to process. */
+            credential: string;
+            /** @description Where it is used. */
+            host: string;
+        };
+        /** @description The latest trial of a project's checks. */
+        LatestTrial: {
+            trial: components["schemas"]["Trial"] | null;
         };
         /** @description The limits that the scheduler keeps. Whichever is tighter holds. */
         Limits: {
@@ -2690,6 +2826,33 @@ export type components = {
          * @enum {string}
          */
         MemberRole: "owner" | "admin" | "member" | "viewer";
+        /** @description What a member gets of a key. */
+        MemberState: {
+            /**
+             * Format: double
+             * @description For how long the first of them has waited.
+             */
+            longestWaitSeconds: number;
+            /** @description Who. */
+            member: components["schemas"]["MemberId"];
+            /** @description Calls that wait. */
+            queued: number;
+            /**
+             * Format: double
+             * @description The member's share of what all were given lately, weighed.
+             */
+            share: number;
+            /**
+             * Format: double
+             * @description Half of the latest calls waited for less.
+             */
+            waitP50Seconds: number;
+            /**
+             * Format: double
+             * @description All but a twentieth of them did.
+             */
+            waitP95Seconds: number;
+        };
         /** @description Bytes that this process holds. */
         Memory: {
             /**
@@ -2799,6 +2962,11 @@ export type components = {
             /** @enum {string} */
             type: "resync";
         };
+        /**
+         * @description What follows when a step fails, or still finds the work wanting after its last look.
+         * @enum {string}
+         */
+        OnFailure: "stop" | "go_on";
         /** @description A run of an order that failed. */
         OrderFailure: {
             /**
@@ -2880,6 +3048,24 @@ export type components = {
             /** @description What `navigator.credentials` is to be given as `publicKey`, as the JSON of WebAuthn level 3. */
             publicKey: Record<string, never>;
         };
+        /** @description A step as a project states it. */
+        PipelineStep: {
+            /** @description Whether work passes through it. */
+            enabled?: boolean;
+            /** @description What its agent is to do. */
+            instructions: string;
+            /** @description The model that it calls; the run's own when absent. */
+            model?: string | null;
+            /** @description What it is called on cards; no two steps of a project share a name. */
+            name: string;
+            /** @description What follows when it fails. */
+            onFailure?: components["schemas"]["OnFailure"];
+            /**
+             * Format: int64
+             * @description How often it may send the work back to its agent: 0 to 3.
+             */
+            returns?: number;
+        };
         /** @description A version of a run's plan. */
         Plan: {
             /**
@@ -2924,9 +3110,11 @@ export type components = {
          * @description What became of a version of a plan.
          * @enum {string}
          */
-        PlanStatus: "proposed" | "approved" | "rejected" | "superseded";
+        PlanStatus: "proposed" | "approved" | "rejected" | "adopted" | "superseded";
         /** @description A task of a plan that is not begun. */
         PlannedTask: {
+            /** @description The phase that it belongs to, where the plan has phases. */
+            phase?: string;
             /** @description What is to be done, in a few words. */
             title: string;
         };
@@ -3031,6 +3219,12 @@ export type components = {
              */
             afterWork: components["schemas"]["AfterWork"];
             /**
+             * Format: int64
+             * @description Minutes that each of them may take before it is ended: 1 to 240.
+             * @default 20
+             */
+            checkMinutes: number;
+            /**
              * @description The model of a feature that names none.
              * @default null
              */
@@ -3040,6 +3234,11 @@ export type components = {
              * @default
              */
             instructions: string;
+            /**
+             * @description Passes over the agent's work before the checks, in order.
+             * @default []
+             */
+            pipeline: components["schemas"]["PipelineStep"][];
             /**
              * Format: int64
              * @description How often failing checks are given back to the agent before a member looks: 0 to 3.
@@ -3120,6 +3319,39 @@ export type components = {
             runId: components["schemas"]["RunId"] | null;
             /** @description Why it waits. */
             waiting: components["schemas"]["Told"];
+        };
+        /** @description How the limits of one key stand, for the models that share them. */
+        RateLimit: {
+            /**
+             * Format: date-time
+             * @description No call goes before this time.
+             */
+            gateUntil: string | null;
+            /** @description Its last four characters; nothing where the server needs none. */
+            hint: string | null;
+            /** @description The key by a hash, where it is used, and the models. */
+            lane: components["schemas"]["Lane"];
+            memberId: components["schemas"]["MemberId"] | null;
+            /** @description Which provider it is for. */
+            provider: components["schemas"]["ProviderKind"];
+            /** @description Whose key it is. */
+            source: components["schemas"]["KeySource"];
+            /** @description How the limits stand. */
+            state: components["schemas"]["Snapshot"];
+        };
+        /** @description How the rate limits of keys stand. */
+        RateLimits: {
+            /** @description Whether these are all keys, or those that concern oneself. */
+            all: boolean;
+            /**
+             * Format: date-time
+             * @description When this was so.
+             */
+            at: string;
+            /** @description The keys that runs used lately. */
+            items: components["schemas"]["RateLimit"][];
+            /** @description The server process that answers: each mirrors the limits as its own calls meet them. */
+            node: components["schemas"]["NodeId"];
         };
         /** @description Why something does not start now. */
         Reason: {
@@ -3420,6 +3652,14 @@ export type components = {
              */
             version: number;
         } | {
+            /** @enum {string} */
+            kind: "plan_adopted";
+            /**
+             * Format: int64
+             * @description Which version.
+             */
+            version: number;
+        } | {
             /** @description Whether it was approved. */
             approved: boolean;
             /** @description Whether the member changed it while approving; then `version` is the member's. */
@@ -3435,6 +3675,39 @@ export type components = {
              * @description Which version.
              */
             version: number;
+        } | {
+            /** @enum {string} */
+            kind: "step_started";
+            /**
+             * Format: int64
+             * @description Which look of it this is, from 1.
+             */
+            look: number;
+            /** @description The model. */
+            model: string;
+            /** @description What it is called. */
+            name: string;
+            /** @description Whether earlier turns are gone on with. */
+            resumed: boolean;
+            /**
+             * Format: int64
+             * @description Its number within the run.
+             */
+            step: number;
+        } | {
+            /** @enum {string} */
+            kind: "step_ended";
+            /** @description What it is called. */
+            name: string;
+            /** @description How. */
+            status: components["schemas"]["StepStatus"];
+            /**
+             * Format: int64
+             * @description Its number within the run.
+             */
+            step: number;
+            /** @description What came of it. */
+            word: string | null;
         } | {
             /**
              * Format: int64
@@ -3559,6 +3832,68 @@ export type components = {
          * @enum {string}
          */
         RunStatus: "queued" | "running" | "waiting" | "stopped" | "failed" | "closed";
+        /**
+         * @description One look of a step at a run's work. What the step is was settled when the run reached the pipeline: changes of the
+         *     project's pipeline hold from the next time on.
+         */
+        RunStep: {
+            /** @description The state of the work that it left. */
+            commitId: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            endedAt: string | null;
+            /** @description What its agent is to do. */
+            instructions: string;
+            /**
+             * Format: int64
+             * @description Which look of this step in this round, from 1.
+             */
+            look: number;
+            /** @description The model that it calls; the run's own when absent. */
+            model: string | null;
+            /** @description What the step is called. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Counts from 1 within the run.
+             */
+            number: number;
+            /** @description What follows when it fails. */
+            onFailure: components["schemas"]["OnFailure"];
+            /**
+             * Format: int64
+             * @description The step's place in the project's pipeline, from 1.
+             */
+            position: number;
+            /**
+             * Format: int64
+             * @description How often it may send the work back.
+             */
+            returns: number;
+            /**
+             * Format: int64
+             * @description Which time the run passes through its pipeline, from 1: work that changed afterwards passes again.
+             */
+            round: number;
+            /** @description The run. */
+            runId: components["schemas"]["RunId"];
+            /**
+             * Format: date-time
+             * @description When its agent began.
+             */
+            startedAt: string | null;
+            /** @description How far it is. */
+            status: components["schemas"]["StepStatus"];
+            /** @description What came of it: its agent's closing words, what it asked for, or why it failed. */
+            word: string | null;
+        };
+        /** @description The looks of the pipeline's steps at a run's work. */
+        RunStepList: {
+            /** @description In the order in which they came up: a further look of a step comes after those that were planned before it. */
+            items: components["schemas"]["RunStep"][];
+        };
         /** @description Tokens of a run, added up; the same figures as [`Usage`], as columns. */
         RunUsage: {
             /**
@@ -3699,11 +4034,63 @@ export type components = {
              */
             role: components["schemas"]["MemberRole"];
         };
-        /**
-         * @description What happens to a card that is in progress.
-         * @enum {string}
-         */
-        Stage: "planning" | "plan_approval" | "implementing" | "verifying";
+        /** @description How a governor stands, for people and monitors. Shares are between 0 and 1; what fades counts the last minutes most. */
+        Snapshot: {
+            /**
+             * Format: int64
+             * @description Calls that were answered since the start.
+             */
+            answered: number;
+            /** @description The limits that the provider tells. */
+            buckets: components["schemas"]["BucketState"][];
+            /** @description Calls that may be under way at once. */
+            concurrency: number;
+            /**
+             * Format: double
+             * @description Jain's index of what members who waited were given lately.
+             */
+            fairness: number;
+            /**
+             * Format: double
+             * @description The share of each limit that is kept untouched.
+             */
+            floor: number;
+            /**
+             * Format: double
+             * @description Seconds until the next call may go at all.
+             */
+            gateSeconds: number;
+            /** @description Calls under way. */
+            inFlight: number;
+            /** @description The calls of the latest hour. */
+            lastHour: components["schemas"]["HourState"];
+            /**
+             * Format: int64
+             * @description Where the provider tells no limits: what was learned from its refusals, as weighed tokens a minute.
+             */
+            learnedLimit: number | null;
+            /**
+             * Format: int64
+             * @description Calls that were refused with 429 since the start.
+             */
+            limited: number;
+            /** @description The members whose calls came here lately. */
+            members: components["schemas"]["MemberState"][];
+            /**
+             * Format: int64
+             * @description Calls that met an overload (529) since the start.
+             */
+            overloaded: number;
+            /** @description Calls that wait. */
+            queued: number;
+            /**
+             * Format: double
+             * @description The share of the tightest limit that our calls used lately; nothing while no limit is known.
+             */
+            used: number | null;
+        };
+        /** @description What happens to a card that is in progress: `planning`, `plan_approval`, `implementing`, `pipeline:` and the step's name, or `verifying`. */
+        Stage: string;
         /** @description How much changed. */
         Stat: {
             /**
@@ -3722,6 +4109,11 @@ export type components = {
              */
             files: number;
         };
+        /**
+         * @description How far a step is with a run's work.
+         * @enum {string}
+         */
+        StepStatus: "waiting" | "running" | "passed" | "asked" | "failed" | "interrupted" | "left_out";
         /**
          * @description Why the model stopped.
          * @enum {string}
@@ -3749,6 +4141,8 @@ export type components = {
         };
         /** @description One task of an agent's plan. */
         Task: {
+            /** @description The phase that it belongs to, where the plan has phases. */
+            phase?: string;
             /** @description How far it is. */
             status: components["schemas"]["TaskStatus"];
             /** @description What is to be done, in a few words. */
@@ -3840,6 +4234,82 @@ export type components = {
             secret: string;
             /** @description The address that authenticator apps understand. */
             url: string;
+        };
+        /** @description A trial of checks. A project has one, the latest. */
+        Trial: {
+            /** @description The commands that were begun, in order. Those after one that failed are tried as well. */
+            checks: components["schemas"]["TriedCheck"][];
+            /** @description The commit of the default branch that is tried. */
+            commitId: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            endedAt: string | null;
+            /** @description The trial's id. */
+            id: components["schemas"]["TrialId"];
+            /** @description Who asked for it. */
+            memberId: components["schemas"]["MemberId"];
+            /** @description Why it was broken off, in a sentence. */
+            problem: string | null;
+            /** @description The project. */
+            projectId: components["schemas"]["ProjectId"];
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            startedAt: string;
+            /** @description How far it is. */
+            status: components["schemas"]["TrialStatus"];
+            /**
+             * Format: int64
+             * @description How many commands there are.
+             */
+            total: number;
+        };
+        /**
+         * Format: uuid
+         * @description A trial of a project's checks.
+         */
+        TrialId: string;
+        /**
+         * @description How far a trial is.
+         * @enum {string}
+         */
+        TrialStatus: "running" | "passed" | "failed" | "stopped";
+        /** @description One command of a trial. */
+        TriedCheck: {
+            /** @description The command. */
+            command: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            endedAt: string | null;
+            /**
+             * Format: int64
+             * @description The exit code, or nothing when it was killed or still runs.
+             */
+            exitCode: number | null;
+            /** @description What it printed so far: head and tail, with the rest counted. */
+            output: string;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            startedAt: string;
+            /** @description How it ended. */
+            status: components["schemas"]["CheckStatus"];
+        };
+        /** @description Which checks to try. */
+        TryChecks: {
+            /** @description The commands, which need not be saved; the project's checks when absent. */
+            commands?: string[];
+            /**
+             * Format: int64
+             * @description Minutes that each may take; as the project says when absent.
+             */
+            minutes?: number;
         };
         /** @description What to change of a card; what is absent stays, and `null` takes a value away. */
         UpdateFeature: {
@@ -3973,6 +4443,7 @@ export type AutoMode = components['schemas']['AutoMode'];
 export type AutoModeAction = components['schemas']['AutoModeAction'];
 export type AutoOrder = components['schemas']['AutoOrder'];
 export type BeginSignIn = components['schemas']['BeginSignIn'];
+export type BucketState = components['schemas']['BucketState'];
 export type Check = components['schemas']['Check'];
 export type CheckId = components['schemas']['CheckId'];
 export type CheckList = components['schemas']['CheckList'];
@@ -4017,6 +4488,7 @@ export type Frame = components['schemas']['Frame'];
 export type Happening = components['schemas']['Happening'];
 export type Health = components['schemas']['Health'];
 export type HealthDetailed = components['schemas']['HealthDetailed'];
+export type HourState = components['schemas']['HourState'];
 export type Hunk = components['schemas']['Hunk'];
 export type IdentityId = components['schemas']['IdentityId'];
 export type IdentityItem = components['schemas']['IdentityItem'];
@@ -4028,6 +4500,8 @@ export type KeySource = components['schemas']['KeySource'];
 export type KeyTest = components['schemas']['KeyTest'];
 export type KeyView = components['schemas']['KeyView'];
 export type KeysView = components['schemas']['KeysView'];
+export type Lane = components['schemas']['Lane'];
+export type LatestTrial = components['schemas']['LatestTrial'];
 export type Limits = components['schemas']['Limits'];
 export type Line = components['schemas']['Line'];
 export type LineKind = components['schemas']['LineKind'];
@@ -4046,6 +4520,7 @@ export type MemberId = components['schemas']['MemberId'];
 export type MemberPage = components['schemas']['MemberPage'];
 export type MemberRight = components['schemas']['MemberRight'];
 export type MemberRole = components['schemas']['MemberRole'];
+export type MemberState = components['schemas']['MemberState'];
 export type Memory = components['schemas']['Memory'];
 export type MergeFeature = components['schemas']['MergeFeature'];
 export type MergedFeature = components['schemas']['MergedFeature'];
@@ -4054,6 +4529,7 @@ export type ModelChoice = components['schemas']['ModelChoice'];
 export type Models = components['schemas']['Models'];
 export type NodeId = components['schemas']['NodeId'];
 export type Notice = components['schemas']['Notice'];
+export type OnFailure = components['schemas']['OnFailure'];
 export type OrderFailure = components['schemas']['OrderFailure'];
 export type OrderState = components['schemas']['OrderState'];
 export type OutputStream = components['schemas']['OutputStream'];
@@ -4061,6 +4537,7 @@ export type PassSecondStep = components['schemas']['PassSecondStep'];
 export type Passkey = components['schemas']['Passkey'];
 export type PasskeyId = components['schemas']['PasskeyId'];
 export type PasskeyQuestion = components['schemas']['PasskeyQuestion'];
+export type PipelineStep = components['schemas']['PipelineStep'];
 export type Plan = components['schemas']['Plan'];
 export type PlanApproval = components['schemas']['PlanApproval'];
 export type PlanList = components['schemas']['PlanList'];
@@ -4083,6 +4560,8 @@ export type PutCredential = components['schemas']['PutCredential'];
 export type QrPicture = components['schemas']['QrPicture'];
 export type Queue = components['schemas']['Queue'];
 export type QueueItem = components['schemas']['QueueItem'];
+export type RateLimit = components['schemas']['RateLimit'];
+export type RateLimits = components['schemas']['RateLimits'];
 export type Reason = components['schemas']['Reason'];
 export type RecoveryCodes = components['schemas']['RecoveryCodes'];
 export type Register = components['schemas']['Register'];
@@ -4099,6 +4578,8 @@ export type RunLimits = components['schemas']['RunLimits'];
 export type RunList = components['schemas']['RunList'];
 export type RunOutput = components['schemas']['RunOutput'];
 export type RunStatus = components['schemas']['RunStatus'];
+export type RunStep = components['schemas']['RunStep'];
+export type RunStepList = components['schemas']['RunStepList'];
 export type RunUsage = components['schemas']['RunUsage'];
 export type SandboxFinding = components['schemas']['SandboxFinding'];
 export type SandboxReport = components['schemas']['SandboxReport'];
@@ -4113,8 +4594,10 @@ export type ShowPasskey = components['schemas']['ShowPasskey'];
 export type SignIn = components['schemas']['SignIn'];
 export type SignUp = components['schemas']['SignUp'];
 export type SignUpSetting = components['schemas']['SignUpSetting'];
+export type Snapshot = components['schemas']['Snapshot'];
 export type Stage = components['schemas']['Stage'];
 export type Stat = components['schemas']['Stat'];
+export type StepStatus = components['schemas']['StepStatus'];
 export type StopReason = components['schemas']['StopReason'];
 export type StoppedAll = components['schemas']['StoppedAll'];
 export type Suggestion = components['schemas']['Suggestion'];
@@ -4130,6 +4613,11 @@ export type TokenId = components['schemas']['TokenId'];
 export type TokenList = components['schemas']['TokenList'];
 export type Told = components['schemas']['Told'];
 export type TotpSetUp = components['schemas']['TotpSetUp'];
+export type Trial = components['schemas']['Trial'];
+export type TrialId = components['schemas']['TrialId'];
+export type TrialStatus = components['schemas']['TrialStatus'];
+export type TriedCheck = components['schemas']['TriedCheck'];
+export type TryChecks = components['schemas']['TryChecks'];
 export type UpdateFeature = components['schemas']['UpdateFeature'];
 export type UpdateMe = components['schemas']['UpdateMe'];
 export type UpdateMember = components['schemas']['UpdateMember'];
@@ -7130,6 +7618,103 @@ export interface operations {
             };
         };
     };
+    get_trial: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LatestTrial"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    try_checks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryChecks"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trial"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_rate_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RateLimits"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_run: {
         parameters: {
             query?: never;
@@ -7218,6 +7803,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunEventPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_run_steps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunStepList"];
                 };
             };
             /** @description Why the request was refused or failed. */

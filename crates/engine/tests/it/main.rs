@@ -7,6 +7,7 @@ mod harness;
 mod limits;
 mod night;
 mod path;
+mod pipeline;
 mod plans;
 mod sources;
 mod trouble;
