@@ -183,6 +183,12 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import("@/routes/audit")),
 });
 
+const limits = createRoute({
+  getParentRoute: () => frame,
+  path: "/operation/limits",
+  component: lazyRouteComponent(() => import("@/routes/limits")),
+});
+
 const settings = createRoute({
   getParentRoute: () => frame,
   path: "/settings",
@@ -201,7 +207,18 @@ export const router = createRouter({
     confirm,
     forgot,
     welcome,
-    frame.addChildren([inbox, projects, board, projectSettings, feature, agents, team, audit, settings]),
+    frame.addChildren([
+      inbox,
+      projects,
+      board,
+      projectSettings,
+      feature,
+      agents,
+      team,
+      audit,
+      limits,
+      settings,
+    ]),
   ]),
   context: { queryClient },
   defaultPreload: "intent",

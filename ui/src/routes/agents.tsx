@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import { Bot, CircleStop } from "lucide-react";
+import { Bot, CircleStop, Gauge } from "lucide-react";
 import { useMemo } from "react";
 import { useMay, useMembers, useRun } from "@/api/queries";
 import type { FeatureCard } from "@/api/types";
@@ -32,6 +32,11 @@ export default function AgentsPage() {
           : `${plural(atWork.length, "agent")} at work${queued.length > 0 ? `, ${queued.length} queued` : ""}.`
       }
       width="lg"
+      actions={
+        <Button size="sm" render={<Link to="/operation/limits" />}>
+          <Gauge /> {words.t.nav.rateLimits}
+        </Button>
+      }
     >
       {pending ? (
         <div className="grid gap-3 lg:grid-cols-2">
@@ -104,7 +109,7 @@ function AgentCard({ card, project }: { card: FeatureCard; project: string }) {
           <span className="truncate">
             {card.status === "queued"
               ? "Waits for a free place"
-              : (task ?? (card.stage ? words.stage[card.stage] : words.status.in_progress))}
+              : (task ?? (card.stage ? words.stage(card.stage) : words.status.in_progress))}
           </span>
           {card.tasksTotal > 0 && (
             <span>
