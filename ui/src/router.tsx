@@ -189,6 +189,12 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import("@/routes/audit")),
 });
 
+const limits = createRoute({
+  getParentRoute: () => frame,
+  path: "/operation/limits",
+  component: lazyRouteComponent(() => import("@/routes/limits")),
+});
+
 const settings = createRoute({
   getParentRoute: () => frame,
   path: "/settings",
@@ -217,6 +223,7 @@ export const router = createRouter({
       reports,
       team,
       audit,
+      limits,
       settings,
     ]),
   ]),

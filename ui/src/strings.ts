@@ -12,12 +12,15 @@ export const status: Record<FeatureStatus, string> = {
   paused: "Paused",
 };
 
-export const stage: Record<Stage, string> = {
+const stages: Record<Stage, string> = {
   planning: "Planning",
   plan_approval: "Plan to approve",
   implementing: "Implementing",
   verifying: "Checking",
 };
+
+/** A stage in words; a step of the pipeline goes by its own name. */
+export const stage = (stage: Stage): string => stages[stage] ?? stage.replace(/^pipeline:/, "");
 
 export const planning: Record<PlanningMode, { label: string; help: string }> = {
   skip: { label: "No plan", help: "Straight to work" },
@@ -46,6 +49,7 @@ export const t = {
     team: "Team",
     settings: "Settings",
     audit: "Audit",
+    rateLimits: "Rate limits",
     search: "Search or do…",
     addProject: "Add a project",
     signOut: "Sign out",

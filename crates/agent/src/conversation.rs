@@ -47,7 +47,9 @@ const PARTS: usize = 3;
 #[derive(Debug, Default)]
 pub(crate) struct Conversation {
     messages: Vec<Message>,
-    /// Turns that the summary stands for.
+    /// The numbers of the turns that are kept as they were. They grow, with gaps where another agent of the run was at work.
+    numbers: Vec<i64>,
+    /// The latest turn that the summary stands for.
     summarised: i64,
     /// The latest turn.
     last: i64,
@@ -63,10 +65,14 @@ impl Conversation {
         &self.messages
     }
 
-    /// Where a turn begins that is kept as it was.
-    const fn start(&self, turn: i64) -> usize {
-        let head = if self.summarised > 0 { 2 } else { 0 };
-        head + PARTS * (turn - self.summarised - 1) as usize
+    /// How many messages come before the turns that are kept as they were.
+    const fn head(&self) -> usize {
+        if self.summarised > 0 { 2 } else { 0 }
+    }
+
+    /// Where the first turn begins that is kept and comes after `upto`.
+    fn after(&self, upto: i64) -> usize {
+        self.head() + PARTS * self.numbers.partition_point(|number| *number <= upto)
     }
 
     /// Adds what is said to the model next, until [`Self::take_input`].
@@ -94,6 +100,7 @@ impl Conversation {
             Message { role: Role::Assistant, content: answer },
             Message { role: Role::User, content: results },
         ]);
+        self.numbers.push(turn.number);
         self.last = turn.number;
     }
 
@@ -102,7 +109,7 @@ impl Conversation {
         if compaction.upto <= self.summarised || compaction.upto > self.last {
             return;
         }
-        let end = self.start(compaction.upto + 1);
+        let end = self.after(compaction.upto);
         let summary = note(&format!(
             "To make room, the beginning of this conversation was replaced by this summary, which you wrote. The files are \
              as you left them.\n\n{}",
@@ -110,6 +117,7 @@ impl Conversation {
         ));
         self.messages.splice(1..end, [Message { role: Role::User, content: vec![summary] }]);
         self.summarised = compaction.upto;
+        self.numbers.retain(|number| *number > compaction.upto);
     }
 
     /// About how many tokens it has.
@@ -120,28 +128,28 @@ impl Conversation {
     /// The last turn that a summary would have to stand for, so that those after it have at most `keep` tokens, and
     /// about how many tokens would go. Nothing when there is no turn to summarise.
     pub(crate) fn could_go(&self, keep: i64) -> Option<(i64, i64)> {
-        let weight = |turn: i64| -> i64 {
-            let start = self.start(turn);
+        let weight = |at: usize| -> i64 {
+            let start = self.head() + PARTS * at;
             self.messages[start..start + PARTS].iter().map(|message| tokens(&message.content)).sum()
         };
-        let mut upto = self.last;
+        let mut gone = self.numbers.len();
         let mut kept = 0;
-        while upto > self.summarised {
-            kept += weight(upto);
+        while gone > 0 {
+            kept += weight(gone - 1);
             if kept > keep {
                 break;
             }
-            upto -= 1;
+            gone -= 1;
         }
-        let gone = (self.summarised + 1..=upto).map(weight).sum();
-        (upto > self.summarised).then_some((upto, gone))
+        let upto = *self.numbers[..gone].last()?;
+        Some((upto, (0..gone).map(weight).sum()))
     }
 
     /// The conversation up to a turn as one text of at most about `max` bytes, for its summary: without reasoning, and
     /// with long parts cut short.
     pub(crate) fn transcript(&self, upto: i64, max: usize) -> String {
         let mut text = String::new();
-        for message in &self.messages[..self.start(upto + 1)] {
+        for message in &self.messages[..self.after(upto)] {
             for block in &message.content {
                 let (who, words, most) = match block {
                     Block::Text { text } if message.role == Role::User => ("Said to the agent", Cow::from(text), 8_000),

@@ -30,6 +30,8 @@ pub(crate) enum Next {
     Done(String),
     /// The agent proposed a plan that a person is to look at.
     Proposed,
+    /// The agent is a step of the pipeline, and asks for these changes.
+    Asked(String),
 }
 
 /// What the agent did in the latest turns, as far as it is needed to see that it gets nowhere.

@@ -27,6 +27,9 @@ pub enum JournalError {
     /// The run is to rest. Told only between two turns.
     #[error("the run is to rest")]
     Rest,
+    /// A member said something that is for another agent of the run, and comes first. Told only between two turns.
+    #[error("a member said something that comes first")]
+    Interrupted,
     /// It could not be saved.
     #[error("the journal failed")]
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -73,7 +76,13 @@ pub trait Journal: Send + Sync {
     /// See [`JournalError`].
     async fn happened(&self, events: Vec<RunEvent>) -> Result<(), JournalError>;
 
-    /// The plan is now this one.
+    /// The agent's tasks as they stand, those of a plan that a member approved included.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    async fn tasks(&self) -> Result<Vec<Task>, JournalError>;
+
+    /// The agent's tasks are now these.
     ///
     /// # Errors
     /// See [`JournalError`].

@@ -48,6 +48,8 @@ pub struct Job {
     pub spent_micros: i64,
     /// The turns that are saved already, in order.
     pub history: Vec<Turn>,
+    /// The number of the run's latest turn, whichever of its agents made it; the next one is numbered from there.
+    pub last_turn: i64,
     /// What is said to the model first, when there are no turns yet.
     pub opening: Vec<Block>,
     /// The clock.
@@ -77,6 +79,7 @@ impl Job {
             limits: RunLimits::default(),
             spent_micros: 0,
             history: Vec::new(),
+            last_turn: 0,
             opening: Vec::new(),
             clock,
             cancel: CancellationToken::new(),
@@ -96,6 +99,11 @@ pub enum Ended {
     },
     /// It proposed a plan, which is saved with the last turn; a person is to look at it.
     PlanProposed,
+    /// It is a step of the pipeline, and asks for changes that the agent which builds the card is to make.
+    ChangesRequested {
+        /// What is to be mended, and why.
+        what: String,
+    },
     /// It cannot go on; the problem says why and what helps.
     Failed(Problem),
     /// It has to wait for the provider for long. The work goes on from the last saved turn.

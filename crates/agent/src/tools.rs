@@ -7,13 +7,16 @@ mod plan;
 mod propose;
 mod read;
 mod replace;
+mod request;
 mod search;
+mod tick;
 mod write;
 
 use std::sync::Arc;
 
 use guildhall_sandbox::{Room, Sandbox, Workspace};
 use guildhall_types::chat::ToolSpec;
+use guildhall_types::feature::PlanningMode;
 use guildhall_types::plan::PlanApproval;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -21,6 +24,7 @@ use serde_json::{Value, json};
 use crate::{ToolAnswer, Toolbox};
 
 pub use propose::proposal;
+pub use request::changes_requested;
 
 /// Bytes of what a search or a command answers at most: head and tail, the rest counted.
 const OUTPUT: usize = 30_000;
@@ -29,6 +33,11 @@ const FILE: u64 = 16 * 1024 * 1024;
 
 /// The usual tools, for work in `workspace`, with commands that run in `sandbox` and see `room`.
 pub fn standard(workspace: Workspace, sandbox: Sandbox, room: Room) -> Toolbox {
+    hands(workspace, sandbox, room).with(vec![Arc::new(plan::Plan { phases: false }), Arc::new(tick::Tick)])
+}
+
+/// What reaches files and commands.
+fn hands(workspace: Workspace, sandbox: Sandbox, room: Room) -> Toolbox {
     Toolbox::new(vec![
         Arc::new(read::Read(workspace.clone())),
         Arc::new(write::Write(workspace.clone())),
@@ -36,22 +45,38 @@ pub fn standard(workspace: Workspace, sandbox: Sandbox, room: Room) -> Toolbox {
         Arc::new(search::Glob(workspace.clone())),
         Arc::new(search::Grep(workspace)),
         Arc::new(bash::Bash { sandbox, room }),
-        Arc::new(plan::Plan),
     ])
 }
 
-/// The usual tools of a run whose plan a person may have to approve. To the model they are the same before and after, so
-/// that the provider's cache holds; until a plan is approved, none of them can change a file.
-pub fn under(approval: PlanApproval, workspace: Workspace, sandbox: Sandbox, room: Room) -> Toolbox {
+/// The tools of the agent that builds a card, as its planning mode and a person's approval want them. To the model they are
+/// the same before a plan is approved and after, so that the provider's cache holds; until then, none of them can change a
+/// file. Where nobody has to approve it, a specification or a full plan is kept as well, and the work goes on.
+pub fn under(
+    planning: PlanningMode,
+    approval: PlanApproval,
+    workspace: Workspace,
+    sandbox: Sandbox,
+    room: Room,
+) -> Toolbox {
     let frozen = room.frozen || approval == PlanApproval::Awaited;
-    let tools = standard(workspace, sandbox, Room { frozen, ..room });
-    match approval {
-        PlanApproval::NotNeeded => tools,
-        PlanApproval::Given => tools.with(vec![Arc::new(propose::Propose { awaited: false })]),
-        PlanApproval::Awaited => {
-            tools.each(hold::until_approved).with(vec![Arc::new(propose::Propose { awaited: true })])
+    let phases = planning == PlanningMode::Full;
+    let tools = hands(workspace, sandbox, Room { frozen, ..room })
+        .with(vec![Arc::new(plan::Plan { phases }), Arc::new(tick::Tick)]);
+    let propose = |stands| Arc::new(propose::Propose { stands, phases });
+    match (approval, planning) {
+        (PlanApproval::NotNeeded, PlanningMode::Skip | PlanningMode::Lite) => tools,
+        (PlanApproval::NotNeeded, PlanningMode::Spec | PlanningMode::Full) => {
+            tools.with(vec![propose(propose::Stands::Free)])
         }
+        (PlanApproval::Given, _) => tools.with(vec![propose(propose::Stands::Approved)]),
+        (PlanApproval::Awaited, _) => tools.each(hold::until_approved).with(vec![propose(propose::Stands::Awaited)]),
     }
+}
+
+/// The tools of a step of the pipeline: the usual ones without the tasks, which are not its own, and the one by which it
+/// sends the work back.
+pub fn of_step(workspace: Workspace, sandbox: Sandbox, room: Room) -> Toolbox {
+    hands(workspace, sandbox, room).with(vec![Arc::new(request::Request)])
 }
 
 /// A tool's arguments, or what the model is told when they do not fit.

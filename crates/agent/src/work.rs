@@ -2,6 +2,7 @@
 
 mod planning;
 mod shorten;
+pub(crate) mod standing;
 mod tools;
 
 use chrono::Duration;
@@ -13,6 +14,7 @@ use guildhall_types::run::{Compaction, RunEvent, Said, Turn};
 use crate::caller::{Caller, NoAnswer};
 use crate::conversation::{Conversation, is_from_member, tokens};
 use crate::habits::{Habits, Next};
+use crate::tools::changes_requested;
 use crate::{Ended, Job, Journal, Toolbox, problem};
 use planning::Planning;
 
@@ -34,6 +36,10 @@ pub(crate) struct Work<'a> {
     /// The saved turns, until they are read.
     history: Vec<Turn>,
     talk: Conversation,
+    /// The number of the run's latest turn, whichever agent made it.
+    last: i64,
+    /// The model is yet to be told how far its tasks are: the work was interrupted.
+    tell_tasks: bool,
     habits: Habits,
     planning: Planning,
     /// Tokens that the conversation may have.
@@ -78,6 +84,8 @@ impl<'a> Work<'a> {
             specs: job.tools.specs(),
             tools: job.tools,
             opening: job.opening,
+            last: job.history.last().map_or(0, |turn| turn.number).max(job.last_turn),
+            tell_tasks: !job.history.is_empty(),
             history: job.history,
             talk: Conversation::default(),
             habits: Habits::default(),
@@ -101,6 +109,9 @@ impl<'a> Work<'a> {
             if self.caller.cancel.is_cancelled() {
                 return Err(Ended::Cancelled);
             }
+            if let Next::Asked(what) = next {
+                return Err(Ended::ChangesRequested { what });
+            }
             let said = self.journal.inbox().await?;
             let notes = match next {
                 Next::Proposed if said.is_empty() => return Err(Ended::PlanProposed),
@@ -110,6 +121,7 @@ impl<'a> Work<'a> {
                 },
                 Next::Done(_) | Next::Proposed => Vec::new(),
                 Next::Call(notes) => notes,
+                Next::Asked(_) => Vec::new(),
                 Next::Shorten(notes) => {
                     self.shorten(true).await?;
                     notes
@@ -142,6 +154,9 @@ impl<'a> Work<'a> {
     /// What follows from a turn whose tools have run.
     fn judge(&mut self, turn: &Turn, resumed: bool) -> Result<Next, Ended> {
         let next = self.habits.judge(turn, resumed).map_err(Ended::Failed)?;
+        if let Some(what) = changes_requested(turn) {
+            return Ok(Next::Asked(what));
+        }
         Ok(if self.planning.is_proposed_by(turn) { Next::Proposed } else { next })
     }
 
@@ -149,6 +164,7 @@ impl<'a> Work<'a> {
     fn take_up(&mut self, turn: Turn) {
         let new = turn.results.as_deref().map(tokens).unwrap_or_default();
         self.size = Some(turn.usage.context_tokens() + turn.usage.output_tokens + new);
+        self.last = self.last.max(turn.number);
         self.talk.add(turn);
     }
 
@@ -158,6 +174,9 @@ impl<'a> Work<'a> {
         let mut input = std::mem::take(&mut self.opening);
         if self.talk.last() > 0 {
             input = notes;
+        }
+        if std::mem::take(&mut self.tell_tasks) {
+            input.extend(standing::note(&self.journal.tasks().await?));
         }
         input.extend(said.into_iter().map(|said| Block::text(said.text)));
         if is_from_member(&input) {
@@ -170,7 +189,7 @@ impl<'a> Work<'a> {
         self.alone += 1;
 
         let answer = self.ask(input).await?;
-        let number = self.talk.last() + 1;
+        let number = self.last + 1;
         let mut turn = Turn {
             number,
             input: self.talk.take_input(),
@@ -200,7 +219,7 @@ impl<'a> Work<'a> {
         self.talk.say(input);
         let mut shortened = false;
         loop {
-            let live = self.talk.last() + 1;
+            let live = self.last + 1;
             // Before the provider has counted, what was said is in the estimate already.
             let size = self.size.map_or_else(|| self.size(), |size| size + said);
             let request = Request {

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
 use crate::checks::Verdict;
-use crate::drive::settle;
+use crate::drive::{End, settle};
 use crate::problems::Trouble;
 use crate::worktree::{Ground, conflict_word};
 
@@ -33,15 +33,17 @@ pub(crate) enum Next {
     Again,
     /// The run was told to stop.
     Told,
+    /// The attempt ends so, in the middle of the pipeline.
+    Halted(Box<End>),
 }
 
 /// What follows the work of one run.
 pub(crate) struct After<'a> {
-    engine: &'a Engine,
-    claimed: &'a Claimed,
-    repo: &'a Repo,
-    room: &'a Room,
-    cancel: &'a CancellationToken,
+    pub(crate) engine: &'a Engine,
+    pub(crate) claimed: &'a Claimed,
+    pub(crate) repo: &'a Repo,
+    pub(crate) room: &'a Room,
+    pub(crate) cancel: &'a CancellationToken,
     repairs: i64,
     returns: i64,
 }
@@ -69,14 +71,20 @@ impl<'a> After<'a> {
         if !self.commands().is_empty() {
             self.engine.0.team.store.set_stage(&self.claimed.lease, Stage::Verifying).await?;
         }
-        self.engine.check(self.claimed.lease, self.room, self.commands(), &ground.head, self.cancel).await
+        let settings = &self.claimed.project.settings;
+        self.engine
+            .check(self.claimed.lease, self.room, self.commands(), settings.check_time(), &ground.head, self.cancel)
+            .await
     }
 
-    /// Runs the checks and does what follows from them. Every step is written down before the next begins: a server that
+    /// Lets the work pass the pipeline, runs the checks and does what follows from them. Every step is written down before the next begins: a server that
     /// dies in between finds the agent done, runs the checks again, and comes to the same place.
     pub(crate) async fn follow(&mut self, ground: &mut Ground, summary: Option<String>) -> Result<Next, Trouble> {
         let settings = &self.claimed.project.settings;
         let work = self.claimed.run.intent == RunIntent::Work;
+        if work && let Some(first) = self.pass(ground, summary.as_deref()).await? {
+            return Ok(first);
+        }
         match self.check(ground).await? {
             Verdict::Told => return Ok(Next::Told),
             Verdict::Failed(failing) if work && self.repairs < settings.repairs => {
@@ -188,7 +196,7 @@ impl Engine {
     }
 }
 
-fn finish(what: Move, summary: Option<String>, problem: Option<Problem>) -> Next {
+pub(crate) fn finish(what: Move, summary: Option<String>, problem: Option<Problem>) -> Next {
     Next::End(Box::new(Ending { status: RunStatus::Waiting, what, summary, problem }))
 }
 

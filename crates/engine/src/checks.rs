@@ -1,5 +1,7 @@
 //! Verification: the project's own commands, run in the sandbox, with their output kept as evidence.
 
+use std::time::Duration;
+
 use guildhall_git::Oid;
 use guildhall_sandbox::{Command, Exit, Room};
 use guildhall_store::{Counts, Lease, Word};
@@ -14,7 +16,7 @@ use crate::Engine;
 use crate::problems::Trouble;
 
 /// Bytes of a check's output that are kept.
-const OUTPUT: usize = 64 * 1024;
+pub(crate) const OUTPUT: usize = 64 * 1024;
 /// Bytes of a failing check's output, its end, that the agent is told.
 const TOLD: usize = 8 * 1024;
 
@@ -50,12 +52,13 @@ impl Failing {
 }
 
 impl Engine {
-    /// Runs the checks in order, until one fails.
+    /// Runs the checks in order, each for `time` at most, until one fails.
     pub(crate) async fn check(
         &self,
         lease: Lease,
         room: &Room,
         commands: &[String],
+        time: Duration,
         commit: &Oid,
         cancel: &CancellationToken,
     ) -> Result<Verdict, Trouble> {
@@ -73,7 +76,7 @@ impl Engine {
                 ended_at: None,
             };
             team.store.put_check(&lease, &check).await?;
-            let command = Command { line: line.clone(), timeout: self.0.pace.check, max_output: OUTPUT };
+            let command = Command { line: line.clone(), timeout: time, max_output: OUTPUT };
             let stream = OutputStream::Check { command: line.clone() };
             // Checks come after every turn; their live output belongs to none.
             let mut show = |text: &str| self.0.bus.write(lease.run, i64::MAX, stream.clone(), text);
@@ -102,7 +105,7 @@ impl Engine {
                 Exit::Code(code) => (CheckStatus::Failed, Some(code), format!("ended with exit code {code}")),
                 Exit::Signal(signal) => (CheckStatus::Failed, None, format!("was ended by signal {signal}")),
                 Exit::TimedOut => {
-                    let minutes = self.0.pace.check.as_secs() / 60;
+                    let minutes = time.as_secs() / 60;
                     (CheckStatus::Failed, None, format!("was ended after {minutes} minutes"))
                 }
             };

@@ -3,15 +3,18 @@
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
-use guildhall_agent::{Ended, Job, JournalError, prompt, tools};
-use guildhall_git::{GitError, Repo};
+use guildhall_agent::{Ended, Job, JournalError, Toolbox, prompt, tools};
+use guildhall_git::{GitError, Oid, Repo};
+use guildhall_llm::SystemPart;
 use guildhall_sandbox::{Network, Room, Workspace};
-use guildhall_store::{Claimed, Ending, Finished, Lease, StoreError};
-use guildhall_team::Team;
-use guildhall_types::feature::{Move, Problem};
+use guildhall_store::{Claimed, Ending, Finished, Lease, StepEnd, StoreError};
+use guildhall_team::{Provider, Team};
+use guildhall_types::DateTime;
+use guildhall_types::chat::Block;
+use guildhall_types::feature::{Feature, Move, Problem, Stage};
+use guildhall_types::pipeline::StepStatus;
 use guildhall_types::plan::PlanApproval;
-use guildhall_types::run::{RunEvent, RunIntent, RunStatus, Turn};
-use guildhall_types::{DateTime, FeatureId};
+use guildhall_types::run::{Run, RunEvent, RunIntent, RunStatus, Turn};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +26,7 @@ use crate::room;
 use crate::worktree::Ground;
 
 /// How an attempt at a run ended.
-enum End {
+pub(crate) enum End {
     /// It is to be written down so.
     Written(Box<Ending>),
     /// It rests until auto mode's window opens.
@@ -144,7 +147,7 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
     engine.has_room()?;
     engine.usable_sandbox().await?;
     let (_, repo) = team.ready_project(claimed.run.project_id).await?;
-    let mut turns = team.store.turns(claimed.run.id).await?;
+    let turns = team.store.turns(claimed.run.id).await?;
     let mut ground = tokio::select! {
         biased;
         () = cancel.cancelled() => return Ok(End::Told),
@@ -152,7 +155,9 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
     };
     if claimed.run.intent == RunIntent::Work {
         ground = engine.join_conflicts(&repo, claimed, &turns, ground).await?;
+        engine.interrupt_step(claimed, &ground).await?;
     }
+    drop(turns);
     let room = Room {
         tree: ground.worktree.tree(),
         git: Some(ground.worktree.agent_git()),
@@ -168,7 +173,7 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
     loop {
         let mut summary = None;
         if claimed.run.intent == RunIntent::Work {
-            let (ended, reached) = agent(engine, claimed, &repo, ground.clone(), &room, turns, cancel).await?;
+            let (ended, reached) = agent(engine, claimed, &repo, ground.clone(), &room, cancel).await?;
             ground.head = reached;
             settle(engine, lease, &repo, &ground).await;
             summary = match closing(engine, ended) {
@@ -180,19 +185,22 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
             Next::End(ending) => return Ok(End::Written(ending)),
             Next::Merged => return Ok(End::Merged),
             Next::Told => return Ok(End::Told),
-            Next::Again => turns = team.store.turns(claimed.run.id).await?,
+            Next::Halted(end) => return Ok(*end),
+            Next::Again => team.store.set_stage(&claimed.lease, Stage::Implementing).await?,
         }
     }
 }
 
 /// The agent's closing words, or how the attempt ends without any.
-fn closing(engine: &Engine, ended: Ended) -> Result<String, End> {
+pub(crate) fn closing(engine: &Engine, ended: Ended) -> Result<String, End> {
     match ended {
         Ended::Done { summary } => Ok(summary),
         Ended::PlanProposed => {
             let ending = Ending { status: RunStatus::Waiting, what: Move::Propose, summary: None, problem: None };
             Err(End::Written(Box::new(ending)))
         }
+        // Only a step of the pipeline has the tool for that, and it is answered there.
+        Ended::ChangesRequested { what } => Ok(what),
         Ended::Failed(problem) => Err(End::Written(Box::new(failed(problem)))),
         Ended::Parked { until, reason } => Err(End::Parked { until, reason }),
         Ended::Cancelled | Ended::Unsaved(JournalError::Lost) => Err(End::Told),
@@ -240,18 +248,20 @@ pub(crate) async fn settle(engine: &Engine, lease: Lease, repo: &Repo, ground: &
     );
 }
 
-/// Lets the agent work. Returns how that ended, and the latest state of the files.
+/// Lets the agent that builds the card work. Returns how that ended, and the latest state of the files.
 async fn agent(
     engine: &Engine,
     claimed: &Claimed,
     repo: &Repo,
     ground: Ground,
     room: &Room,
-    history: Vec<Turn>,
     cancel: &CancellationToken,
-) -> Result<(Ended, guildhall_git::Oid), Trouble> {
-    let Claimed { lease, run, feature, project } = claimed;
+) -> Result<(Ended, Oid), Trouble> {
+    let Claimed { lease, feature, .. } = claimed;
     let team = &engine.0.team;
+    // What it has cost and how many turns it has may have grown since it was claimed.
+    let run = team.store.run(lease.run).await?.unwrap_or_else(|| claimed.run.clone());
+    let history = team.store.turns_of(run.id, None).await?;
     let provider = team.provider_for(run.member_id, &run.model).await?;
     let fresh = history.is_empty();
     let mut events = vec![RunEvent::Started {
@@ -267,79 +277,153 @@ async fn agent(
     team.store.run_started(lease, ground.base.as_str(), &ground.branch, &provider.key, events).await?;
     team.note_use(run.member_id, &provider).await?;
 
-    let tree = room.tree.clone();
-    let (workspace, instructions) = tokio::task::spawn_blocking(move || {
-        let workspace = Workspace::open(&tree)?;
-        let instructions = prompt::instructions(&workspace);
-        Ok::<_, Trouble>((workspace, instructions))
-    })
-    .await??;
-    let facts = prompt::Facts {
-        project: project.name.clone(),
-        branch: ground.branch.clone(),
-        default_branch: project.default_branch.clone(),
-        planning: feature.card.planning_mode,
-        approval: run.approval != PlanApproval::NotNeeded,
-        verify_commands: project.settings.verify_commands.clone(),
-        project_instructions: project.settings.instructions.clone(),
-        instructions,
-        network: room.network != Network::None,
-    };
+    let (workspace, facts) = engine.facts(claimed, &run, &ground, room).await?;
     let opening = match fresh {
-        true => opening(team, feature.card.id, &feature.card.title, &feature.description).await?,
+        true => opening(team, feature).await?,
         false => Vec::new(),
     };
-    let journal = RunJournal {
-        store: team.store.clone(),
-        clock: team.clock.clone(),
-        done: AtomicBool::new(history.last().is_some_and(|turn| is_last(turn, run.approval))),
-        bus: engine.0.bus.clone(),
-        lease: *lease,
-        run: run.clone(),
-        provider: provider.endpoint.provider,
-        key_source: provider.key.source,
-        repo: repo.clone(),
-        worktree: ground.worktree,
-        author: team.identity(run.member_id).await?,
-        folders: vec![team.places.worktrees.clone(), team.places.repositories.clone()],
-        patience: engine.0.pace.lease * 2 / 3,
-        base: ground.base,
-        head: Mutex::new(ground.head),
-    };
-    let job = Job {
-        governor: engine.0.governor.clone(),
-        member: run.member_id,
-        patience: engine.0.pace.patience,
-        thinking: feature.card.thinking_level,
-        system: prompt::system(&facts)?,
-        tools: tools::under(run.approval, workspace, engine.0.sandbox.clone(), room.clone()),
-        approval: run.approval,
-        limits: engine.run_limits().await?,
-        spent_micros: run.cost_micros,
+    let steps = team.store.steps(run.id).await?;
+    let planning = feature.card.planning_mode;
+    let work = Work {
+        model: run.model.clone(),
+        provider,
         history,
         opening,
-        cancel: cancel.clone(),
-        context_window: provider.context_window,
-        ..Job::new(team.client.clone(), provider.endpoint, run.model.clone(), team.clock.clone())
+        system: prompt::system(&facts)?,
+        tools: tools::under(planning, run.approval, workspace, engine.0.sandbox.clone(), room.clone()),
+        deaf: steps.iter().any(|step| step.status == StepStatus::Running),
+        step: None,
+        run,
     };
-    let ended = guildhall_agent::run(job, &journal).await;
-    Ok((ended, journal.head()))
+    engine.let_work(claimed, repo, ground, work, cancel).await
 }
 
-/// What is said to the model first: the card, with its files.
-async fn opening(
-    team: &Team,
-    feature: FeatureId,
-    title: &str,
-    description: &str,
-) -> Result<Vec<guildhall_types::chat::Block>, Trouble> {
+/// What one agent of a run is to do.
+pub(crate) struct Work {
+    /// The run as it stands now.
+    pub(crate) run: Run,
+    pub(crate) model: String,
+    pub(crate) provider: Provider,
+    /// This agent's own turns.
+    pub(crate) history: Vec<Turn>,
+    pub(crate) opening: Vec<Block>,
+    pub(crate) system: Vec<SystemPart>,
+    pub(crate) tools: Toolbox,
+    /// It hears nothing new: another agent of the run is in the middle of its turns.
+    pub(crate) deaf: bool,
+    /// The look of the pipeline whose agent it is.
+    pub(crate) step: Option<i64>,
+}
+
+impl Engine {
+    /// Lets one agent of a run work. Returns how that ended, and the latest state of the files.
+    pub(crate) async fn let_work(
+        &self,
+        claimed: &Claimed,
+        repo: &Repo,
+        ground: Ground,
+        work: Work,
+        cancel: &CancellationToken,
+    ) -> Result<(Ended, Oid), Trouble> {
+        let Work { run, model, provider, history, opening, system, tools, deaf, step } = work;
+        let team = &self.0.team;
+        self.note_key(&provider, run.member_id, &model);
+        let approval = match step {
+            None => run.approval,
+            Some(_) => PlanApproval::NotNeeded,
+        };
+        let journal = RunJournal {
+            store: team.store.clone(),
+            clock: team.clock.clone(),
+            done: AtomicBool::new(history.last().is_some_and(|turn| is_last(turn, approval))),
+            bus: self.0.bus.clone(),
+            lease: claimed.lease,
+            provider: provider.endpoint.provider,
+            key_source: provider.key.source,
+            repo: repo.clone(),
+            worktree: ground.worktree,
+            author: team.identity(run.member_id).await?,
+            folders: vec![team.places.worktrees.clone(), team.places.repositories.clone()],
+            patience: self.0.pace.lease * 2 / 3,
+            base: ground.base,
+            head: Mutex::new(ground.head),
+            deaf,
+            step,
+            run: run.clone(),
+        };
+        let job = Job {
+            governor: self.0.governor.clone(),
+            member: run.member_id,
+            patience: self.0.pace.patience,
+            thinking: claimed.feature.card.thinking_level,
+            system,
+            tools,
+            approval,
+            limits: self.run_limits().await?,
+            spent_micros: run.cost_micros,
+            history,
+            last_turn: run.turns,
+            opening,
+            cancel: cancel.clone(),
+            context_window: provider.context_window,
+            ..Job::new(team.client.clone(), provider.endpoint, model, team.clock.clone())
+        };
+        let ended = guildhall_agent::run(job, &journal).await;
+        Ok((ended, journal.head()))
+    }
+
+    /// What the agents of a run are told of it, and the files that they work on.
+    pub(crate) async fn facts(
+        &self,
+        claimed: &Claimed,
+        run: &Run,
+        ground: &Ground,
+        room: &Room,
+    ) -> Result<(Workspace, prompt::Facts), Trouble> {
+        let tree = room.tree.clone();
+        let (workspace, instructions) = tokio::task::spawn_blocking(move || {
+            let workspace = Workspace::open(&tree)?;
+            let instructions = prompt::instructions(&workspace);
+            Ok::<_, Trouble>((workspace, instructions))
+        })
+        .await??;
+        let settings = &claimed.project.settings;
+        let facts = prompt::Facts {
+            project: claimed.project.name.clone(),
+            branch: ground.branch.clone(),
+            default_branch: claimed.project.default_branch.clone(),
+            planning: claimed.feature.card.planning_mode,
+            approval: run.approval != PlanApproval::NotNeeded,
+            verify_commands: settings.verify_commands.clone(),
+            project_instructions: settings.instructions.clone(),
+            instructions,
+            network: room.network != Network::None,
+            step: None,
+        };
+        Ok((workspace, facts))
+    }
+
+    /// A step that was at work when a member said something gives way: the agent that builds the card hears it first.
+    async fn interrupt_step(&self, claimed: &Claimed, ground: &Ground) -> Result<(), Trouble> {
+        let store = &self.0.team.store;
+        let steps = store.steps(claimed.run.id).await?;
+        let Some(step) = steps.iter().find(|step| step.status == StepStatus::Running) else { return Ok(()) };
+        if !store.inbox(claimed.run.id).await?.is_empty() {
+            store.end_step(&claimed.lease, step.number, ground.head.as_str(), StepEnd::Interrupted).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What is said to an agent first: the card, with its files.
+pub(crate) async fn opening(team: &Team, feature: &Feature) -> Result<Vec<Block>, Trouble> {
     let mut files = Vec::new();
-    for attachment in team.store.attachments(feature).await? {
+    for attachment in team.store.attachments(feature.card.id).await? {
         if let Some((attachment, bytes)) = team.store.attachment_bytes(attachment.id).await? {
             files.push((attachment.name, attachment.media_type, bytes));
         }
     }
     let files: Vec<(&str, &str, &[u8])> =
         files.iter().map(|(name, kind, bytes)| (name.as_str(), kind.as_str(), bytes.as_slice())).collect();
-    Ok(prompt::opening(title, description, &files))
+    Ok(prompt::opening(&feature.card.title, &feature.description, &files))
 }

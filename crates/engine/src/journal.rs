@@ -44,6 +44,10 @@ pub(crate) struct RunJournal {
     pub(crate) head: Mutex<Oid>,
     /// Whether the latest turn was the agent's last word.
     pub(crate) done: AtomicBool,
+    /// The agent hears nothing new: another agent of the run is in the middle of its turns.
+    pub(crate) deaf: bool,
+    /// The look of the pipeline whose agent this is; nothing for the agent that builds the card.
+    pub(crate) step: Option<i64>,
 }
 
 impl RunJournal {
@@ -139,6 +143,14 @@ impl Tries {
     }
 }
 
+/// What a turn proposes as the plan, where one is to be kept.
+fn kept(turn: &Turn, approval: PlanApproval) -> Option<Proposal> {
+    match approval {
+        PlanApproval::Awaited | PlanApproval::NotNeeded => guildhall_agent::tools::proposal(turn),
+        PlanApproval::Given => None,
+    }
+}
+
 /// What a turn proposes as the plan, where a person is to approve one.
 fn proposed(turn: &Turn, approval: PlanApproval) -> Option<Proposal> {
     match approval {
@@ -166,9 +178,19 @@ fn refused(error: StoreError) -> JournalError {
 #[async_trait]
 impl Journal for RunJournal {
     async fn inbox(&self) -> Result<Vec<Said>, JournalError> {
+        if self.deaf {
+            return Ok(Vec::new());
+        }
         let folders: Vec<&Path> = self.folders.iter().map(PathBuf::as_path).collect();
         NoRoom::look(&folders).map_err(unsaved)?;
         let said = self.store.inbox(self.id()).await.map_err(refused)?;
+        if self.step.is_some() && !said.is_empty() {
+            // It is for the agent that builds the card. A look that is over is not taken again for it.
+            return match self.done.load(Ordering::Relaxed) {
+                true => Ok(Vec::new()),
+                false => Err(JournalError::Interrupted),
+            };
+        }
         // Work that is done is not held up by a window that has closed.
         let done = self.done.load(Ordering::Relaxed) && said.is_empty();
         match self.run.auto && !done && self.rests().await.map_err(refused)? {
@@ -219,7 +241,7 @@ impl Journal for RunJournal {
         });
         self.done.store(is_last(turn, self.run.approval), Ordering::Relaxed);
         let results = turn.results.clone().unwrap_or_default();
-        let proposal = proposed(turn, self.run.approval);
+        let proposal = self.step.is_none().then(|| kept(turn, self.run.approval)).flatten();
         let mut tries = Tries::within(self.patience);
         loop {
             let write = async {
@@ -266,6 +288,14 @@ impl Journal for RunJournal {
                 return done.map_err(refused);
             }
         }
+    }
+
+    async fn tasks(&self) -> Result<Vec<Task>, JournalError> {
+        if self.step.is_some() {
+            return Ok(Vec::new());
+        }
+        let run = self.store.run(self.id()).await.map_err(refused)?;
+        Ok(run.map(|run| run.plan).unwrap_or_default())
     }
 
     async fn planned(&self, tasks: &[Task]) -> Result<(), JournalError> {

@@ -9,10 +9,13 @@ mod drive;
 mod hear;
 mod journal;
 mod morning;
+mod pipeline;
 mod problems;
+mod rate_limits;
 mod room;
 mod schedule;
 mod tidy;
+mod trial;
 mod worktree;
 
 use std::collections::{HashMap, HashSet};
@@ -21,13 +24,14 @@ use std::time::Duration;
 
 use guildhall_bus::Bus;
 use guildhall_llm::Patience;
-use guildhall_llm::governor::{Governor, LaneState};
+use guildhall_llm::governor::Governor;
 use guildhall_sandbox::{Report, Sandbox, SandboxError};
 pub use guildhall_team::LIMITS;
 use guildhall_team::{Team, TeamError};
 use guildhall_types::limits::{Limits, RunLimits};
 use guildhall_types::{FeatureId, NodeId, ProjectId, RunId};
-use tokio::sync::{Notify, OnceCell};
+pub use rate_limits::{KeyLimits, UsedKey};
+use tokio::sync::{Notify, OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -46,8 +50,6 @@ pub struct Pace {
     pub look: Duration,
     /// How often worktrees that nobody needs are looked for.
     pub tidy: Duration,
-    /// How long one verification command may take.
-    pub check: Duration,
     /// How long a run may wait for its provider with its lease held; for longer waits it goes back to the queue.
     pub patience: Duration,
     /// How long a run waits that found no room on the disk, or no database, before it is tried again.
@@ -62,7 +64,6 @@ impl Default for Pace {
             lease: Duration::from_secs(30),
             look: Duration::from_secs(5),
             tidy: Duration::from_secs(30 * 60),
-            check: Duration::from_secs(20 * 60),
             patience: Duration::from_secs(5 * 60),
             rest: Duration::from_secs(30),
             calls: Patience::default(),
@@ -97,6 +98,10 @@ struct Inner {
     sandbox: Sandbox,
     /// Lets the calls of this node's runs go when the limits of their keys have room.
     governor: Governor,
+    /// Whose keys its lanes belong to, by the hashes that it tells.
+    keys: Mutex<HashMap<String, UsedKey>>,
+    /// Places for trials of checks.
+    trials: Arc<Semaphore>,
     /// What this host can do, once that was tried.
     report: OnceCell<Report>,
     node: NodeId,
@@ -128,9 +133,10 @@ impl Engine {
     /// When the store fails.
     pub async fn start(team: Team, bus: Bus, sandbox: Sandbox, pace: Pace, alone: bool) -> Result<Self, TeamError> {
         // Whatever database it is, a data folder is one process's: what still works there was a dead one's.
-        let (worktrees, repositories) = (team.places.worktrees.clone(), team.places.repositories.clone());
+        let rooms = [team.places.worktrees.clone(), team.places.trials.clone()];
+        let repositories = team.places.repositories.clone();
         let ended = tokio::task::spawn_blocking(move || {
-            let commands = guildhall_sandbox::end_leftovers(&worktrees);
+            let commands: usize = rooms.iter().map(|folder| guildhall_sandbox::end_leftovers(folder)).sum();
             (commands, guildhall_git::end_leftovers(&repositories, LAST_GITS))
         });
         let (commands, gits) = ended.await.unwrap_or_default();
@@ -149,6 +155,8 @@ impl Engine {
             bus,
             sandbox,
             governor: Governor::default(),
+            keys: Mutex::default(),
+            trials: Arc::new(Semaphore::new(trial::AT_ONCE)),
             report: OnceCell::new(),
             node: NodeId::new(),
             pace,
@@ -163,6 +171,7 @@ impl Engine {
             tasks: TaskTracker::new(),
         };
         let engine = Self(Arc::new(inner));
+        engine.sweep_trials().await;
         engine.spawn(hear::listen(engine.clone(), last_seen));
         engine.spawn(schedule::claim_forever(engine.clone()));
         engine.spawn(tidy::tidy_forever(engine.clone()));
@@ -180,11 +189,6 @@ impl Engine {
         let active_runs = self.active().len();
         let worktrees = self.worktrees_on_disk().await.len();
         Stats { active_runs, worktrees }
-    }
-
-    /// How the rate limits of the keys that were used lately stand; for admins and monitors.
-    pub fn rate_limits(&self) -> Vec<LaneState> {
-        self.0.governor.snapshot()
     }
 
     /// Stops claiming, gives the runs at work back to the queue, and waits for that, at most for `grace`. Returns whether

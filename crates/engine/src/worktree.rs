@@ -1,5 +1,7 @@
 //! The worktree of a run: made once, brought in order after an interruption.
 
+use std::path::{Path, PathBuf};
+
 use guildhall_git::{GitError, Joined, Oid, Repo, Worktree};
 use guildhall_store::{Claimed, Counts, Lease, Word};
 use guildhall_types::RunId;
@@ -31,7 +33,8 @@ impl Engine {
         let name = run.id.to_string();
         let known = repo.worktree(&name, &folder)?;
         let Some(base) = &run.base_commit else {
-            // Nothing was done in it yet: a worktree that is there was left half made by a crash.
+            // Nothing was done in it yet: what is there was left half made by a crash.
+            let begun = Begun::read(&folder);
             if let Some(half) = known {
                 repo.remove_worktree(&half).await?;
             }
@@ -39,9 +42,8 @@ impl Engine {
                 .branch(&project.default_branch)
                 .await?
                 .ok_or_else(|| GitError::Missing { what: "branch", name: project.default_branch.clone() })?;
-            if run.attempt > 1 {
-                // An earlier claim may have died just after it made the branch, on which nothing was done.
-                repo.drop_branch(&run.branch, &base).await?;
+            if let Some(Begun { branch, base }) = begun {
+                repo.drop_branch(&branch, &base).await?;
             }
             let own_name = feature.card.branch.is_some();
             let (worktree, branch) = add(repo, run.id, &folder, &run.branch, own_name, &base).await?;
@@ -119,6 +121,42 @@ pub(crate) fn conflict_word(branch: &str, joined: &Joined, counts: Counts) -> Wo
     Word { text, data: String::new(), counts }
 }
 
+/// The branch that is about to be made for a run, and the commit that it starts from. Written down in the run's folder before
+/// git makes it, which it does only where there is none: a branch that a claim finds at this very commit afterwards was made
+/// by an earlier claim that died, and nothing was done on it, wherever the default branch is by then.
+struct Begun {
+    branch: String,
+    base: Oid,
+}
+
+impl Begun {
+    fn file(folder: &Path) -> PathBuf {
+        folder.join("begun")
+    }
+
+    fn read(folder: &Path) -> Option<Self> {
+        let text = std::fs::read_to_string(Self::file(folder)).ok()?;
+        let (base, branch) = text.trim_end().split_once(' ')?;
+        Some(Self { branch: branch.to_owned(), base: Oid::parse(base).ok()? })
+    }
+
+    fn write(&self, folder: &Path) -> Result<(), GitError> {
+        let (file, half) = (Self::file(folder), folder.join("begun.half"));
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| GitError::File { path, deed: "written", source }
+        };
+        std::fs::create_dir_all(folder).map_err(failed(folder))?;
+        std::fs::write(&half, format!("{} {}\n", self.base, self.branch)).map_err(failed(&half))?;
+        std::fs::rename(&half, &file).map_err(failed(&file))
+    }
+
+    fn forget(folder: &Path) -> Result<(), GitError> {
+        let path = Self::file(folder);
+        std::fs::remove_file(&path).map_err(|source| GitError::File { path, deed: "removed", source })
+    }
+}
+
 async fn add(
     repo: &Repo,
     run: RunId,
@@ -129,11 +167,20 @@ async fn add(
 ) -> Result<(Worktree, String), Trouble> {
     let mut branch = wanted.to_owned();
     for n in 2..BRANCHES {
+        Begun { branch: branch.clone(), base: base.clone() }.write(folder)?;
         match repo.add_worktree(&run.to_string(), folder, &branch, base).await {
             // A name that a member chose is not changed behind their back.
             Err(GitError::BranchExists { .. }) if !own_name => branch = format!("{wanted}-{n}"),
+            Err(error @ GitError::BranchExists { .. }) => {
+                // It is somebody else's.
+                Begun::forget(folder)?;
+                return Err(error.into());
+            }
             other => return Ok((other?, branch)),
         }
     }
     Err(GitError::BranchExists { branch }.into())
 }
+
+#[cfg(test)]
+mod tests;

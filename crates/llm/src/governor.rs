@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 
 pub use self::core::{Core, Next, Ticket};
 pub use self::front::{Asking, Governor, Lane, LaneState, Permit, Wait};
-pub use self::metrics::{BucketState, MemberState, Snapshot};
+pub use self::metrics::{BucketState, HourState, MemberState, Snapshot};
 
 use crate::{Answer, ErrorKind, LlmError, RateLimits};
 

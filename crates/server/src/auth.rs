@@ -71,6 +71,15 @@ impl Signed {
         }
     }
 
+    /// Whether the member has a right, and whatever they are known by gives it.
+    pub fn may(&self, right: MemberRight) -> bool {
+        self.member.role.may(right)
+            && match &self.pass {
+                Pass::Session(_) => true,
+                Pass::Token(token) => right.scope().is_some_and(|scope| token.scopes.contains(&scope)),
+            }
+    }
+
     /// Refuses who has not proved lately who they are.
     pub fn confirmed(&self) -> Result<(), Problem> {
         match self.team.is_confirmed(self.session()?) {

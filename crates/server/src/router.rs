@@ -69,6 +69,9 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::runs::get_run))
         .routes(routes!(on::runs::list_run_events))
         .routes(routes!(on::runs::list_checks))
+        .routes(routes!(on::runs::list_run_steps))
+        .routes(routes!(on::trials::get_trial))
+        .routes(routes!(on::rate_limits::list_rate_limits))
         .routes(routes!(on::plans::list_plans))
         .routes(routes!(on::work::get_diff))
         .routes(routes!(on::work::get_file))
@@ -172,6 +175,7 @@ fn manage_projects() -> OpenApiRouter<App> {
         .routes(routes!(on::projects::create_project))
         .routes(routes!(on::projects::update_project, on::projects::archive_project))
         .routes(routes!(on::projects::retry_project))
+        .routes(routes!(on::trials::try_checks))
 }
 
 /// Whoever runs the team may call these.

@@ -18,6 +18,7 @@ pub mod night;
 pub mod passkeys;
 pub mod plans;
 pub mod projects;
+pub mod rate_limits;
 pub mod reports;
 pub mod runs;
 pub mod second_step;
@@ -25,6 +26,7 @@ pub mod sessions;
 pub mod settings;
 pub mod sign_in;
 pub mod tokens;
+pub mod trials;
 pub mod work;
 
 use serde::de::DeserializeOwned;

@@ -2,11 +2,16 @@
 
 use serde_json::Value;
 
-use crate::script::{Planning, Prompts};
+use crate::script::{Pass, Planning, Prompts};
 use crate::stream::{PAUSE, number_of};
 
 /// The tool that proposes a plan, where one is to be approved.
 const PROPOSE: &str = "propose_plan";
+
+/// The tool of a step of the pipeline, and what its instructions and the word of an earlier look begin with.
+const REQUEST: &str = "request_changes";
+const STEP: &str = "# Your step: ";
+const ASKED: &str = " of this step asked for these changes.";
 
 /// A conversation as the simulated model sees it.
 #[derive(Debug)]
@@ -25,6 +30,13 @@ impl Conversation {
         let mut any = false;
         let tools = body["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
         prompts.planning = tools.iter().any(|tool| tool["name"] == PROPOSE).then(Planning::default);
+        let system = body["system"].as_array().map(Vec::as_slice).unwrap_or_default();
+        prompts.step = tools.iter().any(|tool| tool["name"] == REQUEST).then(|| {
+            let instructions = texts(system).find_map(|text| text.split_once(STEP)).map(|(_, rest)| rest.to_owned());
+            let first = body["messages"][0]["content"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let before = texts(first).map(|text| text.matches(ASKED).count()).sum();
+            Pass { instructions: instructions.unwrap_or_default(), before }
+        });
         let mut proposed = false;
         for message in body["messages"].as_array().into_iter().flatten() {
             let content = message["content"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -52,7 +64,6 @@ impl Conversation {
             }
             any = true;
         }
-        let system = body["system"].as_array().map(Vec::as_slice).unwrap_or_default();
         let asked = texts(system).chain([prompts.prompt.as_str()]).any(|text| text.to_lowercase().contains("summar"));
         Self { answers, wants_summary: body["tools"].is_null() && asked, prompts }
     }

@@ -281,6 +281,31 @@ fn note(prompt: &str, planning: Option<&Planning>) -> Vec<Step> {
     steps
 }
 
+/// What it does as a step of the pipeline: it looks at the change and lets it pass; where the step is about documentation,
+/// it writes a line.
+pub fn pass(instructions: &str) -> Vec<Step> {
+    let mut steps = vec![Step {
+        think: Some("I look at the change first, and at nothing but the change.".to_owned()),
+        say: Some("I look at the change.".to_owned()),
+        tools: vec![tool("bash", json!({ "command": "git status --short && git diff HEAD --stat" }))],
+        ..Step::default()
+    }];
+    let writes = instructions.to_lowercase().contains("document");
+    if writes {
+        steps.push(Step {
+            say: Some("The README should speak of it.".to_owned()),
+            tools: vec![append("What was built is described here by a simulated model.")],
+            ..Step::default()
+        });
+    }
+    let summary = match writes {
+        true => "I read the change and wrote a line about it in the README.",
+        false => "I read the change. Nothing in it needs mending.",
+    };
+    steps.push(Step { say: Some(summary.to_owned()), ..Step::default() });
+    steps
+}
+
 /// The answers to what a member says later.
 pub fn follow_up(prompt: &str) -> Vec<Step> {
     let words: String = prompt.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();

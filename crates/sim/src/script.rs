@@ -98,6 +98,17 @@ pub struct Prompts {
     pub meanwhile: Vec<String>,
     /// What is to be planned first, if a plan is to be proposed.
     pub planning: Option<Planning>,
+    /// What the model is to do as a step of the pipeline, which looks at the work of another.
+    pub step: Option<Pass>,
+}
+
+/// A look at the work of another.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pass {
+    /// The step's instructions. They may bring a script for each look; the last one holds for all later ones.
+    pub instructions: String,
+    /// Looks that came before and asked for changes.
+    pub before: usize,
 }
 
 /// What came of the plans that were proposed.
@@ -111,6 +122,16 @@ pub struct Planning {
 
 /// The steps that answer what was asked for.
 pub fn steps(prompts: &Prompts) -> Vec<Step> {
+    if let Some(pass) = &prompts.step {
+        let mut scripts: Vec<Vec<Step>> = Vec::new();
+        let mut rest = pass.instructions.as_str();
+        while let Some(own) = fenced(rest) {
+            scripts.push(own);
+            rest = rest.split_once("```sim").and_then(|(_, rest)| rest.split_once("```")).map_or("", |(_, rest)| rest);
+        }
+        let last = scripts.len().saturating_sub(1);
+        return scripts.into_iter().nth(pass.before.min(last)).unwrap_or_else(|| persona::pass(&pass.instructions));
+    }
     let mut steps = match fenced(&prompts.prompt) {
         Some(own) => own,
         None if prompts.later => persona::follow_up(&prompts.prompt),

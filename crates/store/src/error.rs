@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use guildhall_types::feature::IllegalMove;
+use guildhall_types::feature::{IllegalMove, IllegalStage};
 use guildhall_types::member::ChangeRefused;
 
 /// Why the store did not do what it was asked. Nothing was half done.
@@ -38,6 +38,9 @@ pub enum StoreError {
     /// The state machine does not know this move.
     #[error(transparent)]
     Illegal(#[from] IllegalMove),
+    /// The state machine does not know this change of stage.
+    #[error(transparent)]
+    IllegalStage(#[from] IllegalStage),
     /// A member may not be changed so, or not by this one.
     #[error(transparent)]
     Refused(#[from] ChangeRefused),

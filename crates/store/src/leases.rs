@@ -158,7 +158,9 @@ impl Store {
         let run = self.run_in(&mut tx, chosen.run).await?.ok_or(StoreError::NotFound { what: "run" })?;
         let feature = self.locked_feature(&mut tx, run.feature_id).await?;
         self.move_feature(&mut tx, &feature, Move::Claim).await?;
+        let in_step = self.stage_of_step(&mut tx, run.id).await?;
         let stage = match run.intent {
+            RunIntent::Work if let Some(step) = in_step => step,
             RunIntent::Work if run.approval == PlanApproval::Awaited => Stage::Planning,
             RunIntent::Work => Stage::Implementing,
             RunIntent::Verify => Stage::Verifying,
@@ -276,7 +278,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let run = self.held(&mut tx, lease).await?;
-        on!(tx, c => sqlx::query("INSERT INTO turns (run_id, number, turn, saved_at) VALUES ($1, $2, $3, $4)")
+        // One agent of a run works at a time: while a step of the pipeline is at work, the turn is its agent's.
+        on!(tx, c => sqlx::query(
+            "INSERT INTO turns (run_id, number, turn, saved_at, step)
+             VALUES ($1, $2, $3, $4, (SELECT number FROM run_steps WHERE run_id = $1 AND status = 'running'))")
             .bind(run.id).bind(turn.number).bind(serde_json::to_string(turn)?).bind(self.now()).execute(c).await.rows())?;
         if let Some(upto) = read_upto {
             on!(tx, c => sqlx::query(
@@ -397,30 +402,36 @@ impl Store {
     /// Says what happens to the card now.
     ///
     /// # Errors
-    /// [`StoreError::LeaseLost`].
+    /// [`StoreError::LeaseLost`], [`StoreError::IllegalStage`].
     pub async fn set_stage(&self, lease: &Lease, stage: Stage) -> Result<(), StoreError> {
         let mut tx = self.begin_light().await?;
         let run = self.held(&mut tx, lease).await?;
-        on!(tx, c => sqlx::query("UPDATE features SET stage = $2, updated_at = $3 WHERE id = $1").bind(run.feature_id)
-            .bind(stage).bind(self.now()).execute(c).await.rows())?;
+        self.change_stage(&mut tx, run.feature_id, stage).await?;
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 
-    /// Writes the agent's plan.
+    /// Writes the agent's tasks.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`].
     pub async fn set_plan(&self, lease: &Lease, tasks: &[Task]) -> Result<(), StoreError> {
-        let tasks: Vec<Task> =
-            tasks.iter().map(|task| Task { title: crate::clean(&task.title), status: task.status }).collect();
-        let done = tasks.iter().filter(|task| task.status == TaskStatus::Completed).count() as i64;
+        let clean = |task: &Task| Task {
+            title: crate::clean(&task.title),
+            phase: task.phase.as_deref().map(crate::clean),
+            status: task.status,
+        };
         let mut tx = self.begin_light().await?;
         let run = self.held(&mut tx, lease).await?;
+        self.put_tasks(&mut tx, &run, tasks.iter().map(clean).collect()).await?;
+        self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
+    }
+
+    pub(super) async fn put_tasks(&self, tx: &mut Tx, run: &Run, tasks: Vec<Task>) -> Result<(), StoreError> {
+        let done = tasks.iter().filter(|task| task.status == TaskStatus::Completed).count() as i64;
         on!(tx, c => sqlx::query("UPDATE runs SET plan = $2 WHERE id = $1").bind(run.id).bind(Json(&tasks)).execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET tasks_done = $2, tasks_total = $3 WHERE id = $1").bind(run.feature_id)
             .bind(done).bind(tasks.len() as i64).execute(c).await.rows())?;
-        self.record_run(&mut tx, &run, RunEvent::Plan { tasks }).await?;
-        self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
+        self.record_run(tx, run, RunEvent::Plan { tasks }).await
     }
 
     /// Writes a check: its beginning, and later its end.
@@ -465,6 +476,11 @@ impl Store {
         self.move_feature(&mut tx, &feature, ending.what).await?;
         if let Some((kind, text)) = news(&ending) {
             tx.tell(Tell::of_card(kind, &feature.card, &run, text));
+        }
+        if ending.what == Move::Finish
+            && let Some(problem) = &ending.problem
+        {
+            self.stop_steps(&mut tx, &run, &problem.message).await?;
         }
         let ended = match &ending.problem {
             Some(problem) => Err(problem.clone()),

@@ -35,7 +35,9 @@ mod sessions;
 mod settings;
 mod sign_ups;
 mod spans;
+mod steps;
 mod tokens;
+mod trials;
 mod tries;
 mod webhooks;
 
@@ -72,6 +74,7 @@ pub use secrets::SealedSecret;
 pub use sessions::{NewSession, Session};
 pub use sign_ups::{NewSignUp, OpenSignUp};
 pub use spans::RunSpan;
+pub use steps::StepEnd;
 pub use tokens::{FoundToken, NewToken};
 pub use tries::SignInTry;
 pub use webhooks::{ClaimedDelivery, DeliveryEnd, NewWebhook, Tried, WebhookChange, webhook_identity};

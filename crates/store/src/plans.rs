@@ -16,8 +16,18 @@ const LISTED: i64 = 200;
 
 /// A plan without NUL, which PostgreSQL cannot hold.
 fn clean(plan: &Proposal) -> Proposal {
-    let tasks = plan.tasks.iter().map(|task| PlannedTask { title: crate::clean(&task.title) }).collect();
+    let tasks = plan
+        .tasks
+        .iter()
+        .map(|task| PlannedTask { title: crate::clean(&task.title), phase: task.phase.as_deref().map(crate::clean) })
+        .collect();
     Proposal { text: crate::clean(&plan.text), tasks }
+}
+
+/// The tasks of a plan, none of them begun.
+fn begin(tasks: Vec<PlannedTask>) -> Vec<Task> {
+    let begin = |task: PlannedTask| Task { title: task.title, phase: task.phase, status: TaskStatus::Pending };
+    tasks.into_iter().map(begin).collect()
 }
 
 impl Store {
@@ -54,8 +64,7 @@ impl Store {
                 self.insert_plan(&mut tx, run.id, None, &plan, PlanStatus::Approved, Some(member)).await?
             }
         };
-        let tasks: Vec<Task> =
-            approved.tasks.into_iter().map(|task| Task { title: task.title, status: TaskStatus::Pending }).collect();
+        let tasks = begin(approved.tasks);
         on!(tx, c => sqlx::query("UPDATE runs SET approval = $2, plan = $3 WHERE id = $1").bind(run.id)
             .bind(PlanApproval::Given).bind(Json(&tasks)).execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET tasks_done = 0, tasks_total = $2 WHERE id = $1").bind(id)
@@ -145,10 +154,18 @@ impl Store {
         Ok(())
     }
 
-    /// A turn proposed a plan: it is the next version, and takes the place of one that nobody decided on.
+    /// A turn proposed a plan: it is the next version, and takes the place of one that nobody decided on. Where nobody has to,
+    /// its tasks become the run's at once.
     pub(crate) async fn propose(&self, tx: &mut Tx, run: &Run, turn: i64, plan: &Proposal) -> Result<(), StoreError> {
         on!(tx, c => sqlx::query("UPDATE plans SET status = $2 WHERE run_id = $1 AND status = $3").bind(run.id)
             .bind(PlanStatus::Superseded).bind(PlanStatus::Proposed).execute(c).await.rows())?;
+        if run.approval == PlanApproval::NotNeeded {
+            on!(tx, c => sqlx::query("UPDATE plans SET status = $2 WHERE run_id = $1 AND status = $3").bind(run.id)
+                .bind(PlanStatus::Superseded).bind(PlanStatus::Adopted).execute(c).await.rows())?;
+            let plan = self.insert_plan(tx, run.id, Some(turn), &clean(plan), PlanStatus::Adopted, None).await?;
+            self.record_run(tx, run, RunEvent::PlanAdopted { version: plan.version }).await?;
+            return self.put_tasks(tx, run, begin(plan.tasks)).await;
+        }
         let plan = self.insert_plan(tx, run.id, Some(turn), &clean(plan), PlanStatus::Proposed, None).await?;
         self.record_run(tx, run, RunEvent::PlanProposed { version: plan.version }).await
     }

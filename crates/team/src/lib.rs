@@ -38,6 +38,7 @@ pub use factors::{AskPasskey, HalfDone, QrPicture, Shown, TotpSetUp};
 pub use night::{AutoMode, LIMITS, QueueItem, Told};
 pub use places::Places;
 pub use plans::Correction;
+pub use projects::commands;
 pub use providers::{ModelChoice, Models, Provider, TeamProviders};
 pub use sign_in::{Answer, Begin, Begun, Purpose, own_path};
 pub use sign_up::{NewAccount, Registered, SignUp};

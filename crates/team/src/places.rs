@@ -14,6 +14,8 @@ pub struct Places {
     pub repositories: PathBuf,
     /// The worktrees of runs.
     pub worktrees: PathBuf,
+    /// The worktrees of trials of checks.
+    pub trials: PathBuf,
     /// Folders below which a project may be cloned from a path or a `file://` URL.
     pub allowed_repositories: Vec<PathBuf>,
     /// The data folder: nothing in it is ever cloned.
@@ -26,6 +28,7 @@ impl Places {
         Self {
             repositories: data.join("repositories"),
             worktrees: data.join("worktrees"),
+            trials: data.join("trials"),
             allowed_repositories,
             data: data.to_owned(),
         }
@@ -39,6 +42,11 @@ impl Places {
     /// The folder of a run: the worktree is `tree` in it, the agent's own git folder `git`.
     pub fn run(&self, run: RunId) -> PathBuf {
         self.worktrees.join(run.to_string())
+    }
+
+    /// The folder in which a project's checks are tried.
+    pub fn trial(&self, project: ProjectId) -> PathBuf {
+        self.trials.join(project.to_string())
     }
 
     /// Where a project is to be cloned from, if the operator allows it.

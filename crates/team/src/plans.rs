@@ -86,16 +86,19 @@ fn tasks(given: Vec<PlannedTask>) -> Result<Vec<PlannedTask>, TeamError> {
     if given.is_empty() || given.len() > TASKS {
         return Err(TeamError::invalid("tasks", format!("give 1 to {TASKS} tasks")));
     }
-    let checked = given.into_iter().map(|task| match line("tasks", &task.title, TITLE)? {
-        title if title.is_empty() => Err(TeamError::invalid("tasks", "give each task a title")),
-        title => Ok(PlannedTask { title }),
+    let checked = given.into_iter().map(|task| {
+        let phase = task.phase.map(|phase| line("tasks", &phase, TITLE)).transpose()?;
+        match line("tasks", &task.title, TITLE)? {
+            title if title.is_empty() => Err(TeamError::invalid("tasks", "give each task a title")),
+            title => Ok(PlannedTask { title, phase: phase.filter(|phase| !phase.is_empty()) }),
+        }
     });
     checked.collect()
 }
 
 /// What the agent hears of an approval.
 fn approved(version: i64, correction: Option<&Proposal>) -> String {
-    let go = "You can change files from now on. Work through the tasks in order, and keep them up to date with `plan`.";
+    let go = "You can change files from now on. Work through the tasks in order, and keep them up to date with `update_tasks`.";
     match correction {
         None => format!("<note>A member approved version {version} of your plan. {go}</note>"),
         Some(plan) => {

@@ -3,7 +3,8 @@
 use guildhall_git::{Identity, NewFile, Repo};
 use guildhall_store::{NewProject, ProjectPatch};
 use guildhall_types::member::Member;
-use guildhall_types::project::{Project, ProjectSettings, ProjectSource, ProjectStatus, REPAIRS};
+use guildhall_types::pipeline::{self, PipelineStep};
+use guildhall_types::project::{CHECK_MINUTES, Project, ProjectSettings, ProjectSource, ProjectStatus, REPAIRS};
 use guildhall_types::{MemberId, ProjectId};
 
 use crate::{Team, TeamError};
@@ -96,10 +97,11 @@ impl Team {
             patch.name = Some(plain_name(name)?);
         }
         if let Some(settings) = &mut patch.settings {
-            settings.verify_commands.retain(|command| !command.trim().is_empty());
-            if settings.verify_commands.len() > CHECKS || settings.verify_commands.iter().any(|c| c.len() > 2_000) {
-                return Err(TeamError::invalid("settings", "at most 20 checks of at most 2,000 characters each"));
+            settings.verify_commands = commands(std::mem::take(&mut settings.verify_commands))?;
+            if !(1..=CHECK_MINUTES).contains(&settings.check_minutes) {
+                return Err(TeamError::invalid("settings.checkMinutes", "give a number from 1 to 240"));
             }
+            settings.pipeline = pipeline(std::mem::take(&mut settings.pipeline))?;
             if settings.instructions.chars().count() > INSTRUCTIONS {
                 return Err(TeamError::invalid("settings", "the instructions may have at most 20,000 characters"));
             }
@@ -138,6 +140,51 @@ impl Team {
         let member = self.store.member(member).await?.ok_or(TeamError::NotFound { what: "member" })?;
         Ok(Identity { name: member.name, email: member.email })
     }
+}
+
+/// The checks as they are kept.
+///
+/// # Errors
+/// [`TeamError::Invalid`] when there are too many, or one is too long.
+pub fn commands(mut given: Vec<String>) -> Result<Vec<String>, TeamError> {
+    given.retain(|command| !command.trim().is_empty());
+    if given.len() > CHECKS || given.iter().any(|command| command.len() > 2_000) {
+        return Err(TeamError::invalid("settings", "at most 20 checks of at most 2,000 characters each"));
+    }
+    Ok(given)
+}
+
+/// A pipeline as it is kept.
+fn pipeline(given: Vec<PipelineStep>) -> Result<Vec<PipelineStep>, TeamError> {
+    let refused = |words: String| Err(TeamError::invalid("settings.pipeline", words));
+    if given.len() > pipeline::STEPS {
+        return refused(format!("a pipeline has at most {} steps", pipeline::STEPS));
+    }
+    let mut steps: Vec<PipelineStep> = Vec::with_capacity(given.len());
+    for mut step in given {
+        step.name = step.name.trim().to_owned();
+        step.instructions = step.instructions.trim().to_owned();
+        step.model = step.model.filter(|model| !model.trim().is_empty());
+        if !(1..=pipeline::NAME).contains(&step.name.chars().count()) || step.name.chars().any(char::is_control) {
+            return refused(format!("give each step a name of 1 to {} characters", pipeline::NAME));
+        }
+        let name = step.name.to_lowercase();
+        if steps.iter().any(|other| other.name.to_lowercase() == name) {
+            return refused(format!("there are two steps called “{}”; give one another name", step.name));
+        }
+        if !(1..=pipeline::INSTRUCTIONS).contains(&step.instructions.chars().count()) {
+            return refused(format!(
+                "say in 1 to {} characters what the step “{}” is to do",
+                pipeline::INSTRUCTIONS,
+                step.name
+            ));
+        }
+        if !(0..=pipeline::RETURNS).contains(&step.returns) {
+            return refused(format!("a step sends the work back 0 to {} times", pipeline::RETURNS));
+        }
+        steps.push(step);
+    }
+    Ok(steps)
 }
 
 fn plain_name(text: &str) -> Result<String, TeamError> {

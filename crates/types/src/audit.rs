@@ -98,6 +98,8 @@ text_enum! {
         ArchiveProject = "project.archive",
         /// Tried once more to make a project's repository.
         RetryProject = "project.retry",
+        /// Tried a project's checks on its default branch.
+        TryChecks = "project.try-checks",
         /// Wrote a card.
         CreateFeature = "feature.create",
         /// Changed a card.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use crate::stage::{IllegalStage, Stage};
 use crate::{AttachmentId, DateTime, FeatureId, MemberId, ProjectId, RunId, text_enum::text_enum};
 
 text_enum! {
@@ -24,20 +25,6 @@ text_enum! {
         Failed = "failed",
         /// Stopped by a member, or held by a limit.
         Paused = "paused",
-    }
-}
-
-text_enum! {
-    /// What happens to a card that is in progress.
-    pub enum Stage {
-        /// The agent writes its plan.
-        Planning = "planning",
-        /// A person looks at the plan.
-        PlanApproval = "plan_approval",
-        /// The agent works.
-        Implementing = "implementing",
-        /// The project's own commands run.
-        Verifying = "verifying",
     }
 }
 

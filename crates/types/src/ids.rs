@@ -85,6 +85,8 @@ id! {
     ReportId,
     /// One verification command that was run.
     CheckId,
+    /// A trial of a project's checks.
+    TrialId,
     /// One running Guildhall process.
     NodeId,
 }

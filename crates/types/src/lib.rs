@@ -16,13 +16,16 @@ pub mod limits;
 pub mod mail;
 pub mod member;
 pub mod notification;
+pub mod pipeline;
 pub mod plan;
 pub mod project;
 pub mod report;
 pub mod rights;
 pub mod run;
 pub mod schedule;
+mod stage;
 mod text_enum;
+pub mod trial;
 pub mod webhook;
 pub mod window;
 

@@ -46,6 +46,8 @@ text_enum! {
         Approved = "approved",
         /// A person said no to it, and why.
         Rejected = "rejected",
+        /// Nobody had to approve it: the agent went on with it.
+        Adopted = "adopted",
         /// A later version took its place before anybody decided.
         Superseded = "superseded",
     }
@@ -57,6 +59,10 @@ text_enum! {
 pub struct PlannedTask {
     /// What is to be done, in a few words.
     pub title: String,
+    /// The phase that it belongs to, where the plan has phases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub phase: Option<String>,
 }
 
 /// What a plan says.

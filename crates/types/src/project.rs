@@ -1,8 +1,11 @@
 //! Projects: git repositories on the team's board.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::pipeline::PipelineStep;
 use crate::{DateTime, MemberId, ProjectId, text_enum::text_enum};
 
 text_enum! {
@@ -46,6 +49,8 @@ text_enum! {
 
 /// How often failing checks may be given back to the agent, in any project.
 pub const REPAIRS: i64 = 3;
+/// Minutes that one check may take at most, in any project.
+pub const CHECK_MINUTES: i64 = 240;
 
 /// How agents work in a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -53,6 +58,10 @@ pub const REPAIRS: i64 = 3;
 pub struct ProjectSettings {
     /// Commands that must pass before a feature counts as verified, run in order in the feature's worktree.
     pub verify_commands: Vec<String>,
+    /// Minutes that each of them may take before it is ended: 1 to 240.
+    pub check_minutes: i64,
+    /// Passes over the agent's work before the checks, in order.
+    pub pipeline: Vec<PipelineStep>,
     /// The model of a feature that names none.
     pub default_model: Option<String>,
     /// Instructions for every agent in this project, beside the repository's own.
@@ -63,10 +72,19 @@ pub struct ProjectSettings {
     pub repairs: i64,
 }
 
+impl ProjectSettings {
+    /// How long each of the checks may take.
+    pub fn check_time(&self) -> Duration {
+        Duration::from_secs(60 * self.check_minutes.clamp(1, CHECK_MINUTES).unsigned_abs())
+    }
+}
+
 impl Default for ProjectSettings {
     fn default() -> Self {
         Self {
             verify_commands: Vec::new(),
+            check_minutes: 20,
+            pipeline: Vec::new(),
             default_model: None,
             instructions: String::new(),
             after_work: AfterWork::Wait,

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::chat::{Block, Message, StopReason, Usage};
 use crate::feature::Problem;
 use crate::member::ProviderKind;
+use crate::pipeline::StepStatus;
 use crate::plan::PlanApproval;
 use crate::{CheckId, DateTime, FeatureId, MemberId, NodeId, ProjectId, RunId, text_enum::text_enum};
 
@@ -186,6 +187,10 @@ text_enum! {
 pub struct Task {
     /// What is to be done, in a few words.
     pub title: String,
+    /// The phase that it belongs to, where the plan has phases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub phase: Option<String>,
     /// How far it is.
     pub status: TaskStatus,
 }
@@ -381,6 +386,11 @@ pub enum RunEvent {
         /// Which version.
         version: i64,
     },
+    /// The agent keeps a plan that nobody has to approve, and goes on with it.
+    PlanAdopted {
+        /// Which version.
+        version: i64,
+    },
     /// A member decided on a plan.
     PlanDecided {
         /// Which version.
@@ -393,6 +403,30 @@ pub enum RunEvent {
         changed: bool,
         /// Why it was rejected.
         feedback: Option<String>,
+    },
+    /// A step of the pipeline begins, or goes on; the turns that follow are its agent's, until it ends.
+    StepStarted {
+        /// Its number within the run.
+        step: i64,
+        /// What it is called.
+        name: String,
+        /// Which look of it this is, from 1.
+        look: i64,
+        /// The model.
+        model: String,
+        /// Whether earlier turns are gone on with.
+        resumed: bool,
+    },
+    /// A step of the pipeline ended.
+    StepEnded {
+        /// Its number within the run.
+        step: i64,
+        /// What it is called.
+        name: String,
+        /// How.
+        status: StepStatus,
+        /// What came of it.
+        word: Option<String>,
     },
     /// The conversation was summarised to make room.
     Compacted {
@@ -451,6 +485,9 @@ impl RunEvent {
             Self::Plan { .. } => "plan",
             Self::PlanProposed { .. } => "plan_proposed",
             Self::PlanDecided { .. } => "plan_decided",
+            Self::PlanAdopted { .. } => "plan_adopted",
+            Self::StepStarted { .. } => "step_started",
+            Self::StepEnded { .. } => "step_ended",
             Self::Compacted { .. } => "compacted",
             Self::Waiting { .. } => "waiting",
             Self::Check { .. } => "check",

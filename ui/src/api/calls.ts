@@ -310,4 +310,10 @@ export const api = {
     return page as { items: RunHistoryEvent[]; next: number | null };
   },
   checks: (id: string) => body(client.GET("/api/runs/{id}/checks", path(id))),
+  steps: (id: string) => body(client.GET("/api/runs/{id}/steps", path(id))),
+  trial: (id: string, signal?: AbortSignal) =>
+    body(client.GET("/api/projects/{id}/try-checks", { ...path(id), signal: signal ?? null })),
+  tryChecks: (id: string, commands: string[], minutes: number) =>
+    body(client.POST("/api/projects/{id}/try-checks", { ...path(id), body: { commands, minutes } })),
+  rateLimits: (signal?: AbortSignal) => body(client.GET("/api/rate-limits", { signal: signal ?? null })),
 };

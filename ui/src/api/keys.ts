@@ -46,5 +46,10 @@ export const keys = {
   attachments: (featureId: string) => ["attachments", featureId] as const,
   run: (id: string) => ["run", id] as const,
   runEvents: (id: string) => ["run-events", id] as const,
+  /** What a run's work passed of the pipeline. */
+  steps: (runId: string) => ["steps", runId] as const,
+  /** The latest trial of a project's checks. */
+  trial: (projectId: string) => ["trial", projectId] as const,
+  rateLimits: ["rate-limits"] as const,
   checks: (runId: string) => ["checks", runId] as const,
 };

@@ -3,6 +3,7 @@ import { useNavigate, useParams } from "@tanstack/react-router";
 import {
   Bot,
   FolderGit2,
+  Gauge,
   Inbox,
   Keyboard,
   LogOut,
@@ -121,6 +122,14 @@ function useEntries(): Entry[] {
       go("team", t.nav.team, <Users />, "/team", "g t"),
       go("settings", t.nav.settings, <Settings />, "/settings", "g s"),
     );
+    entries.push({
+      id: "rate-limits",
+      group: "Go to",
+      label: t.nav.rateLimits,
+      words: "governor provider 429 tokens minute quota wait",
+      icon: <Gauge />,
+      run: () => void navigate({ to: "/operation/limits" }),
+    });
     if (runs) {
       entries.push({
         id: "audit",

@@ -52,7 +52,7 @@ export function StatusBadge({
   return (
     <Badge tone={LOOK[look].tone} {...(className === undefined ? {} : { className })}>
       <StatusIcon status={look} className="size-3" />
-      {status === "in_progress" && stage ? words.stage[stage] : words.status[status]}
+      {status === "in_progress" && stage ? words.stage(stage) : words.status[status]}
     </Badge>
   );
 }

@@ -150,7 +150,9 @@ function putRunEvents(client: QueryClient, runId: string, events: RunHistoryEven
     // The files changed: the diff that is shown is old.
     if (event.kind === "turn_saved" && event.snapshot !== null) stale = true;
     if (event.kind === "ended") stale = true;
-    if (event.kind === "plan_proposed" || event.kind === "plan_decided")
+    if (event.kind === "step_started" || event.kind === "step_ended")
+      void client.invalidateQueries({ queryKey: keys.steps(runId) });
+    if (event.kind === "plan_proposed" || event.kind === "plan_decided" || event.kind === "plan_adopted")
       void client.invalidateQueries({ queryKey: keys.plans(featureId) });
     if (stale) void client.invalidateQueries({ queryKey: keys.diff(featureId) });
   }

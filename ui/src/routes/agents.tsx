@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import { Bot, CircleStop } from "lucide-react";
+import { Bot, CircleStop, Gauge } from "lucide-react";
 import { useMemo } from "react";
 import { useMay, useMembers, useRun } from "@/api/queries";
 import type { FeatureCard } from "@/api/types";
@@ -37,6 +37,11 @@ export default function AgentsPage() {
           : `${plural(atWork.length, "agent")} at work${queued.length > 0 ? `, ${queued.length} queued` : ""}.`
       }
       width="lg"
+      actions={
+        <Button size="sm" render={<Link to="/operation/limits" />}>
+          <Gauge /> {words.t.nav.rateLimits}
+        </Button>
+      }
     >
       {pending ? (
         <div className="grid gap-3 lg:grid-cols-2">
@@ -116,7 +121,7 @@ function AgentCard({ card, project }: { card: FeatureCard; project: string }) {
                 {doing.verb} {doing.target !== "" && <code className="font-mono">{doing.target}</code>}
               </>
             ) : (
-              (task ?? (card.stage ? words.stage[card.stage] : words.status.in_progress))
+              (task ?? (card.stage ? words.stage(card.stage) : words.status.in_progress))
             )}
           </span>
           {card.tasksTotal > 0 && (

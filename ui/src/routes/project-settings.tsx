@@ -1,6 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { ArrowLeft, Plus, Trash2 } from "lucide-react";
+import { ArrowLeft } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
@@ -17,6 +17,8 @@ import { Select } from "@/components/ui/select";
 import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import { ModelSelect } from "@/features/model-select";
+import { Checks, command, linesOf } from "@/features/projects/settings/checks";
+import { draft, Pipeline, stepsOf } from "@/features/projects/settings/pipeline";
 import { sourceWords } from "@/features/projects/source";
 import { putProject } from "@/live/apply";
 
@@ -67,19 +69,13 @@ const AFTER_WORK: { value: AfterWork; label: string; help: string }[] = [
 ];
 const REPAIRS = ["Never", "Once", "Twice", "Three times"];
 
-interface Command {
-  key: number;
-  text: string;
-}
-
-let nextKey = 0;
-const command = (text: string): Command => ({ key: nextKey++, text });
-
 function ProjectForm({ project }: { project: Project }) {
   const client = useQueryClient();
   const mayManage = useMay("manageProjects");
   const [name, setName] = useState(project.name);
   const [commands, setCommands] = useState(() => project.settings.verifyCommands.map(command));
+  const [minutes, setMinutes] = useState(project.settings.checkMinutes);
+  const [steps, setSteps] = useState(() => project.settings.pipeline.map(draft));
   const [model, setModel] = useState(project.settings.defaultModel);
   const [instructions, setInstructions] = useState(project.settings.instructions);
   const [afterWork, setAfterWork] = useState(project.settings.afterWork);
@@ -89,7 +85,9 @@ function ProjectForm({ project }: { project: Project }) {
       api.updateProject(project.id, {
         name: name.trim(),
         settings: {
-          verifyCommands: commands.map((entry) => entry.text.trim()).filter(Boolean),
+          verifyCommands: linesOf(commands),
+          checkMinutes: minutes,
+          pipeline: stepsOf(steps),
           defaultModel: model,
           instructions,
           afterWork,
@@ -99,6 +97,7 @@ function ProjectForm({ project }: { project: Project }) {
     onSuccess: (saved) => {
       putProject(client, saved);
       setCommands(saved.settings.verifyCommands.map(command));
+      setSteps(saved.settings.pipeline.map(draft));
       toast.done("Settings saved");
     },
   });
@@ -109,6 +108,8 @@ function ProjectForm({ project }: { project: Project }) {
     instructions !== project.settings.instructions ||
     afterWork !== project.settings.afterWork ||
     repairs !== project.settings.repairs ||
+    minutes !== project.settings.checkMinutes ||
+    JSON.stringify(stepsOf(steps)) !== JSON.stringify(stepsOf(project.settings.pipeline.map(draft))) ||
     commands.map((entry) => entry.text.trim()).join("\n") !== project.settings.verifyCommands.join("\n");
 
   const submit = (event: FormEvent) => {
@@ -140,48 +141,21 @@ function ProjectForm({ project }: { project: Project }) {
               </dl>
             </div>
           </Section>
-          <Section
-            title="Checks"
-            id="checks"
-            lead="Commands that must pass before a feature counts as verified. They run in order, in the feature's worktree."
-          >
-            <div className="flex flex-col gap-2">
-              {commands.map((entry, at) => (
-                <div key={entry.key} className="flex gap-2">
-                  <Input
-                    aria-label={`Check ${at + 1}`}
-                    value={entry.text}
-                    onChange={(event) =>
-                      setCommands(commands.with(at, { ...entry, text: event.target.value }))
-                    }
-                    placeholder="npm test"
-                    spellCheck={false}
-                    autoCapitalize="off"
-                    className="font-mono text-xs"
-                  />
-                  <Button
-                    variant="ghost"
-                    size="icon"
-                    className="mt-0.5"
-                    aria-label={`Remove check ${at + 1}`}
-                    onClick={() => setCommands(commands.toSpliced(at, 1))}
-                  >
-                    <Trash2 />
-                  </Button>
-                </div>
-              ))}
-              {mayManage && (
-                <Button
-                  size="sm"
-                  className="self-start"
-                  disabled={commands.length >= 20}
-                  onClick={() => setCommands([...commands, command("")])}
-                >
-                  <Plus /> Add a check
-                </Button>
-              )}
-            </div>
-          </Section>
+          <Pipeline
+            steps={steps}
+            onChange={setSteps}
+            mayManage={mayManage}
+            error={error?.field("settings.pipeline")}
+          />
+          <Checks
+            projectId={project.id}
+            commands={commands}
+            onCommands={setCommands}
+            minutes={minutes}
+            onMinutes={setMinutes}
+            mayManage={mayManage}
+            error={error?.field("settings.checkMinutes")}
+          />
           <Section
             title="After the work"
             id="after-work"

@@ -6,6 +6,7 @@ use guildhall_types::run::{Task, TaskStatus};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::propose::{PHASE, PHASES, phase};
 use super::{arguments, spec};
 use crate::text::beginning;
 use crate::{Tool, ToolAnswer, ToolContext};
@@ -15,7 +16,10 @@ const TASKS: usize = 100;
 /// Characters of a title at most.
 const TITLE: usize = 200;
 
-pub(super) struct Plan;
+pub(super) struct Plan {
+    /// Whether each task belongs to a phase.
+    pub(super) phases: bool,
+}
 
 #[derive(Deserialize)]
 struct Arguments {
@@ -25,6 +29,8 @@ struct Arguments {
 #[derive(Deserialize)]
 struct Item {
     title: String,
+    #[serde(default)]
+    phase: Option<String>,
     #[serde(default = "pending")]
     status: TaskStatus,
 }
@@ -39,7 +45,7 @@ impl Tool for Plan {
         spec(
             "plan",
             "Shows the members your list of tasks and how far each is. Every call gives the whole list; it takes the place \
-             of the one before.",
+             of the one before. How far the tasks are, `update_tasks` says with fewer words.",
             json!({
                 "tasks": {
                     "type": "array",
@@ -47,9 +53,10 @@ impl Tool for Plan {
                         "type": "object",
                         "properties": {
                             "title": { "type": "string", "description": "What is to be done, in a few words." },
+                            "phase": { "type": "string", "description": PHASE },
                             "status": { "type": "string", "enum": ["pending", "in_progress", "completed"] },
                         },
-                        "required": ["title", "status"],
+                        "required": if self.phases { json!(["title", "phase", "status"]) } else { json!(["title", "status"]) },
                         "additionalProperties": false,
                     },
                 },
@@ -69,8 +76,13 @@ impl Tool for Plan {
         if tasks.iter().any(|task| task.title.trim().is_empty()) {
             return ToolAnswer::error("Every task needs a title.");
         }
-        let tasks: Vec<Task> =
-            tasks.into_iter().map(|task| Task { title: beginning(&task.title, TITLE), status: task.status }).collect();
+        let tasks: Vec<Task> = tasks
+            .into_iter()
+            .map(|task| Task { title: beginning(&task.title, TITLE), phase: phase(task.phase), status: task.status })
+            .collect();
+        if self.phases && tasks.iter().any(|task| task.phase.is_none()) {
+            return ToolAnswer::error(PHASES);
+        }
         if context.journal.planned(&tasks).await.is_err() {
             return ToolAnswer::error("The plan could not be saved.");
         }

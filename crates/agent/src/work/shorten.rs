@@ -5,7 +5,7 @@ use guildhall_types::chat::{Message, StopReason};
 use guildhall_types::feature::ThinkingLevel;
 use guildhall_types::run::{Compaction, RunEvent};
 
-use super::{Work, given_up};
+use super::{Work, given_up, standing};
 use crate::Ended;
 use crate::caller::NoAnswer;
 use crate::text::bounded;
@@ -61,6 +61,10 @@ impl Work<'_> {
                 "(No summary could be had; this is what remains of the transcript.)\n\n{}",
                 bounded(&transcript, 8_000)
             );
+        }
+        // Of all that is summarised this must be exact, and the model need not have said it.
+        if let Some(tasks) = standing::words(&self.journal.tasks().await?) {
+            summary.push_str(&format!("\n\nYour tasks, as they are shown to the members: {tasks}"));
         }
         self.journal.happened(vec![RunEvent::Compacted { before_tokens, summary: summary.clone() }]).await?;
         let compaction = Compaction { summary, upto };

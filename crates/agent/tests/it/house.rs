@@ -206,6 +206,10 @@ impl Journal for Book {
         .await
     }
 
+    async fn tasks(&self) -> Result<Vec<Task>, JournalError> {
+        Ok(self.pages().plans.last().cloned().unwrap_or_default())
+    }
+
     async fn planned(&self, tasks: &[Task]) -> Result<(), JournalError> {
         let tasks = tasks.to_vec();
         self.entry("planned", move |pages| pages.plans.push(tasks)).await

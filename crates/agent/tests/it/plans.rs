@@ -4,6 +4,7 @@ use std::path::Path;
 
 use guildhall_agent::{Ended, Job, Toolbox, tools};
 use guildhall_sandbox::{Isolation, Network, Room, Sandbox, Workspace};
+use guildhall_types::feature::PlanningMode;
 use guildhall_types::plan::PlanApproval;
 use serde_json::json;
 
@@ -19,7 +20,7 @@ fn toolbox(dir: &Path, approval: PlanApproval) -> Toolbox {
         network: Network::None,
         env: Vec::new(),
     };
-    tools::under(approval, Workspace::open(dir).unwrap(), Sandbox::new(Isolation::Bubblewrap), room)
+    tools::under(PlanningMode::Spec, approval, Workspace::open(dir).unwrap(), Sandbox::new(Isolation::Bubblewrap), room)
 }
 
 fn job(house: &House, dir: &Path, prompt: &str, approval: PlanApproval) -> Job {

@@ -16,6 +16,7 @@ fn facts(planning: PlanningMode) -> Facts {
         project_instructions: "Write in British English.\n".to_owned(),
         instructions: vec![Instruction { path: "AGENTS.md".to_owned(), text: "- Plain Bash <only>.".to_owned() }],
         network: false,
+        step: None,
     }
 }
 

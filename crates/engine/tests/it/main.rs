@@ -9,6 +9,7 @@ mod limits;
 mod morning;
 mod night;
 mod path;
+mod pipeline;
 mod plans;
 mod sources;
 mod trouble;

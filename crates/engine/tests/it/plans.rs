@@ -63,7 +63,7 @@ async fn a_plan_is_rejected_made_anew_corrected_and_worked_through() {
     let late = hall.team.approve_plan(hall.anna.id, id, 1, Correction::default()).await.unwrap_err();
     assert!(late.to_string().contains("version 2"), "{late}");
     let mut tasks = plans[0].tasks.clone();
-    tasks.push(PlannedTask { title: "Look at it once more".to_owned() });
+    tasks.push(PlannedTask { title: "Look at it once more".to_owned(), phase: None });
     let correction = Correction { text: Some(format!("{}\n\nMind the quotes.", plans[0].text)), tasks: Some(tasks) };
     let (_, run) = hall.team.approve_plan(hall.anna.id, id, 2, correction).await.unwrap();
     assert!(run.plan.len() == 6 && run.plan.iter().all(|task| task.status == TaskStatus::Pending));

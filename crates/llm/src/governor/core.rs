@@ -386,6 +386,7 @@ impl Core {
             Some(BucketState {
                 name: mirror::NAMES[kind],
                 limit: bucket.limit as i64,
+                refill_per_minute: (bucket.refill() * 60.0).round() as i64,
                 remaining: bucket.level as i64,
                 reserved: self.mirror.reserved(kind) as i64,
                 drift_per_minute: (bucket.drift * 60.0) as i64,
@@ -394,12 +395,19 @@ impl Core {
             })
         };
         let buckets: Vec<BucketState> = (0..KINDS).filter_map(bucket).collect();
-        let members = self.metrics.members(|member| self.fair.waiting(member));
+        let mut since: HashMap<MemberId, f64> = HashMap::new();
+        for queued in self.queued.values() {
+            let first = since.entry(queued.ask.member).or_insert(queued.since);
+            *first = first.min(queued.since);
+        }
+        let longest = |member: MemberId| since.get(&member).map_or(0.0, |since| self.now - since);
+        let members = self.metrics.members(|member| (self.fair.waiting(member), longest(member)));
         Snapshot {
             used: buckets.iter().map(|bucket| bucket.used).max_by(f64::total_cmp),
             answered: self.metrics.counts.answered,
             limited: self.metrics.counts.limited,
             overloaded: self.metrics.counts.overloaded,
+            last_hour: self.metrics.last_hour(),
             fairness: self.metrics.fairness(),
             buckets,
             members,

@@ -128,7 +128,8 @@ impl Governor {
         Arc::clone(shared)
     }
 
-    fn lane(&self, endpoint: &Endpoint, model: &str) -> Lane {
+    /// Which key and class a call would belong to.
+    pub fn lane(&self, endpoint: &Endpoint, model: &str) -> Lane {
         let mut hash = Sha256::new();
         for part in [&self.0.salt[..], endpoint.base_url.as_str().as_bytes(), endpoint.key.expose().as_bytes()] {
             hash.update((part.len() as u64).to_le_bytes());

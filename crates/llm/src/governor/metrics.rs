@@ -14,6 +14,9 @@ const WAITS: usize = 256;
 const MEMORY: f64 = 300.0;
 /// A member who waited for less of the measured time than this took all it wanted; it says nothing about fairness.
 const BUSY: f64 = 0.5;
+/// Seconds in a slot of the latest hour, and slots in it.
+const SLOT: f64 = 60.0;
+const SLOTS: u64 = 60;
 /// A member's share of the memory below which it is forgotten.
 const GONE: f64 = 1e-3;
 
@@ -36,6 +39,10 @@ pub(super) struct Counts {
 #[derive(Debug, Default)]
 pub(super) struct Metrics {
     pub(super) counts: Counts,
+    /// Seconds that were measured.
+    now: f64,
+    /// The latest hour by the minute, those without a call left out.
+    hour: VecDeque<(u64, Counts)>,
     members: HashMap<MemberId, Member>,
     used: [f64; KINDS],
     refilled: [f64; KINDS],
@@ -46,6 +53,11 @@ impl Metrics {
     pub(super) fn advance(&mut self, seconds: f64, refills: [f64; KINDS], waiting: impl Iterator<Item = MemberId>) {
         if seconds <= 0.0 {
             return;
+        }
+        self.now += seconds;
+        let first = self.slot().saturating_sub(SLOTS - 1);
+        while self.hour.front().is_some_and(|(slot, _)| *slot < first) {
+            self.hour.pop_front();
         }
         let keep = (-seconds / MEMORY).exp();
         for ((used, refilled), refill) in self.used.iter_mut().zip(&mut self.refilled).zip(refills) {
@@ -77,16 +89,46 @@ impl Metrics {
         self.used.iter_mut().zip(needs).for_each(|(used, need)| *used += need);
     }
 
+    fn slot(&self) -> u64 {
+        (self.now / SLOT) as u64
+    }
+
+    fn count(&mut self, what: impl Fn(&mut Counts)) {
+        what(&mut self.counts);
+        let slot = self.slot();
+        if self.hour.back().is_none_or(|(last, _)| *last != slot) {
+            self.hour.push_back((slot, Counts::default()));
+        }
+        if let Some((_, counts)) = self.hour.back_mut() {
+            what(counts);
+        }
+    }
+
     pub(super) fn answered(&mut self) {
-        self.counts.answered += 1;
+        self.count(|counts| counts.answered += 1);
     }
 
     pub(super) fn limited(&mut self) {
-        self.counts.limited += 1;
+        self.count(|counts| counts.limited += 1);
     }
 
     pub(super) fn overloaded(&mut self) {
-        self.counts.overloaded += 1;
+        self.count(|counts| counts.overloaded += 1);
+    }
+
+    /// The calls of the latest hour, to the minute.
+    pub(super) fn last_hour(&self) -> HourState {
+        let sum = |of: fn(&Counts) -> u64| self.hour.iter().map(|(_, counts)| of(counts)).sum::<u64>();
+        let (answered, limited, overloaded) =
+            (sum(|counts| counts.answered), sum(|counts| counts.limited), sum(|counts| counts.overloaded));
+        let per_thousand = |count: u64| count as f64 * 1_000.0 / answered.max(1) as f64;
+        HourState {
+            answered,
+            limited,
+            overloaded,
+            limited_per_thousand: per_thousand(limited),
+            overloaded_per_thousand: per_thousand(overloaded),
+        }
     }
 
     /// The share of each limit's refill that our calls used lately.
@@ -103,15 +145,18 @@ impl Metrics {
         jain(busy.map(|member| member.given / member.known))
     }
 
-    pub(super) fn members(&self, queued: impl Fn(MemberId) -> usize) -> Vec<MemberState> {
+    /// `waiting` says how many calls of a member wait, and for how long the first of them has.
+    pub(super) fn members(&self, waiting: impl Fn(MemberId) -> (usize, f64)) -> Vec<MemberState> {
         let total: f64 = self.members.values().map(|member| member.given).sum();
         let state = |(id, member): (&MemberId, &Member)| {
             let mut waits: Vec<f64> = member.waits.iter().copied().collect();
             waits.sort_unstable_by(f64::total_cmp);
             let quantile = |share: f64| waits.get((waits.len().saturating_sub(1) as f64 * share).round() as usize);
+            let (queued, longest_wait_seconds) = waiting(*id);
             MemberState {
                 member: *id,
-                queued: queued(*id),
+                queued,
+                longest_wait_seconds,
                 wait_p50_seconds: quantile(0.5).copied().unwrap_or_default(),
                 wait_p95_seconds: quantile(0.95).copied().unwrap_or_default(),
                 share: if total > 0.0 { member.given / total } else { 0.0 },
@@ -142,6 +187,8 @@ pub struct Snapshot {
     pub limited: u64,
     /// Calls that met an overload (529) since the start.
     pub overloaded: u64,
+    /// The calls of the latest hour.
+    pub last_hour: HourState,
     /// Jain's index of what members who waited were given lately.
     pub fairness: f64,
     /// The limits that the provider tells.
@@ -160,6 +207,22 @@ pub struct Snapshot {
     pub queued: usize,
     /// Seconds until the next call may go at all.
     pub gate_seconds: f64,
+}
+
+/// How the calls of the latest hour ended, to the minute.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HourState {
+    /// Answered.
+    pub answered: u64,
+    /// Refused with 429.
+    pub limited: u64,
+    /// Met an overload (529).
+    pub overloaded: u64,
+    /// Refusals for each 1,000 answers.
+    pub limited_per_thousand: f64,
+    /// Overloads for each 1,000 answers.
+    pub overloaded_per_thousand: f64,
 }
 
 impl Snapshot {
@@ -182,6 +245,8 @@ pub struct BucketState {
     pub name: &'static str,
     /// For a minute.
     pub limit: i64,
+    /// What comes back in a minute, as the limits' headers show it.
+    pub refill_per_minute: i64,
     /// What is left now.
     pub remaining: i64,
     /// What calls under way will probably take of it.
@@ -202,6 +267,8 @@ pub struct MemberState {
     pub member: MemberId,
     /// Calls that wait.
     pub queued: usize,
+    /// For how long the first of them has waited.
+    pub longest_wait_seconds: f64,
     /// Half of the latest calls waited for less.
     pub wait_p50_seconds: f64,
     /// All but a twentieth of them did.

@@ -52,7 +52,7 @@ impl From<StoreError> for Problem {
             StoreError::Taken { .. } => Self::conflict("taken", detail),
             StoreError::TooMany { .. } => Self::conflict("too-many", detail),
             StoreError::NotFound { what } => Self::not_found(what),
-            StoreError::Illegal(_) => Self::conflict("illegal-move", detail),
+            StoreError::Illegal(_) | StoreError::IllegalStage(_) => Self::conflict("illegal-move", detail),
             StoreError::Refused(refused) => match refused {
                 ChangeRefused::LastOwner => Self::conflict("last-owner", detail),
                 ChangeRefused::LastWayIn => Self::conflict("last-way-in", detail),

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use guildhall_types::event::Event;
+use guildhall_types::pipeline::RunStep;
 use guildhall_types::run::{Check, Run};
 use guildhall_types::{FeatureId, RunId};
 use serde::{Deserialize, Serialize};
@@ -95,4 +96,21 @@ pub async fn list_checks(State(app): State<App>, Path(id): Path<RunId>) -> Resul
         return Err(Problem::not_found("run"));
     }
     Ok(Json(CheckList { items: app.team.store.checks(id).await? }))
+}
+
+/// The looks of the pipeline's steps at a run's work.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RunStepList {
+    /// In the order in which they came up: a further look of a step comes after those that were planned before it.
+    items: Vec<RunStep>,
+}
+
+/// Lists what a run's work passed of the pipeline, with each step as it was when the run reached it.
+#[utoipa::path(get, path = "/api/runs/{id}/steps", tag = "runs",
+    params(("id" = RunId, Path, description = "The run.")), responses((status = 200, body = RunStepList)))]
+pub async fn list_run_steps(State(app): State<App>, Path(id): Path<RunId>) -> Result<Json<RunStepList>, Problem> {
+    if app.team.store.run(id).await?.is_none() {
+        return Err(Problem::not_found("run"));
+    }
+    Ok(Json(RunStepList { items: app.team.store.steps(id).await? }))
 }

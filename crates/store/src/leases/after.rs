@@ -65,13 +65,12 @@ impl Store {
     pub async fn say(&self, lease: &Lease, word: &Word) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let run = self.held(&mut tx, lease).await?;
-        on!(tx, c => sqlx::query("UPDATE features SET stage = $2, updated_at = $3 WHERE id = $1").bind(run.feature_id)
-            .bind(Stage::Implementing).bind(self.now()).execute(c).await.rows())?;
+        self.change_stage(&mut tx, run.feature_id, Stage::Implementing).await?;
         self.say_in(&mut tx, &run, word).await?;
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 
-    async fn say_in(&self, tx: &mut Tx, run: &Run, word: &Word) -> Result<(), StoreError> {
+    pub(crate) async fn say_in(&self, tx: &mut Tx, run: &Run, word: &Word) -> Result<(), StoreError> {
         let (repairs, returns) = match word.counts {
             Counts::Nothing => (0, 0),
             Counts::Repair => (1, 0),

@@ -15,7 +15,8 @@ use guildhall_types::{FeatureId, NodeId};
 use crate::harness::{Fresh, card, new_run, on_both};
 
 fn plan(text: &str) -> Proposal {
-    let tasks = vec![PlannedTask { title: format!("{text} one") }, PlannedTask { title: "two".to_owned() }];
+    let task = |title: String| PlannedTask { title, phase: None };
+    let tasks = vec![task(format!("{text} one")), task("two".to_owned())];
     Proposal { text: text.to_owned(), tasks }
 }
 
@@ -110,7 +111,7 @@ on_both! {
         assert!(matches!(late, Err(StoreError::StalePlan { current: 2 })), "{late:?}");
         let (feature, run) = fresh.store.approve_plan(id, anna.id, 2, Some(&plan("mine")), "<note>yes</note>").await.unwrap();
         assert_eq!((feature.card.tasks_done, feature.card.tasks_total, run.approval), (0, 2, PlanApproval::Given));
-        assert_eq!(run.plan[0], Task { title: "mine one".to_owned(), status: TaskStatus::Pending });
+        assert_eq!(run.plan[0], Task { title: "mine one".to_owned(), phase: None, status: TaskStatus::Pending });
         let claimed = claim(&fresh).await.unwrap();
         assert_eq!(claimed.feature.card.stage, Some(Stage::Implementing));
 

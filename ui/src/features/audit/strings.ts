@@ -78,6 +78,7 @@ export const action: Record<AuditAction, string> = {
   "project.change": "Changed a project",
   "project.archive": "Archived a project",
   "project.retry": "Tried a project again",
+  "project.try-checks": "Tried a project's checks",
   "feature.create": "Wrote a card",
   "feature.change": "Changed a card",
   "feature.delete": "Deleted a card",

@@ -149,7 +149,7 @@ function Facts({ card }: { card: FeatureCard }) {
           <div className="flex items-center gap-1.5 text-blue text-xs">
             <StatusIcon status="in_progress" className="size-3.5" />
             <span className="flex-1 truncate">
-              {card.stage ? words.stage[card.stage] : words.status.in_progress}
+              {card.stage ? words.stage(card.stage) : words.status.in_progress}
             </span>
             {card.tasksTotal > 0 && (
               <span className="num text-muted">

@@ -51,7 +51,7 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
     if (newest.current !== undefined && latest !== undefined && newest.current !== latest.id) void refetch();
     newest.current = latest?.id;
   }, [latest, refetch]);
-  const planned = latest !== undefined && latest.approval !== "not_needed";
+  const planned = latest !== undefined && (latest.approval !== "not_needed" || latest.plan.length > 0);
   const tab = asked === "plan" && !planned && !runs.isPending ? "live" : asked;
   const run = place.run === undefined ? latest : runs.data?.find((entry) => entry.id === place.run);
   const prefill = (message: string) => {

@@ -1,4 +1,15 @@
-import type { RunStatus, StopReason } from "@/api/types";
+import type { RunStatus, StepStatus, StopReason } from "@/api/types";
+
+/** How far a step of the pipeline is. */
+export const STEP: Record<StepStatus, string> = {
+  waiting: "Waits for its turn",
+  running: "Looks at the work",
+  passed: "Passed",
+  asked: "Asked for changes",
+  failed: "Did not pass",
+  interrupted: "Gave way to what a member said",
+  left_out: "Left out",
+};
 
 /** What the view of a feature says. Sentences end in a full stop; labels do not. */
 export const s = {
@@ -59,6 +70,18 @@ export const s = {
       `${name} changed the plan and approved it as version ${version}`,
     rejected: (name: string, version: number) => `${name} rejected version ${version} of the plan`,
     somebody: "Somebody",
+    adopted: (version: number) => `Version ${version} of the plan, which nobody has to approve`,
+  },
+  steps: {
+    heading: "Pipeline",
+    lead: "What the work passed between its agent and the checks, with each step as it was by then.",
+    round: (n: number) => (n === 1 ? "First time" : `Time ${n}, after the work changed`),
+    look: (n: number) => `look ${n}`,
+    started: (name: string, look: number, resumed: boolean) =>
+      `${name}${look > 1 ? `, look ${look}` : ""}${resumed ? " goes on" : ""}`,
+    ended: (name: string, status: StepStatus) => `${name}: ${STEP[status].toLowerCase()}`,
+    instructions: "What it was told",
+    word: "What came of it",
   },
   noRight: "You can look, but only members who build can change this.",
 

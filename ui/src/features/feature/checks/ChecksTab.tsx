@@ -22,6 +22,7 @@ import { useLiveOutput } from "@/live/output";
 import { Level } from "../level";
 import { Terminal } from "../live/Terminal";
 import { s } from "../strings";
+import { Pipeline, useSteps } from "./Pipeline";
 import { type Round, roundsOf } from "./rounds";
 
 /** The project's own commands, and what each of them said. */
@@ -37,6 +38,7 @@ export function ChecksTab({
   const checks = useChecks(run?.id);
   const project = useProject(feature.projectId).data;
   const rounds = useMemo(() => roundsOf(checks.data ?? []), [checks.data]);
+  const passed = (useSteps(run?.id).data ?? []).length > 0;
   const commands = project?.settings.verifyCommands;
   const Heading = use(Level);
   const [latest, ...earlier] = rounds;
@@ -51,7 +53,16 @@ export function ChecksTab({
   }
   if (checks.isError) return <ErrorState error={checks.error} onRetry={() => void checks.refetch()} />;
   if (latest === undefined) {
-    return <None feature={feature} commands={commands} mayBuild={mayBuild} />;
+    const none = <None feature={feature} commands={commands} mayBuild={mayBuild} />;
+    if (!passed) return none;
+    return (
+      <div className="h-full overflow-y-auto scroll-thin">
+        <div className="mx-auto max-w-4xl p-4 @3xl:px-6">
+          <Pipeline run={run} />
+          {none}
+        </div>
+      </div>
+    );
   }
   const notRun = (commands ?? []).filter((command) =>
     latest.checks.every((check) => check.command !== command),
@@ -60,6 +71,7 @@ export function ChecksTab({
   return (
     <div className="h-full overflow-y-auto scroll-thin">
       <div className="mx-auto flex max-w-4xl flex-col gap-5 p-4 @3xl:px-6">
+        <Pipeline run={run} />
         <section className="flex flex-col gap-2">
           <RoundHead round={latest} />
           <List round={latest} />

@@ -1,4 +1,15 @@
-import { Check, CircleAlert, CircleStop, Hourglass, Info, Layers, Play, Undo2 } from "lucide-react";
+import {
+  Check,
+  CircleAlert,
+  CircleStop,
+  Hourglass,
+  Info,
+  Layers,
+  ListTodo,
+  Play,
+  Undo2,
+  Workflow,
+} from "lucide-react";
 import type { ReactNode } from "react";
 import { useMembers } from "@/api/queries";
 import { Markdown } from "@/components/markdown";
@@ -132,6 +143,55 @@ export function PlanDecided({ item }: { item: Of<"plan_decided"> }) {
       {item.feedback !== null && (
         <div className="mb-2 rounded-lg bg-sunken px-3 py-2 text-sm">
           <Markdown text={item.feedback} />
+        </div>
+      )}
+    </>
+  );
+}
+
+export function PlanAdopted({ item }: { item: Of<"plan_adopted"> }) {
+  return (
+    <Across icon={<ListTodo />} at={item.at}>
+      {s.plan.adopted(item.version)}
+    </Across>
+  );
+}
+
+/** Where the turns of a step of the pipeline begin, or go on. */
+export function StepStarted({ item }: { item: Of<"step_started"> }) {
+  const model = useModelName(item.model) ?? item.model;
+  return (
+    <Across icon={<Workflow />} tone="text-accent-text" at={item.at}>
+      <strong className="font-medium">{s.steps.started(item.name, item.look, item.resumed)}</strong>
+      {" · "}
+      {model}
+    </Across>
+  );
+}
+
+const STEP_TONE: Partial<Record<Of<"step_ended">["status"], string>> = {
+  passed: "text-green",
+  asked: "text-amber",
+  failed: "text-red",
+};
+
+/** Where they end, and what came of the step. */
+export function StepEnded({ item }: { item: Of<"step_ended"> }) {
+  const Icon = item.status === "passed" ? Check : item.status === "failed" ? CircleAlert : Undo2;
+  return (
+    <>
+      <Across icon={<Icon />} tone={STEP_TONE[item.status] ?? "text-faint"} at={item.at}>
+        {s.steps.ended(item.name, item.status)}
+      </Across>
+      {/* The closing words of one that passed are what its agent said last. */}
+      {item.word !== null && item.status !== "passed" && (
+        <div
+          className={cn(
+            "mb-2 rounded-lg px-3 py-2 text-sm",
+            item.status === "failed" ? "bg-red-soft" : "bg-sunken",
+          )}
+        >
+          <Markdown text={item.word} />
         </div>
       )}
     </>

@@ -3,17 +3,22 @@ import type { Task } from "@/api/types";
 import { cn } from "@/lib/cn";
 import { s } from "../strings";
 
-/** The agent's tasks, and how far each is. */
+/** The agent's tasks, and how far each is; where they come in phases, each phase begins with its name. */
 export function TaskList({ tasks, className }: { tasks: readonly Task[]; className?: string }) {
   return (
     <ol className={cn("flex flex-col gap-1 py-0.5 text-sm", className)}>
       {tasks.map((task, at) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: a task is what stands at its place.
-        <li key={at} className="flex items-start gap-2">
+        <li key={at} className="flex flex-wrap items-start gap-x-2">
+          {task.phase !== undefined && task.phase !== tasks[at - 1]?.phase && (
+            <span className={cn("w-full font-medium text-muted text-xs", at > 0 && "mt-2")}>
+              {task.phase}
+            </span>
+          )}
           <TaskIcon status={task.status} />
           <span
             className={cn(
-              "min-w-0 [overflow-wrap:anywhere]",
+              "min-w-0 flex-1 [overflow-wrap:anywhere]",
               task.status === "completed" && "text-faint",
               task.status === "in_progress" && "font-medium",
               task.status === "pending" && "text-muted",

@@ -30,7 +30,7 @@ export function ProgressLine({
   const running = run.status === "running";
   const done = run.plan.filter((task) => task.status === "completed").length;
   const planned = run.status === "waiting" && run.approval === "awaited";
-  const words = running ? wordsOf(activity) : planned ? stage.plan_approval : s.live.status[run.status];
+  const words = running ? wordsOf(activity) : planned ? stage("plan_approval") : s.live.status[run.status];
   return (
     <div className="border-line border-b bg-canvas">
       <div className="flex h-9 items-center gap-3 px-4 text-xs">

@@ -7,7 +7,17 @@ import { count, exactMoney } from "@/lib/format";
 import type { LiveStream } from "@/live/output";
 import { linkOf } from "../place";
 import { s } from "../strings";
-import { Compacted, Ended, Note, PlanDecided, Started, Waiting } from "./Divider";
+import {
+  Compacted,
+  Ended,
+  Note,
+  PlanAdopted,
+  PlanDecided,
+  Started,
+  StepEnded,
+  StepStarted,
+  Waiting,
+} from "./Divider";
 import { TaskList } from "./Plan";
 import { CheckRow, ToolRow } from "./ToolRow";
 import { type Item, sameItem, type TurnFacts } from "./timeline";
@@ -106,6 +116,12 @@ function Content({
       return <TaskList tasks={item.tasks} className="my-2" />;
     case "plan_decided":
       return <PlanDecided item={item} />;
+    case "plan_adopted":
+      return <PlanAdopted item={item} />;
+    case "step_started":
+      return <StepStarted item={item} />;
+    case "step_ended":
+      return <StepEnded item={item} />;
     case "compacted":
       return <Compacted item={item} {...fold} />;
     case "waiting":

@@ -75,6 +75,13 @@ export function ToolBody({
         </>
       );
     }
+    case "request_changes":
+      return failed ? (
+        <Answer output={output} />
+      ) : (
+        <Markdown text={args.changes(input)} className="text-sm" />
+      );
+    case "update_tasks":
     case "glob":
     case "grep":
       return <Answer output={output} />;

@@ -5,6 +5,7 @@ import type {
   RunEvent,
   RunHistoryEvent,
   RunStatus,
+  StepStatus,
   StopReason,
   Task,
   Usage,
@@ -43,6 +44,9 @@ export type Told =
       changed: boolean;
       feedback: string | null;
     }
+  | { kind: "step_started"; step: number; name: string; look: number; model: string; resumed: boolean }
+  | { kind: "step_ended"; step: number; name: string; status: StepStatus; word: string | null }
+  | { kind: "plan_adopted"; version: number }
   | { kind: "note"; text: string };
 
 export type Item = Told & {
@@ -131,6 +135,9 @@ class Builder {
         this.put(key, at, null, event);
         break;
       case "compacted":
+      case "step_started":
+      case "step_ended":
+      case "plan_adopted":
       case "plan_decided":
       case "note":
         this.put(key, at, null, event);
@@ -171,7 +178,7 @@ class Builder {
     for (let i = this.items.length - 1; i >= 0; i -= 1) {
       const item = this.items[i];
       if (item?.kind !== "tool") break;
-      if (item.tool === "plan") return;
+      if (item.tool === "plan" || item.tool === "update_tasks") return;
     }
     this.put(key, at, null, { kind: "plan", tasks });
   }
@@ -235,6 +242,8 @@ export function isFailure(item: Item): boolean {
     case "check":
       return item.check.status === "failed";
     case "ended":
+      return item.status === "failed";
+    case "step_ended":
       return item.status === "failed";
     default:
       return false;

@@ -33,6 +33,7 @@ export const args = {
   path: (input: unknown) => text(input, "path", "file_path"),
   content: (input: unknown) => text(input, "content"),
   text: (input: unknown) => text(input, "text"),
+  changes: (input: unknown) => text(input, "changes"),
   before: (input: unknown) => text(input, "oldText", "old_text", "old_string"),
   after: (input: unknown) => text(input, "newText", "new_text", "new_string"),
   command: (input: unknown) => text(input, "command"),
@@ -49,7 +50,9 @@ export const args = {
       const title = text(task, "title");
       const status = text(task, "status");
       if (title === "") return [];
-      return [{ title, status: status === "completed" || status === "in_progress" ? status : "pending" }];
+      const phase = text(task, "phase");
+      const far = status === "completed" || status === "in_progress" ? status : "pending";
+      return [phase === "" ? { title, status: far } : { title, phase, status: far }];
     });
   },
 };
@@ -140,6 +143,14 @@ export function sayingOf({ tool, input, state }: Pick<ToolItem, "tool" | "input"
         ...(tasks.length === 0 ? {} : { more: `${done} of ${tasks.length} done` }),
       };
     }
+    case "update_tasks": {
+      const { tasks } = bag(input);
+      const numbers = Array.isArray(tasks) ? tasks.map((task: unknown) => args.number(task, "number")) : [];
+      const which = numbers.filter((number) => number !== null).join(", ");
+      return { icon: "plan", verb: say("Ticking off tasks", "Updated tasks"), target: "", more: which };
+    }
+    case "request_changes":
+      return { icon: "other", verb: say("Asking for changes", "Asked for changes"), target: "" };
     default:
       return { icon: "other", verb: say("Calling", "Called"), target: tool };
   }

@@ -20,6 +20,7 @@ const TONE: Record<Plan["status"], Tone> = {
   proposed: "amber",
   approved: "green",
   rejected: "red",
+  adopted: "blue",
   superseded: "grey",
 };
 
@@ -32,6 +33,16 @@ export function PlanTab({ feature, run, mayBuild }: { feature: Feature; run: Run
   if (plans.isPending) return <TimelineSkeleton />;
   if (plans.isError) return <ErrorState error={plans.error} onRetry={() => void plans.refetch()} />;
   const latest = plans.data[0];
+  if (latest === undefined && run.plan.length > 0) {
+    return (
+      <section aria-label={p.tasks} className="h-full overflow-y-auto px-4 py-3 scroll-thin">
+        <div className="mx-auto max-w-3xl">
+          <p className="mb-3 text-faint text-xs">{p.tasksOnly}</p>
+          <TaskList tasks={run.plan} />
+        </div>
+      </section>
+    );
+  }
   if (latest === undefined) {
     return (
       <Empty icon={<ListTodo />} title={p.none}>
@@ -44,7 +55,7 @@ export function PlanTab({ feature, run, mayBuild }: { feature: Feature; run: Run
   const waits = planWaits(feature) && latest.status === "proposed";
   // The tasks of the approved plan are the run's, ticked as they are done.
   const tasks =
-    plan === latest && plan.status === "approved" && run.plan.length > 0
+    plan === latest && (plan.status === "approved" || plan.status === "adopted") && run.plan.length > 0
       ? run.plan
       : plan.tasks.map((task) => ({ ...task, status: "pending" as const }));
   return (

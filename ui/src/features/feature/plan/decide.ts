@@ -47,11 +47,25 @@ export function useDecide(featureId: string) {
   });
 }
 
-/** Tasks as lines of a text, and back. */
-export const linesOfTasks = (tasks: readonly PlannedTask[]) => tasks.map((task) => task.title).join("\n");
-export const tasksOfLines = (lines: string): PlannedTask[] =>
-  lines
-    .split("\n")
-    .map((line) => line.replace(/^\s*(?:[-*]|\d+[.)])\s+/, "").trim())
-    .filter((title) => title !== "")
-    .map((title) => ({ title }));
+/** Tasks as lines of a text, and back; a line that begins with # names the phase of those below it. */
+export const linesOfTasks = (tasks: readonly PlannedTask[]) =>
+  tasks
+    .flatMap((task, at) =>
+      task.phase === undefined || task.phase === tasks[at - 1]?.phase
+        ? [task.title]
+        : [`# ${task.phase}`, task.title],
+    )
+    .join("\n");
+export function tasksOfLines(lines: string): PlannedTask[] {
+  let phase: string | undefined;
+  return lines.split("\n").flatMap((line): PlannedTask[] => {
+    const heading = /^\s*#+\s*(.*)$/.exec(line);
+    if (heading) {
+      phase = heading[1]?.trim() || undefined;
+      return [];
+    }
+    const title = line.replace(/^\s*(?:[-*]|\d+[.)])\s+/, "").trim();
+    if (title === "") return [];
+    return [phase === undefined ? { title } : { title, phase }];
+  });
+}

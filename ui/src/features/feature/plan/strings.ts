@@ -1,6 +1,7 @@
 /** What the view of a plan says. */
 export const p = {
   none: "No plan yet",
+  tasksOnly: "This card is worked on without a plan to read; these are the agent's tasks.",
   noneText: "The agent looks around first. Its plan stands here when it is ready for you.",
   version: (n: number) => `Version ${n}`,
   versions: "Versions of the plan",
@@ -8,6 +9,7 @@ export const p = {
     proposed: "Waits for a person",
     approved: "Approved",
     rejected: "Rejected",
+    adopted: "Needs no approval",
     superseded: "Replaced",
   },
   by: { approved: "Approved by", rejected: "Rejected by", changed: "Changed and approved by" },
@@ -18,7 +20,7 @@ export const p = {
   removed: "Taken away",
   text: "Plan",
   tasks: "Tasks",
-  tasksHelp: "One task a line.",
+  tasksHelp: "One task a line; a line with # names the phase of those below it.",
   feedback: "What should be different?",
   feedbackHelp: "The agent reads it and makes a new version. Nothing is changed until you approve one.",
   why: "Why it was rejected",

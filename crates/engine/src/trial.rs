@@ -1,0 +1,231 @@
+//! Trials: a project's checks on its default branch, in a worktree that is made for them and removed afterwards.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use guildhall_git::{GitError, Oid, Repo, Worktree};
+use guildhall_sandbox::{Command, Exit, Network, Room};
+use guildhall_team::{Team, TeamError, commands};
+use guildhall_types::project::{CHECK_MINUTES, Project};
+use guildhall_types::run::CheckStatus;
+use guildhall_types::trial::{Trial, TrialStatus, TriedCheck};
+use guildhall_types::{MemberId, ProjectId};
+
+use crate::Engine;
+use crate::checks::OUTPUT;
+use crate::problems::{Trouble, chain};
+
+/// Trials at once on this node.
+pub(crate) const AT_ONCE: usize = 2;
+/// How often what a command prints is shown, and how often the trial says that it lives.
+const SHOW: Duration = Duration::from_secs(1);
+const ALIVE: u32 = 20;
+/// Bytes of what a command prints that are shown while it runs.
+const SHOWN: usize = 32 * 1024;
+
+impl Engine {
+    /// On behalf of whom `by` acts for, begins a trial of these commands, or of the project's checks, and returns at once; [`Store::trial`] tells how far it
+    /// is.
+    ///
+    /// [`Store::trial`]: guildhall_store::Store::trial
+    ///
+    /// # Errors
+    /// [`TeamError::Invalid`] without commands; [`TeamError::Conflict`] while there is another trial, or where nothing can be
+    /// run.
+    pub async fn try_checks(
+        &self,
+        by: &Team,
+        member: MemberId,
+        project: ProjectId,
+        lines: Option<Vec<String>>,
+        minutes: Option<i64>,
+    ) -> Result<Trial, TeamError> {
+        let team = &self.0.team;
+        let (project, repo) = team.ready_project(project).await?;
+        let lines = match lines {
+            Some(lines) => commands(lines)?,
+            None => project.settings.verify_commands.clone(),
+        };
+        if lines.is_empty() {
+            return Err(TeamError::invalid("commands", "give at least one command to try"));
+        }
+        let minutes = minutes.unwrap_or(project.settings.check_minutes);
+        if !(1..=CHECK_MINUTES).contains(&minutes) {
+            return Err(TeamError::invalid("minutes", "give a number from 1 to 240"));
+        }
+        if let Err(error) = self.usable_sandbox().await {
+            return Err(TeamError::conflict("no-sandbox", chain(&error)));
+        }
+        let Ok(place) = std::sync::Arc::clone(&self.0.trials).try_acquire_owned() else {
+            return Err(TeamError::conflict(
+                "checks-running",
+                "checks of other projects are being tried; wait until one of them has ended",
+            ));
+        };
+        let tip = repo
+            .branch(&project.default_branch)
+            .await?
+            .ok_or_else(|| GitError::Missing { what: "branch", name: project.default_branch.clone() })?;
+        let begun = by.store.begin_trial(project.id, member, tip.as_str(), lines.len()).await?;
+        let trial = begun.ok_or_else(|| {
+            TeamError::conflict(
+                "checks-running",
+                "the checks of this project are being tried already; wait for the end",
+            )
+        })?;
+        let engine = self.clone();
+        let mut job = trial.clone();
+        let time = Duration::from_secs(60 * minutes.unsigned_abs());
+        self.spawn(async move {
+            let done = engine.try_all(&mut job, &repo, &project, &tip, &lines, time).await;
+            match done {
+                Ok(status) => job.status = status,
+                Err(trouble) => {
+                    tracing::warn!(project = %project.id, error = &trouble as &dyn std::error::Error, "a trial broke off");
+                    (job.status, job.problem) = (TrialStatus::Stopped, Some(trouble.problem().message));
+                }
+            }
+            job.ended_at = Some(engine.0.team.clock.now());
+            if let Err(error) = engine.0.team.store.put_trial(&job).await {
+                tracing::warn!(project = %project.id, error = &error as &dyn std::error::Error, "a trial's end was not saved");
+            }
+            drop(place);
+        });
+        Ok(trial)
+    }
+
+    async fn try_all(
+        &self,
+        trial: &mut Trial,
+        repo: &Repo,
+        project: &Project,
+        tip: &Oid,
+        lines: &[String],
+        time: Duration,
+    ) -> Result<TrialStatus, Trouble> {
+        let worktree = self.trial_worktree(repo, project.id, tip).await?;
+        let room = Room {
+            tree: worktree.tree(),
+            git: Some(worktree.agent_git()),
+            objects: Some(repo.objects()),
+            frozen: false,
+            read_only: Vec::new(),
+            network: Network::None,
+            env: Vec::new(),
+        };
+        let mut all = TrialStatus::Passed;
+        let mut broken = None;
+        for line in lines {
+            match self.try_one(trial, &room, line, time).await {
+                Ok(true) => {}
+                Ok(false) => all = TrialStatus::Failed,
+                Err(trouble) => {
+                    broken = Some(trouble);
+                    break;
+                }
+            }
+            if self.0.stop.is_cancelled() {
+                all = TrialStatus::Stopped;
+                trial.problem = Some("The server was stopped in the middle of it. Try again.".to_owned());
+                break;
+            }
+        }
+        repo.remove_worktree(&worktree).await?;
+        broken.map_or(Ok(all), Err)
+    }
+
+    /// Tries one command. Returns whether it passed.
+    async fn try_one(&self, trial: &mut Trial, room: &Room, line: &str, time: Duration) -> Result<bool, Trouble> {
+        let team = &self.0.team;
+        trial.checks.push(TriedCheck {
+            command: line.to_owned(),
+            status: CheckStatus::Running,
+            exit_code: None,
+            output: String::new(),
+            started_at: team.clock.now(),
+            ended_at: None,
+        });
+        let at = trial.checks.len() - 1;
+        team.store.put_trial(trial).await?;
+        let command = Command { line: line.to_owned(), timeout: time, max_output: OUTPUT };
+        let printed = Mutex::new(String::new());
+        let mut show = |text: &str| {
+            let mut printed = printed.lock().unwrap_or_else(PoisonError::into_inner);
+            printed.push_str(text);
+            let cut = printed.ceil_char_boundary(printed.len().saturating_sub(SHOWN));
+            printed.drain(..cut);
+        };
+        let outcome = {
+            let running = self.0.sandbox.run(room, &command, &mut show);
+            tokio::pin!(running);
+            let mut silent = 0;
+            loop {
+                tokio::select! {
+                    biased;
+                    () = self.0.stop.cancelled() => break None,
+                    outcome = &mut running => break Some(outcome?),
+                    () = tokio::time::sleep(SHOW) => {}
+                }
+                let text = printed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                silent += 1;
+                if text != trial.checks[at].output || silent >= ALIVE {
+                    silent = 0;
+                    trial.checks[at].output = text;
+                    team.store.put_trial(trial).await?;
+                }
+            }
+        };
+        let check = &mut trial.checks[at];
+        check.ended_at = Some(team.clock.now());
+        let Some(outcome) = outcome else {
+            check.status = CheckStatus::Failed;
+            return Ok(false);
+        };
+        check.output = outcome.output;
+        let passed = matches!(outcome.exit, Exit::Code(0));
+        check.status = if passed { CheckStatus::Passed } else { CheckStatus::Failed };
+        match outcome.exit {
+            Exit::Code(code) => check.exit_code = Some(code.into()),
+            Exit::Signal(signal) => check.output.push_str(&format!("\n(It was ended by signal {signal}.)")),
+            Exit::TimedOut => {
+                check.output.push_str(&format!("\n(It was ended after {} minutes.)", time.as_secs() / 60));
+            }
+        }
+        Ok(passed)
+    }
+
+    /// A worktree with the files of `tip`. One that is there was left by a trial that was cut off: a project has one at a time.
+    async fn trial_worktree(&self, repo: &Repo, project: ProjectId, tip: &Oid) -> Result<Worktree, Trouble> {
+        let folder = self.0.team.places.trial(project);
+        let name = format!("trial-{project}");
+        if let Some(left) = repo.worktree(&name, &folder)? {
+            repo.remove_worktree(&left).await?;
+        }
+        let worktree = repo.readd_worktree(&name, &folder, tip).await?;
+        repo.restore(&worktree, "trial", tip, tip).await?;
+        Ok(worktree)
+    }
+
+    /// Removes what trials left that were cut off by the end of a former process on this disk.
+    pub(crate) async fn sweep_trials(&self) {
+        let folder = self.0.team.places.trials.clone();
+        let listed = tokio::task::spawn_blocking(move || -> Vec<ProjectId> {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+        });
+        for project in listed.await.unwrap_or_default() {
+            let places = &self.0.team.places;
+            let removed = async {
+                let repo = Repo::open(&places.repository(project))?;
+                match repo.worktree(&format!("trial-{project}"), &places.trial(project))? {
+                    Some(worktree) => repo.remove_worktree(&worktree).await,
+                    None => Ok(()),
+                }
+            };
+            if let Err(error) = removed.await {
+                let error: &GitError = &error;
+                tracing::warn!(%project, error = error as &dyn std::error::Error, "what a trial left was not removed");
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import type { CheckStatus, TrialStatus } from "@/api/types";
+
+/** What a project's settings say of what follows the work. */
+export const w = {
+  checks: {
+    title: "Checks",
+    lead: "Commands that must pass before a feature counts as verified. They run in order, in the feature's worktree, in the sandbox.",
+    one: (n: number) => `Check ${n}`,
+    remove: (n: number) => `Remove check ${n}`,
+    add: "Add a check",
+    minutes: "Minutes that each may take",
+    minutesHelp: "A check that takes longer is ended and counts as failed.",
+  },
+  trial: {
+    title: "Try the checks now",
+    lead: "Runs what stands above, saved or not, on the default branch, before the night depends on it.",
+    start: "Try the checks",
+    again: "Try again",
+    none: "Write a check first.",
+    on: "on",
+    status: {
+      running: "They run",
+      passed: "All passed",
+      failed: "Not all passed",
+      stopped: "Broken off",
+    } satisfies Record<TrialStatus, string>,
+    check: { running: "runs", passed: "passed", failed: "failed" } satisfies Record<CheckStatus, string>,
+    noOutput: "It printed nothing.",
+  },
+  pipeline: {
+    title: "Pipeline",
+    lead: "After the agent's work and before the checks, each step is a further agent that looks at the change with fresh eyes. It can mend files, or send the work back.",
+    empty: "No steps: finished work goes straight to the checks.",
+    add: "Add a step",
+    template: { review: "Add a review", security: "Add a security pass", docs: "Add documentation" },
+    name: "Name",
+    instructions: "Instructions",
+    model: "Model",
+    ownModel: "The run's own",
+    enabled: "On",
+    returns: "May send the work back",
+    failure: "If it does not pass",
+    up: (name: string) => `Move ${name} up`,
+    down: (name: string) => `Move ${name} down`,
+    remove: (name: string) => `Remove ${name}`,
+    unnamed: (n: number) => `step ${n}`,
+    step: (n: number, name: string) => `Step ${n}: ${name}`,
+    moved: (name: string, place: number, all: number) => `${name} is step ${place} of ${all} now`,
+    note: "A run uses the steps as they are when its work reaches the pipeline. Steps that come later see what earlier ones changed, so a review that should see everything comes last.",
+    onFailure: { stop: "The card waits for a person", go_on: "The next step begins" },
+    returnsOf: ["Never", "Once", "Twice", "Three times"],
+  },
+} as const;
+
+/** What one may begin with. */
+export const TEMPLATES = {
+  review: {
+    name: "Review",
+    instructions:
+      "Review the change as a careful colleague would: is it right, complete and tested, does it fit the code around it, and does it do what the card asks and nothing else? Ask for changes where something is wrong.",
+  },
+  security: {
+    name: "Security",
+    instructions:
+      "Look for what an attacker could use in the change: input that is not checked, access that is not closed, secrets, paths, commands and queries made of strings, new dependencies. Ask for changes where you can show a way in.",
+  },
+  docs: {
+    name: "Documentation",
+    instructions:
+      "Bring the documentation in line with the change, where the project has some: README, docs, comments on public items. Write it yourself, briefly, in the project's own style. Leave everything else as it is.",
+  },
+} as const;
