@@ -8,6 +8,7 @@ use guildhall_git::{GitError, Repo};
 use guildhall_sandbox::{Network, Room, Workspace};
 use guildhall_store::{Claimed, Ending, Finished, Lease, StoreError};
 use guildhall_team::Team;
+use guildhall_types::budget::BudgetKind;
 use guildhall_types::feature::{Move, Problem};
 use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::{RunEvent, RunIntent, RunStatus, Turn};
@@ -29,8 +30,8 @@ enum End {
     Rests,
     /// Its work is merged, and that is written down.
     Merged,
-    /// It has to wait for its provider for long, and goes on by itself.
-    Parked { until: DateTime, reason: String },
+    /// It has to wait for its provider for long, or for money, and goes on by itself.
+    Parked { until: DateTime, reason: String, budget: Option<BudgetKind> },
     /// It was told to stop: by a member, by the loss of its lease, or because this node stops.
     Told,
 }
@@ -75,9 +76,10 @@ async fn work(engine: &Engine, claimed: Claimed, cancel: &CancellationToken) {
     let lease = claimed.lease;
     let ending = match attempt(engine, &claimed, cancel).await {
         Ok(End::Written(ending)) => *ending,
-        Ok(End::Parked { until, reason }) => {
-            tracing::info!(run = %lease.run, %until, "a run waits for its provider");
-            log_unless_lost(lease, "a run could not be put off", store.park_run(&lease, until, Some(&reason)).await);
+        Ok(End::Parked { until, reason, budget }) => {
+            tracing::info!(run = %lease.run, %until, ?budget, "a run is put off");
+            let done = store.park_run(&lease, until, Some(&reason), budget).await;
+            log_unless_lost(lease, "a run could not be put off", done);
             return;
         }
         Ok(End::Told) => {
@@ -91,7 +93,7 @@ async fn work(engine: &Engine, claimed: Claimed, cancel: &CancellationToken) {
             let order = store.order(claimed.run.project_id, claimed.run.member_id).await;
             let until = order.map(|order| order.and_then(|order| order.rests_until(engine.0.team.clock.now())));
             let done = match until {
-                Ok(Some(until)) => store.park_run(&lease, until, None).await,
+                Ok(Some(until)) => store.park_run(&lease, until, None, None).await,
                 // It has opened in between.
                 Ok(None) => store.requeue_run(&lease).await,
                 Err(error) => Err(error),
@@ -182,7 +184,7 @@ fn closing(ended: Ended) -> Result<String, End> {
             Err(End::Written(Box::new(ending)))
         }
         Ended::Failed(problem) => Err(End::Written(Box::new(failed(problem)))),
-        Ended::Parked { until, reason } => Err(End::Parked { until, reason }),
+        Ended::Parked { until, reason, budget } => Err(End::Parked { until, reason, budget }),
         Ended::Cancelled | Ended::Unsaved(JournalError::Lost) => Err(End::Told),
         Ended::Unsaved(JournalError::Rest) => Err(End::Rests),
         Ended::Unsaved(error) => {
@@ -256,14 +258,14 @@ async fn agent(
         false => Vec::new(),
     };
     let journal = RunJournal {
-        store: team.store.clone(),
-        clock: team.clock.clone(),
+        team: team.clone(),
+        hold: engine.0.pace.hold(),
         done: AtomicBool::new(history.last().is_some_and(|turn| is_last(turn, run.approval))),
         bus: engine.0.bus.clone(),
         lease: *lease,
         run: run.clone(),
         provider: provider.endpoint.provider,
-        key_source: provider.key.source,
+        key: provider.key.clone(),
         repo: repo.clone(),
         worktree: ground.worktree,
         author: team.identity(run.member_id).await?,
@@ -279,7 +281,6 @@ async fn agent(
         tools: tools::under(run.approval, workspace, engine.0.sandbox.clone(), room.clone()),
         approval: run.approval,
         limits: engine.run_limits().await?,
-        spent_micros: run.cost_micros,
         history,
         opening,
         cancel: cancel.clone(),

@@ -20,16 +20,13 @@ use std::time::Duration;
 use guildhall_bus::Bus;
 use guildhall_llm::governor::{Governor, LaneState};
 use guildhall_sandbox::{Report, Sandbox, SandboxError};
-pub use guildhall_team::LIMITS;
+pub use guildhall_team::{LIMITS, RUN_LIMITS};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::limits::{Limits, RunLimits};
 use guildhall_types::{FeatureId, NodeId, ProjectId, RunId};
 use tokio::sync::{Notify, OnceCell};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// Names the limits of one run among the settings.
-pub const RUN_LIMITS: &str = "run_limits";
 
 /// How the engine keeps time.
 #[derive(Debug, Clone, Copy)]
@@ -213,6 +210,6 @@ impl Engine {
 
     /// The limits of one run as they are set now.
     async fn run_limits(&self) -> Result<RunLimits, TeamError> {
-        Ok(self.0.team.store.setting(RUN_LIMITS).await?.unwrap_or_default())
+        self.0.team.run_limits().await
     }
 }

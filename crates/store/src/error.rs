@@ -67,6 +67,14 @@ pub enum StoreError {
     /// The dependencies would form a circle, or leave the project.
     #[error("{0}")]
     BadDependency(&'static str),
+    /// There are as many as there may be.
+    #[error("there are {most} {what} already, which is the most; delete one that is no longer needed")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many there may be.
+        most: i64,
+    },
     /// The run is no longer this node's: another node has it, or a member stopped it.
     #[error("the run is no longer held by this node")]
     LeaseLost,

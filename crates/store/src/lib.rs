@@ -8,6 +8,7 @@ mod attachments;
 mod attempts;
 mod audit;
 mod avatars;
+mod budgets;
 mod challenges;
 mod checks;
 mod credentials;
@@ -25,6 +26,7 @@ mod members;
 mod orders;
 mod passkeys;
 mod plans;
+mod prices;
 mod projects;
 mod resets;
 mod runs;
@@ -34,6 +36,7 @@ mod settings;
 mod sign_ups;
 mod tokens;
 mod tries;
+mod usage;
 
 use std::sync::{Arc, Mutex};
 
@@ -44,6 +47,7 @@ use tokio::sync::{Notify, watch};
 pub use attempts::TryLimit;
 pub use audit::{AuditQuery, Broken, Verdict};
 pub use avatars::Avatar;
+pub use budgets::{BUDGETS, BudgetChange, Reserved};
 pub use challenges::NewChallenge;
 pub use credentials::{KeptKey, NewCredential, NewTeamCredential, credential_identity, team_credential_identity};
 pub use db::Backend;
@@ -66,6 +70,7 @@ pub use sessions::{NewSession, Session};
 pub use sign_ups::{NewSignUp, OpenSignUp};
 pub use tokens::{FoundToken, NewToken};
 pub use tries::SignInTry;
+pub use usage::{Group, UsageQuery};
 
 use db::{Db, Keep, Rows, Tx, on, read};
 

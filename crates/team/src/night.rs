@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use guildhall_store::{Night, OrderChange, Queued};
-use guildhall_types::auto::{self, AtClose, AutoOrder, Card, Live, OrderState, Place, Reason};
+use guildhall_types::auto::{self, AtClose, AutoOrder, Card, Live, OrderState, Place, PutOff, Reason};
 use guildhall_types::feature::{Feature, Problem};
 use guildhall_types::limits::Limits;
 use guildhall_types::member::Member;
@@ -146,7 +146,7 @@ impl Team {
         });
         let (night, limits, now) = (self.store.night().await?, self.limits().await?, self.clock.now());
         let live = night.live(now);
-        let place = Place { live: &live, held: &night.held, limits };
+        let place = Place { live: &live, held: &night.held, limits, used_up: &night.used_up };
         let own = |card: &&Card| card.project == project && card.member == member;
         let first = night
             .cards
@@ -185,16 +185,19 @@ impl Team {
         self.store.project(project).await?.ok_or(TeamError::NotFound { what: "project" })?;
         let (night, limits, now) = (self.store.night().await?, self.limits().await?, self.clock.now());
         let live = night.live(now);
-        let place = Place { live: &live, held: &night.held, limits };
+        let place = Place { live: &live, held: &night.held, limits, used_up: &night.used_up };
         let mut known = HashMap::new();
         let mut items = Vec::new();
         for (queued, position) in in_line(&night, now) {
             if queued.live.project != project {
                 continue;
             }
-            let parked =
-                queued.parked_until.filter(|until| *until > now).map(|until| (until, queued.parked_reason.as_deref()));
-            let reason = auto::of_run(&queued.live, night.waits_for(queued), parked, &place);
+            let put_off = queued.parked_until.filter(|until| *until > now).map(|until| PutOff {
+                until,
+                why: queued.parked_reason.as_deref(),
+                budget: queued.parked_for,
+            });
+            let reason = auto::of_run(&queued.live, night.waits_for(queued), put_off, &place);
             let order = order_of(&night, project, queued.live.member);
             items.push(QueueItem {
                 feature_id: queued.feature,
@@ -236,6 +239,7 @@ impl Team {
             },
             Reason::Window { until: None } => "The window never opens; set it again.".to_owned(),
             Reason::Provider { until, why } => format!("Waits until {}. {why}", until.format("%a %H:%M UTC")),
+            Reason::Budget { why, .. } => why.clone(),
             Reason::Dependencies { features } => {
                 let mut titles = Vec::new();
                 for id in features.iter().take(NAMED) {

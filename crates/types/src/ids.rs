@@ -75,6 +75,8 @@ id! {
     RunId,
     /// One verification command that was run.
     CheckId,
+    /// What an admin says that models cost.
+    PriceId,
     /// One running Guildhall process.
     NodeId,
 }

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod audit;
 pub mod auto;
+pub mod budget;
 pub mod chat;
 pub mod clock;
 pub mod event;
@@ -14,11 +15,13 @@ pub mod limits;
 pub mod mail;
 pub mod member;
 pub mod plan;
+pub mod price;
 pub mod project;
 pub mod rights;
 pub mod run;
 pub mod schedule;
 mod text_enum;
+pub mod usage;
 pub mod window;
 
 pub use clock::{Clock, FixedClock, SystemClock};

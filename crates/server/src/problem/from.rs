@@ -66,6 +66,7 @@ impl From<StoreError> for Problem {
                 Self::conflict("stale-plan", detail).with(Extras { current: Some(current), ..Extras::default() })
             }
             StoreError::NothingToApprove => Self::invalid("requirePlanApproval", detail),
+            StoreError::TooMany { .. } => Self::conflict("too-many", detail),
             StoreError::Live { .. } => Self::conflict("agent-at-work", detail),
             StoreError::BadDependency(words) => Self::invalid("dependencies", words),
             StoreError::LeaseLost => Self::conflict("lease-lost", detail),

@@ -20,3 +20,4 @@ mod projects;
 mod settings;
 mod sign_in;
 mod tokens;
+mod usage;

@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod board;
+mod budgets;
 mod events;
 mod factors;
 mod harness;
@@ -15,4 +16,6 @@ mod members;
 mod orders;
 mod people;
 mod plans;
+mod prices;
+mod usage;
 mod work;
