@@ -12,6 +12,7 @@ import { queryClient } from "@/app/query-client";
 import { NotFound, RouteError, RoutePending } from "@/app/route-states";
 import { requireLacking, requireSession } from "@/app/session";
 import { auditSearch } from "@/features/audit/search";
+import { usageSearch } from "@/features/usage/search";
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
   component: Outlet,
@@ -170,6 +171,13 @@ const agents = createRoute({
   component: lazyRouteComponent(() => import("@/routes/agents")),
 });
 
+const usage = createRoute({
+  getParentRoute: () => frame,
+  path: "/usage",
+  validateSearch: usageSearch,
+  component: lazyRouteComponent(() => import("@/routes/usage")),
+});
+
 const team = createRoute({
   getParentRoute: () => frame,
   path: "/team",
@@ -201,7 +209,18 @@ export const router = createRouter({
     confirm,
     forgot,
     welcome,
-    frame.addChildren([inbox, projects, board, projectSettings, feature, agents, team, audit, settings]),
+    frame.addChildren([
+      inbox,
+      projects,
+      board,
+      projectSettings,
+      feature,
+      agents,
+      usage,
+      team,
+      audit,
+      settings,
+    ]),
   ]),
   context: { queryClient },
   defaultPreload: "intent",

@@ -652,6 +652,40 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the budgets and how the month stands: one's own, and for admins everybody's. */
+        get: operations["get_budgets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/budgets/own": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sets a budget for oneself. It holds where it is lower than what one is given. */
+        put: operations["put_own_budget"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -689,6 +723,23 @@ export type paths = {
         head?: never;
         /** Changes a card. */
         patch: operations["update_feature"];
+        trace?: never;
+    };
+    "/api/features/{id}/allow-cost": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a card's run cost more than its budget; it goes on if it waits for that. For the member whose run it is, and admins. */
+        post: operations["allow_cost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/features/{id}/approve-plan": {
@@ -1088,6 +1139,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/members/{id}/budget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Gives a member a budget of their own, or the team's again. For admins. */
+        put: operations["give_budget"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/members/{id}/factors": {
         parameters: {
             query?: never;
@@ -1351,6 +1419,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/settings/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sets what the calls of each member may cost in a month, where nothing else is said. For admins. */
+        put: operations["put_budgets"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings/credentials": {
         parameters: {
             query?: never;
@@ -1438,6 +1523,44 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/settings/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what models cost, in micro-dollars per million tokens: what an admin says, and the built-in table. */
+        get: operations["list_prices"];
+        /**
+         * Says what models cost; what was said of the same pattern is replaced. Holds for the next call, also of runs at work. For
+         *     admins.
+         */
+        put: operations["put_price"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/prices/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes back what an admin said of a pattern. For admins. */
+        delete: operations["delete_price"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings/second-factor": {
         parameters: {
             query?: never;
@@ -1470,6 +1593,26 @@ export type paths = {
         get: operations["get_sign_up"];
         /** Sets who may sign up without an invitation. For owners. */
         put: operations["put_sign_up"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows what calls took and cost, in groups and day by day. By project and by card everybody sees the whole team's, otherwise
+         *     their own; admins see everything.
+         */
+        get: operations["get_usage"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -1546,6 +1689,14 @@ export type components = {
          * @enum {string}
          */
         AfterWork: "wait" | "verify" | "merge";
+        /** @description How much more a run may cost. */
+        AllowCost: {
+            /**
+             * Format: int64
+             * @description Micro-dollars.
+             */
+            micros: number;
+        };
         /** @description A personal access token, as its member sees it. The token itself is shown once, when it is made. */
         ApiToken: {
             /**
@@ -1632,7 +1783,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "feature.create" | "feature.change" | "feature.delete" | "feature.shelve" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "feature.create" | "feature.change" | "feature.delete" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -1669,7 +1820,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "project" | "feature" | "key" | "route" | "audit";
+        AuditObject: "member" | "session" | "token" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "key" | "route" | "audit";
         /**
          * @description What came of it.
          * @enum {string}
@@ -1760,6 +1911,26 @@ export type components = {
             /** @description The page of this server to go to when it is done; the first one where it is absent. */
             to?: string;
         };
+        /**
+         * @description Which budget a run waits for.
+         * @enum {string}
+         */
+        BudgetKind: "run" | "month";
+        /** @description The budgets, in micro-dollars. */
+        BudgetsView: {
+            /** @description How the month stands: one's own, and for admins everybody's. Months are calendar months in UTC. */
+            items: components["schemas"]["MonthStanding"][];
+            /**
+             * Format: int64
+             * @description What the calls of each member may cost in a month, where nothing else is said; nothing when there is no such budget.
+             */
+            monthMicros: number | null;
+            /**
+             * Format: int64
+             * @description What a run may cost whose card says nothing else.
+             */
+            runMicros: number;
+        };
         /** @description One verification command that was run, with its output as evidence. */
         Check: {
             /** @description The command as the project states it. */
@@ -1849,6 +2020,11 @@ export type components = {
         CreateFeature: {
             /** @description The branch to work on; made from number and title when absent. */
             branch?: string | null;
+            /**
+             * Format: int64
+             * @description What a run of it may cost, in micro-dollars; the team's limit when absent.
+             */
+            budgetMicros?: number | null;
             /** @description A free label to group by. */
             category?: string | null;
             /** @description Features of the same project that must be verified or completed first. */
@@ -2101,6 +2277,11 @@ export type components = {
         FeatureCard: {
             /** @description The branch to work on; made from number and title when absent. */
             branch: string | null;
+            /**
+             * Format: int64
+             * @description What a run of it may cost, in micro-dollars; the team's limit when absent.
+             */
+            budgetMicros: number | null;
             /** @description A free label to group by; may be empty. */
             category: string;
             /**
@@ -2485,6 +2666,15 @@ export type components = {
             /** @description The oldest first. */
             items: components["schemas"]["KeyView"][];
         };
+        /** @description A row of the built-in table. */
+        KnownPrice: components["schemas"]["Price"] & {
+            /** @description Its name as the provider says it. */
+            model: string;
+            /** @description The name that is shown. */
+            name: string;
+            /** @description Whose model. */
+            provider: components["schemas"]["ProviderKind"];
+        };
         /** @description The limits that the scheduler keeps. Whichever is tighter holds. */
         Limits: {
             /**
@@ -2764,6 +2954,8 @@ export type components = {
         /** @description A model as it is offered to a member. */
         ModelChoice: components["schemas"]["Model"] & {
             keySource: components["schemas"]["KeySource"] | null;
+            /** @description Whether its price is known. Without one its tokens are counted, and its cost is not. */
+            priced: boolean;
             /** @description Whether this member can use it now. */
             usable: boolean;
             /** @description Why not, and what to do. */
@@ -2775,6 +2967,41 @@ export type components = {
             default: string | null;
             /** @description The models, the recommended one first, those of a provider together. */
             items: components["schemas"]["ModelChoice"][];
+        };
+        /** @description How a member's month stands, in micro-dollars. */
+        MonthStanding: {
+            /**
+             * Format: int64
+             * @description What the member's calls may cost this month; nothing when there is no budget.
+             */
+            capMicros: number | null;
+            /**
+             * Format: int64
+             * @description What an admin gave, in place of the team's.
+             */
+            givenMicros: number | null;
+            /** @description The member. */
+            memberId: components["schemas"]["MemberId"];
+            /**
+             * Format: int64
+             * @description What the member set.
+             */
+            ownMicros: number | null;
+            /**
+             * Format: int64
+             * @description What the calls under way may cost at most.
+             */
+            reservedMicros: number;
+            /**
+             * Format: date-time
+             * @description When the next month begins.
+             */
+            resetsAt: string;
+            /**
+             * Format: int64
+             * @description What the calls of this month have cost.
+             */
+            spentMicros: number;
         };
         /**
          * Format: uuid
@@ -2946,6 +3173,56 @@ export type components = {
             /** @description The colours. */
             theme: components["schemas"]["Theme"];
         };
+        /** @description Prices in micro-dollars per million tokens (which is dollars per million times a million). */
+        Price: {
+            /**
+             * Format: int64
+             * @description Input that is read from the cache.
+             */
+            cacheRead: number;
+            /**
+             * Format: int64
+             * @description Input that is written to the cache.
+             */
+            cacheWrite: number;
+            /**
+             * Format: int64
+             * @description Input that is neither read from nor written to the cache.
+             */
+            input: number;
+            /**
+             * Format: int64
+             * @description Output.
+             */
+            output: number;
+        };
+        /**
+         * Format: uuid
+         * @description What an admin says that models cost.
+         */
+        PriceId: string;
+        /** @description What an admin says that models cost. */
+        PriceRow: components["schemas"]["Price"] & {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            changedAt: string;
+            changedBy: components["schemas"]["MemberId"] | null;
+            /** @description The row's id. */
+            id: components["schemas"]["PriceId"];
+            /** @description Their names as the provider says them; a `*` stands for anything. */
+            pattern: string;
+            /** @description Whose models. */
+            provider: components["schemas"]["ProviderKind"];
+        };
+        /** @description What models cost, in micro-dollars per million tokens. */
+        Prices: {
+            /** @description What holds for models that none of those fits. */
+            builtIn: components["schemas"]["KnownPrice"][];
+            /** @description What an admin says. Of those that fit a model, the one that says most of its name counts. */
+            items: components["schemas"]["PriceRow"][];
+        };
         /** @description Why a card stopped, and what helps. */
         Problem: {
             /** @description A stable word for it, such as `invalid-key`, `prompt-too-long`, `turn-limit`. */
@@ -3091,6 +3368,33 @@ export type components = {
             /** @description The key; may be empty for an OpenAI-compatible server that asks for none. */
             key: string;
         };
+        /** @description What models cost, in micro-dollars per million tokens. */
+        PutPrice: {
+            /**
+             * Format: int64
+             * @description Input that is read from the cache.
+             */
+            cacheRead: number;
+            /**
+             * Format: int64
+             * @description Input that is written to the cache.
+             */
+            cacheWrite: number;
+            /**
+             * Format: int64
+             * @description Input that is neither read from nor written to the cache.
+             */
+            input: number;
+            /**
+             * Format: int64
+             * @description Output.
+             */
+            output: number;
+            /** @description Their names as the provider says them; a `*` stands for anything. */
+            pattern: string;
+            /** @description Whose models. */
+            provider: components["schemas"]["ProviderKind"];
+        };
         /** @description A QR code, to be drawn. */
         QrPicture: {
             /** @description The dark modules as an SVG path, one unit for each module. */
@@ -3142,6 +3446,16 @@ export type components = {
              */
             until: string;
             /** @description Why, in a sentence. */
+            why: string;
+        } | {
+            /** @enum {string} */
+            code: "budget";
+            /**
+             * Format: date-time
+             * @description When the next month begins; nothing where somebody has to let it go on.
+             */
+            until: string | null;
+            /** @description Which one, and what helps, in a sentence. */
             why: string;
         } | {
             /** @enum {string} */
@@ -3273,6 +3587,11 @@ export type components = {
              */
             endedAt: string | null;
             error: components["schemas"]["Problem"] | null;
+            /**
+             * Format: int64
+             * @description What it may cost beyond its budget, because somebody allowed that, in micro-dollars.
+             */
+            extraMicros: number;
             /** @description The feature it works on. */
             featureId: components["schemas"]["FeatureId"];
             /** @description The latest state of its work: a snapshot, or the commit on its branch. */
@@ -3289,7 +3608,8 @@ export type components = {
             memberId: components["schemas"]["MemberId"];
             /** @description The model that it calls. */
             model: string;
-            /** @description What it waits for of its provider, in a sentence; nothing while it rests. */
+            parkedFor: components["schemas"]["BudgetKind"] | null;
+            /** @description What it waits for of its provider or of a budget, in a sentence; nothing while it rests. */
             parkedReason: string | null;
             /**
              * Format: date-time
@@ -3506,11 +3826,11 @@ export type components = {
          * @enum {string}
          */
         RunIntent: "work" | "verify";
-        /** @description What one run may use before it is ended with a clear word. */
+        /** @description What one run may use before it is ended with a clear word, or waits for one. */
         RunLimits: {
             /**
              * Format: int64
-             * @description Cost of the whole run, in micro-dollars.
+             * @description Cost of the whole run, in micro-dollars, unless its card says otherwise. At this the run waits, and asks for more.
              * @default 20000000
              */
             maxCostMicros: number;
@@ -3666,6 +3986,14 @@ export type components = {
             memberId?: components["schemas"]["MemberId"];
             window?: components["schemas"]["Window"] | null;
         };
+        /** @description A budget for a month. */
+        SetMonthBudget: {
+            /**
+             * Format: int64
+             * @description Micro-dollars; `null` takes the budget away.
+             */
+            monthMicros?: number | null;
+        };
         /** @description A passkey's answer. */
         ShowPasskey: {
             /** @description What the browser returned, as the JSON of WebAuthn level 3. */
@@ -3746,6 +4074,44 @@ export type components = {
             requirePlanApproval?: boolean;
             /** @description A few words. */
             title: string;
+        };
+        /** @description Calls, added up. */
+        Sums: {
+            /**
+             * Format: int64
+             * @description Input tokens read from the cache.
+             */
+            cacheReadTokens: number;
+            /**
+             * Format: int64
+             * @description Input tokens written to the cache.
+             */
+            cacheWriteTokens: number;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            calls: number;
+            /**
+             * Format: int64
+             * @description The cost, in micro-dollars.
+             */
+            costMicros: number;
+            /**
+             * Format: int64
+             * @description Input tokens billed in full.
+             */
+            inputTokens: number;
+            /**
+             * Format: int64
+             * @description Output tokens.
+             */
+            outputTokens: number;
+            /**
+             * Format: int64
+             * @description How many of them no price is known for: their tokens count, their cost does not.
+             */
+            unpricedCalls: number;
         };
         /** @description One task of an agent's plan. */
         Task: {
@@ -3845,6 +4211,11 @@ export type components = {
         UpdateFeature: {
             /** @description The branch to work on; `null` means one made from number and title. */
             branch?: string | null;
+            /**
+             * Format: int64
+             * @description What a run of it may cost, in micro-dollars; `null` means the team's limit.
+             */
+            budgetMicros?: number | null;
             /** @description A free label to group by. */
             category?: string;
             /** @description Features of the same project that must be verified or completed first. */
@@ -3935,6 +4306,68 @@ export type components = {
              */
             outputTokens: number;
         };
+        /**
+         * @description By what the calls are added up.
+         * @enum {string}
+         */
+        UsageBy: "member" | "key" | "project" | "feature" | "model" | "day";
+        /** @description The calls of a day. */
+        UsageDay: components["schemas"]["Sums"] & {
+            /**
+             * Format: date
+             * @description The day.
+             */
+            day: string;
+            /** @description Those of the first eight groups; what is missing belongs to others. */
+            parts: components["schemas"]["UsagePart"][];
+        };
+        /** @description Calls that have something in common. */
+        UsageGroup: components["schemas"]["Sums"] & {
+            /** @description The member, the project or the card, or whose a key is. */
+            id: string | null;
+            /** @description What they have in common, as a word that stays the same. */
+            key: string;
+            /** @description The same for people. */
+            label: string;
+            /** @description Where it belongs: a card's project, a model's provider. */
+            of: string | null;
+        };
+        /**
+         * @description Whose calls an answer counts.
+         * @enum {string}
+         */
+        UsageOf: "team" | "member";
+        /** @description A group's calls of a day. */
+        UsagePart: components["schemas"]["Sums"] & {
+            /** @description The group's key. */
+            key: string;
+        };
+        /** @description What the calls of some days took and cost. */
+        UsageView: {
+            /** @description By what the calls are added up. */
+            by: components["schemas"]["UsageBy"];
+            /** @description Day by day, every day. */
+            days: components["schemas"]["UsageDay"][];
+            /**
+             * Format: date
+             * @description The first day.
+             */
+            from: string;
+            /** @description The groups, the dearest first, fifty at most. */
+            groups: components["schemas"]["UsageGroup"][];
+            others: components["schemas"]["Sums"] | null;
+            /** @description By whose clock the days are. */
+            timeZone: string;
+            /**
+             * Format: date
+             * @description The last day.
+             */
+            to: string;
+            /** @description All of them. */
+            total: components["schemas"]["Sums"];
+            /** @description Whose calls these are. */
+            whose: components["schemas"]["UsageOf"];
+        };
         /** @description When auto mode works. A window that ends no later than it begins goes on into the next day. */
         Window: {
             /** @description The days on which it opens. */
@@ -3955,6 +4388,7 @@ export type components = {
 };
 export type AddAttachment = components['schemas']['AddAttachment'];
 export type AfterWork = components['schemas']['AfterWork'];
+export type AllowCost = components['schemas']['AllowCost'];
 export type ApiToken = components['schemas']['ApiToken'];
 export type ApprovePlan = components['schemas']['ApprovePlan'];
 export type AskForPasskey = components['schemas']['AskForPasskey'];
@@ -3973,6 +4407,8 @@ export type AutoMode = components['schemas']['AutoMode'];
 export type AutoModeAction = components['schemas']['AutoModeAction'];
 export type AutoOrder = components['schemas']['AutoOrder'];
 export type BeginSignIn = components['schemas']['BeginSignIn'];
+export type BudgetKind = components['schemas']['BudgetKind'];
+export type BudgetsView = components['schemas']['BudgetsView'];
 export type Check = components['schemas']['Check'];
 export type CheckId = components['schemas']['CheckId'];
 export type CheckList = components['schemas']['CheckList'];
@@ -4028,6 +4464,7 @@ export type KeySource = components['schemas']['KeySource'];
 export type KeyTest = components['schemas']['KeyTest'];
 export type KeyView = components['schemas']['KeyView'];
 export type KeysView = components['schemas']['KeysView'];
+export type KnownPrice = components['schemas']['KnownPrice'];
 export type Limits = components['schemas']['Limits'];
 export type Line = components['schemas']['Line'];
 export type LineKind = components['schemas']['LineKind'];
@@ -4052,6 +4489,7 @@ export type MergedFeature = components['schemas']['MergedFeature'];
 export type Model = components['schemas']['Model'];
 export type ModelChoice = components['schemas']['ModelChoice'];
 export type Models = components['schemas']['Models'];
+export type MonthStanding = components['schemas']['MonthStanding'];
 export type NodeId = components['schemas']['NodeId'];
 export type Notice = components['schemas']['Notice'];
 export type OrderFailure = components['schemas']['OrderFailure'];
@@ -4068,6 +4506,10 @@ export type PlanStatus = components['schemas']['PlanStatus'];
 export type PlannedTask = components['schemas']['PlannedTask'];
 export type PlanningMode = components['schemas']['PlanningMode'];
 export type Preferences = components['schemas']['Preferences'];
+export type Price = components['schemas']['Price'];
+export type PriceId = components['schemas']['PriceId'];
+export type PriceRow = components['schemas']['PriceRow'];
+export type Prices = components['schemas']['Prices'];
 export type Problem = components['schemas']['Problem'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
 export type Project = components['schemas']['Project'];
@@ -4080,6 +4522,7 @@ export type ProjectStatus = components['schemas']['ProjectStatus'];
 export type ProviderButton = components['schemas']['ProviderButton'];
 export type ProviderKind = components['schemas']['ProviderKind'];
 export type PutCredential = components['schemas']['PutCredential'];
+export type PutPrice = components['schemas']['PutPrice'];
 export type QrPicture = components['schemas']['QrPicture'];
 export type Queue = components['schemas']['Queue'];
 export type QueueItem = components['schemas']['QueueItem'];
@@ -4109,6 +4552,7 @@ export type SecondStep = components['schemas']['SecondStep'];
 export type SessionId = components['schemas']['SessionId'];
 export type SessionItem = components['schemas']['SessionItem'];
 export type SetAutoMode = components['schemas']['SetAutoMode'];
+export type SetMonthBudget = components['schemas']['SetMonthBudget'];
 export type ShowPasskey = components['schemas']['ShowPasskey'];
 export type SignIn = components['schemas']['SignIn'];
 export type SignUp = components['schemas']['SignUp'];
@@ -4118,6 +4562,7 @@ export type Stat = components['schemas']['Stat'];
 export type StopReason = components['schemas']['StopReason'];
 export type StoppedAll = components['schemas']['StoppedAll'];
 export type Suggestion = components['schemas']['Suggestion'];
+export type Sums = components['schemas']['Sums'];
 export type Task = components['schemas']['Task'];
 export type TaskStatus = components['schemas']['TaskStatus'];
 export type TeamCredential = components['schemas']['TeamCredential'];
@@ -4135,6 +4580,12 @@ export type UpdateMe = components['schemas']['UpdateMe'];
 export type UpdateMember = components['schemas']['UpdateMember'];
 export type UpdateProject = components['schemas']['UpdateProject'];
 export type Usage = components['schemas']['Usage'];
+export type UsageBy = components['schemas']['UsageBy'];
+export type UsageDay = components['schemas']['UsageDay'];
+export type UsageGroup = components['schemas']['UsageGroup'];
+export type UsageOf = components['schemas']['UsageOf'];
+export type UsagePart = components['schemas']['UsagePart'];
+export type UsageView = components['schemas']['UsageView'];
 export type Window = components['schemas']['Window'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -5606,6 +6057,68 @@ export interface operations {
             };
         };
     };
+    get_budgets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetsView"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_own_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetMonthBudget"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonthStanding"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     listen_events: {
         parameters: {
             query?: {
@@ -5723,6 +6236,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Feature"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    allow_cost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The feature. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AllowCost"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureAndRun"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -6593,6 +7142,42 @@ export interface operations {
             };
         };
     };
+    give_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The member. */
+                id: components["schemas"]["MemberId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetMonthBudget"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonthStanding"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     take_factors: {
         parameters: {
             query?: never;
@@ -7260,6 +7845,39 @@ export interface operations {
             };
         };
     };
+    put_budgets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetMonthBudget"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetsView"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_team_credentials: {
         parameters: {
             query?: never;
@@ -7478,6 +8096,98 @@ export interface operations {
             };
         };
     };
+    list_prices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Prices"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_price: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutPrice"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceRow"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_price: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The row. */
+                id: components["schemas"]["PriceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_second_factor: {
         parameters: {
             query?: never;
@@ -7589,6 +8299,46 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SignUpSetting"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_usage: {
+        parameters: {
+            query: {
+                /** @description The first day; thirty days in all when absent. */
+                from?: string;
+                /** @description The last day; today when absent. Days are those of one's own time zone. */
+                to?: string;
+                /** @description By what they are added up. */
+                by: components["schemas"]["UsageBy"];
+                /** @description Only in this project. */
+                project?: components["schemas"]["ProjectId"];
+                /** @description Only of this member: oneself, or for admins anybody. */
+                member?: components["schemas"]["MemberId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageView"];
                 };
             };
             /** @description Why the request was refused or failed. */

@@ -13,6 +13,7 @@ export type {
   AuditOutcome,
   AuthStatus,
   AutoMode,
+  BudgetsView,
   Check,
   Commit,
   ConflictFile,
@@ -33,6 +34,7 @@ export type {
   InvitationCard,
   KeySource,
   KeyTest,
+  KnownPrice,
   Limits,
   ListedModel,
   Mail,
@@ -40,11 +42,13 @@ export type {
   Member,
   MemberRole,
   Models,
+  MonthStanding,
   OutputStream,
   Passkey,
   Plan,
   PlannedTask,
   PlanningMode,
+  PriceRow,
   Problem,
   Project,
   ProjectListItem,
@@ -66,11 +70,15 @@ export type {
   Stage,
   StopReason,
   Suggestion,
+  Sums,
   Task,
   TeamCredentials,
   TeamKey,
   ThinkingLevel,
   Usage,
+  UsageBy,
+  UsageGroup,
+  UsageView,
 } from "./schema";
 
 export type RightName = Schema.MemberRight;
@@ -95,6 +103,9 @@ export type FeatureDraft = Schema.CreateFeature;
 export type FeaturePatch = Schema.UpdateFeature;
 export type PlanApproved = Schema.ApprovePlan;
 export type PlanRejected = Schema.RejectPlan;
+export type PriceDraft = Schema.PutPrice;
+/** A question about the ledger. */
+export type UsageAsked = NonNullable<Schema.operations["get_usage"]["parameters"]["query"]>;
 
 /** What happened in a run. The arguments of a tool are whatever the model wrote. */
 export type RunEvent =
