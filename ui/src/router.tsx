@@ -12,6 +12,7 @@ import { queryClient } from "@/app/query-client";
 import { NotFound, RouteError, RoutePending } from "@/app/route-states";
 import { requireLacking, requireSession } from "@/app/session";
 import { auditSearch } from "@/features/audit/search";
+import { usageSearch } from "@/features/usage/search";
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
   component: Outlet,
@@ -176,6 +177,13 @@ const reports = createRoute({
   component: lazyRouteComponent(() => import("@/routes/reports")),
 });
 
+const usage = createRoute({
+  getParentRoute: () => frame,
+  path: "/usage",
+  validateSearch: usageSearch,
+  component: lazyRouteComponent(() => import("@/routes/usage")),
+});
+
 const team = createRoute({
   getParentRoute: () => frame,
   path: "/team",
@@ -221,6 +229,7 @@ export const router = createRouter({
       feature,
       agents,
       reports,
+      usage,
       team,
       audit,
       limits,

@@ -46,6 +46,7 @@ export const t = {
     inbox: "Inbox",
     projects: "Projects",
     agents: "Agents at work",
+    usage: "Usage",
     team: "Team",
     settings: "Settings",
     audit: "Audit",

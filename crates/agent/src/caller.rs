@@ -2,16 +2,14 @@
 
 use chrono::Duration;
 use guildhall_llm::governor::{Ask, Governor, Permit, Reason, Wait};
-use guildhall_llm::models::{self, Model};
 use guildhall_llm::{Answer, Backoff, Client, Delta, Endpoint, ErrorKind, LlmError, Request};
-use guildhall_types::chat::Usage;
 use guildhall_types::event::OutputStream;
 use guildhall_types::limits::RunLimits;
 use guildhall_types::run::RunEvent;
 use guildhall_types::{Clock, DateTime, MemberId};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Call, Ended, Journal, JournalError, problem};
+use crate::{Ended, Journal, JournalError, PriceTable, problem};
 
 /// Waits shorter than this are told of only once.
 const SHORT: std::time::Duration = std::time::Duration::from_secs(2);
@@ -54,13 +52,16 @@ pub(crate) struct Caller<'a> {
     pub(crate) endpoint: Endpoint,
     /// The model's name, as it was asked for.
     pub(crate) model_id: String,
-    pub(crate) model: Model,
     pub(crate) limits: RunLimits,
     pub(crate) clock: std::sync::Arc<dyn Clock>,
     pub(crate) cancel: CancellationToken,
     pub(crate) backoff: Backoff,
-    /// What the run has cost, in micro-dollars.
-    pub(crate) spent: i64,
+    /// By what the latest call is billed.
+    pub(crate) prices: PriceTable,
+    /// Whether it was told that the model's price is not known.
+    pub(crate) unpriced_told: bool,
+    /// How often the call under way found all money set aside for others.
+    pub(crate) held: u32,
     /// When this stretch of work began.
     pub(crate) began: DateTime,
     /// How much of it was spent waiting for a rate limit, which is no work.
@@ -82,12 +83,20 @@ impl Caller<'_> {
         let mut told = false;
         let mut overloads = 0;
         let mut again = false;
+        self.held = 0;
         // The words of a try that broke off are shown already; those of the next come after them.
         let mut shown = 0;
         loop {
             self.check_limits()?;
             let permit = self.permit(request, self.uncached(size, live), again, &mut told).await?;
             self.check_limits()?;
+            // Asked for last, so that nothing is set aside while a call stands in line.
+            let Some(max_tokens) = self.leave(request, size).await? else {
+                drop(permit);
+                self.let_others_end().await?;
+                continue;
+            };
+            let request = &Request { max_tokens, ..*request };
             let journal = self.journal;
             let first = shown;
             let show = |delta: Delta<'_>| {
@@ -114,7 +123,6 @@ impl Caller<'_> {
                         let caches = answer.usage.cache_read_tokens + answer.usage.cache_write_tokens > 0;
                         self.cached = caches.then(|| (answer.usage.context_tokens(), self.clock.now()));
                     }
-                    self.spent += self.cost(&answer.model, &answer.usage);
                     return Ok(answer);
                 }
                 Err(error) => error,
@@ -122,8 +130,9 @@ impl Caller<'_> {
             tracing::debug!(kind = error.kind.code(), "a call failed");
             if let Some(partial) = &error.partial {
                 let call = self.bill(None, &partial.model, partial.usage);
-                self.spent += call.cost_micros;
                 self.journal.billed(&call).await?;
+            } else {
+                self.journal.unused().await?;
             }
             if self.cancel.is_cancelled() {
                 return Err(Ended::Cancelled.into());
@@ -136,7 +145,7 @@ impl Caller<'_> {
                     overloads += 1;
                     if overloads > OVERLOADS {
                         let reason = format!("{}; it is tried again later.", error.message.trim_end_matches('.'));
-                        return Err(Ended::Parked { until: self.clock.now() + OVERLOADED, reason }.into());
+                        return Err(Ended::Parked { until: self.clock.now() + OVERLOADED, reason, budget: None }.into());
                     }
                     continue;
                 }
@@ -148,22 +157,7 @@ impl Caller<'_> {
         }
     }
 
-    /// The bill for a call that was answered.
-    pub(crate) fn bill(&self, turn: Option<i64>, model: &str, usage: Usage) -> Call {
-        let model = if model.is_empty() { &self.model_id } else { model };
-        Call { turn, model: model.to_owned(), usage, cost_micros: self.cost(model, &usage) }
-    }
-
-    fn cost(&self, model: &str, usage: &Usage) -> i64 {
-        // What another provider's model of the same name costs is of no interest.
-        let answered = models::find(model).filter(|found| found.provider == self.model.provider);
-        answered.unwrap_or(&self.model).cost_micros(usage)
-    }
-
     fn check_limits(&self) -> Result<(), Ended> {
-        if self.spent >= self.limits.max_cost_micros {
-            return Err(Ended::Failed(problem::cost_limit(&self.limits, self.spent)));
-        }
         let at_work = self.clock.now() - self.began - self.parked;
         if at_work >= Duration::try_minutes(self.limits.max_minutes).unwrap_or(Duration::MAX) {
             return Err(Ended::Failed(problem::time_limit(&self.limits)));
@@ -198,7 +192,8 @@ impl Caller<'_> {
                 && let Some(until) = until(&wait, now)
             {
                 if wait.time.is_some_and(|time| time > self.patience) {
-                    return Err(Ended::Parked { until, reason: reason(wait.reason).to_owned() }.into());
+                    let reason = reason(wait.reason).to_owned();
+                    return Err(Ended::Parked { until, reason, budget: None }.into());
                 }
                 // Told once, and again when it takes notably longer than was said.
                 let news = until_told.is_none_or(|told| until > told + Duration::seconds(10));

@@ -1,8 +1,13 @@
 //! What an agent tells of its work, and hears of its members.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use guildhall_types::DateTime;
+use guildhall_types::budget::{BudgetKind, Need};
 use guildhall_types::chat::Usage;
 use guildhall_types::event::OutputStream;
+use guildhall_types::price::PriceRow;
 use guildhall_types::run::{RunEvent, Said, Task, Turn};
 
 /// A model call that was made and is to be billed.
@@ -16,6 +21,37 @@ pub struct Call {
     pub usage: Usage,
     /// Its cost in micro-dollars.
     pub cost_micros: i64,
+    /// Whether a price is known; without one the tokens count and the cost is nothing.
+    pub priced: bool,
+}
+
+/// What an admin says that models cost, as it was read once.
+pub type PriceTable = Arc<[PriceRow]>;
+
+/// What is answered to a call that asks for money.
+#[derive(Debug, Clone)]
+pub enum Leave {
+    /// It is set aside.
+    Go {
+        /// Tokens that the answer may have: there may be less money than for the whole.
+        output: i64,
+        /// What it will be billed by.
+        prices: PriceTable,
+    },
+    /// Calls under way may cost all that there is; when they are over there may be enough.
+    Held {
+        /// That in a sentence.
+        reason: String,
+    },
+    /// There is too little.
+    Parked {
+        /// Until when.
+        until: DateTime,
+        /// Why, and what helps, in a sentence.
+        reason: String,
+        /// Of which budget.
+        budget: BudgetKind,
+    },
 }
 
 /// Why the journal did not take an entry. The agent stops at once: it must not work on what nobody will know of.
@@ -63,6 +99,19 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// See [`JournalError`].
     async fn settled(&self, turn: &Turn, call: &Call, changed_files: bool) -> Result<(), JournalError>;
+
+    /// A call is about to be made: money is set aside for the most that it can cost, in the place of what was set aside
+    /// before. What is billed next, by [`Journal::answered`] or [`Journal::billed`], takes its place.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    async fn reserve(&self, need: &Need) -> Result<Leave, JournalError>;
+
+    /// The call for which money was set aside came to nothing.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    async fn unused(&self) -> Result<(), JournalError>;
 
     /// A call beside the turns is to be billed.
     ///

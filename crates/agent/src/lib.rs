@@ -7,6 +7,7 @@ mod caller;
 mod conversation;
 mod habits;
 mod journal;
+mod money;
 mod problem;
 pub mod prompt;
 mod run;
@@ -15,6 +16,6 @@ mod tool;
 pub mod tools;
 mod work;
 
-pub use journal::{Call, Journal, JournalError};
+pub use journal::{Call, Journal, JournalError, Leave, PriceTable};
 pub use run::{Ended, Job, run};
 pub use tool::{Tool, ToolAnswer, ToolContext, Toolbox};

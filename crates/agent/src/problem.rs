@@ -30,15 +30,6 @@ pub(crate) fn time_limit(limits: &RunLimits) -> Problem {
     )
 }
 
-pub(crate) fn cost_limit(limits: &RunLimits, spent_micros: i64) -> Problem {
-    let dollars = |micros: i64| micros as f64 / 1e6;
-    problem(
-        "cost-limit",
-        format!("The run cost ${:.2}; its limit is ${:.2}.", dollars(spent_micros), dollars(limits.max_cost_micros)),
-        "Raise the limit under Settings, then retry.",
-    )
-}
-
 pub(crate) fn looping(tool: &str, times: usize) -> Problem {
     problem(
         "looping",

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use guildhall_llm::governor::Governor;
 use guildhall_llm::{Backoff, Client, Endpoint, SystemPart};
+use guildhall_types::budget::BudgetKind;
 use guildhall_types::chat::Block;
 use guildhall_types::feature::{Problem, ThinkingLevel};
 use guildhall_types::limits::RunLimits;
@@ -44,8 +45,6 @@ pub struct Job {
     pub approval: PlanApproval,
     /// What the run may use.
     pub limits: RunLimits,
-    /// What the run has cost before, in micro-dollars.
-    pub spent_micros: i64,
     /// The turns that are saved already, in order.
     pub history: Vec<Turn>,
     /// The number of the run's latest turn, whichever of its agents made it; the next one is numbered from there.
@@ -77,7 +76,6 @@ impl Job {
             tools: Toolbox::default(),
             approval: PlanApproval::NotNeeded,
             limits: RunLimits::default(),
-            spent_micros: 0,
             history: Vec::new(),
             last_turn: 0,
             opening: Vec::new(),
@@ -106,12 +104,14 @@ pub enum Ended {
     },
     /// It cannot go on; the problem says why and what helps.
     Failed(Problem),
-    /// It has to wait for the provider for long. The work goes on from the last saved turn.
+    /// It has to wait for the provider for long, or for money. The work goes on from the last saved turn.
     Parked {
         /// Until when.
         until: DateTime,
         /// Why, in a sentence.
         reason: String,
+        /// The budget that has too little left, if it is that.
+        budget: Option<BudgetKind>,
     },
     /// It was cancelled.
     Cancelled,

@@ -15,7 +15,7 @@ use crate::caller::{Caller, NoAnswer};
 use crate::conversation::{Conversation, is_from_member, tokens};
 use crate::habits::{Habits, Next};
 use crate::tools::changes_requested;
-use crate::{Ended, Job, Journal, Toolbox, problem};
+use crate::{Ended, Job, Journal, PriceTable, Toolbox, problem};
 use planning::Planning;
 
 /// Tokens of one answer at most, where the model could give more.
@@ -67,13 +67,14 @@ impl<'a> Work<'a> {
                 patience: job.patience,
                 endpoint: job.endpoint,
                 model_id: job.model.clone(),
-                model,
                 limits: job.limits,
                 began: job.clock.now(),
                 clock: job.clock,
                 cancel: job.cancel,
                 backoff: job.backoff,
-                spent: job.spent_micros,
+                prices: PriceTable::default(),
+                unpriced_told: false,
+                held: 0,
                 parked: Duration::zero(),
                 cached: None,
             },

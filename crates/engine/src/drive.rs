@@ -10,6 +10,7 @@ use guildhall_sandbox::{Network, Room, Workspace};
 use guildhall_store::{Claimed, Ending, Finished, Lease, StepEnd, StoreError};
 use guildhall_team::{Provider, Team};
 use guildhall_types::DateTime;
+use guildhall_types::budget::BudgetKind;
 use guildhall_types::chat::Block;
 use guildhall_types::feature::{Feature, Move, Problem, Stage};
 use guildhall_types::pipeline::StepStatus;
@@ -33,8 +34,8 @@ pub(crate) enum End {
     Rests,
     /// Its work is merged, and that is written down.
     Merged,
-    /// It has to wait for its provider for long, and goes on by itself.
-    Parked { until: DateTime, reason: String },
+    /// It has to wait for its provider for long, or for money, and goes on by itself.
+    Parked { until: DateTime, reason: String, budget: Option<BudgetKind> },
     /// It was told to stop: by a member, by the loss of its lease, or because this node stops.
     Told,
 }
@@ -88,9 +89,10 @@ async fn work(engine: &Engine, claimed: Claimed, cancel: &CancellationToken) {
     };
     let ending = match ended {
         Ok(End::Written(ending)) => *ending,
-        Ok(End::Parked { until, reason }) => {
-            tracing::info!(run = %lease.run, %until, reason, "a run is put off");
-            log_unless_lost(lease, "a run could not be put off", store.park_run(&lease, until, Some(&reason)).await);
+        Ok(End::Parked { until, reason, budget }) => {
+            tracing::info!(run = %lease.run, %until, reason, ?budget, "a run is put off");
+            let done = store.park_run(&lease, until, Some(&reason), budget).await;
+            log_unless_lost(lease, "a run could not be put off", done);
             return;
         }
         Ok(End::Told) => {
@@ -104,7 +106,7 @@ async fn work(engine: &Engine, claimed: Claimed, cancel: &CancellationToken) {
             let order = store.order(claimed.run.project_id, claimed.run.member_id).await;
             let until = order.map(|order| order.and_then(|order| order.rests_until(engine.0.team.clock.now())));
             let done = match until {
-                Ok(Some(until)) => store.park_run(&lease, until, None).await,
+                Ok(Some(until)) => store.park_run(&lease, until, None, None).await,
                 // It has opened in between.
                 Ok(None) => store.requeue_run(&lease).await,
                 Err(error) => Err(error),
@@ -202,7 +204,7 @@ pub(crate) fn closing(engine: &Engine, ended: Ended) -> Result<String, End> {
         // Only a step of the pipeline has the tool for that, and it is answered there.
         Ended::ChangesRequested { what } => Ok(what),
         Ended::Failed(problem) => Err(End::Written(Box::new(failed(problem)))),
-        Ended::Parked { until, reason } => Err(End::Parked { until, reason }),
+        Ended::Parked { until, reason, budget } => Err(End::Parked { until, reason, budget }),
         Ended::Cancelled | Ended::Unsaved(JournalError::Lost) => Err(End::Told),
         Ended::Unsaved(JournalError::Rest) => Err(End::Rests),
         Ended::Unsaved(error) => {
@@ -219,7 +221,7 @@ pub(crate) fn closing(engine: &Engine, ended: Ended) -> Result<String, End> {
 fn put_off(engine: &Engine, error: &(dyn std::error::Error + 'static), reason: &str) -> End {
     tracing::error!(error, "a run cannot go on now; it is tried again");
     let until = engine.0.team.clock.now() + chrono::Duration::from_std(engine.0.pace.rest).unwrap_or_default();
-    End::Parked { until, reason: reason.to_owned() }
+    End::Parked { until, reason: reason.to_owned(), budget: None }
 }
 
 /// Puts the run's branch on the latest state of its work. The snapshot is on a ref of its own, so nothing is lost when a
@@ -333,13 +335,14 @@ impl Engine {
             Some(_) => PlanApproval::NotNeeded,
         };
         let journal = RunJournal {
-            store: team.store.clone(),
-            clock: team.clock.clone(),
+            team: team.clone(),
+            hold: self.0.pace.hold(),
             done: AtomicBool::new(history.last().is_some_and(|turn| is_last(turn, approval))),
             bus: self.0.bus.clone(),
             lease: claimed.lease,
             provider: provider.endpoint.provider,
-            key_source: provider.key.source,
+            key: provider.key.clone(),
+            model: model.clone(),
             repo: repo.clone(),
             worktree: ground.worktree,
             author: team.identity(run.member_id).await?,
@@ -360,7 +363,6 @@ impl Engine {
             tools,
             approval,
             limits: self.run_limits().await?,
-            spent_micros: run.cost_micros,
             history,
             last_turn: run.turns,
             opening,

@@ -2,20 +2,24 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use guildhall_agent::{Call, Journal, JournalError};
+use guildhall_agent::{Call, Journal, JournalError, Leave, PriceTable};
 use guildhall_bus::Bus;
 use guildhall_git::{GitError, Identity, Oid, Repo, Worktree};
-use guildhall_store::{Lease, Store, StoreError};
+use guildhall_llm::models;
+use guildhall_store::{Lease, Reserved, StoreError};
+use guildhall_team::{Team, TeamError};
+use guildhall_types::RunId;
+use guildhall_types::budget::{BudgetKind, Need, never};
 use guildhall_types::chat::StopReason;
 use guildhall_types::event::{Happening, OutputStream};
 use guildhall_types::member::ProviderKind;
 use guildhall_types::plan::{PlanApproval, Proposal};
-use guildhall_types::run::{DiffStat, KeySource, LedgerRow, Run, RunEvent, Said, Task, Turn};
-use guildhall_types::{Clock, RunId};
+use guildhall_types::price::Price;
+use guildhall_types::run::{DiffStat, LedgerRow, Run, RunEvent, RunKey, Said, Task, Turn};
 use tokio::time::Instant;
 
 use crate::room::NoRoom;
@@ -25,13 +29,16 @@ const AGAIN: Duration = Duration::from_millis(300);
 
 /// A run's journal.
 pub(crate) struct RunJournal {
-    pub(crate) store: Store,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) team: Team,
+    /// The length of a lease.
+    pub(crate) hold: chrono::Duration,
     pub(crate) bus: Bus,
     pub(crate) lease: Lease,
     pub(crate) run: Run,
     pub(crate) provider: ProviderKind,
-    pub(crate) key_source: KeySource,
+    pub(crate) key: RunKey,
+    /// The model that is asked.
+    pub(crate) model: String,
     pub(crate) repo: Repo,
     pub(crate) worktree: Worktree,
     pub(crate) author: Identity,
@@ -62,13 +69,13 @@ impl RunJournal {
 
     /// Whether the order that started this run lets it rest now.
     async fn rests(&self) -> Result<bool, StoreError> {
-        let order = self.store.order(self.run.project_id, self.run.member_id).await?;
-        Ok(order.is_some_and(|order| order.rests_until(self.clock.now()).is_some()))
+        let order = self.team.store.order(self.run.project_id, self.run.member_id).await?;
+        Ok(order.is_some_and(|order| order.rests_until(self.team.clock.now()).is_some()))
     }
 
     /// Whether the latest events of the run are these.
     async fn are_written(&self, events: &[RunEvent]) -> Result<bool, StoreError> {
-        let told = self.store.run_events(self.id(), 0, i64::MAX).await?;
+        let told = self.team.store.run_events(self.id(), 0, i64::MAX).await?;
         let told = told.into_iter().filter_map(|event| match event.what {
             Happening::Run { event, .. } => Some(event),
             _ => None,
@@ -78,19 +85,21 @@ impl RunJournal {
     }
 
     async fn saved_turn(&self, number: i64) -> Result<Option<Turn>, StoreError> {
-        Ok(self.store.turns(self.id()).await?.into_iter().find(|turn| turn.number == number))
+        Ok(self.team.store.turns(self.id()).await?.into_iter().find(|turn| turn.number == number))
     }
 
     fn row(&self, call: &Call) -> LedgerRow {
         LedgerRow {
             member_id: self.run.member_id,
-            key_source: self.key_source,
+            key_source: self.key.source,
+            key_hint: self.key.hint.clone(),
             run_id: self.id(),
             turn: call.turn,
             provider: self.provider,
             model: call.model.clone(),
             usage: call.usage,
             cost_micros: call.cost_micros,
+            priced: call.priced,
         }
     }
 
@@ -103,7 +112,7 @@ impl RunJournal {
         let taken = match take().await {
             Err(GitError::Moved { .. }) => {
                 // Whoever holds the lease is right: a late runner of a former claim, or somebody's hand, is not.
-                self.store.append_events(&self.lease, Vec::new()).await.map_err(refused)?;
+                self.team.store.append_events(&self.lease, Vec::new()).await.map_err(refused)?;
                 self.repo.take_snapshots(&self.id().to_string(), &head).await.map_err(unsaved)?;
                 take().await
             }
@@ -168,6 +177,46 @@ fn unsaved(error: impl std::error::Error + Send + Sync + 'static) -> JournalErro
     JournalError::Failed(Box::new(error))
 }
 
+fn not_had(error: TeamError) -> JournalError {
+    match error {
+        TeamError::Store(error) => refused(error),
+        other => unsaved(other),
+    }
+}
+
+/// What a call is answered that asks for money.
+fn leave(reserved: Reserved, prices: PriceTable) -> Leave {
+    let dollars = |micros: i64| micros as f64 / 1e6;
+    match reserved {
+        Reserved::Go { output } => Leave::Go { output, prices },
+        Reserved::Held { cap_micros } => Leave::Held {
+            reason: format!(
+                "Calls under way may cost all that is left of the month's budget of ${:.2}. The run goes on by itself when they are over.",
+                dollars(cap_micros)
+            ),
+        },
+        Reserved::RunUsedUp { cap_micros, spent_micros } => Leave::Parked {
+            until: never(),
+            reason: format!(
+                "The run has cost ${:.2}, and its next call could go beyond the ${:.2} that it may cost. It goes on when somebody allows more.",
+                dollars(spent_micros),
+                dollars(cap_micros)
+            ),
+            budget: BudgetKind::Run,
+        },
+        Reserved::MonthUsedUp { cap_micros, spent_micros, until } => Leave::Parked {
+            until,
+            reason: format!(
+                "Of the month's budget of ${:.2}, ${:.2} is used: too little is left for the next call. The run goes on by itself on {} (UTC), or when the budget is raised.",
+                dollars(cap_micros),
+                dollars(spent_micros),
+                until.format("%-d %B")
+            ),
+            budget: BudgetKind::Month,
+        },
+    }
+}
+
 fn refused(error: StoreError) -> JournalError {
     match error {
         StoreError::LeaseLost => JournalError::Lost,
@@ -183,7 +232,7 @@ impl Journal for RunJournal {
         }
         let folders: Vec<&Path> = self.folders.iter().map(PathBuf::as_path).collect();
         NoRoom::look(&folders).map_err(unsaved)?;
-        let said = self.store.inbox(self.id()).await.map_err(refused)?;
+        let said = self.team.store.inbox(self.id()).await.map_err(refused)?;
         if self.step.is_some() && !said.is_empty() {
             // It is for the agent that builds the card. A look that is over is not taken again for it.
             return match self.done.load(Ordering::Relaxed) {
@@ -212,7 +261,7 @@ impl Journal for RunJournal {
                 if tries.again && self.saved_turn(turn.number).await?.is_some_and(|saved| saved.answer == turn.answer) {
                     return Ok(());
                 }
-                self.store.save_answer(&self.lease, turn, read_upto, &self.row(call), events.clone()).await
+                self.team.store.save_answer(&self.lease, turn, read_upto, &self.row(call), events.clone()).await
             };
             let done = write.await;
             if !tries.go_on(&done).await {
@@ -250,7 +299,7 @@ impl Journal for RunJournal {
                     return Ok(());
                 }
                 let (results, saved, events) = (results.clone(), saved.clone(), events.clone());
-                self.store.save_results(&self.lease, turn.number, results, saved, proposal.as_ref(), events).await
+                self.team.store.save_results(&self.lease, turn.number, results, saved, proposal.as_ref(), events).await
             };
             let done = write.await;
             if !tries.go_on(&done).await {
@@ -265,11 +314,29 @@ impl Journal for RunJournal {
         Ok(())
     }
 
+    async fn reserve(&self, need: &Need) -> Result<Leave, JournalError> {
+        let prices: PriceTable = self.team.store.prices().await.map_err(refused)?.into();
+        let (asked, store) = (&self.model, &self.team.store);
+        let price = models::price_of(&prices, self.provider, asked, asked);
+        let Some(price) = price.filter(|price| *price != Price::FREE) else {
+            // What is free, or of an unknown price, takes no part in budgets.
+            return Ok(Leave::Go { output: need.output, prices });
+        };
+        let cap = self.team.run_limits().await.map_err(not_had)?.max_cost_micros;
+        let budgets = self.team.team_budgets().await.map_err(not_had)?;
+        let reserved = store.reserve(&self.lease, self.hold, need, &price, cap, budgets).await.map_err(refused)?;
+        Ok(leave(reserved, prices))
+    }
+
+    async fn unused(&self) -> Result<(), JournalError> {
+        self.team.store.release(&self.lease).await.map_err(refused)
+    }
+
     async fn billed(&self, call: &Call) -> Result<(), JournalError> {
         let row = self.row(call);
-        match self.store.save_side_call(&self.lease, &row).await {
+        match self.team.store.save_side_call(&self.lease, &row).await {
             // The call was made, whoever holds the run now.
-            Err(StoreError::LeaseLost) => self.store.save_late_call(self.id(), &row).await.map_err(refused),
+            Err(StoreError::LeaseLost) => self.team.store.save_late_call(&self.lease, &row).await.map_err(refused),
             other => other.map_err(refused),
         }
     }
@@ -280,7 +347,7 @@ impl Journal for RunJournal {
             let write = async {
                 match tries.again && self.are_written(&events).await? {
                     true => Ok(()),
-                    false => self.store.append_events(&self.lease, events.clone()).await,
+                    false => self.team.store.append_events(&self.lease, events.clone()).await,
                 }
             };
             let done = write.await;
@@ -294,12 +361,12 @@ impl Journal for RunJournal {
         if self.step.is_some() {
             return Ok(Vec::new());
         }
-        let run = self.store.run(self.id()).await.map_err(refused)?;
+        let run = self.team.store.run(self.id()).await.map_err(refused)?;
         Ok(run.map(|run| run.plan).unwrap_or_default())
     }
 
     async fn planned(&self, tasks: &[Task]) -> Result<(), JournalError> {
-        self.store.set_plan(&self.lease, tasks).await.map_err(refused)
+        self.team.store.set_plan(&self.lease, tasks).await.map_err(refused)
     }
 
     fn live(&self, turn: i64, stream: OutputStream, text: &str) {

@@ -26,7 +26,7 @@ use guildhall_bus::Bus;
 use guildhall_llm::Patience;
 use guildhall_llm::governor::Governor;
 use guildhall_sandbox::{Report, Sandbox, SandboxError};
-pub use guildhall_team::LIMITS;
+pub use guildhall_team::{LIMITS, RUN_LIMITS};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::limits::{Limits, RunLimits};
 use guildhall_types::{FeatureId, NodeId, ProjectId, RunId};
@@ -34,9 +34,6 @@ pub use rate_limits::{KeyLimits, UsedKey};
 use tokio::sync::{Notify, OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// Names the limits of one run among the settings.
-pub const RUN_LIMITS: &str = "run_limits";
 
 /// How long gits that outlived their server may take to end by themselves.
 const LAST_GITS: Duration = Duration::from_secs(2);
@@ -238,6 +235,6 @@ impl Engine {
 
     /// The limits of one run as they are set now.
     async fn run_limits(&self) -> Result<RunLimits, TeamError> {
-        Ok(self.0.team.store.setting(RUN_LIMITS).await?.unwrap_or_default())
+        self.0.team.run_limits().await
     }
 }

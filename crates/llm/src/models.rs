@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use guildhall_types::chat::Usage;
 use guildhall_types::member::ProviderKind;
+use guildhall_types::price::{Price, PriceRow, row_for};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -184,18 +185,44 @@ pub fn card_name(provider: ProviderKind, wire_name: &str) -> String {
 /// What is known of a model. A dated name, such as `claude-haiku-4-5-20251001`, means the model without the date, and so
 /// does `…-latest`. Of a compatible server's models nothing is known, whatever they are called.
 pub fn find(name: &str) -> Option<&'static Model> {
+    let (provider, id) = split(name);
+    known(provider, id)
+}
+
+fn known(provider: Option<ProviderKind>, id: &str) -> Option<&'static Model> {
     let is_date = |text: &str| {
         let digits: Vec<&str> = text.split('-').collect();
         matches!(digits.as_slice(), [all] if all.len() == 8)
             || matches!(digits.as_slice(), [year, month, day] if year.len() == 4 && month.len() == 2 && day.len() == 2)
     };
     let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') && is_date(text);
-    let (provider, id) = split(name);
     MODELS.iter().filter(|model| provider.is_none_or(|provider| provider == model.provider)).find(|model| {
         id.strip_prefix(&*model.id).is_some_and(|rest| {
             rest.is_empty() || rest.strip_prefix('-').is_some_and(|end| end == "latest" || number(end))
         })
     })
+}
+
+/// What a model costs: what an admin says of it, else what the table above says; nothing when nobody knows. `asked` is how a
+/// card names it, `answered` how the provider does, which may say more; what is known of the latter goes first. The simulated
+/// model is free, unless an admin names it in full.
+pub fn price_of(rows: &[PriceRow], provider: ProviderKind, asked: &str, answered: &str) -> Option<Price> {
+    let asked = wire_name(asked);
+    if asked == SIMULATED {
+        let named = rows.iter().find(|row| row.provider == provider && row.pattern == SIMULATED);
+        return Some(named.map_or(Price::FREE, |row| row.price));
+    }
+    let names = [wire_or_own(provider, answered), asked];
+    let said = names.iter().find_map(|name| row_for(rows, provider, name)).map(|row| row.price);
+    said.or_else(|| names.iter().find_map(|name| known(Some(provider), name)).map(Model::price))
+}
+
+/// A provider's own name, however it was given.
+fn wire_or_own(provider: ProviderKind, name: &str) -> &str {
+    match split(name) {
+        (Some(named), rest) if named == provider => rest,
+        _ => name,
+    }
 }
 
 /// What to assume of a model: of an unknown one, a cautious window and no price.
@@ -241,14 +268,29 @@ pub fn listed(wire_name: &str, context_window: Option<i64>) -> Model {
 impl Model {
     /// What a call costs, in micro-dollars, rounded up.
     pub fn cost_micros(&self, usage: &Usage) -> i64 {
-        let parts = [
-            (usage.input_tokens, self.input_price),
-            (usage.output_tokens, self.output_price),
-            (usage.cache_read_tokens, self.cache_read_price),
-            (usage.cache_write_tokens, self.cache_write_price),
-        ];
-        let sum: i128 = parts.iter().map(|(tokens, price)| i128::from(*tokens) * i128::from(*price)).sum();
-        i64::try_from((sum + 999_999) / 1_000_000).unwrap_or(i64::MAX)
+        self.price().cost_micros(usage)
+    }
+
+    /// Its prices.
+    pub const fn price(&self) -> Price {
+        Price {
+            input: self.input_price,
+            output: self.output_price,
+            cache_read: self.cache_read_price,
+            cache_write: self.cache_write_price,
+        }
+    }
+
+    /// The same model at these prices.
+    #[must_use]
+    pub fn priced(self, price: Price) -> Self {
+        Self {
+            input_price: price.input,
+            output_price: price.output,
+            cache_read_price: price.cache_read,
+            cache_write_price: price.cache_write,
+            ..self
+        }
     }
 }
 
@@ -308,6 +350,36 @@ mod tests {
         assert_eq!(super::listed("x", Some(131_072)).context_window, 131_072);
         assert_eq!(assume("gpt-4o").reasoning, Reasoning::None);
         assert_eq!(assume("gpt-9").reasoning, Reasoning::Adaptive);
+    }
+
+    #[test]
+    fn what_an_admin_says_goes_before_the_table_and_nothing_is_made_up() {
+        let row = |provider, pattern: &str, input| PriceRow {
+            id: guildhall_types::PriceId::new(),
+            provider,
+            pattern: pattern.to_owned(),
+            price: Price { input, ..Price::FREE },
+            changed_by: None,
+            changed_at: guildhall_types::DateTime::UNIX_EPOCH,
+        };
+        use ProviderKind::{Anthropic, Compatible, Openai};
+        let rows = [row(Anthropic, "claude-opus-5-5", 1), row(Compatible, "openai/gpt-*", 2), row(Anthropic, "*", 3)];
+        let input =
+            |provider, asked: &str, answered: &str| price_of(&rows, provider, asked, answered).map(|price| price.input);
+        let dated = "claude-opus-5-5-20261101";
+        assert_eq!(input(Anthropic, "claude-opus-5-5", "claude-opus-5-5"), Some(1));
+        assert_eq!(input(Anthropic, dated, dated), Some(3), "a pattern means what it says");
+        assert_eq!(input(Compatible, "compatible/openai/gpt-9", "openai/gpt-9"), Some(2));
+        assert_eq!(input(Compatible, "compatible/qwen3", "qwen3"), None);
+        assert_eq!(input(Compatible, "compatible/gpt-6.2-sol", "gpt-6.2-sol"), None, "another's model of that name");
+        assert_eq!(input(Openai, "gpt-6.2-sol", "gpt-6.2-sol-2026-11-02"), Some(2_000_000));
+        assert_eq!(input(Openai, "gpt-6.2-sol", "something"), Some(2_000_000), "of what was asked for");
+        assert_eq!(input(Openai, "gpt-9", "gpt-9"), None);
+        assert_eq!(input(Anthropic, SIMULATED, SIMULATED), Some(0), "a star does not mean the simulated model");
+        assert_eq!(
+            price_of(&[row(Anthropic, SIMULATED, 9)], Anthropic, SIMULATED, SIMULATED).map(|price| price.input),
+            Some(9)
+        );
     }
 
     #[test]

@@ -78,6 +78,9 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::attachments::list_attachments))
         .routes(routes!(on::attachments::get_attachment))
         .routes(routes!(on::settings::get_limits))
+        .routes(routes!(on::prices::list_prices))
+        .routes(routes!(on::usage::get_usage))
+        .routes(routes!(on::budgets::get_budgets))
         .routes(routes!(ws::listen_events))
 }
 
@@ -90,6 +93,7 @@ fn read_lacking() -> OpenApiRouter<App> {
 fn account() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(on::account::update_me))
+        .routes(routes!(on::budgets::put_own_budget))
         .routes(routes!(on::passkeys::rename_passkey))
         .routes(routes!(on::account::delete_avatar))
         .routes(routes!(on::identities::list_identities))
@@ -167,6 +171,7 @@ fn run() -> OpenApiRouter<App> {
         .routes(routes!(on::deeds::shelve_feature))
         .routes(routes!(on::night::set_auto_mode))
         .routes(routes!(on::night::forecast_auto_mode))
+        .routes(routes!(on::budgets::allow_cost))
 }
 
 /// Whoever manages projects may call these.
@@ -183,6 +188,10 @@ fn administer() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(on::health::health_detailed))
         .routes(routes!(on::settings::put_limits))
+        .routes(routes!(on::prices::put_price))
+        .routes(routes!(on::prices::delete_price))
+        .routes(routes!(on::budgets::put_budgets))
+        .routes(routes!(on::budgets::give_budget))
         .routes(routes!(on::settings::get_sign_up))
         .routes(routes!(on::settings::list_keys))
         .routes(routes!(on::credentials::list_team_credentials))

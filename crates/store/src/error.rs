@@ -70,8 +70,8 @@ pub enum StoreError {
     /// The dependencies would form a circle, or leave the project.
     #[error("{0}")]
     BadDependency(&'static str),
-    /// There are as many of these as there may be.
-    #[error("there are {most} {what} already, and more are not kept; delete one first")]
+    /// There are as many as there may be.
+    #[error("there are {most} {what} already, which is the most; delete one that is no longer needed")]
     TooMany {
         /// Of what.
         what: &'static str,

@@ -11,7 +11,7 @@ use sqlx::{Database, QueryBuilder};
 use crate::{Rows, Store, StoreError, Tx, on, read};
 
 pub(crate) const CARD: &str = "id, project_id, number, title, category, priority, position, status, stage, model, \
-    thinking_level, planning_mode, require_plan_approval, skip_verification, needs_approval, branch, run_id, error, tasks_done, tasks_total, \
+    thinking_level, planning_mode, require_plan_approval, skip_verification, needs_approval, budget_micros, branch, run_id, error, tasks_done, tasks_total, \
     files_changed, lines_added, lines_removed, cost_micros, merge_commit, version, created_by, created_at, updated_at, \
     started_at, finished_at";
 
@@ -35,6 +35,7 @@ pub struct NewFeature {
     pub require_plan_approval: bool,
     pub skip_verification: bool,
     pub needs_approval: bool,
+    pub budget_micros: Option<i64>,
     pub branch: Option<String>,
     pub dependencies: Vec<FeatureId>,
     pub created_by: MemberId,
@@ -55,6 +56,7 @@ pub struct FeaturePatch {
     pub require_plan_approval: Option<bool>,
     pub skip_verification: Option<bool>,
     pub needs_approval: Option<bool>,
+    pub budget_micros: Option<Option<i64>>,
     pub branch: Option<Option<String>>,
     pub dependencies: Option<Vec<FeatureId>>,
 }
@@ -72,6 +74,7 @@ impl FeaturePatch {
             ("planningMode", self.planning_mode.is_some()),
             ("requirePlanApproval", self.require_plan_approval.is_some()),
             ("skipVerification", self.skip_verification.is_some()),
+            ("budgetMicros", self.budget_micros.is_some()),
             ("branch", self.branch.is_some()),
             ("dependencies", self.dependencies.is_some()),
         ];
@@ -125,13 +128,13 @@ impl Store {
         on!(tx, c => sqlx::query(
             "INSERT INTO features (id, project_id, number, title, description, category, priority, position, status, model,
                thinking_level, planning_mode, require_plan_approval, skip_verification, needs_approval, branch, created_by, created_at,
-               updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18)")
+               updated_at, budget_micros)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18, $19)")
             .bind(id).bind(new.project_id).bind(number).bind(crate::clean(&new.title)).bind(crate::clean(&new.description))
             .bind(crate::clean(&new.category)).bind(new.priority).bind(last.unwrap_or(0.0) + 1024.0)
             .bind(FeatureStatus::Backlog).bind(new.model).bind(new.thinking_level).bind(new.planning_mode)
             .bind(new.require_plan_approval).bind(new.skip_verification).bind(new.needs_approval).bind(new.branch).bind(new.created_by).bind(now)
-            .execute(c).await.rows())?;
+            .bind(new.budget_micros).execute(c).await.rows())?;
         if !new.dependencies.is_empty() {
             self.set_dependencies(&mut tx, id, new.project_id, &new.dependencies).await?;
         }
@@ -153,6 +156,10 @@ impl Store {
         expect_version: Option<i64>,
     ) -> Result<Feature, StoreError> {
         let mut tx = self.begin().await?;
+        let woken = match patch.budget_micros {
+            Some(_) => self.look_anew_at(&mut tx, id).await?,
+            None => None,
+        };
         let old = self.locked_feature(&mut tx, id).await?;
         if let Some(expected) = expect_version
             && expected != old.card.version
@@ -170,7 +177,7 @@ impl Store {
         on!(tx, c => sqlx::query(
             "UPDATE features SET title = $2, description = $3, category = $4, priority = $5, position = $6, model = $7,
                thinking_level = $8, planning_mode = $9, require_plan_approval = $10, skip_verification = $11,
-               needs_approval = $12, branch = $13, version = version + 1, updated_at = $14 WHERE id = $1")
+               needs_approval = $12, branch = $13, version = version + 1, updated_at = $14, budget_micros = $15 WHERE id = $1")
             .bind(id).bind(crate::clean(&patch.title.unwrap_or(card.title)))
             .bind(crate::clean(&patch.description.unwrap_or(old.description)))
             .bind(crate::clean(&patch.category.unwrap_or(card.category)))
@@ -179,8 +186,11 @@ impl Store {
             .bind(planning_mode).bind(require_plan_approval)
             .bind(patch.skip_verification.unwrap_or(card.skip_verification))
             .bind(patch.needs_approval.unwrap_or(card.needs_approval)).bind(patch.branch.unwrap_or(card.branch))
-            .bind(self.now()).execute(c).await.rows())?;
+            .bind(self.now()).bind(patch.budget_micros.unwrap_or(card.budget_micros)).execute(c).await.rows())?;
         let feature = self.tell_feature(&mut tx, id).await?;
+        if let Some(run) = woken {
+            self.record(&mut tx, &Happening::RunUpdated { run }).await?;
+        }
         // Cards change places all the time; that is no edit.
         if !changed.is_empty() {
             tx.note(note(AuditAction::ChangeFeature, &feature.card).with("changed", changed.join(", ")));

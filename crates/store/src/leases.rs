@@ -147,6 +147,7 @@ impl Store {
         let Some(chosen) = schedule::next(&waiting, &working, limits) else { return Ok(Some(None)) };
         let done = on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, lease_owner = $3, lease_until = $4, attempt = attempt + 1, parked_until = NULL, parked_reason = NULL,
+               parked_for = NULL,
                started_at = CASE WHEN status = 'queued' THEN $5 ELSE started_at END
              WHERE id = $1 AND (status = 'queued' OR (status = 'running' AND lease_until <= $6))")
             .bind(chosen.run).bind(RunStatus::Running).bind(node).bind(now + hold).bind(self.now()).bind(now).execute(c)
@@ -155,6 +156,8 @@ impl Store {
             return Ok(None);
         }
         self.begin_span(&mut tx, chosen.run, SpanKind::Work).await?;
+        // What a dead attempt had set aside for a call.
+        on!(tx, c => sqlx::query("DELETE FROM reservations WHERE run_id = $1").bind(chosen.run).execute(c).await.rows())?;
         let run = self.run_in(&mut tx, chosen.run).await?.ok_or(StoreError::NotFound { what: "run" })?;
         let feature = self.locked_feature(&mut tx, run.feature_id).await?;
         self.move_feature(&mut tx, &feature, Move::Claim).await?;
@@ -198,6 +201,8 @@ impl Store {
         if done != 1 {
             return Err(StoreError::LeaseLost);
         }
+        on!(tx, c => sqlx::query("UPDATE reservations SET until = $3 WHERE run_id = $1 AND attempt = $2").bind(lease.run)
+            .bind(lease.attempt).bind(until).execute(c).await.rows())?;
         self.commit(tx).await
     }
 
@@ -290,7 +295,7 @@ impl Store {
         }
         on!(tx, c => sqlx::query("UPDATE runs SET turns = $2, context_tokens = $3 WHERE id = $1")
             .bind(run.id).bind(turn.number).bind(ledger.usage.context_tokens() + ledger.usage.output_tokens).execute(c).await.rows())?;
-        self.bill(&mut tx, &run, ledger).await?;
+        self.bill(&mut tx, lease, &run, ledger).await?;
         for event in events {
             self.record_run(&mut tx, &run, event).await?;
         }
@@ -304,7 +309,7 @@ impl Store {
     pub async fn save_side_call(&self, lease: &Lease, ledger: &LedgerRow) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let run = self.held(&mut tx, lease).await?;
-        self.bill(&mut tx, &run, ledger).await?;
+        self.bill(&mut tx, lease, &run, ledger).await?;
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 
@@ -313,22 +318,27 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
-    pub async fn save_late_call(&self, run: RunId, ledger: &LedgerRow) -> Result<(), StoreError> {
+    pub async fn save_late_call(&self, lease: &Lease, ledger: &LedgerRow) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        let run = self.run_in(&mut tx, run).await?.ok_or(StoreError::NotFound { what: "run" })?;
-        self.bill(&mut tx, &run, ledger).await?;
+        let run = self.run_in(&mut tx, lease.run).await?.ok_or(StoreError::NotFound { what: "run" })?;
+        self.bill(&mut tx, lease, &run, ledger).await?;
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 
-    async fn bill(&self, tx: &mut Tx, run: &Run, row: &LedgerRow) -> Result<(), StoreError> {
+    /// Writes a call to the ledger in the place of what was set aside for it.
+    async fn bill(&self, tx: &mut Tx, lease: &Lease, run: &Run, row: &LedgerRow) -> Result<(), StoreError> {
         let Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens } = row.usage;
         on!(tx, c => sqlx::query(
             "INSERT INTO ledger (id, at, member_id, key_source, run_id, turn, provider, model, input_tokens, output_tokens,
-               cache_read_tokens, cache_write_tokens, cost_micros)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
+               cache_read_tokens, cache_write_tokens, cost_micros, priced, key_hint, project_id, project_name, feature_id,
+               feature_number, feature_title)
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, p.id, p.name, f.id, f.number, f.title
+             FROM features f JOIN projects p ON p.id = f.project_id WHERE f.id = $16")
             .bind(uuid::Uuid::now_v7()).bind(self.now()).bind(row.member_id).bind(row.key_source).bind(run.id).bind(row.turn)
             .bind(row.provider).bind(&row.model).bind(input_tokens).bind(output_tokens).bind(cache_read_tokens)
-            .bind(cache_write_tokens).bind(row.cost_micros).execute(c).await.rows())?;
+            .bind(cache_write_tokens).bind(row.cost_micros).bind(row.priced).bind(&row.key_hint).bind(run.feature_id)
+            .execute(c).await.rows())?;
+        self.let_go(tx, lease).await?;
         on!(tx, c => sqlx::query(
             "UPDATE runs SET input_tokens = input_tokens + $2, output_tokens = output_tokens + $3,
                cache_read_tokens = cache_read_tokens + $4, cache_write_tokens = cache_write_tokens + $5,
@@ -482,6 +492,7 @@ impl Store {
         {
             self.stop_steps(&mut tx, &run, &problem.message).await?;
         }
+        self.let_go(&mut tx, lease).await?;
         let ended = match &ending.problem {
             Some(problem) => Err(problem.clone()),
             None => Ok(()),
@@ -534,6 +545,8 @@ impl Store {
         on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, intent = $3, lease_owner = NULL, lease_until = NULL, queued_at = $4 WHERE id = $1")
             .bind(run.id).bind(RunStatus::Queued).bind(intent).bind(self.now()).execute(c).await.rows())?;
+        on!(tx, c => sqlx::query("DELETE FROM reservations WHERE run_id = $1 AND attempt = $2").bind(run.id).bind(run.attempt)
+            .execute(c).await.rows())?;
         Ok(())
     }
 }

@@ -264,10 +264,12 @@ impl Store {
         }
         let mut tx = self.begin_light().await?;
         self.one_at_a_time(&mut tx).await?;
-        let night = self.night_in(&mut tx).await?;
+        let used_up = night.used_up;
+        let mut night = self.night_in(&mut tx).await?;
+        night.used_up = used_up;
         let resting = night.to_rest(self.now());
         for (run, until) in &resting {
-            on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2, parked_reason = NULL WHERE id = $1 AND status = 'queued'")
+            on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2, parked_reason = NULL, parked_for = NULL WHERE id = $1 AND status = 'queued'")
                 .bind(run).bind(until).execute(c).await.rows())?;
             self.begin_span(&mut tx, *run, SpanKind::Window).await?;
         }

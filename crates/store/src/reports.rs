@@ -4,6 +4,7 @@
 //! nothing is told twice or left out, whatever the clock does and however many nodes look.
 
 use guildhall_types::auto::AutoOrder;
+use guildhall_types::budget::BudgetKind;
 use guildhall_types::feature::{FeatureStatus, Problem, Stage};
 use guildhall_types::forecast::Forecast;
 use guildhall_types::notification::{NotificationKind, Tell};
@@ -32,6 +33,7 @@ pub struct UntoldRun {
     pub ended_at: Option<DateTime>,
     pub parked_until: Option<DateTime>,
     pub parked_reason: Option<String>,
+    pub parked_for: Option<BudgetKind>,
     #[sqlx(json(nullable))]
     pub error: Option<Problem>,
     /// Tokens of all kinds that no report told of.
@@ -116,7 +118,7 @@ impl Store {
     /// When the database fails.
     pub async fn untold_runs(&self, member: MemberId) -> Result<Vec<UntoldRun>, StoreError> {
         Ok(read!(self, c => sqlx::query_as(
-            "SELECT r.id, r.feature_id, r.project_id, r.status, r.created_at, r.ended_at, r.parked_until, r.parked_reason, r.error,
+            "SELECT r.id, r.feature_id, r.project_id, r.status, r.created_at, r.ended_at, r.parked_until, r.parked_reason, r.parked_for, r.error,
                r.input_tokens + r.output_tokens + r.cache_read_tokens + r.cache_write_tokens - r.told_tokens AS tokens,
                r.cost_micros - r.told_cost_micros AS cost_micros, f.number, f.title, f.status AS card_status, f.stage,
                coalesce(f.run_id = r.id, FALSE) AND f.deleted_at IS NULL AS current

@@ -16,7 +16,7 @@ pub(crate) const COLUMNS: &str = "id, feature_id, project_id, member_id, status,
     lease_owner, lease_until, \
     model, key_source, key_provider, key_hint, branch, base_commit, head_commit, turns, input_tokens, output_tokens, \
     cache_read_tokens, cache_write_tokens, context_tokens, cost_micros, plan, approval, error, parked_until, \
-    parked_reason, created_at, started_at, ended_at";
+    parked_reason, parked_for, extra_micros, created_at, started_at, ended_at";
 
 /// A run to be made.
 #[derive(Debug, Clone)]
@@ -125,7 +125,7 @@ impl Store {
             // provider asks it again.
             on!(tx, c => sqlx::query(
                 "UPDATE runs SET intent = $2, auto = auto AND (parked_until IS NULL OR parked_reason IS NOT NULL),
-                   parked_until = NULL, parked_reason = NULL
+                   parked_until = NULL, parked_reason = NULL, parked_for = NULL
                  WHERE id = $1 AND status = 'queued'").bind(run.id).bind(RunIntent::Work).execute(c).await.rows())?;
             on!(tx, c => sqlx::query("UPDATE runs SET repairs = 0, returns = 0 WHERE id = $1").bind(run.id).execute(c)
                 .await.rows())?;
@@ -147,7 +147,7 @@ impl Store {
         self.move_feature(&mut tx, &feature, Move::Stop).await?;
         on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL, ended_at = $3, parked_until = NULL,
-               parked_reason = NULL WHERE id = $1")
+               parked_reason = NULL, parked_for = NULL WHERE id = $1")
             .bind(run.id).bind(RunStatus::Stopped).bind(now).execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET finished_at = $2 WHERE id = $1").bind(id).bind(now).execute(c).await.rows())?;
         self.record_run(&mut tx, &run, RunEvent::Ended { status: RunStatus::Stopped, problem: None }).await?;
@@ -166,6 +166,7 @@ impl Store {
         let now = self.now();
         let sql = format!(
             "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL, parked_until = NULL, parked_reason = NULL,
+               parked_for = NULL,
                ended_at = $3
              WHERE status IN ('queued', 'running') AND ($1 IS NULL OR member_id = $1)
                AND ($4 IS NULL OR (project_id = $4 AND status = 'queued' AND parked_until IS NOT NULL AND parked_reason IS NULL))
@@ -351,8 +352,8 @@ impl Store {
         self.end_span(tx, run.id, run.ended_at.unwrap_or_else(|| self.now())).await?;
         on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, intent = $3, member_id = $4, error = NULL, ended_at = NULL, queued_at = $5,
-               auto = FALSE, untold = untold AND member_id = $4, parked_until = NULL, parked_reason = NULL, repairs = 0,
-               returns = 0 WHERE id = $1")
+               auto = FALSE, untold = untold AND member_id = $4, parked_until = NULL, parked_reason = NULL, parked_for = NULL,
+               repairs = 0, returns = 0 WHERE id = $1")
             .bind(run.id).bind(RunStatus::Queued).bind(intent).bind(member.unwrap_or(run.member_id)).bind(self.now())
             .execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET error = NULL, finished_at = NULL WHERE id = $1").bind(run.feature_id)

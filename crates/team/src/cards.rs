@@ -7,6 +7,7 @@ use guildhall_types::member::Member;
 use guildhall_types::run::{CheckStatus, Run};
 use guildhall_types::{FeatureId, MemberId, ProjectId};
 
+use crate::budgets::sum;
 use crate::{Team, TeamError};
 
 const TITLE: usize = 200;
@@ -33,6 +34,7 @@ pub struct NewCard {
     pub require_plan_approval: Option<bool>,
     pub skip_verification: Option<bool>,
     pub needs_approval: Option<bool>,
+    pub budget_micros: Option<i64>,
     pub branch: Option<String>,
     pub dependencies: Vec<FeatureId>,
 }
@@ -68,6 +70,7 @@ impl Team {
             require_plan_approval,
             skip_verification: card.skip_verification.unwrap_or(false),
             needs_approval: card.needs_approval.unwrap_or(false),
+            budget_micros: sum("budgetMicros", card.budget_micros)?,
             branch: branch(card.branch)?,
             dependencies: card.dependencies,
             created_by: member.id,
@@ -97,6 +100,7 @@ impl Team {
         }
         patch.model = patch.model.map(model).transpose()?;
         patch.branch = patch.branch.map(branch).transpose()?;
+        patch.budget_micros = patch.budget_micros.map(|micros| sum("budgetMicros", micros)).transpose()?;
         Ok(self.store.update_feature(id, patch, expect_version).await?)
     }
 

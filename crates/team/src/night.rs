@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use guildhall_store::{Night, OrderChange, Queued};
-use guildhall_types::auto::{self, AtClose, AutoOrder, Card, OrderState, Place, Reason};
+use guildhall_types::auto::{self, AtClose, AutoOrder, Card, OrderState, Place, PutOff, Reason};
 use guildhall_types::feature::{Feature, Problem};
 use guildhall_types::limits::Limits;
 use guildhall_types::member::Member;
@@ -202,7 +202,7 @@ impl Team {
         let now = words.now;
         let (project, member) = (order.project_id, order.member_id);
         let live = night.live(now);
-        let place = Place { live: &live, held: &night.held, limits };
+        let place = Place { live: &live, held: &night.held, limits, used_up: &night.used_up };
         let own = |card: &&Card| card.project == project && card.member == member;
         let first = night
             .cards
@@ -246,12 +246,15 @@ impl Team {
         let mut words = self.words_for(viewer).await?;
         let now = words.now;
         let live = night.live(now);
-        let place = Place { live: &live, held: &night.held, limits };
+        let place = Place { live: &live, held: &night.held, limits, used_up: &night.used_up };
         let mut items = Vec::new();
         for (queued, position) in in_line(&night, now).into_iter().filter(|(queued, _)| wanted(queued.live.project)) {
-            let parked =
-                queued.parked_until.filter(|until| *until > now).map(|until| (until, queued.parked_reason.as_deref()));
-            let reason = auto::of_run(&queued.live, night.waits_for(queued), parked, &place);
+            let put_off = queued.parked_until.filter(|until| *until > now).map(|until| PutOff {
+                until,
+                why: queued.parked_reason.as_deref(),
+                budget: queued.parked_for,
+            });
+            let reason = auto::of_run(&queued.live, night.waits_for(queued), put_off, &place);
             items.push(QueueItem {
                 feature_id: queued.feature,
                 project_id: queued.live.project,
@@ -305,7 +308,8 @@ impl Team {
             Reason::Plan => "Waits for somebody to look at its plan.".to_owned(),
             Reason::Window { until: Some(until) } => format!("The window opens at {}.", words.clock(*until)),
             Reason::Window { until: None } => "The window never opens; set it again.".to_owned(),
-            Reason::Provider { until, why } => format!("Waits for its provider until {}. {why}", words.clock(*until)),
+            Reason::Provider { until, why } => format!("Waits until {}. {why}", words.clock(*until)),
+            Reason::Budget { why, .. } => why.clone(),
             Reason::Dependencies { features } => {
                 let mut titles = Vec::new();
                 for id in features.iter().take(NAMED) {

@@ -58,6 +58,8 @@ pub struct ModelChoice {
     /// What is known of it.
     #[serde(flatten)]
     pub model: Model,
+    /// Whether its price is known. Without one its tokens are counted, and its cost is not.
+    pub priced: bool,
     /// Whether this member can use it now.
     pub usable: bool,
     /// Whose key its calls would bear; nothing when there is none.
@@ -202,6 +204,11 @@ impl Team {
     pub async fn models(&self, member: MemberId) -> Result<Models, TeamError> {
         let reachable = self.reachable(member).await?;
         let mut items = Vec::new();
+        let rows = self.store.prices().await?;
+        let priced = |model: Model| {
+            let price = models::price_of(&rows, model.provider, &model.id, &model.id);
+            (price.map_or_else(|| model.clone(), |price| model.clone().priced(price)), price.is_some())
+        };
         for provider in OFFERED {
             let source = reachable.get(&provider).map(|reachable| reachable.source);
             let known = models::all().iter().filter(|model| model.provider == provider && !model.simulated).cloned();
@@ -212,12 +219,20 @@ impl Team {
                     let name = provider.name();
                     format!("Put your key for {name} in place under Settings to use it.")
                 });
-                items.push(ModelChoice { model, usable: source.is_some(), key_source: source, why });
+                let (model, priced) = priced(model);
+                items.push(ModelChoice { model, priced, usable: source.is_some(), key_source: source, why });
             }
         }
         if self.providers.simulated.is_some() {
             for model in models::all().iter().filter(|model| model.simulated).cloned() {
-                items.push(ModelChoice { model, usable: true, key_source: Some(KeySource::Simulated), why: None });
+                let (model, priced) = priced(model);
+                items.push(ModelChoice {
+                    model,
+                    priced,
+                    usable: true,
+                    key_source: Some(KeySource::Simulated),
+                    why: None,
+                });
             }
         }
         Ok(Models { items, default: default(&reachable) })

@@ -9,7 +9,7 @@ use guildhall_types::forecast::Forecast;
 use guildhall_types::limits::Limits;
 use guildhall_types::mail::MailKind;
 use guildhall_types::member::Member;
-use guildhall_types::report::{Due, Outcome, ReportBody, ReportCard, ReportSettings, Shift, Took};
+use guildhall_types::report::{Due, Outcome, ReportBody, ReportCard, ReportSettings, Shift, SpanKind, Took};
 use guildhall_types::run::RunStatus;
 use guildhall_types::window::{shown_at, time_of_day};
 use guildhall_types::{DateTime, FeatureId, MemberId, ProjectId, ReportId};
@@ -86,7 +86,7 @@ impl Team {
                 && card.open.is_empty()
                 && !lacking.contains(&card.feature)
         });
-        let rests = |run: &UntoldRun| run.parked_until.is_some_and(|until| until > now) && run.parked_reason.is_none();
+        let rests = |run: &UntoldRun| matches!(put_off(run, now), Some(SpanKind::Window | SpanKind::Budget));
         let shift = Shift {
             told_until,
             since,
@@ -201,10 +201,19 @@ impl Team {
     }
 }
 
+/// For what a run is put off.
+fn put_off(run: &UntoldRun, now: DateTime) -> Option<SpanKind> {
+    run.parked_until.filter(|until| *until > now)?;
+    Some(match (run.parked_for, &run.parked_reason) {
+        (Some(_), _) => SpanKind::Budget,
+        (None, Some(_)) => SpanKind::Provider,
+        (None, None) => SpanKind::Window,
+    })
+}
+
 fn outcome(run: &UntoldRun, now: DateTime) -> Option<Outcome> {
-    let parked = run.parked_until.filter(|until| *until > now).map(|_| run.parked_reason.is_some());
     let plan_waits = run.card_status == FeatureStatus::InProgress && run.stage == Some(Stage::PlanApproval);
-    let of = Outcome::of(run.status, run.card_status, plan_waits, run.error.is_some(), parked);
+    let of = Outcome::of(run.status, run.card_status, plan_waits, run.error.is_some(), put_off(run, now));
     of.filter(|_| run.current)
 }
 
@@ -238,6 +247,7 @@ fn line(card: &ReportCard) -> String {
         Outcome::Stopped => "stopped",
         Outcome::UnderWay => "under way",
         Outcome::WaitsForProvider => "waits for its provider",
+        Outcome::WaitsForBudget => "waits for its budget",
         Outcome::Rests => "rests until the window opens",
     };
     let why = card.problem.as_ref().map(|Problem { message, .. }| format!(" {message}")).unwrap_or_default();

@@ -90,6 +90,12 @@ text_enum! {
         TestTeamCredential = "team-credential.test",
         /// Changed a setting of the team.
         ChangeSetting = "setting.change",
+        /// Said what models cost.
+        PutPrice = "price.put",
+        /// Took back what was said of it.
+        DeletePrice = "price.delete",
+        /// Gave a member a budget, or set a lower one of one's own.
+        ChangeBudget = "budget.change",
         /// Added a project.
         CreateProject = "project.create",
         /// Changed a project.
@@ -112,6 +118,8 @@ text_enum! {
         StartRun = "run.start",
         /// Went on with a run.
         RetryRun = "run.retry",
+        /// Let a run cost more than its budget.
+        AllowCost = "run.allow-cost",
         /// Stopped a run.
         StopRun = "run.stop",
         /// Said something to an agent.
@@ -182,6 +190,8 @@ text_enum! {
         Credential = "credential",
         /// A setting; its id is its name.
         Setting = "setting",
+        /// What models cost.
+        Price = "price",
         /// A project.
         Project = "project",
         /// A feature.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use decide::{Card, Live, Order, next_start};
-pub use reason::{Place, Reason, of_card, of_order, of_run};
+pub use reason::{Place, PutOff, Reason, of_card, of_order, of_run};
 
 use crate::feature::Problem;
 use crate::window::{Standing, Window};

@@ -265,6 +265,8 @@ pub struct FeatureCard {
     pub skip_verification: bool,
     /// Whether a person looks at the work, whatever the project does after it.
     pub needs_approval: bool,
+    /// What a run of it may cost, in micro-dollars; the team's limit when absent.
+    pub budget_micros: Option<i64>,
     /// The branch to work on; made from number and title when absent.
     pub branch: Option<String>,
     /// Features that must be verified or completed first.

@@ -87,6 +87,8 @@ id! {
     CheckId,
     /// A trial of a project's checks.
     TrialId,
+    /// What an admin says that models cost.
+    PriceId,
     /// One running Guildhall process.
     NodeId,
 }

@@ -22,7 +22,7 @@ impl Default for Limits {
     }
 }
 
-/// What one run may use before it is ended with a clear word.
+/// What one run may use before it is ended with a clear word, or waits for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct RunLimits {
@@ -30,7 +30,7 @@ pub struct RunLimits {
     pub max_turns: i64,
     /// Minutes at work since the run was last claimed.
     pub max_minutes: i64,
-    /// Cost of the whole run, in micro-dollars.
+    /// Cost of the whole run, in micro-dollars, unless its card says otherwise. At this the run waits, and asks for more.
     pub max_cost_micros: i64,
 }
 

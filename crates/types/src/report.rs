@@ -41,6 +41,8 @@ text_enum! {
         Work = "work",
         /// It waits for its provider.
         Provider = "provider",
+        /// A budget had too little left for its next call.
+        Budget = "budget",
         /// It rests until auto mode's window opens.
         Window = "window",
     }
@@ -65,6 +67,8 @@ text_enum! {
         UnderWay = "under-way",
         /// It waits for its provider.
         WaitsForProvider = "waits-for-provider",
+        /// A budget has too little left for its next call.
+        WaitsForBudget = "waits-for-budget",
         /// It rests until auto mode's window opens.
         Rests = "rests",
     }
@@ -77,12 +81,13 @@ impl Outcome {
         card: FeatureStatus,
         plan_waits: bool,
         troubled: bool,
-        parked: Option<bool>,
+        put_off: Option<SpanKind>,
     ) -> Option<Self> {
         use FeatureStatus as F;
-        match (run, parked) {
-            (RunStatus::Queued, Some(true)) => return Some(Self::WaitsForProvider),
-            (RunStatus::Queued, Some(false)) => return Some(Self::Rests),
+        match (run, put_off) {
+            (RunStatus::Queued, Some(SpanKind::Provider)) => return Some(Self::WaitsForProvider),
+            (RunStatus::Queued, Some(SpanKind::Budget)) => return Some(Self::WaitsForBudget),
+            (RunStatus::Queued, Some(SpanKind::Window)) => return Some(Self::Rests),
             (RunStatus::Queued | RunStatus::Running, _) => return Some(Self::UnderWay),
             _ => {}
         }
@@ -105,7 +110,15 @@ impl Outcome {
 
     /// Whether it needs a person.
     pub const fn needs_somebody(self) -> bool {
-        matches!(self, Self::Verified | Self::WaitsForApproval | Self::WaitsForPlan | Self::Failed | Self::Stopped)
+        matches!(
+            self,
+            Self::Verified
+                | Self::WaitsForApproval
+                | Self::WaitsForPlan
+                | Self::WaitsForBudget
+                | Self::Failed
+                | Self::Stopped
+        )
     }
 
     /// What a member can do next, in a sentence; nothing where there is nothing to do.
@@ -118,6 +131,7 @@ impl Outcome {
             Self::Failed => Some("See what it says, then retry or answer the agent."),
             Self::Stopped => Some("Resume it, or take it back to the backlog."),
             Self::WaitsForProvider => Some("It goes on by itself when its provider has room again."),
+            Self::WaitsForBudget => Some("Allow the run more, or raise the month's budget; nothing of it is lost."),
             Self::Rests => Some("It goes on by itself when the window opens."),
         }
     }
@@ -233,7 +247,7 @@ pub struct Took {
     pub worked_ms: i64,
     /// Time of waiting for the provider, in milliseconds.
     pub provider_ms: i64,
-    /// Time of rest, in milliseconds.
+    /// Time of rest, for a window to open or a budget to hold more, in milliseconds.
     pub rest_ms: i64,
     /// Tokens of all kinds.
     pub tokens: i64,
@@ -266,7 +280,8 @@ impl Took {
         match kind {
             SpanKind::Work => self.worked_ms += ms,
             SpanKind::Provider => self.provider_ms += ms,
-            SpanKind::Window => self.rest_ms += ms,
+            // Both wait for somebody, or for a date.
+            SpanKind::Budget | SpanKind::Window => self.rest_ms += ms,
         }
     }
 }
@@ -319,7 +334,7 @@ impl ReportBody {
     ) -> Self {
         let urgency = |card: &ReportCard| match card.outcome {
             Outcome::Failed => 0,
-            Outcome::WaitsForPlan => 1,
+            Outcome::WaitsForPlan | Outcome::WaitsForBudget => 1,
             Outcome::WaitsForApproval => 2,
             Outcome::Verified => 3,
             Outcome::Stopped => 4,

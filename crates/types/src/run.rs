@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::budget::BudgetKind;
 use crate::chat::{Block, Message, StopReason, Usage};
 use crate::feature::Problem;
 use crate::member::ProviderKind;
@@ -144,8 +145,12 @@ pub struct Run {
     pub error: Option<Problem>,
     /// It waits for its provider, or rests because auto mode's window is closed, and is not claimed before this time.
     pub parked_until: Option<DateTime>,
-    /// What it waits for of its provider, in a sentence; nothing while it rests.
+    /// What it waits for of its provider or of a budget, in a sentence; nothing while it rests.
     pub parked_reason: Option<String>,
+    /// Which budget it waits for, if it waits for one.
+    pub parked_for: Option<BudgetKind>,
+    /// What it may cost beyond its budget, because somebody allowed that, in micro-dollars.
+    pub extra_micros: i64,
     /// When it was asked for.
     pub created_at: DateTime,
     /// When its latest stretch of work began: at the first claim after a start, a retry, a follow-up or a wish for checks.
@@ -248,6 +253,8 @@ pub struct LedgerRow {
     pub member_id: MemberId,
     /// Whose key was used.
     pub key_source: KeySource,
+    /// Its last four characters; nothing where the server needs none.
+    pub key_hint: Option<String>,
     /// The run.
     pub run_id: RunId,
     /// The turn, or nothing for a call outside a turn (such as a summary).
@@ -260,6 +267,8 @@ pub struct LedgerRow {
     pub usage: Usage,
     /// Its cost in micro-dollars.
     pub cost_micros: i64,
+    /// Whether a price is known; without one the tokens count and the cost is nothing.
+    pub priced: bool,
 }
 
 /// Something that a member said to a run and that no turn has read yet.

@@ -200,13 +200,13 @@ fn day_of(date: NaiveDate) -> Day {
 
 /// Which of two moments that the clock shows alike.
 #[derive(Clone, Copy)]
-enum Twice {
+pub(crate) enum Twice {
     First,
     Second,
 }
 
 /// The moment at which a clock of this zone shows `local`.
-fn moment(zone: &Tz, local: NaiveDateTime, twice: Twice) -> DateTime {
+pub(crate) fn moment(zone: &Tz, local: NaiveDateTime, twice: Twice) -> DateTime {
     for minutes in 0..=LONGEST_GAP {
         match (zone.from_local_datetime(&(local + Duration::minutes(minutes))), twice) {
             (LocalResult::Single(found), _)

@@ -15,6 +15,7 @@ import type {
   MemberRole,
   PlanApproved,
   PlanRejected,
+  PriceDraft,
   ProfilePatch,
   ProjectListItem,
   ProjectSettings,
@@ -26,6 +27,7 @@ import type {
   SetAutoMode,
   SignUpSetting,
   TokenDraft,
+  UsageAsked,
 } from "./types";
 
 const MOST = 500;
@@ -197,6 +199,20 @@ export const api = {
     ),
   auditExportUrl,
   limits: () => body(client.GET("/api/settings/limits")),
+  prices: () => body(client.GET("/api/settings/prices")),
+  putPrice: (price: PriceDraft) => body(client.PUT("/api/settings/prices", { body: price })),
+  deletePrice: (id: string) => body(client.DELETE("/api/settings/prices/{id}", path(id))),
+  usage: (asked: UsageAsked, signal?: AbortSignal) =>
+    body(client.GET("/api/usage", { params: { query: asked }, signal: signal ?? null })),
+  budgets: () => body(client.GET("/api/budgets")),
+  putTeamBudget: (monthMicros: number | null) =>
+    body(client.PUT("/api/settings/budgets", { body: { monthMicros } })),
+  giveBudget: (id: string, monthMicros: number | null) =>
+    body(client.PUT("/api/members/{id}/budget", { ...path(id), body: { monthMicros } })),
+  putOwnBudget: (monthMicros: number | null) =>
+    body(client.PUT("/api/budgets/own", { body: { monthMicros } })),
+  allowCost: (id: string, micros: number) =>
+    body(client.POST("/api/features/{id}/allow-cost", { ...path(id), body: { micros } })),
   suggestions: () => body(client.GET("/api/sample/suggestions")),
 
   projects: (signal?: AbortSignal) =>

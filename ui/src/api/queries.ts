@@ -1,9 +1,9 @@
-import { infiniteQueryOptions, queryOptions, useQuery } from "@tanstack/react-query";
+import { infiniteQueryOptions, keepPreviousData, queryOptions, useQuery } from "@tanstack/react-query";
 import { ACTIVE, isActive } from "@/live/apply";
 import { broughtSince, collectRunEvents, fetchUnder, joinEvents, overlay } from "@/live/recent";
 import { api } from "./calls";
 import { keys } from "./keys";
-import type { AuditFilter, Project, RightName, Run, RunHistoryEvent } from "./types";
+import type { AuditFilter, Project, RightName, Run, RunHistoryEvent, UsageAsked } from "./types";
 
 // What the socket keeps in step is never stale by time; `resync` invalidates it.
 const LIVE = { staleTime: Number.POSITIVE_INFINITY } as const;
@@ -34,6 +34,23 @@ export const queries = {
       queryFn: ({ pageParam, signal }) => api.audit(filter, pageParam, signal),
       initialPageParam: undefined as string | undefined,
       getNextPageParam: (last) => last.next ?? undefined,
+    }),
+  prices: () => queryOptions({ queryKey: keys.prices, queryFn: api.prices, staleTime: 60_000 }),
+  // The ledger grows with each call; who looks at it for long sees it grow.
+  usage: (asked: UsageAsked) =>
+    queryOptions({
+      queryKey: [...keys.usage, asked],
+      queryFn: ({ signal }) => api.usage(asked, signal),
+      staleTime: 15_000,
+      refetchInterval: 60_000,
+      placeholderData: keepPreviousData,
+    }),
+  budgets: () =>
+    queryOptions({
+      queryKey: keys.budgets,
+      queryFn: api.budgets,
+      staleTime: 15_000,
+      refetchInterval: 60_000,
     }),
   limits: () => queryOptions({ queryKey: keys.limits, queryFn: api.limits, staleTime: 60_000 }),
   suggestions: () => queryOptions({ queryKey: keys.suggestions, queryFn: api.suggestions, ...LIVE }),

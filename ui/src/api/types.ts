@@ -14,6 +14,7 @@ export type {
   AuditOutcome,
   AuthStatus,
   AutoMode,
+  BudgetsView,
   Check,
   CheckStatus,
   Commit,
@@ -36,6 +37,7 @@ export type {
   InvitationCard,
   KeySource,
   KeyTest,
+  KnownPrice,
   Limits,
   ListedModel,
   Mail,
@@ -43,6 +45,7 @@ export type {
   Member,
   MemberRole,
   Models,
+  MonthStanding,
   Outcome,
   OutputStream,
   Passkey,
@@ -50,6 +53,7 @@ export type {
   Plan,
   PlannedTask,
   PlanningMode,
+  PriceRow,
   Problem,
   Project,
   ProjectListItem,
@@ -80,6 +84,7 @@ export type {
   StepStatus,
   StopReason,
   Suggestion,
+  Sums,
   Task,
   TeamCredentials,
   TeamKey,
@@ -89,6 +94,9 @@ export type {
   TrialStatus,
   TriedCheck,
   Usage,
+  UsageBy,
+  UsageGroup,
+  UsageView,
 } from "./schema";
 
 export type RightName = Schema.MemberRight;
@@ -113,6 +121,9 @@ export type FeatureDraft = Schema.CreateFeature;
 export type FeaturePatch = Schema.UpdateFeature;
 export type PlanApproved = Schema.ApprovePlan;
 export type PlanRejected = Schema.RejectPlan;
+export type PriceDraft = Schema.PutPrice;
+/** A question about the ledger. */
+export type UsageAsked = NonNullable<Schema.operations["get_usage"]["parameters"]["query"]>;
 
 /** What happened in a run. The arguments of a tool are whatever the model wrote. */
 export type RunEvent =

@@ -56,6 +56,7 @@ export default function Frame() {
     "?": () => overlay.set("shortcuts"),
     "g i": () => void navigate({ to: "/" }),
     "g a": () => void navigate({ to: "/agents" }),
+    "g u": () => void navigate({ to: "/usage" }),
     "g p": () => void navigate({ to: "/projects" }),
     "g t": () => void navigate({ to: "/team" }),
     "g s": () => void navigate({ to: "/settings" }),

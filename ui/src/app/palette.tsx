@@ -2,6 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import {
   Bot,
+  ChartColumn,
   FolderGit2,
   Gauge,
   Inbox,
@@ -72,7 +73,7 @@ function useEntries(): Entry[] {
       id: string,
       label: string,
       icon: ReactNode,
-      to: "/" | "/agents" | "/projects" | "/team" | "/settings",
+      to: "/" | "/agents" | "/projects" | "/usage" | "/team" | "/settings",
       hint: string,
     ): Entry => ({
       id,
@@ -119,6 +120,7 @@ function useEntries(): Entry[] {
       go("inbox", t.nav.inbox, <Inbox />, "/", "g i"),
       go("agents", t.nav.agents, <Bot />, "/agents", "g a"),
       go("projects", t.nav.projects, <FolderGit2 />, "/projects", "g p"),
+      go("usage", t.nav.usage, <ChartColumn />, "/usage", "g u"),
       go("team", t.nav.team, <Users />, "/team", "g t"),
       go("settings", t.nav.settings, <Settings />, "/settings", "g s"),
     );

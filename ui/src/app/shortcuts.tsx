@@ -11,6 +11,7 @@ const groups: { title: string; keys: [string, string][] }[] = [
       ["c", "New card"],
       ["g i", "Go to the inbox"],
       ["g a", "Go to the agents at work"],
+      ["g u", "Go to the usage"],
       ["g p", "Go to the projects"],
       ["g t", "Go to the team"],
       ["g s", "Go to the settings"],

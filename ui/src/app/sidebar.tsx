@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import {
   Bot,
+  ChartColumn,
   CircleAlert,
   FolderGit2,
   Inbox,
@@ -115,6 +116,7 @@ export function Sidebar({ className }: { className?: string }) {
         ))}
       </div>
       <div className="flex flex-col gap-px border-line border-t px-2.5 py-2">
+        <NavItem to="/usage" icon={<ChartColumn />} label={t.nav.usage} />
         <NavItem to="/team" icon={<Users />} label={t.nav.team} />
         {runs && <NavItem to="/audit" icon={<ScrollText />} label={t.nav.audit} />}
         <NavItem to="/settings" icon={<Settings />} label={t.nav.settings} />

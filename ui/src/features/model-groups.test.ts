@@ -8,6 +8,7 @@ const model = (part: Partial<Model> & { id: string }): Model => ({
   contextWindow: 272_000,
   maxOutput: 128_000,
   inputPrice: 2_000_000,
+  priced: true,
   outputPrice: 10_000_000,
   cacheReadPrice: 0,
   cacheWritePrice: 0,
@@ -22,7 +23,7 @@ describe("models", () => {
   it("say what they cost and whose key they use", () => {
     expect(modelFacts(model({ id: "a" }))).toMatch(/^\$2 in, \$10 out per million tokens · 272/);
     expect(modelFacts(model({ id: "a", keySource: "team" }))).toContain("the team's key");
-    expect(modelFacts(model({ id: "a", inputPrice: 0, outputPrice: 0 }))).toContain("Price unknown");
+    expect(modelFacts(model({ id: "a", priced: false }))).toContain("Price unknown");
     expect(modelFacts(model({ id: "a", simulated: true }))).toBe("Simulated: costs nothing");
   });
 

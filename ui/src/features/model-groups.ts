@@ -16,7 +16,7 @@ export function modelFacts(model: Model): string {
   if (model.simulated) return "Simulated: costs nothing";
   const window = `${shortCount(model.contextWindow)} context`;
   const team = model.keySource === "team" ? " · the team's key" : "";
-  if (model.inputPrice === 0 && model.outputPrice === 0) return `Price unknown · ${window}${team}`;
+  if (!model.priced) return `Price unknown · ${window}${team}`;
   // Prices are micro-dollars for a million tokens.
   const dollars = (micros: number) => `$${micros / 1_000_000}`;
   return `${dollars(model.inputPrice)} in, ${dollars(model.outputPrice)} out per million tokens · ${window}${team}`;

@@ -7,6 +7,7 @@ import { OwnKeys } from "@/features/settings/keys/own-keys";
 import { TeamKeys } from "@/features/settings/keys/team-keys";
 import { MorningReport } from "@/features/settings/morning";
 import { Password } from "@/features/settings/password";
+import { Prices } from "@/features/settings/prices";
 import { Profile } from "@/features/settings/profile";
 import { Sessions } from "@/features/settings/sessions";
 import { Tokens } from "@/features/settings/tokens";
@@ -18,12 +19,13 @@ export default function SettingsPage() {
   return (
     <Page
       title="Settings"
-      lead="What is yours, and for admins the team's keys. What holds for a project is in its own settings."
+      lead="What is yours, and for admins the team's keys and prices. What holds for a project is in its own settings."
       width="sm"
     >
       <Profile />
       {mayKeepKeys && <OwnKeys />}
       {mayAdminister && <TeamKeys />}
+      {mayAdminister && <Prices />}
       <Appearance />
       {mayRun && <MorningReport />}
       <Password />

@@ -4,10 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use chrono::Duration;
-use guildhall_agent::{Ended, ToolAnswer, Toolbox};
+use guildhall_agent::{Ended, Leave, PriceTable, ToolAnswer, Toolbox};
+use guildhall_llm::models;
 use guildhall_sim::{Config, Fault};
+use guildhall_types::budget::{self, BudgetKind};
 use guildhall_types::chat::StopReason;
+use guildhall_types::member::ProviderKind;
+use guildhall_types::price::{Price, PriceRow};
 use guildhall_types::run::RunEvent;
+use guildhall_types::{DateTime, PriceId};
 
 use crate::house::{Handy, House, Stuck, done, failed, script, stops};
 
@@ -73,23 +78,93 @@ async fn time_at_work_ends_and_time_spent_on_a_rate_limit_is_no_work() {
 async fn cost_is_bounded_over_all_that_a_run_has_spent() {
     let house = House::new().await;
     let prompt = script(&[r#"{"tools": [["count", {}]], "forever": true}"#]);
-    let mut job = house.job(&prompt);
-    job.model = "claude-opus-5-5".to_owned();
-    job.tools = Toolbox::new(vec![Handy::tool("count", false, |_, call| ToolAnswer::ok(call.to_string()))]);
-    job.limits.max_cost_micros = 5_000;
-    let (code, message) = failed(house.run(job).await);
-    assert_eq!(code, "cost-limit");
-    assert!(message.contains("$0.01"), "{message}");
+    let job = || {
+        let mut job = house.job(&prompt);
+        job.model = "claude-opus-5-5".to_owned();
+        job.tools = Toolbox::new(vec![Handy::tool("count", false, |_, call| ToolAnswer::ok(call.to_string()))]);
+        job
+    };
+    // A journal as the engine keeps one: what was spent and what the next call may cost stay below a cap.
+    let price = models::find("claude-opus-5-5").unwrap().price();
+    const CAP: i64 = 200_000;
+    let mut at_most = 0;
+    *house.book.leave.lock().unwrap() = Some(Box::new(move |pages, need| {
+        let spent: i64 = pages.calls.iter().map(|call| call.cost_micros).sum();
+        assert!(spent <= at_most, "no call cost more than was set aside for it");
+        match budget::fit(&price, need, CAP - spent) {
+            Some(fit) => {
+                at_most = spent + fit.micros;
+                Leave::Go { output: fit.output, prices: PriceTable::default() }
+            }
+            None => Leave::Parked { until: budget::never(), reason: "Used up.".to_owned(), budget: BudgetKind::Run },
+        }
+    }));
+    let ended = house.run(job()).await;
+    let Ended::Parked { budget: Some(BudgetKind::Run), .. } = ended else { panic!("{ended:?}") };
     let spent: i64 = house.book.pages().calls.iter().map(|call| call.cost_micros).sum();
-    let last = house.book.pages().calls.last().unwrap().cost_micros;
-    assert!(spent >= 5_000 && spent - last < 5_000, "{spent}");
+    assert!(spent > CAP / 3 && spent <= CAP, "{spent}");
+    // Answers were asked to be shorter before the run was put off.
+    let asked: Vec<i64> = house.sim.requests().iter().map(|request| request["max_tokens"].as_i64().unwrap()).collect();
+    assert!(asked[0] < 32_000 && asked.iter().all(|tokens| *tokens >= 4_096), "{asked:?}");
+    assert!(asked.windows(2).all(|two| two[1] <= two[0]), "{asked:?}");
+    // Taken up again, it asks again, and makes no call.
+    let ended = house.run(job()).await;
+    assert!(matches!(ended, Ended::Parked { .. }), "{ended:?}");
+    assert_eq!(house.sim.requests().len(), asked.len());
+}
 
-    let calls = house.sim.requests().len();
+#[tokio::test]
+async fn a_price_that_changes_holds_for_the_next_call_and_an_unknown_one_is_told() {
+    let house = House::new().await;
+    let prompt = script(&[
+        r#"{"tools": [["echo", {"text": "a"}]]}"#,
+        r#"{"tools": [["echo", {"text": "b"}]]}"#,
+        r#"{"say": "Done."}"#,
+    ]);
     let mut job = house.job(&prompt);
-    job.limits.max_cost_micros = 5_000;
-    job.spent_micros = spent;
-    assert_eq!(failed(house.run(job).await).0, "cost-limit");
-    assert_eq!(house.sim.requests().len(), calls);
+    job.model = "claude-unheard-of".to_owned();
+    let row = |output| PriceRow {
+        id: PriceId::new(),
+        provider: ProviderKind::Anthropic,
+        pattern: "claude-un*".to_owned(),
+        price: Price { output, ..Price::FREE },
+        changed_by: None,
+        changed_at: DateTime::UNIX_EPOCH,
+    };
+    *house.book.leave.lock().unwrap() = Some(Box::new(move |pages, need| {
+        let rows = match pages.calls.len() {
+            0 => Vec::new(),
+            calls => vec![row(calls as i64 * 1_000_000)],
+        };
+        Leave::Go { output: need.output, prices: rows.into() }
+    }));
+    done(house.run(job).await);
+    let pages = house.book.pages();
+    let told: Vec<(bool, i64)> =
+        pages.calls.iter().map(|call| (call.priced, call.cost_micros / call.usage.output_tokens)).collect();
+    assert_eq!(told, [(false, 0), (true, 1), (true, 2)]);
+    let notes = pages.events.iter().filter(
+        |event| matches!(event, RunEvent::Note { text } if text.contains("No price is known for claude-unheard-of")),
+    );
+    assert_eq!(notes.count(), 1);
+}
+
+#[tokio::test]
+async fn a_call_waits_while_others_have_all_the_money() {
+    let house = House::new().await;
+    let mut asked = 0;
+    *house.book.leave.lock().unwrap() = Some(Box::new(move |_, need| {
+        asked += 1;
+        match asked {
+            1 => Leave::Held { reason: "Others' calls are under way.".to_owned() },
+            _ => Leave::Go { output: need.output, prices: PriceTable::default() },
+        }
+    }));
+    let job = house.job(&script(&[r#"{"say": "Done."}"#]));
+    let governor = job.governor.clone();
+    done(house.run(job).await);
+    assert_eq!(house.sim.requests().len(), 1);
+    assert_eq!((governor.snapshot()[0].state.in_flight, governor.snapshot()[0].state.queued), (0, 0));
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ async fn an_overload_that_does_not_end_puts_the_work_off_and_fails_nothing() {
     let house = House::new().await;
     let prompt = script(&[r#"{"fault": {"kind": "overloaded", "times": 13}, "say": "At last."}"#]);
     let ended = house.run(house.job(&prompt)).await;
-    let Ended::Parked { until, reason } = ended else { panic!("{ended:?}") };
+    let Ended::Parked { until, reason, budget: None } = ended else { panic!("{ended:?}") };
     assert_eq!(until - house.clock.now(), chrono::Duration::minutes(10));
     assert!(reason.contains("529"), "{reason}");
     assert_eq!(house.sim.requests().len(), 11);
@@ -84,7 +84,7 @@ async fn a_wait_beyond_all_patience_puts_the_work_off() {
     job.patience = std::time::Duration::from_millis(100);
     let governor = job.governor.clone();
     let ended = house.run(job).await;
-    let Ended::Parked { until, reason } = ended else { panic!("{ended:?}") };
+    let Ended::Parked { until, reason, budget: None } = ended else { panic!("{ended:?}") };
     let wait = until - house.clock.now();
     assert!(wait <= chrono::Duration::seconds(1) && wait >= chrono::Duration::milliseconds(800), "{wait}");
     assert!(reason.contains("costs no attempt"), "{reason}");

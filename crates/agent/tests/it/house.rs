@@ -5,10 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use guildhall_agent::{Call, Ended, Job, Journal, JournalError, Tool, ToolAnswer, ToolContext, Toolbox, run};
+use guildhall_agent::{
+    Call, Ended, Job, Journal, JournalError, Leave, PriceTable, Tool, ToolAnswer, ToolContext, Toolbox, run,
+};
 use guildhall_llm::governor::{Governor, Settings};
 use guildhall_llm::{Backoff, Client, Endpoint, Patience, Secret};
 use guildhall_sim::{Config, Sim};
+use guildhall_types::budget::Need;
 use guildhall_types::chat::{Block, StopReason, ToolSpec};
 use guildhall_types::event::OutputStream;
 use guildhall_types::member::ProviderKind;
@@ -41,9 +44,14 @@ pub struct Pages {
     /// What the entries so far were, and that of the cut.
     pub entries: Vec<&'static str>,
     pub cut_in: Option<&'static str>,
+    /// What the calls asked money for.
+    pub needs: Vec<Need>,
+    /// Whether money is set aside.
+    pub reserved: bool,
     said: i64,
 }
 
+type Leaver = Box<dyn FnMut(&Pages, &Need) -> Leave + Send>;
 type Hook = Box<dyn FnMut(&RunEvent) + Send>;
 
 /// A journal in memory. What breaks its rules breaks the test.
@@ -54,6 +62,10 @@ pub struct Book {
     reached: Notify,
     /// Taken at each event.
     pub on_event: Mutex<Option<Hook>>,
+    /// What calls are answered that ask for money; all of it when nobody says otherwise.
+    pub leave: Mutex<Option<Leaver>>,
+    /// What models cost.
+    pub prices: Mutex<PriceTable>,
     /// Fails every entry from now on.
     pub broken: Mutex<bool>,
 }
@@ -142,6 +154,7 @@ impl Journal for Book {
             assert_eq!(turn.number as usize, pages.turns.len() + 1, "turns are numbered without gaps");
             assert!(pages.turns.last().is_none_or(|last| last.results.is_some()), "the turn before is settled");
             assert!(turn.results.is_none() && turn.snapshot.is_none());
+            assert!(std::mem::take(&mut pages.reserved), "a call is paid of what was set aside");
             assert_eq!((call.turn, call.usage), (Some(turn.number), turn.usage));
             assert!(events.iter().all(|event| matches!(event, RunEvent::Text { .. } | RunEvent::Thinking { .. })));
             if let Some(upto) = read_upto {
@@ -180,10 +193,28 @@ impl Journal for Book {
         .await
     }
 
+    async fn reserve(&self, need: &Need) -> Result<Leave, JournalError> {
+        let mut pages = self.pages();
+        let leave = match &mut *self.leave.lock().unwrap() {
+            Some(leave) => leave(&pages, need),
+            None => Leave::Go { output: need.output, prices: self.prices.lock().unwrap().clone() },
+        };
+        pages.needs.push(*need);
+        pages.reserved = matches!(leave, Leave::Go { .. });
+        Ok(leave)
+    }
+
+    async fn unused(&self) -> Result<(), JournalError> {
+        let mut pages = self.pages();
+        assert!(std::mem::take(&mut pages.reserved), "only what was set aside is let go");
+        Ok(())
+    }
+
     async fn billed(&self, call: &Call) -> Result<(), JournalError> {
         let call = call.clone();
         self.entry("billed", move |pages| {
             assert_eq!(call.turn, None);
+            assert!(std::mem::take(&mut pages.reserved), "a call is paid of what was set aside");
             pages.calls.push(call);
         })
         .await

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 mod accidents;
+mod budgets;
 mod death;
 mod harness;
 mod limits;

@@ -95,6 +95,8 @@ pub struct CreateFeature {
     skip_verification: Option<bool>,
     /// Whether a person looks at the work, whatever the project does after it.
     needs_approval: Option<bool>,
+    /// What a run of it may cost, in micro-dollars; the team's limit when absent.
+    budget_micros: Option<i64>,
 }
 
 /// Writes a card at the end of the backlog.
@@ -116,6 +118,7 @@ pub async fn create_feature(
         require_plan_approval: new.require_plan_approval,
         skip_verification: new.skip_verification,
         needs_approval: new.needs_approval,
+        budget_micros: new.budget_micros,
         branch: new.branch,
         dependencies: new.dependencies.unwrap_or_default(),
     };
@@ -174,6 +177,10 @@ pub struct UpdateFeature {
     /// Whether a person looks at the work, whatever the project does after it.
     #[schema(nullable = false)]
     needs_approval: Option<bool>,
+    /// What a run of it may cost, in micro-dollars; `null` means the team's limit.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i64>)]
+    budget_micros: Option<Option<i64>>,
     /// Refuses the change when the card is no longer at this version.
     #[schema(nullable = false)]
     expect_version: Option<i64>,
@@ -199,6 +206,7 @@ pub async fn update_feature(
         require_plan_approval: change.require_plan_approval,
         skip_verification: change.skip_verification,
         needs_approval: change.needs_approval,
+        budget_micros: change.budget_micros,
         branch: change.branch,
         dependencies: change.dependencies,
     };

@@ -54,6 +54,8 @@ pub async fn put_limits(signed: Signed, Json(new): Json<TeamLimits>) -> Result<J
     let team = serde_json::to_value(new.team).map_err(Problem::internal)?;
     let run = serde_json::to_value(new.run).map_err(Problem::internal)?;
     signed.team.store.put_settings(&[(LIMITS, team), (RUN_LIMITS, run)]).await?;
+    // Runs that wait for their budget may go on under another.
+    signed.team.store.run_limit_changed().await?;
     tracing::info!(member = %signed.member.id, limits = ?new, "a member set the limits");
     Ok(Json(new))
 }

@@ -117,6 +117,7 @@ async fn killed_at_any_moment_nothing_is_lost_or_done_twice() {
     let me = json!({ "email": "olga@example.com", "password": PASSWORD, "name": "Olga" });
     hall.call(Method::POST, "/api/auth/register", Some(me)).await.unwrap();
     let new = json!({ "name": "p", "source": { "kind": "empty" } });
+    hall.call(Method::PUT, "/api/settings/prices", Some(price())).await.unwrap();
     let project = hall.call(Method::POST, "/api/projects", Some(new)).await.unwrap();
     let project = project["id"].as_str().unwrap().to_owned();
     while hall.call(Method::GET, &format!("/api/projects/{project}"), None).await.unwrap()["status"] != "ready" {
@@ -192,6 +193,7 @@ async fn killed_at_any_moment_auto_mode_builds_and_merges_ten_dependent_cards() 
     let me = json!({ "email": "olga@example.com", "password": PASSWORD, "name": "Olga" });
     hall.call(Method::POST, "/api/auth/register", Some(me)).await.unwrap();
     let new = json!({ "name": "p", "source": { "kind": "empty" } });
+    hall.call(Method::PUT, "/api/settings/prices", Some(price())).await.unwrap();
     let project = hall.call(Method::POST, "/api/projects", Some(new)).await.unwrap();
     let project = project["id"].as_str().unwrap().to_owned();
     let base = format!("/api/projects/{project}");
@@ -260,6 +262,11 @@ async fn killed_at_any_moment_auto_mode_builds_and_merges_ten_dependent_cards() 
     nothing_left_at_work(data);
 }
 
+/// The simulated model at a price, so that money is set aside for its calls.
+fn price() -> Value {
+    json!({ "provider": "anthropic", "pattern": "simulated", "input": 10, "output": 10, "cacheRead": 10, "cacheWrite": 10 })
+}
+
 /// Checks the run of one card. Returns how many of its turns were cut off in the middle.
 async fn whole_run(store: &Store, repo: &Repo, run: RunId, name: &str) -> usize {
     let run = store.run(run).await.unwrap().unwrap();
@@ -303,6 +310,8 @@ pub async fn whole_database(data: &Path) {
             .await
             .unwrap();
     assert_eq!(billed, told);
+    let (open,): (i64,) = sqlx::query_as("SELECT count(*) FROM reservations").fetch_one(&mut db).await.unwrap();
+    assert_eq!(open, 0, "no money is left set aside");
     let (events, last): (i64, i64) =
         sqlx::query_as("SELECT count(*), max(seq) FROM events").fetch_one(&mut db).await.unwrap();
     assert_eq!(events, last, "the events have no gap");

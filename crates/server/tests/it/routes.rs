@@ -21,3 +21,4 @@ mod reports;
 mod settings;
 mod sign_in;
 mod tokens;
+mod usage;

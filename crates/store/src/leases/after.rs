@@ -2,6 +2,7 @@
 
 use guildhall_types::DateTime;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
+use guildhall_types::budget::BudgetKind;
 use guildhall_types::feature::{Move, Stage};
 use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::report::SpanKind;
@@ -117,21 +118,39 @@ impl Store {
     }
 
     /// Gives a run back to the queue that no node is to claim before `until`: one that has to wait for its provider, with
-    /// the reason, or without one a run that rests until auto mode's window opens.
+    /// the reason, one for which a budget has too little left, or without a reason one that rests until auto mode's window
+    /// opens.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`].
-    pub async fn park_run(&self, lease: &Lease, until: DateTime, reason: Option<&str>) -> Result<(), StoreError> {
+    pub async fn park_run(
+        &self,
+        lease: &Lease,
+        until: DateTime,
+        reason: Option<&str>,
+        budget: Option<BudgetKind>,
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let run = self.held(&mut tx, lease).await?;
         let feature = self.locked_feature(&mut tx, run.feature_id).await?;
         self.give_back(&mut tx, &run, &feature, run.intent).await?;
         let reason = reason.map(crate::clean);
-        let kind = if reason.is_some() { SpanKind::Provider } else { SpanKind::Window };
+        let kind = match (&reason, budget) {
+            (_, Some(_)) => SpanKind::Budget,
+            (Some(_), None) => SpanKind::Provider,
+            (None, None) => SpanKind::Window,
+        };
         self.begin_span(&mut tx, run.id, kind).await?;
-        on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2, parked_reason = $3 WHERE id = $1").bind(run.id)
-            .bind(until).bind(reason.as_deref()).execute(c).await.rows())?;
+        on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2, parked_reason = $3, parked_for = $4 WHERE id = $1").bind(run.id)
+            .bind(until).bind(reason.as_deref()).bind(budget).execute(c).await.rows())?;
         let reason = reason.unwrap_or_else(|| RESTS.to_owned());
+        let kind = NotificationKind::BudgetReached;
+        match budget {
+            Some(BudgetKind::Run) => tx.tell(Tell::of_card(kind, &feature.card, &run, &reason)),
+            // However many runs wait for it, it is one thing to tell.
+            Some(BudgetKind::Month) => tx.tell(Tell::new(kind, run.member_id, "This month", &reason)),
+            None => {}
+        }
         self.record_run(&mut tx, &run, RunEvent::Waiting { reason, until }).await?;
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }

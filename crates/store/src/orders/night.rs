@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use guildhall_types::auto::{AutoOrder, Card, Live, Order, OrderState};
+use guildhall_types::budget::BudgetKind;
 use guildhall_types::run::RunStatus;
 use guildhall_types::{DateTime, FeatureId, MemberId, ProjectId, RunId};
 
@@ -27,6 +28,8 @@ pub struct Queued {
     pub parked_until: Option<DateTime>,
     /// Why, when it waits for its provider; nothing when it rests until a window opens.
     pub parked_reason: Option<String>,
+    /// Which budget it waits for, if it waits for one.
+    pub parked_for: Option<BudgetKind>,
     /// Whether it is in the queue, rather than held by a node, alive or dead.
     pub queued: bool,
 }
@@ -44,6 +47,8 @@ pub struct Night {
     pub open: HashMap<FeatureId, Vec<FeatureId>>,
     /// Worktrees of each member.
     pub held: HashMap<MemberId, i64>,
+    /// Members whose month's budget is used up: how much it was, in micro-dollars, and when the next month begins.
+    pub used_up: HashMap<MemberId, (i64, DateTime)>,
     /// Projects whose repository is there.
     ready: HashSet<ProjectId>,
 }
@@ -63,6 +68,7 @@ struct RunRow {
     lease_until: Option<DateTime>,
     parked_until: Option<DateTime>,
     parked_reason: Option<String>,
+    parked_for: Option<BudgetKind>,
     started_at: Option<DateTime>,
 }
 
@@ -86,7 +92,7 @@ macro_rules! night {
         };
         let runs: Vec<RunRow> = $how!($from, c => sqlx::query_as(
             "SELECT r.id, r.feature_id, r.project_id, r.member_id, f.priority, r.queued_at, r.status, r.auto, r.lease_until,
-               r.parked_until, r.parked_reason, r.started_at
+               r.parked_until, r.parked_reason, r.parked_for, r.started_at
              FROM runs r JOIN features f ON f.id = r.feature_id WHERE r.status IN ('queued', 'running')").fetch_all(c).await)?;
         let open: Vec<(FeatureId, FeatureId)> = $how!($from, c => sqlx::query_as(
             "SELECT d.feature_id, d.depends_on FROM feature_dependencies d JOIN features f ON f.id = d.feature_id
@@ -109,9 +115,12 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn night(&self) -> Result<Night, StoreError> {
-        Ok(night!(read, self, self.now()))
+        let night = night!(read, self, self.now());
+        let used_up = self.used_up().await?.into_iter().map(|(member, cap, until)| (member, (cap, until))).collect();
+        Ok(Night { used_up, ..night })
     }
 
+    /// The same inside a transaction, but for whose month is used up.
     pub(super) async fn night_in(&self, tx: &mut Tx) -> Result<Night, StoreError> {
         let now = self.lease_clock(tx).await?;
         Ok(night!(on, tx, now))
@@ -157,6 +166,7 @@ impl Night {
             begun: row.started_at.is_some(),
             parked_until: row.parked_until,
             parked_reason: row.parked_reason,
+            parked_for: row.parked_for,
             queued: row.status == RunStatus::Queued,
         };
         Self {
@@ -165,6 +175,7 @@ impl Night {
             queue: runs.into_iter().map(queued).collect(),
             open: of,
             held: held.into_iter().collect(),
+            used_up: HashMap::new(),
             ready: ready.into_iter().map(|(id,)| id).collect(),
         }
     }
@@ -172,7 +183,8 @@ impl Night {
     /// The orders that may take a card now.
     pub fn open_orders(&self, at: DateTime) -> Vec<Order> {
         let on = |order: &&AutoOrder| order.state == OrderState::On && self.ready.contains(&order.project_id);
-        self.orders.iter().filter(on).map(|order| Order { open: order.standing(at).open, ..order.into() }).collect()
+        let open = |order: &AutoOrder| order.standing(at).open && !self.used_up.contains_key(&order.member_id);
+        self.orders.iter().filter(on).map(|order| Order { open: open(order), ..order.into() }).collect()
     }
 
     /// The runs that have a place, or wait for one and nothing else, or for their provider.

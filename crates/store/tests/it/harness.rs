@@ -103,6 +103,7 @@ pub fn card(project: &Project, title: &str) -> NewFeature {
         require_plan_approval: false,
         skip_verification: false,
         needs_approval: false,
+        budget_micros: None,
         branch: None,
         dependencies: Vec::new(),
         created_by: project.created_by,

@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod board;
+mod budgets;
 mod events;
 mod factors;
 mod harness;
@@ -16,5 +17,7 @@ mod notifications;
 mod orders;
 mod people;
 mod plans;
+mod prices;
 mod reports;
+mod usage;
 mod work;

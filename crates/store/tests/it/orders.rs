@@ -216,13 +216,13 @@ on_both! {
         fresh.clock.advance(Duration::hours(14));
         let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
         assert_eq!((claimed.run.id, claimed.run.parked_until), (run.id, None));
-        fresh.store.park_run(&claimed.lease, opens + Duration::days(1), None).await.unwrap();
+        fresh.store.park_run(&claimed.lease, opens + Duration::days(1), None, None).await.unwrap();
         assert!(fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().is_none());
         // A member takes it in hand: it goes on at once, and the order no longer counts it.
         fresh.store.follow_up(id, anna.id, "now, please").await.unwrap();
         let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
         assert!(!claimed.run.auto);
-        fresh.store.park_run(&claimed.lease, opens + Duration::days(1), None).await.unwrap();
+        fresh.store.park_run(&claimed.lease, opens + Duration::days(1), None, None).await.unwrap();
         fresh.store.switch_off_order(project.id, anna.id).await.unwrap();
         assert_eq!(status(&fresh, id).await, FeatureStatus::Paused, "switched off, nothing comes to life by itself");
     }
@@ -235,7 +235,7 @@ on_both! {
         start(&fresh, &limits).await;
         let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
         let until = fresh.clock.now() + Duration::hours(1);
-        fresh.store.park_run(&claimed.lease, until, Some("The limit is used up.")).await.unwrap();
+        fresh.store.park_run(&claimed.lease, until, Some("The limit is used up."), None).await.unwrap();
         let night = fresh.store.night().await.unwrap();
         let live = night.live(fresh.clock.now());
         assert_eq!(live.iter().map(|run| (run.working, run.put_off)).collect::<Vec<_>>(), [(false, true)]);

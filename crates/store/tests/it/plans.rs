@@ -39,12 +39,14 @@ async fn propose(fresh: &Fresh, claimed: &Claimed, number: i64, plan: &Proposal)
     let row = LedgerRow {
         member_id: claimed.run.member_id,
         key_source: KeySource::Team,
+        key_hint: None,
         run_id: claimed.run.id,
         turn: Some(number),
         provider: ProviderKind::Anthropic,
         model: "m".to_owned(),
         usage: turn.usage,
         cost_micros: 1,
+        priced: true,
     };
     let inbox = fresh.store.inbox(claimed.run.id).await.unwrap();
     let read = inbox.last().map(|said| said.seq);

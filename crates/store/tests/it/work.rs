@@ -53,12 +53,14 @@ fn row(claimed: &Claimed, number: i64) -> LedgerRow {
     LedgerRow {
         member_id: claimed.run.member_id,
         key_source: KeySource::Team,
+        key_hint: None,
         run_id: claimed.run.id,
         turn: Some(number),
         provider: ProviderKind::Anthropic,
         model: "m".to_owned(),
         usage: turn(number).usage,
         cost_micros: 42,
+        priced: true,
     }
 }
 
@@ -252,20 +254,20 @@ on_both! {
         let held = claim(&fresh.store).await;
         let year =
             |year: i32| chrono::NaiveDate::from_ymd_opt(year, 1, 1).unwrap().and_hms_opt(0, 0, 0).unwrap().and_utc();
-        fresh.store.park_run(&held.lease, year(2200), Some("The limit is used up.")).await.unwrap();
+        fresh.store.park_run(&held.lease, year(2200), Some("The limit is used up."), None).await.unwrap();
         let run = fresh.store.run(held.run.id).await.unwrap().unwrap();
         assert_eq!((run.status, run.parked_until, run.error), (RunStatus::Queued, Some(year(2200)), None));
         assert_eq!(run.parked_reason.as_deref(), Some("The limit is used up."));
         assert_eq!(fresh.store.feature(id).await.unwrap().unwrap().card.status, FeatureStatus::Queued);
         assert!(fresh.store.claim_run(NodeId::new(), HOLD, &wide()).await.unwrap().is_none());
-        let lost = fresh.store.park_run(&held.lease, year(2200), Some("Late.")).await;
+        let lost = fresh.store.park_run(&held.lease, year(2200), Some("Late."), None).await;
         assert!(matches!(lost, Err(StoreError::LeaseLost)));
 
         fresh.store.stop_feature(id).await.unwrap();
         fresh.store.retry_feature(id, anna.id).await.unwrap();
         let again = claim(&fresh.store).await;
         assert_eq!((again.run.id, again.run.parked_until), (held.run.id, None));
-        fresh.store.park_run(&again.lease, year(2001), Some("For a moment.")).await.unwrap();
+        fresh.store.park_run(&again.lease, year(2001), Some("For a moment."), None).await.unwrap();
         let last = claim(&fresh.store).await;
         assert_eq!((last.run.parked_until, last.run.parked_reason), (None, None));
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{AutoOrder, Card, Live, Order, OrderState};
+use crate::budget::BudgetKind;
 use crate::limits::Limits;
 use crate::{DateTime, FeatureId, MemberId};
 
@@ -29,6 +30,13 @@ pub enum Reason {
     },
     /// A person is to look at its plan.
     Plan,
+    /// A budget has too little left.
+    Budget {
+        /// When the next month begins; nothing where somebody has to let it go on.
+        until: Option<DateTime>,
+        /// Which one, and what helps, in a sentence.
+        why: String,
+    },
     /// It waits for other cards.
     Dependencies {
         /// Those that are neither verified nor completed.
@@ -74,6 +82,19 @@ pub struct Place<'a> {
     pub held: &'a HashMap<MemberId, i64>,
     /// The limits that hold.
     pub limits: Limits,
+    /// Members whose month's budget is used up: how much it was, in micro-dollars, and when the next month begins.
+    pub used_up: &'a HashMap<MemberId, (i64, DateTime)>,
+}
+
+/// Until when a queued run is put off, and why.
+#[derive(Debug, Clone, Copy)]
+pub struct PutOff<'a> {
+    /// Until when.
+    pub until: DateTime,
+    /// What it waits for, in a sentence; nothing while it rests until a window opens.
+    pub why: Option<&'a str>,
+    /// Which budget it waits for, if it waits for one.
+    pub budget: Option<BudgetKind>,
 }
 
 impl Place<'_> {
@@ -93,14 +114,18 @@ impl Place<'_> {
     }
 }
 
-/// Why a queued run does not work yet. `parked` says until when it is put off, and why, when it waits for its provider.
-pub fn of_run(run: &Live, open: &[FeatureId], parked: Option<(DateTime, Option<&str>)>, place: &Place<'_>) -> Reason {
+/// Why a queued run does not work yet.
+pub fn of_run(run: &Live, open: &[FeatureId], put_off: Option<PutOff<'_>>, place: &Place<'_>) -> Reason {
     if !open.is_empty() {
         return Reason::Dependencies { features: open.to_vec() };
     }
-    match parked {
-        Some((until, Some(why))) => Reason::Provider { until, why: why.to_owned() },
-        Some((until, None)) => Reason::Window { until: Some(until) },
+    match put_off {
+        Some(PutOff { until, why: Some(why), budget: Some(kind) }) => {
+            let until = (kind == BudgetKind::Month).then_some(until);
+            Reason::Budget { until, why: why.to_owned() }
+        }
+        Some(PutOff { until, why: Some(why), budget: None }) => Reason::Provider { until, why: why.to_owned() },
+        Some(PutOff { until, why: None, .. }) => Reason::Window { until: Some(until) },
         None => place.limit(run.member).unwrap_or(Reason::Turn),
     }
 }
@@ -115,6 +140,13 @@ fn of_taking(order: &AutoOrder, at: DateTime, place: &Place<'_>) -> Option<Reaso
     let standing = order.standing(at);
     if !standing.open {
         return Some(Reason::Window { until: standing.changes_at });
+    }
+    if let Some((cap, until)) = place.used_up.get(&order.member_id) {
+        let why = format!(
+            "The month's budget of ${:.2} is used up. No card is started before it is raised or the next month begins.",
+            *cap as f64 / 1e6
+        );
+        return Some(Reason::Budget { until: Some(*until), why });
     }
     let own = |run: &&Live| run.member == order.member_id && run.project == order.project_id;
     if place.live.iter().filter(own).count() as i64 >= order.max_concurrent {
@@ -151,7 +183,8 @@ pub fn of_order(
     }
     let own: Vec<&Card> =
         cards.iter().filter(|card| card.member == order.member_id && card.project == order.project_id).collect();
-    let closed = of_taking(order, at, place).filter(|reason| matches!(reason, Reason::Paused | Reason::Window { .. }));
+    let closes = |reason: &Reason| matches!(reason, Reason::Paused | Reason::Window { .. } | Reason::Budget { .. });
+    let closed = of_taking(order, at, place).filter(closes);
     if closed.is_some() {
         return closed;
     }

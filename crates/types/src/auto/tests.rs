@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::budget::BudgetKind;
 use crate::limits::Limits;
 use crate::window::Day;
 
@@ -311,7 +312,13 @@ fn why_nothing_starts_is_told() {
     let limits = Limits::default();
     let held = HashMap::from([(member(0), 1)]);
     let why = |order: &AutoOrder, cards: &[Card], live: &[Live]| {
-        of_order(order, cards, at, Some("no key".to_owned()), &Place { live, held: &held, limits })
+        of_order(
+            order,
+            cards,
+            at,
+            Some("no key".to_owned()),
+            &Place { live, held: &held, limits, used_up: &HashMap::new() },
+        )
     };
     let ready = [card(1, &[])];
     assert_eq!(why(&order(), &[], &[]), Some(Reason::BacklogEmpty));
@@ -326,12 +333,24 @@ fn why_nothing_starts_is_told() {
         Some(Reason::OrderLimit { limit: 2 }),
         "nor more while they wait"
     );
-    let place = Place { live: &[put_off(1)], held: &held, limits };
+    let none = HashMap::new();
+    let place = Place { live: &[put_off(1)], held: &held, limits, used_up: &none };
     let until = at + chrono::Duration::hours(1);
-    let used_up = Some((until, Some("The limit is used up.")));
+    let waits = |why, budget| Some(PutOff { until, why, budget });
+    let used_up = waits(Some("The limit is used up."), None);
     let provider = Reason::Provider { until, why: "The limit is used up.".to_owned() };
     assert_eq!(of_run(&put_off(1), &[], used_up, &place), provider);
-    assert_eq!(of_run(&put_off(1), &[], Some((until, None)), &place), Reason::Window { until: Some(until) });
+    assert_eq!(of_run(&put_off(1), &[], waits(None, None), &place), Reason::Window { until: Some(until) });
+    let budget = |until| Reason::Budget { until, why: "No more.".to_owned() };
+    let of_budget = |kind| of_run(&put_off(1), &[], waits(Some("No more."), Some(kind)), &place);
+    assert_eq!(of_budget(BudgetKind::Month), budget(Some(until)));
+    assert_eq!(of_budget(BudgetKind::Run), budget(None), "somebody has to let it");
+    let month = HashMap::from([(member(0), (12_500_000, until))]);
+    let place = Place { live: &[], held: &held, limits, used_up: &month };
+    let Some(Reason::Budget { until: Some(_), why: told }) = of_order(&order(), &ready, at, None, &place) else {
+        panic!()
+    };
+    assert!(told.contains("$12.50"), "{told}");
     let elsewhere = [live(1, 0, 1), live(2, 0, 1), live(3, 0, 1)];
     assert_eq!(why(&order(), &ready, &elsewhere), Some(Reason::MemberLimit { limit: 3 }));
     let others: Vec<Live> = (0..8).map(|n| live(n, 1, 1)).collect();

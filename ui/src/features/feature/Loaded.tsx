@@ -22,6 +22,7 @@ import { useFixMessage } from "./useFixMessage";
 
 // The largest part, and for many looks not needed: fetched when it is shown, or when there is time.
 const loadChanges = () => import("./changes/ChangesTab");
+const ParkedNotice = lazy(() => import("@/features/usage/parked"));
 const PlanTab = lazy(() => import("./plan/PlanTab").then((module) => ({ default: module.PlanTab })));
 const ChangesTab = lazy(() => loadChanges().then((module) => ({ default: module.ChangesTab })));
 
@@ -94,6 +95,11 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
           onAskFix={() => void fixMessage().then(prefill)}
           onPrefill={prefill}
         />
+        {latest?.parkedFor && feature.status === "queued" && (
+          <Suspense fallback={null}>
+            <ParkedNotice run={latest} />
+          </Suspense>
+        )}
         {waits && tab !== "plan" && (
           <div className="mx-4 mb-2 flex items-center gap-3 rounded-lg bg-amber-soft px-3 py-1.5 text-amber text-sm">
             <span className="flex-1">{s.plan.waits}</span>

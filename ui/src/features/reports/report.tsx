@@ -18,6 +18,7 @@ const tone: Record<Outcome, "green" | "red" | "amber" | "grey" | "accent"> = {
   stopped: "grey",
   "under-way": "accent",
   "waits-for-provider": "grey",
+  "waits-for-budget": "amber",
   rests: "grey",
 };
 

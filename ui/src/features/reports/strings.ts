@@ -30,6 +30,7 @@ export const reports = {
     stopped: "Stopped",
     "under-way": "Under way",
     "waits-for-provider": "Waits for its provider",
+    "waits-for-budget": "Waits for its budget",
     rests: "Rests",
   } satisfies Record<Outcome, string>,
   built: (n: number) => (n === 1 ? "card built" : "cards built"),

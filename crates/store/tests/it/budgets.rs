@@ -1,0 +1,249 @@
+//! Budgets: reserved before a call, never checked after it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::Duration;
+use guildhall_store::{BUDGETS, BudgetChange, Claimed, Reserved, Store, StoreError};
+use guildhall_types::budget::{BudgetKind, Budgets, MonthStanding, Need, never};
+use guildhall_types::chat::Usage;
+use guildhall_types::limits::Limits;
+use guildhall_types::member::{Member, ProviderKind};
+use guildhall_types::price::Price;
+use guildhall_types::run::{KeySource, LedgerRow, RunStatus};
+use guildhall_types::{Clock, FixedClock, MemberId, NodeId};
+
+use crate::harness::{Fresh, new_run, on_both};
+
+const HOLD: Duration = Duration::seconds(30);
+/// A token costs a micro-dollar.
+const PRICE: Price = Price { input: 1_000_000, output: 1_000_000, cache_read: 0, cache_write: 0 };
+const RUN: i64 = 1_000_000;
+
+fn need(input: i64, output: i64) -> Need {
+    Need { input, output, least_output: output }
+}
+
+fn month(micros: i64) -> Budgets {
+    Budgets { month_micros: Some(micros) }
+}
+
+/// Runs of one member, each claimed by a node of its own.
+async fn runs(fresh: &Fresh, number: usize) -> (Member, Vec<Claimed>) {
+    let anna = fresh.member("anna").await;
+    let project = fresh.project(&anna).await;
+    let mut claimed = Vec::new();
+    for n in 0..number {
+        let id = fresh.card(&project, &format!("{n}")).await.card.id;
+        fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+        claimed.push(claim(&fresh.store).await);
+    }
+    (anna, claimed)
+}
+
+async fn claim(store: &Store) -> Claimed {
+    let wide = Limits { max_concurrent_features: 1000, max_concurrent_features_per_member: 1000, ..Default::default() };
+    store.claim_run(NodeId::new(), HOLD, &wide).await.unwrap().unwrap()
+}
+
+fn row(claimed: &Claimed, micros: i64) -> LedgerRow {
+    LedgerRow {
+        member_id: claimed.run.member_id,
+        key_source: KeySource::Member,
+        key_hint: Some("cdef".to_owned()),
+        run_id: claimed.run.id,
+        turn: None,
+        provider: ProviderKind::Anthropic,
+        model: "m".to_owned(),
+        usage: Usage { output_tokens: micros, ..Usage::default() },
+        cost_micros: micros,
+        priced: true,
+    }
+}
+
+async fn reserve(store: &Store, claimed: &Claimed, need: Need, team: Budgets) -> Reserved {
+    store.reserve(&claimed.lease, HOLD, &need, &PRICE, RUN, team).await.unwrap()
+}
+
+async fn standing(store: &Store, member: MemberId, team: Budgets) -> MonthStanding {
+    store.months(Some(member), team).await.unwrap()[0]
+}
+
+on_both! {
+    async fn runs_at_once_never_get_more_than_the_month_holds(fresh: Fresh) {
+        const CAP: i64 = 10_000;
+        let (anna, claimed) = runs(&fresh, 8).await;
+        let highest = Arc::new(AtomicI64::new(0));
+        let working: Vec<_> = claimed.into_iter().enumerate().map(|(n, claimed)| {
+            let (store, highest) = (fresh.store.clone(), Arc::clone(&highest));
+            tokio::spawn(async move {
+                let mut seed = n as u64 + 1;
+                let mut refused = 0;
+                while refused < 25 {
+                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    let most = 40 + (seed >> 33) as i64 % 400;
+                    match reserve(&store, &claimed, need(most / 2, most - most / 2), month(CAP)).await {
+                        Reserved::Go { .. } => {
+                            let now = standing(&store, claimed.run.member_id, month(CAP)).await;
+                            highest.fetch_max(now.spent_micros + now.reserved_micros, Ordering::Relaxed);
+                            // Some calls cost all that they could, some less, some come to nothing.
+                            match seed % 3 {
+                                0 => store.save_side_call(&claimed.lease, &row(&claimed, most)).await.unwrap(),
+                                1 => store.save_side_call(&claimed.lease, &row(&claimed, most / 3)).await.unwrap(),
+                                _ => store.release(&claimed.lease).await.unwrap(),
+                            }
+                        }
+                        Reserved::Held { .. } | Reserved::MonthUsedUp { .. } => refused += 1,
+                        other => panic!("{other:?}"),
+                    }
+                }
+            })
+        }).collect();
+        for work in working {
+            work.await.unwrap();
+        }
+        let last = standing(&fresh.store, anna.id, month(CAP)).await;
+        assert!(highest.load(Ordering::Relaxed) <= CAP, "{highest:?}");
+        assert!(last.spent_micros <= CAP && last.spent_micros > CAP - 441, "all of it was used: {last:?}");
+        assert_eq!(last.reserved_micros, 0, "nothing is left set aside");
+    }
+
+    async fn a_call_waits_for_those_under_way_and_not_for_the_next_month(fresh: Fresh) {
+        let (anna, runs) = runs(&fresh, 2).await;
+        let team = month(100);
+        assert_eq!(reserve(&fresh.store, &runs[0], need(30, 40), team).await, Reserved::Go { output: 40 });
+        assert_eq!(reserve(&fresh.store, &runs[0], need(30, 40), team).await, Reserved::Go { output: 40 }, "in place of the former");
+        assert_eq!(standing(&fresh.store, anna.id, team).await.reserved_micros, 70);
+        assert_eq!(reserve(&fresh.store, &runs[1], need(30, 40), team).await, Reserved::Held { cap_micros: 100 });
+        let smaller = Need { input: 10, output: 40, least_output: 15 };
+        assert_eq!(reserve(&fresh.store, &runs[1], smaller, team).await, Reserved::Go { output: 20 }, "a smaller answer");
+        fresh.store.save_side_call(&runs[0].lease, &row(&runs[0], 60)).await.unwrap();
+        let now = standing(&fresh.store, anna.id, team).await;
+        assert_eq!((now.spent_micros, now.reserved_micros), (60, 30));
+        let used = reserve(&fresh.store, &runs[0], need(30, 40), team).await;
+        assert!(matches!(used, Reserved::MonthUsedUp { cap_micros: 100, spent_micros: 60, .. }), "{used:?}");
+        assert_eq!(fresh.store.reserve(&runs[0].lease, HOLD, &need(30, 40), &Price::FREE, RUN, team).await.unwrap(),
+            Reserved::Go { output: 40 }, "what is free goes on");
+    }
+
+    async fn a_death_between_reserving_and_paying_neither_leaks_nor_counts_twice(fresh: Fresh) {
+        let (anna, runs) = runs(&fresh, 2).await;
+        let team = month(100);
+        let dead = &runs[0];
+        assert_eq!(reserve(&fresh.store, dead, need(0, 70), team).await, Reserved::Go { output: 70 });
+        fresh.store.expire_leases().await.unwrap();
+        fresh.clock.advance(Duration::seconds(1));
+        let next = claim(&fresh.store).await;
+        let next = if next.run.id == dead.run.id { next } else { claim(&fresh.store).await };
+        assert_eq!((next.run.id, next.lease.attempt), (dead.run.id, dead.lease.attempt + 1));
+        assert_eq!(standing(&fresh.store, anna.id, team).await.reserved_micros, 0, "claimed again: let go");
+        assert_eq!(reserve(&fresh.store, &next, need(0, 60), team).await, Reserved::Go { output: 60 });
+        // The one that was thought dead comes back with its bill: it is paid, and takes nothing of the other's.
+        let lost = fresh.store.reserve(&dead.lease, HOLD, &need(0, 1), &PRICE, RUN, team).await;
+        assert!(matches!(lost, Err(StoreError::LeaseLost)), "{lost:?}");
+        fresh.store.save_late_call(&dead.lease, &row(dead, 20)).await.unwrap();
+        let now = standing(&fresh.store, anna.id, team).await;
+        assert_eq!((now.spent_micros, now.reserved_micros), (20, 60));
+        fresh.store.save_side_call(&next.lease, &row(&next, 50)).await.unwrap();
+        let now = standing(&fresh.store, anna.id, team).await;
+        assert_eq!((now.spent_micros, now.reserved_micros), (70, 0));
+        let run = fresh.store.run(next.run.id).await.unwrap().unwrap();
+        assert_eq!(run.cost_micros, 70);
+    }
+
+    async fn what_nobody_renews_ends_with_its_lease(fresh: Fresh) {
+        let (anna, runs) = runs(&fresh, 1).await;
+        let team = month(100);
+        reserve(&fresh.store, &runs[0], need(0, 70), team).await;
+        // PostgreSQL's own clock judges leases there.
+        if fresh.store.backend() == guildhall_store::Backend::Sqlite {
+            fresh.clock.advance(Duration::seconds(20));
+            fresh.store.renew_lease(&runs[0].lease, HOLD).await.unwrap();
+            fresh.clock.advance(Duration::seconds(20));
+            assert_eq!(standing(&fresh.store, anna.id, team).await.reserved_micros, 70, "renewed with the lease");
+            // Stopped in the middle of a call, whose bill is yet to come: it counts until then, or until the lease is over.
+            fresh.store.stop_feature(runs[0].run.feature_id).await.unwrap();
+            assert_eq!(standing(&fresh.store, anna.id, team).await.reserved_micros, 70);
+            fresh.clock.advance(Duration::seconds(20));
+            assert_eq!(standing(&fresh.store, anna.id, team).await.reserved_micros, 0);
+        }
+        fresh.store.save_late_call(&runs[0].lease, &row(&runs[0], 7)).await.unwrap();
+        let now = standing(&fresh.store, anna.id, team).await;
+        assert_eq!((now.spent_micros, now.reserved_micros), (7, 0));
+    }
+
+    async fn the_month_turns_by_the_clock(fresh: Fresh) {
+        let (anna, runs) = runs(&fresh, 1).await;
+        let (run, team) = (&runs[0], month(100));
+        fresh.store.save_side_call(&run.lease, &row(run, 95)).await.unwrap();
+        let Reserved::MonthUsedUp { until, .. } = reserve(&fresh.store, run, need(5, 5), team).await else { panic!() };
+        let why = Some("The month is used up.");
+        fresh.store.park_run(&run.lease, until, why, Some(BudgetKind::Month)).await.unwrap();
+        let parked = fresh.store.run(run.run.id).await.unwrap().unwrap();
+        assert_eq!((parked.status, parked.parked_for, parked.lease_owner), (RunStatus::Queued, Some(BudgetKind::Month), None));
+        let limits = Limits::default();
+        assert!(fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().is_none());
+        leap_to(&fresh.clock, until - Duration::microseconds(1));
+        assert!(fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().is_none(), "not a moment too early");
+        leap_to(&fresh.clock, until);
+        let again = claim(&fresh.store).await;
+        assert_eq!((again.run.id, again.run.parked_for), (run.run.id, None));
+        assert_eq!(standing(&fresh.store, anna.id, team).await.spent_micros, 0, "a new month");
+        assert_eq!(reserve(&fresh.store, &again, need(5, 5), team).await, Reserved::Go { output: 5 });
+    }
+
+    async fn a_run_at_its_own_budget_waits_until_somebody_lets_it(fresh: Fresh) {
+        let (_, runs) = runs(&fresh, 1).await;
+        let (run, none) = (&runs[0], Budgets::default());
+        fresh.store.save_side_call(&run.lease, &row(run, 90)).await.unwrap();
+        let store = &fresh.store;
+        let ask = async |claimed: &Claimed| store.reserve(&claimed.lease, HOLD, &need(10, 10), &PRICE, 100, none).await.unwrap();
+        assert_eq!(ask(run).await, Reserved::RunUsedUp { cap_micros: 100, spent_micros: 90 });
+        store.park_run(&run.lease, never(), Some("It asks for more."), Some(BudgetKind::Run)).await.unwrap();
+        fresh.clock.advance(Duration::days(40));
+        assert!(store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().is_none());
+        let (_, allowed) = store.allow_cost(run.run.feature_id, 15).await.unwrap();
+        assert_eq!((allowed.extra_micros, allowed.parked_until, allowed.parked_for), (15, None, None));
+        let again = claim(store).await;
+        assert_eq!(ask(&again).await, Reserved::Go { output: 10 });
+        store.save_side_call(&again.lease, &row(&again, 20)).await.unwrap();
+        assert_eq!(ask(&again).await, Reserved::RunUsedUp { cap_micros: 115, spent_micros: 110 });
+        store.park_run(&again.lease, never(), Some("It asks for more."), Some(BudgetKind::Run)).await.unwrap();
+        // What the card says goes before the team's limit.
+        let patch = guildhall_store::FeaturePatch { budget_micros: Some(Some(200)), ..Default::default() };
+        let card = store.update_feature(run.run.feature_id, patch, None).await.unwrap();
+        assert_eq!(card.card.budget_micros, Some(200));
+        let third = claim(store).await;
+        assert_eq!(ask(&third).await, Reserved::Go { output: 10 });
+        store.requeue_run(&third.lease).await.unwrap();
+        assert_eq!(standing(store, run.run.member_id, none).await.reserved_micros, 0, "given back: let go");
+    }
+
+    async fn another_budget_lets_those_who_wait_for_it_ask_again(fresh: Fresh) {
+        let (anna, runs) = runs(&fresh, 1).await;
+        let store = &fresh.store;
+        store.put_team_budgets(month(50)).await.unwrap();
+        assert_eq!(store.setting::<Budgets>(BUDGETS).await.unwrap(), Some(month(50)));
+        let mut held = runs.into_iter().next().unwrap();
+        let until = fresh.clock.now() + Duration::days(20);
+        let changes: [BudgetChange; 3] = [BudgetChange::Given(Some(80)), BudgetChange::Own(Some(60)), BudgetChange::Given(None)];
+        for (change, cap) in changes.into_iter().zip([80, 60, 50]) {
+            store.park_run(&held.lease, until, Some("Used up."), Some(BudgetKind::Month)).await.unwrap();
+            store.change_budget(anna.id, change).await.unwrap();
+            assert_eq!(standing(store, anna.id, month(50)).await.cap_micros, Some(cap));
+            held = claim(store).await;
+        }
+        store.park_run(&held.lease, until, Some("Used up."), Some(BudgetKind::Month)).await.unwrap();
+        store.put_price(ProviderKind::Openai, "*", PRICE).await.unwrap();
+        held = claim(store).await;
+        store.park_run(&held.lease, never(), Some("Used up."), Some(BudgetKind::Run)).await.unwrap();
+        store.run_limit_changed().await.unwrap();
+        claim(store).await;
+        let gone = store.change_budget(MemberId::new(), BudgetChange::Own(None)).await;
+        assert!(matches!(gone, Err(StoreError::NotFound { .. })), "{gone:?}");
+    }
+}
+
+fn leap_to(clock: &FixedClock, to: guildhall_types::DateTime) {
+    clock.advance(to - clock.now());
+}

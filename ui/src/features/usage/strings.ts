@@ -1,0 +1,113 @@
+import type { UsageBy } from "@/api/types";
+import type { Period } from "./search";
+
+/** What the usage page, prices and budgets say. */
+export const usage = {
+  title: "Usage",
+  lead: {
+    team: "What the team's calls to models took and cost.",
+    member: "What your calls to models took and cost. By project and by card you see the whole team's.",
+  },
+  by: {
+    model: "Model",
+    member: "Member",
+    project: "Project",
+    feature: "Card",
+    key: "Key",
+    day: "Day",
+  } satisfies Record<UsageBy, string>,
+  groupBy: "By",
+  period: {
+    label: "Period",
+    "7": "Last 7 days",
+    "30": "Last 30 days",
+    "90": "Last 90 days",
+    month: "This month",
+    "last-month": "Last month",
+    own: "Other days",
+  } satisfies Record<Period | "label" | "own", string>,
+  from: "From",
+  to: "To",
+  project: "Project",
+  everyProject: "All projects",
+  member: "Member",
+  everybody: "Everybody",
+  cost: "Cost",
+  tokens: "Tokens",
+  calls: "Calls",
+  input: "Input",
+  output: "Output",
+  cached: "From cache",
+  cachedHelp: "The share of the input that was read from the provider's cache, which is much cheaper.",
+  show: "Show",
+  byDay: (what: string) => `${what} by day`,
+  others: "Others",
+  total: "Total",
+  csv: "CSV",
+  saveCsv: "Save this table as CSV",
+  unpriced: (calls: string, one: boolean) =>
+    `No price is known for ${calls}: ${one ? "its" : "their"} tokens are counted, and ${one ? "its" : "their"} cost is not.`,
+  emptyTitle: "No calls in these days",
+  empty:
+    "When agents work, what their calls take and cost is added up here. Choose other days, or start a card on a board.",
+  zone: (zone: string) => `Days begin and end by the clock of ${zone}.`,
+  shareOf: (share: string) => `${share} of all`,
+};
+
+export const budgets = {
+  title: "Budgets this month",
+  lead: "Money is set aside before each call, so that none goes beyond a budget. Months are calendar months in UTC; the next begins",
+  none: "No budget",
+  spent: (spent: string, cap: string) => `${spent} of ${cap}`,
+  spentOnly: (spent: string) => `${spent}, without a budget`,
+  reserved: (sum: string) => `${sum} set aside for calls under way`,
+  usedUp: "Used up",
+  change: "Change",
+  own: "Your own budget",
+  ownHelp: "Holds where it is lower than what you are given. Leave it empty to use all that.",
+  team: "Each member, a month",
+  teamHelp: "For everybody who was given no other. Leave it empty for no budget.",
+  given: (name: string) => `${name}'s budget for a month`,
+  givenHelp: "In place of the team's. Leave it empty for the team's.",
+  dollars: "US dollars",
+  bad: "Write a sum such as 50 or 12.50.",
+  save: "Save",
+  saved: "Budget saved",
+  teamRow: "Everybody who was given no other",
+  lower: "Lower it for yourself",
+  bar: (name: string) => `${name}: share of the month's budget that is used`,
+};
+
+export const parked = {
+  title: { run: "The run's budget is used up", month: "The month's budget is used up" },
+  label: "Waits for a budget",
+  more: (sum: string) => `Allow ${sum} more for this run`,
+  other: "Another sum",
+  raise: "Raise the month's budget",
+  allowed: "The run goes on",
+  askWho: "Its member or an admin can let it go on.",
+  howMuch: "How much more may this run cost?",
+};
+
+export const prices = {
+  title: "Prices",
+  lead: "What models cost, in US dollars per million tokens. What you say here goes before the built-in table and holds for the next call, also of agents at work.",
+  none: "No prices of your own: the built-in table holds. A model that is in neither costs nothing in the books, and the page says so.",
+  add: "Add a price",
+  change: "Change",
+  remove: "Delete",
+  removeAsk: (pattern: string) => `Delete the price of ${pattern}?`,
+  removeWhat: "The built-in table holds again from the next call on, if the model is in it.",
+  provider: "Provider",
+  pattern: "Model",
+  patternHelp:
+    "The name as the provider says it; a * stands for anything. Of several that fit, the one that says most counts.",
+  input: "Input",
+  output: "Output",
+  cacheRead: "Cache read",
+  cacheWrite: "Cache write",
+  saved: "Price saved",
+  deleted: "Price deleted",
+  builtIn: "Built-in prices",
+  own: "Your prices",
+};
