@@ -159,3 +159,43 @@ fn is_open(path: &Path) -> bool {
         .filter_map(|entry| fs::read_dir(entry.path().join("fd")).ok())
         .any(|files| files.flatten().any(|file| fs::read_link(file.path()).is_ok_and(|target| target == path)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_lock_of_the_repository_itself_is_ever_looked_at() {
+        let git_dir = Path::new("/data/p.git/worktrees/r");
+        let named = |path: &str| named_in(&format!("fatal: Unable to create '{path}': File exists.\n"), git_dir);
+        for lock in ["/data/p.git/worktrees/r/index.lock", "/data/p.git/refs/heads/a.lock", "index.lock"] {
+            assert!(named(lock).is_some_and(|path| path.ends_with(lock)), "{lock}");
+        }
+        for other in ["/data/other.git/index.lock", "/data/p.git/../x.lock", "/data/p.git/HEAD", "/data/p.git.lock"] {
+            assert_eq!(named(other), None, "{other}");
+        }
+        assert_eq!(named_in("fatal: Unable to create '/data/p.git/x.lock': Permission denied", git_dir), None);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a git that nobody watches is what is tried")]
+    fn a_git_that_outlived_its_server_is_ended_and_others_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let start = |folder: &Path| {
+            let mut git = std::process::Command::new("git");
+            git.args(["hash-object", "--stdin"]).env("GIT_DIR", folder).stdin(std::process::Stdio::piped());
+            git.stdout(std::process::Stdio::null()).spawn().unwrap()
+        };
+        let (ours, others) = (dir.path().join("ours"), dir.path().join("others"));
+        let (mut left, mut other) = (start(&ours.join("p.git")), start(&others.join("p.git")));
+        // Until both have become git.
+        while gits().filter(|git| git.surely_concerns(dir.path())).count() < 2 {
+            std::thread::sleep(LOOK);
+        }
+        assert_eq!(end_leftovers(&ours, Duration::from_millis(50)), 1);
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&left.wait().unwrap()), Some(9));
+        assert!(other.try_wait().unwrap().is_none());
+        other.kill().unwrap();
+        other.wait().unwrap();
+    }
+}

@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,11 @@ use guildhall_types::{FeatureId, FixedClock};
 use serde_json::{Value, json};
 
 use crate::harness::Hall;
+
+#[expect(clippy::disallowed_methods, reason = "somebody's own git")]
+fn git() -> std::process::Command {
+    std::process::Command::new("git")
+}
 
 fn write(file: &str) -> Value {
     json!({ "tools": [["write", { "path": file, "content": "x\n" }]] })
@@ -36,7 +40,7 @@ impl Hall {
     }
 
     fn git(&self, project: &Project, args: &[&str]) -> String {
-        let output = Command::new("git").arg("--git-dir").arg(self.git_dir(project)).args(args).output().unwrap();
+        let output = git().arg("--git-dir").arg(self.git_dir(project)).args(args).output().unwrap();
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
@@ -116,7 +120,7 @@ async fn a_lock_whose_maker_lives_stays_and_the_card_says_what_to_do() {
     assert_eq!(hall.rests(id).await.card.status, FeatureStatus::Completed);
 
     // A git that is at work in the repository may be its maker, though it does not have it open.
-    let mut git = Command::new("git");
+    let mut git = git();
     git.arg("--git-dir").arg(hall.git_dir(&project)).args(["cat-file", "--batch"]).stdin(std::process::Stdio::piped());
     let mut git = git.stdout(std::process::Stdio::null()).spawn().unwrap();
     drop(File::create(&lock).unwrap());

@@ -9,6 +9,6 @@ export function reason(waiting: Told): string {
   if (waiting.code === "window" && waiting.until !== null)
     return `The window opens at ${moment(waiting.until)}.`;
   if (waiting.code === "provider")
-    return `Waits for its provider until ${moment(waiting.until)}. ${waiting.why}`;
+    return `Waits until ${moment(waiting.until)}. ${waiting.why}`;
   return waiting.message;
 }

@@ -5,7 +5,6 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use guildhall_engine::Pace;
@@ -13,6 +12,7 @@ use guildhall_llm::Secret;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use super::{program, tell};
 use crate::harness::{PATIENCE, Persona, TestApp, Wish};
 
 const INSIDE: &str = "GUILDHALL_TEST_INSIDE";
@@ -24,7 +24,7 @@ fn inside(test: &str) -> bool {
         return true;
     }
     let unshare = || {
-        let mut command = Command::new("unshare");
+        let mut command = program("unshare");
         match rustix::process::getuid().is_root() {
             true => command.arg("--mount"),
             false => command.args(["--user", "--map-root-user", "--mount"]),
@@ -33,7 +33,7 @@ fn inside(test: &str) -> bool {
     };
     let tried = unshare().args(["mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output().unwrap();
     if !tried.status.success() {
-        eprintln!("SKIPPED: no small disk can be mounted here: {}", String::from_utf8_lossy(&tried.stderr));
+        tell(&format!("SKIPPED: no small disk can be mounted here: {}", String::from_utf8_lossy(&tried.stderr)));
         return false;
     }
     let mut command = unshare();
@@ -44,7 +44,7 @@ fn inside(test: &str) -> bool {
 
 fn mount(path: &Path) {
     std::fs::create_dir_all(path).unwrap();
-    let mut command = Command::new("mount");
+    let mut command = program("mount");
     assert!(command.args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(path).status().unwrap().success());
 }
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use super::tell;
 use super::world::{Life, Night, Template, passages};
 
 /// Points in all; the tests share them.
@@ -63,7 +64,7 @@ async fn killed_at(template: &Template, seeds: Vec<u64>, counts: &BTreeMap<Strin
         while night.kills.len() < KILLS {
             let Some((seed, tries)) = left.pop_front() else { break };
             let (name, passage) = point(seed, counts, tries);
-            println!("seed {seed}: kill at passage {passage} of {name}");
+            tell(&format!("seed {seed}: kill at passage {passage} of {name}"));
             let at = format!("kill {name} {passage}");
             let stop = name.starts_with("shutdown.").then(|| Duration::from_millis(50 + Draw(seed).below(500)));
             match night.live(&[("GUILDHALL_TEST_AT", &at)], stop).await {
@@ -101,7 +102,7 @@ async fn shard(number: u64) {
         Ok(_) => return,
         Err(_) => (0..POINTS).filter(|seed| seed % SHARDS == number).collect(),
     };
-    println!("{} boundaries, passed {} times: {counts:?}", counts.len(), counts.values().sum::<u64>());
+    tell(&format!("{} boundaries, passed {} times: {counts:?}", counts.len(), counts.values().sum::<u64>()));
     for part in ["store.", "git.", "tool.", "check.", "worktree.", "shutdown."] {
         assert!(counts.keys().any(|name| name.starts_with(part)), "no boundary of {part} was passed");
     }

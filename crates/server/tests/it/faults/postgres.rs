@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::program;
 use super::world::{Life, Night, Template};
 use crate::harness::fresh_postgres;
 
@@ -31,7 +32,7 @@ impl Cluster {
         let this = Self { dir, bin, port };
         if rustix::process::getuid().is_root() {
             // The server refuses to run as root.
-            assert!(Command::new("chown").arg("postgres").arg(this.dir.path()).status().unwrap().success());
+            assert!(program("chown").arg("postgres").arg(this.dir.path()).status().unwrap().success());
         }
         let data = this.data();
         let args = ["-U", "guildhall", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "-D"];
@@ -44,15 +45,15 @@ impl Cluster {
         self.dir.path().join("data")
     }
 
-    fn command(&self, program: &str) -> Command {
-        let program = self.bin.join(program);
+    fn command(&self, name: &str) -> Command {
+        let found = self.bin.join(name);
         let mut command = match rustix::process::getuid().is_root() {
             true => {
-                let mut command = Command::new("setpriv");
-                command.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "--"]).arg(program);
+                let mut command = program("setpriv");
+                command.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "--"]).arg(found);
                 command
             }
-            false => Command::new(program),
+            false => program(found),
         };
         command.current_dir("/");
         command

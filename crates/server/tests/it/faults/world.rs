@@ -1,24 +1,19 @@
 //! A night on a data folder of its own: cards of auto mode, a plan to approve, notes that a member writes meanwhile; and what
 //! must hold of it whatever happens.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use guildhall_git::Repo;
 use guildhall_sim::Sim;
-use guildhall_store::Store;
-use guildhall_types::{ProjectId, SystemClock};
 use reqwest::Method;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use sqlx::Connection;
 use tokio::process::Child;
 
-use crate::death::{fsck, whole_database};
 use crate::harness::{PASSWORD, PATIENCE};
 use crate::program::guildhall;
 
@@ -29,33 +24,35 @@ const GONE_ON: Duration = Duration::from_secs(60);
 pub struct Template {
     dir: tempfile::TempDir,
     /// A PostgreSQL in place of the file.
-    database: Option<String>,
+    pub(super) database: Option<String>,
     cookie: String,
-    project: String,
-    notes: String,
-    cards: Vec<String>,
+    pub(super) project: String,
+    pub(super) notes: String,
+    pub(super) cards: Vec<String>,
 }
 
 /// What a member does while servers come and go, and what was promised to them.
 pub struct Night<'a> {
     pub dir: tempfile::TempDir,
-    template: &'a Template,
+    pub(super) template: &'a Template,
     /// How its servers reach the PostgreSQL, if they have one.
     pub database: Option<String>,
-    sim: Arc<Sim>,
+    pub(super) sim: Arc<Sim>,
     http: reqwest::Client,
-    server: Option<Child>,
+    pub(super) server: Option<Child>,
     url: String,
     /// Auto mode was started, as far as the member knows.
     ordered: bool,
     approved: bool,
-    written: Vec<String>,
+    pub(super) written: Vec<String>,
     attempts: usize,
     looks: usize,
     pub kills: Vec<String>,
     /// How often a server was told to end.
-    stops: usize,
-    tip: Option<String>,
+    pub(super) stops: usize,
+    /// The server may yet be killed at its boundary.
+    pub(super) pending: bool,
+    pub(super) tip: Option<String>,
 }
 
 /// How a server's life ended.
@@ -176,6 +173,7 @@ impl<'a> Night<'a> {
             looks: 0,
             kills: Vec::new(),
             stops: 0,
+            pending: false,
             tip: None,
         }
     }
@@ -183,7 +181,7 @@ impl<'a> Night<'a> {
     /// A night that has not begun.
     pub async fn new(template: &'a Template) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut copy = std::process::Command::new("cp");
+        let mut copy = super::program("cp");
         assert!(copy.arg("-a").arg(template.dir.path().join("data")).arg(dir.path()).status().unwrap().success());
         let sim = guildhall_sim::Config { per_word: Duration::from_millis(2), ..guildhall_sim::Config::default() };
         Self::within(template, dir, Arc::new(Sim::start(sim).await.unwrap()))
@@ -221,6 +219,7 @@ impl<'a> Night<'a> {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
+        self.pending = env.iter().any(|(name, order)| *name == "GUILDHALL_TEST_AT" && order.starts_with("kill"));
         let started = tokio::time::timeout(PATIENCE, started).await.unwrap();
         let up = started.is_some();
         if let Some(url) = started {
@@ -281,7 +280,7 @@ impl<'a> Night<'a> {
             self.approved = true;
         }
         self.looks += 1;
-        if self.looks.is_multiple_of(5) && self.written.len() < 40 {
+        if self.looks.is_multiple_of(2) && self.written.len() < 40 {
             let text = format!("note {} of {}", self.attempts, self.dir.path().display());
             self.attempts += 1;
             let path = format!("/api/projects/{}/features", self.template.notes);
@@ -312,7 +311,7 @@ impl<'a> Night<'a> {
             while !self.is_stopped() {
                 // It may stop in the middle of an answer.
                 drop(tokio::time::timeout(Duration::from_millis(500), self.look()).await);
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "it never came to {at}");
@@ -320,7 +319,7 @@ impl<'a> Night<'a> {
 
     async fn live_on(&mut self, up: bool, stop: Option<Duration>) -> Life {
         let began = Instant::now();
-        let mut told = false;
+        let (mut told, mut rounds) = (false, 0);
         loop {
             if let Some(status) = self.server.as_mut().unwrap().try_wait().unwrap() {
                 self.server = None;
@@ -329,7 +328,9 @@ impl<'a> Night<'a> {
                 assert!(killed || status.code() == Some(0), "{status}");
                 return if killed { Life::Killed } else { Life::Ended };
             }
-            if up && !told && self.look().await == Some(true) {
+            // Not too often: the server, not its page, is to have the processor.
+            rounds += 1;
+            if up && !told && rounds % 6 == 1 && self.look().await == Some(true) {
                 return Life::Finished;
             }
             if stop.is_some_and(|after| began.elapsed() > after) && !told {
@@ -358,32 +359,13 @@ impl<'a> Night<'a> {
         self.server.is_none()
     }
 
-    /// No process of an earlier server is at work in the data folder.
-    fn no_leftovers(&self, server: u32) {
-        let born = |pid: &str| {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse::<u64>().ok()
-        };
-        let Some(since) = born(&server.to_string()) else { return };
-        let folder = self.dir.path().display().to_string();
-        for process in std::fs::read_dir("/proc").unwrap().flatten() {
-            let name = process.file_name().into_string().unwrap_or_default();
-            let read = |what: &str| std::fs::read(process.path().join(what)).unwrap_or_default();
-            let all = [read("cmdline"), read("environ")].concat();
-            let all = String::from_utf8_lossy(&all).replace('\0', " ");
-            if all.contains(&folder) && born(&name).is_some_and(|born| born < since) {
-                panic!("still at work from before: {all}");
-            }
-        }
-    }
-
     /// A second node on the same PostgreSQL: a folder of its own but for the repositories, which later versions carry over.
     pub fn second(&self) -> Night<'a> {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data");
         std::fs::create_dir(&data).unwrap();
         std::os::unix::fs::symlink(self.data().join("repositories"), data.join("repositories")).unwrap();
-        let mut copy = std::process::Command::new("cp");
+        let mut copy = super::program("cp");
         assert!(copy.arg("-a").arg(self.data().join("keys")).arg(&data).status().unwrap().success());
         let mut other = Self::within(self.template, dir, Arc::clone(&self.sim));
         other.database.clone_from(&self.database);
@@ -430,22 +412,6 @@ impl<'a> Night<'a> {
         .count()
     }
 
-    /// Where every ref of the project stands.
-    pub fn refs(&self) -> BTreeMap<String, String> {
-        let mut git = std::process::Command::new("git");
-        let format = "--format=%(refname) %(objectname)";
-        let output = git.arg("--git-dir").arg(self.repository()).args(["for-each-ref", format]).output().unwrap();
-        let lines = String::from_utf8(output.stdout).unwrap();
-        lines.lines().filter_map(|line| line.split_once(' ')).map(|(a, b)| (a.to_owned(), b.to_owned())).collect()
-    }
-
-    /// Whether one commit is in the history of another.
-    pub fn holds_within(&self, older: &str, newer: &str) -> bool {
-        let mut git = std::process::Command::new("git");
-        git.arg("--git-dir").arg(self.repository()).args(["merge-base", "--is-ancestor", older, newer]);
-        git.status().unwrap().success()
-    }
-
     pub async fn health(&self) -> bool {
         self.call(Method::GET, "/api/health", None).await.is_some()
     }
@@ -458,107 +424,6 @@ impl<'a> Night<'a> {
     pub fn heard(&mut self, other: &Night<'_>) {
         self.written.extend(other.written.iter().cloned());
     }
-
-    fn repository(&self) -> PathBuf {
-        self.data().join(format!("repositories/{}.git", self.template.project))
-    }
-
-    /// What must hold after every death, before anything was mended.
-    pub async fn holds(&mut self) {
-        // A copy, so that the server itself has to recover what is there.
-        let copy = self.dir.path().join("copy");
-        drop(std::fs::remove_dir_all(&copy));
-        std::fs::create_dir(&copy).unwrap();
-        match &self.template.database {
-            Some(url) => whole_postgres(url).await,
-            None => {
-                for file in ["guildhall.db", "guildhall.db-wal"] {
-                    if self.data().join(file).exists() {
-                        std::fs::copy(self.data().join(file), copy.join(file)).unwrap();
-                    }
-                }
-                whole_database(&copy).await;
-            }
-        }
-        fsck(&self.repository()).await;
-        let repo = Repo::open(&self.repository()).unwrap();
-        let tip = repo.branch("main").await.unwrap().unwrap().to_string();
-        if let Some(before) = self.tip.replace(tip.clone()) {
-            let log = repo.log("main", 0, 1_000).await.unwrap();
-            assert!(log.iter().any(|commit| commit.id == before), "a commit was lost: {before} is not in {tip}");
-        }
-    }
-
-    /// What must hold in the end.
-    pub async fn ends_well(mut self) {
-        if self.server.is_some() {
-            assert_eq!(self.terminate().await.code(), Some(0));
-        }
-        self.holds().await;
-        self.no_processes();
-        let repo = Repo::open(&self.repository()).unwrap();
-        let file = format!("sqlite://{}/guildhall.db", self.data().display());
-        let url = self.template.database.clone().unwrap_or(file);
-        let store = Store::open(&url, Arc::new(SystemClock)).await.unwrap();
-        let project: ProjectId = self.template.project.parse().unwrap();
-        let all = guildhall_store::FeatureQuery { limit: 500, ..Default::default() };
-        let mut cards = store.features(project, &all).await.unwrap().items;
-        cards.sort_by_key(|card| card.number);
-        assert_eq!(cards.len(), self.template.cards.len());
-        let log = repo.log("main", 0, 100).await.unwrap();
-        let mut turns_in_all = 0;
-        for (card, id) in cards.iter().zip(&self.template.cards) {
-            let trailer = format!("Guildhall-Feature: {id}");
-            let merges = log.iter().filter(|commit| commit.body.lines().any(|line| line == trailer)).count();
-            assert_eq!(merges, 1, "{} was merged {merges} times", card.title);
-            let run = store.run(card.run_id.unwrap()).await.unwrap().unwrap();
-            let turns = store.turns(run.id).await.unwrap();
-            turns_in_all += turns.len();
-            let numbers: Vec<i64> = turns.iter().map(|turn| turn.number).collect();
-            assert_eq!(numbers, (1..=turns.len() as i64).collect::<Vec<_>>());
-            let calls: Vec<&str> = turns.iter().flat_map(|turn| turn.answer.tool_uses().map(|(id, _, _)| id)).collect();
-            assert_eq!(calls.len(), calls.iter().collect::<HashSet<_>>().len(), "a finished turn was done twice");
-            for commit in turns.iter().filter_map(|turn| turn.snapshot.as_ref()) {
-                assert!(self.knows(commit), "the snapshot {commit} was lost");
-            }
-            assert!(run.cost_micros <= guildhall_types::limits::RunLimits::default().max_cost_micros);
-        }
-        let tip = repo.branch("main").await.unwrap().unwrap();
-        for file in ["planned.txt", "last.txt"] {
-            let found = repo.file_at(&tip, file, 100).await.unwrap();
-            assert_eq!(found, Some(guildhall_git::Blob::Bytes(format!("{file}\n").into_bytes())), "{file}");
-        }
-        let asked = self.sim.requests().len();
-        let spare = 3 * (self.kills.len() + self.stops);
-        assert!(asked <= turns_in_all + spare, "{asked} calls for {turns_in_all} turns: {:?}", self.kills);
-
-        let notes: ProjectId = self.template.notes.parse().unwrap();
-        let kept = store.features(notes, &all).await.unwrap();
-        let mut titles: HashMap<&str, usize> = HashMap::new();
-        for card in &kept.items {
-            *titles.entry(card.title.as_str()).or_default() += 1;
-        }
-        for note in &self.written {
-            assert_eq!(titles.get(note.as_str()), Some(&1), "{note} was acknowledged");
-        }
-        assert!(store.verify_audit().await.unwrap().broken.is_none());
-        store.close().await;
-    }
-
-    fn knows(&self, commit: &str) -> bool {
-        let mut git = std::process::Command::new("git");
-        git.arg("--git-dir").arg(self.repository()).args(["cat-file", "-e", &format!("{commit}^{{commit}}")]);
-        git.status().unwrap().success()
-    }
-
-    fn no_processes(&self) {
-        let folder = self.dir.path().display().to_string();
-        for process in std::fs::read_dir("/proc").unwrap().flatten() {
-            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            assert!(!line.contains(&folder), "still at work: {line}");
-        }
-    }
 }
 
 impl Drop for Night<'_> {
@@ -567,24 +432,9 @@ impl Drop for Night<'_> {
             let log = std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
             let tail: Vec<&str> = log.lines().rev().take(60).collect();
             let tail: Vec<&str> = tail.into_iter().rev().collect();
-            eprintln!("the night had these kills: {:?}\nits log ends so:\n{}", self.kills, tail.join("\n"));
+            super::tell(&format!("the night had these kills: {:?}\nits log ends so:\n{}", self.kills, tail.join("\n")));
         }
     }
-}
-
-/// The same of a PostgreSQL as of a file.
-async fn whole_postgres(url: &str) {
-    let mut db = sqlx::PgConnection::connect(url).await.unwrap();
-    let sql = "SELECT count(*) FROM (SELECT 1 FROM ledger WHERE turn IS NOT NULL GROUP BY run_id, turn HAVING count(*) > 1) x";
-    let (twice,): (i64,) = sqlx::query_as(sql).fetch_one(&mut db).await.unwrap();
-    assert_eq!(twice, 0, "turns were billed twice");
-    let sql = "SELECT (SELECT coalesce(sum(output_tokens), 0)::bigint FROM ledger),
-        (SELECT coalesce(sum(output_tokens), 0)::bigint FROM runs)";
-    let (billed, told): (i64, i64) = sqlx::query_as(sql).fetch_one(&mut db).await.unwrap();
-    assert_eq!(billed, told);
-    let (events, last): (i64, i64) =
-        sqlx::query_as("SELECT count(*), max(seq) FROM events").fetch_one(&mut db).await.unwrap();
-    assert_eq!(events, last, "the events have no gap");
 }
 
 /// How often each boundary was passed.
