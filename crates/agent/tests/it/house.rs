@@ -41,6 +41,8 @@ pub struct Pages {
     /// What the entries so far were, and that of the cut.
     pub entries: Vec<&'static str>,
     pub cut_in: Option<&'static str>,
+    /// Turns of the run that another agent made.
+    pub elsewhere: usize,
     said: i64,
 }
 
@@ -139,7 +141,11 @@ impl Journal for Book {
     ) -> Result<(), JournalError> {
         let (turn, call) = (turn.clone(), call.clone());
         self.entry("answered", move |pages| {
-            assert_eq!(turn.number as usize, pages.turns.len() + 1, "turns are numbered without gaps");
+            assert_eq!(
+                turn.number as usize,
+                pages.turns.len() + pages.elsewhere + 1,
+                "turns are numbered without gaps"
+            );
             assert!(pages.turns.last().is_none_or(|last| last.results.is_some()), "the turn before is settled");
             assert!(turn.results.is_none() && turn.snapshot.is_none());
             assert_eq!((call.turn, call.usage), (Some(turn.number), turn.usage));

@@ -17,6 +17,8 @@ mod night;
 mod passkeys;
 mod plans;
 mod projects;
+mod rate_limits;
 mod settings;
 mod sign_in;
 mod tokens;
+mod trials;

@@ -15,4 +15,5 @@ mod members;
 mod orders;
 mod people;
 mod plans;
+mod steps;
 mod work;
