@@ -31,27 +31,19 @@ impl Engine {
         let Claimed { run, feature, project, .. } = claimed;
         let folder = self.0.team.places.run(run.id);
         let name = run.id.to_string();
-        let known = repo.worktree(&name, &folder)?;
         let Some(base) = &run.base_commit else {
-            // Nothing was done in it yet: what is there was left half made by a crash.
-            let begun = Begun::read(&folder);
-            if let Some(half) = known {
-                repo.remove_worktree(&half).await?;
-            }
+            clear_half_made(repo, run.id, &folder).await?;
             let base = repo
                 .branch(&project.default_branch)
                 .await?
                 .ok_or_else(|| GitError::Missing { what: "branch", name: project.default_branch.clone() })?;
-            if let Some(Begun { branch, base }) = begun {
-                repo.drop_branch(&branch, &base).await?;
-            }
             let own_name = feature.card.branch.is_some();
             let (worktree, branch) = add(repo, run.id, &folder, &run.branch, own_name, &base).await?;
             return Ok(Ground { worktree, branch, head: base.clone(), base });
         };
         let base = Oid::parse(base)?;
         let head = run.head_commit.as_deref().map_or_else(|| Ok(base.clone()), Oid::parse)?;
-        let worktree = match known {
+        let worktree = match repo.worktree(&name, &folder)? {
             Some(worktree) => worktree,
             None => repo.readd_worktree(&name, &folder, &head).await?,
         };
@@ -155,6 +147,19 @@ impl Begun {
         let path = Self::file(folder);
         std::fs::remove_file(&path).map_err(|source| GitError::File { path, deed: "removed", source })
     }
+}
+
+/// Nothing was done yet for this run: takes away what an earlier claim made that died.
+async fn clear_half_made(repo: &Repo, run: RunId, folder: &Path) -> Result<(), GitError> {
+    let begun = Begun::read(folder);
+    if let Some(half) = repo.worktree(&run.to_string(), folder)? {
+        repo.remove_worktree(&half).await?;
+    }
+    // Not before the worktree, which holds the branch.
+    if let Some(Begun { branch, base }) = begun {
+        repo.drop_branch(&branch, &base).await?;
+    }
+    Ok(())
 }
 
 async fn add(

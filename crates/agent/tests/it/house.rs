@@ -48,6 +48,8 @@ pub struct Pages {
     pub needs: Vec<Need>,
     /// Whether money is set aside.
     pub reserved: bool,
+    /// Turns of the run that another agent made.
+    pub elsewhere: usize,
     said: i64,
 }
 
@@ -151,7 +153,11 @@ impl Journal for Book {
     ) -> Result<(), JournalError> {
         let (turn, call) = (turn.clone(), call.clone());
         self.entry("answered", move |pages| {
-            assert_eq!(turn.number as usize, pages.turns.len() + 1, "turns are numbered without gaps");
+            assert_eq!(
+                turn.number as usize,
+                pages.turns.len() + pages.elsewhere + 1,
+                "turns are numbered without gaps"
+            );
             assert!(pages.turns.last().is_none_or(|last| last.results.is_some()), "the turn before is settled");
             assert!(turn.results.is_none() && turn.snapshot.is_none());
             assert!(std::mem::take(&mut pages.reserved), "a call is paid of what was set aside");

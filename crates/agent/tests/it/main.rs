@@ -10,5 +10,7 @@ mod plans;
 mod prompts;
 mod resume;
 mod said;
+mod steps;
+mod tasks;
 mod tools;
 mod work;

@@ -1,6 +1,6 @@
 //! What an agent is told.
 
-use guildhall_agent::prompt::{Facts, Instruction, instructions, opening, system};
+use guildhall_agent::prompt::{Facts, Instruction, Step, instructions, opening, system};
 use guildhall_sandbox::Workspace;
 use guildhall_types::chat::Block;
 use guildhall_types::feature::PlanningMode;
@@ -44,11 +44,20 @@ fn the_system_prompt_with_little_to_say() {
 }
 
 #[test]
+fn the_system_prompt_of_a_step() {
+    let step = Step { name: "Review".to_owned(), instructions: "Look at {{ all }} of it.\n".to_owned() };
+    let facts = Facts { step: Some(step), approval: true, ..facts(PlanningMode::Full) };
+    let text = text(&facts);
+    assert!(!text.contains("propose_plan") && !text.contains("update_tasks"), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
 fn what_is_the_same_for_every_run_comes_first_and_the_modes_differ() {
     let [skip, lite, spec, full] = [PlanningMode::Skip, PlanningMode::Lite, PlanningMode::Spec, PlanningMode::Full]
         .map(|mode| system(&facts(mode)).unwrap());
     assert!([&lite, &spec, &full].iter().all(|other| other[0] == skip[0] && other[1] != skip[1]));
-    assert!(spec[1].text.contains("a specification") && full[1].text.contains("phases"));
+    assert!(spec[1].text.contains("specification") && full[1].text.contains("phases"));
     assert!(skip[0].text.contains("is data"));
 }
 
@@ -119,7 +128,8 @@ fn where_a_person_approves_the_plan_every_mode_says_how() {
         let without = system(&facts(mode)).unwrap();
         assert_eq!(parts[0], without[0]);
         assert!(parts[1].text.contains("`propose_plan` ends your work until"), "{}", parts[1].text);
-        assert!(!without[1].text.contains("propose_plan"));
+        assert!(!without[1].text.contains("ends your work until"));
+        assert_eq!(without[1].text.contains("propose_plan"), mode != PlanningMode::Lite);
     }
     insta::assert_snapshot!(system(&Facts { approval: true, ..facts(PlanningMode::Spec) }).unwrap()[1].text);
 }

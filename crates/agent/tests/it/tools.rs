@@ -190,7 +190,10 @@ async fn a_cancelled_agent_leaves_no_process_behind() {
 fn the_box_holds_the_tools_of_the_contract() {
     let dir = tempfile::tempdir().unwrap();
     let toolbox = toolbox(dir.path());
-    assert_eq!(toolbox.names().collect::<Vec<_>>(), ["read", "write", "edit", "glob", "grep", "bash", "plan"]);
+    assert_eq!(
+        toolbox.names().collect::<Vec<_>>(),
+        ["read", "write", "edit", "glob", "grep", "bash", "plan", "update_tasks"]
+    );
     let changing: Vec<&str> = toolbox.names().filter(|name| toolbox.find(name).unwrap().changes_files()).collect();
     assert_eq!(changing, ["write", "edit", "bash"]);
 }

@@ -56,6 +56,7 @@ async fn a_feature_of_the_sample_project_is_built() {
         project_instructions: String::new(),
         instructions: prompt::instructions(&workspace),
         network: false,
+        step: None,
     };
     let mut job = house.job("");
     job.opening = prompt::opening("Mark items as done", "Add a `todo done <number>` command.", &[]);

@@ -65,7 +65,7 @@ async fn a_run_at_its_budget_asks_for_more_and_goes_on_with_it() {
     assert!(parked.cost_micros > 0 && parked.cost_micros <= cap && parked.turns > 0, "{parked:?}");
     assert!(parked.parked_reason.unwrap().contains("goes on when somebody allows more"));
     assert_eq!(hall.feature(id).await.card.status, FeatureStatus::Queued);
-    let queue = hall.team.queue(hall.anna.id, project.id).await.unwrap();
+    let queue = hall.team.queue(hall.anna.id, Some(project.id)).await.unwrap();
     assert!(matches!(queue[0].waiting.reason, Reason::Budget { until: None, .. }), "{queue:?}");
     let asked: Vec<Value> = hall.sim.requests().iter().map(|request| request["max_tokens"].clone()).collect();
     assert!(asked.iter().all(|tokens| (4_096..=4_156).contains(&tokens.as_i64().unwrap())), "{asked:?}");

@@ -35,9 +35,9 @@ async fn cards_at_work_share_a_limit_and_hardly_ever_meet_it() {
         let feature = hall.rests(card).await;
         assert_eq!(feature.card.status, FeatureStatus::WaitingApproval, "{:?}", feature.card.error);
     }
-    let lanes = hall.engine.rate_limits();
+    let lanes = hall.engine.rate_limits(None);
     assert_eq!(lanes.len(), 1, "{lanes:?}");
-    let state = &lanes[0].state;
+    let state = &lanes[0].lane.state;
     assert_eq!((state.answered, state.queued, state.in_flight), (66, 0, 0));
     assert!(state.limited <= 2, "{state:?}");
 }
@@ -57,8 +57,12 @@ async fn a_run_waits_for_a_limit_in_the_queue_and_goes_on_by_itself_after_a_rest
     assert_eq!((parked.status, parked.lease_owner, parked.turns), (RunStatus::Queued, None, 4));
     assert!(parked.parked_reason.unwrap().contains("rate limit is used up"));
     assert_eq!(hall.feature(id).await.card.status, FeatureStatus::Queued);
-    let waits = hall.engine.rate_limits();
-    assert_eq!((waits[0].state.limited, waits[0].state.queued), (0, 0), "nothing was refused, nobody stands in line");
+    let waits = hall.engine.rate_limits(None);
+    assert_eq!(
+        (waits[0].lane.state.limited, waits[0].lane.state.queued),
+        (0, 0),
+        "nothing was refused, nobody stands in line"
+    );
 
     hall.die_and_start_again().await;
     let feature = hall.rests(id).await;

@@ -267,6 +267,94 @@ fn price() -> Value {
     json!({ "provider": "anthropic", "pattern": "simulated", "input": 10, "output": 10, "cacheRead": 10, "cacheWrite": 10 })
 }
 
+/// A step of the pipeline whose agent does these scripts, one for each look.
+fn step(name: &str, looks: &[Vec<Value>]) -> Value {
+    let script = |lines: &Vec<Value>| {
+        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        format!("```sim\n{}\n```", lines.join("\n"))
+    };
+    let looks: Vec<String> = looks.iter().map(script).collect();
+    json!({ "name": name, "instructions": looks.join("\n\n"), "returns": 1 })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_moment_work_passes_two_steps_and_none_twice() {
+    let mut hall = Hall::open().await;
+    let me = json!({ "email": "olga@example.com", "password": PASSWORD, "name": "Olga" });
+    hall.call(Method::POST, "/api/auth/register", Some(me)).await.unwrap();
+    let new = json!({ "name": "p", "source": { "kind": "empty" } });
+    let project = hall.call(Method::POST, "/api/projects", Some(new)).await.unwrap();
+    let project = project["id"].as_str().unwrap().to_owned();
+    let base = format!("/api/projects/{project}");
+    while hall.call(Method::GET, &base, None).await.unwrap()["status"] != "ready" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let counts = |path: &str| json!({ "tools": [["bash", { "command": format!("echo x >> {path}; sleep 0.05") }]] });
+    let asks = json!({ "tools": [["request_changes", { "changes": "Mend it." }]] });
+    let says = |words: &str| json!({ "say": words });
+    let steps = [
+        step("Review", &[vec![counts("r"), asks], vec![counts("r"), says("Good.")]]),
+        step("Docs", &[vec![counts("d"), counts("d"), says("Written.")]]),
+    ];
+    let settings =
+        json!({ "settings": { "pipeline": steps, "verifyCommands": ["ls work.log"], "afterWork": "verify" } });
+    hall.call(Method::PATCH, &base, Some(settings)).await.unwrap();
+    let work = [counts("work.log"), counts("work.log"), says("Done."), counts("mended"), says("Mended.")];
+    let lines: Vec<String> = work.iter().map(ToString::to_string).collect();
+    let mut runs = Vec::new();
+    for name in ["a", "b", "c"] {
+        let card =
+            json!({ "description": format!("{name}\n\n```sim\n{}\n```", lines.join("\n")), "model": "simulated" });
+        let made = hall.call(Method::POST, &format!("{base}/features"), Some(card)).await.unwrap();
+        let start = format!("/api/features/{}/start", made["id"].as_str().unwrap());
+        let started = hall.call(Method::POST, &start, None).await.unwrap();
+        runs.push(started["run"]["id"].as_str().unwrap().parse::<RunId>().unwrap());
+    }
+    let mut seed = std::env::var("GUILDHALL_TEST_SEED").map_or(SEED, |seed| seed.parse().unwrap());
+    let mut random = |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
+    };
+    for _ in 0..KILLS {
+        let wanted = hall.sim.requests().len() + 1 + random(3) as usize;
+        while hall.sim.requests().len() < wanted
+            && hall.statuses(&project).await.iter().any(|status| status != "verified")
+        {
+            tokio::task::yield_now().await;
+        }
+        // Anywhere: in the work, in a look, between two looks, between the last one and the checks.
+        tokio::time::sleep(Duration::from_millis(random(200))).await;
+        hall.kill_and_start_again().await;
+    }
+    let ended = async {
+        while hall.statuses(&project).await.iter().any(|status| status == "queued" || status == "in_progress") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, ended).await.expect("every run ends");
+    assert_eq!(hall.statuses(&project).await, ["verified"; 3]);
+    hall.server.kill().await.unwrap();
+
+    let data = hall.dir.path();
+    whole_database(data).await;
+    fsck(&data.join(format!("repositories/{project}.git"))).await;
+    let store = Store::open(&format!("sqlite://{}/guildhall.db", data.display()), std::sync::Arc::new(SystemClock))
+        .await
+        .unwrap();
+    for run in runs {
+        let looks = store.steps(run).await.unwrap();
+        let told: Vec<String> =
+            looks.iter().map(|look| format!("{} {}: {}", look.name, look.look, look.status)).collect();
+        assert_eq!(told, ["Review 1: asked", "Docs 1: passed", "Review 2: passed"]);
+        let turns = async |of| store.turns_of(run, of).await.unwrap().len();
+        assert_eq!(turns(None).await, 5, "the agent that builds the card");
+        assert_eq!((turns(Some(1)).await, turns(Some(3)).await, turns(Some(2)).await), (2, 2, 3));
+        let numbers: Vec<i64> = store.turns(run).await.unwrap().iter().map(|turn| turn.number).collect();
+        assert_eq!(numbers, (1..=12).collect::<Vec<i64>>());
+    }
+    nothing_left_at_work(data);
+}
+
 /// Checks the run of one card. Returns how many of its turns were cut off in the middle.
 async fn whole_run(store: &Store, repo: &Repo, run: RunId, name: &str) -> usize {
     let run = store.run(run).await.unwrap().unwrap();

@@ -19,5 +19,6 @@ mod people;
 mod plans;
 mod prices;
 mod reports;
+mod steps;
 mod usage;
 mod work;

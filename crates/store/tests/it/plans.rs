@@ -103,7 +103,7 @@ on_both! {
         let said: Vec<String> = fresh.store.inbox(run.id).await.unwrap().into_iter().map(|said| said.text).collect();
         assert_eq!(said, ["<note>no</note>", "Smaller \u{fffd} steps."]);
         let claimed = claim(&fresh).await.unwrap();
-        assert_eq!((claimed.run.id, claimed.feature.card.stage), (run.id, Some(Stage::Planning)));
+        assert_eq!((claimed.run.id, claimed.feature.card.stage.clone()), (run.id, Some(Stage::Planning)));
         propose(&fresh, &claimed, 2, &plan("nul \0 second")).await.unwrap();
         fresh.store.finish_run(&claimed.lease, waits()).await.unwrap();
 
@@ -237,7 +237,7 @@ on_both! {
         let (_, second) = fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
         assert_eq!(second.approval, PlanApproval::Awaited);
         let claimed = claim(&fresh).await.unwrap();
-        assert_eq!((claimed.run.id, claimed.feature.card.stage), (second.id, Some(Stage::Planning)));
+        assert_eq!((claimed.run.id, claimed.feature.card.stage.clone()), (second.id, Some(Stage::Planning)));
         propose(&fresh, &claimed, 1, &plan("anew")).await.unwrap();
         let plans = fresh.store.plans_of(id).await.unwrap();
         assert_eq!((plans.len(), plans[0].run_id, plans[0].version, plans[1].run_id), (2, second.id, 1, run.id));

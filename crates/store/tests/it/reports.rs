@@ -48,12 +48,14 @@ async fn pay(fresh: &Fresh, claimed: &guildhall_store::Claimed, number: i64, cos
     let row = LedgerRow {
         member_id: claimed.run.member_id,
         key_source: KeySource::Member,
+        key_hint: None,
         run_id: claimed.run.id,
         turn: Some(number),
         provider: ProviderKind::Anthropic,
         model: "m".to_owned(),
         usage: Usage { input_tokens: cost_micros, ..Usage::default() },
         cost_micros,
+        priced: true,
     };
     fresh.store.save_answer(&claimed.lease, &turn, Some(100), &row, Vec::new()).await.unwrap();
 }
@@ -190,11 +192,11 @@ on_both! {
         let claimed = begin(&fresh, &project, "a").await;
         let began = fresh.clock.now();
         fresh.clock.advance(Duration::minutes(10));
-        fresh.store.park_run(&claimed.lease, fresh.clock.now() + Duration::minutes(20), Some("The limit is used up.")).await.unwrap();
+        fresh.store.park_run(&claimed.lease, fresh.clock.now() + Duration::minutes(20), Some("The limit is used up."), None).await.unwrap();
         fresh.clock.advance(Duration::minutes(25));
         let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap();
         fresh.clock.advance(Duration::minutes(5));
-        fresh.store.park_run(&claimed.lease, fresh.clock.now() + Duration::hours(1), None).await.unwrap();
+        fresh.store.park_run(&claimed.lease, fresh.clock.now() + Duration::hours(1), None, None).await.unwrap();
         fresh.clock.advance(Duration::hours(2));
         let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap();
         fresh.clock.advance(Duration::minutes(3));
