@@ -12,7 +12,7 @@ import { queryClient } from "@/app/query-client";
 import { NotFound, RouteError, RoutePending } from "@/app/route-states";
 import { requireLacking, requireSession } from "@/app/session";
 import { auditSearch } from "@/features/audit/search";
-import { usageSearch } from "@/features/usage/search";
+import type { UsageSearch } from "@/features/usage/search";
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
   component: Outlet,
@@ -180,7 +180,8 @@ const reports = createRoute({
 const usage = createRoute({
   getParentRoute: () => frame,
   path: "/usage",
-  validateSearch: usageSearch,
+  // The page itself reads it, so that no other view carries how.
+  validateSearch: (search: Record<string, unknown>) => search as UsageSearch,
   component: lazyRouteComponent(() => import("@/routes/usage")),
 });
 

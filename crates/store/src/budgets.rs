@@ -15,6 +15,9 @@ use crate::{Backend, Lease, Rows, Store, StoreError, Tx, on, read};
 /// Names the team's budgets among the settings.
 pub const BUDGETS: &str = "budgets";
 
+/// A member, what it was given, what it set, what it spent, and what is set aside for it.
+type MonthRow = (MemberId, Option<i64>, Option<i64>, i64, i64);
+
 /// What came of asking for money for a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reserved {
@@ -183,7 +186,7 @@ impl Store {
     /// When the database fails.
     pub async fn months(&self, member: Option<MemberId>, team: Budgets) -> Result<Vec<MonthStanding>, StoreError> {
         let (month, now) = (Month::of(self.now()), self.now());
-        let rows: Vec<(MemberId, Option<i64>, Option<i64>, i64, i64)> = read!(self, c => sqlx::query_as(
+        let rows: Vec<MonthRow> = read!(self, c => sqlx::query_as(
             "SELECT m.id, b.given_micros, b.own_micros,
                (SELECT CAST(coalesce(sum(l.cost_micros), 0) AS BIGINT) FROM ledger l
                  WHERE l.member_id = m.id AND l.at >= $2 AND l.at < $3),
@@ -192,7 +195,7 @@ impl Store {
              FROM members m LEFT JOIN budgets b ON b.member_id = m.id
              WHERE (m.disabled_at IS NULL AND $1 IS NULL) OR m.id = $1 ORDER BY m.name, m.id LIMIT 1000")
             .bind(member).bind(month.begins).bind(month.ends).bind(now).fetch_all(c).await)?;
-        let standing = |(member_id, given_micros, own_micros, spent_micros, reserved_micros)| MonthStanding {
+        let standing = |(member_id, given_micros, own_micros, spent_micros, reserved_micros): MonthRow| MonthStanding {
             member_id,
             cap_micros: MemberBudget { given_micros, own_micros }.cap(team),
             given_micros,

@@ -13,7 +13,15 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { Budgets } from "@/features/usage/budgets";
 import type { Measure } from "@/features/usage/chart";
 import { csvOf, save } from "@/features/usage/csv";
-import { BYS, daysOf, PERIODS, type Period, todayIn, type UsageSearch } from "@/features/usage/search";
+import {
+  BYS,
+  daysOf,
+  PERIODS,
+  type Period,
+  todayIn,
+  type UsageSearch,
+  usageSearch,
+} from "@/features/usage/search";
 import { usage as words } from "@/features/usage/strings";
 import { cacheShare, inputTokens, totalTokens } from "@/features/usage/sums";
 import { DayTable, UsageTable } from "@/features/usage/table";
@@ -28,7 +36,7 @@ const OWN = "own";
 const ALL = "all";
 
 export default function UsagePage() {
-  const search = route.useSearch();
+  const search = usageSearch({ ...route.useSearch() });
   const me = useMe().data;
   const admin = useMay("administer");
   const own = search.from !== undefined && search.to !== undefined;

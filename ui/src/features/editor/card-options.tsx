@@ -1,8 +1,10 @@
-import { Brain, ListTodo, ShieldCheck, ShieldOff, Tag, UserCheck } from "lucide-react";
+import { Brain, CircleDollarSign, ListTodo, ShieldCheck, ShieldOff, Tag, UserCheck } from "lucide-react";
+import { useState } from "react";
 import type { PlanningMode, ThinkingLevel } from "@/api/types";
 import { PriorityIcon } from "@/components/priority";
 import { Select } from "@/components/ui/select";
 import { ModelSelect } from "@/features/model-select";
+import { dollarsOf, microsOf } from "@/features/usage/money";
 import { cn } from "@/lib/cn";
 import * as words from "@/strings";
 import { DependencyList, DependencyPicker } from "./dependencies";
@@ -133,7 +135,40 @@ export function CardOptions({
         >
           <UserCheck aria-hidden className="size-3.5" /> A person looks
         </button>
+        <Budget value={draft.budgetMicros} onChange={(budgetMicros) => onChange({ budgetMicros })} />
       </div>
     </div>
+  );
+}
+
+/** What a run of the card may cost, in dollars. What is no sum of money changes nothing, and says so. */
+function Budget({ value, onChange }: { value: number | null; onChange: (micros: number | null) => void }) {
+  const [text, setText] = useState(value === null ? "" : dollarsOf(value));
+  const micros = microsOf(text);
+  const wrong = text.trim() !== "" && (micros === null || micros === 0);
+  return (
+    <label
+      title="What a run of this card may cost before it waits and asks for more. Empty means the team's limit."
+      className={cn(
+        "inline-flex h-7 items-center gap-1.5 rounded-md border border-line px-2 text-muted text-sm focus-within:border-ring focus-within:ring-2 focus-within:ring-ring/30 hover:bg-hover",
+        wrong && "border-red text-red",
+      )}
+    >
+      <CircleDollarSign aria-hidden className="size-3.5" />
+      <input
+        aria-label="Budget in US dollars"
+        aria-invalid={wrong}
+        inputMode="decimal"
+        autoComplete="off"
+        placeholder="Budget"
+        value={text}
+        onChange={(event) => {
+          setText(event.target.value);
+          const next = event.target.value.trim() === "" ? null : microsOf(event.target.value);
+          if (event.target.value.trim() === "" || (next !== null && next > 0)) onChange(next);
+        }}
+        className="num w-16 bg-transparent outline-none placeholder:text-muted"
+      />
+    </label>
   );
 }

@@ -13,6 +13,8 @@ export interface Draft {
   model: string | null;
   skipVerification: boolean;
   needsApproval: boolean;
+  /** What a run of it may cost, in micro-dollars; the team's limit when there is none. */
+  budgetMicros: number | null;
 }
 
 export const BLANK: Draft = {
@@ -27,12 +29,13 @@ export const BLANK: Draft = {
   model: null,
   skipVerification: false,
   needsApproval: false,
+  budgetMicros: null,
 };
 
 export function draftOf(feature: Feature): Draft {
   const { title, description, category, priority, dependencies } = feature;
   const { planningMode, requirePlanApproval, thinkingLevel, model } = feature;
-  const { skipVerification, needsApproval } = feature;
+  const { skipVerification, needsApproval, budgetMicros } = feature;
   return {
     title,
     description,
@@ -45,6 +48,7 @@ export function draftOf(feature: Feature): Draft {
     model,
     skipVerification,
     needsApproval,
+    budgetMicros: budgetMicros ?? null,
   };
 }
 

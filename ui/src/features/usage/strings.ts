@@ -16,6 +16,14 @@ export const usage = {
     key: "Key",
     day: "Day",
   } satisfies Record<UsageBy, string>,
+  tableBy: {
+    model: "Usage by model",
+    member: "Usage by member",
+    project: "Usage by project",
+    feature: "Usage by card",
+    key: "Usage by key",
+    day: "Usage by day",
+  } satisfies Record<UsageBy, string>,
   groupBy: "By",
   period: {
     label: "Period",

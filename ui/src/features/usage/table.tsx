@@ -28,7 +28,7 @@ export function UsageTable({ view }: { view: UsageView }) {
   const head = "px-3 py-2 font-medium text-faint text-xs";
   return (
     <section
-      aria-label={usage.by[view.by]}
+      aria-label={usage.tableBy[view.by]}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
       tabIndex={0}
       className="overflow-x-auto rounded-xl border border-line bg-surface shadow-card scroll-thin"
