@@ -139,13 +139,13 @@ impl Team {
                 None => others += took,
             }
         }
-        let built_in = |project| cards.iter().any(|card: &ReportCard| card.project_id == project);
+        let has_cards = |project| cards.iter().any(|card: &ReportCard| card.project_id == project);
         let forecasts = orders
             .iter()
             .filter_map(|(order, forecast)| Some((order.project_id, (*forecast)?)))
             // One that was made before the last report foretold another night.
             .filter(|(_, forecast)| forecast.at <= now && told_until.is_none_or(|told| forecast.at > told))
-            .filter(|(project, _)| built_in(*project))
+            .filter(|(project, _)| has_cards(*project))
             .collect();
         let pauses = orders
             .iter()

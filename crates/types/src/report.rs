@@ -182,8 +182,10 @@ impl Shift {
             .filter_map(|order| order.window.as_ref()?.last_closed(now).ok().flatten())
             .filter(|closed| new(closed))
             .max();
-        if closed.is_some_and(|closed| !self.at_work || now >= closed + FINISHING) {
-            return due(ReportCause::WindowClosed);
+        if let Some(closed) = closed {
+            // A morning that comes meanwhile is told with it.
+            let over = !self.at_work || now >= closed + FINISHING;
+            return due(ReportCause::WindowClosed).filter(|_| over);
         }
         if let Some(ended) = self.ended
             && !self.at_work

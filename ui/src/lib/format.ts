@@ -52,7 +52,7 @@ export function relativeTime(iso: string, now: number): string {
   return (sameYear ? inZone.day : inZone.year).format(then);
 }
 
-/** A moment by the member's clock: `02:14` within half a day, `Mon 02:14` within the week, then the date and `02:14`. */
+/** A moment by the member's clock: `02:14` within half a day, `Mon 02:14` within the week, then `Feb 1 02:14`. */
 export function moment(iso: string, now: number): string {
   const then = Date.parse(iso);
   const ahead = Math.abs(then - now);

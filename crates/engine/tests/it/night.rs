@@ -298,7 +298,7 @@ async fn when_the_window_closes_the_turn_is_finished_and_the_work_rests() {
     assert_eq!(hall.feature(waiting).await.card.status, FeatureStatus::Backlog, "nothing new starts");
     let queue = hall.team.queue(hall.anna.id, Some(project.id)).await.unwrap();
     let why = queue.iter().find(|item| item.feature_id == id).unwrap();
-    assert_eq!(why.waiting.message, "The window opens at Fri 22:00.");
+    assert_eq!(why.waiting.message, "The window opens at Fri 22:00 UTC.");
     clock.advance(Duration::hours(14));
     let feature = hall.reaches(id, FeatureStatus::WaitingApproval).await;
     assert_eq!((feature.card.error, feature.card.stage), (None, None::<Stage>));

@@ -57,6 +57,9 @@ fn a_report_is_due_when_the_window_closes_and_what_is_being_finished_is_waited_f
     assert_eq!(cause(&night, "2026-01-10T05:59:59Z"), None);
     assert_eq!(cause(&night, "2026-01-10T06:10:00Z"), None, "something is being finished");
     assert_eq!(cause(&night, "2026-01-10T06:30:00Z"), Some(ReportCause::WindowClosed), "but not for ever");
+    night.morning = "07:05".to_owned();
+    assert_eq!(cause(&night, "2026-01-10T06:10:00Z"), None, "nor does the morning make a report of its own");
+    night.morning = "07:30".to_owned();
     night.at_work = false;
     let due = night.due(at("2026-01-10T06:00:00Z")).unwrap();
     assert_eq!((due.cause, due.from), (ReportCause::WindowClosed, night.since));
