@@ -15,6 +15,7 @@ pub mod mail;
 pub mod members;
 pub mod models;
 pub mod night;
+pub mod notifications;
 pub mod passkeys;
 pub mod plans;
 pub mod projects;
@@ -24,6 +25,7 @@ pub mod sessions;
 pub mod settings;
 pub mod sign_in;
 pub mod tokens;
+pub mod webhooks;
 pub mod work;
 
 use serde::de::DeserializeOwned;

@@ -25,6 +25,7 @@ mod sign_up;
 mod throttle;
 pub mod tokens;
 pub mod vault;
+mod webhooks;
 mod work;
 
 pub use accounts::{Origin, PasswordChange, ProfileChange, Way};
@@ -40,11 +41,12 @@ pub use providers::{ModelChoice, Models, Provider, TeamProviders};
 pub use sign_in::{Answer, Begin, Begun, Purpose, own_path};
 pub use sign_up::{NewAccount, Registered, SignUp};
 pub use throttle::{Throttle, network};
+pub use webhooks::{WebhookOwner, WebhookPace, WebhookWish, WebhookWishes};
 pub use work::{Merged, Side, WorkFile};
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use guildhall_llm::Client;
+use guildhall_llm::{Caller, Client};
 use guildhall_store::Store;
 use guildhall_types::Clock;
 use guildhall_types::audit::Actor;
@@ -75,6 +77,9 @@ pub struct Team {
     pub sign_in: Providers,
     passwords: Passwords,
     mail: Option<Arc<Mailer>>,
+    /// The address under which members reach the server, without a slash at the end, for links in messages.
+    base: Arc<str>,
+    caller: Arc<OnceLock<Caller>>,
 }
 
 impl Team {
@@ -98,6 +103,8 @@ impl Team {
             passwords: Passwords::default(),
             sign_in: Providers::default(),
             mail: None,
+            base: Arc::from(""),
+            caller: Arc::default(),
         }
     }
 
@@ -105,6 +112,12 @@ impl Team {
     #[must_use]
     pub fn with_sign_in(self, sign_in: Providers) -> Self {
         Self { sign_in, ..self }
+    }
+
+    /// The same team, whose members reach the server at this address.
+    #[must_use]
+    pub fn at(self, base: &str) -> Self {
+        Self { base: Arc::from(base.trim_end_matches('/')), ..self }
     }
 
     /// The same team, which sends mail.

@@ -23,14 +23,18 @@ read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/mem
   GET /api/sample/suggestions, GET /api/projects, GET /api/projects/{id}, GET /api/projects/{id}/commits,
   GET /api/projects/{id}/features, GET /api/projects/{id}/auto-mode, GET /api/projects/{id}/queue, GET /api/features/{id}, GET /api/features/{id}/runs, GET /api/runs/{id},
   GET /api/features/{id}/plans, GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/features/{id}/diff, GET /api/features/{id}/files,
-  GET /api/features/{id}/attachments, GET /api/attachments/{id}, GET /api/settings/limits, GET /api/events
+  GET /api/features/{id}/attachments, GET /api/attachments/{id}, GET /api/settings/limits, GET /api/events,
+  GET /api/notifications, GET /api/notifications/unread
 account: POST /api/auth/logout, PATCH /api/auth/me, POST /api/auth/confirm, GET /api/auth/sessions,
   DELETE /api/auth/sessions, DELETE /api/auth/sessions/{id}, GET /api/auth/tokens, DELETE /api/auth/tokens/{id},
   POST /api/auth/confirm/passkey, GET /api/auth/factors, PATCH /api/auth/passkeys/{id}, GET /api/auth/identities,
-  POST /api/auth/confirm/provider, DELETE /api/auth/avatar
+  POST /api/auth/confirm/provider, DELETE /api/auth/avatar, POST /api/notifications/read,
+  GET /api/notifications/settings, PUT /api/notifications/settings, GET /api/webhooks, GET /api/webhooks/{id}/deliveries,
+  POST /api/webhooks/{id}/test, POST /api/webhooks/{id}/send-again
 account+: POST /api/auth/tokens, POST /api/auth/totp, POST /api/auth/totp/enable, DELETE /api/auth/totp,
   POST /api/auth/recovery-codes, POST /api/auth/passkeys/options, POST /api/auth/passkeys,
-  DELETE /api/auth/passkeys/{id}, POST /api/auth/identities, DELETE /api/auth/identities/{id}
+  DELETE /api/auth/passkeys/{id}, POST /api/auth/identities, DELETE /api/auth/identities/{id},
+  POST /api/webhooks, PATCH /api/webhooks/{id}, DELETE /api/webhooks/{id}, POST /api/webhooks/{id}/secret
 keys: POST /api/user/credentials/{provider}/test
 keys+: PUT /api/user/credentials/{provider}, DELETE /api/user/credentials/{provider}
 build: POST /api/projects/{id}/features, PATCH /api/features/{id}, DELETE /api/features/{id},
@@ -43,9 +47,12 @@ administer: GET /api/health/detailed, PUT /api/settings/limits, GET /api/setting
   GET /api/settings/second-factor, GET /api/settings/keys, GET /api/settings/credentials,
   POST /api/settings/credentials/{provider}/test, GET /api/invitations, POST /api/invitations,
   DELETE /api/invitations/{id}, POST /api/members/{id}/sign-out, GET /api/audit, GET /api/audit/export,
-  GET /api/mail, POST /api/mail/test
+  GET /api/mail, POST /api/mail/test, GET /api/settings/webhooks, GET /api/settings/webhooks/{id}/deliveries,
+  POST /api/settings/webhooks/{id}/test, POST /api/settings/webhooks/{id}/send-again
 administer+: PATCH /api/members/{id}, POST /api/members/{id}/reset-link, DELETE /api/members/{id}/factors,
-  PUT /api/settings/credentials/{provider}, DELETE /api/settings/credentials/{provider}, POST /api/agents/stop-all
+  PUT /api/settings/credentials/{provider}, DELETE /api/settings/credentials/{provider}, POST /api/agents/stop-all,
+  POST /api/settings/webhooks, PATCH /api/settings/webhooks/{id}, DELETE /api/settings/webhooks/{id},
+  POST /api/settings/webhooks/{id}/secret
 own+: PUT /api/settings/sign-up, PUT /api/settings/second-factor
 ";
 

@@ -16,4 +16,5 @@ mod notifications;
 mod orders;
 mod people;
 mod plans;
+mod webhooks;
 mod work;
