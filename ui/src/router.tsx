@@ -164,6 +164,12 @@ const feature = createRoute({
   component: lazyRouteComponent(() => import("@/routes/feature")),
 });
 
+const notifications = createRoute({
+  getParentRoute: () => frame,
+  path: "/notifications",
+  component: lazyRouteComponent(() => import("@/routes/notifications")),
+});
+
 const agents = createRoute({
   getParentRoute: () => frame,
   path: "/agents",
@@ -201,7 +207,18 @@ export const router = createRouter({
     confirm,
     forgot,
     welcome,
-    frame.addChildren([inbox, projects, board, projectSettings, feature, agents, team, audit, settings]),
+    frame.addChildren([
+      inbox,
+      notifications,
+      projects,
+      board,
+      projectSettings,
+      feature,
+      agents,
+      team,
+      audit,
+      settings,
+    ]),
   ]),
   context: { queryClient },
   defaultPreload: "intent",

@@ -1159,6 +1159,75 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what one was told, the latest first. */
+        get: operations["list_notifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notifications/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Notes that one has read something. */
+        post: operations["read_notifications"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notifications/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says what comes to one by mail. On the page comes everything. */
+        get: operations["get_mail_choices"];
+        /** Chooses what comes to one by mail. */
+        put: operations["put_mail_choices"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notifications/unread": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says how much of what one was told is unread. */
+        get: operations["count_notifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects": {
         parameters: {
             query?: never;
@@ -1477,6 +1546,110 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/settings/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the team's webhooks. For admins. */
+        get: operations["list_team_webhooks"];
+        put?: never;
+        /** Makes a webhook of the team. Its signing secret is shown this once. For admins. */
+        post: operations["create_team_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes a webhook of the team, with the messages that wait for it. For admins. */
+        delete: operations["delete_team_webhook"];
+        options?: never;
+        head?: never;
+        /** Changes a webhook of the team, and switches it on again if it was off. For admins. */
+        patch: operations["change_team_webhook"];
+        trace?: never;
+    };
+    "/api/settings/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the latest messages to a webhook of the team, with what became of them. For admins. */
+        get: operations["list_team_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/webhooks/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a webhook of the team another signing secret, which is shown this once. The former one signs nothing any more. For admins. */
+        post: operations["renew_team_webhook_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/webhooks/{id}/send-again": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a message to a webhook of the team once more, at once and under the same id. For admins. */
+        post: operations["send_team_again"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a message to a webhook of the team that tells of nothing, to see whether it gets there. For admins. */
+        post: operations["test_team_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/user/credentials": {
         parameters: {
             query?: never;
@@ -1523,6 +1696,110 @@ export type paths = {
         put?: never;
         /** Asks the provider whether it takes the key. */
         post: operations["test_credential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists one's own webhooks. */
+        get: operations["list_webhooks"];
+        put?: never;
+        /** Makes a webhook of one's own. Its signing secret is shown this once. */
+        post: operations["create_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes a webhook of one's own, with the messages that wait for it. */
+        delete: operations["delete_webhook"];
+        options?: never;
+        head?: never;
+        /** Changes a webhook of one's own, and switches it on again if it was off. */
+        patch: operations["change_webhook"];
+        trace?: never;
+    };
+    "/api/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the latest messages to a webhook of one's own, with what became of them. */
+        get: operations["list_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a webhook of one's own another signing secret, which is shown this once. The former one signs nothing any more. */
+        post: operations["renew_webhook_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/send-again": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a message to a webhook of one's own once more, at once and under the same id. */
+        post: operations["send_again"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a message to a webhook of one's own that tells of nothing, to see whether it gets there. */
+        post: operations["test_webhook"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1760,6 +2037,17 @@ export type components = {
             /** @description The page of this server to go to when it is done; the first one where it is absent. */
             to?: string;
         };
+        /** @description Changes a webhook; what is absent stays. One that was switched off is on again. */
+        ChangeWebhook: {
+            /** @description What is sent. */
+            format?: components["schemas"]["WebhookFormat"];
+            /** @description Of what it is told. */
+            kinds?: components["schemas"]["NotificationKind"][];
+            /** @description What it is called. */
+            name?: string;
+            /** @description The address that is called. */
+            url?: string;
+        };
         /** @description One verification command that was run, with its output as evidence. */
         Check: {
             /** @description The command as the project states it. */
@@ -1805,6 +2093,11 @@ export type components = {
          * @enum {string}
          */
         CheckStatus: "running" | "passed" | "failed";
+        /** @description Chooses what comes by mail. */
+        ChooseMails: {
+            /** @description Kinds; what is absent stays as it is. */
+            items: components["schemas"]["MailChoice"][];
+        };
         /** @description A commit as it is listed. */
         Commit: {
             /** @description When it was committed, in RFC 3339. */
@@ -1908,6 +2201,17 @@ export type components = {
             /** @description What it may be used for. */
             scopes: components["schemas"]["Scope"][];
         };
+        /** @description A webhook to be made. */
+        CreateWebhook: {
+            /** @description What is sent; `standard` when absent. */
+            format?: components["schemas"]["WebhookFormat"];
+            /** @description Of what it is told. */
+            kinds: components["schemas"]["NotificationKind"][];
+            /** @description What it is called. */
+            name: string;
+            /** @description The address that is called. It is sealed, and never shown whole again. */
+            url: string;
+        };
         /** @description An invitation that was made. */
         CreatedInvitation: components["schemas"]["Invitation"] & {
             /** @description The code. It is shown this once, and good for one member. */
@@ -1969,6 +2273,71 @@ export type components = {
          * @enum {string}
          */
         Day: "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
+        /** @description A message to a webhook and what became of it. */
+        Delivery: {
+            /** @description The beginning of the last answer. */
+            answer: string | null;
+            /**
+             * Format: int64
+             * @description How often it was tried, since it was made or somebody asked to send it again.
+             */
+            attempts: number;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            createdAt: string;
+            /**
+             * Format: int64
+             * @description How long the last try took, in milliseconds.
+             */
+            durationMs: number | null;
+            /**
+             * Format: date-time
+             * @description When it was delivered or given up.
+             */
+            endedAt: string | null;
+            /** @description The delivery's id, which is sent as `webhook-id`: the same however often it is sent. */
+            id: components["schemas"]["DeliveryId"];
+            /** @description What it tells of: a kind of notification, or `test`. */
+            kind: string;
+            /**
+             * Format: date-time
+             * @description When it is tried next, while it waits.
+             */
+            nextAt: string;
+            /** @description Why the last try failed. */
+            problem: string | null;
+            /** @description How it is. */
+            status: components["schemas"]["DeliveryStatus"];
+            /**
+             * Format: int64
+             * @description The status of the last answer.
+             */
+            statusCode: number | null;
+            /**
+             * Format: date-time
+             * @description When it was tried last.
+             */
+            triedAt: string | null;
+            /** @description The webhook. */
+            webhookId: components["schemas"]["WebhookId"];
+        };
+        /**
+         * Format: uuid
+         * @description One message to a webhook; the same however often it is sent.
+         */
+        DeliveryId: string;
+        /** @description Messages to a webhook. */
+        DeliveryList: {
+            /** @description The latest first, 50 at most. */
+            items: components["schemas"]["Delivery"][];
+        };
+        /**
+         * @description How a delivery is.
+         * @enum {string}
+         */
+        DeliveryStatus: "waiting" | "delivered" | "failed";
         /** @description What changed between two commits. */
         Diff: {
             /** @description The commit before. */
@@ -2596,6 +2965,20 @@ export type components = {
             /** @description How it is. */
             status: components["schemas"]["MailStatus"];
         };
+        /** @description Which kinds come to a member by mail. */
+        MailChoice: {
+            /** @description Of what. */
+            kind: components["schemas"]["NotificationKind"];
+            /** @description Whether a mail is sent. */
+            mail: boolean;
+        };
+        /** @description Which kinds come by mail. */
+        MailChoices: {
+            /** @description Every kind. */
+            items: components["schemas"]["MailChoice"][];
+            /** @description Whether this server sends mail at all. */
+            mailOn: boolean;
+        };
         /**
          * Format: uuid
          * @description A mail in the outbox.
@@ -2849,6 +3232,18 @@ export type components = {
          * @enum {string}
          */
         NotificationKind: "card.waits" | "card.verified" | "card.failed" | "plan.ready" | "auto-mode.paused" | "budget.reached" | "morning-report.ready" | "webhook.off";
+        /** @description A page of what a member was told. */
+        NotificationPage: {
+            /** @description The latest first. */
+            items: components["schemas"]["Notification"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
+            /**
+             * Format: int64
+             * @description How many are unread in all.
+             */
+            unread: number;
+        };
         /** @description A run of an order that failed. */
         OrderFailure: {
             /**
@@ -3170,6 +3565,18 @@ export type components = {
             runId: components["schemas"]["RunId"] | null;
             /** @description Why it waits. */
             waiting: components["schemas"]["Told"];
+        };
+        /** @description What was read: one of these. */
+        ReadNotifications: {
+            /** @description All about this card. */
+            featureId?: components["schemas"]["FeatureId"];
+            /** @description This one. */
+            id?: components["schemas"]["NotificationId"];
+            /**
+             * Format: int64
+             * @description All up to the one of this `seq`: what comes in between stays unread.
+             */
+            upTo?: number;
         };
         /** @description Why something does not start now. */
         Reason: {
@@ -3670,6 +4077,11 @@ export type components = {
             /** @description What can be shown. */
             kinds: components["schemas"]["SecondFactor"][];
         };
+        /** @description Which message is to be sent again. */
+        SendAgain: {
+            /** @description The message. */
+            deliveryId: components["schemas"]["DeliveryId"];
+        };
         /**
          * Format: uuid
          * @description A sign-in of a member in one browser.
@@ -3891,6 +4303,14 @@ export type components = {
             /** @description The address that authenticator apps understand. */
             url: string;
         };
+        /** @description How much is unread. */
+        Unread: {
+            /**
+             * Format: int64
+             * @description The number.
+             */
+            unread: number;
+        };
         /** @description What to change of a card; what is absent stays, and `null` takes a value away. */
         UpdateFeature: {
             /** @description The branch to work on; `null` means one made from number and title. */
@@ -3985,6 +4405,59 @@ export type components = {
              */
             outputTokens: number;
         };
+        /** @description A webhook as its members see it: never its address whole, nor its secret. */
+        Webhook: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            createdAt: string;
+            /** @description Who made it. */
+            createdBy: components["schemas"]["MemberId"];
+            /**
+             * Format: date-time
+             * @description Since when nothing that was sent was taken.
+             */
+            failingSince: string | null;
+            /** @description What is sent. */
+            format: components["schemas"]["WebhookFormat"];
+            /** @description Where it leads, without what comes after the host: some services let in whoever knows that. */
+            host: string;
+            /** @description The webhook's id. */
+            id: components["schemas"]["WebhookId"];
+            /** @description Of what it is told. */
+            kinds: components["schemas"]["NotificationKind"][];
+            memberId: components["schemas"]["MemberId"] | null;
+            /** @description What its member calls it. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it was switched off.
+             */
+            offAt: string | null;
+            /** @description Why. */
+            offReason: string | null;
+        };
+        /**
+         * @description What is sent.
+         * @enum {string}
+         */
+        WebhookFormat: "standard" | "slack";
+        /**
+         * Format: uuid
+         * @description An address that is called when a member is told something.
+         */
+        WebhookId: string;
+        /** @description Webhooks. */
+        WebhookList: {
+            /** @description The oldest first. */
+            items: components["schemas"]["Webhook"][];
+        };
+        /** @description A webhook with its secret. */
+        WebhookSecret: components["schemas"]["Webhook"] & {
+            /** @description The secret that messages are signed with, as Standard Webhooks have it. It is shown this once. */
+            secret: string;
+        };
         /** @description When auto mode works. A window that ends no later than it begins goes on into the next day. */
         Window: {
             /** @description The days on which it opens. */
@@ -4023,10 +4496,12 @@ export type AutoMode = components['schemas']['AutoMode'];
 export type AutoModeAction = components['schemas']['AutoModeAction'];
 export type AutoOrder = components['schemas']['AutoOrder'];
 export type BeginSignIn = components['schemas']['BeginSignIn'];
+export type ChangeWebhook = components['schemas']['ChangeWebhook'];
 export type Check = components['schemas']['Check'];
 export type CheckId = components['schemas']['CheckId'];
 export type CheckList = components['schemas']['CheckList'];
 export type CheckStatus = components['schemas']['CheckStatus'];
+export type ChooseMails = components['schemas']['ChooseMails'];
 export type Commit = components['schemas']['Commit'];
 export type CommitPage = components['schemas']['CommitPage'];
 export type Confirm = components['schemas']['Confirm'];
@@ -4036,6 +4511,7 @@ export type CreateInvitation = components['schemas']['CreateInvitation'];
 export type CreatePasskey = components['schemas']['CreatePasskey'];
 export type CreateProject = components['schemas']['CreateProject'];
 export type CreateToken = components['schemas']['CreateToken'];
+export type CreateWebhook = components['schemas']['CreateWebhook'];
 export type CreatedInvitation = components['schemas']['CreatedInvitation'];
 export type CreatedPasskey = components['schemas']['CreatedPasskey'];
 export type CreatedToken = components['schemas']['CreatedToken'];
@@ -4043,6 +4519,10 @@ export type Credential = components['schemas']['Credential'];
 export type Credentials = components['schemas']['Credentials'];
 export type Database = components['schemas']['Database'];
 export type Day = components['schemas']['Day'];
+export type Delivery = components['schemas']['Delivery'];
+export type DeliveryId = components['schemas']['DeliveryId'];
+export type DeliveryList = components['schemas']['DeliveryList'];
+export type DeliveryStatus = components['schemas']['DeliveryStatus'];
 export type Diff = components['schemas']['Diff'];
 export type DiffFile = components['schemas']['DiffFile'];
 export type DiffLayout = components['schemas']['DiffLayout'];
@@ -4086,6 +4566,8 @@ export type Login = components['schemas']['Login'];
 export type LookAtInvitation = components['schemas']['LookAtInvitation'];
 export type LookIntoYourMail = components['schemas']['LookIntoYourMail'];
 export type Mail = components['schemas']['Mail'];
+export type MailChoice = components['schemas']['MailChoice'];
+export type MailChoices = components['schemas']['MailChoices'];
 export type MailId = components['schemas']['MailId'];
 export type MailKind = components['schemas']['MailKind'];
 export type MailOverview = components['schemas']['MailOverview'];
@@ -4107,6 +4589,7 @@ export type Notice = components['schemas']['Notice'];
 export type Notification = components['schemas']['Notification'];
 export type NotificationId = components['schemas']['NotificationId'];
 export type NotificationKind = components['schemas']['NotificationKind'];
+export type NotificationPage = components['schemas']['NotificationPage'];
 export type OrderFailure = components['schemas']['OrderFailure'];
 export type OrderState = components['schemas']['OrderState'];
 export type OutputStream = components['schemas']['OutputStream'];
@@ -4136,6 +4619,7 @@ export type PutCredential = components['schemas']['PutCredential'];
 export type QrPicture = components['schemas']['QrPicture'];
 export type Queue = components['schemas']['Queue'];
 export type QueueItem = components['schemas']['QueueItem'];
+export type ReadNotifications = components['schemas']['ReadNotifications'];
 export type Reason = components['schemas']['Reason'];
 export type RecoveryCodes = components['schemas']['RecoveryCodes'];
 export type Register = components['schemas']['Register'];
@@ -4159,6 +4643,7 @@ export type Scope = components['schemas']['Scope'];
 export type SecondFactor = components['schemas']['SecondFactor'];
 export type SecondFactorSetting = components['schemas']['SecondFactorSetting'];
 export type SecondStep = components['schemas']['SecondStep'];
+export type SendAgain = components['schemas']['SendAgain'];
 export type SessionId = components['schemas']['SessionId'];
 export type SessionItem = components['schemas']['SessionItem'];
 export type SetAutoMode = components['schemas']['SetAutoMode'];
@@ -4183,11 +4668,17 @@ export type TokenId = components['schemas']['TokenId'];
 export type TokenList = components['schemas']['TokenList'];
 export type Told = components['schemas']['Told'];
 export type TotpSetUp = components['schemas']['TotpSetUp'];
+export type Unread = components['schemas']['Unread'];
 export type UpdateFeature = components['schemas']['UpdateFeature'];
 export type UpdateMe = components['schemas']['UpdateMe'];
 export type UpdateMember = components['schemas']['UpdateMember'];
 export type UpdateProject = components['schemas']['UpdateProject'];
 export type Usage = components['schemas']['Usage'];
+export type Webhook = components['schemas']['Webhook'];
+export type WebhookFormat = components['schemas']['WebhookFormat'];
+export type WebhookId = components['schemas']['WebhookId'];
+export type WebhookList = components['schemas']['WebhookList'];
+export type WebhookSecret = components['schemas']['WebhookSecret'];
 export type Window = components['schemas']['Window'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -6767,6 +7258,166 @@ export interface operations {
             };
         };
     };
+    list_notifications: {
+        parameters: {
+            query?: {
+                /** @description The `next` of the page before. */
+                cursor?: string;
+                /** @description Only what is unread. */
+                unread?: boolean;
+                /** @description How many at most, from 1 to 500; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    read_notifications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadNotifications"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unread"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_mail_choices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailChoices"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_mail_choices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChooseMails"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailChoices"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    count_notifications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unread"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_projects: {
         parameters: {
             query?: {
@@ -7655,6 +8306,266 @@ export interface operations {
             };
         };
     };
+    list_team_webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_team_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateWebhook"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_team_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    change_team_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeWebhook"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_team_deliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    renew_team_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    send_team_again: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendAgain"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    test_team_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_credentials: {
         parameters: {
             query?: never;
@@ -7769,6 +8680,266 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeyTest"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateWebhook"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    change_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeWebhook"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_deliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    renew_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    send_again: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendAgain"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    test_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
                 };
             };
             /** @description Why the request was refused or failed. */

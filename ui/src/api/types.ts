@@ -21,6 +21,8 @@ export type {
   Credential,
   Credentials,
   Day,
+  Delivery,
+  DeliveryStatus,
   Diff,
   DiffFile,
   FactorList,
@@ -36,10 +38,13 @@ export type {
   Limits,
   ListedModel,
   Mail,
+  MailChoice,
   Me,
   Member,
   MemberRole,
   Models,
+  Notification,
+  NotificationKind,
   OutputStream,
   Passkey,
   Plan,
@@ -71,6 +76,8 @@ export type {
   TeamKey,
   ThinkingLevel,
   Usage,
+  Webhook,
+  WebhookFormat,
 } from "./schema";
 
 export type RightName = Schema.MemberRight;
@@ -116,3 +123,5 @@ export type Event = Exclude<Schema.Event, { type: "run.event" }> | RunHistoryEve
 
 /** One frame from the server. */
 export type SocketFrame = Schema.Notice | Event;
+/** A webhook to be made. */
+export type WebhookDraft = Schema.CreateWebhook;

@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import {
+  Bell,
   Bot,
   FolderGit2,
   Inbox,
@@ -71,7 +72,7 @@ function useEntries(): Entry[] {
       id: string,
       label: string,
       icon: ReactNode,
-      to: "/" | "/agents" | "/projects" | "/team" | "/settings",
+      to: "/" | "/notifications" | "/agents" | "/projects" | "/team" | "/settings",
       hint: string,
     ): Entry => ({
       id,
@@ -116,6 +117,7 @@ function useEntries(): Entry[] {
     }
     entries.push(
       go("inbox", t.nav.inbox, <Inbox />, "/", "g i"),
+      go("notifications", t.nav.notifications, <Bell />, "/notifications", "g n"),
       go("agents", t.nav.agents, <Bot />, "/agents", "g a"),
       go("projects", t.nav.projects, <FolderGit2 />, "/projects", "g p"),
       go("team", t.nav.team, <Users />, "/team", "g t"),

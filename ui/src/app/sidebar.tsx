@@ -1,5 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import {
+  Bell,
   Bot,
   CircleAlert,
   FolderGit2,
@@ -12,7 +13,7 @@ import {
   SquareKanban,
   Users,
 } from "lucide-react";
-import { useMay, useProjects } from "@/api/queries";
+import { useMay, useProjects, useUnread } from "@/api/queries";
 import type { ProjectListItem } from "@/api/types";
 import { Logo } from "@/components/logo";
 import { Keys } from "@/components/ui/kbd";
@@ -37,6 +38,7 @@ export function Sidebar({ className }: { className?: string }) {
   const { attention, working } = useActiveWork();
   const mayAdd = useMay("manageProjects");
   const runs = useMay("administer");
+  const unread = useUnread();
   return (
     <nav
       aria-label="Main"
@@ -67,6 +69,14 @@ export function Sidebar({ className }: { className?: string }) {
           label={t.nav.inbox}
           count={attention.filter((card) => card.status !== "paused").length}
           countLabel="need attention"
+          urgent
+        />
+        <NavItem
+          to="/notifications"
+          icon={<Bell />}
+          label={t.nav.notifications}
+          count={unread}
+          countLabel="unread"
           urgent
         />
         <NavItem

@@ -11,6 +11,8 @@ import type {
   Run,
   RunHistoryEvent,
 } from "@/api/types";
+import { announce } from "@/lib/announce";
+import { told } from "@/strings";
 import { settle } from "./output";
 import {
   boardOrder,
@@ -194,6 +196,10 @@ export function applyEvents(client: QueryClient, events: Event[]) {
         rememberThing("run", event.run.id, event.run);
         putRun(client, event.run);
         if (event.run.status === "queued") staleQueue(client, event.run.projectId);
+        break;
+      case "notification.updated":
+        void client.invalidateQueries({ queryKey: keys.notifications });
+        if (event.notification) announce(`${event.notification.subject}: ${told[event.notification.kind]}`);
         break;
       case "auto-mode.updated":
         staleQueue(client, event.order.projectId);

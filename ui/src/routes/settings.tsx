@@ -5,6 +5,7 @@ import { Appearance } from "@/features/settings/appearance";
 import { Identities } from "@/features/settings/identities";
 import { OwnKeys } from "@/features/settings/keys/own-keys";
 import { TeamKeys } from "@/features/settings/keys/team-keys";
+import { NotificationSettings, TeamWebhooks } from "@/features/settings/notifications";
 import { Password } from "@/features/settings/password";
 import { Profile } from "@/features/settings/profile";
 import { Sessions } from "@/features/settings/sessions";
@@ -23,6 +24,8 @@ export default function SettingsPage() {
       {mayKeepKeys && <OwnKeys />}
       {mayAdminister && <TeamKeys />}
       <Appearance />
+      <NotificationSettings />
+      {mayAdminister && <TeamWebhooks />}
       <Password />
       <Identities />
       <Security />

@@ -87,6 +87,10 @@ export const action: Record<AuditAction, string> = {
   "run.stop": "Stopped a run",
   "auto-mode.start": "Switched auto mode on",
   "auto-mode.stop": "Switched auto mode off",
+  "webhook.create": "Made a webhook",
+  "webhook.change": "Changed a webhook",
+  "webhook.delete": "Deleted a webhook",
+  "webhook.send": "Had a message sent to a webhook",
   "agents.stop-all": "Stopped every agent",
   "run.follow-up": "Said something to an agent",
   "plan.approve": "Approved a plan",
@@ -118,6 +122,7 @@ export const object: Record<AuditObject, string> = {
   project: "Project",
   feature: "Feature",
   key: "Sealing key",
+  webhook: "Webhook",
   route: "Route",
   audit: "Audit",
 };

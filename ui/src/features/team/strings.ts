@@ -139,6 +139,7 @@ export const team = {
       "password-reset": "Password link",
       "sign-up": "Sign-up",
       notice: "Notice",
+      notification: "Notification",
     },
   },
   audit: "Audit",
