@@ -54,11 +54,15 @@ test("a member is told what becomes of a card, opens it by keyboard, and has rea
   await expect(page).toHaveURL(/\/notifications$/);
 });
 
-test("a webhook is made, its secret shown once, tried, and its log says what came of it", async ({ page }) => {
+test("a webhook is made, its secret shown once, tried, and its log says what came of it", async ({
+  page,
+}) => {
   const heard: string[] = [];
   const receiver = createServer((request, response) => {
     heard.push(String(request.headers["webhook-signature"]));
-    response.writeHead(request.url === "/good" ? 200 : 500).end(request.url === "/good" ? "thanks" : "broken");
+    response
+      .writeHead(request.url === "/good" ? 200 : 500)
+      .end(request.url === "/good" ? "thanks" : "broken");
   });
   await new Promise<void>((listening) => receiver.listen(0, "127.0.0.1", listening));
   const at = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
@@ -83,7 +87,7 @@ test("a webhook is made, its secret shown once, tried, and its log says what cam
   await expect(complaint).toBeVisible();
   await dialog.getByLabel("Address").fill(`${at}/bad`);
   await add.click();
-  await expect(page.getByLabel("Secret")).toHaveValue(/^whsec_/);
+  await expect(page.getByRole("textbox", { name: "Secret" })).toHaveValue(/^whsec_/);
   await page.getByRole("button", { name: "Done" }).click();
 
   await section.getByRole("button", { name: "Send a test" }).click();

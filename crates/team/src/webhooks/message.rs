@@ -16,13 +16,15 @@ use super::PREFIX;
 /// The body of a message: the same however often it is sent.
 pub(super) fn body(format: WebhookFormat, kind: &str, about: &Notification, base: &str) -> String {
     let link = format!("{base}{}", about.path());
+    // A test tells of nothing, and says so.
+    let title = if kind == about.kind.as_str() { about.headline() } else { about.subject.clone() };
     let body = match format {
         WebhookFormat::Standard => json!({
             "type": kind,
             "timestamp": about.at.to_rfc3339_opts(SecondsFormat::Micros, true),
             "data": {
                 "id": about.id,
-                "title": about.headline(),
+                "title": title,
                 "text": about.text,
                 "subject": about.subject,
                 "projectId": about.project_id,
@@ -33,7 +35,7 @@ pub(super) fn body(format: WebhookFormat, kind: &str, about: &Notification, base
             },
         }),
         WebhookFormat::Slack => {
-            json!({ "text": format!("*{}*\n{}\n<{link}>", plain(&about.headline()), plain(&about.text)) })
+            json!({ "text": format!("*{}*\n{}\n<{link}>", plain(&title), plain(&about.text)) })
         }
     };
     body.to_string()

@@ -30,7 +30,7 @@ async fn a_card_that_waits_is_told_to_its_member_and_nobody_else() {
     let mut ben = app.member(MemberRole::Member).await;
     let project = ben.project("p", json!({ "kind": "empty" })).await["id"].as_str().unwrap().to_owned();
     let (mut to_ben, mut to_olga) = (ben.listen("").await.unwrap(), olga.listen("").await.unwrap());
-    let card = json!({ "description": "Say hello.\n\n```sim\n{\"say\": \"Done.\"}\n```", "title": "Greeting" });
+    let card = json!({ "description": "Say hello.\n\n```sim\n{\"say\": \"Done.\"}\n```", "title": "Greeting", "model": "simulated" });
     let card = ben.post(&format!("/api/projects/{project}/features"), card).await.is(StatusCode::CREATED);
     let path = format!("/api/features/{}", card["id"].as_str().unwrap());
     ben.call(&format!("{path}/start")).await.is(StatusCode::ACCEPTED);
