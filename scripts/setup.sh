@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh run     what `make run` needs: a sandbox for agents' commands
 #   scripts/setup.sh test    what `make test` needs too: PostgreSQL, a browser, cargo-nextest,
-#                            an OpenID provider and a mail server to test against
+#                            an OpenID provider, a mail server and a receiver of webhooks to test against
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -47,7 +47,7 @@ if [ "$what" = test ] && ! command -v cargo-nextest >/dev/null; then
 fi
 
 # Servers that the tests talk to and that nobody here wrote.
-for peer in oidc smtp; do
+for peer in oidc smtp webhook; do
   folder=crates/server/tests/$peer
   [ "$what" = test ] || continue
   if [ ! -d "$folder/node_modules" ] || [ "$folder/package-lock.json" -nt "$folder/node_modules/.package-lock.json" ]; then

@@ -165,6 +165,12 @@ const feature = createRoute({
   component: lazyRouteComponent(() => import("@/routes/feature")),
 });
 
+const notifications = createRoute({
+  getParentRoute: () => frame,
+  path: "/notifications",
+  component: lazyRouteComponent(() => import("@/routes/notifications")),
+});
+
 const agents = createRoute({
   getParentRoute: () => frame,
   path: "/agents",
@@ -224,6 +230,7 @@ export const router = createRouter({
     welcome,
     frame.addChildren([
       inbox,
+      notifications,
       projects,
       board,
       projectSettings,

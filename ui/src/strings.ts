@@ -1,4 +1,4 @@
-import type { FeatureStatus, PlanningMode, Stage, ThinkingLevel } from "@/api/types";
+import type { FeatureStatus, NotificationKind, PlanningMode, Stage, ThinkingLevel } from "@/api/types";
 
 /** What the page says, in one place. Sentences end in a full stop; labels do not. */
 export const status: Record<FeatureStatus, string> = {
@@ -21,6 +21,17 @@ const stages: Record<Stage, string> = {
 
 /** A stage in words; a step of the pipeline goes by its own name. */
 export const stage = (stage: Stage): string => stages[stage] ?? stage.replace(/^pipeline:/, "");
+/** What a member is told, after what it is about. */
+export const told: Record<NotificationKind, string> = {
+  "card.waits": "waits for approval",
+  "card.verified": "is verified",
+  "card.failed": "failed",
+  "plan.ready": "has a plan to look at",
+  "auto-mode.paused": "auto mode is paused",
+  "budget.reached": "a budget is used up",
+  "morning-report.ready": "the morning report is ready",
+  "webhook.off": "a webhook was switched off",
+};
 
 export const planning: Record<PlanningMode, { label: string; help: string }> = {
   skip: { label: "No plan", help: "Straight to work" },
@@ -44,6 +55,7 @@ export const t = {
   tagline: "Where your team and its agents build software together.",
   nav: {
     inbox: "Inbox",
+    notifications: "Notifications",
     projects: "Projects",
     agents: "Agents at work",
     usage: "Usage",

@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::assemble::Assembler;
 use crate::dialect::Without;
 use crate::error::{Complaint, wait_in_words, wait_of};
+use crate::outside::Caller;
 use crate::reach::{Blocked, Guard};
 use crate::{Answer, Delta, Dialect, Endpoint, ErrorKind, LlmError, RateLimits, Reach, Request, messages, reply};
 
@@ -121,6 +122,14 @@ impl Client {
             true => self.reach.admits_host(&endpoint.base_url).map_err(|blocked| blocked_error(&blocked)),
             false => Ok(()),
         }
+    }
+
+    /// What calls addresses that members chose for something other than a model, within the same reach.
+    ///
+    /// # Errors
+    /// When the system's certificates cannot be loaded.
+    pub fn caller(&self) -> Result<Caller, LlmError> {
+        Caller::new(self.reach)
     }
 
     /// Makes a call and hands on its answer piece by piece. Dropping the future ends the call.

@@ -16,6 +16,7 @@ pub mod mail;
 pub mod members;
 pub mod models;
 pub mod night;
+pub mod notifications;
 pub mod passkeys;
 pub mod plans;
 pub mod prices;
@@ -30,6 +31,7 @@ pub mod sign_in;
 pub mod tokens;
 pub mod trials;
 pub mod usage;
+pub mod webhooks;
 pub mod work;
 
 use serde::de::DeserializeOwned;

@@ -17,7 +17,7 @@ use guildhall_team::keys::Keys;
 use guildhall_team::mail::{MailPace, Mailer};
 use guildhall_team::oidc::Providers;
 use guildhall_team::vault::{Vault, VaultError};
-use guildhall_team::{Places, Team, TeamError, TeamProviders};
+use guildhall_team::{Places, Team, TeamError, TeamProviders, WebhookPace};
 use guildhall_types::{Clock, boundary};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -154,7 +154,8 @@ impl Server {
             Client::with_patience(pace.calls)?.reaching(reach),
             providers,
         )
-        .with_sign_in(Providers::new(config.sign_in.clone())?);
+        .with_sign_in(Providers::new(config.sign_in.clone())?)
+        .at(&config.url(address));
         if let Some(smtp) = &config.mail {
             team = team.with_mail(Mailer::new(smtp.clone(), &config.url(address)));
         }
@@ -204,6 +205,8 @@ impl Server {
         let closing = app.closing.clone();
         let mailing =
             tokio::spawn(app.team.clone().send_mail_until(MailPace::default(), closing.clone().cancelled_owned()));
+        let calling = app.team.clone().send_webhooks_until(WebhookPace::default(), closing.clone().cancelled_owned());
+        let calling = tokio::spawn(calling);
         let mut serving =
             tokio::spawn(connections::serve(listener, router(app.clone()), Arc::clone(&app.guard), closing.clone()));
         let early = tokio::select! {
@@ -232,6 +235,9 @@ impl Server {
         }
         if let Err(error) = mailing.await {
             tracing::error!(%error, "the sending of mail failed");
+        }
+        if let Err(error) = calling.await {
+            tracing::error!(%error, "the calling of webhooks failed");
         }
         boundary!("shutdown.at-rest");
         app.team.store.close().await;

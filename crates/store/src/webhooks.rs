@@ -71,8 +71,6 @@ pub struct ClaimedDelivery {
     pub webhook: Webhook,
     /// What it tells.
     pub about: Notification,
-    /// From when on the tries are counted.
-    pub since: DateTime,
     /// Address and secret; absent when somebody took them out of the database.
     pub sealed: Option<SealedSecret>,
     lease: DeliveryLeaseId,
@@ -129,8 +127,11 @@ impl Store {
     /// [`StoreError::TooMany`]; [`StoreError::KeyMoved`].
     pub async fn create_webhook(&self, new: NewWebhook) -> Result<Webhook, StoreError> {
         let mut tx = self.begin().await?;
-        // One at a time of its maker, so that there are not too many.
+        // One at a time of its maker, and of the team's, so that there are not too many.
         self.locked_member(&mut tx, new.created_by).await?.ok_or(StoreError::NotFound { what: "member" })?;
+        if new.member.is_none() {
+            self.one_at_a_time(&mut tx).await?;
+        }
         let (count,): (i64,) = on!(tx, c => sqlx::query_as(
             "SELECT count(*) FROM webhooks WHERE member_id IS NOT DISTINCT FROM $1").bind(new.member).fetch_one(c).await)?;
         if count >= MOST {
@@ -226,8 +227,8 @@ impl Store {
         about: &Notification,
     ) -> Result<Delivery, StoreError> {
         let sql = format!(
-            "INSERT INTO webhook_deliveries (id, webhook_id, kind, about, status, created_at, next_at, since, attempts)
-             VALUES ($1, $2, $3, $4, $5, $6, $6, $6, 0) RETURNING {DELIVERY}"
+            "INSERT INTO webhook_deliveries (id, webhook_id, kind, about, status, created_at, next_at, attempts)
+             VALUES ($1, $2, $3, $4, $5, $6, $6, 0) RETURNING {DELIVERY}"
         );
         Ok(on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(DeliveryId::new()).bind(webhook).bind(kind)
             .bind(Json(about)).bind(DeliveryStatus::Waiting).bind(self.now()).fetch_one(c).await)?)
@@ -276,7 +277,7 @@ impl Store {
         let webhook = self.webhook(webhook, member).await?.ok_or(StoreError::NotFound { what: "webhook" })?;
         let mut tx = self.begin().await?;
         let sql = format!(
-            "UPDATE webhook_deliveries SET status = $3, next_at = $4, since = $4, ended_at = NULL
+            "UPDATE webhook_deliveries SET status = $3, next_at = $4, attempts = 0, ended_at = NULL
              WHERE id = $1 AND webhook_id = $2 RETURNING {DELIVERY}"
         );
         let delivery: Option<Delivery> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(webhook.id)
@@ -343,8 +344,8 @@ impl Store {
         let delivery: Option<Delivery> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(lease).bind(clock + hold)
             .bind(self.now()).bind(clock).fetch_optional(c).await)?;
         let Some(delivery) = delivery else { return Ok(None) };
-        let (Json(about), since): (Json<Notification>, DateTime) = on!(tx, c => sqlx::query_as(
-            "SELECT about, since FROM webhook_deliveries WHERE id = $1").bind(delivery.id).fetch_one(c).await)?;
+        let (Json(about),): (Json<Notification>,) = on!(tx, c => sqlx::query_as(
+            "SELECT about FROM webhook_deliveries WHERE id = $1").bind(delivery.id).fetch_one(c).await)?;
         let sql = format!("SELECT {COLUMNS} FROM webhooks WHERE id = $1");
         let webhook: Webhook =
             on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(delivery.webhook_id).fetch_one(c).await)?;
@@ -352,7 +353,7 @@ impl Store {
             "SELECT identity, key_id, wrapped_key, sealed FROM secrets WHERE identity = $1")
             .bind(webhook_identity(webhook.id)).fetch_optional(c).await)?;
         self.commit(tx).await?;
-        Ok(Some(ClaimedDelivery { delivery, webhook, about, since, sealed, lease }))
+        Ok(Some(ClaimedDelivery { delivery, webhook, about, sealed, lease }))
     }
 
     /// Writes down what came of a try; false when another process has claimed the message since, or it was deleted. Of a

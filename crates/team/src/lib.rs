@@ -30,6 +30,7 @@ mod throttle;
 pub mod tokens;
 mod usage;
 pub mod vault;
+mod webhooks;
 mod work;
 
 pub use accounts::{Origin, PasswordChange, ProfileChange, Way};
@@ -49,11 +50,12 @@ pub use sign_in::{Answer, Begin, Begun, Purpose, own_path};
 pub use sign_up::{NewAccount, Registered, SignUp};
 pub use throttle::{Throttle, network};
 pub use usage::{UsageAsked, UsageDay, UsageGroup, UsageOf, UsagePart, UsageView};
+pub use webhooks::{WebhookOwner, WebhookPace, WebhookWish, WebhookWishes};
 pub use work::{Merged, Side, WorkFile};
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use guildhall_llm::Client;
+use guildhall_llm::{Caller, Client};
 use guildhall_store::Store;
 use guildhall_types::Clock;
 use guildhall_types::audit::Actor;
@@ -84,6 +86,9 @@ pub struct Team {
     pub sign_in: Providers,
     passwords: Passwords,
     mail: Option<Arc<Mailer>>,
+    /// The address under which members reach the server, without a slash at the end, for links in messages.
+    base: Arc<str>,
+    caller: Arc<OnceLock<Caller>>,
 }
 
 impl Team {
@@ -107,6 +112,8 @@ impl Team {
             passwords: Passwords::default(),
             sign_in: Providers::default(),
             mail: None,
+            base: Arc::from(""),
+            caller: Arc::default(),
         }
     }
 
@@ -114,6 +121,12 @@ impl Team {
     #[must_use]
     pub fn with_sign_in(self, sign_in: Providers) -> Self {
         Self { sign_in, ..self }
+    }
+
+    /// The same team, whose members reach the server at this address.
+    #[must_use]
+    pub fn at(self, base: &str) -> Self {
+        Self { base: Arc::from(base.trim_end_matches('/')), ..self }
     }
 
     /// The same team, which sends mail.

@@ -76,7 +76,7 @@ pub struct Delivery {
     pub created_at: DateTime,
     /// When it is tried next, while it waits.
     pub next_at: DateTime,
-    /// How often it was tried.
+    /// How often it was tried, since it was made or somebody asked to send it again.
     pub attempts: i64,
     /// When it was tried last.
     pub tried_at: Option<DateTime>,

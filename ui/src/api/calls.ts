@@ -10,6 +10,7 @@ import type {
   FeaturePatch,
   FeatureStatus,
   Invitation,
+  MailChoice,
   Member,
   MemberPatch,
   MemberRole,
@@ -28,10 +29,12 @@ import type {
   SignUpSetting,
   TokenDraft,
   UsageAsked,
+  WebhookDraft,
 } from "./types";
 
 const MOST = 500;
 const AUDIT_PAGE = 100;
+const NOTIFICATIONS_PAGE = 30;
 
 /** Reads every page of a list. */
 async function all<T>(page: (after: string | undefined) => Promise<{ items: T[]; next: string | null }>) {
@@ -198,6 +201,49 @@ export const api = {
       }),
     ),
   auditExportUrl,
+  unread: () => body(client.GET("/api/notifications/unread")),
+  notifications: (unread: boolean, cursor: string | undefined, signal?: AbortSignal) =>
+    body(
+      client.GET("/api/notifications", {
+        params: { query: { unread, limit: NOTIFICATIONS_PAGE, ...given({ cursor }) } },
+        signal: signal ?? null,
+      }),
+    ),
+  readNotifications: (what: { id: string } | { featureId: string } | { upTo: number }) =>
+    body(client.POST("/api/notifications/read", { body: what })),
+  mailChoices: () => body(client.GET("/api/notifications/settings")),
+  putMailChoices: (items: MailChoice[]) =>
+    body(client.PUT("/api/notifications/settings", { body: { items } })),
+  webhooks: (team: boolean) =>
+    team ? body(client.GET("/api/settings/webhooks")) : body(client.GET("/api/webhooks")),
+  createWebhook: (team: boolean, webhook: WebhookDraft) =>
+    team
+      ? body(client.POST("/api/settings/webhooks", { body: webhook }))
+      : body(client.POST("/api/webhooks", { body: webhook })),
+  changeWebhook: (team: boolean, id: string, change: Partial<WebhookDraft>) =>
+    team
+      ? body(client.PATCH("/api/settings/webhooks/{id}", { ...path(id), body: change }))
+      : body(client.PATCH("/api/webhooks/{id}", { ...path(id), body: change })),
+  deleteWebhook: (team: boolean, id: string) =>
+    team
+      ? body(client.DELETE("/api/settings/webhooks/{id}", path(id)))
+      : body(client.DELETE("/api/webhooks/{id}", path(id))),
+  renewWebhookSecret: (team: boolean, id: string) =>
+    team
+      ? body(client.POST("/api/settings/webhooks/{id}/secret", path(id)))
+      : body(client.POST("/api/webhooks/{id}/secret", path(id))),
+  testWebhook: (team: boolean, id: string) =>
+    team
+      ? body(client.POST("/api/settings/webhooks/{id}/test", path(id)))
+      : body(client.POST("/api/webhooks/{id}/test", path(id))),
+  deliveries: (team: boolean, id: string) =>
+    team
+      ? body(client.GET("/api/settings/webhooks/{id}/deliveries", path(id)))
+      : body(client.GET("/api/webhooks/{id}/deliveries", path(id))),
+  sendAgain: (team: boolean, id: string, deliveryId: string) =>
+    team
+      ? body(client.POST("/api/settings/webhooks/{id}/send-again", { ...path(id), body: { deliveryId } }))
+      : body(client.POST("/api/webhooks/{id}/send-again", { ...path(id), body: { deliveryId } })),
   limits: () => body(client.GET("/api/settings/limits")),
   prices: () => body(client.GET("/api/settings/prices")),
   putPrice: (price: PriceDraft) => body(client.PUT("/api/settings/prices", { body: price })),

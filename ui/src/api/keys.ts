@@ -18,6 +18,12 @@ export const keys = {
   secondFactor: ["second-factor"] as const,
   mail: ["mail"] as const,
   audit: ["audit"] as const,
+  /** What the member was told; the number of what is unread lies below it. */
+  notifications: ["notifications"] as const,
+  unread: ["notifications", "unread"] as const,
+  mailChoices: ["mail-choices"] as const,
+  webhooks: (team: boolean) => ["webhooks", team] as const,
+  deliveries: (webhook: string) => ["deliveries", webhook] as const,
   limits: ["limits"] as const,
   prices: ["prices"] as const,
   usage: ["usage"] as const,

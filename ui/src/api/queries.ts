@@ -3,10 +3,13 @@ import { ACTIVE, isActive } from "@/live/apply";
 import { broughtSince, collectRunEvents, fetchUnder, joinEvents, overlay } from "@/live/recent";
 import { api } from "./calls";
 import { keys } from "./keys";
-import type { AuditFilter, Project, RightName, Run, RunHistoryEvent, UsageAsked } from "./types";
+import type { AuditFilter, Delivery, Project, RightName, Run, RunHistoryEvent, UsageAsked } from "./types";
 
 // What the socket keeps in step is never stale by time; `resync` invalidates it.
 const LIVE = { staleTime: Number.POSITIVE_INFINITY } as const;
+
+/** Whether a message to a webhook is being sent, or will be in a moment. */
+const onItsWay = (one: Delivery) => one.status === "waiting" && Date.parse(one.nextAt) < Date.now() + 10_000;
 
 export const queries = {
   authStatus: () => queryOptions({ queryKey: keys.authStatus, queryFn: api.authStatus, staleTime: 60_000 }),
@@ -51,6 +54,27 @@ export const queries = {
       queryFn: api.budgets,
       staleTime: 15_000,
       refetchInterval: 60_000,
+    }),
+  // The socket says when there is more, or less.
+  unread: () =>
+    queryOptions({ queryKey: keys.unread, queryFn: async () => (await api.unread()).unread, ...LIVE }),
+  notifications: (unread: boolean) =>
+    infiniteQueryOptions({
+      queryKey: [...keys.notifications, "list", unread],
+      queryFn: ({ pageParam, signal }) => api.notifications(unread, pageParam, signal),
+      initialPageParam: undefined as string | undefined,
+      getNextPageParam: (last) => last.next ?? undefined,
+      ...LIVE,
+    }),
+  mailChoices: () => queryOptions({ queryKey: keys.mailChoices, queryFn: api.mailChoices }),
+  webhooks: (team: boolean) =>
+    queryOptions({ queryKey: keys.webhooks(team), queryFn: async () => (await api.webhooks(team)).items }),
+  deliveries: (team: boolean, id: string) =>
+    queryOptions({
+      queryKey: keys.deliveries(id),
+      queryFn: async () => (await api.deliveries(team, id)).items,
+      // Something is on its way: look again soon.
+      refetchInterval: ({ state }) => (state.data?.some(onItsWay) ? 1_500 : 15_000),
     }),
   limits: () => queryOptions({ queryKey: keys.limits, queryFn: api.limits, staleTime: 60_000 }),
   suggestions: () => queryOptions({ queryKey: keys.suggestions, queryFn: api.suggestions, ...LIVE }),
@@ -224,3 +248,6 @@ export const useDiff = (featureId: string, enabled = true) =>
 export const useAttachments = (featureId: string) => useQuery(queries.attachments(featureId));
 export const useModels = () => useQuery(queries.models());
 export const useMembers = () => useQuery(queries.members());
+
+/** How much the member has not read. */
+export const useUnread = () => useQuery(queries.unread()).data ?? 0;

@@ -669,6 +669,40 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the budgets and how the month stands: one's own, and for admins everybody's. */
+        get: operations["get_budgets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/budgets/own": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sets a budget for oneself. It holds where it is lower than what one is given. */
+        put: operations["put_own_budget"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -706,6 +740,23 @@ export type paths = {
         head?: never;
         /** Changes a card. */
         patch: operations["update_feature"];
+        trace?: never;
+    };
+    "/api/features/{id}/allow-cost": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets a card's run cost more than its budget; it goes on if it waits for that. For the member whose run it is, and admins. */
+        post: operations["allow_cost"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/features/{id}/approve-plan": {
@@ -1105,6 +1156,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/members/{id}/budget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Gives a member a budget of their own, or the team's again. For admins. */
+        put: operations["give_budget"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/members/{id}/factors": {
         parameters: {
             query?: never;
@@ -1168,6 +1236,75 @@ export type paths = {
         };
         /** Lists the models, the recommended one first, and says which of them this member can use. */
         get: operations["list_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what one was told, the latest first. */
+        get: operations["list_notifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notifications/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Notes that one has read something. */
+        post: operations["read_notifications"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notifications/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says what comes to one by mail. On the page comes everything. */
+        get: operations["get_mail_choices"];
+        /** Chooses what comes to one by mail. */
+        put: operations["put_mail_choices"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/notifications/unread": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says how much of what one was told is unread. */
+        get: operations["count_notifications"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1320,6 +1457,24 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{id}/try-checks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how the latest trial of a project's checks goes, with what the commands print. */
+        get: operations["get_trial"];
+        put?: never;
+        /** Tries a project's checks on its default branch, in the sandbox and in the background. */
+        post: operations["try_checks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/queue": {
         parameters: {
             query?: never;
@@ -1329,6 +1484,26 @@ export type paths = {
         };
         /** Lists the cards of all projects that wait, of everybody, each with its place and the reason. */
         get: operations["list_team_queue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rate-limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows how the rate limits of the keys stand that runs of this process used lately, as mirrored from the provider's
+         *     headers: for admins all of them, for others their own keys and what their own calls get of the team's.
+         */
+        get: operations["list_rate_limits"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1474,6 +1649,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/{id}/steps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what a run's work passed of the pipeline, with each step as it was when the run reached it. */
+        get: operations["list_run_steps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sample/suggestions": {
         parameters: {
             query?: never;
@@ -1484,6 +1676,23 @@ export type paths = {
         /** Lists the features that the page offers on the sample project's empty board. */
         get: operations["list_suggestions"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sets what the calls of each member may cost in a month, where nothing else is said. For admins. */
+        put: operations["put_budgets"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1578,6 +1787,44 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/settings/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what models cost, in micro-dollars per million tokens: what an admin says, and the built-in table. */
+        get: operations["list_prices"];
+        /**
+         * Says what models cost; what was said of the same pattern is replaced. Holds for the next call, also of runs at work. For
+         *     admins.
+         */
+        put: operations["put_price"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/prices/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes back what an admin said of a pattern. For admins. */
+        delete: operations["delete_price"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings/second-factor": {
         parameters: {
             query?: never;
@@ -1610,6 +1857,130 @@ export type paths = {
         get: operations["get_sign_up"];
         /** Sets who may sign up without an invitation. For owners. */
         put: operations["put_sign_up"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the team's webhooks. For admins. */
+        get: operations["list_team_webhooks"];
+        put?: never;
+        /** Makes a webhook of the team. Its signing secret is shown this once. For admins. */
+        post: operations["create_team_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes a webhook of the team, with the messages that wait for it. For admins. */
+        delete: operations["delete_team_webhook"];
+        options?: never;
+        head?: never;
+        /** Changes a webhook of the team, and switches it on again if it was off. For admins. */
+        patch: operations["change_team_webhook"];
+        trace?: never;
+    };
+    "/api/settings/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the latest messages to a webhook of the team, with what became of them. For admins. */
+        get: operations["list_team_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/webhooks/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a webhook of the team another signing secret, which is shown this once. The former one signs nothing any more. For admins. */
+        post: operations["renew_team_webhook_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/webhooks/{id}/send-again": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a message to a webhook of the team once more, at once and under the same id. For admins. */
+        post: operations["send_team_again"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a message to a webhook of the team that tells of nothing, to see whether it gets there. For admins. */
+        post: operations["test_team_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows what calls took and cost, in groups and day by day. By project and by card everybody sees the whole team's, otherwise
+         *     their own; admins see everything.
+         */
+        get: operations["get_usage"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -1669,6 +2040,110 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists one's own webhooks. */
+        get: operations["list_webhooks"];
+        put?: never;
+        /** Makes a webhook of one's own. Its signing secret is shown this once. */
+        post: operations["create_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes a webhook of one's own, with the messages that wait for it. */
+        delete: operations["delete_webhook"];
+        options?: never;
+        head?: never;
+        /** Changes a webhook of one's own, and switches it on again if it was off. */
+        patch: operations["change_webhook"];
+        trace?: never;
+    };
+    "/api/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the latest messages to a webhook of one's own, with what became of them. */
+        get: operations["list_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a webhook of one's own another signing secret, which is shown this once. The former one signs nothing any more. */
+        post: operations["renew_webhook_secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/send-again": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a message to a webhook of one's own once more, at once and under the same id. */
+        post: operations["send_again"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a message to a webhook of one's own that tells of nothing, to see whether it gets there. */
+        post: operations["test_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 };
 export type webhooks = Record<string, never>;
 export type components = {
@@ -1686,6 +2161,14 @@ export type components = {
          * @enum {string}
          */
         AfterWork: "wait" | "verify" | "merge";
+        /** @description How much more a run may cost. */
+        AllowCost: {
+            /**
+             * Format: int64
+             * @description Micro-dollars.
+             */
+            micros: number;
+        };
         /** @description A personal access token, as its member sees it. The token itself is shown once, when it is made. */
         ApiToken: {
             /**
@@ -1783,7 +2266,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "feature.create" | "feature.change" | "feature.delete" | "feature.shelve" | "run.start" | "run.retry" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "feature.create" | "feature.change" | "feature.delete" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -1820,7 +2303,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "project" | "feature" | "webhook" | "key" | "route" | "audit";
+        AuditObject: "member" | "session" | "token" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "webhook" | "key" | "route" | "audit";
         /**
          * @description What came of it.
          * @enum {string}
@@ -1916,6 +2399,77 @@ export type components = {
             /** @description The page of this server to go to when it is done; the first one where it is absent. */
             to?: string;
         };
+        /** @description One of the provider's limits as it is believed to stand. */
+        BucketState: {
+            /**
+             * Format: int64
+             * @description What others take of it in a minute.
+             */
+            driftPerMinute: number;
+            /**
+             * Format: double
+             * @description The mean error of the mirror, as a share of the limit.
+             */
+            error: number;
+            /**
+             * Format: int64
+             * @description For a minute.
+             */
+            limit: number;
+            /** @description `requests`, `inputTokens`, `outputTokens` or `tokens`. */
+            name: string;
+            /**
+             * Format: int64
+             * @description What comes back in a minute, as the limits' headers show it.
+             */
+            refillPerMinute: number;
+            /**
+             * Format: int64
+             * @description What is left now.
+             */
+            remaining: number;
+            /**
+             * Format: int64
+             * @description What calls under way will probably take of it.
+             */
+            reserved: number;
+            /**
+             * Format: double
+             * @description The share that our calls used lately.
+             */
+            used: number;
+        };
+        /**
+         * @description Which budget a run waits for.
+         * @enum {string}
+         */
+        BudgetKind: "run" | "month";
+        /** @description The budgets, in micro-dollars. */
+        BudgetsView: {
+            /** @description How the month stands: one's own, and for admins everybody's. Months are calendar months in UTC. */
+            items: components["schemas"]["MonthStanding"][];
+            /**
+             * Format: int64
+             * @description What the calls of each member may cost in a month, where nothing else is said; nothing when there is no such budget.
+             */
+            monthMicros: number | null;
+            /**
+             * Format: int64
+             * @description What a run may cost whose card says nothing else.
+             */
+            runMicros: number;
+        };
+        /** @description Changes a webhook; what is absent stays. One that was switched off is on again. */
+        ChangeWebhook: {
+            /** @description What is sent. */
+            format?: components["schemas"]["WebhookFormat"];
+            /** @description Of what it is told. */
+            kinds?: components["schemas"]["NotificationKind"][];
+            /** @description What it is called. */
+            name?: string;
+            /** @description The address that is called. */
+            url?: string;
+        };
         /** @description One verification command that was run, with its output as evidence. */
         Check: {
             /** @description The command as the project states it. */
@@ -1961,6 +2515,11 @@ export type components = {
          * @enum {string}
          */
         CheckStatus: "running" | "passed" | "failed";
+        /** @description Chooses what comes by mail. */
+        ChooseMails: {
+            /** @description Kinds; what is absent stays as it is. */
+            items: components["schemas"]["MailChoice"][];
+        };
         /**
          * @description How far around the past runs were looked for.
          * @enum {string}
@@ -2027,6 +2586,11 @@ export type components = {
         CreateFeature: {
             /** @description The branch to work on; made from number and title when absent. */
             branch?: string | null;
+            /**
+             * Format: int64
+             * @description What a run of it may cost, in micro-dollars; the team's limit when absent.
+             */
+            budgetMicros?: number | null;
             /** @description A free label to group by. */
             category?: string | null;
             /** @description Features of the same project that must be verified or completed first. */
@@ -2085,6 +2649,17 @@ export type components = {
             name: string;
             /** @description What it may be used for. */
             scopes: components["schemas"]["Scope"][];
+        };
+        /** @description A webhook to be made. */
+        CreateWebhook: {
+            /** @description What is sent; `standard` when absent. */
+            format?: components["schemas"]["WebhookFormat"];
+            /** @description Of what it is told. */
+            kinds: components["schemas"]["NotificationKind"][];
+            /** @description What it is called. */
+            name: string;
+            /** @description The address that is called. It is sealed, and never shown whole again. */
+            url: string;
         };
         /** @description An invitation that was made. */
         CreatedInvitation: components["schemas"]["Invitation"] & {
@@ -2147,6 +2722,71 @@ export type components = {
          * @enum {string}
          */
         Day: "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
+        /** @description A message to a webhook and what became of it. */
+        Delivery: {
+            /** @description The beginning of the last answer. */
+            answer: string | null;
+            /**
+             * Format: int64
+             * @description How often it was tried, since it was made or somebody asked to send it again.
+             */
+            attempts: number;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            createdAt: string;
+            /**
+             * Format: int64
+             * @description How long the last try took, in milliseconds.
+             */
+            durationMs: number | null;
+            /**
+             * Format: date-time
+             * @description When it was delivered or given up.
+             */
+            endedAt: string | null;
+            /** @description The delivery's id, which is sent as `webhook-id`: the same however often it is sent. */
+            id: components["schemas"]["DeliveryId"];
+            /** @description What it tells of: a kind of notification, or `test`. */
+            kind: string;
+            /**
+             * Format: date-time
+             * @description When it is tried next, while it waits.
+             */
+            nextAt: string;
+            /** @description Why the last try failed. */
+            problem: string | null;
+            /** @description How it is. */
+            status: components["schemas"]["DeliveryStatus"];
+            /**
+             * Format: int64
+             * @description The status of the last answer.
+             */
+            statusCode: number | null;
+            /**
+             * Format: date-time
+             * @description When it was tried last.
+             */
+            triedAt: string | null;
+            /** @description The webhook. */
+            webhookId: components["schemas"]["WebhookId"];
+        };
+        /**
+         * Format: uuid
+         * @description One message to a webhook; the same however often it is sent.
+         */
+        DeliveryId: string;
+        /** @description Messages to a webhook. */
+        DeliveryList: {
+            /** @description The latest first, 50 at most. */
+            items: components["schemas"]["Delivery"][];
+        };
+        /**
+         * @description How a delivery is.
+         * @enum {string}
+         */
+        DeliveryStatus: "waiting" | "delivered" | "failed";
         /** @description What changed between two commits. */
         Diff: {
             /** @description The commit before. */
@@ -2291,6 +2931,11 @@ export type components = {
         FeatureCard: {
             /** @description The branch to work on; made from number and title when absent. */
             branch: string | null;
+            /**
+             * Format: int64
+             * @description What a run of it may cost, in micro-dollars; the team's limit when absent.
+             */
+            budgetMicros: number | null;
             /** @description A free label to group by; may be empty. */
             category: string;
             /**
@@ -2572,6 +3217,34 @@ export type components = {
             /** @description The version of this server. */
             version: string;
         };
+        /** @description How the calls of the latest hour ended, to the minute. */
+        HourState: {
+            /**
+             * Format: int64
+             * @description Answered.
+             */
+            answered: number;
+            /**
+             * Format: int64
+             * @description Refused with 429.
+             */
+            limited: number;
+            /**
+             * Format: double
+             * @description Refusals for each 1,000 answers.
+             */
+            limitedPerThousand: number;
+            /**
+             * Format: int64
+             * @description Met an overload (529).
+             */
+            overloaded: number;
+            /**
+             * Format: double
+             * @description Overloads for each 1,000 answers.
+             */
+            overloadedPerThousand: number;
+        };
         /** @description One changed place with the lines around it. */
         Hunk: {
             /** @description The line that heads it, such as `@@ -1,4 +1,5 @@ fn main()`. */
@@ -2707,9 +3380,31 @@ export type components = {
             /** @description The oldest first. */
             items: components["schemas"]["KeyView"][];
         };
+        /** @description A row of the built-in table. */
+        KnownPrice: components["schemas"]["Price"] & {
+            /** @description Its name as the provider says it. */
+            model: string;
+            /** @description The name that is shown. */
+            name: string;
+            /** @description Whose model. */
+            provider: components["schemas"]["ProviderKind"];
+        };
+        /** @description A key and a class of models that share limits. */
+        Lane: {
+            /** @description The models that share the limits. */
+            class: string;
+            /** @description A hash of the key and where it is used; differs from process to process. */
+            credential: string;
+            /** @description Where it is used. */
+            host: string;
+        };
         /** @description The latest report. */
         LatestReport: {
             report: components["schemas"]["Report"] | null;
+        };
+        /** @description The latest trial of a project's checks. */
+        LatestTrial: {
+            trial: components["schemas"]["Trial"] | null;
         };
         /** @description The limits that the scheduler keeps. Whichever is tighter holds. */
         Limits: {
@@ -2816,6 +3511,20 @@ export type components = {
             /** @description How it is. */
             status: components["schemas"]["MailStatus"];
         };
+        /** @description Which kinds come to a member by mail. */
+        MailChoice: {
+            /** @description Of what. */
+            kind: components["schemas"]["NotificationKind"];
+            /** @description Whether a mail is sent. */
+            mail: boolean;
+        };
+        /** @description Which kinds come by mail. */
+        MailChoices: {
+            /** @description Every kind. */
+            items: components["schemas"]["MailChoice"][];
+            /** @description Whether this server sends mail at all. */
+            mailOn: boolean;
+        };
         /**
          * Format: uuid
          * @description A mail in the outbox.
@@ -2916,6 +3625,33 @@ export type components = {
          * @enum {string}
          */
         MemberRole: "owner" | "admin" | "member" | "viewer";
+        /** @description What a member gets of a key. */
+        MemberState: {
+            /**
+             * Format: double
+             * @description For how long the first of them has waited.
+             */
+            longestWaitSeconds: number;
+            /** @description Who. */
+            member: components["schemas"]["MemberId"];
+            /** @description Calls that wait. */
+            queued: number;
+            /**
+             * Format: double
+             * @description The member's share of what all were given lately, weighed.
+             */
+            share: number;
+            /**
+             * Format: double
+             * @description Half of the latest calls waited for less.
+             */
+            waitP50Seconds: number;
+            /**
+             * Format: double
+             * @description All but a twentieth of them did.
+             */
+            waitP95Seconds: number;
+        };
         /** @description Bytes that this process holds. */
         Memory: {
             /**
@@ -2990,6 +3726,8 @@ export type components = {
         /** @description A model as it is offered to a member. */
         ModelChoice: components["schemas"]["Model"] & {
             keySource: components["schemas"]["KeySource"] | null;
+            /** @description Whether its price is known. Without one its tokens are counted, and its cost is not. */
+            priced: boolean;
             /** @description Whether this member can use it now. */
             usable: boolean;
             /** @description Why not, and what to do. */
@@ -3001,6 +3739,41 @@ export type components = {
             default: string | null;
             /** @description The models, the recommended one first, those of a provider together. */
             items: components["schemas"]["ModelChoice"][];
+        };
+        /** @description How a member's month stands, in micro-dollars. */
+        MonthStanding: {
+            /**
+             * Format: int64
+             * @description What the member's calls may cost this month; nothing when there is no budget.
+             */
+            capMicros: number | null;
+            /**
+             * Format: int64
+             * @description What an admin gave, in place of the team's.
+             */
+            givenMicros: number | null;
+            /** @description The member. */
+            memberId: components["schemas"]["MemberId"];
+            /**
+             * Format: int64
+             * @description What the member set.
+             */
+            ownMicros: number | null;
+            /**
+             * Format: int64
+             * @description What the calls under way may cost at most.
+             */
+            reservedMicros: number;
+            /**
+             * Format: date-time
+             * @description When the next month begins.
+             */
+            resetsAt: string;
+            /**
+             * Format: int64
+             * @description What the calls of this month have cost.
+             */
+            spentMicros: number;
         };
         /**
          * Format: uuid
@@ -3069,6 +3842,23 @@ export type components = {
          * @enum {string}
          */
         NotificationKind: "card.waits" | "card.verified" | "card.failed" | "plan.ready" | "auto-mode.paused" | "budget.reached" | "morning-report.ready" | "webhook.off";
+        /** @description A page of what a member was told. */
+        NotificationPage: {
+            /** @description The latest first. */
+            items: components["schemas"]["Notification"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
+            /**
+             * Format: int64
+             * @description How many are unread in all.
+             */
+            unread: number;
+        };
+        /**
+         * @description What follows when a step fails, or still finds the work wanting after its last look.
+         * @enum {string}
+         */
+        OnFailure: "stop" | "go_on";
         /** @description A run of an order that failed. */
         OrderFailure: {
             /**
@@ -3092,7 +3882,7 @@ export type components = {
          * @description What came of a card.
          * @enum {string}
          */
-        Outcome: "merged" | "verified" | "waits-for-approval" | "waits-for-plan" | "failed" | "stopped" | "under-way" | "waits-for-provider" | "rests";
+        Outcome: "merged" | "verified" | "waits-for-approval" | "waits-for-plan" | "failed" | "stopped" | "under-way" | "waits-for-provider" | "waits-for-budget" | "rests";
         /** @description Which live stream of a turn. */
         OutputStream: {
             /**
@@ -3155,6 +3945,24 @@ export type components = {
             /** @description What `navigator.credentials` is to be given as `publicKey`, as the JSON of WebAuthn level 3. */
             publicKey: Record<string, never>;
         };
+        /** @description A step as a project states it. */
+        PipelineStep: {
+            /** @description Whether work passes through it. */
+            enabled?: boolean;
+            /** @description What its agent is to do. */
+            instructions: string;
+            /** @description The model that it calls; the run's own when absent. */
+            model?: string | null;
+            /** @description What it is called on cards; no two steps of a project share a name. */
+            name: string;
+            /** @description What follows when it fails. */
+            onFailure?: components["schemas"]["OnFailure"];
+            /**
+             * Format: int64
+             * @description How often it may send the work back to its agent: 0 to 3.
+             */
+            returns?: number;
+        };
         /** @description A version of a run's plan. */
         Plan: {
             /**
@@ -3199,9 +4007,11 @@ export type components = {
          * @description What became of a version of a plan.
          * @enum {string}
          */
-        PlanStatus: "proposed" | "approved" | "rejected" | "superseded";
+        PlanStatus: "proposed" | "approved" | "rejected" | "adopted" | "superseded";
         /** @description A task of a plan that is not begun. */
         PlannedTask: {
+            /** @description The phase that it belongs to, where the plan has phases. */
+            phase?: string;
             /** @description What is to be done, in a few words. */
             title: string;
         };
@@ -3220,6 +4030,56 @@ export type components = {
             hideWhitespace: boolean;
             /** @description The colours. */
             theme: components["schemas"]["Theme"];
+        };
+        /** @description Prices in micro-dollars per million tokens (which is dollars per million times a million). */
+        Price: {
+            /**
+             * Format: int64
+             * @description Input that is read from the cache.
+             */
+            cacheRead: number;
+            /**
+             * Format: int64
+             * @description Input that is written to the cache.
+             */
+            cacheWrite: number;
+            /**
+             * Format: int64
+             * @description Input that is neither read from nor written to the cache.
+             */
+            input: number;
+            /**
+             * Format: int64
+             * @description Output.
+             */
+            output: number;
+        };
+        /**
+         * Format: uuid
+         * @description What an admin says that models cost.
+         */
+        PriceId: string;
+        /** @description What an admin says that models cost. */
+        PriceRow: components["schemas"]["Price"] & {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            changedAt: string;
+            changedBy: components["schemas"]["MemberId"] | null;
+            /** @description The row's id. */
+            id: components["schemas"]["PriceId"];
+            /** @description Their names as the provider says them; a `*` stands for anything. */
+            pattern: string;
+            /** @description Whose models. */
+            provider: components["schemas"]["ProviderKind"];
+        };
+        /** @description What models cost, in micro-dollars per million tokens. */
+        Prices: {
+            /** @description What holds for models that none of those fits. */
+            builtIn: components["schemas"]["KnownPrice"][];
+            /** @description What an admin says. Of those that fit a model, the one that says most of its name counts. */
+            items: components["schemas"]["PriceRow"][];
         };
         /** @description Why a card stopped, and what helps. */
         Problem: {
@@ -3306,6 +4166,12 @@ export type components = {
              */
             afterWork: components["schemas"]["AfterWork"];
             /**
+             * Format: int64
+             * @description Minutes that each of them may take before it is ended: 1 to 240.
+             * @default 20
+             */
+            checkMinutes: number;
+            /**
              * @description The model of a feature that names none.
              * @default null
              */
@@ -3315,6 +4181,11 @@ export type components = {
              * @default
              */
             instructions: string;
+            /**
+             * @description Passes over the agent's work before the checks, in order.
+             * @default []
+             */
+            pipeline: components["schemas"]["PipelineStep"][];
             /**
              * Format: int64
              * @description How often failing checks are given back to the agent before a member looks: 0 to 3.
@@ -3366,6 +4237,33 @@ export type components = {
             /** @description The key; may be empty for an OpenAI-compatible server that asks for none. */
             key: string;
         };
+        /** @description What models cost, in micro-dollars per million tokens. */
+        PutPrice: {
+            /**
+             * Format: int64
+             * @description Input that is read from the cache.
+             */
+            cacheRead: number;
+            /**
+             * Format: int64
+             * @description Input that is written to the cache.
+             */
+            cacheWrite: number;
+            /**
+             * Format: int64
+             * @description Input that is neither read from nor written to the cache.
+             */
+            input: number;
+            /**
+             * Format: int64
+             * @description Output.
+             */
+            output: number;
+            /** @description Their names as the provider says them; a `*` stands for anything. */
+            pattern: string;
+            /** @description Whose models. */
+            provider: components["schemas"]["ProviderKind"];
+        };
         /** @description A QR code, to be drawn. */
         QrPicture: {
             /** @description The dark modules as an SVG path, one unit for each module. */
@@ -3416,6 +4314,51 @@ export type components = {
              */
             median: number;
         };
+        /** @description How the limits of one key stand, for the models that share them. */
+        RateLimit: {
+            /**
+             * Format: date-time
+             * @description No call goes before this time.
+             */
+            gateUntil: string | null;
+            /** @description Its last four characters; nothing where the server needs none. */
+            hint: string | null;
+            /** @description The key by a hash, where it is used, and the models. */
+            lane: components["schemas"]["Lane"];
+            memberId: components["schemas"]["MemberId"] | null;
+            /** @description Which provider it is for. */
+            provider: components["schemas"]["ProviderKind"];
+            /** @description Whose key it is. */
+            source: components["schemas"]["KeySource"];
+            /** @description How the limits stand. */
+            state: components["schemas"]["Snapshot"];
+        };
+        /** @description How the rate limits of keys stand. */
+        RateLimits: {
+            /** @description Whether these are all keys, or those that concern oneself. */
+            all: boolean;
+            /**
+             * Format: date-time
+             * @description When this was so.
+             */
+            at: string;
+            /** @description The keys that runs used lately. */
+            items: components["schemas"]["RateLimit"][];
+            /** @description The server process that answers: each mirrors the limits as its own calls meet them. */
+            node: components["schemas"]["NodeId"];
+        };
+        /** @description What was read: one of these. */
+        ReadNotifications: {
+            /** @description All about this card. */
+            featureId?: components["schemas"]["FeatureId"];
+            /** @description This one. */
+            id?: components["schemas"]["NotificationId"];
+            /**
+             * Format: int64
+             * @description All up to the one of this `seq`: what comes in between stays unread.
+             */
+            upTo?: number;
+        };
         /** @description Why something does not start now. */
         Reason: {
             /** @enum {string} */
@@ -3441,6 +4384,16 @@ export type components = {
         } | {
             /** @enum {string} */
             code: "plan";
+        } | {
+            /** @enum {string} */
+            code: "budget";
+            /**
+             * Format: date-time
+             * @description When the next month begins; nothing where somebody has to let it go on.
+             */
+            until: string | null;
+            /** @description Which one, and what helps, in a sentence. */
+            why: string;
         } | {
             /** @enum {string} */
             code: "dependencies";
@@ -3690,6 +4643,11 @@ export type components = {
              */
             endedAt: string | null;
             error: components["schemas"]["Problem"] | null;
+            /**
+             * Format: int64
+             * @description What it may cost beyond its budget, because somebody allowed that, in micro-dollars.
+             */
+            extraMicros: number;
             /** @description The feature it works on. */
             featureId: components["schemas"]["FeatureId"];
             /** @description The latest state of its work: a snapshot, or the commit on its branch. */
@@ -3706,7 +4664,8 @@ export type components = {
             memberId: components["schemas"]["MemberId"];
             /** @description The model that it calls. */
             model: string;
-            /** @description What it waits for of its provider, in a sentence; nothing while it rests. */
+            parkedFor: components["schemas"]["BudgetKind"] | null;
+            /** @description What it waits for of its provider or of a budget, in a sentence; nothing while it rests. */
             parkedReason: string | null;
             /**
              * Format: date-time
@@ -3837,6 +4796,14 @@ export type components = {
              */
             version: number;
         } | {
+            /** @enum {string} */
+            kind: "plan_adopted";
+            /**
+             * Format: int64
+             * @description Which version.
+             */
+            version: number;
+        } | {
             /** @description Whether it was approved. */
             approved: boolean;
             /** @description Whether the member changed it while approving; then `version` is the member's. */
@@ -3852,6 +4819,39 @@ export type components = {
              * @description Which version.
              */
             version: number;
+        } | {
+            /** @enum {string} */
+            kind: "step_started";
+            /**
+             * Format: int64
+             * @description Which look of it this is, from 1.
+             */
+            look: number;
+            /** @description The model. */
+            model: string;
+            /** @description What it is called. */
+            name: string;
+            /** @description Whether earlier turns are gone on with. */
+            resumed: boolean;
+            /**
+             * Format: int64
+             * @description Its number within the run.
+             */
+            step: number;
+        } | {
+            /** @enum {string} */
+            kind: "step_ended";
+            /** @description What it is called. */
+            name: string;
+            /** @description How. */
+            status: components["schemas"]["StepStatus"];
+            /**
+             * Format: int64
+             * @description Its number within the run.
+             */
+            step: number;
+            /** @description What came of it. */
+            word: string | null;
         } | {
             /**
              * Format: int64
@@ -3923,11 +4923,11 @@ export type components = {
          * @enum {string}
          */
         RunIntent: "work" | "verify";
-        /** @description What one run may use before it is ended with a clear word. */
+        /** @description What one run may use before it is ended with a clear word, or waits for one. */
         RunLimits: {
             /**
              * Format: int64
-             * @description Cost of the whole run, in micro-dollars.
+             * @description Cost of the whole run, in micro-dollars, unless its card says otherwise. At this the run waits, and asks for more.
              * @default 20000000
              */
             maxCostMicros: number;
@@ -3976,6 +4976,68 @@ export type components = {
          * @enum {string}
          */
         RunStatus: "queued" | "running" | "waiting" | "stopped" | "failed" | "closed";
+        /**
+         * @description One look of a step at a run's work. What the step is was settled when the run reached the pipeline: changes of the
+         *     project's pipeline hold from the next time on.
+         */
+        RunStep: {
+            /** @description The state of the work that it left. */
+            commitId: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            endedAt: string | null;
+            /** @description What its agent is to do. */
+            instructions: string;
+            /**
+             * Format: int64
+             * @description Which look of this step in this round, from 1.
+             */
+            look: number;
+            /** @description The model that it calls; the run's own when absent. */
+            model: string | null;
+            /** @description What the step is called. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Counts from 1 within the run.
+             */
+            number: number;
+            /** @description What follows when it fails. */
+            onFailure: components["schemas"]["OnFailure"];
+            /**
+             * Format: int64
+             * @description The step's place in the project's pipeline, from 1.
+             */
+            position: number;
+            /**
+             * Format: int64
+             * @description How often it may send the work back.
+             */
+            returns: number;
+            /**
+             * Format: int64
+             * @description Which time the run passes through its pipeline, from 1: work that changed afterwards passes again.
+             */
+            round: number;
+            /** @description The run. */
+            runId: components["schemas"]["RunId"];
+            /**
+             * Format: date-time
+             * @description When its agent began.
+             */
+            startedAt: string | null;
+            /** @description How far it is. */
+            status: components["schemas"]["StepStatus"];
+            /** @description What came of it: its agent's closing words, what it asked for, or why it failed. */
+            word: string | null;
+        };
+        /** @description The looks of the pipeline's steps at a run's work. */
+        RunStepList: {
+            /** @description In the order in which they came up: a further look of a step comes after those that were planned before it. */
+            items: components["schemas"]["RunStep"][];
+        };
         /** @description Tokens of a run, added up; the same figures as [`Usage`], as columns. */
         RunUsage: {
             /**
@@ -4037,6 +5099,11 @@ export type components = {
             /** @description What can be shown. */
             kinds: components["schemas"]["SecondFactor"][];
         };
+        /** @description Which message is to be sent again. */
+        SendAgain: {
+            /** @description The message. */
+            deliveryId: components["schemas"]["DeliveryId"];
+        };
         /**
          * Format: uuid
          * @description A sign-in of a member in one browser.
@@ -4083,6 +5150,14 @@ export type components = {
             memberId?: components["schemas"]["MemberId"];
             window?: components["schemas"]["Window"] | null;
         };
+        /** @description A budget for a month. */
+        SetMonthBudget: {
+            /**
+             * Format: int64
+             * @description Micro-dollars; `null` takes the budget away.
+             */
+            monthMicros?: number | null;
+        };
         /** @description A passkey's answer. */
         ShowPasskey: {
             /** @description What the browser returned, as the JSON of WebAuthn level 3. */
@@ -4116,11 +5191,63 @@ export type components = {
              */
             role: components["schemas"]["MemberRole"];
         };
-        /**
-         * @description What happens to a card that is in progress.
-         * @enum {string}
-         */
-        Stage: "planning" | "plan_approval" | "implementing" | "verifying";
+        /** @description How a governor stands, for people and monitors. Shares are between 0 and 1; what fades counts the last minutes most. */
+        Snapshot: {
+            /**
+             * Format: int64
+             * @description Calls that were answered since the start.
+             */
+            answered: number;
+            /** @description The limits that the provider tells. */
+            buckets: components["schemas"]["BucketState"][];
+            /** @description Calls that may be under way at once. */
+            concurrency: number;
+            /**
+             * Format: double
+             * @description Jain's index of what members who waited were given lately.
+             */
+            fairness: number;
+            /**
+             * Format: double
+             * @description The share of each limit that is kept untouched.
+             */
+            floor: number;
+            /**
+             * Format: double
+             * @description Seconds until the next call may go at all.
+             */
+            gateSeconds: number;
+            /** @description Calls under way. */
+            inFlight: number;
+            /** @description The calls of the latest hour. */
+            lastHour: components["schemas"]["HourState"];
+            /**
+             * Format: int64
+             * @description Where the provider tells no limits: what was learned from its refusals, as weighed tokens a minute.
+             */
+            learnedLimit: number | null;
+            /**
+             * Format: int64
+             * @description Calls that were refused with 429 since the start.
+             */
+            limited: number;
+            /** @description The members whose calls came here lately. */
+            members: components["schemas"]["MemberState"][];
+            /**
+             * Format: int64
+             * @description Calls that met an overload (529) since the start.
+             */
+            overloaded: number;
+            /** @description Calls that wait. */
+            queued: number;
+            /**
+             * Format: double
+             * @description The share of the tightest limit that our calls used lately; nothing while no limit is known.
+             */
+            used: number | null;
+        };
+        /** @description What happens to a card that is in progress: `planning`, `plan_approval`, `implementing`, `pipeline:` and the step's name, or `verifying`. */
+        Stage: string;
         /** @description How much changed. */
         Stat: {
             /**
@@ -4139,6 +5266,11 @@ export type components = {
              */
             files: number;
         };
+        /**
+         * @description How far a step is with a run's work.
+         * @enum {string}
+         */
+        StepStatus: "waiting" | "running" | "passed" | "asked" | "failed" | "interrupted" | "left_out";
         /**
          * @description Why the model stopped.
          * @enum {string}
@@ -4164,8 +5296,48 @@ export type components = {
             /** @description A few words. */
             title: string;
         };
+        /** @description Calls, added up. */
+        Sums: {
+            /**
+             * Format: int64
+             * @description Input tokens read from the cache.
+             */
+            cacheReadTokens: number;
+            /**
+             * Format: int64
+             * @description Input tokens written to the cache.
+             */
+            cacheWriteTokens: number;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            calls: number;
+            /**
+             * Format: int64
+             * @description The cost, in micro-dollars.
+             */
+            costMicros: number;
+            /**
+             * Format: int64
+             * @description Input tokens billed in full.
+             */
+            inputTokens: number;
+            /**
+             * Format: int64
+             * @description Output tokens.
+             */
+            outputTokens: number;
+            /**
+             * Format: int64
+             * @description How many of them no price is known for: their tokens count, their cost does not.
+             */
+            unpricedCalls: number;
+        };
         /** @description One task of an agent's plan. */
         Task: {
+            /** @description The phase that it belongs to, where the plan has phases. */
+            phase?: string;
             /** @description How far it is. */
             status: components["schemas"]["TaskStatus"];
             /** @description What is to be done, in a few words. */
@@ -4263,7 +5435,7 @@ export type components = {
             providerMs: number;
             /**
              * Format: int64
-             * @description Time of rest, in milliseconds.
+             * @description Time of rest, for a window to open or a budget to hold more, in milliseconds.
              */
             restMs: number;
             /**
@@ -4286,10 +5458,99 @@ export type components = {
             /** @description The address that authenticator apps understand. */
             url: string;
         };
+        /** @description A trial of checks. A project has one, the latest. */
+        Trial: {
+            /** @description The commands that were begun, in order. Those after one that failed are tried as well. */
+            checks: components["schemas"]["TriedCheck"][];
+            /** @description The commit of the default branch that is tried. */
+            commitId: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            endedAt: string | null;
+            /** @description The trial's id. */
+            id: components["schemas"]["TrialId"];
+            /** @description Who asked for it. */
+            memberId: components["schemas"]["MemberId"];
+            /** @description Why it was broken off, in a sentence. */
+            problem: string | null;
+            /** @description The project. */
+            projectId: components["schemas"]["ProjectId"];
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            startedAt: string;
+            /** @description How far it is. */
+            status: components["schemas"]["TrialStatus"];
+            /**
+             * Format: int64
+             * @description How many commands there are.
+             */
+            total: number;
+        };
+        /**
+         * Format: uuid
+         * @description A trial of a project's checks.
+         */
+        TrialId: string;
+        /**
+         * @description How far a trial is.
+         * @enum {string}
+         */
+        TrialStatus: "running" | "passed" | "failed" | "stopped";
+        /** @description One command of a trial. */
+        TriedCheck: {
+            /** @description The command. */
+            command: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            endedAt: string | null;
+            /**
+             * Format: int64
+             * @description The exit code, or nothing when it was killed or still runs.
+             */
+            exitCode: number | null;
+            /** @description What it printed so far: head and tail, with the rest counted. */
+            output: string;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            startedAt: string;
+            /** @description How it ended. */
+            status: components["schemas"]["CheckStatus"];
+        };
+        /** @description Which checks to try. */
+        TryChecks: {
+            /** @description The commands, which need not be saved; the project's checks when absent. */
+            commands?: string[];
+            /**
+             * Format: int64
+             * @description Minutes that each may take; as the project says when absent.
+             */
+            minutes?: number;
+        };
+        /** @description How much is unread. */
+        Unread: {
+            /**
+             * Format: int64
+             * @description The number.
+             */
+            unread: number;
+        };
         /** @description What to change of a card; what is absent stays, and `null` takes a value away. */
         UpdateFeature: {
             /** @description The branch to work on; `null` means one made from number and title. */
             branch?: string | null;
+            /**
+             * Format: int64
+             * @description What a run of it may cost, in micro-dollars; `null` means the team's limit.
+             */
+            budgetMicros?: number | null;
             /** @description A free label to group by. */
             category?: string;
             /** @description Features of the same project that must be verified or completed first. */
@@ -4380,6 +5641,121 @@ export type components = {
              */
             outputTokens: number;
         };
+        /**
+         * @description By what the calls are added up.
+         * @enum {string}
+         */
+        UsageBy: "member" | "key" | "project" | "feature" | "model" | "day";
+        /** @description The calls of a day. */
+        UsageDay: components["schemas"]["Sums"] & {
+            /**
+             * Format: date
+             * @description The day.
+             */
+            day: string;
+            /** @description Those of the first eight groups; what is missing belongs to others. */
+            parts: components["schemas"]["UsagePart"][];
+        };
+        /** @description Calls that have something in common. */
+        UsageGroup: components["schemas"]["Sums"] & {
+            /** @description The member, the project or the card, or whose a key is. */
+            id: string | null;
+            /** @description What they have in common, as a word that stays the same. */
+            key: string;
+            /** @description The same for people. */
+            label: string;
+            /** @description Where it belongs: a card's project, a model's provider. */
+            of: string | null;
+        };
+        /**
+         * @description Whose calls an answer counts.
+         * @enum {string}
+         */
+        UsageOf: "team" | "member";
+        /** @description A group's calls of a day. */
+        UsagePart: components["schemas"]["Sums"] & {
+            /** @description The group's key. */
+            key: string;
+        };
+        /** @description What the calls of some days took and cost. */
+        UsageView: {
+            /** @description By what the calls are added up. */
+            by: components["schemas"]["UsageBy"];
+            /** @description Day by day, every day. */
+            days: components["schemas"]["UsageDay"][];
+            /**
+             * Format: date
+             * @description The first day.
+             */
+            from: string;
+            /** @description The groups, the dearest first, fifty at most. */
+            groups: components["schemas"]["UsageGroup"][];
+            others: components["schemas"]["Sums"] | null;
+            /** @description By whose clock the days are. */
+            timeZone: string;
+            /**
+             * Format: date
+             * @description The last day.
+             */
+            to: string;
+            /** @description All of them. */
+            total: components["schemas"]["Sums"];
+            /** @description Whose calls these are. */
+            whose: components["schemas"]["UsageOf"];
+        };
+        /** @description A webhook as its members see it: never its address whole, nor its secret. */
+        Webhook: {
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            createdAt: string;
+            /** @description Who made it. */
+            createdBy: components["schemas"]["MemberId"];
+            /**
+             * Format: date-time
+             * @description Since when nothing that was sent was taken.
+             */
+            failingSince: string | null;
+            /** @description What is sent. */
+            format: components["schemas"]["WebhookFormat"];
+            /** @description Where it leads, without what comes after the host: some services let in whoever knows that. */
+            host: string;
+            /** @description The webhook's id. */
+            id: components["schemas"]["WebhookId"];
+            /** @description Of what it is told. */
+            kinds: components["schemas"]["NotificationKind"][];
+            memberId: components["schemas"]["MemberId"] | null;
+            /** @description What its member calls it. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it was switched off.
+             */
+            offAt: string | null;
+            /** @description Why. */
+            offReason: string | null;
+        };
+        /**
+         * @description What is sent.
+         * @enum {string}
+         */
+        WebhookFormat: "standard" | "slack";
+        /**
+         * Format: uuid
+         * @description An address that is called when a member is told something.
+         */
+        WebhookId: string;
+        /** @description Webhooks. */
+        WebhookList: {
+            /** @description The oldest first. */
+            items: components["schemas"]["Webhook"][];
+        };
+        /** @description A webhook with its secret. */
+        WebhookSecret: components["schemas"]["Webhook"] & {
+            /** @description The secret that messages are signed with, as Standard Webhooks have it. It is shown this once. */
+            secret: string;
+        };
         /** @description The same of moments. */
         When: {
             /**
@@ -4418,6 +5794,7 @@ export type components = {
 };
 export type AddAttachment = components['schemas']['AddAttachment'];
 export type AfterWork = components['schemas']['AfterWork'];
+export type AllowCost = components['schemas']['AllowCost'];
 export type ApiToken = components['schemas']['ApiToken'];
 export type ApprovePlan = components['schemas']['ApprovePlan'];
 export type AskForPasskey = components['schemas']['AskForPasskey'];
@@ -4438,10 +5815,15 @@ export type AutoModeAction = components['schemas']['AutoModeAction'];
 export type AutoModes = components['schemas']['AutoModes'];
 export type AutoOrder = components['schemas']['AutoOrder'];
 export type BeginSignIn = components['schemas']['BeginSignIn'];
+export type BucketState = components['schemas']['BucketState'];
+export type BudgetKind = components['schemas']['BudgetKind'];
+export type BudgetsView = components['schemas']['BudgetsView'];
+export type ChangeWebhook = components['schemas']['ChangeWebhook'];
 export type Check = components['schemas']['Check'];
 export type CheckId = components['schemas']['CheckId'];
 export type CheckList = components['schemas']['CheckList'];
 export type CheckStatus = components['schemas']['CheckStatus'];
+export type ChooseMails = components['schemas']['ChooseMails'];
 export type Circle = components['schemas']['Circle'];
 export type Commit = components['schemas']['Commit'];
 export type CommitPage = components['schemas']['CommitPage'];
@@ -4453,6 +5835,7 @@ export type CreateInvitation = components['schemas']['CreateInvitation'];
 export type CreatePasskey = components['schemas']['CreatePasskey'];
 export type CreateProject = components['schemas']['CreateProject'];
 export type CreateToken = components['schemas']['CreateToken'];
+export type CreateWebhook = components['schemas']['CreateWebhook'];
 export type CreatedInvitation = components['schemas']['CreatedInvitation'];
 export type CreatedPasskey = components['schemas']['CreatedPasskey'];
 export type CreatedToken = components['schemas']['CreatedToken'];
@@ -4460,6 +5843,10 @@ export type Credential = components['schemas']['Credential'];
 export type Credentials = components['schemas']['Credentials'];
 export type Database = components['schemas']['Database'];
 export type Day = components['schemas']['Day'];
+export type Delivery = components['schemas']['Delivery'];
+export type DeliveryId = components['schemas']['DeliveryId'];
+export type DeliveryList = components['schemas']['DeliveryList'];
+export type DeliveryStatus = components['schemas']['DeliveryStatus'];
 export type Diff = components['schemas']['Diff'];
 export type DiffFile = components['schemas']['DiffFile'];
 export type DiffLayout = components['schemas']['DiffLayout'];
@@ -4486,6 +5873,7 @@ export type Frame = components['schemas']['Frame'];
 export type Happening = components['schemas']['Happening'];
 export type Health = components['schemas']['Health'];
 export type HealthDetailed = components['schemas']['HealthDetailed'];
+export type HourState = components['schemas']['HourState'];
 export type Hunk = components['schemas']['Hunk'];
 export type IdentityId = components['schemas']['IdentityId'];
 export type IdentityItem = components['schemas']['IdentityItem'];
@@ -4497,7 +5885,10 @@ export type KeySource = components['schemas']['KeySource'];
 export type KeyTest = components['schemas']['KeyTest'];
 export type KeyView = components['schemas']['KeyView'];
 export type KeysView = components['schemas']['KeysView'];
+export type KnownPrice = components['schemas']['KnownPrice'];
+export type Lane = components['schemas']['Lane'];
 export type LatestReport = components['schemas']['LatestReport'];
+export type LatestTrial = components['schemas']['LatestTrial'];
 export type Limits = components['schemas']['Limits'];
 export type Line = components['schemas']['Line'];
 export type LineKind = components['schemas']['LineKind'];
@@ -4506,6 +5897,8 @@ export type Login = components['schemas']['Login'];
 export type LookAtInvitation = components['schemas']['LookAtInvitation'];
 export type LookIntoYourMail = components['schemas']['LookIntoYourMail'];
 export type Mail = components['schemas']['Mail'];
+export type MailChoice = components['schemas']['MailChoice'];
+export type MailChoices = components['schemas']['MailChoices'];
 export type MailId = components['schemas']['MailId'];
 export type MailKind = components['schemas']['MailKind'];
 export type MailOverview = components['schemas']['MailOverview'];
@@ -4516,17 +5909,21 @@ export type MemberId = components['schemas']['MemberId'];
 export type MemberPage = components['schemas']['MemberPage'];
 export type MemberRight = components['schemas']['MemberRight'];
 export type MemberRole = components['schemas']['MemberRole'];
+export type MemberState = components['schemas']['MemberState'];
 export type Memory = components['schemas']['Memory'];
 export type MergeFeature = components['schemas']['MergeFeature'];
 export type MergedFeature = components['schemas']['MergedFeature'];
 export type Model = components['schemas']['Model'];
 export type ModelChoice = components['schemas']['ModelChoice'];
 export type Models = components['schemas']['Models'];
+export type MonthStanding = components['schemas']['MonthStanding'];
 export type NodeId = components['schemas']['NodeId'];
 export type Notice = components['schemas']['Notice'];
 export type Notification = components['schemas']['Notification'];
 export type NotificationId = components['schemas']['NotificationId'];
 export type NotificationKind = components['schemas']['NotificationKind'];
+export type NotificationPage = components['schemas']['NotificationPage'];
+export type OnFailure = components['schemas']['OnFailure'];
 export type OrderFailure = components['schemas']['OrderFailure'];
 export type OrderState = components['schemas']['OrderState'];
 export type Outcome = components['schemas']['Outcome'];
@@ -4535,6 +5932,7 @@ export type PassSecondStep = components['schemas']['PassSecondStep'];
 export type Passkey = components['schemas']['Passkey'];
 export type PasskeyId = components['schemas']['PasskeyId'];
 export type PasskeyQuestion = components['schemas']['PasskeyQuestion'];
+export type PipelineStep = components['schemas']['PipelineStep'];
 export type Plan = components['schemas']['Plan'];
 export type PlanApproval = components['schemas']['PlanApproval'];
 export type PlanList = components['schemas']['PlanList'];
@@ -4542,6 +5940,10 @@ export type PlanStatus = components['schemas']['PlanStatus'];
 export type PlannedTask = components['schemas']['PlannedTask'];
 export type PlanningMode = components['schemas']['PlanningMode'];
 export type Preferences = components['schemas']['Preferences'];
+export type Price = components['schemas']['Price'];
+export type PriceId = components['schemas']['PriceId'];
+export type PriceRow = components['schemas']['PriceRow'];
+export type Prices = components['schemas']['Prices'];
 export type Problem = components['schemas']['Problem'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
 export type Project = components['schemas']['Project'];
@@ -4554,10 +5956,14 @@ export type ProjectStatus = components['schemas']['ProjectStatus'];
 export type ProviderButton = components['schemas']['ProviderButton'];
 export type ProviderKind = components['schemas']['ProviderKind'];
 export type PutCredential = components['schemas']['PutCredential'];
+export type PutPrice = components['schemas']['PutPrice'];
 export type QrPicture = components['schemas']['QrPicture'];
 export type Queue = components['schemas']['Queue'];
 export type QueueItem = components['schemas']['QueueItem'];
 export type Range = components['schemas']['Range'];
+export type RateLimit = components['schemas']['RateLimit'];
+export type RateLimits = components['schemas']['RateLimits'];
+export type ReadNotifications = components['schemas']['ReadNotifications'];
 export type Reason = components['schemas']['Reason'];
 export type RecoveryCodes = components['schemas']['RecoveryCodes'];
 export type Register = components['schemas']['Register'];
@@ -4582,6 +5988,8 @@ export type RunLimits = components['schemas']['RunLimits'];
 export type RunList = components['schemas']['RunList'];
 export type RunOutput = components['schemas']['RunOutput'];
 export type RunStatus = components['schemas']['RunStatus'];
+export type RunStep = components['schemas']['RunStep'];
+export type RunStepList = components['schemas']['RunStepList'];
 export type RunUsage = components['schemas']['RunUsage'];
 export type SandboxFinding = components['schemas']['SandboxFinding'];
 export type SandboxReport = components['schemas']['SandboxReport'];
@@ -4589,18 +5997,23 @@ export type Scope = components['schemas']['Scope'];
 export type SecondFactor = components['schemas']['SecondFactor'];
 export type SecondFactorSetting = components['schemas']['SecondFactorSetting'];
 export type SecondStep = components['schemas']['SecondStep'];
+export type SendAgain = components['schemas']['SendAgain'];
 export type SessionId = components['schemas']['SessionId'];
 export type SessionItem = components['schemas']['SessionItem'];
 export type SetAutoMode = components['schemas']['SetAutoMode'];
+export type SetMonthBudget = components['schemas']['SetMonthBudget'];
 export type ShowPasskey = components['schemas']['ShowPasskey'];
 export type SignIn = components['schemas']['SignIn'];
 export type SignUp = components['schemas']['SignUp'];
 export type SignUpSetting = components['schemas']['SignUpSetting'];
+export type Snapshot = components['schemas']['Snapshot'];
 export type Stage = components['schemas']['Stage'];
 export type Stat = components['schemas']['Stat'];
+export type StepStatus = components['schemas']['StepStatus'];
 export type StopReason = components['schemas']['StopReason'];
 export type StoppedAll = components['schemas']['StoppedAll'];
 export type Suggestion = components['schemas']['Suggestion'];
+export type Sums = components['schemas']['Sums'];
 export type Task = components['schemas']['Task'];
 export type TaskStatus = components['schemas']['TaskStatus'];
 export type TeamCredential = components['schemas']['TeamCredential'];
@@ -4614,11 +6027,28 @@ export type TokenList = components['schemas']['TokenList'];
 export type Told = components['schemas']['Told'];
 export type Took = components['schemas']['Took'];
 export type TotpSetUp = components['schemas']['TotpSetUp'];
+export type Trial = components['schemas']['Trial'];
+export type TrialId = components['schemas']['TrialId'];
+export type TrialStatus = components['schemas']['TrialStatus'];
+export type TriedCheck = components['schemas']['TriedCheck'];
+export type TryChecks = components['schemas']['TryChecks'];
+export type Unread = components['schemas']['Unread'];
 export type UpdateFeature = components['schemas']['UpdateFeature'];
 export type UpdateMe = components['schemas']['UpdateMe'];
 export type UpdateMember = components['schemas']['UpdateMember'];
 export type UpdateProject = components['schemas']['UpdateProject'];
 export type Usage = components['schemas']['Usage'];
+export type UsageBy = components['schemas']['UsageBy'];
+export type UsageDay = components['schemas']['UsageDay'];
+export type UsageGroup = components['schemas']['UsageGroup'];
+export type UsageOf = components['schemas']['UsageOf'];
+export type UsagePart = components['schemas']['UsagePart'];
+export type UsageView = components['schemas']['UsageView'];
+export type Webhook = components['schemas']['Webhook'];
+export type WebhookFormat = components['schemas']['WebhookFormat'];
+export type WebhookId = components['schemas']['WebhookId'];
+export type WebhookList = components['schemas']['WebhookList'];
+export type WebhookSecret = components['schemas']['WebhookSecret'];
 export type When = components['schemas']['When'];
 export type Window = components['schemas']['Window'];
 export type $defs = Record<string, never>;
@@ -6120,6 +7550,68 @@ export interface operations {
             };
         };
     };
+    get_budgets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetsView"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_own_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetMonthBudget"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonthStanding"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     listen_events: {
         parameters: {
             query?: {
@@ -6237,6 +7729,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Feature"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    allow_cost: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The feature. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AllowCost"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureAndRun"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -7107,6 +8635,42 @@ export interface operations {
             };
         };
     };
+    give_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The member. */
+                id: components["schemas"]["MemberId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetMonthBudget"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonthStanding"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     take_factors: {
         parameters: {
             query?: never;
@@ -7215,6 +8779,166 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Models"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_notifications: {
+        parameters: {
+            query?: {
+                /** @description The `next` of the page before. */
+                cursor?: string;
+                /** @description Only what is unread. */
+                unread?: boolean;
+                /** @description How many at most, from 1 to 500; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    read_notifications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadNotifications"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unread"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_mail_choices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailChoices"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_mail_choices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChooseMails"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailChoices"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    count_notifications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unread"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -7680,6 +9404,74 @@ export interface operations {
             };
         };
     };
+    get_trial: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LatestTrial"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    try_checks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryChecks"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trial"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_team_queue: {
         parameters: {
             query?: never;
@@ -7696,6 +9488,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Queue"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_rate_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RateLimits"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -7997,6 +9818,38 @@ export interface operations {
             };
         };
     };
+    list_run_steps: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunStepList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_suggestions: {
         parameters: {
             query?: never;
@@ -8013,6 +9866,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Suggestion"][];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_budgets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetMonthBudget"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetsView"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -8244,6 +10130,98 @@ export interface operations {
             };
         };
     };
+    list_prices: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Prices"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_price: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutPrice"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceRow"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_price: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The row. */
+                id: components["schemas"]["PriceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_second_factor: {
         parameters: {
             query?: never;
@@ -8355,6 +10333,306 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SignUpSetting"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_team_webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_team_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateWebhook"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_team_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    change_team_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeWebhook"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_team_deliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    renew_team_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    send_team_again: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendAgain"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    test_team_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_usage: {
+        parameters: {
+            query: {
+                /** @description The first day; thirty days in all when absent. */
+                from?: string;
+                /** @description The last day; today when absent. Days are those of one's own time zone. */
+                to?: string;
+                /** @description By what they are added up. */
+                by: components["schemas"]["UsageBy"];
+                /** @description Only in this project. */
+                project?: components["schemas"]["ProjectId"];
+                /** @description Only of this member: oneself, or for admins anybody. */
+                member?: components["schemas"]["MemberId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageView"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -8482,6 +10760,266 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeyTest"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateWebhook"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    change_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeWebhook"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_deliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    renew_webhook_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookSecret"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    send_again: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SendAgain"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    test_webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook. */
+                id: components["schemas"]["WebhookId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
                 };
             };
             /** @description Why the request was refused or failed. */

@@ -24,6 +24,8 @@ export type {
   Credential,
   Credentials,
   Day,
+  Delivery,
+  DeliveryStatus,
   Diff,
   DiffFile,
   FactorList,
@@ -41,11 +43,14 @@ export type {
   Limits,
   ListedModel,
   Mail,
+  MailChoice,
   Me,
   Member,
   MemberRole,
   Models,
   MonthStanding,
+  Notification,
+  NotificationKind,
   Outcome,
   OutputStream,
   Passkey,
@@ -97,6 +102,8 @@ export type {
   UsageBy,
   UsageGroup,
   UsageView,
+  Webhook,
+  WebhookFormat,
 } from "./schema";
 
 export type RightName = Schema.MemberRight;
@@ -145,3 +152,5 @@ export type Event = Exclude<Schema.Event, { type: "run.event" }> | RunHistoryEve
 
 /** One frame from the server. */
 export type SocketFrame = Schema.Notice | Event;
+/** A webhook to be made. */
+export type WebhookDraft = Schema.CreateWebhook;

@@ -1,9 +1,10 @@
 import { Outlet, useNavigate, useParams } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
-import { useMay, useMe } from "@/api/queries";
+import { useMay, useMe, useUnread } from "@/api/queries";
 import { editor, openEditor } from "@/features/editor/store";
 import { setTimeZone } from "@/lib/format";
 import { blockHotkeys, useHotkeys } from "@/lib/hotkeys";
+import { countInTitle } from "@/lib/title";
 import { t } from "@/strings";
 import { BottomBar } from "./bottom-bar";
 import { identity } from "./identity";
@@ -27,6 +28,7 @@ export default function Frame() {
   const asked = identity.use() !== null;
   const me = useMe().data;
   const mayBuild = useMay("build");
+  const unread = useUnread();
   // Before anything below is rendered that shows a moment.
   if (me !== undefined) setTimeZone(me.timeZone);
   const { projectId } = useParams({ strict: false });
@@ -42,6 +44,7 @@ export default function Frame() {
   // What the server answers to a change of this page is what the page has already, and changes nothing.
   const kept = me?.preferences;
   useEffect(() => (kept === undefined ? undefined : followPreferences(kept)), [kept]);
+  useEffect(() => countInTitle(unread), [unread]);
   // Fetched while nothing else is: the first press of a key finds them there.
   useEffect(() => {
     const timer = setTimeout(() => void loadEditor().catch(() => {}), IDLE_MS);
@@ -55,6 +58,7 @@ export default function Frame() {
   useHotkeys({
     "?": () => overlay.set("shortcuts"),
     "g i": () => void navigate({ to: "/" }),
+    "g n": () => void navigate({ to: "/notifications" }),
     "g a": () => void navigate({ to: "/agents" }),
     "g u": () => void navigate({ to: "/usage" }),
     "g p": () => void navigate({ to: "/projects" }),

@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import {
+  Bell,
   Bot,
   ChartColumn,
   FolderGit2,
@@ -73,7 +74,7 @@ function useEntries(): Entry[] {
       id: string,
       label: string,
       icon: ReactNode,
-      to: "/" | "/agents" | "/projects" | "/usage" | "/team" | "/settings",
+      to: "/" | "/notifications" | "/agents" | "/projects" | "/usage" | "/team" | "/settings",
       hint: string,
     ): Entry => ({
       id,
@@ -118,6 +119,7 @@ function useEntries(): Entry[] {
     }
     entries.push(
       go("inbox", t.nav.inbox, <Inbox />, "/", "g i"),
+      go("notifications", t.nav.notifications, <Bell />, "/notifications", "g n"),
       go("agents", t.nav.agents, <Bot />, "/agents", "g a"),
       go("projects", t.nav.projects, <FolderGit2 />, "/projects", "g p"),
       go("usage", t.nav.usage, <ChartColumn />, "/usage", "g u"),

@@ -10,6 +10,7 @@ const groups: { title: string; keys: [string, string][] }[] = [
       ["mod+k", "Search, jump, do"],
       ["c", "New card"],
       ["g i", "Go to the inbox"],
+      ["g n", "Go to the notifications"],
       ["g a", "Go to the agents at work"],
       ["g u", "Go to the usage"],
       ["g p", "Go to the projects"],
@@ -32,6 +33,16 @@ const groups: { title: string; keys: [string, string][] }[] = [
       ["m", "Pick up and move with the arrows"],
       ["/", "Filter"],
       ["esc", "Close, clear"],
+    ],
+  },
+  {
+    title: "In the notifications",
+    keys: [
+      ["j", "Next"],
+      ["k", "The one before"],
+      ["enter", "Open"],
+      ["e", "Mark as read"],
+      ["shift+e", "Mark all as read"],
     ],
   },
   {

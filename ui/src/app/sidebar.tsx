@@ -1,5 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import {
+  Bell,
   Bot,
   ChartColumn,
   CircleAlert,
@@ -13,7 +14,7 @@ import {
   SquareKanban,
   Users,
 } from "lucide-react";
-import { useMay, useProjects } from "@/api/queries";
+import { useMay, useProjects, useUnread } from "@/api/queries";
 import type { ProjectListItem } from "@/api/types";
 import { Logo } from "@/components/logo";
 import { Keys } from "@/components/ui/kbd";
@@ -38,6 +39,7 @@ export function Sidebar({ className }: { className?: string }) {
   const { attention, working } = useActiveWork();
   const mayAdd = useMay("manageProjects");
   const runs = useMay("administer");
+  const unread = useUnread();
   return (
     <nav
       aria-label="Main"
@@ -68,6 +70,14 @@ export function Sidebar({ className }: { className?: string }) {
           label={t.nav.inbox}
           count={attention.filter((card) => card.status !== "paused").length}
           countLabel="need attention"
+          urgent
+        />
+        <NavItem
+          to="/notifications"
+          icon={<Bell />}
+          label={t.nav.notifications}
+          count={unread}
+          countLabel="unread"
           urgent
         />
         <NavItem

@@ -11,6 +11,8 @@ import type {
   Run,
   RunHistoryEvent,
 } from "@/api/types";
+import { announce } from "@/lib/announce";
+import { told } from "@/strings";
 import { noteDoing } from "./doing";
 import { settle } from "./output";
 import {
@@ -200,14 +202,16 @@ export function applyEvents(client: QueryClient, events: Event[]) {
         putRun(client, event.run);
         if (event.run.status === "queued") staleQueue(client, event.run.projectId);
         break;
-      case "auto-mode.updated":
-        staleQueue(client, event.order.projectId);
-        break;
       case "notification.updated":
+        void client.invalidateQueries({ queryKey: keys.notifications });
+        if (event.notification) announce(`${event.notification.subject}: ${told[event.notification.kind]}`);
         if (event.notification?.kind === "morning-report.ready") {
           void client.invalidateQueries({ queryKey: keys.latestReport });
           void client.invalidateQueries({ queryKey: keys.reports });
         }
+        break;
+      case "auto-mode.updated":
+        staleQueue(client, event.order.projectId);
         break;
       case "run.event": {
         rememberRunEvent(event);

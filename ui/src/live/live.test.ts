@@ -130,6 +130,14 @@ describe("what happens in a run", () => {
     ]);
   });
 
+  it("marks what a member was told as old, the count of what is unread with it", () => {
+    client.setQueryData(keys.unread, 1);
+    client.setQueryData([...keys.notifications, "list", false], {});
+    applyEvents(client, [{ type: "notification.updated", seq: 2, at, memberId: "m1", notification: null }]);
+    expect(client.getQueryState(keys.unread)?.isInvalidated).toBe(true);
+    expect(client.getQueryState([...keys.notifications, "list", false])?.isInvalidated).toBe(true);
+  });
+
   it("marks the diff as old when the files changed", () => {
     client.setQueryData(keys.diff("f1"), {});
     const saved = { kind: "turn_saved", turn: 1, stopReason: "tool_use", costMicros: 1 } as const;

@@ -6,6 +6,7 @@ import { Identities } from "@/features/settings/identities";
 import { OwnKeys } from "@/features/settings/keys/own-keys";
 import { TeamKeys } from "@/features/settings/keys/team-keys";
 import { MorningReport } from "@/features/settings/morning";
+import { NotificationSettings, TeamWebhooks } from "@/features/settings/notifications";
 import { Password } from "@/features/settings/password";
 import { Prices } from "@/features/settings/prices";
 import { Profile } from "@/features/settings/profile";
@@ -27,6 +28,8 @@ export default function SettingsPage() {
       {mayAdminister && <TeamKeys />}
       {mayAdminister && <Prices />}
       <Appearance />
+      <NotificationSettings />
+      {mayAdminister && <TeamWebhooks />}
       {mayRun && <MorningReport />}
       <Password />
       <Identities />

@@ -1,6 +1,7 @@
 //! Every route that the description names is tried by everybody who may and by everybody who may not call it.
 
 use chrono::Duration;
+use guildhall_server::config::Config;
 use guildhall_types::FixedClock;
 use guildhall_types::member::MemberRole;
 use guildhall_types::rights::{MemberRight, Scope};
@@ -27,15 +28,18 @@ read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/mem
   GET /api/features/{id}/plans, GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/runs/{id}/steps,
   GET /api/features/{id}/diff, GET /api/features/{id}/files,
   GET /api/features/{id}/attachments, GET /api/attachments/{id}, GET /api/settings/limits, GET /api/events,
-  GET /api/settings/prices, GET /api/usage, GET /api/budgets
+  GET /api/settings/prices, GET /api/usage, GET /api/budgets, GET /api/notifications, GET /api/notifications/unread
 account: POST /api/auth/logout, PATCH /api/auth/me, POST /api/auth/confirm, GET /api/auth/sessions,
   DELETE /api/auth/sessions, DELETE /api/auth/sessions/{id}, GET /api/auth/tokens, DELETE /api/auth/tokens/{id},
   POST /api/auth/confirm/passkey, GET /api/auth/factors, PATCH /api/auth/passkeys/{id}, GET /api/auth/identities,
   POST /api/auth/confirm/provider, DELETE /api/auth/avatar, POST /api/reports/{id}/read, GET /api/report-settings,
-  PUT /api/report-settings, PUT /api/budgets/own
+  PUT /api/report-settings, PUT /api/budgets/own, POST /api/notifications/read,
+  GET /api/notifications/settings, PUT /api/notifications/settings, GET /api/webhooks, GET /api/webhooks/{id}/deliveries,
+  POST /api/webhooks/{id}/test, POST /api/webhooks/{id}/send-again
 account+: POST /api/auth/tokens, POST /api/auth/totp, POST /api/auth/totp/enable, DELETE /api/auth/totp,
   POST /api/auth/recovery-codes, POST /api/auth/passkeys/options, POST /api/auth/passkeys,
-  DELETE /api/auth/passkeys/{id}, POST /api/auth/identities, DELETE /api/auth/identities/{id}
+  DELETE /api/auth/passkeys/{id}, POST /api/auth/identities, DELETE /api/auth/identities/{id},
+  POST /api/webhooks, PATCH /api/webhooks/{id}, DELETE /api/webhooks/{id}, POST /api/webhooks/{id}/secret
 keys: POST /api/user/credentials/{provider}/test
 keys+: PUT /api/user/credentials/{provider}, DELETE /api/user/credentials/{provider}
 build: POST /api/projects/{id}/features, PATCH /api/features/{id}, DELETE /api/features/{id},
@@ -49,9 +53,13 @@ administer: GET /api/health/detailed, PUT /api/settings/limits, GET /api/setting
   POST /api/settings/credentials/{provider}/test, GET /api/invitations, POST /api/invitations,
   DELETE /api/invitations/{id}, POST /api/members/{id}/sign-out, GET /api/audit, GET /api/audit/export,
   GET /api/mail, POST /api/mail/test, PUT /api/settings/prices, DELETE /api/settings/prices/{id},
-  PUT /api/settings/budgets, PUT /api/members/{id}/budget
+  PUT /api/settings/budgets, PUT /api/members/{id}/budget,
+  GET /api/settings/webhooks, GET /api/settings/webhooks/{id}/deliveries,
+  POST /api/settings/webhooks/{id}/test, POST /api/settings/webhooks/{id}/send-again
 administer+: PATCH /api/members/{id}, POST /api/members/{id}/reset-link, DELETE /api/members/{id}/factors,
-  PUT /api/settings/credentials/{provider}, DELETE /api/settings/credentials/{provider}, POST /api/agents/stop-all
+  PUT /api/settings/credentials/{provider}, DELETE /api/settings/credentials/{provider}, POST /api/agents/stop-all,
+  POST /api/settings/webhooks, PATCH /api/settings/webhooks/{id}, DELETE /api/settings/webhooks/{id},
+  POST /api/settings/webhooks/{id}/secret
 own+: PUT /api/settings/sign-up, PUT /api/settings/second-factor
 ";
 
@@ -159,9 +167,9 @@ fn by_right(who: &Who, route: &Route) -> Option<(StatusCode, &'static str)> {
 #[tokio::test]
 async fn every_route_with_everybody() {
     let clock = FixedClock::default();
-    // All of them come from one address, within a few minutes.
-    let change = Box::new(|config: &mut guildhall_server::config::Config| config.guard.requests_per_address = None);
-    let app = TestApp::with(Wish { clock: Some(clock.clone()), change, ..Wish::default() }).await;
+    // Those who are nobody try every route, all from one address.
+    let change = Box::new(|config: &mut Config| config.guard.requests_per_address = None);
+    let app = TestApp::with(Wish { change, clock: Some(clock.clone()), ..Wish::default() }).await;
     let mut owner = app.owner().await;
     let mut all: Vec<Who> = Vec::new();
     let add = |all: &mut Vec<Who>, name: &str, persona: Persona, role, scopes: Option<&[Scope]>, expected| {

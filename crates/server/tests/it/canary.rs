@@ -37,6 +37,8 @@ const OPENAI: &str = "sk-canary/openai+key=3b8e07a1";
 const DATABASE: &str = "canary-database-password-51e6";
 const SMTP: &str = "canary-smtp-password-a90c";
 const CLIENT: &str = "canary-client-secret-27fb61";
+/// The part of a webhook's address that lets one in.
+const HOOK: &str = "canary-webhook-path-5d20c8e4";
 const CREDENTIAL: &str = "/api/user/credentials/anthropic";
 /// Where the decoy is found when everything was searched.
 const PLACES: [&str; 9] = ["log", "answer", "event", "conversation", "file", "object", "process", "database", "copy"];
@@ -263,6 +265,7 @@ async fn the_whole_way(url: String, data: &Path) -> (Vec<Planted>, Found) {
         Planted::new("the team's key for OpenAI", OPENAI),
         Planted::new("the mail server's password", SMTP),
         Planted::new("the secret for an OpenID provider", CLIENT),
+        Planted::new("a webhook's address", HOOK),
     ];
     let mut found = Found::new();
 
@@ -304,6 +307,14 @@ async fn the_whole_way(url: String, data: &Path) -> (Vec<Planted>, Found) {
     let app = owner.call("/api/auth/totp").await.is(StatusCode::CREATED);
     secrets.push(Planted::new("an authenticator's secret", app["secret"].as_str().unwrap()));
 
+    // The provider that refuses everything tells the path back in its answer's beginning; so this one is nobody's.
+    let hook =
+        json!({ "name": "h", "url": format!("http://127.0.0.1:9/{HOOK}"), "kinds": ["card.failed", "card.waits"] });
+    let hook = owner.post("/api/webhooks", hook).await.is(StatusCode::CREATED);
+    secrets.push(Planted::new("a webhook's secret", hook["secret"].as_str().unwrap().trim_start_matches("whsec_")));
+    let hook = hook["id"].as_str().unwrap().to_owned();
+    owner.call(&format!("/api/webhooks/{hook}/test")).await.is(StatusCode::ACCEPTED);
+
     let project = owner.project("p", json!({ "kind": "empty" })).await["id"].as_str().unwrap().to_owned();
     let cards = format!("/api/projects/{project}/features");
     owner.put(CREDENTIAL, json!({ "key": FORMER, "baseUrl": bad })).await.is(StatusCode::OK);
@@ -317,7 +328,7 @@ async fn the_whole_way(url: String, data: &Path) -> (Vec<Planted>, Found) {
     let own = build(&mut owner, &cards, spy()).await;
     let (_, member) = everybody.iter_mut().find(|(role, _)| *role == "member").unwrap();
     let by_team = build(member, &cards, spy()).await;
-    let mut known = BTreeSet::from([project.clone()]);
+    let mut known = BTreeSet::from([project.clone(), hook]);
     for (card, source) in [(&own, "member"), (&by_team, "team")] {
         assert_eq!(card["status"], "waiting_approval", "{card:#}");
         let path = format!("/api/features/{}", card["id"].as_str().unwrap());

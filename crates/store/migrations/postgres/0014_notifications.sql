@@ -61,8 +61,6 @@ CREATE TABLE webhook_deliveries (
   created_at TIMESTAMPTZ NOT NULL,
   next_at TIMESTAMPTZ NOT NULL,
   attempts BIGINT NOT NULL,
-  -- From when on the tries are counted: since it was made, or since somebody asked to send it again.
-  since TIMESTAMPTZ NOT NULL,
   lease UUID,
   lease_until TIMESTAMPTZ,
   tried_at TIMESTAMPTZ,

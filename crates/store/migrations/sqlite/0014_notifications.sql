@@ -61,8 +61,6 @@ CREATE TABLE webhook_deliveries (
   created_at TEXT NOT NULL,
   next_at TEXT NOT NULL,
   attempts INTEGER NOT NULL,
-  -- From when on the tries are counted: since it was made, or since somebody asked to send it again.
-  since TEXT NOT NULL,
   lease BLOB,
   lease_until TEXT,
   tried_at TEXT,

@@ -21,4 +21,5 @@ mod prices;
 mod reports;
 mod steps;
 mod usage;
+mod webhooks;
 mod work;

@@ -92,6 +92,10 @@ export const action: Record<AuditAction, string> = {
   "run.stop": "Stopped a run",
   "auto-mode.start": "Switched auto mode on",
   "auto-mode.stop": "Switched auto mode off",
+  "webhook.create": "Made a webhook",
+  "webhook.change": "Changed a webhook",
+  "webhook.delete": "Deleted a webhook",
+  "webhook.send": "Had a message sent to a webhook",
   "agents.stop-all": "Stopped every agent",
   "run.follow-up": "Said something to an agent",
   "plan.approve": "Approved a plan",
@@ -102,10 +106,6 @@ export const action: Record<AuditAction, string> = {
   "key.new": "Made a sealing key",
   "key.rotate": "Changed the sealing key",
   "key.retire": "Retired a sealing key",
-  "webhook.create": "Added a webhook",
-  "webhook.change": "Changed a webhook",
-  "webhook.delete": "Deleted a webhook",
-  "webhook.send": "Sent a message to a webhook again",
   "audit.export": "Exported the audit",
 };
 

@@ -8,7 +8,6 @@ export const moment = (iso: string) => at(iso, Date.now());
 export function reason(waiting: Told): string {
   if (waiting.code === "window" && waiting.until !== null)
     return `The window opens at ${moment(waiting.until)}.`;
-  if (waiting.code === "provider")
-    return `Waits until ${moment(waiting.until)}. ${waiting.why}`;
+  if (waiting.code === "provider") return `Waits until ${moment(waiting.until)}. ${waiting.why}`;
   return waiting.message;
 }

@@ -6,6 +6,7 @@ import { ErrorState } from "@/components/state";
 import { Button } from "@/components/ui/button";
 import { TabPanel, Tabs } from "@/components/ui/tabs";
 import { planWaits, useFeatureAction } from "@/features/actions";
+import { useReadOfCard } from "@/features/notifications/use-read";
 import { t } from "@/strings";
 import { CheckMark } from "./checks/CheckMark";
 import { ChecksTab } from "./checks/ChecksTab";
@@ -31,6 +32,7 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
   const mayBuild = useMay("build");
   const runs = useRuns(feature.id);
   const [place, go] = usePlace();
+  useReadOfCard(feature.id);
   // Chosen once: a tab must not change under the reader because the card moved on.
   const [usual] = useState(() => firstTab(feature));
   const [focus, setFocus] = useState(0);

@@ -1,7 +1,7 @@
 import { Link, useNavigate } from "@tanstack/react-router";
-import { CircleCheckBig, FlaskConical, GitMerge, Inbox as InboxIcon, RotateCcw } from "lucide-react";
+import { Bell, CircleCheckBig, FlaskConical, GitMerge, Inbox as InboxIcon, RotateCcw } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useMemo } from "react";
-import { useMay } from "@/api/queries";
+import { useMay, useUnread } from "@/api/queries";
 import type { FeatureCard } from "@/api/types";
 import { DiffSize } from "@/components/diff-size";
 import { Page } from "@/components/page";
@@ -14,6 +14,7 @@ import { type Need, needOf, useActiveWork } from "@/features/attention";
 import { exactMoney, money, plural } from "@/lib/format";
 import { useHotkeys } from "@/lib/hotkeys";
 import { Time } from "@/lib/time";
+import { t } from "@/strings";
 
 const LatestReport = lazy(() => import("@/features/reports/latest"));
 
@@ -52,7 +53,11 @@ export function Inbox() {
   if (error !== null && projects.length === 0) return <ErrorState error={error} onRetry={refetch} />;
   const atWork = working.filter((card) => card.status === "in_progress").length;
   return (
-    <Page title="Inbox" lead={pending ? " " : headline(attention, atWork, working.length - atWork)}>
+    <Page
+      title="Inbox"
+      lead={pending ? " " : headline(attention, atWork, working.length - atWork)}
+      actions={<BellLink />}
+    >
       {mayRun && (
         <Suspense>
           <LatestReport />
@@ -133,6 +138,31 @@ function headline(attention: FeatureCard[], atWork: number, queued: number): str
   say(atWork, "at work");
   say(queued, "queued");
   return parts.length === 0 ? "All quiet." : `${parts.join(", ")}.`;
+}
+
+/** The way to the notifications where there is no sidebar. */
+function BellLink() {
+  const unread = useUnread();
+  return (
+    <Link
+      to="/notifications"
+      className="relative flex size-9 items-center justify-center rounded-md border border-line bg-surface text-muted hover:bg-hover hover:text-ink md:hidden"
+    >
+      <Bell aria-hidden className="size-4.5" />
+      <span className="sr-only">
+        {t.nav.notifications}
+        {unread > 0 && `, ${unread} unread`}
+      </span>
+      {unread > 0 && (
+        <span
+          aria-hidden
+          className="num absolute -top-1.5 -right-1.5 rounded-full bg-accent px-1 font-semibold text-[0.625rem] text-accent-ink leading-4"
+        >
+          {unread > 99 ? "99+" : unread}
+        </span>
+      )}
+    </Link>
+  );
 }
 
 function TextLink({ to, children }: { to: "/agents"; children: ReactNode }) {

@@ -89,6 +89,7 @@ async fn things_that_are_not_there_are_not_found_on_every_route() {
         let path = path.replace("{id}", "01890000-0000-7000-8000-000000000000");
         let body = match operation["operationId"].as_str().unwrap() {
             "create_feature" => json!({ "description": "x" }),
+            "send_again" | "send_team_again" => json!({ "deliveryId": "01890000-0000-7000-8000-000000000000" }),
             "rename_passkey" => json!({ "name": "x" }),
             "follow_up" => json!({ "message": "x" }),
             "set_auto_mode" => json!({ "action": "start" }),

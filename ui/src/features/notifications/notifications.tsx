@@ -1,0 +1,221 @@
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { Link, type LinkProps } from "@tanstack/react-router";
+import {
+  Bell,
+  Check,
+  CheckCheck,
+  CircleAlert,
+  CircleCheckBig,
+  ClipboardList,
+  Coins,
+  Hourglass,
+  type LucideIcon,
+  PauseCircle,
+  Settings,
+  Sunrise,
+  Unplug,
+} from "lucide-react";
+import { useId, useState } from "react";
+import { queries, useUnread } from "@/api/queries";
+import type { Notification, NotificationKind } from "@/api/types";
+import { Page } from "@/components/page";
+import { Empty, ErrorState } from "@/components/state";
+import { Button } from "@/components/ui/button";
+import { Skeleton } from "@/components/ui/skeleton";
+import { announce } from "@/lib/announce";
+import { cn } from "@/lib/cn";
+import { useHotkeys } from "@/lib/hotkeys";
+import { Time } from "@/lib/time";
+import { told } from "@/strings";
+import { words } from "./strings";
+import { useRead } from "./use-read";
+
+const ICONS: Record<NotificationKind, { icon: LucideIcon; color: string }> = {
+  "card.waits": { icon: Hourglass, color: "text-amber" },
+  "card.verified": { icon: CircleCheckBig, color: "text-green" },
+  "card.failed": { icon: CircleAlert, color: "text-red" },
+  "plan.ready": { icon: ClipboardList, color: "text-amber" },
+  "auto-mode.paused": { icon: PauseCircle, color: "text-red" },
+  "budget.reached": { icon: Coins, color: "text-red" },
+  "morning-report.ready": { icon: Sunrise, color: "text-accent-text" },
+  "webhook.off": { icon: Unplug, color: "text-red" },
+};
+
+/** Where one sees what a notification is about. */
+function target(one: Notification): LinkProps {
+  if (one.projectId && one.featureId)
+    return { to: "/p/$projectId", params: { projectId: one.projectId }, search: { f: one.featureId } };
+  if (one.projectId) return { to: "/p/$projectId", params: { projectId: one.projectId } };
+  if (one.kind === "webhook.off") return { to: "/settings", hash: "notifications" };
+  return { to: "/" };
+}
+
+/** What the member was told, the latest first. */
+export function Notifications() {
+  const [unreadOnly, setUnreadOnly] = useState(false);
+  const list = useInfiniteQuery(queries.notifications(unreadOnly));
+  const unread = useUnread();
+  const read = useRead();
+  const items = list.data?.pages.flatMap((page) => page.items) ?? [];
+  const readAll = () => {
+    const latest = Math.max(...items.map((one) => one.seq));
+    if (unread === 0 || items.length === 0) return;
+    read.mutate({ upTo: latest }, { onSuccess: () => announce(words.wereRead) });
+  };
+  const rows = () => [...document.querySelectorAll<HTMLElement>("[data-notification]")];
+  const step = (by: number) => {
+    const all = rows();
+    const at = all.indexOf(document.activeElement as HTMLElement);
+    all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + by))]?.focus();
+  };
+  const readFocused = () => {
+    const id = (document.activeElement as HTMLElement | null)?.dataset.notification;
+    if (id !== undefined && items.some((one) => one.id === id && one.readAt === null)) read.mutate({ id });
+  };
+  useHotkeys({
+    j: () => step(1),
+    k: () => step(-1),
+    arrowdown: () => step(1),
+    arrowup: () => step(-1),
+    e: readFocused,
+    "shift+e": readAll,
+  });
+  return (
+    <Page
+      title={words.title}
+      lead={words.lead}
+      actions={
+        <>
+          <Button onClick={readAll} disabled={unread === 0 || items.length === 0} busy={read.isPending}>
+            <CheckCheck /> {words.readAll}
+          </Button>
+          <Link
+            to="/settings"
+            hash="notifications"
+            aria-label={words.settings}
+            title={words.settings}
+            className="flex size-8 items-center justify-center rounded-md text-faint hover:bg-hover hover:text-ink"
+          >
+            <Settings aria-hidden className="size-4" />
+          </Link>
+        </>
+      }
+    >
+      <Which unreadOnly={unreadOnly} onChange={setUnreadOnly} unread={unread} />
+      {list.isError && items.length === 0 ? (
+        <ErrorState error={list.error} onRetry={() => void list.refetch()} />
+      ) : list.isPending ? (
+        <div className="flex flex-col gap-2">
+          {[0, 1, 2, 3].map((n) => (
+            <Skeleton key={n} className="h-15 rounded-lg" />
+          ))}
+        </div>
+      ) : items.length === 0 ? (
+        <Empty icon={<Bell />} title={unreadOnly ? words.noneUnread : words.none}>
+          {unreadOnly ? words.noneUnreadHelp : words.noneHelp}
+        </Empty>
+      ) : (
+        <>
+          <ul
+            aria-label={words.title}
+            className="divide-y divide-line overflow-hidden rounded-xl border border-line bg-surface shadow-card"
+          >
+            {items.map((one) => (
+              <Row key={one.id} one={one} onRead={() => read.mutate({ id: one.id })} />
+            ))}
+          </ul>
+          {list.hasNextPage && (
+            <div className="mt-4 flex justify-center">
+              <Button busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+                {words.more}
+              </Button>
+            </div>
+          )}
+        </>
+      )}
+    </Page>
+  );
+}
+
+/** All, or what is unread alone. */
+function Which({
+  unreadOnly,
+  onChange,
+  unread,
+}: {
+  unreadOnly: boolean;
+  onChange: (unreadOnly: boolean) => void;
+  unread: number;
+}) {
+  const name = useId();
+  return (
+    <fieldset className="mb-4 inline-flex rounded-lg border border-line bg-sunken p-0.5 text-sm">
+      <legend className="sr-only">{words.which}</legend>
+      {[false, true].map((value) => (
+        <label
+          key={String(value)}
+          className={cn(
+            "cursor-pointer rounded-md px-3 py-1 has-focus-visible:outline-2 has-focus-visible:outline-ring",
+            value === unreadOnly ? "bg-surface font-medium shadow-card" : "text-muted hover:text-ink",
+          )}
+        >
+          <input
+            type="radio"
+            name={name}
+            checked={value === unreadOnly}
+            onChange={() => onChange(value)}
+            className="sr-only"
+          />
+          {value ? words.unread : words.all}
+          {value && unread > 0 && <span className="num ml-1.5 text-faint">{unread}</span>}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+function Row({ one, onRead }: { one: Notification; onRead: () => void }) {
+  const { icon: Icon, color } = ICONS[one.kind];
+  const unread = one.readAt === null;
+  const headline = one.featureId ? `${one.subject} ${told[one.kind]}` : `${one.subject}: ${told[one.kind]}`;
+  return (
+    <li
+      className={cn(
+        "group relative flex items-start gap-3 px-4 py-3 hover:bg-hover has-[[data-notification]:focus-visible]:bg-hover",
+        unread && "bg-accent-soft/40",
+      )}
+    >
+      <Icon aria-hidden className={cn("mt-0.5 size-4.5 shrink-0", color)} />
+      <div className="min-w-0 flex-1">
+        <h2 className={cn("text-sm", unread ? "font-semibold" : "font-medium")}>
+          <Link
+            {...(target(one) as LinkProps)}
+            data-notification={one.id}
+            onClick={() => unread && onRead()}
+            className="outline-none after:absolute after:inset-0 focus-visible:underline"
+          >
+            {unread && <span className="sr-only">{words.isUnread}: </span>}
+            {one.subject === "" ? told[one.kind] : headline}
+          </Link>
+          {one.count > 1 && <span className="num ml-2 text-faint text-xs">{words.times(one.count)}</span>}
+        </h2>
+        {one.text && <p className="mt-0.5 break-words text-muted text-sm">{one.text}</p>}
+        <p className="num mt-0.5 text-faint text-xs">
+          <Time at={one.at} />
+        </p>
+      </div>
+      {unread && (
+        <Button
+          size="sm"
+          variant="ghost"
+          className="relative"
+          aria-label={words.readOf(headline)}
+          title={words.read}
+          onClick={onRead}
+        >
+          <Check />
+        </Button>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,20 @@
+export const words = {
+  title: "Notifications",
+  lead: "What happened to your work while you did something else.",
+  all: "All",
+  unread: "Unread",
+  which: "Which are shown",
+  none: "Nothing yet",
+  noneHelp:
+    "When an agent is done with a card of yours, when one fails, or when auto mode pauses, it is told here.",
+  noneUnread: "All read",
+  noneUnreadHelp: "What comes next is told here at once.",
+  read: "Mark as read",
+  readOf: (headline: string) => `Mark as read: ${headline}`,
+  readAll: "Mark all as read",
+  wereRead: "All marked as read",
+  isUnread: "Unread",
+  times: (count: number) => `${count} times`,
+  more: "Show older ones",
+  settings: "What comes by mail or webhook",
+} as const;

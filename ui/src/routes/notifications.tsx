@@ -1,0 +1,3 @@
+import { Notifications } from "@/features/notifications/notifications";
+
+export default Notifications;
