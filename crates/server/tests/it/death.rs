@@ -180,9 +180,10 @@ fn ordered(n: usize, on: &[Value], names: &[usize]) -> Value {
     let needs: String = names.iter().map(|other| format!("[ -e night-{other}.txt ] && ")).collect();
     // Again and again, because any of these turns may be cut off, and then its files are as they were before it.
     let write = format!("{needs}{{ [ -s night-{n}.txt ] || echo {n} >> night-{n}.txt; }}; sleep 0.05");
-    let turn = json!({ "tools": [["bash", { "command": write }]] });
-    let lines = [turn.clone(), turn.clone(), turn.clone(), turn, json!({ "say": "All done." })];
-    let script: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    // On a busy machine many are, so there are many; not all alike, or the agent is taken to go round in circles.
+    let turn = |n: usize| json!({ "tools": [["bash", { "command": format!("{write} # {n}") }]] });
+    let lines = (1..=8).map(turn).chain([json!({ "say": "All done." })]);
+    let script: Vec<String> = lines.map(|line| line.to_string()).collect();
     let text = format!("Card {n}\n\n```sim\n{}\n```", script.join("\n"));
     json!({ "title": format!("Card {n}"), "description": text, "model": "simulated", "dependencies": on })
 }
