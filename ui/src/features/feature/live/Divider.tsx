@@ -97,18 +97,23 @@ export function Ended({
   );
 }
 
+const DAY = 24 * 60 * 60 * 1000;
+
 export function Waiting({ item }: { item: Of<"waiting"> }) {
+  // A wait for a budget may be for days, or until somebody ends it: the reason says so, a time of day would not.
+  const long = Date.parse(item.until) - Date.parse(item.at) > DAY;
   return (
     <Across icon={<Hourglass />} tone={item.over ? "text-faint" : "text-amber"} at={item.at}>
       {item.reason.replace(/\.$/, "")}
-      {" · "}
-      {item.over ? (
-        s.live.waited(timeOfDay(item.until))
-      ) : (
-        <>
-          {s.live.waits(timeOfDay(item.until))} <Countdown until={item.until} />
-        </>
-      )}
+      {!long && " · "}
+      {!long &&
+        (item.over ? (
+          s.live.waited(timeOfDay(item.until))
+        ) : (
+          <>
+            {s.live.waits(timeOfDay(item.until))} <Countdown until={item.until} />
+          </>
+        ))}
     </Across>
   );
 }
