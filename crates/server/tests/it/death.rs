@@ -297,10 +297,11 @@ async fn killed_at_any_moment_work_passes_two_steps_and_none_twice() {
         step("Review", &[vec![counts("r"), asks], vec![counts("r"), says("Good.")]]),
         step("Docs", &[vec![counts("d"), counts("d"), says("Written.")]]),
     ];
-    let settings =
-        json!({ "settings": { "pipeline": steps, "verifyCommands": ["ls work.log"], "afterWork": "verify" } });
+    let settings = json!({ "settings": { "pipeline": steps, "verifyCommands": ["true"], "afterWork": "verify" } });
     hall.call(Method::PATCH, &base, Some(settings)).await.unwrap();
-    let work = [counts("work.log"), counts("work.log"), says("Done."), counts("mended"), says("Mended.")];
+    let writes = |path: &str| json!({ "tools": [["write", { "path": path, "content": "x\n" }]] });
+    let files = ["1.txt", "2.txt", "3.txt", "4.txt"].map(writes);
+    let work: Vec<Value> = files.into_iter().chain([says("Done."), counts("mended"), says("Mended.")]).collect();
     let lines: Vec<String> = work.iter().map(ToString::to_string).collect();
     let mut runs = Vec::new();
     for name in ["a", "b", "c"] {
@@ -342,17 +343,26 @@ async fn killed_at_any_moment_work_passes_two_steps_and_none_twice() {
     let store = Store::open(&format!("sqlite://{}/guildhall.db", data.display()), std::sync::Arc::new(SystemClock))
         .await
         .unwrap();
+    let mut passed = 0;
     for run in runs {
         let looks = store.steps(run).await.unwrap();
+        if looks.is_empty() {
+            // Each of its writes was cut off: work that changes nothing has nothing to pass.
+            let run = store.run(run).await.unwrap().unwrap();
+            assert!(run.head_commit.is_none() || run.head_commit == run.base_commit, "{run:?}");
+            continue;
+        }
+        passed += 1;
         let told: Vec<String> =
             looks.iter().map(|look| format!("{} {}: {}", look.name, look.look, look.status)).collect();
         assert_eq!(told, ["Review 1: asked", "Docs 1: passed", "Review 2: passed"]);
         let turns = async |of| store.turns_of(run, of).await.unwrap().len();
-        assert_eq!(turns(None).await, 5, "the agent that builds the card");
+        assert_eq!(turns(None).await, 7, "the agent that builds the card");
         assert_eq!((turns(Some(1)).await, turns(Some(3)).await, turns(Some(2)).await), (2, 2, 3));
         let numbers: Vec<i64> = store.turns(run).await.unwrap().iter().map(|turn| turn.number).collect();
-        assert_eq!(numbers, (1..=12).collect::<Vec<i64>>());
+        assert_eq!(numbers, (1..=14).collect::<Vec<i64>>());
     }
+    assert!(passed > 0, "no work was left to pass the pipeline: choose another seed");
     nothing_left_at_work(data);
 }
 

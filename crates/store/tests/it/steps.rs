@@ -132,7 +132,7 @@ on_both! {
         let review = step("Review");
         let steps = store.begin_round(&lease, &[(1, &review)]).await.unwrap();
         store.begin_step(&lease, 1, begins(&steps[0])).await.unwrap();
-        fresh.clock.advance(HOLD + HOLD);
+        store.expire_leases().await.unwrap();
         let again = claim(&fresh).await;
         assert_eq!(again.run.id, claimed.run.id);
         assert_eq!(again.feature.card.stage, Some(Stage::Pipeline("Review".to_owned())));
