@@ -67,7 +67,7 @@ test("a webhook is made, its secret shown once, tried, and its log says what cam
   await new Promise<void>((listening) => receiver.listen(0, "127.0.0.1", listening));
   const at = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
   await page.goto("/settings");
-  const section = page.getByRole("region", { name: "Notifications" });
+  const section = page.getByRole("region", { name: "Notifications and webhooks" });
   await expect(section.getByText("This server sends no mail.")).toBeVisible();
   await section.getByRole("button", { name: "Add a webhook" }).click();
   const dialog = page.getByRole("dialog", { name: "Add a webhook" });

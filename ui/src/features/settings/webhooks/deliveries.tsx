@@ -1,5 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { RotateCw } from "lucide-react";
+import { useEffect } from "react";
 import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
@@ -31,6 +32,11 @@ export function Deliveries({ hook, team }: { hook: Webhook; team: boolean }) {
     },
     onError: (cause) => toast.error(undefined, asApiError(cause)),
   });
+  // What came of a try changes the webhook as well: it fails, is well again, or is switched off.
+  const tried = log.data?.find((one) => one.triedAt !== null)?.triedAt;
+  useEffect(() => {
+    if (tried) void client.invalidateQueries({ queryKey: keys.webhooks(team) });
+  }, [client, team, tried]);
   if (log.isError)
     return <ErrorState error={log.error} onRetry={() => void log.refetch()} className="py-4" />;
   if (log.data === undefined) return <Skeleton className="mt-2 h-12 w-full rounded-lg" />;

@@ -26,7 +26,7 @@ export const status: Record<DeliveryStatus, string> = {
 };
 
 export const words = {
-  title: "Notifications",
+  title: "Notifications and webhooks",
   lead: "On the page you are told of everything. Choose what comes by mail as well.",
   caption: "What comes by which way",
   what: "What happened",
