@@ -25,11 +25,10 @@ use outcome::{Outcome, judge};
 use scene::{CHECKS, Card, FILES, REPAIRS, Scale};
 use watch::{Calls, Peaks};
 
-/// Input tokens that do not come from the cache and output tokens that the provider gives in a minute, at its true pace:
-/// less than six agents want, so that it is what counts from two agents of each member on.
-const PER_MINUTE: [i64; 2] = [40_000, 18_000];
-/// Calls of a minute.
-const REQUESTS: i64 = 1_000;
+/// Calls, input tokens that do not come from the cache, and output tokens that the provider gives in a minute, at its true
+/// pace: what it gives its smallest customers, and less than six agents want.
+const REQUESTS: i64 = 50;
+const PER_MINUTE: [i64; 2] = [30_000, 8_000];
 /// The team's limit of runs at once, as it is when nobody changes it.
 const AT_ONCE: usize = 8;
 /// How often the server is killed, at the scene's pace.
@@ -54,7 +53,7 @@ pub struct Options {
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=3))]
     concurrency: Option<u8>,
     /// night: how many times faster than in reality the provider and its limits are.
-    #[arg(long, default_value_t = 8.0)]
+    #[arg(long, default_value_t = 4.0)]
     scale: f64,
     /// night: all members work in one project, rather than each in one of their own.
     #[arg(long)]

@@ -223,6 +223,7 @@ impl Server {
             if sum.processes == 1 {
                 sum.server_mib = resident;
                 sum.peak_mib = in_use(id, "VmHWM").unwrap_or_default();
+                sum.worked = worked(id).unwrap_or_default();
             }
             sum.own_mib += in_use(id, "RssAnon").unwrap_or_default();
             for task in std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten() {
@@ -246,6 +247,8 @@ pub struct Memory {
     pub peak_mib: f64,
     /// The part of it that is no file's: what was allocated, in MiB. The rest is the program itself.
     pub own_mib: f64,
+    /// Seconds of processor time that the server has taken, and those of its children that have ended.
+    pub worked: [f64; 2],
     /// How many processes there are.
     pub processes: usize,
 }
@@ -255,6 +258,16 @@ fn in_use(id: u32, what: &str) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(':'))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<f64>().ok()? / 1024.0)
+}
+
+/// Seconds of processor time of a process, and of its children that have ended.
+fn worked(id: u32) -> Option<[f64; 2]> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    // The name, in brackets, may hold anything; 11 fields after it come user and system time, in hundredths.
+    let fields: Vec<f64> =
+        stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(4).filter_map(|field| field.parse().ok()).collect();
+    let [user, system, children_user, children_system] = fields[..] else { return None };
+    Some([(user + system) / 100.0, (children_user + children_system) / 100.0])
 }
 
 /// A field that holds text.

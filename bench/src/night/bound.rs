@@ -5,6 +5,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::scene::Card;
+use super::watch::Taken;
 
 /// What holds a scene back.
 #[derive(Debug, Clone, Copy)]
@@ -13,8 +14,8 @@ pub struct Room {
     pub own: usize,
     /// Runs of all members at once.
     pub all: usize,
-    /// Input and output tokens that the provider gives in a second of this scene, and at once at the beginning.
-    pub limit: Option<([f64; 2], [f64; 2])>,
+    /// What the provider gives in a second of this scene, and at once at the beginning.
+    pub limit: Option<(Taken, Taken)>,
 }
 
 /// The lower bounds of the makespan, each of which holds whatever is done: nothing but answers, tools' own time and the
@@ -25,7 +26,7 @@ pub struct Bound {
     pub path: f64,
     /// The work of a member by the member's places, or all work by all places.
     pub places: f64,
-    /// The tokens by the provider's limits, less what these hold at the beginning.
+    /// The calls and tokens by the provider's limits, less what these hold at the beginning.
     pub tokens: f64,
 }
 
@@ -36,7 +37,7 @@ impl Bound {
 
     pub fn which(&self) -> &'static str {
         if self.most() <= self.tokens {
-            "tokens"
+            "the limit"
         } else if self.most() <= self.places {
             "work by places"
         } else {
@@ -45,8 +46,8 @@ impl Bound {
     }
 }
 
-/// `tokens`: what each card's turns took of input and output.
-pub fn bound(cards: &[Card], each: usize, room: Room, tokens: &HashMap<(usize, usize), [f64; 2]>) -> Bound {
+/// `tokens`: what each card's turns took out of the limits.
+pub fn bound(cards: &[Card], each: usize, room: Room, tokens: &HashMap<(usize, usize), Taken>) -> Bound {
     let work: Vec<f64> = cards.iter().map(|card| card.work().as_secs_f64()).collect();
     let (mut path, mut places, mut ends) = (0.0_f64, 0.0_f64, vec![0.0_f64; cards.len()]);
     for (first, group) in cards.chunks(each).enumerate().map(|(at, group)| (at * each, group)) {
@@ -60,7 +61,7 @@ pub fn bound(cards: &[Card], each: usize, room: Room, tokens: &HashMap<(usize, u
     places = places.max(work.iter().sum::<f64>() / room.all as f64);
     let tokens = room.limit.map_or(0.0, |(rate, burst)| {
         let taken = |kind: usize| tokens.values().map(|taken| taken[kind]).sum::<f64>();
-        (0..2).map(|kind| (taken(kind) - burst[kind]) / rate[kind]).fold(0.0, f64::max)
+        (0..3).map(|kind| (taken(kind) - burst[kind]) / rate[kind]).fold(0.0, f64::max)
     });
     Bound { path, places, tokens }
 }
@@ -68,7 +69,7 @@ pub fn bound(cards: &[Card], each: usize, room: Room, tokens: &HashMap<(usize, u
 /// How long the scene takes by the rule that the product follows (each free place to the member with the fewest, then by
 /// priority and age; each call when the limit has room, in the order of asking), if nothing but the work itself takes any
 /// time. What this is above the bound lies in the cards; what the product is above this lies in the product.
-pub fn ideal(cards: &[Card], each: usize, room: Room, tokens: &HashMap<(usize, usize), [f64; 2]>) -> f64 {
+pub fn ideal(cards: &[Card], each: usize, room: Room, tokens: &HashMap<(usize, usize), Taken>) -> f64 {
     let mut world = World::new(cards, each, room);
     world.start_cards(0.0);
     let mut now = 0.0;
@@ -109,13 +110,13 @@ struct World<'a> {
     events: BinaryHeap<Reverse<(At, usize)>>,
     /// Calls that wait for the limit.
     asking: VecDeque<usize>,
-    left: [f64; 2],
+    left: Taken,
     at: f64,
 }
 
 impl<'a> World<'a> {
     fn new(cards: &'a [Card], each: usize, room: Room) -> Self {
-        let left = room.limit.map_or([0.0; 2], |(_, burst)| burst);
+        let left = room.limit.map_or([0.0; 3], |(_, burst)| burst);
         Self {
             cards,
             each,
@@ -167,9 +168,9 @@ impl<'a> World<'a> {
     }
 
     /// Lets calls go as long as the limit has room.
-    fn let_go(&mut self, now: f64, tokens: &HashMap<(usize, usize), [f64; 2]>) {
+    fn let_go(&mut self, now: f64, tokens: &HashMap<(usize, usize), Taken>) {
         if let Some((rate, burst)) = self.room.limit {
-            for kind in 0..2 {
+            for kind in 0..3 {
                 self.left[kind] = (self.left[kind] + rate[kind] * (now - self.at)).min(burst[kind]);
             }
         }
@@ -178,13 +179,13 @@ impl<'a> World<'a> {
             let turn = self.begun[card].unwrap_or_default();
             if let Some((rate, burst)) = self.room.limit {
                 let needs = tokens.get(&(card, turn)).copied().unwrap_or_default();
-                let wait = (0..2).map(|kind| (needs[kind].min(burst[kind]) - self.left[kind]) / rate[kind]);
+                let wait = (0..3).map(|kind| (needs[kind].min(burst[kind]) - self.left[kind]) / rate[kind]);
                 let wait = wait.fold(0.0, f64::max);
                 if wait > 1e-9 {
                     self.events.push(Reverse((At(now + wait), self.cards.len())));
                     return;
                 }
-                (0..2).for_each(|kind| self.left[kind] -= needs[kind]);
+                (0..3).for_each(|kind| self.left[kind] -= needs[kind]);
             }
             self.asking.pop_front();
             self.begun[card] = Some(turn + 1);
@@ -217,11 +218,11 @@ mod tests {
     fn a_tight_limit_is_what_counts() {
         let cards = cards(&["anna"], 5, 6, Scale(10.0));
         let all = cards.iter().enumerate().flat_map(|(card, what)| (0..what.turns.len()).map(move |turn| (card, turn)));
-        let tokens: HashMap<_, _> = all.map(|turn| (turn, [100.0, 10.0])).collect();
+        let tokens: HashMap<_, _> = all.map(|turn| (turn, [1.0, 100.0, 10.0])).collect();
         let sum = tokens.len() as f64 * 100.0;
-        let room = Room { own: 3, all: 8, limit: Some(([sum / 500.0, 1e9], [200.0, 1e9])) };
+        let room = Room { own: 3, all: 8, limit: Some(([1e9, sum / 500.0, 1e9], [1e9, 200.0, 1e9])) };
         let (bound, ideal) = (bound(&cards, 5, room, &tokens), ideal(&cards, 5, room, &tokens));
-        assert_eq!(bound.which(), "tokens");
+        assert_eq!(bound.which(), "the limit");
         assert!(ideal >= bound.tokens && ideal < bound.tokens * 1.1, "{ideal} {bound:?}");
     }
 }

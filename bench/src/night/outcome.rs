@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use super::bound::{Bound, Room, bound, ideal};
 use super::watch::{Call, Story, jain};
-use super::{AT_ONCE, Night, Options, PER_MINUTE, Seen, line, times};
+use super::{AT_ONCE, Night, Options, PER_MINUTE, REQUESTS, Seen, line, times};
 use crate::repository::git;
 use crate::server::text;
 use crate::table::{median, quantile};
@@ -29,6 +29,8 @@ pub struct Outcome {
     answered: usize,
     limited: usize,
     overloaded: usize,
+    /// All that was taken of calls, input and output.
+    tokens: [f64; 3],
     fairness: f64,
     makespan: f64,
     bound: Bound,
@@ -112,7 +114,7 @@ pub async fn judge(
     ends.sort_unstable_by(f64::total_cmp);
     let makespan = ends.last().copied().unwrap_or_default();
     // A minute's worth is there at the beginning.
-    let burst = PER_MINUTE.map(|amount| (amount as f64 * options.scale).floor());
+    let burst = [REQUESTS, PER_MINUTE[0], PER_MINUTE[1]].map(|amount| (amount as f64 * options.scale).floor());
     let rate = burst.map(|amount| amount / 60.0);
     let room = Room { own, all: AT_ONCE, limit: Some((rate, burst)) };
     let tokens = night.calls.tokens();
@@ -126,10 +128,10 @@ pub async fn judge(
             .calls
             .taken()
             .filter(|(call, _)| seconds(call.at) <= upto && of.is_none_or(|member| night.cards[call.card].member == member))
-            .fold([0.0; 2], |sum, (_, tokens)| [sum[0] + tokens[0], sum[1] + tokens[1]])
+            .fold([0.0; 3], |sum, (_, tokens)| [sum[0] + tokens[0], sum[1] + tokens[1], sum[2] + tokens[2]])
     };
     let all = taken(crowded, None);
-    let used = (0..2).map(|kind| all[kind] / (burst[kind] + rate[kind] * (crowded - first))).fold(0.0, f64::max);
+    let used = (0..3).map(|kind| all[kind] / (burst[kind] + rate[kind] * (crowded - first))).fold(0.0, f64::max);
     // Until the first member wants less than all of the others.
     let members = 0..night.sessions.len();
     let wants_less = members.clone().map(|member| {
@@ -140,7 +142,7 @@ pub async fn judge(
     });
     let fair_until = wants_less.fold(f64::MAX, f64::min);
     // What a call weighs in the governor's fairness: its input, and five times its output.
-    let shares: Vec<f64> = members.map(|member| taken(fair_until, Some(member))).map(|t| t[0] + 5.0 * t[1]).collect();
+    let shares: Vec<f64> = members.map(|member| taken(fair_until, Some(member))).map(|t| t[1] + 5.0 * t[2]).collect();
 
     let (turn_gap, end_gap, start_gap) = gaps(night, &ended, &seconds);
     Ok(Outcome {
@@ -152,6 +154,7 @@ pub async fn judge(
         answered: night.calls.answered().count(),
         limited: night.calls.refused(429),
         overloaded: night.calls.refused(529),
+        tokens: taken(f64::MAX, None),
         fairness: jain(&shares),
         makespan,
         bound: bounds,
@@ -278,10 +281,19 @@ pub fn print(outcomes: &[Outcome], options: &Options, seed: u64) -> std::io::Res
         ("makespan, of the scene", "", Box::new(move |out| format!("{:.1} min", out.makespan * scale / 60.0))),
         ("makespan / lower bound", "1.03", Box::new(|out| format!("{:.3}", out.makespan / out.bound.most()))),
         ("the bound", "", Box::new(|out| out.bound.which().to_owned())),
+        ("path / places / tokens, of the scene", "", Box::new(move |out| {
+            let minutes = [out.bound.path, out.bound.places, out.bound.tokens].map(|of| format!("{:.1}", of.max(0.0) * scale / 60.0));
+            format!("{} min", minutes.join(" / "))
+        })),
+        ("tokens, input / output", "", Box::new(|out| format!("{:.0}k / {:.0}k", out.tokens[1] / 1e3, out.tokens[2] / 1e3))),
         ("makespan / the same order at no cost", "1.03", Box::new(|out| format!("{:.3}", out.makespan / out.ideal))),
         ("server, peak", "150 MiB", Box::new(|out| format!("{:.1} MiB", out.seen.peaks.server))),
         ("git and sandboxes, peak", "", Box::new(|out| {
             format!("{:.1} MiB in {}", out.seen.peaks.children, out.seen.peaks.processes)
+        })),
+        ("processor, server / children, a turn", "", Box::new(|out| {
+            let [server, children] = out.seen.peaks.worked().map(|seconds| seconds * 1e3 / out.answered.max(1) as f64);
+            format!("{server:.0} / {children:.0} ms")
         })),
         ("the board, p50 / p99", "", Box::new(|out| times(&out.seen.answers))),
         ("added to a turn, p50 / p95", "", Box::new(move |out| ms(&out.turn_gap))),

@@ -20,6 +20,9 @@ pub struct Call {
     pub outcome: Outcome,
 }
 
+/// What calls take out of the provider's limits: calls, input and output tokens.
+pub type Taken = [f64; 3];
+
 /// All calls so far.
 #[derive(Debug)]
 pub struct Calls {
@@ -51,24 +54,24 @@ impl Calls {
         self.all.iter().filter(|call| call.outcome == Outcome::Refused(status)).count()
     }
 
-    /// Calls that were answered whole, with what they took of input and output.
-    pub fn answered(&self) -> impl Iterator<Item = (&Call, [f64; 2])> {
+    /// Calls that were answered whole, with what they took out of the limits.
+    pub fn answered(&self) -> impl Iterator<Item = (&Call, Taken)> {
         self.all.iter().filter_map(|call| match call.outcome {
-            Outcome::Answered { input, output, fault: None } => Some((call, [input as f64, output as f64])),
+            Outcome::Answered { input, output, fault: None } => Some((call, [1.0, input as f64, output as f64])),
             _ => None,
         })
     }
 
     /// Calls whose tokens were taken out of the limits, with these.
-    pub fn taken(&self) -> impl Iterator<Item = (&Call, [f64; 2])> {
+    pub fn taken(&self) -> impl Iterator<Item = (&Call, Taken)> {
         self.all.iter().filter_map(|call| match call.outcome {
-            Outcome::Answered { input, output, .. } => Some((call, [input as f64, output as f64])),
+            Outcome::Answered { input, output, .. } => Some((call, [1.0, input as f64, output as f64])),
             Outcome::Refused(_) => None,
         })
     }
 
     /// What each turn took when it was answered last.
-    pub fn tokens(&self) -> HashMap<(usize, usize), [f64; 2]> {
+    pub fn tokens(&self) -> HashMap<(usize, usize), Taken> {
         self.answered().map(|(call, tokens)| ((call.card, call.turn), tokens)).collect()
     }
 }
@@ -81,13 +84,26 @@ pub struct Peaks {
     /// The most that its children had at once.
     pub children: f64,
     pub processes: usize,
+    /// Seconds of processor time of the server and of its children, in former lives and in this one.
+    before: [f64; 2],
+    now: [f64; 2],
 }
 
 impl Peaks {
     pub fn note(&mut self, memory: &Memory) {
+        // What is less than before is another life's.
+        if memory.worked[0] < self.now[0] {
+            self.before = self.worked();
+        }
+        self.now = memory.worked;
         self.server = self.server.max(memory.peak_mib);
         self.children = self.children.max(memory.mib - memory.server_mib);
         self.processes = self.processes.max(memory.processes - 1);
+    }
+
+    /// Seconds of processor time of the server and of its children.
+    pub fn worked(&self) -> [f64; 2] {
+        [self.before[0] + self.now[0], self.before[1] + self.now[1]]
     }
 }
 

@@ -37,12 +37,14 @@ impl Repo {
         author: &Identity,
     ) -> Result<Option<Snapshot>, GitError> {
         let name = snapshot_ref(&worktree.name)?;
-        let old = self.resolve(&name).await?;
-        let listed = self
-            .in_tree(worktree, "ls-files")
-            .args(["-z", "--modified", "--others", "--exclude-standard", "--deduplicate"])
-            .run()
-            .await?;
+        let listing = self.in_tree(worktree, "ls-files").args([
+            "-z",
+            "--modified",
+            "--others",
+            "--exclude-standard",
+            "--deduplicate",
+        ]);
+        let (listed, (old, before)) = tokio::try_join!(listing.run(), self.before(&name, parent))?;
         let tree_path = worktree.tree();
         let Chosen { gone, there, left_out } = tokio::task::spawn_blocking(move || choose(&tree_path, &listed))
             .await
@@ -55,13 +57,23 @@ impl Repo {
             }
         }
         let tree = self.in_tree(worktree, "write-tree").args::<&str>([]).line().await?;
-        let before = self.git("rev-parse").args([&format!("{parent}^{{tree}}")]).line().await?;
         if tree == before {
             return Ok(None);
         }
         let commit = self.commit_tree(&tree, &[parent], message, author).await?;
         self.update_ref(&name, &commit, old.as_ref()).await?;
         Ok(Some(Snapshot { commit, left_out }))
+    }
+
+    /// What a hidden ref holds, and the tree of a commit; one process for both.
+    async fn before(&self, name: &str, parent: &Oid) -> Result<(Option<Oid>, String), GitError> {
+        let asked = format!("{name}^{{commit}}\n{parent}^{{tree}}\n").into_bytes();
+        let told = self.git("cat-file").args(["--batch-check=%(objectname)"]).stdin(asked).run().await?;
+        let told = String::from_utf8_lossy(&told).into_owned();
+        let mut lines = told.lines().map(|line| line.strip_suffix(" missing").map_or(Some(line), |_| None));
+        let old = lines.next().flatten().map(Oid::parse).transpose()?;
+        let tree = lines.next().flatten().ok_or_else(|| GitError::Missing { what: "commit", name: parent.to_string() })?;
+        Ok((old, tree.to_owned()))
     }
 }
 

@@ -3,12 +3,8 @@
 //! The folder of a run holds `tree`, the worktree, and `git`, a git folder for the agent's own use. What the server
 //! itself knows of the worktree (its index, its HEAD) is inside the canonical repository, where no agent can write.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-
-use tokio::sync::OwnedMutexGuard;
 
 use crate::repo::{check_branch, snapshot_ref};
 use crate::{GitError, Oid, Repo};
@@ -46,8 +42,6 @@ impl Repo {
 
     fn worktree_of(&self, run: &str, folder: &Path) -> Result<Worktree, GitError> {
         snapshot_ref(run)?;
-        // Git names its own folder of a worktree after the last part of the worktree's path; ours all end in `tree`,
-        // so the name is given by the link that git is told to make it at.
         Ok(Worktree { name: run.to_owned(), folder: folder.to_owned(), admin: self.path().join("worktrees").join(run) })
     }
 
@@ -58,13 +52,12 @@ impl Repo {
     pub async fn add_worktree(&self, run: &str, folder: &Path, branch: &str, base: &Oid) -> Result<Worktree, GitError> {
         check_branch(branch)?;
         let worktree = self.worktree_of(run, folder)?;
-        std::fs::create_dir_all(folder).map_err(GitError::file(folder, "made"))?;
-        self.make_tree(&worktree, &["--no-track", "-b", branch], base).await.map_err(|error| match error {
-            GitError::Failed { message, .. } if message.contains("already exists") && message.contains("branch") => {
-                GitError::BranchExists { branch: branch.to_owned() }
-            }
+        let name = format!("refs/heads/{branch}");
+        self.update_ref(&name, base, None).await.map_err(|error| match error {
+            GitError::Moved { .. } => GitError::BranchExists { branch: branch.to_owned() },
             other => other,
         })?;
+        self.make_tree(&worktree, &format!("ref: {name}"), base).await?;
         self.give_git(&worktree, branch, base)?;
         Ok(worktree)
     }
@@ -76,53 +69,42 @@ impl Repo {
     /// When git fails.
     pub async fn readd_worktree(&self, run: &str, folder: &Path, at: &Oid) -> Result<Worktree, GitError> {
         let worktree = self.worktree_of(run, folder)?;
-        std::fs::create_dir_all(folder).map_err(GitError::file(folder, "made"))?;
-        self.make_tree(&worktree, &["--detach"], at).await?;
+        self.make_tree(&worktree, at.as_str(), at).await?;
         Ok(worktree)
     }
 
-    /// Has git make a worktree under the run's own name, which so becomes the name of git's folder of it, puts it in its
-    /// place, and fills it.
-    async fn make_tree(&self, worktree: &Worktree, how: &[&str], at: &Oid) -> Result<(), GitError> {
-        let made = worktree.folder.join(&worktree.name);
+    /// Makes a worktree and fills it. What `git worktree add` would write is written here, beside its place, and put there in
+    /// one step: git looks at all worktrees of a repository and stops at one that is half made, and it takes four
+    /// processes, one repository at a time, for as many small files.
+    async fn make_tree(&self, worktree: &Worktree, head: &str, at: &Oid) -> Result<(), GitError> {
         let tree = worktree.tree();
-        {
-            let _turn = self.turn().await;
-            self.sweep_half_made()?;
-            let args =
-                ["add", "--quiet", "--lock", "--no-checkout"].into_iter().chain(how.iter().copied()).chain(["--"]);
-            self.git("worktree").args(args).arg(&made).arg(at.as_str()).run().await?;
-            std::fs::rename(&made, &tree).map_err(GitError::file(&tree, "put in place"))?;
-            put_whole(&worktree.admin.join("gitdir"), &format!("{}\n", tree.join(".git").display()))?;
+        std::fs::create_dir_all(&tree).map_err(GitError::file(&tree, "made"))?;
+        let mut entries = std::fs::read_dir(&tree).map_err(GitError::file(&tree, "read"))?;
+        if entries.next().is_some() {
+            let source = io::Error::from(io::ErrorKind::DirectoryNotEmpty);
+            return Err(GitError::File { path: tree, deed: "made anew over what is there", source });
         }
-        // Writing the files takes longest, and needs no turn.
+        let half = self.beside(worktree)?;
+        let link = tree.join(".git").display().to_string();
+        let held = "Guildhall keeps and removes it.";
+        for (name, text) in [("HEAD", head), ("commondir", "../.."), ("gitdir", link.as_str()), ("locked", held)] {
+            let path = half.join(name);
+            std::fs::write(&path, format!("{text}\n")).map_err(GitError::file(path, "written"))?;
+        }
+        if let Some(all) = worktree.admin.parent() {
+            std::fs::create_dir_all(all).map_err(GitError::file(all, "made"))?;
+        }
+        std::fs::rename(&half, &worktree.admin).map_err(GitError::file(&worktree.admin, "put in place"))?;
         self.in_tree(worktree, "read-tree").args(["--reset", "-u", at.as_str()]).run().await?;
         Ok(())
     }
 
-    /// Waits until no other worktree of this repository is being made or removed. Git looks at all of them when it makes
-    /// one, and stops at one that is half made.
-    async fn turn(&self) -> OwnedMutexGuard<()> {
-        static TURNS: LazyLock<Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>> = LazyLock::new(Mutex::default);
-        let turns = {
-            let mut all = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(all.entry(self.path().to_owned()).or_default())
-        };
-        turns.lock_owned().await
-    }
-
-    /// Forgets worktrees that a server was killed in the middle of making: git would stop at them for ever. Only with the
-    /// turn in hand, and only this server writes here, so none is being made now.
-    fn sweep_half_made(&self) -> Result<(), GitError> {
-        let Ok(entries) = std::fs::read_dir(self.path().join("worktrees")) else { return Ok(()) };
-        for entry in entries.flatten() {
-            let filled = |name: &str| entry.path().join(name).metadata().is_ok_and(|meta| meta.len() > 0);
-            if !["commondir", "gitdir", "HEAD"].into_iter().all(filled) {
-                let path = entry.path();
-                std::fs::remove_dir_all(&path).map_err(GitError::file(&path, "removed"))?;
-            }
-        }
-        Ok(())
+    /// An empty folder of the repository that git does not look at, of this worktree alone.
+    fn beside(&self, worktree: &Worktree) -> Result<PathBuf, GitError> {
+        let path = self.path().join("guildhall").join(&worktree.name);
+        remove_any(&path)?;
+        std::fs::create_dir_all(&path).map_err(GitError::file(&path, "made"))?;
+        Ok(path)
     }
 
     /// Removes a branch that stands at `at`; does nothing when it stands elsewhere or is not there.
@@ -202,11 +184,14 @@ impl Repo {
             _ => Ok(()),
         });
         removed.await.map_err(|error| GitError::Program(io::Error::other(error)))??;
-        let _turn = self.turn().await;
-        // Not by git, which knows one that was cut off half made at another place, and would not find it.
-        remove_if_there(&worktree.admin.join("locked"))?;
-        self.git("worktree").args(["prune", "--expire=now"]).run().await?;
-        Ok(())
+        // In one step, like the making: nobody finds a worktree of which half is gone.
+        let gone = self.beside(worktree)?;
+        match std::fs::rename(&worktree.admin, &gone) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(GitError::file(&worktree.admin, "removed")(error));
+            }
+            _ => remove_any(&gone),
+        }
     }
 
     /// Brings the run's branch to its latest snapshot.
@@ -221,13 +206,6 @@ impl Repo {
         }
         self.update_ref(&format!("refs/heads/{branch}"), to, old.as_ref()).await
     }
-}
-
-/// Writes a small file so that it is never found half written.
-fn put_whole(path: &Path, text: &str) -> Result<(), GitError> {
-    let half = path.with_extension("half");
-    std::fs::write(&half, text).map_err(GitError::file(&half, "written"))?;
-    std::fs::rename(&half, path).map_err(GitError::file(path, "put in place"))
 }
 
 fn remove_if_there(path: &Path) -> Result<(), GitError> {

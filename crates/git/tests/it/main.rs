@@ -165,7 +165,7 @@ async fn nothing_that_an_agent_plants_runs_on_the_host() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn worktrees_are_made_and_removed_at_once_and_a_half_made_one_stands_in_nobody_s_way() {
     let place = Place::new().await;
-    // As a server leaves it that is killed while git makes a worktree.
+    // As git itself leaves it when it is killed while it makes a worktree.
     let half = place.repo.path().join("worktrees/half");
     fs::create_dir_all(&half).unwrap();
     fs::write(half.join("commondir"), "").unwrap();
@@ -185,32 +185,53 @@ async fn worktrees_are_made_and_removed_at_once_and_a_half_made_one_stands_in_no
     for work in works {
         work.await.unwrap();
     }
-    assert!(!half.exists());
+    assert_eq!(fs::read_dir(place.repo.path().join("worktrees")).unwrap().count(), 6 + 1);
+    assert_eq!(fs::read_dir(place.repo.path().join("guildhall")).unwrap().count(), 0, "nothing is left beside them");
+    fs::remove_dir_all(half).unwrap();
+    // Git itself takes them for worktrees of its own making.
+    let listed = git(place.repo.path(), &["worktree", "list", "--porcelain"]);
+    for n in [1, 3, 5, 7, 9, 11] {
+        let tree = place.folder(&format!("w{n}")).join("tree").canonicalize().unwrap();
+        assert!(listed.contains(&format!("worktree {}\n", tree.display())), "{listed}");
+        assert!(listed.contains(&format!("branch refs/heads/work/{n}\nlocked")), "{listed}");
+    }
+    git(place.repo.path(), &["worktree", "prune", "--expire=now"]);
     assert_eq!(fs::read_dir(place.repo.path().join("worktrees")).unwrap().count(), 6);
     place.repo.drop_branch("work/0", &base).await.unwrap();
     assert_eq!(place.repo.branch("work/0").await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn a_worktree_that_was_not_yet_put_in_its_place_is_removed_and_made_again() {
-    for put_in_place in [false, true] {
-        let place = Place::new().await;
-        let (worktree, base) = place.worktree("r1").await;
-        // As a server leaves it that is killed when git is done and its own part is not: git knows it at the place where
-        // it made it, and holds it locked.
-        let made = place.folder("r1").join("r1");
-        let admin = place.repo.path().join("worktrees/r1");
-        fs::write(admin.join("gitdir"), format!("{}\n", made.join(".git").display())).unwrap();
-        assert!(admin.join("locked").exists());
-        if !put_in_place {
-            fs::rename(worktree.tree(), &made).unwrap();
-        }
-        let half = place.repo.worktree("r1", &place.folder("r1")).unwrap().unwrap();
-        place.repo.remove_worktree(&half).await.unwrap();
-        place.repo.drop_branch("work/r1", &base).await.unwrap();
-        let again = place.repo.add_worktree("r1", &place.folder("r1"), "work/r1", &base).await.unwrap();
-        assert_eq!(fs::read_to_string(again.tree().join("README.md")).unwrap(), "# It\n");
-    }
+async fn a_worktree_that_was_cut_off_while_it_was_made_or_removed_is_made_again() {
+    let place = Place::new().await;
+    let base = place.base().await;
+    let admin = place.repo.path().join("worktrees/r1");
+    // As a server leaves it that is killed before it puts the worktree in its place: with a branch, and an empty folder.
+    git(place.repo.path(), &["branch", "work/r1", "main"]);
+    fs::create_dir_all(place.folder("r1").join("tree")).unwrap();
+    let half = place.repo.path().join("guildhall/r1");
+    fs::create_dir_all(&half).unwrap();
+    fs::write(half.join("HEAD"), "ref: refs/he").unwrap();
+    let taken = place.repo.add_worktree("r1", &place.folder("r1"), "work/r1", &base).await;
+    assert!(matches!(taken, Err(GitError::BranchExists { .. })), "{taken:?}");
+    place.repo.drop_branch("work/r1", &base).await.unwrap();
+    let (worktree, _) = place.worktree("r1").await;
+    assert_eq!(fs::read_to_string(worktree.tree().join("README.md")).unwrap(), "# It\n");
+    // After it, but before the files are written: it is known, and removed.
+    fs::remove_file(admin.join("index")).unwrap();
+    fs::remove_dir_all(worktree.tree()).unwrap();
+    let known = place.repo.worktree("r1", &place.folder("r1")).unwrap().unwrap();
+    place.repo.remove_worktree(&known).await.unwrap();
+    assert!(!admin.exists() && !half.exists());
+    place.repo.drop_branch("work/r1", &base).await.unwrap();
+    let (worktree, _) = place.worktree("r1").await;
+    assert_eq!(fs::read_to_string(worktree.tree().join("README.md")).unwrap(), "# It\n");
+    // Files that nobody knows of are never written over.
+    fs::remove_dir_all(&admin).unwrap();
+    fs::write(worktree.tree().join("README.md"), "work").unwrap();
+    let error = place.repo.readd_worktree("r1", &place.folder("r1"), &base).await.unwrap_err();
+    assert!(matches!(error, GitError::File { .. }), "{error:?}");
+    assert_eq!(fs::read_to_string(worktree.tree().join("README.md")).unwrap(), "work");
 }
 
 #[tokio::test]
