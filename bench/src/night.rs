@@ -135,6 +135,8 @@ impl Night {
             first_word: scale.first_word(),
             per_word: scale.per_word(),
             quota: Some(quota),
+            // A minute's worth of the scene, as in reality; the limits themselves are higher.
+            filled: 1.0 / options.scale,
             ..Config::default()
         })
         .await?;

@@ -14,8 +14,16 @@ pub struct Room {
     pub own: usize,
     /// Runs of all members at once.
     pub all: usize,
-    /// What the provider gives in a second of this scene, and at once at the beginning.
-    pub limit: Option<(Taken, Taken)>,
+    /// What the provider gives.
+    pub limit: Option<Limit>,
+}
+
+/// What the provider gives: in a second, at once at the beginning, and at once at most.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit {
+    pub rate: Taken,
+    pub first: Taken,
+    pub most: Taken,
 }
 
 /// The lower bounds of the makespan, each of which holds whatever is done: nothing but answers, tools' own time and the
@@ -59,9 +67,9 @@ pub fn bound(cards: &[Card], each: usize, room: Room, tokens: &HashMap<(usize, u
         places = places.max(work[first..first + group.len()].iter().sum::<f64>() / room.own as f64);
     }
     places = places.max(work.iter().sum::<f64>() / room.all as f64);
-    let tokens = room.limit.map_or(0.0, |(rate, burst)| {
+    let tokens = room.limit.map_or(0.0, |limit| {
         let taken = |kind: usize| tokens.values().map(|taken| taken[kind]).sum::<f64>();
-        (0..3).map(|kind| (taken(kind) - burst[kind]) / rate[kind]).fold(0.0, f64::max)
+        (0..3).map(|kind| (taken(kind) - limit.first[kind]) / limit.rate[kind]).fold(0.0, f64::max)
     });
     Bound { path, places, tokens }
 }
@@ -116,7 +124,7 @@ struct World<'a> {
 
 impl<'a> World<'a> {
     fn new(cards: &'a [Card], each: usize, room: Room) -> Self {
-        let left = room.limit.map_or([0.0; 3], |(_, burst)| burst);
+        let left = room.limit.map_or([0.0; 3], |limit| limit.first);
         Self {
             cards,
             each,
@@ -143,9 +151,9 @@ impl<'a> World<'a> {
                     && self.cards[*at].depends.iter().all(|on| self.done[first(*at) + on])
                     && self.working(Some(self.cards[*at].member)) < self.room.own
             };
-            let next = (0..self.cards.len())
-                .filter(may)
-                .min_by_key(|at| (self.working(Some(self.cards[*at].member)), self.cards[*at].priority, at % self.each));
+            let next = (0..self.cards.len()).filter(may).min_by_key(|at| {
+                (self.working(Some(self.cards[*at].member)), self.cards[*at].priority, at % self.each)
+            });
             let Some(next) = next else { return };
             self.begun[next] = Some(0);
             self.events.push(Reverse((At(now), next)));
@@ -169,17 +177,17 @@ impl<'a> World<'a> {
 
     /// Lets calls go as long as the limit has room.
     fn let_go(&mut self, now: f64, tokens: &HashMap<(usize, usize), Taken>) {
-        if let Some((rate, burst)) = self.room.limit {
+        if let Some(limit) = self.room.limit {
             for kind in 0..3 {
-                self.left[kind] = (self.left[kind] + rate[kind] * (now - self.at)).min(burst[kind]);
+                self.left[kind] = (self.left[kind] + limit.rate[kind] * (now - self.at)).min(limit.most[kind]);
             }
         }
         self.at = now;
         while let Some(card) = self.asking.front().copied() {
             let turn = self.begun[card].unwrap_or_default();
-            if let Some((rate, burst)) = self.room.limit {
+            if let Some(limit) = self.room.limit {
                 let needs = tokens.get(&(card, turn)).copied().unwrap_or_default();
-                let wait = (0..3).map(|kind| (needs[kind].min(burst[kind]) - self.left[kind]) / rate[kind]);
+                let wait = (0..3).map(|kind| (needs[kind].min(limit.most[kind]) - self.left[kind]) / limit.rate[kind]);
                 let wait = wait.fold(0.0, f64::max);
                 if wait > 1e-9 {
                     self.events.push(Reverse((At(now + wait), self.cards.len())));
@@ -220,7 +228,9 @@ mod tests {
         let all = cards.iter().enumerate().flat_map(|(card, what)| (0..what.turns.len()).map(move |turn| (card, turn)));
         let tokens: HashMap<_, _> = all.map(|turn| (turn, [1.0, 100.0, 10.0])).collect();
         let sum = tokens.len() as f64 * 100.0;
-        let room = Room { own: 3, all: 8, limit: Some(([1e9, sum / 500.0, 1e9], [1e9, 200.0, 1e9])) };
+        let most = [1e9, 200.0, 1e9];
+        let limit = Limit { rate: [1e9, sum / 500.0, 1e9], first: most, most };
+        let room = Room { own: 3, all: 8, limit: Some(limit) };
         let (bound, ideal) = (bound(&cards, 5, room, &tokens), ideal(&cards, 5, room, &tokens));
         assert_eq!(bound.which(), "the limit");
         assert!(ideal >= bound.tokens && ideal < bound.tokens * 1.1, "{ideal} {bound:?}");

@@ -89,14 +89,18 @@ pub async fn measure(program: &Path, agents: usize, seed: u64) -> anyhow::Result
             for path in &paths {
                 count(server, path, &mut ended).await?;
             }
-            let open = ["backlog", "queued", "in_progress"].into_iter().filter_map(|status| ended.get(status)).sum::<usize>();
+            let open =
+                ["backlog", "queued", "in_progress"].into_iter().filter_map(|status| ended.get(status)).sum::<usize>();
             if open == 0 {
                 break;
             }
         }
     }
     let done = ended.get("waiting_approval").copied().unwrap_or_default();
-    line(&format!("{agents} agents of {} members at once, seed {seed}, at the provider's true pace and without its limits.\n", sessions.len()))?;
+    line(&format!(
+        "{agents} agents of {} members at once, seed {seed}, at the provider's true pace and without its limits.\n",
+        sessions.len()
+    ))?;
     let rows = [
         ("came to their end".to_owned(), format!("{done} of {agents}")),
         ("at work at once, at most".to_owned(), most.to_string()),
@@ -109,7 +113,10 @@ pub async fn measure(program: &Path, agents: usize, seed: u64) -> anyhow::Result
         ("board of a member, p50 / p99".to_owned(), times(&boards)),
         ("a card, p50 / p99".to_owned(), times(&cards_shown)),
         ("health in detail, p50 / p99".to_owned(), times(&health)),
-        ("slowest of all answers".to_owned(), format!("{:.0} ms", quantile(&[boards, cards_shown, health].concat(), 1.0))),
+        (
+            "slowest of all answers".to_owned(),
+            format!("{:.0} ms", quantile(&[boards, cards_shown, health].concat(), 1.0)),
+        ),
     ];
     for (name, value) in rows {
         line(&format!("| {name:<32} | {value:>20} |"))?;

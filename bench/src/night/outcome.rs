@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use tokio::process::Command;
 
-use super::bound::{Bound, Room, bound, ideal};
+use super::bound::{Bound, Limit, Room, bound, ideal};
 use super::watch::{Call, Story, jain};
 use super::{AT_ONCE, Night, Options, PER_MINUTE, REQUESTS, Seen, line, times};
 use crate::repository::git;
@@ -104,19 +104,20 @@ pub async fn judge(
     }
     let seconds = |at: Instant| (at - began).as_secs_f64();
     let stored = |call: &Call| Some(*ended.get(call.card)?.story.stored.get(&call.turn)?);
-    let again = |call: &&Call| {
-        stored(call).is_some_and(|stored| (seconds(call.at) * 1_000.0) as i64 > stored - clock)
-    };
+    let again = |call: &&Call| stored(call).is_some_and(|stored| (seconds(call.at) * 1_000.0) as i64 > stored - clock);
     let paid_twice = night.calls.taken().filter(|(call, _)| again(call)).count();
 
     let places = (own * night.sessions.len()).min(AT_ONCE);
     let mut ends: Vec<f64> = ended.iter().map(|ended| ended.at).collect();
     ends.sort_unstable_by(f64::total_cmp);
     let makespan = ends.last().copied().unwrap_or_default();
-    // A minute's worth is there at the beginning.
-    let burst = [REQUESTS, PER_MINUTE[0], PER_MINUTE[1]].map(|amount| (amount as f64 * options.scale).floor());
-    let rate = burst.map(|amount| amount / 60.0);
-    let room = Room { own, all: AT_ONCE, limit: Some((rate, burst)) };
+    let limits = [REQUESTS, PER_MINUTE[0], PER_MINUTE[1]].map(|amount| (amount as f64 * options.scale).floor());
+    let limit = Limit {
+        rate: limits.map(|limit| limit / 60.0),
+        first: limits.map(|limit| limit / options.scale),
+        most: limits,
+    };
+    let room = Room { own, all: AT_ONCE, limit: Some(limit) };
     let tokens = night.calls.tokens();
     let bounds = bound(&night.cards, options.cards, room, &tokens);
     let ideal = ideal(&night.cards, options.cards, room, &tokens);
@@ -127,11 +128,14 @@ pub async fn judge(
         night
             .calls
             .taken()
-            .filter(|(call, _)| seconds(call.at) <= upto && of.is_none_or(|member| night.cards[call.card].member == member))
+            .filter(|(call, _)| {
+                seconds(call.at) <= upto && of.is_none_or(|member| night.cards[call.card].member == member)
+            })
             .fold([0.0; 3], |sum, (_, tokens)| [sum[0] + tokens[0], sum[1] + tokens[1], sum[2] + tokens[2]])
     };
     let all = taken(crowded, None);
-    let used = (0..3).map(|kind| all[kind] / (burst[kind] + rate[kind] * (crowded - first))).fold(0.0, f64::max);
+    let used =
+        (0..3).map(|kind| all[kind] / (limit.first[kind] + limit.rate[kind] * (crowded - first))).fold(0.0, f64::max);
     // Until the first member wants less than all of the others.
     let members = 0..night.sessions.len();
     let wants_less = members.clone().map(|member| {
@@ -184,7 +188,11 @@ async fn ends(night: &Night, clock: i64, wrong: &mut Vec<String>) -> anyhow::Res
         let status = text(shown, "status")?;
         let completed = status == "completed" && shown["error"].is_null();
         if !completed {
-            wrong.push(format!("{}: {status}, {}", card.key, shown["error"]["message"].as_str().unwrap_or("no reason")));
+            wrong.push(format!(
+                "{}: {status}, {}",
+                card.key,
+                shown["error"]["message"].as_str().unwrap_or("no reason")
+            ));
         }
         let (mut at, mut story) = (0.0, Story::default());
         if let Some(run) = shown["runId"].as_str() {
@@ -255,7 +263,8 @@ async fn shown(repository: &Path, arguments: &[&str]) -> anyhow::Result<String> 
 type Row = (&'static str, &'static str, Box<dyn Fn(&Outcome) -> String>);
 
 pub fn print(outcomes: &[Outcome], options: &Options, seed: u64) -> std::io::Result<()> {
-    let extra = [(options.shared, "one project"), (options.kill, "killed each minute"), (options.faults, "with faults")];
+    let extra =
+        [(options.shared, "one project"), (options.kill, "killed each minute"), (options.faults, "with faults")];
     let extra: String = extra.iter().filter(|(on, _)| *on).map(|(_, word)| format!(", {word}")).collect();
     line(&format!(
         "The night, seed {seed}: {} members with {} cards each{extra}; the provider and its limits {} times faster than in reality, so that a minute of the scene takes {:.1} s.\n",
@@ -281,20 +290,36 @@ pub fn print(outcomes: &[Outcome], options: &Options, seed: u64) -> std::io::Res
         ("makespan, of the scene", "", Box::new(move |out| format!("{:.1} min", out.makespan * scale / 60.0))),
         ("makespan / lower bound", "1.03", Box::new(|out| format!("{:.3}", out.makespan / out.bound.most()))),
         ("the bound", "", Box::new(|out| out.bound.which().to_owned())),
-        ("path / places / tokens, of the scene", "", Box::new(move |out| {
-            let minutes = [out.bound.path, out.bound.places, out.bound.tokens].map(|of| format!("{:.1}", of.max(0.0) * scale / 60.0));
-            format!("{} min", minutes.join(" / "))
-        })),
-        ("tokens, input / output", "", Box::new(|out| format!("{:.0}k / {:.0}k", out.tokens[1] / 1e3, out.tokens[2] / 1e3))),
+        (
+            "path / places / tokens, of the scene",
+            "",
+            Box::new(move |out| {
+                let minutes = [out.bound.path, out.bound.places, out.bound.tokens]
+                    .map(|of| format!("{:.1}", of.max(0.0) * scale / 60.0));
+                format!("{} min", minutes.join(" / "))
+            }),
+        ),
+        (
+            "tokens, input / output",
+            "",
+            Box::new(|out| format!("{:.0}k / {:.0}k", out.tokens[1] / 1e3, out.tokens[2] / 1e3)),
+        ),
         ("makespan / the same order at no cost", "1.03", Box::new(|out| format!("{:.3}", out.makespan / out.ideal))),
         ("server, peak", "150 MiB", Box::new(|out| format!("{:.1} MiB", out.seen.peaks.server))),
-        ("git and sandboxes, peak", "", Box::new(|out| {
-            format!("{:.1} MiB in {}", out.seen.peaks.children, out.seen.peaks.processes)
-        })),
-        ("processor, server / children, a turn", "", Box::new(|out| {
-            let [server, children] = out.seen.peaks.worked().map(|seconds| seconds * 1e3 / out.answered.max(1) as f64);
-            format!("{server:.0} / {children:.0} ms")
-        })),
+        (
+            "git and sandboxes, peak",
+            "",
+            Box::new(|out| format!("{:.1} MiB in {}", out.seen.peaks.children, out.seen.peaks.processes)),
+        ),
+        (
+            "processor, server / children, a turn",
+            "",
+            Box::new(|out| {
+                let [server, children] =
+                    out.seen.peaks.worked().map(|seconds| seconds * 1e3 / out.answered.max(1) as f64);
+                format!("{server:.0} / {children:.0} ms")
+            }),
+        ),
         ("the board, p50 / p99", "", Box::new(|out| times(&out.seen.answers))),
         ("added to a turn, p50 / p95", "", Box::new(move |out| ms(&out.turn_gap))),
         ("last word to merge beside the check", "", Box::new(move |out| ms(&out.end_gap))),
@@ -322,4 +347,3 @@ pub fn print(outcomes: &[Outcome], options: &Options, seed: u64) -> std::io::Res
     }
     line("")
 }
-

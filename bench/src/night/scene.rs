@@ -20,7 +20,8 @@ pub const FILES: usize = 200;
 pub const REPAIRS: usize = 3;
 
 /// The check of every project: whoever has begun has a result, and a result's dependencies are there.
-pub const CHECKS: &str = "for d in work/*/; do [ -e \"$d\" ] || continue; [ -e \"$d/result.txt\" ] || { echo \"$d has no result\"; exit 1; }
+pub const CHECKS: &str =
+    "for d in work/*/; do [ -e \"$d\" ] || continue; [ -e \"$d/result.txt\" ] || { echo \"$d has no result\"; exit 1; }
 for n in $(cat \"$d/result.txt\"); do [ -e \"work/$n/result.txt\" ] || { echo \"$d lacks $n\"; exit 1; }; done; done
 sleep \"$1\"
 ";
@@ -89,8 +90,9 @@ pub fn cards(members: &[&str], each: usize, seed: u64, scale: Scale) -> Vec<Card
                 0 => Vec::new(),
                 _ if random.random_bool(0.35) => Vec::new(),
                 _ => {
-                    let mut on: Vec<usize> =
-                        (0..random.random_range(1..=2)).map(|_| number - random.random_range(1..=number.min(5))).collect();
+                    let mut on: Vec<usize> = (0..random.random_range(1..=2))
+                        .map(|_| number - random.random_range(1..=number.min(5)))
+                        .collect();
                     on.sort_unstable();
                     on.dedup();
                     on
@@ -119,14 +121,17 @@ pub fn cards(members: &[&str], each: usize, seed: u64, scale: Scale) -> Vec<Card
 fn fill(card: &mut Card, needs: &[String], random: &mut StdRng, scale: Scale) {
     let key = card.key.clone();
     let count = random.random_range(TURNS);
-    let result = json!(["write", { "path": format!("work/{key}/result.txt"), "content": format!("{}\n", needs.join(" ")) }]);
+    let result =
+        json!(["write", { "path": format!("work/{key}/result.txt"), "content": format!("{}\n", needs.join(" ")) }]);
     let mut lines = Vec::new();
     for turn in 1..=count {
         let think = words(random, "I weigh", 15..60);
         let file = random.random_range(0..FILES);
         let path = format!("src/part{}/file{file}.txt", file / 100);
         let (tools, sleep) = match (turn, random.random_range(0..4)) {
-            (1, _) => (vec![json!(["glob", { "pattern": format!("**/*{file}*") }]), json!(["read", { "path": path }])], 0.0),
+            (1, _) => {
+                (vec![json!(["glob", { "pattern": format!("**/*{file}*") }]), json!(["read", { "path": path }])], 0.0)
+            }
             (turn, _) if turn == count => (vec![result.clone()], 0.0),
             (_, 0) => (vec![json!(["read", { "path": path }])], 0.0),
             (_, 1) => {
@@ -189,7 +194,10 @@ mod tests {
         let scale = Scale(10.0);
         let cards = |seed| super::cards(&["anna", "ben"], 10, seed, scale);
         let (one, two) = (cards(7), cards(7));
-        assert_eq!(one.iter().map(|card| &card.script).collect::<Vec<_>>(), two.iter().map(|card| &card.script).collect::<Vec<_>>());
+        assert_eq!(
+            one.iter().map(|card| &card.script).collect::<Vec<_>>(),
+            two.iter().map(|card| &card.script).collect::<Vec<_>>()
+        );
         assert_ne!(one[3].script, cards(8)[3].script);
         assert!(one.iter().any(|card| !card.depends.is_empty()) && one.iter().any(|card| card.depends.is_empty()));
         for (at, card) in one.iter().enumerate() {

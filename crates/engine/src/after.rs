@@ -138,7 +138,9 @@ impl<'a> After<'a> {
         let Claimed { lease, run, project, .. } = self.claimed;
         let branch = &project.default_branch;
         let marked = self.repo.conflict_marks(&ground.base, &ground.head).await?;
-        if run.attempt > 1 && self.engine.0.team.unnoted_merge(project, run.feature_id).await?.is_some() || !marked.is_empty() {
+        if run.attempt > 1 && self.engine.0.team.unnoted_merge(project, run.feature_id).await?.is_some()
+            || !marked.is_empty()
+        {
             return Ok(First::Stays);
         }
         let author = self.engine.0.team.identity(run.member_id).await?;

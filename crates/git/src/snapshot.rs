@@ -72,7 +72,8 @@ impl Repo {
         let told = String::from_utf8_lossy(&told).into_owned();
         let mut lines = told.lines().map(|line| line.strip_suffix(" missing").map_or(Some(line), |_| None));
         let old = lines.next().flatten().map(Oid::parse).transpose()?;
-        let tree = lines.next().flatten().ok_or_else(|| GitError::Missing { what: "commit", name: parent.to_string() })?;
+        let tree =
+            lines.next().flatten().ok_or_else(|| GitError::Missing { what: "commit", name: parent.to_string() })?;
         Ok((old, tree.to_owned()))
     }
 }

@@ -38,6 +38,8 @@ pub struct Config {
     pub max_output: i64,
     /// Limits of each key; none when absent.
     pub quota: Option<Quota>,
+    /// What share of its limits a key has that was not used before.
+    pub filled: f64,
 }
 
 impl Default for Config {
@@ -50,6 +52,7 @@ impl Default for Config {
             context_window: 200_000,
             max_output: 64_000,
             quota: None,
+            filled: 1.0,
         }
     }
 }

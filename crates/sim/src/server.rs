@@ -283,10 +283,8 @@ fn plan(state: &State, key: &str, body: &Value, dialect: Dialect) -> Result<(Rep
         *happened <= fault.times
     });
     let trouble = inner.trouble.filter(|(until, _)| Instant::now() < *until);
-    let fault = scripted
-        .map(|fault| fault.kind)
-        .or(trouble.map(|(_, fault)| fault))
-        .or_else(|| inner.faults.pop_front());
+    let fault =
+        scripted.map(|fault| fault.kind).or(trouble.map(|(_, fault)| fault)).or_else(|| inner.faults.pop_front());
     if let Some(refusal) = fault.and_then(refusal) {
         let mut headers = HeaderMap::new();
         if fault == Some(Fault::RateLimited) {
@@ -307,7 +305,7 @@ fn plan(state: &State, key: &str, body: &Value, dialect: Dialect) -> Result<(Rep
     if let Some(quota) = state.config.quota {
         #[expect(clippy::disallowed_methods, reason = "the simulator is another program, with a clock of its own")]
         let date = chrono::Utc::now();
-        let meter = inner.meters.entry(key.to_owned()).or_insert_with(|| Meter::new(quota, now));
+        let meter = inner.meters.entry(key.to_owned()).or_insert_with(|| Meter::new(quota, state.config.filled, now));
         let taken = meter.take(input.fresh + input.written, stream::output_tokens(&blocks), now);
         limits = match dialect {
             Dialect::Messages => meter.headers(date),

@@ -20,6 +20,7 @@ mod identities;
 mod invitations;
 mod keys;
 mod leases;
+mod log;
 mod mails;
 mod members;
 mod orders;
@@ -121,7 +122,10 @@ impl Store {
     /// When a migration fails, or the database is of a newer version.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match &self.db {
-            Db::Sqlite { writer, .. } => SQLITE.run(writer).await?,
+            Db::Sqlite { writer, .. } => {
+                SQLITE.run(writer).await?;
+                self.db.keep(Keep::FromPowerLoss).await?;
+            }
             Db::Postgres(pool) => POSTGRES.run(pool).await?,
         }
         let last = self.last_seq().await?;
@@ -186,19 +190,19 @@ impl Store {
         for note in std::mem::take(&mut tx.notes) {
             self.write_note(&mut tx, &note).await?;
         }
-        match tx.inner {
-            db::Inner::Sqlite(t, _guard) => t.commit().await?,
-            db::Inner::Postgres(t) => t.commit().await?,
-        }
-        if mailed {
-            self.mail_put.notify_one();
-        }
-        if let Some(last) = tx.last_event {
+        let (last, keep) = (tx.last_event, tx.keep);
+        self.db.commit(tx).await?;
+        // The engine may begin with it while it is still being kept: what that writes is kept after it.
+        if let Some(last) = last {
             self.commits.send_if_modified(|seq| {
                 let newer = last > *seq;
                 *seq = last.max(*seq);
                 newer
             });
+        }
+        self.db.keep(keep).await?;
+        if mailed {
+            self.mail_put.notify_one();
         }
         Ok(())
     }
