@@ -124,29 +124,29 @@ pub async fn judge(
 
     let first = night.calls.all.first().map_or(0.0, |call| seconds(call.at));
     let crowded = ends.len().checked_sub(places).and_then(|at| ends.get(at)).copied().unwrap_or(makespan);
-    let taken = |upto: f64, of: Option<usize>| {
-        night
-            .calls
-            .taken()
-            .filter(|(call, _)| {
-                seconds(call.at) <= upto && of.is_none_or(|member| night.cards[call.card].member == member)
-            })
-            .fold([0.0; 3], |sum, (_, tokens)| [sum[0] + tokens[0], sum[1] + tokens[1], sum[2] + tokens[2]])
+    let taken = |upto: f64| {
+        let calls = night.calls.taken().filter(|(call, _)| seconds(call.at) <= upto);
+        calls.fold([0.0; 3], |sum, (_, took)| [sum[0] + took[0], sum[1] + took[1], sum[2] + took[2]])
     };
-    let all = taken(crowded, None);
+    let all = taken(crowded);
     let used =
         (0..3).map(|kind| all[kind] / (limit.first[kind] + limit.rate[kind] * (crowded - first))).fold(0.0, f64::max);
-    // Until the first member wants less than all of the others.
-    let members = 0..night.sessions.len();
-    let wants_less = members.clone().map(|member| {
-        let mut own_ends: Vec<f64> =
-            (0..ended.len()).filter(|card| night.cards[*card].member == member).map(|card| ended[card].at).collect();
-        own_ends.sort_unstable_by(f64::total_cmp);
-        own_ends.len().checked_sub(own).and_then(|at| own_ends.get(at)).copied().unwrap_or_default()
-    });
-    let fair_until = wants_less.fold(f64::MAX, f64::min);
+    // While each member has at work what a fair share of all places holds.
+    let at_work = works(night, &ended, &seconds);
+    let all_want = |at: f64| {
+        let wants = |member: usize| {
+            let works = at_work.iter().filter(|(of, from, to)| *of == member && *from <= at && at <= *to);
+            works.count() >= places / night.sessions.len()
+        };
+        (0..night.sessions.len()).all(wants)
+    };
     // What a call weighs in the governor's fairness: its input, and five times its output.
-    let shares: Vec<f64> = members.map(|member| taken(fair_until, Some(member))).map(|t| t[1] + 5.0 * t[2]).collect();
+    let mut shares = vec![0.0; night.sessions.len()];
+    for (call, took) in night.calls.taken().filter(|(call, _)| all_want(seconds(call.at))) {
+        if let Some(share) = shares.get_mut(night.cards[call.card].member) {
+            *share += took[1] + 5.0 * took[2];
+        }
+    }
 
     let (turn_gap, end_gap, start_gap) = gaps(night, &ended, &seconds);
     Ok(Outcome {
@@ -158,7 +158,7 @@ pub async fn judge(
         answered: night.calls.answered().count(),
         limited: night.calls.refused(429),
         overloaded: night.calls.refused(529),
-        tokens: taken(f64::MAX, None),
+        tokens: taken(f64::MAX),
         fairness: jain(&shares),
         makespan,
         bound: bounds,
@@ -219,6 +219,15 @@ async fn read(night: &Night, run: &str) -> anyhow::Result<Story> {
             None => return Ok(story),
         }
     }
+}
+
+/// The members' cards at work: whose, from when, until when.
+fn works(night: &Night, ended: &[Ended], seconds: &dyn Fn(Instant) -> f64) -> Vec<(usize, f64, f64)> {
+    let mut firsts: HashMap<usize, f64> = HashMap::new();
+    for call in &night.calls.all {
+        firsts.entry(call.card).or_insert(seconds(call.at));
+    }
+    firsts.into_iter().map(|(card, from)| (night.cards[card].member, from, ended[card].at)).collect()
 }
 
 type Gaps = (Vec<f64>, Vec<f64>, Vec<f64>);
@@ -323,7 +332,15 @@ pub fn print(outcomes: &[Outcome], options: &Options, seed: u64) -> std::io::Res
         ("the board, p50 / p99", "", Box::new(|out| times(&out.seen.answers))),
         ("added to a turn, p50 / p95", "", Box::new(move |out| ms(&out.turn_gap))),
         ("last word to merge beside the check", "", Box::new(move |out| ms(&out.end_gap))),
-        ("an end to the next first call", "", Box::new(move |out| ms(&out.start_gap))),
+        (
+            "an end to the next first call",
+            "",
+            Box::new(move |out| match out.own {
+                1 => ms(&out.start_gap),
+                // What follows an end is not known: another card may have begun by itself.
+                _ => String::new(),
+            }),
+        ),
     ];
     if options.kill {
         rows.push(("kills", "", Box::new(|out| out.seen.recoveries.len().to_string())));
