@@ -188,7 +188,7 @@ impl Repo {
         let gone = self.beside(worktree)?;
         match std::fs::rename(&worktree.admin, &gone) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(GitError::file(&worktree.admin, "removed")(error));
+                Err(GitError::file(&worktree.admin, "removed")(error))
             }
             _ => remove_any(&gone),
         }
