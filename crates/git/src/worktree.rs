@@ -74,8 +74,8 @@ impl Repo {
     }
 
     /// Makes a worktree and fills it. What `git worktree add` would write is written here, beside its place, and put there in
-    /// one step: git looks at all worktrees of a repository and stops at one that is half made, and it takes four
-    /// processes, one repository at a time, for as many small files.
+    /// one step: git looks at all worktrees of a repository and stops at one that is half made, so that it could make only
+    /// one at a time.
     async fn make_tree(&self, worktree: &Worktree, head: &str, at: &Oid) -> Result<(), GitError> {
         let tree = worktree.tree();
         std::fs::create_dir_all(&tree).map_err(GitError::file(&tree, "made"))?;
