@@ -35,17 +35,6 @@ pub(crate) enum Next {
     Told,
 }
 
-/// What became of work before its checks first run.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum First {
-    /// It stays as it is.
-    Stays,
-    /// The default branch was joined into it.
-    Joined,
-    /// Its agent has a conflict to resolve.
-    Again,
-}
-
 /// What follows the work of one run.
 pub(crate) struct After<'a> {
     engine: &'a Engine,
@@ -88,20 +77,8 @@ impl<'a> After<'a> {
     pub(crate) async fn follow(&mut self, ground: &mut Ground, summary: Option<String>) -> Result<Next, Trouble> {
         let settings = &self.claimed.project.settings;
         let work = self.claimed.run.intent == RunIntent::Work;
-        let first = if work && self.lands() { self.join_first(ground).await? } else { First::Stays };
-        if first == First::Again {
-            return Ok(Next::Again);
-        }
         match self.check(ground).await? {
             Verdict::Told => return Ok(Next::Told),
-            // Perhaps what came before it is to blame: as when it fails at the merge.
-            Verdict::Failed(failing) if first == First::Joined && self.returns < RETURNS => {
-                self.returns += 1;
-                let branch = &self.claimed.project.default_branch;
-                let why = format!("That was in the work joined with {branch}, which has moved on since it began. ");
-                self.engine.0.team.store.say(&self.claimed.lease, &failing.word(&why, Counts::Return)).await?;
-                return Ok(Next::Again);
-            }
             Verdict::Failed(failing) if work && self.repairs < settings.repairs => {
                 self.repairs += 1;
                 let word = failing.word("", Counts::Repair);
@@ -114,50 +91,11 @@ impl<'a> After<'a> {
         if !work {
             return Ok(finish(Move::Accept, summary, None));
         }
+        let asks = self.commands().is_empty() || self.claimed.feature.card.needs_approval;
         match settings.after_work {
-            AfterWork::Verify if !self.asks() => Ok(finish(Move::Accept, summary, None)),
-            AfterWork::Merge if !self.asks() => self.merge(ground, summary).await,
+            AfterWork::Verify if !asks => Ok(finish(Move::Accept, summary, None)),
+            AfterWork::Merge if !asks => self.merge(ground, summary).await,
             _ => Ok(finish(Move::Finish, summary, None)),
-        }
-    }
-
-    /// Whether a member looks at the work, whatever the project wants.
-    fn asks(&self) -> bool {
-        self.commands().is_empty() || self.claimed.feature.card.needs_approval
-    }
-
-    /// Whether work that passes its checks is merged without a member.
-    fn lands(&self) -> bool {
-        self.claimed.project.settings.after_work == AfterWork::Merge && !self.asks()
-    }
-
-    /// Joins the default branch, if it has moved on, into work that is to be merged, before the checks first run: so they run
-    /// once, on both, rather than on the work alone and then on both. Where the two conflict for the first time, the agent
-    /// hears of it; otherwise that is left to the merge.
-    async fn join_first(&mut self, ground: &mut Ground) -> Result<First, Trouble> {
-        let Claimed { lease, run, project, .. } = self.claimed;
-        let branch = &project.default_branch;
-        let marked = self.repo.conflict_marks(&ground.base, &ground.head).await?;
-        if run.attempt > 1 && self.engine.0.team.unnoted_merge(project, run.feature_id).await?.is_some()
-            || !marked.is_empty()
-        {
-            return Ok(First::Stays);
-        }
-        let author = self.engine.0.team.identity(run.member_id).await?;
-        let back = self.returns < RETURNS;
-        match self.repo.bring_up(&run.id.to_string(), &ground.head, branch, &author, back).await? {
-            BroughtUp::Current(_) | BroughtUp::Conflict(_) => Ok(First::Stays),
-            BroughtUp::Joined(joined) if joined.files.is_empty() => {
-                *ground = self.engine.take_up(self.repo, lease, ground.clone(), joined, None).await?;
-                settle(self.repo, &ground.branch, &ground.head).await;
-                Ok(First::Joined)
-            }
-            BroughtUp::Joined(joined) => {
-                self.returns += 1;
-                let word = conflict_word(branch, &joined, Counts::Return);
-                *ground = self.engine.take_up(self.repo, lease, ground.clone(), joined, Some(&word)).await?;
-                Ok(First::Again)
-            }
         }
     }
 
