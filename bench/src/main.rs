@@ -1,9 +1,10 @@
 //! Measures the released server from outside, as its users meet it: `bench/run idle|agents|start|board`;
-//! and the rate governor by itself: `bench/run governor`.
+//! a whole night of a team: `bench/run night`; and the rate governor by itself: `bench/run governor`.
 
 mod agents;
 mod board;
 mod idle;
+mod night;
 mod repository;
 mod server;
 mod start;
@@ -21,15 +22,17 @@ use crate::table::Table;
 #[derive(Parser)]
 #[command(version)]
 struct Options {
-    /// What to measure; everything when left out.
+    /// What to measure; everything but the night when left out.
     #[arg(value_enum)]
     what: Vec<What>,
     /// The server's program; by default the one beside this program.
     #[arg(long)]
     server: Option<PathBuf>,
-    /// The first of the seeds of the governor's trials.
+    /// The seed of the night, or the first of those of the governor's trials.
     #[arg(long, default_value_t = 1_000)]
     seed: u64,
+    #[command(flatten)]
+    night: night::Options,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -44,6 +47,8 @@ enum What {
     Board,
     /// The rate governor in a simulation, against what others do.
     Governor,
+    /// A night of a team in auto mode; takes some minutes, and is measured only when it is named.
+    Night,
 }
 
 #[tokio::main]
@@ -68,6 +73,7 @@ async fn main() -> anyhow::Result<()> {
         None => std::env::current_exe()?.with_file_name("guildhall"),
     };
     let server = server.canonicalize().with_context(|| format!("there is no server at {}", server.display()))?;
+    let mut sound = true;
     for what in what {
         let mut table = Table::default();
         match what {
@@ -75,9 +81,14 @@ async fn main() -> anyhow::Result<()> {
             What::Agents => agents::measure(&server, &mut table).await?,
             What::Start => start::measure(&server, &mut table).await?,
             What::Board => board::measure(&server, &mut table).await?,
+            What::Night => {
+                sound &= night::measure(&server, &options.night, options.seed).await?;
+                continue;
+            }
             What::Governor => continue,
         }
         table.print()?;
     }
+    anyhow::ensure!(sound, "something happened that must never happen; see WRONG, or the rows whose aim is 0");
     Ok(())
 }

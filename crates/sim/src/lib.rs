@@ -38,6 +38,8 @@ pub struct Config {
     pub max_output: i64,
     /// Limits of each key; none when absent.
     pub quota: Option<Quota>,
+    /// What share of its limits a key has that was not used before.
+    pub filled: f64,
 }
 
 impl Default for Config {
@@ -50,6 +52,7 @@ impl Default for Config {
             context_window: 200_000,
             max_output: 64_000,
             quota: None,
+            filled: 1.0,
         }
     }
 }
@@ -61,6 +64,33 @@ pub struct Arrival {
     pub at: Instant,
     /// Its body.
     pub body: Arc<Value>,
+}
+
+/// What became of a call that came in, besides those that hang before any word.
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    /// When it came in.
+    pub at: Instant,
+    /// Its body.
+    pub body: Arc<Value>,
+    /// What the provider said to it.
+    pub outcome: Outcome,
+}
+
+/// What the provider says to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is answered, and has taken so many tokens out of the limits.
+    Answered {
+        /// Input that did not come from the cache.
+        input: i64,
+        /// Output.
+        output: i64,
+        /// What goes wrong in the answer.
+        fault: Option<Fault>,
+    },
+    /// It is refused with this status.
+    Refused(u16),
 }
 
 /// Calls that a simulator in this process remembers.
@@ -108,6 +138,16 @@ impl Sim {
     /// Tells of each call from now on, as it comes in.
     pub fn arrivals(&self) -> mpsc::UnboundedReceiver<Arrival> {
         self.state.listen()
+    }
+
+    /// Tells what becomes of each call from now on.
+    pub fn receipts(&self) -> mpsc::UnboundedReceiver<Receipt> {
+        self.state.audit()
+    }
+
+    /// What goes wrong with every call until then.
+    pub fn fail_until(&self, until: Instant, fault: Fault) {
+        self.state.fail_until(until, fault);
     }
 
     /// What goes wrong with the next calls, one each.

@@ -25,10 +25,10 @@ struct Bucket {
 }
 
 impl Bucket {
-    fn new(name: &'static str, limit: i64, now: Instant) -> Self {
+    fn new(name: &'static str, limit: i64, filled: f64, now: Instant) -> Self {
         // A limit of nothing could never refill.
         let limit = limit.max(1) as f64;
-        Self { name, limit, left: limit, at: now }
+        Self { name, limit, left: limit * filled.clamp(0.0, 1.0), at: now }
     }
 
     fn refill(&mut self, now: Instant) {
@@ -51,11 +51,12 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    pub(crate) fn new(quota: Quota, now: Instant) -> Self {
+    /// `filled`: what share of the limits is there at the beginning.
+    pub(crate) fn new(quota: Quota, filled: f64, now: Instant) -> Self {
         Self {
-            requests: Bucket::new("requests", quota.requests, now),
-            input: Bucket::new("input-tokens", quota.input_tokens, now),
-            output: Bucket::new("output-tokens", quota.output_tokens, now),
+            requests: Bucket::new("requests", quota.requests, filled, now),
+            input: Bucket::new("input-tokens", quota.input_tokens, filled, now),
+            output: Bucket::new("output-tokens", quota.output_tokens, filled, now),
         }
     }
 
@@ -137,7 +138,7 @@ mod tests {
     #[test]
     fn what_is_used_up_comes_back_with_time() {
         let start = Instant::now();
-        let mut meter = Meter::new(QUOTA, start);
+        let mut meter = Meter::new(QUOTA, 1.0, start);
         meter.take(4_000, 100, start).unwrap();
         assert_eq!(header(&meter, "requests-remaining"), "59");
         assert_eq!(header(&meter, "input-tokens-limit"), "6000");
@@ -154,14 +155,24 @@ mod tests {
     }
 
     #[test]
+    fn a_key_may_begin_with_less_than_a_minute_s_worth() {
+        let start = Instant::now();
+        let mut meter = Meter::new(QUOTA, 0.25, start);
+        assert_eq!(meter.take(2_000, 1, start).unwrap_err(), Duration::from_secs(5));
+        meter.take(1_500, 1, start).unwrap();
+        assert_eq!(header(&meter, "input-tokens-limit"), "6000");
+        assert_eq!(header(&meter, "requests-remaining"), "14");
+    }
+
+    #[test]
     fn each_of_the_three_limits_holds() {
         let start = Instant::now();
-        let mut meter = Meter::new(QUOTA, start);
+        let mut meter = Meter::new(QUOTA, 1.0, start);
         for _ in 0..60 {
             meter.take(1, 1, start).unwrap();
         }
         assert_eq!(meter.take(1, 1, start).unwrap_err(), Duration::from_secs(1));
-        let mut meter = Meter::new(QUOTA, start);
+        let mut meter = Meter::new(QUOTA, 1.0, start);
         meter.take(1, 600, start).unwrap();
         assert_eq!(meter.take(1, 60, start).unwrap_err(), Duration::from_secs(6));
     }
@@ -169,7 +180,7 @@ mod tests {
     #[test]
     fn a_call_larger_than_the_limit_takes_all_of_it_and_no_limit_is_nothing() {
         let start = Instant::now();
-        let mut meter = Meter::new(Quota { requests: 0, ..QUOTA }, start);
+        let mut meter = Meter::new(Quota { requests: 0, ..QUOTA }, 1.0, start);
         meter.take(9_000, 1, start).unwrap();
         assert_eq!(meter.take(1, 1, start).unwrap_err(), Duration::from_secs(60));
         assert_eq!(header(&meter, "input-tokens-remaining"), "0");

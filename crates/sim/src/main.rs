@@ -73,6 +73,7 @@ async fn main() -> anyhow::Result<()> {
             input_tokens: options.input_tokens_per_minute,
             output_tokens: options.output_tokens_per_minute,
         }),
+        filled: 1.0,
     };
     let listener = tokio::net::TcpListener::bind(options.listen)
         .await

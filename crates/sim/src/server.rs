@@ -22,7 +22,7 @@ use crate::openai::{self, Dialect};
 use crate::script::{self, Fault, Step};
 use crate::stream::{self, Reply};
 use crate::wire::{Refusal, validate};
-use crate::{Arrival, Config};
+use crate::{Arrival, Config, Outcome, Receipt};
 
 #[derive(Debug)]
 pub(crate) struct State {
@@ -36,6 +36,9 @@ pub(crate) struct State {
 struct Inner {
     requests: VecDeque<Arc<Value>>,
     listeners: Vec<mpsc::UnboundedSender<Arrival>>,
+    auditors: Vec<mpsc::UnboundedSender<Receipt>>,
+    /// What goes wrong with every call, and until when.
+    trouble: Option<(Instant, Fault)>,
     faults: VecDeque<Fault>,
     /// How often a scripted fault has happened, by the place in the conversation.
     happened: HashMap<[u8; 32], u32>,
@@ -71,6 +74,21 @@ impl State {
             }
             inner.requests.push_back(Arc::clone(body));
         }
+    }
+
+    pub(crate) fn audit(&self) -> mpsc::UnboundedReceiver<Receipt> {
+        let (auditor, receipts) = mpsc::unbounded_channel();
+        self.inner().auditors.push(auditor);
+        receipts
+    }
+
+    fn receipt(&self, at: Instant, body: &Arc<Value>, outcome: Outcome) {
+        let mut inner = self.inner();
+        inner.auditors.retain(|auditor| auditor.send(Receipt { at, body: Arc::clone(body), outcome }).is_ok());
+    }
+
+    pub(crate) fn fail_until(&self, until: Instant, fault: Fault) {
+        self.inner().trouble = Some((until, fault));
     }
 
     pub(crate) fn fail_next(&self, faults: impl IntoIterator<Item = Fault>) {
@@ -197,19 +215,17 @@ async fn answer(state: Arc<State>, dialect: Dialect, headers: &HeaderMap, body: 
     };
     let body = Arc::new(parse(body)?);
     state.arrived(at, &body);
-    let (reply, limits) = match dialect {
-        Dialect::Messages => {
-            validate(&body, state.config.max_output)?;
-            plan(&state, &key, &body, dialect)?
-        }
-        // What is asked for is the same, whatever words it is put in.
-        _ => {
-            let mut plain = openai::as_messages(dialect, &body, state.config.max_output)?;
-            validate(&plain, state.config.max_output)?;
-            openai::mark(&mut plain);
-            plan(&state, &key, &plain, dialect)?
-        }
+    let planned = weigh(&state, &key, &body, dialect);
+    let outcome = match &planned {
+        Ok((reply, _)) => Outcome::Answered {
+            input: reply.input.fresh + reply.input.written,
+            output: stream::output_tokens(&reply.blocks),
+            fault: reply.fault,
+        },
+        Err(Refused(refused)) => Outcome::Refused(refused.0.status),
     };
+    state.receipt(at, &body, outcome);
+    let (reply, limits) = planned?;
     tracing::info!(model = reply.model, fault = ?reply.fault, input = reply.input.total(), "a call");
     if reply.fault == Some(Fault::HangBeforeHeaders) {
         return std::future::pending().await;
@@ -220,6 +236,19 @@ async fn answer(state: Arc<State>, dialect: Dialect, headers: &HeaderMap, body: 
     };
     response.headers_mut().extend(limits);
     Ok(response)
+}
+
+/// What is to be said to a call.
+fn weigh(state: &State, key: &str, body: &Value, dialect: Dialect) -> Result<(Reply, HeaderMap), Refused> {
+    if dialect == Dialect::Messages {
+        validate(body, state.config.max_output)?;
+        return plan(state, key, body, dialect);
+    }
+    // What is asked for is the same, whatever words it is put in.
+    let mut plain = openai::as_messages(dialect, body, state.config.max_output)?;
+    validate(&plain, state.config.max_output)?;
+    openai::mark(&mut plain);
+    plan(state, key, &plain, dialect)
 }
 
 /// The faults that are an answer of their own.
@@ -253,7 +282,9 @@ fn plan(state: &State, key: &str, body: &Value, dialect: Dialect) -> Result<(Rep
         *happened += 1;
         *happened <= fault.times
     });
-    let fault = scripted.map(|fault| fault.kind).or_else(|| inner.faults.pop_front());
+    let trouble = inner.trouble.filter(|(until, _)| Instant::now() < *until);
+    let fault =
+        scripted.map(|fault| fault.kind).or(trouble.map(|(_, fault)| fault)).or_else(|| inner.faults.pop_front());
     if let Some(refusal) = fault.and_then(refusal) {
         let mut headers = HeaderMap::new();
         if fault == Some(Fault::RateLimited) {
@@ -274,7 +305,7 @@ fn plan(state: &State, key: &str, body: &Value, dialect: Dialect) -> Result<(Rep
     if let Some(quota) = state.config.quota {
         #[expect(clippy::disallowed_methods, reason = "the simulator is another program, with a clock of its own")]
         let date = chrono::Utc::now();
-        let meter = inner.meters.entry(key.to_owned()).or_insert_with(|| Meter::new(quota, now));
+        let meter = inner.meters.entry(key.to_owned()).or_insert_with(|| Meter::new(quota, state.config.filled, now));
         let taken = meter.take(input.fresh + input.written, stream::output_tokens(&blocks), now);
         limits = match dialect {
             Dialect::Messages => meter.headers(date),

@@ -113,10 +113,12 @@ impl Writer<'_> {
 
     /// A text in words, at the configured pace.
     async fn words(&self, index: usize, kind: &str, key: &str, text: &str) -> Result<(), Gone> {
-        for piece in pieces(text) {
+        // By the time since the first word, so that what timers and readers take does not add up.
+        let began = tokio::time::Instant::now();
+        for (said, piece) in (1..).zip(pieces(text)) {
             self.event(json!({ "type": "content_block_delta", "index": index, "delta": { "type": kind, key: piece } }))
                 .await?;
-            self.wait(self.config.per_word).await?;
+            self.wait((self.config.per_word * said).saturating_sub(began.elapsed())).await?;
         }
         Ok(())
     }

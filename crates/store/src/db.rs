@@ -13,6 +13,7 @@ use sqlx::{PgPool, SqlitePool};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::StoreError;
+use crate::log::Log;
 
 /// Connections that read at once. SQLite reads from memory mostly; more would cost memory for nothing.
 const READERS: u32 = 3;
@@ -28,8 +29,10 @@ pub(crate) enum Db {
     Sqlite {
         /// The one connection that writes: writers wait in line here, fairly, and never meet SQLITE_BUSY.
         writer: SqlitePool,
-        /// How the writer's commits are kept now; whoever holds this writes.
-        keeping: Arc<Mutex<Keep>>,
+        /// Whoever holds this writes.
+        turn: Arc<Mutex<()>>,
+        /// Where commits are until they are folded into the file.
+        log: Arc<Log>,
         readers: SqlitePool,
     },
     Postgres(PgPool),
@@ -100,13 +103,15 @@ impl Rows for sqlx::Result<sqlx::postgres::PgQueryResult> {
 
 pub(crate) enum Inner {
     /// The guard comes last: the next writer must wait until the transaction is over.
-    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>, OwnedMutexGuard<Keep>),
+    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>, OwnedMutexGuard<()>),
     Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
 }
 
 /// A transaction. Dropped without a commit, it leaves nothing.
 pub(crate) struct Tx {
     pub(crate) inner: Inner,
+    /// What its commit is to survive.
+    pub(crate) keep: Keep,
     /// The number of the latest event written in it.
     pub(crate) last_event: Option<i64>,
     /// The name of its boundary: what it tells of.
@@ -136,7 +141,8 @@ impl Db {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
+            // A commit is made to survive the loss of power by `Log`, when the next writer has begun already.
+            .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
             .pragma("cache_size", "-1024");
@@ -147,7 +153,7 @@ impl Db {
             .idle_timeout(Duration::from_secs(60))
             .connect_with(options.pragma("query_only", "true"))
             .await?;
-        Ok(Self::Sqlite { writer, keeping: Arc::new(Mutex::new(Keep::FromPowerLoss)), readers })
+        Ok(Self::Sqlite { writer, turn: Arc::default(), log: Arc::new(Log::of(path)), readers })
     }
 
     pub(crate) fn backend(&self) -> Backend {
@@ -159,28 +165,19 @@ impl Db {
 
     pub(crate) async fn begin(&self, keep: Keep) -> Result<Tx, StoreError> {
         let inner = match self {
-            Self::Sqlite { writer, keeping, .. } => {
-                let mut kept = Arc::clone(keeping).lock_owned().await;
-                if *kept != keep {
-                    let mode = match keep {
-                        Keep::FromPowerLoss => "PRAGMA synchronous = FULL",
-                        Keep::FromDeath => "PRAGMA synchronous = NORMAL",
-                    };
-                    sqlx::query(mode).execute(writer).await?;
-                    *kept = keep;
-                }
+            Self::Sqlite { writer, turn, .. } => {
+                let turn = Arc::clone(turn).lock_owned().await;
                 // IMMEDIATE, because a transaction that reads first and writes later could find its reading outdated.
                 let begun = match writer.begin_with("BEGIN IMMEDIATE").await {
                     // SQLite itself ends a transaction for which the disk has no room; the driver still counts it as
                     // open, and would for ever. A new connection knows nothing of it.
                     Err(sqlx::Error::InvalidSavePointStatement) => {
                         writer.acquire().await?.close().await?;
-                        *kept = Keep::FromPowerLoss;
                         writer.begin_with("BEGIN IMMEDIATE").await?
                     }
                     begun => begun?,
                 };
-                Inner::Sqlite(begun, kept)
+                Inner::Sqlite(begun, turn)
             }
             Self::Postgres(pool) => {
                 let mut tx = pool.begin().await?;
@@ -190,7 +187,24 @@ impl Db {
                 Inner::Postgres(tx)
             }
         };
-        Ok(Tx { inner, last_event: None, boundary: "nothing", notes: Vec::new(), tells: Vec::new() })
+        Ok(Tx { inner, keep, last_event: None, boundary: "nothing", notes: Vec::new(), tells: Vec::new() })
+    }
+
+    /// Commits a transaction; what it is to survive, [`Self::keep`] sees to, while others write.
+    pub(crate) async fn commit(&self, tx: Tx) -> Result<(), StoreError> {
+        match tx.inner {
+            Inner::Sqlite(inner, _turn) => inner.commit().await?,
+            Inner::Postgres(inner) => inner.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Waits until all that was committed survives this.
+    pub(crate) async fn keep(&self, keep: Keep) -> Result<(), StoreError> {
+        match (self, keep) {
+            (Self::Sqlite { log, .. }, Keep::FromPowerLoss) => log.keep().await,
+            _ => Ok(()),
+        }
     }
 
     pub(crate) async fn close(&self) {

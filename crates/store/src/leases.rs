@@ -363,7 +363,8 @@ impl Store {
         proposal: Option<&Proposal>,
         events: Vec<RunEvent>,
     ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
+        // If it is lost with the power, the turn was cut off in its tools, and that is told to its agent.
+        let mut tx = self.begin_light().await?;
         let run = self.held(&mut tx, lease).await?;
         let row: Option<(String,)> = on!(tx, c => sqlx::query_as("SELECT turn FROM turns WHERE run_id = $1 AND number = $2")
             .bind(run.id).bind(number).fetch_optional(c).await)?;

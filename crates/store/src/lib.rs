@@ -21,6 +21,7 @@ mod identities;
 mod invitations;
 mod keys;
 mod leases;
+mod log;
 mod mails;
 mod members;
 mod notifications;
@@ -145,7 +146,10 @@ impl Store {
     /// When a migration fails, or the database is of a newer version.
     pub async fn migrate(&self) -> Result<(), StoreError> {
         match &self.db {
-            Db::Sqlite { writer, .. } => SQLITE.run(writer).await?,
+            Db::Sqlite { writer, .. } => {
+                SQLITE.run(writer).await?;
+                self.db.keep(Keep::FromPowerLoss).await?;
+            }
             Db::Postgres(pool) => POSTGRES.run(pool).await?,
         }
         let last = self.last_seq().await?;
@@ -213,25 +217,24 @@ impl Store {
         for note in std::mem::take(&mut tx.notes) {
             self.write_note(&mut tx, &note).await?;
         }
-        let boundary = tx.boundary;
+        let (boundary, last, keep) = (tx.boundary, tx.last_event, tx.keep);
         boundary!("store.{boundary}.before");
-        match tx.inner {
-            db::Inner::Sqlite(t, _guard) => t.commit().await?,
-            db::Inner::Postgres(t) => t.commit().await?,
-        }
+        self.db.commit(tx).await?;
         boundary!("store.{boundary}.after");
-        if put.mail {
-            self.mail_put.notify_one();
-        }
-        if put.delivery {
-            self.delivery_put.notify_one();
-        }
-        if let Some(last) = tx.last_event {
+        // The engine may begin with it while it is still being kept: what that writes is kept after it.
+        if let Some(last) = last {
             self.commits.send_if_modified(|seq| {
                 let newer = last > *seq;
                 *seq = last.max(*seq);
                 newer
             });
+        }
+        self.db.keep(keep).await?;
+        if put.mail {
+            self.mail_put.notify_one();
+        }
+        if put.delivery {
+            self.delivery_put.notify_one();
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ async fn ended(who: &mut Persona, path: &str) -> Value {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting).await.expect("the trial ends")
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
