@@ -81,7 +81,7 @@ async fn work(engine: &Engine, claimed: Claimed, cancel: &CancellationToken) {
     // Dropped at the very end: whoever comes next finds nothing of this one at work.
     let _turn = engine.ground_turn(lease.run).await;
     let ended = match attempt(engine, &claimed, cancel).await {
-        Err(trouble) if !trouble.lost() => match trouble.passes() {
+        Err(trouble) if !trouble.lost() => match trouble.passes().or_else(|| engine.lacks_room()) {
             Some(reason) => Ok(put_off(engine, &trouble, reason)),
             None => Err(trouble),
         },
@@ -208,7 +208,7 @@ pub(crate) fn closing(engine: &Engine, ended: Ended) -> Result<String, End> {
         Ended::Cancelled | Ended::Unsaved(JournalError::Lost) => Err(End::Told),
         Ended::Unsaved(JournalError::Rest) => Err(End::Rests),
         Ended::Unsaved(error) => {
-            if let Some(reason) = room::passes(&error) {
+            if let Some(reason) = room::passes(&error).or_else(|| engine.lacks_room()) {
                 return Err(put_off(engine, &error, reason));
             }
             let problem = unsaved(&error);

@@ -40,6 +40,11 @@ impl Engine {
         let places = &self.0.team.places;
         NoRoom::look(&[&places.worktrees, &places.repositories])
     }
+
+    /// Why a run waits that failed while a disk is full. Git does not always say that it had no room.
+    pub(crate) fn lacks_room(&self) -> Option<&'static str> {
+        self.has_room().err().map(|_| FULL)
+    }
 }
 
 /// Why a run waits, if what went wrong passes by itself.

@@ -142,6 +142,9 @@ impl Store {
     }
 
     async fn wants_mail(&self, tx: &mut Tx, member: MemberId, kind: NotificationKind) -> Result<bool, StoreError> {
+        if kind.has_own_mail() {
+            return Ok(false);
+        }
         let chosen: Option<(bool,)> = on!(tx, c => sqlx::query_as(
             "SELECT mail FROM notification_choices WHERE member_id = $1 AND kind = $2").bind(member).bind(kind)
             .fetch_optional(c).await)?;
@@ -233,7 +236,7 @@ impl Store {
         self.unread(member).await
     }
 
-    /// Which kinds come to a member by mail: every kind, chosen or not.
+    /// Which kinds come to a member by mail: every kind, chosen or not, but those that have a mail of their own.
     ///
     /// # Errors
     /// When the database fails.
@@ -245,7 +248,7 @@ impl Store {
             kind: *kind,
             mail: chosen(*kind).unwrap_or_else(|| kind.by_mail_at_first()),
         };
-        Ok(NotificationKind::ALL.iter().map(choice).collect())
+        Ok(NotificationKind::ALL.iter().filter(|kind| !kind.has_own_mail()).map(choice).collect())
     }
 
     /// A member chooses which kinds come by mail; the others stay as they are.

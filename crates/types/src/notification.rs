@@ -50,6 +50,11 @@ impl NotificationKind {
         matches!(self, Self::AutoModePaused | Self::BudgetReached | Self::WebhookOff)
     }
 
+    /// Whether a mail of its own tells of it, which the member chooses elsewhere.
+    pub const fn has_own_mail(self) -> bool {
+        matches!(self, Self::MorningReport)
+    }
+
     /// Whether the team's webhooks may hear of it: not of what is one member's alone.
     pub const fn for_team(self) -> bool {
         self.of_card() || matches!(self, Self::AutoModePaused)

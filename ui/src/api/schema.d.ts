@@ -3520,7 +3520,7 @@ export type components = {
         };
         /** @description Which kinds come by mail. */
         MailChoices: {
-            /** @description Every kind. */
+            /** @description Every kind, but that of the morning report, which has settings of its own. */
             items: components["schemas"]["MailChoice"][];
             /** @description Whether this server sends mail at all. */
             mailOn: boolean;

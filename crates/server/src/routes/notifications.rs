@@ -108,7 +108,7 @@ pub async fn read_notifications(
 pub struct MailChoices {
     /// Whether this server sends mail at all.
     mail_on: bool,
-    /// Every kind.
+    /// Every kind, but that of the morning report, which has settings of its own.
     items: Vec<MailChoice>,
 }
 
@@ -136,6 +136,9 @@ pub async fn put_mail_choices(
 ) -> Result<Json<MailChoices>, Problem> {
     if choose.items.len() > guildhall_types::notification::NotificationKind::ALL.len() {
         return Err(Problem::invalid("items", "name each kind once at most"));
+    }
+    if choose.items.iter().any(|choice| choice.kind.has_own_mail()) {
+        return Err(Problem::invalid("items", "morning reports come by mail as /api/report-settings says"));
     }
     let items = app.team.store.choose_mails(signed.member.id, &choose.items).await?;
     Ok(Json(MailChoices { mail_on: app.team.mail_is_on(), items }))

@@ -19,7 +19,7 @@ test("moments are said by the member's own clock", () => {
     "The window opens at 02:14.",
   );
   const provider = { code: "provider" as const, until, why: "The limit is used up.", message: "" };
-  expect(reason(provider)).toBe("Waits for its provider until 02:14. The limit is used up.");
+  expect(reason(provider)).toBe("Waits until 02:14. The limit is used up.");
   expect(reason({ code: "window", until: null, message: "The window never opens; set it again." })).toBe(
     "The window never opens; set it again.",
   );

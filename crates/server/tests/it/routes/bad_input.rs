@@ -93,6 +93,8 @@ async fn things_that_are_not_there_are_not_found_on_every_route() {
             "rename_passkey" => json!({ "name": "x" }),
             "follow_up" => json!({ "message": "x" }),
             "set_auto_mode" => json!({ "action": "start" }),
+            "allow_cost" => json!({ "micros": 1_000_000 }),
+            "give_budget" => json!({ "monthMicros": 1 }),
             "approve_plan" => json!({ "version": 1 }),
             "reject_plan" => json!({ "version": 1, "feedback": "x" }),
             "add_attachment" => {

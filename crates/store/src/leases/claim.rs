@@ -1,0 +1,124 @@
+//! Taking a run: one choice in one transaction, within the limits.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::Duration;
+use guildhall_types::feature::{Move, Stage};
+use guildhall_types::limits::Limits;
+use guildhall_types::plan::PlanApproval;
+use guildhall_types::project::Project;
+use guildhall_types::report::SpanKind;
+use guildhall_types::run::{RunIntent, RunStatus};
+use guildhall_types::schedule::{self, Candidate};
+use guildhall_types::{DateTime, MemberId, NodeId, RunId};
+
+use super::{Claimed, Lease};
+use crate::{Backend, Rows, Store, StoreError, on};
+
+impl Store {
+    /// Claims the run that is to work next, if there is a free place and one that waits.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim_run(
+        &self,
+        node: NodeId,
+        hold: Duration,
+        limits: &Limits,
+    ) -> Result<Option<Claimed>, StoreError> {
+        self.claim_run_beside(node, hold, limits, &HashSet::new()).await
+    }
+
+    /// The same for a node that has runs at work. They are never claimed anew, and count, even when the clock says that
+    /// their leases have ended: it may have leapt, or the node slept, and their holder renews them or lets go of them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim_run_beside(
+        &self,
+        node: NodeId,
+        hold: Duration,
+        limits: &Limits,
+        at_work: &HashSet<RunId>,
+    ) -> Result<Option<Claimed>, StoreError> {
+        loop {
+            if let Some(claimed) = self.claim_once(node, hold, limits, at_work).await? {
+                return Ok(claimed);
+            }
+        }
+    }
+
+    /// `None` when the run that was chosen was stopped in the same moment: another is to be chosen.
+    async fn claim_once(
+        &self,
+        node: NodeId,
+        hold: Duration,
+        limits: &Limits,
+        at_work: &HashSet<RunId>,
+    ) -> Result<Option<Option<Claimed>>, StoreError> {
+        let mut tx = self.begin_light().await?;
+        if self.backend() == Backend::Postgres {
+            // One claim at a time in the whole team, so that the limits hold across nodes.
+            on!(tx, c => sqlx::query("SELECT pg_advisory_xact_lock(4300)").execute(c).await.rows())?;
+        }
+        let now = self.lease_clock(&mut tx).await?;
+        let running: Vec<(RunId, MemberId, bool, Option<NodeId>)> = on!(tx, c => sqlx::query_as(
+            "SELECT id, member_id, lease_until > $1, lease_owner FROM runs WHERE status = 'running'")
+            .bind(now).fetch_all(c).await)?;
+        let own = |run: &RunId, owner: Option<NodeId>| owner == Some(node) && at_work.contains(run);
+        let mut working: HashMap<MemberId, i64> = HashMap::new();
+        for (_, member, ..) in running.iter().filter(|(run, _, held, owner)| *held || own(run, *owner)) {
+            *working.entry(*member).or_default() += 1;
+        }
+        let held: HashSet<RunId> =
+            running.iter().filter(|(run, _, _, owner)| own(run, *owner)).map(|(run, ..)| *run).collect();
+        // Fifty of each member are enough to choose from, and nobody can hide the others behind a long queue.
+        let waiting: Vec<(RunId, MemberId, i64, DateTime)> = on!(tx, c => sqlx::query_as(
+            "SELECT id, member_id, priority, queued_at FROM (
+               SELECT r.id, r.member_id, f.priority, r.queued_at,
+                 row_number() OVER (PARTITION BY r.member_id ORDER BY f.priority, r.queued_at, r.id) AS place
+               FROM runs r JOIN features f ON f.id = r.feature_id
+               WHERE (r.status = 'queued' OR (r.status = 'running' AND r.lease_until <= $1))
+                 AND (r.parked_until IS NULL OR r.parked_until <= $2)
+                 AND (r.started_at IS NOT NULL OR NOT EXISTS (
+                   SELECT 1 FROM feature_dependencies d JOIN features b ON b.id = d.depends_on
+                   WHERE d.feature_id = r.feature_id AND b.status NOT IN ('verified', 'completed')))) waiting
+             WHERE place <= 50").bind(now).bind(self.now()).fetch_all(c).await)?;
+        let waiting: Vec<Candidate> = waiting
+            .into_iter()
+            .filter(|(run, ..)| !held.contains(run))
+            .map(|(run, member, priority, since)| Candidate { run, member, priority, since })
+            .collect();
+        let Some(chosen) = schedule::next(&waiting, &working, limits) else { return Ok(Some(None)) };
+        let done = on!(tx, c => sqlx::query(
+            "UPDATE runs SET status = $2, lease_owner = $3, lease_until = $4, attempt = attempt + 1, parked_until = NULL, parked_reason = NULL,
+               parked_for = NULL,
+               started_at = CASE WHEN status = 'queued' THEN $5 ELSE started_at END
+             WHERE id = $1 AND (status = 'queued' OR (status = 'running' AND lease_until <= $6))")
+            .bind(chosen.run).bind(RunStatus::Running).bind(node).bind(now + hold).bind(self.now()).bind(now).execute(c)
+            .await.rows())?;
+        if done == 0 {
+            return Ok(None);
+        }
+        self.begin_span(&mut tx, chosen.run, SpanKind::Work).await?;
+        // What a dead attempt had set aside for a call.
+        on!(tx, c => sqlx::query("DELETE FROM reservations WHERE run_id = $1").bind(chosen.run).execute(c).await.rows())?;
+        let run = self.run_in(&mut tx, chosen.run).await?.ok_or(StoreError::NotFound { what: "run" })?;
+        let feature = self.locked_feature(&mut tx, run.feature_id).await?;
+        self.move_feature(&mut tx, &feature, Move::Claim).await?;
+        let in_step = self.stage_of_step(&mut tx, run.id).await?;
+        let stage = match run.intent {
+            RunIntent::Work if let Some(step) = in_step => step,
+            RunIntent::Work if run.approval == PlanApproval::Awaited => Stage::Planning,
+            RunIntent::Work => Stage::Implementing,
+            RunIntent::Verify => Stage::Verifying,
+        };
+        on!(tx, c => sqlx::query("UPDATE features SET stage = $2, started_at = $3 WHERE id = $1")
+            .bind(run.feature_id).bind(stage).bind(run.started_at).execute(c).await.rows())?;
+        let sql = format!("SELECT {} FROM projects WHERE id = $1", crate::projects::COLUMNS);
+        let project: Project =
+            on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(run.project_id).fetch_one(c).await)?;
+        let (feature, run) = self.tell_both(tx, run.feature_id, run.id).await?;
+        Ok(Some(Some(Claimed { lease: Lease { run: run.id, node, attempt: run.attempt }, run, feature, project })))
+    }
+}
