@@ -22,6 +22,8 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             { name: "react", test: /node_modules\/(react|react-dom|scheduler)\//, priority: 3 },
+            // One by one they would weigh more in their wrapping than in themselves.
+            { name: "icons", test: /node_modules\/lucide-react\//, minShareCount: 2, priority: 3 },
             // Lists to choose from are not in the first view, however many views have them.
             {
               name: "vendor",

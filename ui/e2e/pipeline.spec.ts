@@ -136,12 +136,12 @@ test("checks are tried before anything depends on them", async ({ page, baseURL 
   await page.goto(`/p/${project.id}/settings`);
   await expect(page.getByRole("button", { name: "Try the checks" })).toBeDisabled();
   await page.getByRole("button", { name: "Add a check" }).click();
-  await page.getByLabel("Check 1").fill("ls README.md && sleep 1");
+  await page.getByLabel("Check 1", { exact: true }).fill("ls README.md && sleep 1");
   await page.getByRole("button", { name: "Add a check" }).click();
-  await page.getByLabel("Check 2").fill("echo 'no such test' && exit 1");
+  await page.getByLabel("Check 2", { exact: true }).fill("echo 'no such test' && exit 1");
   await page.getByLabel("Minutes that each may take").fill("5");
   await page.getByRole("button", { name: "Try the checks" }).click();
-  await expect(page.getByText("They run")).toBeVisible();
+  await expect(page.getByText("They run", { exact: true })).toBeVisible();
   await expect(page.getByText("Not all passed")).toBeVisible({ timeout: 30_000 });
   await expect(page.getByText("no such test", { exact: true })).toBeVisible();
   await shots(page, "checks-tried");
@@ -164,7 +164,7 @@ test("rate limits are shown while they are used", async ({ page, baseURL }) => {
     .first()
     .click();
   await expect(page).toHaveURL(/\/operation\/limits$/);
-  const lane = page.getByRole("region", { name: /Simulated/ });
+  const lane = page.getByRole("region", { name: /Simulated/ }).first();
   await expect(lane).toBeVisible({ timeout: 30_000 });
   await expect(lane.getByRole("table", { name: undefined }).last()).toContainText("Ada Lovelace");
   await expect(lane.getByText("In the last hour")).toBeVisible();

@@ -53,7 +53,7 @@ export function Lane({ item }: { item: RateLimit }) {
         </p>
       ) : (
         <Table
-          label={l.limits}
+          label={`${l.limits}, ${title}`}
           head={[
             [l.col.limit],
             [l.col.left],
@@ -106,7 +106,7 @@ export function Lane({ item }: { item: RateLimit }) {
         <p className="text-faint text-sm">{l.nobody}</p>
       ) : (
         <Table
-          label={l.members}
+          label={`${l.members}, ${title}`}
           head={[[l.col.member], [l.col.waiting], [l.col.longest], [l.col.typical], [l.col.share]]}
           rows={state.members.map((member) => ({
             key: member.member,
