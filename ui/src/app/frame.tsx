@@ -10,14 +10,13 @@ import { BottomBar } from "./bottom-bar";
 import { identity } from "./identity";
 import { OfflineBanner } from "./offline-banner";
 import { overlay } from "./overlay";
+import Palette from "./palette";
 import { followPreferences } from "./preferences";
 import { Sidebar } from "./sidebar";
 
 const loadEditor = () => import("@/features/editor/card-editor");
-const loadPalette = () => import("./palette");
 const Shortcuts = lazy(() => import("./shortcuts"));
 const CardEditor = lazy(loadEditor);
-const Palette = lazy(loadPalette);
 const IdentityDialog = lazy(() => import("./identity-dialog"));
 const IDLE_MS = 1_500;
 
@@ -34,8 +33,7 @@ export default function Frame() {
   if (me !== undefined) setTimeZone(me.timeZone);
   const { projectId } = useParams({ strict: false });
   // Once opened, they stay, so that they close with their motion.
-  const [used, setUsed] = useState({ palette: false, shortcuts: false, editor: false });
-  if (open === "palette" && !used.palette) setUsed({ ...used, palette: true });
+  const [used, setUsed] = useState({ shortcuts: false, editor: false });
   if (open === "shortcuts" && !used.shortcuts) setUsed({ ...used, shortcuts: true });
   if (editing !== null && !used.editor) setUsed({ ...used, editor: true });
 
@@ -49,9 +47,7 @@ export default function Frame() {
   useEffect(() => countInTitle(unread), [unread]);
   // Fetched while nothing else is: the first press of a key finds them there.
   useEffect(() => {
-    const timer = setTimeout(() => {
-      for (const load of [loadEditor, loadPalette]) void load().catch(() => {});
-    }, IDLE_MS);
+    const timer = setTimeout(() => void loadEditor().catch(() => {}), IDLE_MS);
     return () => clearTimeout(timer);
   }, []);
 
@@ -87,8 +83,8 @@ export default function Frame() {
         </div>
       </div>
       <BottomBar className="md:hidden" />
+      <Palette />
       <Suspense>
-        {used.palette && <Palette />}
         {used.shortcuts && <Shortcuts />}
         {used.editor && <CardEditor />}
       </Suspense>

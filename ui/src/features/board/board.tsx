@@ -8,23 +8,26 @@ import { Empty, ErrorState } from "@/components/state";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { openEditor } from "@/features/editor/store";
-import { ProjectPreparing } from "@/features/projects/preparing";
 import { useTitle } from "@/lib/title";
 import type { BoardSearch } from "@/router";
-import { BulkBar } from "./bulk-bar";
 import { BoardColumn, type ColumnHandle } from "./column";
 import { arrange, COLUMNS, type ColumnId } from "./columns";
-import { BoardDialogs } from "./dialogs";
 import { dragging } from "./dragging";
 import { filterCards, filterOf } from "./filter";
 import { drop } from "./moves";
 import { SidePanel } from "./side-panel";
 import { BoardContext, createBoardStore } from "./state";
-import { Suggestions } from "./suggestions";
 import { BoardToolbar } from "./toolbar";
 import { focusCard, useBoardKeys } from "./use-board-keys";
 
 const AutoModeBanner = lazy(() => import("@/features/auto/banner"));
+// Few boards need these at first.
+const BulkBar = lazy(() => import("./bulk-bar").then((module) => ({ default: module.BulkBar })));
+const BoardDialogs = lazy(() => import("./dialogs").then((module) => ({ default: module.BoardDialogs })));
+const ProjectPreparing = lazy(() =>
+  import("@/features/projects/preparing").then((module) => ({ default: module.ProjectPreparing })),
+);
+const Suggestions = lazy(() => import("./suggestions").then((module) => ({ default: module.Suggestions })));
 
 const NO_CARDS: FeatureCard[] = [];
 
@@ -131,7 +134,17 @@ export function Board({ projectId }: { projectId: string }) {
 
   const isSample = project.data?.source.kind === "sample";
   const titles = useMemo(() => new Set(all.map((card) => card.title)), [all]);
-  const suggestions = isSample && mayBuild && <Suggestions projectId={projectId} taken={titles} />;
+  const suggestions = isSample && mayBuild && (
+    <Suspense>
+      <Suggestions projectId={projectId} taken={titles} />
+    </Suspense>
+  );
+  const asks = store.usePart(
+    (state) => state.selected.size > 0 || state.merging !== null || state.deleting.length > 0,
+  );
+  // Once there, they stay, so that they go with their motion.
+  const [asked, setAsked] = useState(false);
+  if (asks && !asked) setAsked(true);
 
   let body: React.ReactNode;
   if (project.isError || board.isError) {
@@ -145,7 +158,11 @@ export function Board({ projectId }: { projectId: string }) {
       />
     );
   } else if (project.data && project.data.status !== "ready") {
-    body = <ProjectPreparing project={project.data} mayManage={mayManage} />;
+    body = (
+      <Suspense fallback={<BoardSkeleton />}>
+        <ProjectPreparing project={project.data} mayManage={mayManage} />
+      </Suspense>
+    );
   } else if (board.isPending || project.isPending) {
     body = <BoardSkeleton />;
   } else if (all.length === 0 && !isSample) {
@@ -204,11 +221,13 @@ export function Board({ projectId }: { projectId: string }) {
             </Suspense>
           )}
           <div className="min-h-0 flex-1">{body}</div>
-          <BulkBar />
+          <Suspense>{asked && <BulkBar />}</Suspense>
         </div>
         {openId !== null && <SidePanel featureId={openId} onClose={() => open(null)} />}
       </main>
-      <BoardDialogs defaultBranch={project.data?.defaultBranch ?? "the default branch"} />
+      <Suspense>
+        {asked && <BoardDialogs defaultBranch={project.data?.defaultBranch ?? "the default branch"} />}
+      </Suspense>
     </BoardContext>
   );
 }
