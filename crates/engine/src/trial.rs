@@ -24,8 +24,8 @@ const ALIVE: u32 = 20;
 const SHOWN: usize = 32 * 1024;
 
 impl Engine {
-    /// On behalf of whom `by` acts for, begins a trial of these commands, or of the project's checks, and returns at once; [`Store::trial`] tells how far it
-    /// is.
+    /// Begins a trial of these commands, or of the project's checks, and returns at once; [`Store::trial`] tells how far it
+    /// is. The audit tells that it was whoever `by` acts for.
     ///
     /// [`Store::trial`]: guildhall_store::Store::trial
     ///

@@ -5154,9 +5154,9 @@ export type components = {
         SetMonthBudget: {
             /**
              * Format: int64
-             * @description Micro-dollars; `null` takes the budget away.
+             * @description Micro-dollars; `null` takes the budget away, and it must be said: nothing takes it away by being left out.
              */
-            monthMicros?: number | null;
+            monthMicros: number | null;
         };
         /** @description A passkey's answer. */
         ShowPasskey: {

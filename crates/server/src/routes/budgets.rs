@@ -21,7 +21,9 @@ pub async fn get_budgets(signed: Signed) -> Result<Json<BudgetsView>, Problem> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetMonthBudget {
-    /// Micro-dollars; `null` takes the budget away.
+    /// Micro-dollars; `null` takes the budget away, and it must be said: nothing takes it away by being left out.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(required = true)]
     month_micros: Option<i64>,
 }
 

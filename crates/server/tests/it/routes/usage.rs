@@ -126,6 +126,8 @@ async fn budgets_are_given_lowered_and_raised_and_a_run_goes_on_with_more() {
     let mut member = app.member(MemberRole::Member).await;
     let id = member.id().await;
     owner.put("/api/settings/budgets", json!({ "monthMicros": 50_000_000 })).await.is(StatusCode::OK);
+    let silent = owner.put("/api/settings/budgets", json!({})).await;
+    silent.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
     owner
         .put("/api/settings/budgets", json!({ "monthMicros": 0 }))
         .await
