@@ -183,8 +183,10 @@ function Tools({
 }
 
 function Shown({ view }: { view: UsageView }) {
-  const [measure, setMeasure] = useState<Measure>("cost");
+  const [chosen, choose] = useState<Measure>();
   const { total } = view;
+  // Where nothing costs anything, a chart of the cost would be empty.
+  const measure = chosen ?? (total.costMicros === 0 ? "tokens" : "cost");
   return (
     <>
       <dl className="grid grid-cols-2 gap-px overflow-hidden rounded-xl border border-line bg-line shadow-card sm:grid-cols-4">
@@ -219,7 +221,7 @@ function Shown({ view }: { view: UsageView }) {
                 key={value}
                 type="button"
                 aria-pressed={measure === value}
-                onClick={() => setMeasure(value)}
+                onClick={() => choose(value)}
                 className="rounded px-2 py-0.5 text-muted text-xs hover:text-ink aria-pressed:bg-pressed aria-pressed:text-ink"
               >
                 {words[value]}
