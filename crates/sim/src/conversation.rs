@@ -19,6 +19,8 @@ pub(crate) struct Conversation {
     pub(crate) prompts: Prompts,
     /// Answers since the latest prompt.
     pub(crate) answers: usize,
+    /// Whether a tool that the latest answer called answered with an error.
+    pub(crate) failed: bool,
     /// Whether the conversation is to be summarised.
     pub(crate) wants_summary: bool,
 }
@@ -28,6 +30,7 @@ impl Conversation {
         let mut prompts = Prompts::default();
         let mut answers = 0;
         let mut any = false;
+        let mut failed = false;
         let tools = body["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
         prompts.planning = tools.iter().any(|tool| tool["name"] == PROPOSE).then(Planning::default);
         let system = body["system"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -42,9 +45,11 @@ impl Conversation {
             let content = message["content"].as_array().map(Vec::as_slice).unwrap_or_default();
             if message["role"] == "assistant" {
                 answers = after(content, answers);
+                failed = false;
                 proposed = content.iter().any(|block| block["type"] == "tool_use" && block["name"] == PROPOSE);
                 continue;
             }
+            failed |= content.iter().any(|block| block["is_error"] == true);
             if let (Some(planning), Some(tasks)) = (&mut prompts.planning, texts(content).find_map(approved_tasks)) {
                 planning.tasks = Some(tasks);
             }
@@ -65,7 +70,7 @@ impl Conversation {
             any = true;
         }
         let asked = texts(system).chain([prompts.prompt.as_str()]).any(|text| text.to_lowercase().contains("summar"));
-        Self { answers, wants_summary: body["tools"].is_null() && asked, prompts }
+        Self { answers, failed, wants_summary: body["tools"].is_null() && asked, prompts }
     }
 }
 

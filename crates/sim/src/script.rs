@@ -37,6 +37,8 @@ pub struct Step {
     pub silence_ms: u64,
     /// Do this step again for ever.
     pub forever: bool,
+    /// Do this step again as long as one of its tools answers with an error, as far as the protocol tells of that.
+    pub insist: bool,
 }
 
 /// A fault, so many times at this point of the conversation.
@@ -166,8 +168,14 @@ fn fenced(prompt: &str) -> Option<Vec<Step>> {
     )
 }
 
-/// The step after `answers` answers.
-pub fn step(steps: &[Step], answers: usize) -> Step {
+/// The step after `answers` answers; `failed` says whether a tool that the last of them called answered with an error.
+pub fn step(steps: &[Step], answers: usize, failed: bool) -> (usize, Step) {
+    let again = answers.checked_sub(1).filter(|last| failed && steps.get(*last).is_some_and(|step| step.insist));
+    let answers = again.unwrap_or(answers);
+    (answers, nth(steps, answers))
+}
+
+fn nth(steps: &[Step], answers: usize) -> Step {
     if let Some(forever) = steps.iter().take(answers + 1).find(|step| step.forever) {
         return forever.clone();
     }

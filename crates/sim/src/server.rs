@@ -271,9 +271,12 @@ fn plan(state: &State, key: &str, body: &Value, dialect: Dialect) -> Result<(Rep
     let conversation = Conversation::read(body);
     let place: [u8; 32] = Sha256::digest(body["messages"].to_string()).into();
     let id: String = place.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let step = match conversation.wants_summary {
-        true => Step { say: Some("The work stands as it is in the files.".to_owned()), ..Step::default() },
-        false => script::step(&script::steps(&conversation.prompts), conversation.answers),
+    let (number, step) = match conversation.wants_summary {
+        true => {
+            let say = Some("The work stands as it is in the files.".to_owned());
+            (conversation.answers, Step { say, ..Step::default() })
+        }
+        false => script::step(&script::steps(&conversation.prompts), conversation.answers, conversation.failed),
     };
 
     let mut inner = state.inner();
@@ -300,7 +303,7 @@ fn plan(state: &State, key: &str, body: &Value, dialect: Dialect) -> Result<(Rep
         let message = format!("prompt is too long: {} tokens > {window} maximum", input.total());
         return Err(Refusal::invalid(message).into());
     }
-    let blocks = stream::blocks(&step, conversation.answers, &id, dialect);
+    let blocks = stream::blocks(&step, number, &id, dialect);
     let mut limits = HeaderMap::new();
     if let Some(quota) = state.config.quota {
         #[expect(clippy::disallowed_methods, reason = "the simulator is another program, with a clock of its own")]

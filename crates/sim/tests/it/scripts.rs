@@ -51,6 +51,31 @@ async fn a_script_is_followed_and_then_nothing_is_left() {
     assert_eq!(sim.requests().len(), 7);
 }
 
+#[tokio::test]
+async fn a_step_that_insists_is_done_again_until_its_tools_succeed() {
+    let sim = fast().await;
+    let steps = [
+        json!({ "say": "one", "tools": [["bash", { "command": "one" }]] }),
+        json!({ "say": "two", "tools": [["bash", { "command": "two" }]], "insist": true }),
+        json!({ "say": "three" }),
+    ];
+    let steps: Vec<String> = steps.iter().map(ToString::to_string).collect();
+    let mut body = prompt(&format!("Do as follows.\n\n```sim\n{}\n```", steps.join("\n")));
+    let mut calls = std::collections::BTreeSet::new();
+    // The first step fails, too, but does not insist; the second fails twice.
+    for (expected, fails) in [("one", true), ("two", true), ("two", true), ("two", false), ("three", false)] {
+        let answer = ask(&sim, &body).await.json();
+        assert_eq!(words(&answer), expected);
+        if let Some(call) = answer["content"].as_array().unwrap().iter().find(|block| block["type"] == "tool_use") {
+            assert!(calls.insert(call["id"].to_string()), "each call has an id of its own");
+        }
+        go_on(&mut body, &answer, &[]);
+        if fails {
+            body["messages"].as_array_mut().unwrap().last_mut().unwrap()["content"][0]["is_error"] = json!(true);
+        }
+    }
+}
+
 trait Tap {
     fn tap(self, other: &Value) -> Value;
 }

@@ -71,14 +71,14 @@ fn script(lines: &[Value]) -> String {
     format!("Do as the script says.\n\n```sim\n{}\n```", lines.join("\n"))
 }
 
-/// A step whose effect may be had again, because any step may be cut off.
+/// A step that is done again when it was cut off, as any step may be, and whose effect may be had again.
 fn touch(file: &str) -> Value {
-    json!({ "tools": [["bash", { "command": format!("[ -s {file} ] || echo {file} >> {file}") }]] })
+    json!({ "tools": [["bash", { "command": format!("[ -s {file} ] || echo {file} >> {file}") }]], "insist": true })
 }
 
 fn cards() -> Vec<Value> {
     let plan = json!({ "tools": [["propose_plan", { "text": "First this.", "tasks": [{ "title": "One" }] }]] });
-    let write = json!({ "say": "I write.", "tools": [["write", { "path": "planned-too.txt", "content": "x\n" }]] });
+    let write = json!({ "say": "I write.", "tools": [["write", { "path": "planned-too.txt", "content": "x\n" }]], "insist": true });
     let done = json!({ "say": "All done." });
     let planned =
         script(&[plan, touch("planned.txt"), touch("planned.txt"), write, touch("planned.txt"), done.clone()]);
