@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::KnowledgeSnippet;
 use super::words::words;
+use super::{KnowledgeSnippet, SnippetMark};
 
 /// Characters of a part.
 const LENGTH: usize = 180;
@@ -24,7 +24,8 @@ pub fn snippet(text: &str, wanted: &HashSet<&str>) -> KnowledgeSnippet {
     let from = if from == 0 { 0 } else { word_bound(text, from) };
     let rest = &text[from..];
     let to = from + rest.char_indices().nth(LENGTH).map_or(rest.len(), |(at, _)| at);
-    let marked = hits.iter().filter(|(start, end, _)| *start >= from && *end <= to).map(|(start, end, _)| (*start, *end));
+    let marked =
+        hits.iter().filter(|(start, end, _)| *start >= from && *end <= to).map(|(start, end, _)| (*start, *end));
     cut(text, from, to, marked.collect())
 }
 
@@ -47,7 +48,7 @@ fn cut(text: &str, from: usize, to: usize, mut marked: Vec<(usize, usize)>) -> K
     marked.sort_by_key(|(start, end)| (*start, usize::MAX - end));
     let mut out = String::new();
     let mut units = 0_u32;
-    let mut marks: Vec<(u32, u32)> = Vec::new();
+    let mut marks: Vec<SnippetMark> = Vec::new();
     let mut open: Option<(u32, usize)> = None;
     let mut next = marked.into_iter().peekable();
     let push = |out: &mut String, units: &mut u32, c: char| {
@@ -61,7 +62,7 @@ fn cut(text: &str, from: usize, to: usize, mut marked: Vec<(usize, usize)>) -> K
         if let Some((start, end)) = open
             && at >= end
         {
-            marks.push((start, units));
+            marks.push(SnippetMark { from: start, to: units });
             open = None;
         }
         while let Some((start, end)) = next.next_if(|(start, _)| *start <= at) {
@@ -76,7 +77,7 @@ fn cut(text: &str, from: usize, to: usize, mut marked: Vec<(usize, usize)>) -> K
         }
     }
     if let Some((start, _)) = open {
-        marks.push((start, units));
+        marks.push(SnippetMark { from: start, to: units });
     }
     let trimmed = out.trim_end().len();
     out.truncate(trimmed);
@@ -110,13 +111,17 @@ mod tests {
 
     fn marked(snippet: &KnowledgeSnippet) -> Vec<String> {
         let units: Vec<u16> = snippet.text.encode_utf16().collect();
-        let of = |(from, to): &(u32, u32)| String::from_utf16(&units[*from as usize..*to as usize]).unwrap();
+        let of = |mark: &SnippetMark| String::from_utf16(&units[mark.from as usize..mark.to as usize]).unwrap();
         snippet.marks.iter().map(of).collect()
     }
 
     #[test]
     fn the_thickest_part_is_shown_and_its_words_are_marked() {
-        let text = format!("{} A retry.\n\nThe 🙂 WebSocket drops;  retry the socket at once.{}", "x ".repeat(300), " y".repeat(300));
+        let text = format!(
+            "{} A retry.\n\nThe 🙂 WebSocket drops;  retry the socket at once.{}",
+            "x ".repeat(300),
+            " y".repeat(300)
+        );
         let found = snippet(&text, &HashSet::from(["websocket", "retry", "socket"]));
         assert!(found.text.starts_with('…') && found.text.ends_with('…'), "{}", found.text);
         assert_eq!(marked(&found), ["retry", "WebSocket", "retry", "socket"], "{}", found.text);
@@ -135,8 +140,8 @@ mod tests {
         fn marks_stand_in_the_part(text in "\\PC{0,400}", word in "[a-z]{1,3}") {
             let found = snippet(&text, &HashSet::from([word.as_str()]));
             let units = found.text.encode_utf16().count() as u32;
-            for (from, to) in &found.marks {
-                prop_assert!(from < to && *to <= units);
+            for mark in &found.marks {
+                prop_assert!(mark.from < mark.to && mark.to <= units);
             }
         }
     }
