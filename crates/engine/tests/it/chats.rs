@@ -46,12 +46,12 @@ impl Hall {
         self.team.update_agent(&self.anna, agent.id, active, None).await.unwrap()
     }
 
-    async fn run_of(&self, id: FeatureId) -> RunId {
+    async fn run_id(&self, id: FeatureId) -> RunId {
         self.feature(id).await.card.run_id.unwrap()
     }
 
-    async fn turns(&self, id: FeatureId) -> Vec<Turn> {
-        self.team.store.turns(self.run_of(id).await).await.unwrap()
+    async fn said(&self, id: FeatureId) -> Vec<Turn> {
+        self.team.store.turns(self.run_id(id).await).await.unwrap()
     }
 }
 
@@ -92,7 +92,7 @@ async fn a_chat_that_reads_changes_nothing_and_one_that_works_becomes_a_card_wit
     let feature = hall.rests(id).await;
     assert_eq!((feature.card.status, feature.card.error), (FeatureStatus::WaitingApproval, None));
     assert_eq!(feature.summary.as_deref(), Some("It is a to-do list."));
-    let turns = hall.turns(id).await;
+    let turns = hall.said(id).await;
     let told = results(&turns);
     assert!(!told[0].0, "{told:?}");
     assert!(told[1].0 && told[1].1.contains("There is no tool \"write\""), "{told:?}");
@@ -103,7 +103,7 @@ async fn a_chat_that_reads_changes_nothing_and_one_that_works_becomes_a_card_wit
     assert_eq!(hall.team.diff(id).await.unwrap().files.len(), 0);
 
     // Now it may work: the same conversation, in the same worktree.
-    let run = hall.run_of(id).await;
+    let run = hall.run_id(id).await;
     let works =
         [json!({ "tools": [["write", { "path": "new.txt", "content": "x\n" }]] }), json!({ "say": "Written." })];
     hall.say(id, &works, Some(WorkMode::Work)).await;
@@ -111,13 +111,13 @@ async fn a_chat_that_reads_changes_nothing_and_one_that_works_becomes_a_card_wit
     assert_eq!((feature.card.kind, feature.card.files_changed), (FeatureKind::Chat, 1), "{:?}", feature.card.error);
     let checks = hall.team.store.checks(run).await.unwrap();
     assert!(checks.is_empty(), "a chat passes neither pipeline nor checks");
-    let before = hall.turns(id).await;
+    let before = hall.said(id).await;
     assert_eq!(before.len(), 4);
     hall.team.merge(&hall.anna, id, None).await.unwrap_err();
 
     let card = hall.team.chat_to_card(id, None).await.unwrap();
     assert_eq!((card.card.number, card.card.run_id, card.card.files_changed), (1, Some(run), 1));
-    assert_eq!(hall.turns(id).await, before);
+    assert_eq!(hall.said(id).await, before);
     assert_eq!(hall.team.diff(id).await.unwrap().files[0].new_path, "new.txt");
     let more = [json!({ "tools": [["bash", { "command": "cat new.txt >> more.txt" }]] }), json!({ "say": "More." })];
     hall.team.follow_up(hall.anna.id, id, &script(&more)).await.unwrap();
@@ -158,7 +158,7 @@ async fn an_agent_has_its_enabled_tools_alone_and_a_run_keeps_the_agent_that_it_
     hall.start(id).await;
     let feature = hall.rests(id).await;
     assert_eq!(feature.card.status, FeatureStatus::WaitingApproval, "{:?}", feature.card.error);
-    let turns = hall.turns(id).await;
+    let turns = hall.said(id).await;
     let told = results(&turns);
     assert!(!told[0].0, "{told:?}");
     for (tool, (failed, words)) in ["bash", "edit", "plan"].iter().zip(&told[1..]) {
@@ -183,7 +183,7 @@ async fn an_agent_has_its_enabled_tools_alone_and_a_run_keeps_the_agent_that_it_
     hall.start(id).await;
     hall.rests(id).await;
     assert_eq!(call(&hall).1, ["bash"]);
-    let run = hall.run_of(id).await;
+    let run = hall.run_id(id).await;
     let events = hall.team.store.run_events(run, 0, 100).await.unwrap();
     let began = events.into_iter().find_map(|event| match event.what {
         Happening::Run { event: RunEvent::Started { agent, .. }, .. } => Some(agent),
@@ -217,9 +217,9 @@ async fn a_chat_goes_on_after_its_server_died_and_its_worktree_went() {
     }
     let feature = hall.rests(id).await;
     assert_eq!(feature.summary.as_deref(), Some("All said."), "{:?}", feature.card.error);
-    assert_eq!(hall.turns(id).await.len(), 5, "no turn was asked for twice");
+    assert_eq!(hall.said(id).await.len(), 5, "no turn was asked for twice");
 
-    let run = hall.run_of(id).await;
+    let run = hall.run_id(id).await;
     std::fs::remove_dir_all(hall.team.places.run(run)).unwrap();
     let more =
         [json!({ "tools": [["bash", { "command": "wc -l < log.txt > count.txt" }]] }), json!({ "say": "Counted." })];
@@ -286,7 +286,7 @@ async fn a_task_tells_its_result_starts_where_it_is_told_to_and_is_cancelled() {
     };
     let id = hall.team.start_task(hall.anna.id, second).await.unwrap().0.card.id;
     hall.rests(id).await;
-    let turns = hall.turns(id).await;
+    let turns = hall.said(id).await;
     assert!(results(&turns).iter().any(|(failed, words)| !failed && words.starts_with("1\n")), "{:?}", results(&turns));
     let (system, tools) = call(&hall);
     assert!(
