@@ -79,6 +79,10 @@ id! {
     FeatureId,
     /// An image or a text file on a card.
     AttachmentId,
+    /// A reusable definition of an agent.
+    AgentId,
+    /// One execution of a system of agents.
+    ExecutionId,
     /// One attempt at a feature.
     RunId,
     /// A morning report.
