@@ -10,6 +10,7 @@ mod board;
 mod budgets;
 mod events;
 mod factors;
+mod found;
 mod harness;
 mod identities;
 mod keys;
