@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::auto::AutoOrder;
 use crate::feature::Feature;
@@ -162,6 +163,18 @@ pub struct RunOutput {
     pub offset: i64,
     /// The addition.
     pub text: String,
+}
+
+/// A member writes at an item of the knowledge hub, or no longer does. Not stored; it is said again while it lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Editing {
+    /// Who.
+    pub member_id: MemberId,
+    /// The item.
+    pub item_id: Uuid,
+    /// For how long it holds from now on, in seconds; 0: it is over.
+    pub seconds: i64,
 }
 
 /// Which live stream of a turn.
