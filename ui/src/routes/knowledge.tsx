@@ -1,0 +1,13 @@
+import { getRouteApi } from "@tanstack/react-router";
+import { Hub } from "@/features/knowledge/hub";
+import { hubSearch } from "@/features/knowledge/search";
+
+const route = getRouteApi("/frame/knowledge");
+
+export default function KnowledgePage() {
+  const search = hubSearch({ ...route.useSearch() });
+  const navigate = route.useNavigate();
+  return (
+    <Hub search={search} go={(next) => void navigate({ search: next, replace: true, resetScroll: false })} />
+  );
+}
