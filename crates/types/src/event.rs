@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::auto::AutoOrder;
 use crate::feature::Feature;
@@ -11,7 +10,7 @@ use crate::member::Member;
 use crate::notification::Notification;
 use crate::project::Project;
 use crate::run::{Run, RunEvent};
-use crate::{DateTime, FeatureId, MemberId, ProjectId, RunId};
+use crate::{DateTime, FeatureId, KnowledgeId, MemberId, ProjectId, RunId};
 
 /// A stored event as it goes to clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -246,7 +245,7 @@ pub struct Editing {
     /// Who.
     pub member_id: MemberId,
     /// The item.
-    pub item_id: Uuid,
+    pub item_id: KnowledgeId,
     /// For how long it holds from now on, in seconds; 0: it is over.
     pub seconds: i64,
 }

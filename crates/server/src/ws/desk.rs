@@ -4,11 +4,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use guildhall_types::MemberId;
 use guildhall_types::event::Editing;
+use guildhall_types::{KnowledgeId, MemberId};
 use serde::Deserialize;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 /// Seconds for which it holds that a member writes, unless it is said again.
 const HOLDS: i64 = 30;
@@ -22,13 +21,13 @@ const WITHIN: Duration = Duration::from_secs(5);
 enum Said {
     /// The member writes at this item; at none, when it is absent.
     #[serde(rename = "knowledge.editing")]
-    Editing { item_id: Option<Uuid> },
+    Editing { item_id: Option<KnowledgeId> },
 }
 
 /// At what the member of one connection writes.
 #[derive(Debug, Default)]
 pub(super) struct Desk {
-    item: Option<Uuid>,
+    item: Option<KnowledgeId>,
     /// When the latest messages came that were passed on.
     said: VecDeque<Instant>,
 }
@@ -60,14 +59,14 @@ impl Desk {
 mod tests {
     use super::*;
 
-    fn said(item: Option<Uuid>) -> String {
+    fn said(item: Option<KnowledgeId>) -> String {
         serde_json::json!({ "type": "knowledge.editing", "itemId": item }).to_string()
     }
 
     #[test]
     fn whoever_turns_to_another_item_leaves_the_first() {
         let (member_id, mut desk, now) = (MemberId::new(), Desk::default(), Instant::now());
-        let (one, two) = (Uuid::now_v7(), Uuid::now_v7());
+        let (one, two) = (KnowledgeId::new(), KnowledgeId::new());
         let told = |item_id, seconds| Editing { member_id, item_id, seconds };
         assert_eq!(desk.hear(member_id, &said(Some(one)), now), [told(one, HOLDS)]);
         assert_eq!(desk.hear(member_id, &said(Some(one)), now), [told(one, HOLDS)]);
@@ -87,7 +86,7 @@ mod tests {
     #[test]
     fn a_flood_is_passed_over_and_forgiven() {
         let (member, mut desk, now) = (MemberId::new(), Desk::default(), Instant::now());
-        let text = said(Some(Uuid::now_v7()));
+        let text = said(Some(KnowledgeId::new()));
         let told = (0..50).flat_map(|_| desk.hear(member, &text, now)).count();
         assert_eq!(told, MOST);
         assert_eq!(desk.hear(member, &text, now + WITHIN).len(), 1);

@@ -3,12 +3,14 @@ import { type ApiError, asApiError } from "@/api/error";
 import { FormError } from "@/components/form-error";
 import { Button } from "@/components/ui/button";
 import { Keys } from "@/components/ui/kbd";
-import { correctLearning } from "./deeds";
+import { Conflict } from "./conflict";
+import { conflictOf, correctLearning } from "./deeds";
 import { draftOf, sameDraft } from "./draft";
 import { ItemForm } from "./form";
+import { useName } from "./people";
 import { useWriting } from "./presence";
 import { words } from "./strings";
-import type { Learning } from "./types";
+import type { Item, Learning } from "./types";
 
 /** Puts a proposed learning right; saving it verifies it, too. */
 export function Correct({
@@ -21,10 +23,12 @@ export function Correct({
   onDone: () => void;
 }) {
   // As it was when one began: changes of others since then are noticed by its version.
-  const [opened] = useState(item);
+  const [opened, setOpened] = useState(item);
+  const [theirs, setTheirs] = useState<Item | null>(null);
   const [draft, setDraft] = useState(draftOf(opened));
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
+  const name = useName();
   useWriting(item.id);
   const lacks = draft.title.trim() === "" || draft.content.trim() === "";
   const save = async () => {
@@ -35,7 +39,10 @@ export function Correct({
       await correctLearning(opened, sameDraft(draft, draftOf(opened)) ? null : draft);
       onDone();
     } catch (cause) {
-      setError(asApiError(cause));
+      const failed = asApiError(cause);
+      const current = conflictOf(failed);
+      if (current?.kind === "learning") setTheirs(current);
+      else setError(failed);
     } finally {
       setBusy(false);
     }
@@ -46,6 +53,24 @@ export function Correct({
     else return;
     event.preventDefault();
   };
+  if (theirs?.kind === "learning")
+    return (
+      <section aria-label={words.conflict.title} className="flex flex-col gap-3">
+        <p className="text-muted text-sm">{words.conflict.text(name(theirs.updatedBy), theirs.version)}</p>
+        <Conflict
+          kind="learning"
+          base={draftOf(opened)}
+          mine={draft}
+          theirs={draftOf(theirs)}
+          onCancel={() => setTheirs(null)}
+          onUse={(merged) => {
+            setDraft(merged);
+            setOpened(theirs);
+            setTheirs(null);
+          }}
+        />
+      </section>
+    );
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: it only takes the keys of its fields
     <div onKeyDown={onKeyDown} className="flex flex-col gap-5">

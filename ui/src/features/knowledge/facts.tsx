@@ -18,7 +18,7 @@ import type { Blueprint, Item, Known, Learning } from "./types";
 export function Facts({ known, mayWrite }: { known: Known; mayWrite: boolean }) {
   const { item } = known;
   return (
-    <aside aria-label={words.item.facts} className="flex min-w-0 flex-col gap-4 text-sm">
+    <section aria-label={words.item.facts} className="flex min-w-0 flex-col gap-4 text-sm">
       <Fact name={item.kind === "blueprint" ? words.form.category : words.form.type}>
         {typeName(item.kind, item.kind === "blueprint" ? item.category : item.type)}
       </Fact>
@@ -47,7 +47,7 @@ export function Facts({ known, mayWrite }: { known: Known; mayWrite: boolean }) 
       )}
       <Related known={known} />
       <UsedIn item={item} />
-    </aside>
+    </section>
   );
 }
 

@@ -88,7 +88,7 @@ export function Hub({ search, go }: { search: HubSearch; go: (search: HubSearch)
                 go(q.trim() === "" ? rest : { ...rest, q });
               }}
               onDown={() => rows()[0]?.focus()}
-              onEnter={() => rows()[0]?.click()}
+              onEnter={() => list.isPlaceholderData || rows()[0]?.click()}
             />
             <Filters search={search} onChange={go} />
           </search>

@@ -140,7 +140,9 @@ it("shows an item of a list as a search would", () => {
 
 it("marks words of a search, and passes over marks that cannot be", () => {
   const pieces = (text: string, marks: [number, number][]) =>
-    markedPieces({ text, marks }).map((piece) => (piece.marked ? `[${piece.text}]` : piece.text));
+    markedPieces({ text, marks: marks.map(([from, to]) => ({ from, to })) }).map((piece) =>
+      piece.marked ? `[${piece.text}]` : piece.text,
+    );
   expect(
     pieces("lock the rows", [
       [0, 4],

@@ -4,7 +4,7 @@ import type { Snippet } from "./types";
 export function markedPieces({ text, marks }: Snippet): { text: string; marked: boolean; from: number }[] {
   const all: { text: string; marked: boolean; from: number }[] = [];
   let at = 0;
-  for (const [from, to] of marks) {
+  for (const { from, to } of marks) {
     if (from < at || to <= from || to > text.length) continue;
     if (from > at) all.push({ text: text.slice(at, from), marked: false, from: at });
     all.push({ text: text.slice(from, to), marked: true, from });

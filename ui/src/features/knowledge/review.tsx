@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { Check, ChevronLeft, ChevronRight, ClipboardCheck, Pencil, Undo2, X } from "lucide-react";
-import { type KeyboardEvent, useEffect, useState } from "react";
+import { Check, ChevronLeft, ChevronRight, ClipboardCheck, Pencil, Scale, Undo2, X } from "lucide-react";
+import { type KeyboardEvent, lazy, Suspense, useEffect, useState } from "react";
 import { asApiError } from "@/api/error";
 import { useMay, useMe } from "@/api/queries";
 import { Markdown } from "@/components/markdown";
@@ -29,6 +29,8 @@ import { words } from "./strings";
 import type { Learning } from "./types";
 
 const r = words.review;
+const RuleDialog = lazy(() => import("./rule-dialog"));
+
 type Mode = "look" | "correct" | "reject";
 
 /** What agents propose, one after the other. */
@@ -42,6 +44,8 @@ export function Review({
   const queue = useInfiniteQuery(hubQueries.queue());
   const ids = queue.data?.pages.flatMap((page) => page.items).map((item) => item.id) ?? [];
   useEffect(watch, []);
+  const admin = useMay("administer");
+  const [rule, setRule] = useState<"open" | "closed" | null>(null);
   // What one looks at stays until one goes on, even if somebody else decides on it meanwhile: a key that is pressed just
   // then must not meet another learning.
   const [current, setCurrent] = useState(first);
@@ -69,29 +73,36 @@ export function Review({
       title={r.title}
       lead={r.lead}
       actions={
-        ids.length > 0 && (
-          <nav aria-label={r.title} className="flex items-center gap-1">
-            <Tooltip text={r.previous} keys="k">
-              <Button size="icon" aria-label={r.previous} disabled={at === 0} onClick={() => step(-1)}>
-                <ChevronLeft />
-              </Button>
-            </Tooltip>
-            <span className="num min-w-14 text-center text-muted text-sm">
-              {r.place(at + 1, ids.length)}
-              {queue.hasNextPage && "+"}
-            </span>
-            <Tooltip text={r.next} keys="j">
-              <Button
-                size="icon"
-                aria-label={r.next}
-                disabled={at === ids.length - 1}
-                onClick={() => step(1)}
-              >
-                <ChevronRight />
-              </Button>
-            </Tooltip>
-          </nav>
-        )
+        <>
+          {admin && (
+            <Button variant="ghost" onClick={() => setRule("open")}>
+              <Scale /> {words.rule.open}
+            </Button>
+          )}
+          {ids.length > 0 && (
+            <nav aria-label={r.title} className="flex items-center gap-1">
+              <Tooltip text={r.previous} keys="k">
+                <Button size="icon" aria-label={r.previous} disabled={at === 0} onClick={() => step(-1)}>
+                  <ChevronLeft />
+                </Button>
+              </Tooltip>
+              <span className="num min-w-14 text-center text-muted text-sm">
+                {r.place(at + 1, ids.length)}
+                {queue.hasNextPage && "+"}
+              </span>
+              <Tooltip text={r.next} keys="j">
+                <Button
+                  size="icon"
+                  aria-label={r.next}
+                  disabled={at === ids.length - 1}
+                  onClick={() => step(1)}
+                >
+                  <ChevronRight />
+                </Button>
+              </Tooltip>
+            </nav>
+          )}
+        </>
       }
     >
       {queue.isError && ids.length === 0 ? (
@@ -109,6 +120,12 @@ export function Review({
       ) : (
         <One key={current} id={current} gone={at < 0} step={step} advance={advance} />
       )}
+      {/* Once opened, it stays, so that it closes with its motion. */}
+      <Suspense>
+        {rule !== null && (
+          <RuleDialog open={rule === "open"} onOpenChange={(open) => setRule(open ? "open" : "closed")} />
+        )}
+      </Suspense>
     </Page>
   );
 }
