@@ -1,7 +1,19 @@
 import { send } from "@/api/client";
 import { bodyOf, type Draft, titleOf } from "./draft";
 import { type HubSearch, pluralOf } from "./search";
-import type { Application, Hit, Item, Kind, Known, Learning, Outcome, Rule, Similar, Version } from "./types";
+import type {
+  Application,
+  Hit,
+  ImportReport,
+  Item,
+  Kind,
+  Known,
+  Learning,
+  Outcome,
+  Rule,
+  Similar,
+  Version,
+} from "./types";
 
 export interface Page<T> {
   items: T[];
@@ -9,7 +21,7 @@ export interface Page<T> {
 }
 
 /** Which items; `since` is a moment. */
-export type Asked = Omit<HubSearch, "since"> & { since?: string };
+export type Asked = Omit<HubSearch, "since" | "deleted"> & { since?: string };
 
 /** The most that a search finds. */
 export const FOUND = 50;
@@ -65,6 +77,11 @@ export function hitOf(item: Item): Hit {
   };
 }
 
+/** Where the hub is given out as an archive: all of it, or what is of a kind and has a tag. */
+export const exportUrl = ({ kind, tag }: HubSearch) => address("knowledge/export", { kind, tag });
+/** Where an item is given out as a file. */
+export const fileUrl = (id: string) => address(`knowledge/items/${id}/markdown`, {});
+
 /** Every request that the pages of the hub make, one function each. */
 export const hub = {
   /** What a search finds, or the latest of all kinds: the best 50. A kind without a search can be read to its end. */
@@ -78,6 +95,10 @@ export const hub = {
       return { items: found.items, next: null };
     }
     const page = await get<Page<Item>>(all(kind), { ...asked, after, limit: LISTED }, signal);
+    return { items: page.items.map(hitOf), next: page.next };
+  },
+  deleted: async (after: string | undefined, signal?: AbortSignal): Promise<Page<Hit>> => {
+    const page = await get<Page<Item>>("knowledge/deleted", { after, limit: LISTED }, signal);
     return { items: page.items.map(hitOf), next: page.next };
   },
   queue: (after: string | undefined, signal?: AbortSignal) =>
@@ -122,6 +143,17 @@ export const hub = {
     (await get<{ items: Application[] }>(`knowledge/learnings/${id}/applications`, {}, signal)).items,
   rollBack: async (runId: string, reason: string) =>
     (await write<{ items: number }>("POST", `runs/${runId}/knowledge/roll-back`, { reason })).items,
+  import: async (archive: Blob, anyway: boolean): Promise<ImportReport> => {
+    const request = new Request(
+      new URL(address("knowledge/import", anyway ? { anyway } : {}), location.href),
+      {
+        method: "POST",
+        headers: { "content-type": "application/x-tar" },
+        body: archive,
+      },
+    );
+    return (await send(request)).json();
+  },
   rule: (signal?: AbortSignal) => get<Rule>("settings/knowledge", {}, signal),
   putRule: (rule: Rule) => write<Rule>("PUT", "settings/knowledge", rule),
 };

@@ -22,6 +22,7 @@ import { Row } from "./row";
 import { type HubSearch, isNarrowed } from "./search";
 import { SearchField } from "./search-field";
 import { words } from "./strings";
+import { Transfer } from "./transfer";
 import { KINDS } from "./types";
 
 const ALL = "all";
@@ -137,6 +138,7 @@ export function Hub({ search, go }: { search: HubSearch; go: (search: HubSearch)
 function Actions({ proposed, search, mayWrite }: { proposed: number; search: HubSearch; mayWrite: boolean }) {
   return (
     <>
+      <Transfer search={search} mayWrite={mayWrite} />
       <Tooltip text={words.reviewCount(proposed)} keys="r">
         <Button render={<Link to="/knowledge/review" />}>
           <ClipboardCheck /> {words.toReview}

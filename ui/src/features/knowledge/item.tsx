@@ -3,6 +3,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import {
   ArrowLeft,
   ClipboardCheck,
+  Download,
   Link as LinkIcon,
   MoreHorizontal,
   Pencil,
@@ -21,6 +22,7 @@ import { TabPanel, Tabs } from "@/components/ui/tabs";
 import { toast } from "@/components/ui/toast";
 import { Tooltip } from "@/components/ui/tooltip";
 import { useHotkeys } from "@/lib/hotkeys";
+import { fileUrl } from "./calls";
 import { useDelete, useRestore } from "./deeds";
 import { titleOf } from "./draft";
 import { Facts } from "./facts";
@@ -252,6 +254,11 @@ function Actions({ item, mayWrite, onEdit }: { item: Item; mayWrite: boolean; on
         <MenuItem icon={<LinkIcon />} onClick={copyLink}>
           {words.item.copyLink}
         </MenuItem>
+        {item.deletedAt === null && (
+          <MenuItem icon={<Download />} render={<a href={fileUrl(item.id)} download />}>
+            {words.move.one}
+          </MenuItem>
+        )}
         {mayDelete && item.deletedAt === null && (
           <>
             <MenuSeparator />

@@ -3,6 +3,7 @@ export const hubKeys = {
   /** Everything that any change can make stale. */
   lists: ["knowledge", "lists"] as const,
   search: ["knowledge", "lists", "search"] as const,
+  deleted: ["knowledge", "lists", "deleted"] as const,
   queue: ["knowledge", "lists", "queue"] as const,
   similar: ["knowledge", "lists", "similar"] as const,
   /** One item, with all that is below it. */

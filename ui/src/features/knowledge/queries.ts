@@ -10,7 +10,7 @@ const SHORTEST = 4;
 
 export const hubQueries = {
   /** What a search finds, or everything, the latest change first. An older search is given up for a newer one. */
-  search: ({ since, ...asked }: HubSearch) =>
+  search: ({ since, deleted: _, ...asked }: HubSearch) =>
     infiniteQueryOptions({
       queryKey: [...hubKeys.search, { ...asked, since }],
       queryFn: ({ pageParam, signal }) => {
@@ -20,6 +20,15 @@ export const hubQueries = {
       initialPageParam: undefined as string | undefined,
       getNextPageParam: (last) => last.next ?? undefined,
       placeholderData: keepPreviousData,
+      ...LIVE,
+    }),
+  /** What was deleted last, first. */
+  deleted: () =>
+    infiniteQueryOptions({
+      queryKey: hubKeys.deleted,
+      queryFn: ({ pageParam, signal }) => hub.deleted(pageParam, signal),
+      initialPageParam: undefined as string | undefined,
+      getNextPageParam: (last) => last.next ?? undefined,
       ...LIVE,
     }),
   /** Learnings that wait for a member. */

@@ -10,7 +10,7 @@ import { words } from "./strings";
 import type { Hit } from "./types";
 
 /** One item in the list. */
-export function Row({ hit, onTag }: { hit: Hit; onTag: (tag: string) => void }) {
+export function Row({ hit, onTag }: { hit: Hit; onTag?: (tag: string) => void }) {
   const fresh = useFresh(hit.id);
   const { snippet } = hit;
   return (
@@ -50,19 +50,20 @@ export function Row({ hit, onTag }: { hit: Hit; onTag: (tag: string) => void }) 
           <span>{typeName(hit.kind, hit.type)}</span>
           <Time at={hit.updatedAt} />
           {hit.applicationCount > 0 && <span>{words.helped(hit.successCount, hit.applicationCount)}</span>}
-          {hit.tags.map((tag) => (
-            <button
-              key={tag}
-              type="button"
-              title={words.filters.addTag}
-              aria-label={`${words.filters.addTag}: ${tag}`}
-              onClick={() => onTag(tag)}
-              className="relative inline-flex max-w-40 items-center gap-0.5 rounded hover:text-ink"
-            >
-              <Tag aria-hidden className="size-3 shrink-0" />
-              <span className="truncate">{tag}</span>
-            </button>
-          ))}
+          {onTag &&
+            hit.tags.map((tag) => (
+              <button
+                key={tag}
+                type="button"
+                title={words.filters.addTag}
+                aria-label={`${words.filters.addTag}: ${tag}`}
+                onClick={() => onTag(tag)}
+                className="relative inline-flex max-w-40 items-center gap-0.5 rounded hover:text-ink"
+              >
+                <Tag aria-hidden className="size-3 shrink-0" />
+                <span className="truncate">{tag}</span>
+              </button>
+            ))}
         </p>
       </div>
     </li>

@@ -28,6 +28,8 @@ export interface HubSearch {
   /** By whom it came: members, agents or programs. */
   origin?: Origin;
   since?: Span;
+  /** What was deleted, and nothing else. */
+  deleted?: true;
 }
 
 /** What the address of an item holds. */
@@ -78,6 +80,7 @@ export function hubSearch(search: Record<string, unknown>): HubSearch {
     review: kind === "learning" ? one(REVIEWS, search.review) : undefined,
     origin: one(ORIGINS, search.origin),
     since: one(SPANS, search.since),
+    deleted: search.deleted === true ? true : undefined,
   });
 }
 

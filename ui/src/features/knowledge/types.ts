@@ -88,3 +88,11 @@ export type Application = Schema.KnowledgeApplication;
 export type Rule = Schema.KnowledgeRule;
 /** An item with what it is related to. */
 export type Known = Omit<Schema.RelatedItem, "item"> & { item: Item };
+
+/** What came of an import. */
+export interface ImportReport {
+  created: Schema.KnowledgeRef[];
+  updated: Schema.KnowledgeRef[];
+  unchanged: Schema.KnowledgeRef[];
+  skipped: { file: string; similar: Similar[] }[];
+}
