@@ -12,6 +12,7 @@ import { queryClient } from "@/app/query-client";
 import { NotFound, RouteError, RoutePending } from "@/app/route-states";
 import { requireLacking, requireSession } from "@/app/session";
 import { auditSearch } from "@/features/audit/search";
+import type { HubSearch, ItemSearch, NewSearch } from "@/features/knowledge/search";
 import type { UsageSearch } from "@/features/usage/search";
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
@@ -183,6 +184,36 @@ const reports = createRoute({
   component: lazyRouteComponent(() => import("@/routes/reports")),
 });
 
+// The pages of the hub read their addresses themselves, so that no other view carries how.
+const knowledge = createRoute({
+  getParentRoute: () => frame,
+  path: "/knowledge",
+  validateSearch: (search: Record<string, unknown>) => search as HubSearch,
+  component: lazyRouteComponent(() => import("@/routes/knowledge")),
+});
+
+const knowledgeReview = createRoute({
+  getParentRoute: () => frame,
+  path: "/knowledge/review",
+  validateSearch: (search: Record<string, unknown>): { item?: string } =>
+    typeof search.item === "string" ? { item: search.item } : {},
+  component: lazyRouteComponent(() => import("@/routes/knowledge-review")),
+});
+
+const knowledgeNew = createRoute({
+  getParentRoute: () => frame,
+  path: "/knowledge/new",
+  validateSearch: (search: Record<string, unknown>) => search as NewSearch,
+  component: lazyRouteComponent(() => import("@/routes/knowledge-new")),
+});
+
+const knowledgeItem = createRoute({
+  getParentRoute: () => frame,
+  path: "/knowledge/$kind/$itemId",
+  validateSearch: (search: Record<string, unknown>) => search as ItemSearch,
+  component: lazyRouteComponent(() => import("@/routes/knowledge-item")),
+});
+
 const usage = createRoute({
   getParentRoute: () => frame,
   path: "/usage",
@@ -237,6 +268,10 @@ export const router = createRouter({
       feature,
       agents,
       reports,
+      knowledge,
+      knowledgeReview,
+      knowledgeNew,
+      knowledgeItem,
       usage,
       team,
       audit,

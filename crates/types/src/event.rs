@@ -10,7 +10,7 @@ use crate::member::Member;
 use crate::notification::Notification;
 use crate::project::Project;
 use crate::run::{Run, RunEvent};
-use crate::{AgentId, DateTime, FeatureId, MemberId, ProjectId, RunId};
+use crate::{AgentId, DateTime, FeatureId, KnowledgeId, MemberId, ProjectId, RunId};
 
 /// A stored event as it goes to clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -246,6 +246,18 @@ pub struct RunOutput {
     pub offset: i64,
     /// The addition.
     pub text: String,
+}
+
+/// A member writes at an item of the knowledge hub, or no longer does. Not stored; it is said again while it lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Editing {
+    /// Who.
+    pub member_id: MemberId,
+    /// The item.
+    pub item_id: KnowledgeId,
+    /// For how long it holds from now on, in seconds; 0: it is over.
+    pub seconds: i64,
 }
 
 /// Which live stream of a turn.

@@ -358,6 +358,9 @@ export const api = {
     return (await send(`/api/features/${id}/attachments`, { method: "POST", body: form })).json();
   },
   attachmentUrl,
+  /** Learnings that wait for a member, without their texts; 100 at most. */
+  proposedLearnings: () =>
+    body(client.GET("/api/knowledge/learnings", { params: { query: { review: "proposed", limit: 100 } } })),
   deleteAttachment: (id: string) => body(client.DELETE("/api/attachments/{id}", path(id))),
 
   run: (id: string) => body(client.GET("/api/runs/{id}", path(id))),

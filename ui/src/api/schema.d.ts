@@ -904,7 +904,9 @@ export type paths = {
         };
         /**
          * Tells of everything that happens, over a WebSocket.
-         * @description Frames from the server are JSON texts; the client sends nothing. Close code 4401: the session has ended.
+         * @description Frames from the server are JSON texts. The client may say at which item of the knowledge hub its member writes, by
+         *     `{"type": "knowledge.editing", "itemId": "…"}`, again and again while that lasts, and without `itemId` when it is over; the
+         *     others are told. Close code 4401: the session has ended.
          */
         get: operations["listen_events"];
         put?: never;
@@ -3665,6 +3667,21 @@ export type components = {
          * @enum {string}
          */
         DiffSide: "base" | "head";
+        /** @description A member writes at an item of the knowledge hub, or no longer does. Not stored; it is said again while it lasts. */
+        Editing: {
+            /**
+             * Format: uuid
+             * @description The item.
+             */
+            itemId: string;
+            /** @description Who. */
+            memberId: components["schemas"]["MemberId"];
+            /**
+             * Format: int64
+             * @description For how long it holds from now on, in seconds; 0: it is over.
+             */
+            seconds: number;
+        };
         /** @description Where the browser is to go. */
         Elsewhere: {
             /** @description An address at the provider, for the browser that asked and for ten minutes. */
@@ -5118,6 +5135,9 @@ export type components = {
         } | (components["schemas"]["RunOutput"] & {
             /** @enum {string} */
             type: "run.output";
+        }) | (components["schemas"]["Editing"] & {
+            /** @enum {string} */
+            type: "knowledge.editing";
         }) | {
             /** @enum {string} */
             type: "resync";
@@ -7512,6 +7532,7 @@ export type Diff = components['schemas']['Diff'];
 export type DiffFile = components['schemas']['DiffFile'];
 export type DiffLayout = components['schemas']['DiffLayout'];
 export type DiffSide = components['schemas']['DiffSide'];
+export type Editing = components['schemas']['Editing'];
 export type Elsewhere = components['schemas']['Elsewhere'];
 export type EnableTotp = components['schemas']['EnableTotp'];
 export type Entry = components['schemas']['Entry'];

@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import {
   Bell,
+  BookOpen,
   Bot,
   ChartColumn,
   CircleAlert,
@@ -21,6 +22,7 @@ import { Keys } from "@/components/ui/kbd";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Tooltip } from "@/components/ui/tooltip";
 import { useActiveWork } from "@/features/attention";
+import { useProposed } from "@/features/knowledge/proposed";
 import { cn } from "@/lib/cn";
 import { t } from "@/strings";
 import { MemberMenu } from "./member-menu";
@@ -40,6 +42,7 @@ export function Sidebar({ className }: { className?: string }) {
   const mayAdd = useMay("manageProjects");
   const runs = useMay("administer");
   const unread = useUnread();
+  const proposed = useProposed();
   return (
     <nav
       aria-label="Main"
@@ -126,6 +129,13 @@ export function Sidebar({ className }: { className?: string }) {
         ))}
       </div>
       <div className="flex flex-col gap-px border-line border-t px-2.5 py-2">
+        <NavItem
+          to="/knowledge"
+          icon={<BookOpen />}
+          label={t.nav.knowledge}
+          count={proposed}
+          countLabel="to review"
+        />
         <NavItem to="/usage" icon={<ChartColumn />} label={t.nav.usage} />
         <NavItem to="/team" icon={<Users />} label={t.nav.team} />
         {runs && <NavItem to="/audit" icon={<ScrollText />} label={t.nav.audit} />}

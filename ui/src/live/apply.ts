@@ -14,6 +14,7 @@ import type {
 import { announce } from "@/lib/announce";
 import { told } from "@/strings";
 import { noteDoing } from "./doing";
+import { isKnowledge, tellKnowledge } from "./knowledge";
 import { settle } from "./output";
 import {
   boardOrder,
@@ -221,6 +222,8 @@ export function applyEvents(client: QueryClient, events: Event[]) {
         else list.push(event);
         break;
       }
+      default:
+        if (isKnowledge(event)) tellKnowledge(event);
     }
   }
   for (const [runId, list] of runEvents) putRunEvents(client, runId, list);

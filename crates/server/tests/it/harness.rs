@@ -414,6 +414,11 @@ impl Socket {
         frames
     }
 
+    /// Says something to the server.
+    pub async fn say(&mut self, what: Value) {
+        self.0.send(Message::Text(what.to_string().into())).await.unwrap();
+    }
+
     pub async fn close(mut self) {
         self.0.send(Message::Close(None)).await.unwrap();
     }
