@@ -21,7 +21,10 @@ test("an agent is defined, tried, shared and put on a card", async ({ page, base
   await expect(editor.getByText(/give a number from 0 to 1/).first()).toBeVisible();
   await editor.getByLabel("Temperature").fill("0.2");
   await editor.getByRole("combobox", { name: "Model" }).click();
-  await page.getByRole("option", { name: /Simulated/ }).first().click();
+  await page
+    .getByRole("option", { name: /Simulated/ })
+    .first()
+    .click();
   await editor.getByRole("button", { name: "Save" }).click();
   await expect(editor).toBeHidden();
 

@@ -22,7 +22,10 @@ test("a member talks with an agent, lets it change files, and takes that to the 
   await field.pressSequentially("In a sentence.");
   await expect(field).toHaveValue("What is this project?\nIn a sentence.");
   await page.getByRole("combobox", { name: "Model" }).click();
-  await page.getByRole("option", { name: /Simulated/ }).first().click();
+  await page
+    .getByRole("option", { name: /Simulated/ })
+    .first()
+    .click();
   await field.press("Enter");
   await expect(page).toHaveURL(/\/chat\/[0-9a-f-]{36}/);
   const talk = page.getByRole("article", { name: "What is this project?" });

@@ -27,8 +27,7 @@ export default function ChatPage() {
   const mayTalk = useMay("run");
   useTitle(params.chatId === undefined ? s.title : undefined);
 
-  if (projects.isError)
-    return <ErrorState error={projects.error} onRetry={() => void projects.refetch()} />;
+  if (projects.isError) return <ErrorState error={projects.error} onRetry={() => void projects.refetch()} />;
   const ready = (projects.data ?? []).filter((project) => project.status === "ready");
   const known = (id: string | undefined) => ready.find((project) => project.id === id)?.id;
   const projectId = chat ?? known(search.p) ?? known(last) ?? ready[0]?.id;

@@ -135,7 +135,6 @@ export const object: Record<AuditObject, string> = {
   price: "Price",
   project: "Project",
   feature: "Feature",
-  agent: "agent",
   agent: "Agent",
   webhook: "Webhook",
   key: "Sealing key",

@@ -38,7 +38,11 @@ export function ChatList({
         <div className="flex items-center justify-between gap-2">
           <h1 className="font-semibold text-lg">{s.title}</h1>
           {mayTalk && (
-            <Button size="sm" variant="primary" render={<Link to="/chat" search={{ p: projectId, fresh: true }} />}>
+            <Button
+              size="sm"
+              variant="primary"
+              render={<Link to="/chat" search={{ p: projectId, fresh: true }} />}
+            >
               <Plus /> {s.fresh}
             </Button>
           )}

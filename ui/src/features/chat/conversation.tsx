@@ -1,6 +1,6 @@
-import { ArrowLeft, CircleStop, Ellipsis, Pencil, RotateCcw, SquareKanban, Trash2 } from "lucide-react";
-import { Link, useNavigate } from "@tanstack/react-router";
 import { useQueryClient } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { ArrowLeft, CircleStop, Ellipsis, Pencil, RotateCcw, SquareKanban, Trash2 } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
@@ -312,9 +312,7 @@ function Say({ chat, mayTalk, onSent }: { chat: Feature; mayTalk: boolean; onSen
       <Composer
         text={text}
         write={drafts.set}
-        placeholder={
-          chat.status === "in_progress" ? s.working : chat.status === "queued" ? s.queued : s.say
-        }
+        placeholder={chat.status === "in_progress" ? s.working : chat.status === "queued" ? s.queued : s.say}
         busy={say.isPending}
         onSend={go}
         autoFocus

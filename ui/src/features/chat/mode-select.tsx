@@ -21,7 +21,11 @@ export function ModeSelect({
       label={s.mode}
       value={value}
       onChange={onChange}
-      options={(["read", "work"] as const).map((mode) => ({ value: mode, ...s.modes[mode], icon: ICON[mode] }))}
+      options={(["read", "work"] as const).map((mode) => ({
+        value: mode,
+        ...s.modes[mode],
+        icon: ICON[mode],
+      }))}
       {...(disabled ? { disabled } : {})}
     />
   );

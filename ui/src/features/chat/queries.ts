@@ -35,9 +35,7 @@ export const chatCalls = {
     body(client.PATCH("/api/chats/{id}", { ...path(id), body: { title } })),
   remove: (id: string) => body(client.DELETE("/api/chats/{id}", path(id))),
   toCard: (id: string, title?: string) =>
-    body(
-      client.POST("/api/chats/{id}/to-card", { ...path(id), body: title === undefined ? {} : { title } }),
-    ),
+    body(client.POST("/api/chats/{id}/to-card", { ...path(id), body: title === undefined ? {} : { title } })),
 };
 
 export const chatQueries = {

@@ -80,7 +80,9 @@ export function AgentCards({
                     <FlaskConical /> {s.tryIt}
                   </Button>
                 )}
-                {mayBuild && <AgentMenu agent={agent} mayChange={mayChange(agent)} onEdit={() => onEdit(agent)} />}
+                {mayBuild && (
+                  <AgentMenu agent={agent} mayChange={mayChange(agent)} onEdit={() => onEdit(agent)} />
+                )}
               </span>
             </div>
           </li>
