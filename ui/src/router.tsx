@@ -178,6 +178,29 @@ const agents = createRoute({
   component: lazyRouteComponent(() => import("@/routes/agents")),
 });
 
+const agentsLibrary = createRoute({
+  getParentRoute: () => frame,
+  path: "/agents-library",
+  component: lazyRouteComponent(() => import("@/routes/agents-library")),
+});
+
+/** Which project's chats, and whether a new one is begun. */
+const chats = createRoute({
+  getParentRoute: () => frame,
+  path: "/chat",
+  validateSearch: (search: Record<string, unknown>): { p?: string; fresh?: true } => ({
+    ...(typeof search.p === "string" ? { p: search.p } : {}),
+    ...(search.fresh === true ? { fresh: true as const } : {}),
+  }),
+  component: lazyRouteComponent(() => import("@/routes/chat")),
+});
+
+const chat = createRoute({
+  getParentRoute: () => frame,
+  path: "/chat/$chatId",
+  component: lazyRouteComponent(() => import("@/routes/chat")),
+});
+
 const reports = createRoute({
   getParentRoute: () => frame,
   path: "/reports",
@@ -267,6 +290,9 @@ export const router = createRouter({
       projectSettings,
       feature,
       agents,
+      agentsLibrary,
+      chats,
+      chat,
       reports,
       knowledge,
       knowledgeReview,

@@ -44,6 +44,9 @@ export const keys = {
   reports: ["reports"] as const,
   latestReport: ["latest-report"] as const,
   reportSettings: ["report-settings"] as const,
+  /** The agents that the team defined. */
+  agents: ["agents"] as const,
+  chats: (projectId: string) => ["chats", projectId] as const,
   /** All cards of a project, in board order. */
   board: (projectId: string) => ["board", projectId] as const,
   /** The cards of a project that are at work or need a member. */

@@ -4,6 +4,8 @@ import type * as Schema from "./schema";
 
 export type {
   AfterWork,
+  Agent,
+  AgentStatus,
   ApiToken,
   AskForecast,
   AtClose,
@@ -31,6 +33,7 @@ export type {
   FactorList,
   Feature,
   FeatureCard,
+  FeatureKind,
   FeatureStatus,
   FileStatus,
   Forecast,
@@ -40,6 +43,7 @@ export type {
   KeySource,
   KeyTest,
   KnownPrice,
+  KnownTool,
   Limits,
   ListedModel,
   Mail,
@@ -104,6 +108,7 @@ export type {
   UsageView,
   Webhook,
   WebhookFormat,
+  WorkMode,
 } from "./schema";
 
 export type RightName = Schema.MemberRight;
@@ -124,6 +129,9 @@ export type Model = Schema.ModelChoice;
 export type SealKey = Schema.KeyView;
 export type LimitsSettings = Schema.TeamLimits;
 export type DiffLine = Schema.Line;
+export type AgentDraft = Schema.CreateAgent;
+export type AgentPatch = Schema.UpdateAgent;
+export type ChatDraft = Schema.StartChat;
 export type FeatureDraft = Schema.CreateFeature;
 export type FeaturePatch = Schema.UpdateFeature;
 export type PlanApproved = Schema.ApprovePlan;

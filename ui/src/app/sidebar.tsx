@@ -7,7 +7,9 @@ import {
   CircleAlert,
   FolderGit2,
   Inbox,
+  Library,
   LoaderCircle,
+  MessagesSquare,
   Plus,
   ScrollText,
   Search,
@@ -83,13 +85,19 @@ export function Sidebar({ className }: { className?: string }) {
           countLabel="unread"
           urgent
         />
+      </div>
+      <div className="mt-4 py-1 pl-4.5 font-medium text-faint text-xs">{t.nav.work}</div>
+      <div className="flex flex-col gap-px px-2.5">
+        <NavItem to="/chat" icon={<MessagesSquare />} label={t.nav.chat} />
         <NavItem
           to="/agents"
+          exact
           icon={<Bot />}
           label={t.nav.agents}
           count={working.filter((card) => card.status === "in_progress").length}
           countLabel="at work"
         />
+        <NavItem to="/agents-library" icon={<Library />} label={t.nav.library} />
       </div>
       <div className="mt-4 flex items-center justify-between py-1 pr-3 pl-4.5">
         <Link to="/projects" className="rounded font-medium text-faint text-xs hover:text-ink">

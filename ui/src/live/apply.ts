@@ -58,6 +58,12 @@ export function placeCard(
 export function putFeature(client: QueryClient, feature: Feature | FeatureCard) {
   const card = toCard(feature);
   const { projectId } = card;
+  if (card.kind !== "card") {
+    // A chat or a task is on no board. Which chats there are, and in which order, the server says.
+    putWhole(client, feature);
+    void client.invalidateQueries({ queryKey: keys.chats(projectId) });
+    return;
+  }
   let before: FeatureCard | undefined;
   client.setQueryData<FeatureCard[]>(keys.board(projectId), (list) => {
     before = list?.find((entry) => entry.id === card.id);
@@ -67,13 +73,17 @@ export function putFeature(client: QueryClient, feature: Feature | FeatureCard) 
     before ??= list?.find((entry) => entry.id === card.id);
     return list && placeCard(list, card, isActive);
   });
-  client.setQueryData<Feature>(keys.feature(card.id), (old) => {
-    if (old === undefined) return "description" in feature ? feature : undefined;
-    return old.version > feature.version ? old : { ...old, ...feature };
-  });
+  putWhole(client, feature);
   if (before?.status === card.status) return;
   countCards(client, projectId, before?.status, card.status);
   staleQueue(client, projectId);
+}
+
+function putWhole(client: QueryClient, feature: Feature | FeatureCard) {
+  client.setQueryData<Feature>(keys.feature(feature.id), (old) => {
+    if (old === undefined) return "description" in feature ? feature : undefined;
+    return old.version > feature.version ? old : { ...old, ...feature };
+  });
 }
 
 /** What waits, and why, is another now. */
@@ -210,6 +220,9 @@ export function applyEvents(client: QueryClient, events: Event[]) {
           void client.invalidateQueries({ queryKey: keys.latestReport });
           void client.invalidateQueries({ queryKey: keys.reports });
         }
+        break;
+      case "agent.updated":
+        void client.invalidateQueries({ queryKey: keys.agents });
         break;
       case "auto-mode.updated":
         staleQueue(client, event.order.projectId);
