@@ -279,7 +279,8 @@ async fn agent(
     team.store.run_started(lease, ground.base.as_str(), &ground.branch, &provider.key, events).await?;
     team.note_use(run.member_id, &provider).await?;
 
-    let (workspace, facts) = engine.facts(claimed, &run, &ground, room).await?;
+    let (workspace, mut facts) = engine.facts(claimed, &run, &ground, room).await?;
+    facts.known = engine.known(claimed, repo, &ground).await?;
     let opening = match fresh {
         true => opening(team, feature).await?,
         false => Vec::new(),
@@ -292,7 +293,8 @@ async fn agent(
         history,
         opening,
         system: prompt::system(&facts)?,
-        tools: tools::under(planning, run.approval, workspace, engine.0.sandbox.clone(), room.clone()),
+        tools: tools::under(planning, run.approval, workspace, engine.0.sandbox.clone(), room.clone())
+            .with(tools::of_hub(&engine.hub(claimed))),
         deaf: steps.iter().any(|step| step.status == StepStatus::Running),
         step: None,
         run,
@@ -327,6 +329,20 @@ impl Engine {
         work: Work,
         cancel: &CancellationToken,
     ) -> Result<(Ended, Oid), Trouble> {
+        let (job, journal) = self.prepare(claimed, repo, ground, work, cancel).await?;
+        let ended = guildhall_agent::run(job, &journal).await;
+        Ok((ended, journal.head()))
+    }
+
+    /// What an agent of a run needs for its work, and the journal that it tells of it.
+    pub(crate) async fn prepare(
+        &self,
+        claimed: &Claimed,
+        repo: &Repo,
+        ground: Ground,
+        work: Work,
+        cancel: &CancellationToken,
+    ) -> Result<(Job, RunJournal), Trouble> {
         let Work { run, model, provider, history, opening, system, tools, deaf, step } = work;
         let team = &self.0.team;
         self.note_key(&provider, run.member_id, &model);
@@ -370,8 +386,7 @@ impl Engine {
             context_window: provider.context_window,
             ..Job::new(team.client.clone(), provider.endpoint, model, team.clock.clone())
         };
-        let ended = guildhall_agent::run(job, &journal).await;
-        Ok((ended, journal.head()))
+        Ok((job, journal))
     }
 
     /// What the agents of a run are told of it, and the files that they work on.
@@ -400,6 +415,8 @@ impl Engine {
             project_instructions: settings.instructions.clone(),
             instructions,
             network: room.network != Network::None,
+            known: prompt::Known::default(),
+            hub: true,
             step: None,
         };
         Ok((workspace, facts))

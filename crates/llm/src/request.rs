@@ -27,6 +27,8 @@ pub struct Request<'a> {
     pub max_tokens: i64,
     /// How hard the model is asked to think.
     pub thinking: ThinkingLevel,
+    /// The answer is to call a tool; words alone are not taken. Some providers let no model reason that must call.
+    pub must_call: bool,
 }
 
 /// Tokens that an image is taken for.

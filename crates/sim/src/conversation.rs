@@ -13,6 +13,9 @@ const REQUEST: &str = "request_changes";
 const STEP: &str = "# Your step: ";
 const ASKED: &str = " of this step asked for these changes.";
 
+/// The tool that is there when it is asked what of its work is worth keeping.
+const NOTHING: &str = "nothing_to_keep";
+
 /// A conversation as the simulated model sees it.
 #[derive(Debug)]
 pub(crate) struct Conversation {
@@ -33,6 +36,7 @@ impl Conversation {
         let mut failed = false;
         let tools = body["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
         prompts.planning = tools.iter().any(|tool| tool["name"] == PROPOSE).then(Planning::default);
+        prompts.keeps = tools.iter().any(|tool| tool["name"] == NOTHING);
         let system = body["system"].as_array().map(Vec::as_slice).unwrap_or_default();
         prompts.step = tools.iter().any(|tool| tool["name"] == REQUEST).then(|| {
             let instructions = texts(system).find_map(|text| text.split_once(STEP)).map(|(_, rest)| rest.to_owned());

@@ -10,6 +10,7 @@ mod error;
 mod factors;
 mod forecast;
 mod forgotten;
+mod guides;
 pub mod keys;
 pub mod mail;
 mod members;

@@ -6,6 +6,7 @@ mod accidents;
 mod budgets;
 mod death;
 mod harness;
+mod hub;
 mod limits;
 mod morning;
 mod night;

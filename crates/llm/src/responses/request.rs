@@ -34,6 +34,9 @@ pub(crate) fn body(request: &Request<'_>, without: Without) -> Value {
         .collect();
     if !tools.is_empty() {
         body["tools"] = tools.into();
+        if request.must_call {
+            body["tool_choice"] = "required".into();
+        }
     }
     if models::assume(request.model).reasoning != Reasoning::None && !without.reasoning {
         body["include"] = json!(["reasoning.encrypted_content"]);
