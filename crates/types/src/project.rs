@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::guide;
 use crate::pipeline::PipelineStep;
 use crate::{DateTime, MemberId, ProjectId, text_enum::text_enum};
 
