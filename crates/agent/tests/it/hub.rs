@@ -180,14 +180,16 @@ async fn an_agent_is_asked_once_what_is_worth_keeping_and_can_do_nothing_else() 
     calls.insert(0, json!(["learning_record", { "title": "no more" }]));
     calls.insert(1, json!(["write", { "path": "evil", "content": "x" }]));
     let job = worked(&house, &[json!({ "tools": calls })]).await;
-    let before = (house.book.pages().turns.len(), house.book.pages().calls.len());
+    let counts = || {
+        let pages = house.book.pages();
+        (pages.turns.len(), pages.calls.len())
+    };
+    let before = counts();
     let kept = keep(job, &["What is known".to_owned()], &*house.book).await.unwrap();
     let titles: Vec<&str> = kept.lessons.iter().map(|lesson| lesson.title.as_str()).collect();
     assert_eq!(titles, ["Lesson 1", "Lesson 2", "Lesson 3"], "a few, and only what is whole");
     assert!(kept.call.turn.is_none() && kept.call.usage.output_tokens > 0);
-    let pages = house.book.pages();
-    assert_eq!((pages.turns.len(), pages.calls.len()), before, "no turn, and the bill is left to whoever saves the answer");
-    drop(pages);
+    assert_eq!(counts(), before, "no turn, and the bill is left to whoever saves the answer");
 
     let request = house.sim.requests().pop().unwrap();
     let tools: Vec<&str> =

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use guildhall_sim::{Config, Fault};
-use guildhall_store::{NewKnowledge, ProjectPatch, Traces};
+use guildhall_store::{Judged, NewKnowledge, ProjectPatch, Traces};
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::guide::{GuideWay, RunRecord};
 use guildhall_types::knowledge::{
@@ -154,7 +154,7 @@ async fn what_suits_a_card_goes_into_the_instructions_once_and_stays_as_it_was()
     // The hub changes; the run that goes on is told the same, and the next one what holds then.
     let author = Author { member: hall.anna.id, may_manage: true, via: Via::Page };
     let other = blueprint("Shell style", "Quote nothing.", json!({}));
-    hall.team.store.update_knowledge(shell.id(), 1, other, None, false, &author).await.unwrap();
+    hall.team.store.update_knowledge(shell.id(), 1, other, None, Judged::AsBefore, &author).await.unwrap();
     hall.team.store.delete_knowledge(known.id(), None, &author).await.unwrap();
     let before = hall.sim.requests().len();
     hall.team.follow_up(hall.anna.id, id, &script(&[json!({ "say": "Well." })])).await.unwrap();

@@ -8,6 +8,7 @@ mod board;
 mod budgets;
 mod events;
 mod factors;
+mod guides;
 mod harness;
 mod identities;
 mod keys;
