@@ -14,6 +14,7 @@ pub mod feature;
 pub mod forecast;
 pub mod guide;
 pub mod ids;
+pub mod knowledge;
 pub mod limits;
 pub mod mail;
 pub mod member;
