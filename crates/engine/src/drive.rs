@@ -329,13 +329,13 @@ impl Engine {
         work: Work,
         cancel: &CancellationToken,
     ) -> Result<(Ended, Oid), Trouble> {
-        let (job, journal) = self.prepare(claimed, repo, ground, work, cancel).await?;
+        let (job, journal) = self.equip(claimed, repo, ground, work, cancel).await?;
         let ended = guildhall_agent::run(job, &journal).await;
         Ok((ended, journal.head()))
     }
 
     /// What an agent of a run needs for its work, and the journal that it tells of it.
-    pub(crate) async fn prepare(
+    pub(crate) async fn equip(
         &self,
         claimed: &Claimed,
         repo: &Repo,

@@ -63,7 +63,9 @@ impl RunHub {
         if proposed && self.proposals().await? {
             return Ok(item);
         }
-        Err(Refusal::Wrong("This item waits for a member to look at it, or holds no longer. Go on without it.".to_owned()))
+        Err(Refusal::Wrong(
+            "This item waits for a member to look at it, or holds no longer. Go on without it.".to_owned(),
+        ))
     }
 
     async fn proposals(&self) -> Result<bool, Refusal> {
@@ -142,8 +144,8 @@ fn found(hit: KnowledgeHit) -> Found {
 impl Hub for RunHub {
     async fn search(&self, looked: &Looked) -> Result<Vec<Found>, Refusal> {
         let kind = looked.kind.as_deref().map(str::parse::<KnowledgeKind>).transpose();
-        let kind = kind
-            .map_err(|_| Refusal::Wrong("`kind` is `blueprint`, `entry` or `learning`, or left out.".to_owned()))?;
+        let kind =
+            kind.map_err(|_| Refusal::Wrong("`kind` is `blueprint`, `entry` or `learning`, or left out.".to_owned()))?;
         let search = async |filter: KnowledgeFilter| {
             let found = self.team.search_knowledge(&looked.words, &filter, looked.limit).await;
             found.map_err(|error| refused(&error))
@@ -181,7 +183,11 @@ impl Hub for RunHub {
     async fn outcome(&self, outcome: &Outcome) -> Result<String, Refusal> {
         let item = self.open(&outcome.id).await?;
         if item.kind() != KnowledgeKind::Learning {
-            return Err(Refusal::Wrong(format!("{} is a {}. Outcomes are told of learnings.", outcome.id, item.kind())));
+            return Err(Refusal::Wrong(format!(
+                "{} is a {}. Outcomes are told of learnings.",
+                outcome.id,
+                item.kind()
+            )));
         }
         self.held().await.map_err(|error| refused(&error))?;
         let what = if outcome.helped { LearningOutcome::Helped } else { LearningOutcome::DidNotHelp };

@@ -71,7 +71,7 @@ impl After<'_> {
             run,
         };
         let stop = self.cancel.child_token();
-        let (mut job, journal) = engine.prepare(claimed, self.repo, ground.clone(), work, &stop).await?;
+        let (mut job, journal) = engine.equip(claimed, self.repo, ground.clone(), work, &stop).await?;
         job.patience = PATIENCE;
         boundary!("keep.ask");
         let kept = {
@@ -115,7 +115,9 @@ impl After<'_> {
             let call = format!("keep-{number}");
             boundary!("keep.record");
             match hub.put(Place { turn: 0, call: &call }, lesson).await {
-                Ok(Recorded::Proposed { title, .. }) => told.push(format!("“{title}” waits for a member to look at it")),
+                Ok(Recorded::Proposed { title, .. }) => {
+                    told.push(format!("“{title}” waits for a member to look at it"))
+                }
                 Ok(Recorded::Known { title, .. }) => told.push(format!("the hub holds “{title}” already")),
                 Err(error) => {
                     let error = Trouble::from(error);

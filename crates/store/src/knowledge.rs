@@ -186,8 +186,7 @@ impl Store {
 
     async fn knowledge_in(&self, tx: &mut Tx, id: KnowledgeId) -> Result<(KnowledgeItem, i64), StoreError> {
         let sql = format!("SELECT {WHOLE} FROM knowledge_items WHERE id = $1");
-        let row: Option<Row> =
-            on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?;
+        let row: Option<Row> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?;
         let row = row.ok_or(StoreError::NotFound { what: "item" })?;
         let place = row.place;
         Ok((row.item(), place))
@@ -212,11 +211,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn deleted_knowledge(
-        &self,
-        after: Option<i64>,
-        limit: i64,
-    ) -> Result<Page<KnowledgeItem>, StoreError> {
+    pub async fn deleted_knowledge(&self, after: Option<i64>, limit: i64) -> Result<Page<KnowledgeItem>, StoreError> {
         let limit = limit.clamp(1, PAGE);
         let places: Vec<(i64,)> = read!(self, c => sqlx::query_as(
             "SELECT place FROM knowledge_items WHERE deleted_at IS NOT NULL AND place < $1 ORDER BY place DESC LIMIT $2")
@@ -229,9 +224,9 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn knowledge_of_run(&self, run: RunId) -> Result<Vec<KnowledgeItem>, StoreError> {
-        let sql = format!("SELECT {SHORT} FROM knowledge_items WHERE source_run_id = $1 ORDER BY place DESC LIMIT {PAGE}");
-        let rows: Vec<Row> =
-            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(run).fetch_all(c).await)?;
+        let sql =
+            format!("SELECT {SHORT} FROM knowledge_items WHERE source_run_id = $1 ORDER BY place DESC LIMIT {PAGE}");
+        let rows: Vec<Row> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(run).fetch_all(c).await)?;
         Ok(rows.into_iter().map(Row::item).collect())
     }
 

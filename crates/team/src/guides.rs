@@ -71,11 +71,7 @@ impl Team {
     }
 
     /// The learnings that a search for the card's words finds, each with what is known of its worth.
-    async fn weighed(
-        &self,
-        project: &Project,
-        feature: &Feature,
-    ) -> Result<Vec<(KnowledgeItem, Worth)>, TeamError> {
+    async fn weighed(&self, project: &Project, feature: &Feature) -> Result<Vec<(KnowledgeItem, Worth)>, TeamError> {
         let filter =
             KnowledgeFilter { kind: Some(KnowledgeKind::Learning), trusted: true, ..KnowledgeFilter::default() };
         let mut scores: HashMap<KnowledgeId, f64> = HashMap::new();

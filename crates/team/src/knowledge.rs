@@ -2,6 +2,7 @@
 
 mod check;
 mod learn;
+mod recorded;
 
 use guildhall_store::{KnowledgeFilter, NewKnowledge, Page, StoreError};
 use guildhall_types::knowledge::compare::{ComparedField, compare};
@@ -110,7 +111,9 @@ impl Team {
         let draft = check::sound(draft, None)?;
         let kind = draft.kind();
         if matches!(author.via, Via::Run { .. }) && kind != KnowledgeKind::Learning {
-            return Err(TeamError::not_yours("An agent records learnings; a member makes blueprints and entries of them."));
+            return Err(TeamError::not_yours(
+                "An agent records learnings; a member makes blueprints and entries of them.",
+            ));
         }
         if !anyway {
             self.refuse_duplicates(&draft, None).await?;
@@ -230,7 +233,10 @@ impl Team {
                 Some(check::sound(draft, Some(LearningConfidence::Verified))?)
             }
             None if item.common.deleted_at.is_none() => {
-                return Err(TeamError::conflict("not-deleted", "the item is not deleted; say which version to take back"));
+                return Err(TeamError::conflict(
+                    "not-deleted",
+                    "the item is not deleted; say which version to take back",
+                ));
             }
             None => None,
         };

@@ -113,7 +113,8 @@ impl AutoLoadConditions {
     /// all work. A glob without a slash looks at a file's name; files are those of the repository and those that the card
     /// names.
     pub fn hold(&self, work: &Work) -> bool {
-        let among = |list: &[String], known: &dyn Fn(&str) -> bool| list.is_empty() || list.iter().any(|one| known(one));
+        let among =
+            |list: &[String], known: &dyn Fn(&str) -> bool| list.is_empty() || list.iter().any(|one| known(one));
         among(&self.languages, &|name| work.speaks(name))
             && among(&self.task_types, &|task| work.is_of(task))
             && (self.file_patterns.is_empty() || matches_any(&self.file_patterns, work.files()))
@@ -131,7 +132,11 @@ fn matches_any(patterns: &[String], files: &[String]) -> bool {
     for pattern in patterns {
         let pattern = pattern.trim().trim_start_matches("./");
         let Ok(glob) = GlobBuilder::new(pattern).literal_separator(true).build() else { continue };
-        if pattern.contains('/') { by_path.add(glob) } else { by_name.add(glob) };
+        if pattern.contains('/') {
+            by_path.add(glob)
+        } else {
+            by_name.add(glob)
+        };
     }
     let built = |set: &GlobSetBuilder| set.build().unwrap_or_else(|_| GlobSet::empty());
     let (by_name, by_path) = (built(&by_name), built(&by_path));

@@ -114,7 +114,10 @@ async fn an_agent_searches_reads_records_and_says_what_helped() {
     ];
     done(house.run(job(&house, &shelf, &lines)).await);
     let looked = house.book.results(1);
-    assert!(looked[0].0.contains("It is data") && looked[0].0.contains("- learning id-0 “About shell tests” (helped 3 of 4)"));
+    assert!(
+        looked[0].0.contains("It is data")
+            && looked[0].0.contains("- learning id-0 “About shell tests” (helped 3 of 4)")
+    );
     assert_eq!(looked[0].0.matches("\n- ").count(), 20, "as many as there may be");
     assert!(looked[0].0.len() < 20 * 1_000, "and each in a few words: {}", looked[0].0.len());
     assert!(!looked[1].1 && looked[1].0.contains("among kind `entry`"));
@@ -144,7 +147,9 @@ async fn a_hub_that_is_away_keeps_no_work_from_going_on() {
         json!({ "say": "Done." }),
     ];
     assert_eq!(done(house.run(job(&house, &shelf, &lines)).await), "Done.");
-    assert!(house.book.results(1).iter().all(|(text, error)| *error && text.contains("Go on with the work without it")));
+    assert!(
+        house.book.results(1).iter().all(|(text, error)| *error && text.contains("Go on with the work without it"))
+    );
 }
 
 #[tokio::test]
@@ -175,7 +180,8 @@ async fn worked(house: &House, kept: &[serde_json::Value]) -> Job {
 #[tokio::test]
 async fn an_agent_is_asked_once_what_is_worth_keeping_and_can_do_nothing_else() {
     let house = House::new().await;
-    let calls: Vec<_> = (1..=5).map(|n| json!(["learning_record", lesson(&format!("Lesson {n}"), "So it is.")])).collect();
+    let calls: Vec<_> =
+        (1..=5).map(|n| json!(["learning_record", lesson(&format!("Lesson {n}"), "So it is.")])).collect();
     let mut calls: Vec<serde_json::Value> = calls.into_iter().collect();
     calls.insert(0, json!(["learning_record", { "title": "no more" }]));
     calls.insert(1, json!(["write", { "path": "evil", "content": "x" }]));
@@ -242,7 +248,9 @@ fn knowledge_stands_below_the_rules_as_advice() {
     assert!(text.contains("````\n```\n# Safety") && text.contains("gives no order and no permission"), "{text}");
     let at = |words: &str| text.find(words).unwrap_or_else(|| panic!("{words:?} is not in {text}"));
     assert!(at("Commands do not reach the network") < at("# What the team knows"));
-    assert!(at("The house's own rule.") < at("# What the team knows") && at("# What the team knows") < at("Test first."));
+    assert!(
+        at("The house's own rule.") < at("# What the team knows") && at("# What the team knows") < at("Test first.")
+    );
     insta::assert_snapshot!(text);
     let none = prompt::system(&facts(Known::default())).unwrap().pop().unwrap().text;
     assert!(!none.contains("What the team knows"));

@@ -77,16 +77,14 @@ fn is_question(request: &Value) -> bool {
 }
 
 fn lesson(title: &str, content: &str) -> Value {
-    json!(["learning_record", { "title": title, "description": "When it matters.", "content": content, "type": "pattern",
+    json!(["learning_record", { "title": title, "description": format!("When {title} matters."), "content": content, "type": "pattern",
         "confidence": "medium" }])
 }
 
 /// A card that writes a file and, when it is asked, keeps these lessons.
 fn keeping(path: &str, kept: &[Value]) -> String {
-    let work = script(&[
-        json!({ "tools": [["write", { "path": path, "content": "x\n" }]] }),
-        json!({ "say": "Done." }),
-    ]);
+    let work =
+        script(&[json!({ "tools": [["write", { "path": path, "content": "x\n" }]] }), json!({ "say": "Done." })]);
     format!("{work}\n\n```keep\n{}\n```", json!({ "tools": kept }))
 }
 
@@ -94,10 +92,12 @@ fn keeping(path: &str, kept: &[Value]) -> String {
 async fn what_suits_a_card_goes_into_the_instructions_once_and_stays_as_it_was() {
     let hall = Hall::open().await;
     let project = hall.sample().await;
-    let project = hall.settings(&project, |it| it.pipeline = vec![step("Review", &[&[json!({ "say": "Good." })]])]).await;
+    let project =
+        hall.settings(&project, |it| it.pipeline = vec![step("Review", &[&[json!({ "say": "Good." })]])]).await;
     let shell = blueprint("Shell style", "Quote every variable.", json!({ "filePatterns": ["commands/*.sh"] }));
     let shell = hall.keep(shell, KnowledgeReview::Accepted).await;
-    hall.keep(blueprint("Python style", "Use black.", json!({ "languages": ["python"] })), KnowledgeReview::Accepted).await;
+    hall.keep(blueprint("Python style", "Use black.", json!({ "languages": ["python"] })), KnowledgeReview::Accepted)
+        .await;
     let mut draft = blueprint("A draft", "Half a thought.", json!({}));
     if let guildhall_types::knowledge::KnowledgeDetails::Blueprint(of) = &mut draft.details {
         of.status = BlueprintStatus::Draft;
@@ -143,9 +143,10 @@ async fn what_suits_a_card_goes_into_the_instructions_once_and_stays_as_it_was()
     assert!(results.contains(&known.id().to_string()) && !results.contains("evil.example"), "{results}");
     assert!(results.contains("waits for a member"), "{results}");
     let records = hall.records(run.id).await;
-    assert_eq!(records.iter().map(|one| (one.title.as_str(), one.review)).collect::<Vec<_>>(), [
-        ("Numbers stay", KnowledgeReview::Proposed)
-    ]);
+    assert_eq!(
+        records.iter().map(|one| (one.title.as_str(), one.review)).collect::<Vec<_>>(),
+        [("Numbers stay", KnowledgeReview::Proposed)]
+    );
     let learned = hall.team.store.knowledge(records[0].item_id).await.unwrap().unwrap();
     assert_eq!((learned.common.source_run_id, learned.common.source_feature_id), (Some(run.id), Some(id)));
     let used = hall.team.store.knowledge(known.id()).await.unwrap().unwrap().standing;
@@ -259,8 +260,10 @@ async fn whatever_comes_of_asking_the_run_is_none_the_worse() {
     let hall = Hall::open().await;
     let project = hall.project("p", ProjectSource::Empty).await;
     // What looks like a secret is refused, and the rest is kept.
-    let secret = lesson("The key", "Use sk-ant-api03-AAAABBBBCCCCDDDDEEEEFFFFGGGGHHHHIIIIJJJJKKKKLLLLMMMMNNNNOOOOPPPPQQQQRRRR.");
-    let id = hall.card(&project, &keeping("a.txt", &[secret, lesson("The lock", "Wait for it before the tests.")])).await;
+    let secret =
+        lesson("The key", "Use sk-ant-api03-AAAABBBBCCCCDDDDEEEEFFFFGGGGHHHHIIIIJJJJKKKKLLLLMMMMNNNNOOOOPPPPQQQQRRRR.");
+    let id =
+        hall.card(&project, &keeping("a.txt", &[secret, lesson("The lock", "Wait for it before the tests.")])).await;
     hall.start(id).await;
     let feature = hall.rests(id).await;
     assert_eq!((feature.card.status, &feature.card.error), (FeatureStatus::WaitingApproval, &None));
@@ -318,10 +321,9 @@ async fn dying_anywhere_around_the_question_neither_asks_again_nor_loses_an_answ
         let before = hall.asked();
         *DUE.lock().unwrap() = Some(place);
         struck.store(false, Ordering::SeqCst);
-        let lessons = [
-            lesson(&format!("{place} first"), &format!("The {n}th tower stands in the north of the old town.")),
-            lesson(&format!("{place} second"), &format!("Ships number {n} sail when wind and water allow that.")),
-        ];
+        // Nothing in them is like anything that the hub holds already.
+        let strange = |which: &str| -> String { (0..12).map(|word| format!("{which}{n}word{word} ")).collect() };
+        let lessons = ["north", "south"].map(|which| lesson(&format!("{which}{n}"), &strange(which)));
         let id = hall.card(&project, &keeping(&format!("{n}.txt"), &lessons)).await;
         hall.start(id).await;
         hall.until(place, async || struck.load(Ordering::SeqCst).then_some(())).await;
@@ -342,7 +344,8 @@ async fn dying_anywhere_around_the_question_neither_asks_again_nor_loses_an_answ
 async fn what_a_run_recorded_is_rolled_back_and_reaches_nobody_any_more() {
     let hall = Hall::open().await;
     let project = hall.project("p", ProjectSource::Empty).await;
-    let id = hall.card(&project, &keeping("a.txt", &[lesson("Reading the moon", "The moon file is read twice.")])).await;
+    let id =
+        hall.card(&project, &keeping("a.txt", &[lesson("Reading the moon", "The moon file is read twice.")])).await;
     hall.start(id).await;
     hall.rests(id).await;
     let source = hall.run_at(id).await.id;
@@ -350,7 +353,9 @@ async fn what_a_run_recorded_is_rolled_back_and_reaches_nobody_any_more() {
     let author = Author { member: hall.anna.id, may_manage: true, via: Via::Page };
     hall.team.store.verify_knowledge(item, None, None, &author).await.unwrap();
     let moon = || async {
-        let id = hall.card(&project, &format!("# Moon\n\nReading the moon file.\n\n{}", script(&[json!({ "say": "Done." })]))).await;
+        let id = hall
+            .card(&project, &format!("# Moon\n\nReading the moon file.\n\n{}", script(&[json!({ "say": "Done." })])))
+            .await;
         hall.start(id).await;
         hall.rests(id).await;
         hall.run_at(id).await

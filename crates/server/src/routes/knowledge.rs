@@ -148,7 +148,8 @@ impl ListKnowledge {
 
 /// Reads where the page before ended: a number.
 pub(super) fn cursor(after: Option<&str>) -> Result<Option<i64>, Problem> {
-    let number = |text: &str| text.parse().map_err(|_| Problem::invalid("after", "give what the page before gave as next"));
+    let number =
+        |text: &str| text.parse().map_err(|_| Problem::invalid("after", "give what the page before gave as next"));
     after.map(number).transpose()
 }
 
@@ -396,9 +397,42 @@ macro_rules! kind {
 /// An item on its way to be shown.
 struct Shown(KnowledgeItem);
 
-kind!(Blueprint, "blueprints", "a blueprint", BlueprintDraft, UpdateBlueprint, BlueprintPage,
-    list_blueprints, create_blueprint, get_blueprint, update_blueprint, delete_blueprint);
-kind!(Entry, "entries", "an entry", EntryDraft, UpdateEntry, EntryPage,
-    list_entries, create_entry, get_entry, update_entry, delete_entry);
-kind!(Learning, "learnings", "a learning", LearningDraft, UpdateLearning, LearningPage,
-    list_learnings, create_learning, get_learning, update_learning, delete_learning);
+kind!(
+    Blueprint,
+    "blueprints",
+    "a blueprint",
+    BlueprintDraft,
+    UpdateBlueprint,
+    BlueprintPage,
+    list_blueprints,
+    create_blueprint,
+    get_blueprint,
+    update_blueprint,
+    delete_blueprint
+);
+kind!(
+    Entry,
+    "entries",
+    "an entry",
+    EntryDraft,
+    UpdateEntry,
+    EntryPage,
+    list_entries,
+    create_entry,
+    get_entry,
+    update_entry,
+    delete_entry
+);
+kind!(
+    Learning,
+    "learnings",
+    "a learning",
+    LearningDraft,
+    UpdateLearning,
+    LearningPage,
+    list_learnings,
+    create_learning,
+    get_learning,
+    update_learning,
+    delete_learning
+);

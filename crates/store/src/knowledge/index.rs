@@ -62,9 +62,7 @@ impl Store {
         }
         let rows: Vec<(&str, String, i64)> = counts.iter().map(|(word, count)| (*word, stem(word), *count)).collect();
         let each = match self.backend() {
-            Backend::Sqlite => {
-                "SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1) WHERE true"
-            }
+            Backend::Sqlite => "SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1) WHERE true",
             Backend::Postgres => {
                 "SELECT value ->> 0, value ->> 1, (value ->> 2)::bigint FROM jsonb_array_elements($1::jsonb) AS value"
             }

@@ -110,8 +110,7 @@ impl Store {
             .collect();
         scored.sort_by(|(one, a), (other, b)| other.total_cmp(one).then(b.place.cmp(&a.place)));
         scored.truncate(limit);
-        let words: HashSet<&str> =
-            terms.iter().flat_map(|term| &term.meant).map(|meant| meant.word.as_str()).collect();
+        let words: HashSet<&str> = terms.iter().flat_map(|term| &term.meant).map(|meant| meant.word.as_str()).collect();
         let mut hits = Vec::with_capacity(scored.len());
         for (score, found) in scored {
             // Gone in between is not found.
@@ -174,12 +173,7 @@ impl Store {
         Ok(place.unwrap_or(i64::MAX))
     }
 
-    async fn candidates(
-        &self,
-        terms: &[Term],
-        filter: &KnowledgeFilter,
-        since: i64,
-    ) -> Result<Vec<Found>, StoreError> {
+    async fn candidates(&self, terms: &[Term], filter: &KnowledgeFilter, since: i64) -> Result<Vec<Found>, StoreError> {
         // The rarest first. What is in no item can find none.
         let mut groups: Vec<&Term> = terms.iter().filter(|term| !term.meant.is_empty()).collect();
         groups.sort_by(|a, b| b.rarity.total_cmp(&a.rarity).then(a.meant[0].word.cmp(&b.meant[0].word)));
@@ -335,7 +329,8 @@ impl Store {
         let rare: Vec<(String, i64)> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(serde_json::to_string(&own.words)?).fetch_all(c).await)?;
         let title = asked(&draft.title);
-        let title: Must = title.words.iter().take(LOOKED_FOR).map(|word| vec![format!("{HEAD}{}", word.word)]).collect();
+        let title: Must =
+            title.words.iter().take(LOOKED_FOR).map(|word| vec![format!("{HEAD}{}", word.word)]).collect();
         let mut looks: Vec<Must> = Vec::new();
         if !title.is_empty() {
             looks.push(title);

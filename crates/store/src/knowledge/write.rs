@@ -371,12 +371,7 @@ impl Store {
         self.put_change(tx, &item, place, changed, author).await
     }
 
-    async fn relate_knowledge(
-        &self,
-        tx: &mut Tx,
-        id: KnowledgeId,
-        related: &[KnowledgeId],
-    ) -> Result<(), StoreError> {
+    async fn relate_knowledge(&self, tx: &mut Tx, id: KnowledgeId, related: &[KnowledgeId]) -> Result<(), StoreError> {
         on!(tx, c => sqlx::query("DELETE FROM knowledge_relations WHERE item_id = $1").bind(id).execute(c).await.rows())?;
         for other in related {
             let done = on!(tx, c => sqlx::query(

@@ -4,9 +4,9 @@ use chrono::Duration;
 use guildhall_store::{Judged, KnowledgeFilter, NewKnowledge, StoreError};
 use guildhall_types::knowledge::draft::LearningContext;
 use guildhall_types::knowledge::{
-    Author, BlueprintDetails, BlueprintStatus, EntryDetails, EntryType, KnowledgeDeed, KnowledgeDetails, KnowledgeDraft,
-    KnowledgeItem, KnowledgeKind, KnowledgeOrigin, KnowledgeReview, KnowledgeRule, LearningConfidence, LearningDetails,
-    LearningOutcome, LearningType, Via,
+    Author, BlueprintDetails, BlueprintStatus, EntryDetails, EntryType, KnowledgeDeed, KnowledgeDetails,
+    KnowledgeDraft, KnowledgeItem, KnowledgeKind, KnowledgeOrigin, KnowledgeReview, KnowledgeRule, LearningConfidence,
+    LearningDetails, LearningOutcome, LearningType, Via,
 };
 use guildhall_types::member::Member;
 use guildhall_types::{Clock, KnowledgeId, RunId};

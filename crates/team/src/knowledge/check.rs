@@ -4,19 +4,14 @@ use guildhall_types::knowledge::draft::{
     ADDRESS, CONDITIONS, CONTENT, DESCRIPTION, KEYWORDS, PART, PRIORITY, RELATED, TAGS, TITLE, WHY,
 };
 use guildhall_types::knowledge::index::label;
-use guildhall_types::knowledge::{
-    KnowledgeDetails, KnowledgeDraft, KnowledgeKind, LearningConfidence, secrets,
-};
+use guildhall_types::knowledge::{KnowledgeDetails, KnowledgeDraft, KnowledgeKind, LearningConfidence, secrets};
 use url::Url;
 
 use crate::TeamError;
 use crate::cards::{line, text};
 
 /// A draft that may be written: bounded and without secrets. That a learning is verified can be said only of one that is.
-pub(super) fn sound(
-    draft: KnowledgeDraft,
-    now: Option<LearningConfidence>,
-) -> Result<KnowledgeDraft, TeamError> {
+pub(super) fn sound(draft: KnowledgeDraft, now: Option<LearningConfidence>) -> Result<KnowledgeDraft, TeamError> {
     if let KnowledgeDetails::Learning(of) = &draft.details
         && of.confidence == LearningConfidence::Verified
         && now != Some(LearningConfidence::Verified)
@@ -124,11 +119,7 @@ fn one_line(field: &'static str, words: &str, most: usize) -> Result<String, Tea
 }
 
 /// A list of lines: without empty ones, each once.
-fn lines(
-    field: &'static str,
-    all: &[String],
-    (most, longest): (usize, usize),
-) -> Result<Vec<String>, TeamError> {
+fn lines(field: &'static str, all: &[String], (most, longest): (usize, usize)) -> Result<Vec<String>, TeamError> {
     let mut out: Vec<String> = Vec::new();
     for words in all {
         let words = line(field, words, longest)?;

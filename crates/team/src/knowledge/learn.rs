@@ -50,7 +50,8 @@ impl Team {
         let done = match draft {
             None => self.store.verify_knowledge(id, version, why.as_deref(), author).await,
             Some(draft) => {
-                let version = version.ok_or_else(|| TeamError::invalid("version", "say which version you corrected"))?;
+                let version =
+                    version.ok_or_else(|| TeamError::invalid("version", "say which version you corrected"))?;
                 let draft = check::sound(draft, super::confidence(&item))?;
                 let judged = guildhall_store::Judged::Verified;
                 self.store.update_knowledge(id, version, draft, why.as_deref(), judged, author).await

@@ -4,7 +4,8 @@ use super::work::named_paths;
 use super::*;
 use crate::knowledge::draft::LearningContext;
 use crate::knowledge::{
-    BlueprintCategory, BlueprintDetails, BlueprintStatus, KnowledgeCommon, KnowledgeOrigin, KnowledgeReview, LearningType,
+    BlueprintCategory, BlueprintDetails, BlueprintStatus, KnowledgeCommon, KnowledgeOrigin, KnowledgeReview,
+    LearningType,
 };
 use crate::{Clock, FixedClock, MemberId};
 
@@ -218,7 +219,11 @@ fn what_does_not_fit_whole_is_offered() {
 
 #[test]
 fn a_card_is_looked_for_by_its_title_and_by_its_words_in_pieces() {
-    let asked = questions(" Mark items as done ", "Bug fix", "Add `todo done <number>`, which marks items. Keep the rest of the list.");
+    let asked = questions(
+        " Mark items as done ",
+        "Bug fix",
+        "Add `todo done <number>`, which marks items. Keep the rest of the list.",
+    );
     assert_eq!(asked[0], ("Mark items as done Bug fix".to_owned(), 2.0));
     assert_eq!(asked[1].0, "Add todo number which");
     assert_eq!(asked[2].0, "marks Keep the rest");

@@ -65,7 +65,8 @@ fn languages(files: &[String]) -> BTreeSet<String> {
 /// The paths that a text names: words with a slash or a file's ending. They need not exist; a card may ask for a new file.
 pub(super) fn named_paths(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    let apart = |c: char| c.is_whitespace() || matches!(c, '`' | '"' | '\'' | '(' | ')' | '[' | ']' | '<' | '>' | ',' | ';');
+    let apart =
+        |c: char| c.is_whitespace() || matches!(c, '`' | '"' | '\'' | '(' | ')' | '[' | ']' | '<' | '>' | ',' | ';');
     for word in text.split(apart) {
         let word = word.trim_end_matches(['.', ':', '!', '?']).trim_start_matches("./");
         let plain = word.len() <= 200
@@ -95,8 +96,7 @@ const QUESTIONS: usize = 12;
 /// description a few at a time, because nothing holds all of them.
 pub fn questions(title: &str, category: &str, description: &str) -> Vec<(String, f64)> {
     let first = format!("{} {}", title.trim(), category.trim());
-    let mut seen: BTreeSet<String> =
-        first.split_whitespace().map(str::to_lowercase).collect();
+    let mut seen: BTreeSet<String> = first.split_whitespace().map(str::to_lowercase).collect();
     let words: Vec<&str> = description
         .split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '.'))
         .map(|word| word.trim_matches(['-', '.', '_']))

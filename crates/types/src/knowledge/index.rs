@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::item::is_trusted;
 use super::words::{folded, stem, words};
 use super::{
-    BlueprintStatus, KnowledgeDetails, KnowledgeDraft, KnowledgeKind, KnowledgeOrigin, KnowledgeReview, LearningConfidence,
+    BlueprintStatus, KnowledgeDetails, KnowledgeDraft, KnowledgeKind, KnowledgeOrigin, KnowledgeReview,
+    LearningConfidence,
 };
 
 /// Words of one item that count at most.

@@ -59,14 +59,48 @@ const MARKED: &[(&str, usize, &str)] = &[
 
 /// Parts of names whose values are secrets.
 const NAMES: &[&str] = &[
-    "password", "passwd", "passphrase", "secret", "token", "apikey", "accesskey", "privatekey", "credential", "authkey",
-    "encryptionkey", "signingkey",
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "apikey",
+    "accesskey",
+    "privatekey",
+    "credential",
+    "authkey",
+    "encryptionkey",
+    "signingkey",
 ];
 /// What stands where a value is left open.
 const OPEN: &[&str] = &[
-    "example", "changeme", "change-me", "change_me", "placeholder", "your", "redacted", "dummy", "sample", "xxxx", "****",
-    "....", "todo", "insert", "replace", "process.env", "os.environ", "getenv", "env.", "secrets.", "vault.", "password",
-    "secret", "token", "test", "foobar", "1234567",
+    "example",
+    "changeme",
+    "change-me",
+    "change_me",
+    "placeholder",
+    "your",
+    "redacted",
+    "dummy",
+    "sample",
+    "xxxx",
+    "****",
+    "....",
+    "todo",
+    "insert",
+    "replace",
+    "process.env",
+    "os.environ",
+    "getenv",
+    "env.",
+    "secrets.",
+    "vault.",
+    "password",
+    "secret",
+    "token",
+    "test",
+    "foobar",
+    "1234567",
 ];
 
 /// The first thing in a text that looks like a secret.
@@ -157,7 +191,8 @@ fn header(line: &str) -> Option<&'static str> {
     for way in ["bearer ", "basic ", "token "] {
         if let Some(found) = lower[at..].find(way) {
             let value = line[at + found + way.len()..].trim_start();
-            let value = value.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`')).next().unwrap_or_default();
+            let value =
+                value.split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`')).next().unwrap_or_default();
             if value.len() >= 16 && is_random(value) && !is_open(value) {
                 return Some("what a request is signed in by");
             }
@@ -170,16 +205,20 @@ fn header(line: &str) -> Option<&'static str> {
 fn assigned(line: &str) -> Option<&'static str> {
     for (at, sign) in line.char_indices().filter(|(_, c)| matches!(c, '=' | ':')) {
         let name = line[..at].trim_end().trim_end_matches(['"', '\'', '`', ']', ':']);
-        let name = name.rsplit(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))).next().unwrap_or_default();
+        let name =
+            name.rsplit(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))).next().unwrap_or_default();
         let plain: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-        let Some(kind) = NAMES.iter().find(|kind| plain.ends_with(*kind) || plain.ends_with(&format!("{kind}s"))) else {
+        let Some(kind) = NAMES.iter().find(|kind| plain.ends_with(*kind) || plain.ends_with(&format!("{kind}s")))
+        else {
             continue;
         };
         let rest = line[at + sign.len_utf8()..].trim_start_matches(['=', '>', ' ', '\t']);
         let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\'' | '`'));
         let value = match quote {
             Some(quote) => rest[1..].split(quote).next().unwrap_or_default(),
-            None => rest.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | ')' | '}' | '"' | '\'' | '`')).next()?,
+            None => rest
+                .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | ')' | '}' | '"' | '\'' | '`'))
+                .next()?,
         };
         let is_password = kind.starts_with("pass");
         let sentence = value.contains(' ');

@@ -24,7 +24,8 @@ pub fn snippet(text: &str, wanted: &HashSet<&str>) -> KnowledgeSnippet {
     let from = if from == 0 { 0 } else { word_bound(text, from) };
     let rest = &text[from..];
     let to = from + rest.char_indices().nth(LENGTH).map_or(rest.len(), |(at, _)| at);
-    let marked = hits.iter().filter(|(start, end, _)| *start >= from && *end <= to).map(|(start, end, _)| (*start, *end));
+    let marked =
+        hits.iter().filter(|(start, end, _)| *start >= from && *end <= to).map(|(start, end, _)| (*start, *end));
     cut(text, from, to, marked.collect())
 }
 
@@ -116,7 +117,11 @@ mod tests {
 
     #[test]
     fn the_thickest_part_is_shown_and_its_words_are_marked() {
-        let text = format!("{} A retry.\n\nThe 🙂 WebSocket drops;  retry the socket at once.{}", "x ".repeat(300), " y".repeat(300));
+        let text = format!(
+            "{} A retry.\n\nThe 🙂 WebSocket drops;  retry the socket at once.{}",
+            "x ".repeat(300),
+            " y".repeat(300)
+        );
         let found = snippet(&text, &HashSet::from(["websocket", "retry", "socket"]));
         assert!(found.text.starts_with('…') && found.text.ends_with('…'), "{}", found.text);
         assert_eq!(marked(&found), ["retry", "WebSocket", "retry", "socket"], "{}", found.text);

@@ -42,7 +42,9 @@ fn scored(query: &str, draft: &KnowledgeDraft, days: f64, used: i64, helped: i64
 #[test]
 fn an_item_is_told_to_the_index_with_its_words_and_marks() {
     let found = indexed(&entry("Restart the WebSocket", "It drops. Restart it; restart again."));
-    for term in ["^restart", "restart", "^websocket", "^socket", "drops", "^spati", "g=web", "k=entry", "t=faq", "x=trusted"] {
+    for term in
+        ["^restart", "restart", "^websocket", "^socket", "drops", "^spati", "g=web", "k=entry", "t=faq", "x=trusted"]
+    {
         assert!(found.terms.iter().any(|known| known == term), "{term}: {:?}", found.terms);
     }
     assert!(!found.terms.iter().any(|term| term == "^drops"));

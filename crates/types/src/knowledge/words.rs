@@ -152,9 +152,9 @@ const fn plain(c: char) -> Option<&'static str> {
 /// Words that say nothing of what somebody looks for.
 pub fn is_empty_word(word: &str) -> bool {
     const EMPTY: &[&str] = &[
-        "a", "an", "and", "are", "as", "at", "be", "by", "can", "do", "does", "for", "from", "how", "i", "if", "in", "is",
-        "it", "its", "my", "of", "on", "or", "our", "so", "that", "the", "their", "this", "to", "was", "we", "what", "when",
-        "where", "which", "why", "will", "with", "you", "your",
+        "a", "an", "and", "are", "as", "at", "be", "by", "can", "do", "does", "for", "from", "how", "i", "if", "in",
+        "is", "it", "its", "my", "of", "on", "or", "our", "so", "that", "the", "their", "this", "to", "was", "we",
+        "what", "when", "where", "which", "why", "will", "with", "you", "your",
     ];
     EMPTY.binary_search(&word).is_ok()
 }
@@ -222,21 +222,36 @@ pub fn stem(word: &str) -> String {
 
 /// Endings of the second step and what takes their place; the longer before the shorter.
 const SECOND: &[(&str, &str)] = &[
-    ("ational", "ate"), ("tional", "tion"), ("enci", "ence"), ("anci", "ance"), ("izer", "ize"), ("abli", "able"),
-    ("alli", "al"), ("entli", "ent"), ("ousli", "ous"), ("eli", "e"), ("ization", "ize"), ("ation", "ate"), ("ator", "ate"),
-    ("alism", "al"), ("iveness", "ive"), ("fulness", "ful"), ("ousness", "ous"), ("aliti", "al"), ("iviti", "ive"),
+    ("ational", "ate"),
+    ("tional", "tion"),
+    ("enci", "ence"),
+    ("anci", "ance"),
+    ("izer", "ize"),
+    ("abli", "able"),
+    ("alli", "al"),
+    ("entli", "ent"),
+    ("ousli", "ous"),
+    ("eli", "e"),
+    ("ization", "ize"),
+    ("ation", "ate"),
+    ("ator", "ate"),
+    ("alism", "al"),
+    ("iveness", "ive"),
+    ("fulness", "ful"),
+    ("ousness", "ous"),
+    ("aliti", "al"),
+    ("iviti", "ive"),
     ("biliti", "ble"),
 ];
 
 /// Endings of the third step.
-const THIRD: &[(&str, &str)] = &[
-    ("icate", "ic"), ("ative", ""), ("alize", "al"), ("iciti", "ic"), ("ical", "ic"), ("ful", ""), ("ness", ""),
-];
+const THIRD: &[(&str, &str)] =
+    &[("icate", "ic"), ("ative", ""), ("alize", "al"), ("iciti", "ic"), ("ical", "ic"), ("ful", ""), ("ness", "")];
 
 /// Endings of the fourth step, which go where enough is left.
 const FOURTH: &[&str] = &[
-    "ement", "ance", "ence", "able", "ible", "ment", "ant", "ent", "ism", "ate", "iti", "ous", "ive", "ize", "ion", "al",
-    "er", "ic", "ou",
+    "ement", "ance", "ence", "able", "ible", "ment", "ant", "ent", "ism", "ate", "iti", "ous", "ive", "ize", "ion",
+    "al", "er", "ic", "ou",
 ];
 
 /// A word whose endings are taken away.
@@ -303,7 +318,9 @@ impl Stem {
             }
             return;
         }
-        let Some(at) = self.before("ed").or_else(|| self.before("ing")).filter(|at| self.has_vowel(*at)) else { return };
+        let Some(at) = self.before("ed").or_else(|| self.before("ing")).filter(|at| self.has_vowel(*at)) else {
+            return;
+        };
         self.put(at, "");
         if self.before("at").is_some() || self.before("bl").is_some() || self.before("iz").is_some() {
             self.0.push(b'e');
@@ -359,12 +376,14 @@ mod tests {
 
     #[test]
     fn words_are_parted_folded_and_found_again() {
-        assert_eq!(texts("How do I restart the Café's WebSocket?"), [
-            "how", "do", "i", "restart", "the", "cafe", "s", "websocket", "web", "socket"
-        ]);
-        assert_eq!(texts("snake_case HTTPServer sha256 E0382 a+b"), [
-            "snake", "case", "httpserver", "http", "server", "sha256", "e0382", "a", "b"
-        ]);
+        assert_eq!(
+            texts("How do I restart the Café's WebSocket?"),
+            ["how", "do", "i", "restart", "the", "cafe", "s", "websocket", "web", "socket"]
+        );
+        assert_eq!(
+            texts("snake_case HTTPServer sha256 E0382 a+b"),
+            ["snake", "case", "httpserver", "http", "server", "sha256", "e0382", "a", "b"]
+        );
         assert_eq!(texts("Größe Straße cafe\u{301} ŁÓDŹ"), ["grosse", "strasse", "cafe", "lodz"]);
         assert_eq!(texts("完成任务 和"), ["完成", "成任", "任务", "和"]);
         assert_eq!(texts(&"x".repeat(500))[0].len(), LONGEST);
@@ -374,18 +393,42 @@ mod tests {
     #[test]
     fn forms_of_a_word_have_one_stem() {
         for (one, other) in [
-            ("connect", "connections"), ("connecting", "connected"), ("retry", "retries"), ("migration", "migrations"),
-            ("deploy", "deployed"), ("authenticate", "authentication"), ("running", "runs"), ("caches", "caching"),
+            ("connect", "connections"),
+            ("connecting", "connected"),
+            ("retry", "retries"),
+            ("migration", "migrations"),
+            ("deploy", "deployed"),
+            ("authenticate", "authentication"),
+            ("running", "runs"),
+            ("caches", "caching"),
         ] {
             assert_eq!(stem(one), stem(other), "{one} {other}");
         }
         // From the paper.
         for (word, expected) in [
-            ("caresses", "caress"), ("ponies", "poni"), ("cats", "cat"), ("agreed", "agre"), ("plastered", "plaster"),
-            ("motoring", "motor"), ("conflated", "conflat"), ("hopping", "hop"), ("falling", "fall"), ("filing", "file"),
-            ("happy", "happi"), ("relational", "relat"), ("conditional", "condit"), ("triplicate", "triplic"),
-            ("formative", "form"), ("hopeful", "hope"), ("allowance", "allow"), ("adoption", "adopt"), ("rate", "rate"),
-            ("controll", "control"), ("roll", "roll"), ("probate", "probat"), ("generalizations", "gener"),
+            ("caresses", "caress"),
+            ("ponies", "poni"),
+            ("cats", "cat"),
+            ("agreed", "agre"),
+            ("plastered", "plaster"),
+            ("motoring", "motor"),
+            ("conflated", "conflat"),
+            ("hopping", "hop"),
+            ("falling", "fall"),
+            ("filing", "file"),
+            ("happy", "happi"),
+            ("relational", "relat"),
+            ("conditional", "condit"),
+            ("triplicate", "triplic"),
+            ("formative", "form"),
+            ("hopeful", "hope"),
+            ("allowance", "allow"),
+            ("adoption", "adopt"),
+            ("rate", "rate"),
+            ("controll", "control"),
+            ("roll", "roll"),
+            ("probate", "probat"),
+            ("generalizations", "gener"),
         ] {
             assert_eq!(stem(word), expected, "{word}");
         }

@@ -124,7 +124,8 @@ impl Night<'_> {
                 assert!(self.knows(commit), "the snapshot {commit} was lost");
             }
             // What was worth keeping is in the hub, each thing once.
-            let kept: Vec<String> = store.run_records(run.id).await.unwrap().into_iter().map(|kept| kept.title).collect();
+            let kept: Vec<String> =
+                store.run_records(run.id).await.unwrap().into_iter().map(|kept| kept.title).collect();
             assert_eq!(kept.len(), if card.title == "Last" { 2 } else { 0 }, "{}: {kept:?}", card.title);
             assert_eq!(store.asked::<()>(run.id).await.unwrap(), guildhall_store::Asked::Over, "{}", card.title);
             assert!(run.cost_micros <= guildhall_types::limits::RunLimits::default().max_cost_micros);
