@@ -273,7 +273,7 @@ async fn whatever_comes_of_asking_the_run_is_none_the_worse() {
     assert!(notes.contains("one thing was not recorded") && !notes.contains("sk-ant"), "{notes}");
 
     // A provider that refuses that one call.
-    let mut calls = hall.sim.arrivals();
+    let mut calls = hall.sim.receipts();
     let id = hall.card(&project, &keeping("b.txt", &[lesson("Two", "So it is.")])).await;
     hall.start(id).await;
     for _ in 0..2 {
