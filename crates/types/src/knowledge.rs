@@ -323,8 +323,17 @@ pub struct KnowledgeHit {
 pub struct KnowledgeSnippet {
     /// The part, with blanks for line ends and `…` where the text goes on.
     pub text: String,
-    /// Where words of the search stand in it: from and up to, counted in UTF-16 units, as browsers do.
-    pub marks: Vec<(u32, u32)>,
+    /// Where words of the search stand in it, in order.
+    pub marks: Vec<SnippetMark>,
+}
+
+/// Where a word stands in a part of a text, counted in UTF-16 units, as browsers do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SnippetMark {
+    /// Where it begins.
+    pub from: u32,
+    /// Where it has ended.
+    pub to: u32,
 }
 
 /// An item, as it is named beside another.

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::KnowledgeSnippet;
 use super::words::words;
+use super::{KnowledgeSnippet, SnippetMark};
 
 /// Characters of a part.
 const LENGTH: usize = 180;
@@ -48,7 +48,7 @@ fn cut(text: &str, from: usize, to: usize, mut marked: Vec<(usize, usize)>) -> K
     marked.sort_by_key(|(start, end)| (*start, usize::MAX - end));
     let mut out = String::new();
     let mut units = 0_u32;
-    let mut marks: Vec<(u32, u32)> = Vec::new();
+    let mut marks: Vec<SnippetMark> = Vec::new();
     let mut open: Option<(u32, usize)> = None;
     let mut next = marked.into_iter().peekable();
     let push = |out: &mut String, units: &mut u32, c: char| {
@@ -62,7 +62,7 @@ fn cut(text: &str, from: usize, to: usize, mut marked: Vec<(usize, usize)>) -> K
         if let Some((start, end)) = open
             && at >= end
         {
-            marks.push((start, units));
+            marks.push(SnippetMark { from: start, to: units });
             open = None;
         }
         while let Some((start, end)) = next.next_if(|(start, _)| *start <= at) {
@@ -77,7 +77,7 @@ fn cut(text: &str, from: usize, to: usize, mut marked: Vec<(usize, usize)>) -> K
         }
     }
     if let Some((start, _)) = open {
-        marks.push((start, units));
+        marks.push(SnippetMark { from: start, to: units });
     }
     let trimmed = out.trim_end().len();
     out.truncate(trimmed);
@@ -111,7 +111,7 @@ mod tests {
 
     fn marked(snippet: &KnowledgeSnippet) -> Vec<String> {
         let units: Vec<u16> = snippet.text.encode_utf16().collect();
-        let of = |(from, to): &(u32, u32)| String::from_utf16(&units[*from as usize..*to as usize]).unwrap();
+        let of = |mark: &SnippetMark| String::from_utf16(&units[mark.from as usize..mark.to as usize]).unwrap();
         snippet.marks.iter().map(of).collect()
     }
 
@@ -140,8 +140,8 @@ mod tests {
         fn marks_stand_in_the_part(text in "\\PC{0,400}", word in "[a-z]{1,3}") {
             let found = snippet(&text, &HashSet::from([word.as_str()]));
             let units = found.text.encode_utf16().count() as u32;
-            for (from, to) in &found.marks {
-                prop_assert!(from < to && *to <= units);
+            for mark in &found.marks {
+                prop_assert!(mark.from < mark.to && mark.to <= units);
             }
         }
     }
