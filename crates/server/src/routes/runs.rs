@@ -118,23 +118,20 @@ pub async fn list_run_steps(State(app): State<App>, Path(id): Path<RunId>) -> Re
 
 /// What a run had of the team's hub, and gave to it.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RunKnowledgeList {
+pub struct RunGuide {
     /// What went into its agents' instructions, whole or by title, and then what they read, each as it was.
     items: Vec<RunKnowledge>,
     /// What was recorded in it, as it stands now.
     recorded: Vec<RunRecord>,
 }
 
-/// Lists what a run was told and read of the team's knowledge, and what was recorded in it.
-#[utoipa::path(get, path = "/api/runs/{id}/knowledge", tag = "runs",
-    params(("id" = RunId, Path, description = "The run.")), responses((status = 200, body = RunKnowledgeList)))]
-pub async fn list_run_knowledge(
-    State(app): State<App>,
-    Path(id): Path<RunId>,
-) -> Result<Json<RunKnowledgeList>, Problem> {
+/// Shows what a run was told and read of the team's knowledge, and what was recorded in it.
+#[utoipa::path(get, path = "/api/runs/{id}/guide", tag = "runs",
+    params(("id" = RunId, Path, description = "The run.")), responses((status = 200, body = RunGuide)))]
+pub async fn get_run_guide(State(app): State<App>, Path(id): Path<RunId>) -> Result<Json<RunGuide>, Problem> {
     let store = &app.team.store;
     if store.run(id).await?.is_none() {
         return Err(Problem::not_found("run"));
     }
-    Ok(Json(RunKnowledgeList { items: store.run_knowledge(id).await?, recorded: store.run_records(id).await? }))
+    Ok(Json(RunGuide { items: store.run_knowledge(id).await?, recorded: store.run_records(id).await? }))
 }

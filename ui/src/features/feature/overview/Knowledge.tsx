@@ -19,7 +19,7 @@ const TONES: Record<KnowledgeReview, Tone> = { proposed: "amber", accepted: "gre
 
 /** What the team's hub gave to a run, and what the run gave to the hub; nothing where there is neither. */
 export function Knowledge({ runId }: { runId: string }) {
-  const { data } = useQuery({ queryKey: keys.runKnowledge(runId), queryFn: () => api.runKnowledge(runId) });
+  const { data } = useQuery({ queryKey: keys.runGuide(runId), queryFn: () => api.runGuide(runId) });
   if (data === undefined || data.items.length + data.recorded.length === 0) return null;
   return (
     <Section title={s.overview.knowledge}>
