@@ -78,6 +78,7 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::runs::list_run_events))
         .routes(routes!(on::runs::list_checks))
         .routes(routes!(on::runs::list_run_steps))
+        .routes(routes!(on::runs::get_run_guide))
         .routes(routes!(on::trials::get_trial))
         .routes(routes!(on::rate_limits::list_rate_limits))
         .routes(routes!(on::plans::list_plans))

@@ -4,6 +4,7 @@ mod check;
 mod files;
 mod learn;
 mod tar;
+mod recorded;
 
 use guildhall_store::{KnowledgeFilter, NewKnowledge, Page, StoreError};
 use guildhall_types::knowledge::compare::{ComparedField, compare};

@@ -12,6 +12,7 @@ mod error;
 mod factors;
 mod forecast;
 mod forgotten;
+mod guides;
 pub mod keys;
 mod knowledge;
 pub mod mail;

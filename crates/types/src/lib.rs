@@ -13,6 +13,7 @@ pub mod event;
 pub mod factor;
 pub mod feature;
 pub mod forecast;
+pub mod guide;
 pub mod ids;
 pub mod knowledge;
 pub mod limits;

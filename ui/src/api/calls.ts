@@ -376,6 +376,7 @@ export const api = {
   },
   checks: (id: string) => body(client.GET("/api/runs/{id}/checks", path(id))),
   steps: (id: string) => body(client.GET("/api/runs/{id}/steps", path(id))),
+  runGuide: (id: string) => body(client.GET("/api/runs/{id}/guide", path(id))),
   trial: (id: string, signal?: AbortSignal) =>
     body(client.GET("/api/projects/{id}/try-checks", { ...path(id), signal: signal ?? null })),
   tryChecks: (id: string, commands: string[], minutes: number) =>

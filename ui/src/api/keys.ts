@@ -60,6 +60,8 @@ export const keys = {
   runEvents: (id: string) => ["run-events", id] as const,
   /** What a run's work passed of the pipeline. */
   steps: (runId: string) => ["steps", runId] as const,
+  /** What a run was told and read of the hub, and what was recorded in it. */
+  runGuide: (runId: string) => ["run-guide", runId] as const,
   /** The latest trial of a project's checks. */
   trial: (projectId: string) => ["trial", projectId] as const,
   rateLimits: ["rate-limits"] as const,

@@ -154,6 +154,9 @@ export function putRun(client: QueryClient, run: Run) {
   });
 }
 
+/** The tools that reach the team's hub. */
+const KEEPS = /^(knowledge|learning)_/;
+
 function putRunEvents(client: QueryClient, runId: string, events: RunHistoryEvent[]) {
   client.setQueryData<RunHistoryEvent[]>(keys.runEvents(runId), (list) => list && joinEvents(list, events));
   let stale = false;
@@ -165,6 +168,9 @@ function putRunEvents(client: QueryClient, runId: string, events: RunHistoryEven
     if (event.kind === "ended") stale = true;
     if (event.kind === "step_started" || event.kind === "step_ended")
       void client.invalidateQueries({ queryKey: keys.steps(runId) });
+    // What was told and read is written before these are, and so is what was recorded.
+    if (event.kind === "started" || event.kind === "note" || (event.kind === "tool_finished" && KEEPS.test(event.tool)))
+      void client.invalidateQueries({ queryKey: keys.runGuide(runId) });
     if (event.kind === "plan_proposed" || event.kind === "plan_decided" || event.kind === "plan_adopted")
       void client.invalidateQueries({ queryKey: keys.plans(featureId) });
     if (stale) void client.invalidateQueries({ queryKey: keys.diff(featureId) });

@@ -11,6 +11,7 @@ mod budgets;
 mod events;
 mod factors;
 mod found;
+mod guides;
 mod harness;
 mod identities;
 mod keys;
