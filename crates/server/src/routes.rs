@@ -5,6 +5,7 @@ pub mod attachments;
 pub mod audit;
 pub mod auth;
 pub mod budgets;
+pub mod clients;
 pub mod credentials;
 pub mod deeds;
 pub mod factors;

@@ -5,6 +5,7 @@ pub mod api_tokens;
 mod attachments;
 mod budgets;
 mod cards;
+pub mod clients;
 mod credentials;
 mod error;
 mod factors;

@@ -5,6 +5,7 @@ mod attachments;
 mod audit;
 mod auth;
 mod bad_input;
+mod clients;
 mod credentials;
 mod factors;
 mod features;

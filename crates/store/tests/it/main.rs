@@ -6,6 +6,7 @@ mod access;
 mod audit;
 mod board;
 mod budgets;
+mod clients;
 mod events;
 mod factors;
 mod harness;
