@@ -8,6 +8,7 @@ use std::error::Error;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use guildhall_git::ConflictFile;
+use guildhall_types::knowledge::{AnyItem, SimilarItem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -53,7 +54,7 @@ pub struct FieldError {
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Extras {
-    /// `stale`: the version that the card is at.
+    /// `stale`, `item-changed`: the version that the card or the item is at.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub current: Option<i64>,
@@ -65,6 +66,14 @@ pub struct Extras {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub files: Option<Vec<ConflictFile>>,
+    /// `near-duplicate`: what the hub holds already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub similar: Option<Vec<SimilarItem>>,
+    /// `item-changed`: the item as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub item: Option<AnyItem>,
     /// `throttled`, `too-many-requests`, `database-away`: seconds until the next try may succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -105,6 +114,12 @@ impl Problem {
         let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", format!("{field}: {message}"));
         problem.0.errors.push(FieldError { field, message });
         problem
+    }
+
+    /// The same under a word of its own.
+    fn coded(mut self, code: &'static str) -> Self {
+        self.0.code = code;
+        self
     }
 
     /// There is no such thing.

@@ -84,6 +84,22 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::prices::list_prices))
         .routes(routes!(on::usage::get_usage))
         .routes(routes!(on::budgets::get_budgets))
+        .routes(routes!(on::knowledge::search_knowledge))
+        .routes(routes!(on::knowledge::similar_knowledge))
+        .routes(routes!(on::knowledge::get_knowledge))
+        .routes(routes!(on::knowledge::list_deleted_knowledge))
+        .routes(routes!(on::knowledge::list_blueprints))
+        .routes(routes!(on::knowledge::get_blueprint))
+        .routes(routes!(on::knowledge::list_entries))
+        .routes(routes!(on::knowledge::get_entry))
+        .routes(routes!(on::knowledge::list_learnings))
+        .routes(routes!(on::knowledge::get_learning))
+        .routes(routes!(on::knowledge::versions::list_knowledge_versions))
+        .routes(routes!(on::knowledge::versions::get_knowledge_version))
+        .routes(routes!(on::knowledge::versions::compare_knowledge_versions))
+        .routes(routes!(on::knowledge::learnings::list_applications))
+        .routes(routes!(on::knowledge::learnings::get_run_knowledge))
+        .routes(routes!(on::knowledge::learnings::get_knowledge_rule))
         .routes(routes!(ws::listen_events))
 }
 
@@ -199,11 +215,29 @@ fn manage_projects() -> OpenApiRouter<App> {
         .routes(routes!(on::trials::try_checks))
 }
 
+/// Whoever writes in the knowledge hub may call these.
+fn knowledge() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(on::knowledge::create_blueprint))
+        .routes(routes!(on::knowledge::update_blueprint, on::knowledge::delete_blueprint))
+        .routes(routes!(on::knowledge::create_entry))
+        .routes(routes!(on::knowledge::update_entry, on::knowledge::delete_entry))
+        .routes(routes!(on::knowledge::create_learning))
+        .routes(routes!(on::knowledge::update_learning, on::knowledge::delete_learning))
+        .routes(routes!(on::knowledge::versions::restore_knowledge))
+        .routes(routes!(on::knowledge::learnings::verify_learning))
+        .routes(routes!(on::knowledge::learnings::reject_learning))
+        .routes(routes!(on::knowledge::learnings::apply_learning))
+        .routes(routes!(on::knowledge::learnings::promote_knowledge))
+        .routes(routes!(on::knowledge::learnings::roll_back_knowledge))
+}
+
 /// Whoever runs the team may call these.
 fn administer() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(on::health::health_detailed))
         .routes(routes!(on::settings::put_limits))
+        .routes(routes!(on::knowledge::learnings::put_knowledge_rule))
         .routes(routes!(on::prices::put_price))
         .routes(routes!(on::prices::delete_price))
         .routes(routes!(on::budgets::put_budgets))
@@ -265,6 +299,7 @@ fn api(
         .merge(guard(build(), gate(Right::Build)))
         .merge(guard(run(), gate(Right::Run)))
         .merge(guard(manage_projects(), gate(Right::ManageProjects)))
+        .merge(guard(knowledge(), gate(Right::Knowledge)))
         .merge(guard(administer(), gate(Right::Administer)))
         .merge(guard(administer_confirmed(), confirmed(Right::Administer)))
         .merge(guard(own_confirmed(), confirmed(Right::Own)))

@@ -13,6 +13,7 @@ pub mod features;
 pub mod health;
 pub mod identities;
 pub mod invitations;
+pub mod knowledge;
 pub mod mail;
 pub mod members;
 pub mod models;

@@ -91,6 +91,8 @@ id! {
     TrialId,
     /// What an admin says that models cost.
     PriceId,
+    /// An item of the knowledge hub.
+    KnowledgeId,
     /// One running Guildhall process.
     NodeId,
 }

@@ -13,6 +13,7 @@ pub mod factor;
 pub mod feature;
 pub mod forecast;
 pub mod ids;
+pub mod knowledge;
 pub mod limits;
 pub mod mail;
 pub mod member;

@@ -28,7 +28,12 @@ read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/mem
   GET /api/features/{id}/plans, GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/runs/{id}/steps,
   GET /api/features/{id}/diff, GET /api/features/{id}/files,
   GET /api/features/{id}/attachments, GET /api/attachments/{id}, GET /api/settings/limits, GET /api/events,
-  GET /api/settings/prices, GET /api/usage, GET /api/budgets, GET /api/notifications, GET /api/notifications/unread
+  GET /api/settings/prices, GET /api/usage, GET /api/budgets, GET /api/notifications, GET /api/notifications/unread,
+  GET /api/knowledge/search, GET /api/knowledge/similar, GET /api/knowledge/items/{id}, GET /api/knowledge/deleted,
+  GET /api/knowledge/blueprints, GET /api/knowledge/blueprints/{id}, GET /api/knowledge/entries, GET /api/knowledge/entries/{id},
+  GET /api/knowledge/learnings, GET /api/knowledge/learnings/{id}, GET /api/knowledge/learnings/{id}/applications,
+  GET /api/knowledge/{kind}/{id}/versions, GET /api/knowledge/{kind}/{id}/versions/{version},
+  GET /api/knowledge/{kind}/{id}/versions/{version}/compare, GET /api/runs/{id}/knowledge, GET /api/settings/knowledge
 account: POST /api/auth/logout, PATCH /api/auth/me, POST /api/auth/confirm, GET /api/auth/sessions,
   DELETE /api/auth/sessions, DELETE /api/auth/sessions/{id}, GET /api/auth/clients, DELETE /api/auth/clients/{id},
   GET /api/oauth/consent, GET /api/auth/tokens, DELETE /api/auth/tokens/{id},
@@ -49,7 +54,13 @@ run: POST /api/features/{id}/start, POST /api/features/{id}/retry, POST /api/fea
   POST /api/features/{id}/approve-plan, POST /api/features/{id}/reject-plan, POST /api/features/{id}/follow-up, POST /api/features/{id}/verify, POST /api/features/{id}/merge,
   POST /api/features/{id}/shelve, POST /api/projects/{id}/auto-mode, POST /api/projects/{id}/auto-mode/forecast, POST /api/features/{id}/allow-cost
 manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry, POST /api/projects/{id}/try-checks
-administer: GET /api/health/detailed, PUT /api/settings/limits, GET /api/settings/sign-up,
+knowledge: POST /api/knowledge/blueprints, PUT /api/knowledge/blueprints/{id}, DELETE /api/knowledge/blueprints/{id},
+  POST /api/knowledge/entries, PUT /api/knowledge/entries/{id}, DELETE /api/knowledge/entries/{id},
+  POST /api/knowledge/learnings, PUT /api/knowledge/learnings/{id}, DELETE /api/knowledge/learnings/{id},
+  POST /api/knowledge/{kind}/{id}/restore, POST /api/knowledge/learnings/{id}/verify,
+  POST /api/knowledge/learnings/{id}/reject, POST /api/knowledge/learnings/{id}/apply, POST /api/runs/{id}/knowledge,
+  POST /api/runs/{id}/knowledge/roll-back
+administer: GET /api/health/detailed, PUT /api/settings/limits, PUT /api/settings/knowledge, GET /api/settings/sign-up,
   GET /api/settings/second-factor, GET /api/settings/keys, GET /api/settings/credentials,
   POST /api/settings/credentials/{provider}/test, GET /api/invitations, POST /api/invitations,
   DELETE /api/invitations/{id}, POST /api/members/{id}/sign-out, GET /api/audit, GET /api/audit/export,
@@ -100,7 +111,10 @@ fn is_unsafe(method: &Method) -> bool {
 
 /// A path with ids that nothing has.
 fn filled(path: &str) -> String {
-    path.replace("{id}", "01890000-0000-7000-8000-000000000000").replace("{provider}", "anthropic")
+    path.replace("{id}", "01890000-0000-7000-8000-000000000000")
+        .replace("{provider}", "anthropic")
+        .replace("{kind}", "entries")
+        .replace("{version}", "1")
 }
 
 async fn try_out(persona: &mut Persona, method: &Method, path: &str) -> (StatusCode, Value) {

@@ -12,6 +12,7 @@ mod factors;
 mod harness;
 mod identities;
 mod keys;
+mod knowledge;
 mod mails;
 mod members;
 mod notifications;
