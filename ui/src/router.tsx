@@ -94,6 +94,16 @@ const confirm = createRoute({
   component: lazyRouteComponent(() => import("@/routes/confirm")),
 });
 
+/** Where a program that a member wants to connect leads: what it asks for is one value, passed on to the letter. */
+const consent = createRoute({
+  getParentRoute: () => root,
+  path: "/oauth/consent",
+  validateSearch: (search: Record<string, unknown>): { ask?: string } =>
+    typeof search.ask === "string" ? { ask: search.ask } : {},
+  beforeLoad: ({ location }) => requireSession(location.href),
+  component: lazyRouteComponent(() => import("@/routes/consent")),
+});
+
 const forgot = createRoute({
   getParentRoute: () => root,
   path: "/forgot",
@@ -280,6 +290,7 @@ export const router = createRouter({
     reset,
     secondFactor,
     confirm,
+    consent,
     forgot,
     welcome,
     frame.addChildren([

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::auth::Gate;
 use crate::routes as on;
-use crate::{auth, layers, openapi, page, rates, ws};
+use crate::{auth, layers, mcp, oauth, openapi, page, rates, ws};
 
 /// Bytes of a body at most.
 const BODY: usize = 2 * 1024 * 1024;
@@ -44,6 +44,7 @@ fn open() -> OpenApiRouter<App> {
         .routes(routes!(on::auth::forgot_password))
         .routes(routes!(on::auth::finish_sign_up))
         .route("/api/openapi.json", get(openapi::serve))
+        .merge(oauth::routes())
 }
 
 /// Every member may call these: to look.
@@ -136,6 +137,9 @@ fn account() -> OpenApiRouter<App> {
         .routes(routes!(on::webhooks::send_again))
         .routes(routes!(on::tokens::list_tokens))
         .routes(routes!(on::tokens::revoke_token))
+        .routes(routes!(on::clients::list_clients))
+        .routes(routes!(on::clients::disconnect_client))
+        .routes(routes!(on::clients::get_consent))
         .routes(routes!(on::reports::read_report))
         .routes(routes!(on::reports::get_report_settings, on::reports::put_report_settings))
 }
@@ -154,6 +158,7 @@ fn account_lacking() -> OpenApiRouter<App> {
 fn account_confirmed() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(on::tokens::create_token))
+        .routes(routes!(on::clients::give_consent))
         .routes(routes!(on::webhooks::create_webhook))
         .routes(routes!(on::webhooks::change_webhook, on::webhooks::delete_webhook))
         .routes(routes!(on::webhooks::renew_webhook_secret))
@@ -337,9 +342,16 @@ pub fn router(app: App) -> Router {
     let guard =
         |routes: OpenApiRouter<App>, gate| routes.route_layer(from_fn_with_state((app.clone(), gate), auth::closed));
     let counted = |routes: OpenApiRouter<App>| routes.route_layer(from_fn_with_state(app.clone(), rates::of_address));
+    let within = |routes: OpenApiRouter<App>, gate| {
+        routes.route_layer(from_fn_with_state((app.clone(), gate), mcp::door::within))
+    };
+    let (tools, _) = api(|routes| routes, within).split_for_parts();
+    let door = from_fn_with_state(app.clone(), mcp::door::enter);
+    let mcp = mcp::router(&app, tools.with_state(app.clone())).layer(door);
     let (api, _) = api(counted, guard).split_for_parts();
     let compressed = SizeAbove::new(COMPRESSED).and(NotForContentType::IMAGES);
-    api.fallback(page::serve)
+    api.merge(mcp)
+        .fallback(page::serve)
         .method_not_allowed_fallback(layers::wrong_method)
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(app.clone(), auth::origin::own_page_only))

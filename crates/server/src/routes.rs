@@ -7,6 +7,7 @@ pub mod audit;
 pub mod auth;
 pub mod budgets;
 pub mod chats;
+pub mod clients;
 pub mod credentials;
 pub mod deeds;
 pub mod factors;

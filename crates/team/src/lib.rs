@@ -7,6 +7,7 @@ mod attachments;
 mod budgets;
 mod cards;
 mod chats;
+pub mod clients;
 mod credentials;
 mod error;
 mod factors;

@@ -62,6 +62,10 @@ text_enum! {
         CreateToken = "token.create",
         /// Revoked a personal access token.
         RevokeToken = "token.revoke",
+        /// Connected a program.
+        ConnectClient = "client.connect",
+        /// Ended what a program may do.
+        DisconnectClient = "client.disconnect",
         /// Set up codes of an authenticator app.
         EnableTotp = "totp.enable",
         /// Took one's own codes of an authenticator app away.
@@ -212,6 +216,8 @@ text_enum! {
         Session = "session",
         /// A personal access token.
         Token = "token",
+        /// A program that a member has connected.
+        Client = "client",
         /// A passkey.
         Passkey = "passkey",
         /// An invitation.

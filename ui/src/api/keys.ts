@@ -4,6 +4,7 @@ export const keys = {
   me: ["auth", "me"] as const,
   sessions: ["auth", "sessions"] as const,
   tokens: ["auth", "tokens"] as const,
+  clients: ["auth", "clients"] as const,
   factors: ["auth", "factors"] as const,
   identities: ["auth", "identities"] as const,
   credentials: ["credentials"] as const,

@@ -37,13 +37,14 @@ read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/mem
   GET /api/knowledge/{kind}/{id}/versions, GET /api/knowledge/{kind}/{id}/versions/{version},
   GET /api/knowledge/{kind}/{id}/versions/{version}/compare, GET /api/runs/{id}/knowledge, GET /api/settings/knowledge
 account: POST /api/auth/logout, PATCH /api/auth/me, POST /api/auth/confirm, GET /api/auth/sessions,
-  DELETE /api/auth/sessions, DELETE /api/auth/sessions/{id}, GET /api/auth/tokens, DELETE /api/auth/tokens/{id},
+  DELETE /api/auth/sessions, DELETE /api/auth/sessions/{id}, GET /api/auth/clients, DELETE /api/auth/clients/{id},
+  GET /api/oauth/consent, GET /api/auth/tokens, DELETE /api/auth/tokens/{id},
   POST /api/auth/confirm/passkey, GET /api/auth/factors, PATCH /api/auth/passkeys/{id}, GET /api/auth/identities,
   POST /api/auth/confirm/provider, DELETE /api/auth/avatar, POST /api/reports/{id}/read, GET /api/report-settings,
   PUT /api/report-settings, PUT /api/budgets/own, POST /api/notifications/read,
   GET /api/notifications/settings, PUT /api/notifications/settings, GET /api/webhooks, GET /api/webhooks/{id}/deliveries,
   POST /api/webhooks/{id}/test, POST /api/webhooks/{id}/send-again
-account+: POST /api/auth/tokens, POST /api/auth/totp, POST /api/auth/totp/enable, DELETE /api/auth/totp,
+account+: POST /api/auth/tokens, POST /api/oauth/consent, POST /api/auth/totp, POST /api/auth/totp/enable, DELETE /api/auth/totp,
   POST /api/auth/recovery-codes, POST /api/auth/passkeys/options, POST /api/auth/passkeys,
   DELETE /api/auth/passkeys/{id}, POST /api/auth/identities, DELETE /api/auth/identities/{id},
   POST /api/webhooks, PATCH /api/webhooks/{id}, DELETE /api/webhooks/{id}, POST /api/webhooks/{id}/secret

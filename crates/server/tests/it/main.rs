@@ -5,6 +5,7 @@
 mod access;
 mod authenticator;
 mod canary;
+mod connecting;
 mod death;
 mod description;
 mod docs;
@@ -14,6 +15,7 @@ mod harness;
 mod keys;
 mod mail;
 mod main_path;
+mod mcp;
 mod page;
 mod post;
 mod program;

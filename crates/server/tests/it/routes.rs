@@ -7,6 +7,7 @@ mod audit;
 mod auth;
 mod bad_input;
 mod chats;
+mod clients;
 mod credentials;
 mod factors;
 mod features;

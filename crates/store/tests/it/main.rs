@@ -8,6 +8,7 @@ mod asides;
 mod audit;
 mod board;
 mod budgets;
+mod clients;
 mod events;
 mod factors;
 mod found;
