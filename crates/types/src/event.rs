@@ -9,7 +9,8 @@ use crate::member::Member;
 use crate::notification::Notification;
 use crate::project::Project;
 use crate::run::{Run, RunEvent};
-use crate::{DateTime, FeatureId, MemberId, ProjectId, RunId};
+use crate::system::Execution;
+use crate::{DateTime, FeatureId, MemberId, ProjectId, RunId, SystemId};
 
 /// A stored event as it goes to clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -93,6 +94,28 @@ pub enum Happening {
         /// What they were told; absent when they have read.
         notification: Option<Notification>,
     },
+    /// A system of agents was written or changed. Of a draft, only its maker hears.
+    #[serde(rename = "system.updated")]
+    SystemUpdated {
+        /// Which.
+        system_id: SystemId,
+        /// The version that it is at.
+        version: i64,
+        /// The only member who may hear of it; nothing where everybody may.
+        private_to: Option<MemberId>,
+    },
+    /// A system of agents was deleted.
+    #[serde(rename = "system.deleted")]
+    SystemDeleted {
+        /// Which.
+        system_id: SystemId,
+    },
+    /// An execution of a system began or changed its state.
+    #[serde(rename = "execution.updated")]
+    ExecutionUpdated {
+        /// The execution.
+        execution: Execution,
+    },
     /// A run was made or changed its state.
     #[serde(rename = "run.updated")]
     RunUpdated {
@@ -125,6 +148,9 @@ impl Happening {
             Self::FeatureDeleted { .. } => "feature.deleted",
             Self::AutoModeUpdated { .. } => "auto-mode.updated",
             Self::NotificationUpdated { .. } => "notification.updated",
+            Self::SystemUpdated { .. } => "system.updated",
+            Self::SystemDeleted { .. } => "system.deleted",
+            Self::ExecutionUpdated { .. } => "execution.updated",
             Self::RunUpdated { .. } => "run.updated",
             Self::Run { .. } => "run.event",
         }
@@ -134,6 +160,7 @@ impl Happening {
     pub const fn only_for(&self) -> Option<MemberId> {
         match self {
             Self::NotificationUpdated { member_id, .. } => Some(*member_id),
+            Self::SystemUpdated { private_to, .. } => *private_to,
             _ => None,
         }
     }

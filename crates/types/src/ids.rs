@@ -85,6 +85,10 @@ id! {
     ReportId,
     /// One verification command that was run.
     CheckId,
+    /// A workflow of agents.
+    SystemId,
+    /// One use of a system.
+    ExecutionId,
     /// A trial of a project's checks.
     TrialId,
     /// What an admin says that models cost.
