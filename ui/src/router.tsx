@@ -177,6 +177,24 @@ const agents = createRoute({
   component: lazyRouteComponent(() => import("@/routes/agents")),
 });
 
+const systems = createRoute({
+  getParentRoute: () => frame,
+  path: "/systems",
+  component: lazyRouteComponent(() => import("@/routes/systems")),
+});
+
+const system = createRoute({
+  getParentRoute: () => frame,
+  path: "/systems/$systemId",
+  component: lazyRouteComponent(() => import("@/routes/system")),
+});
+
+const execution = createRoute({
+  getParentRoute: () => frame,
+  path: "/executions/$executionId",
+  component: lazyRouteComponent(() => import("@/routes/execution")),
+});
+
 const reports = createRoute({
   getParentRoute: () => frame,
   path: "/reports",
@@ -236,6 +254,9 @@ export const router = createRouter({
       projectSettings,
       feature,
       agents,
+      systems,
+      system,
+      execution,
       reports,
       usage,
       team,

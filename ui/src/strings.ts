@@ -58,6 +58,7 @@ export const t = {
     notifications: "Notifications",
     projects: "Projects",
     agents: "Agents at work",
+    systems: "Systems",
     usage: "Usage",
     team: "Team",
     settings: "Settings",

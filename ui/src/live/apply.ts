@@ -210,6 +210,14 @@ export function applyEvents(client: QueryClient, events: Event[]) {
           void client.invalidateQueries({ queryKey: keys.reports });
         }
         break;
+      case "system.updated":
+      case "system.deleted":
+        void client.invalidateQueries({ queryKey: keys.systems });
+        break;
+      case "execution.updated":
+        void client.invalidateQueries({ queryKey: keys.executions });
+        void client.invalidateQueries({ queryKey: keys.execution(event.execution.id) });
+        break;
       case "auto-mode.updated":
         staleQueue(client, event.order.projectId);
         break;

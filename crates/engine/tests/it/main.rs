@@ -13,4 +13,5 @@ mod path;
 mod pipeline;
 mod plans;
 mod sources;
+mod systems;
 mod trouble;

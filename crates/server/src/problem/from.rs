@@ -33,6 +33,10 @@ impl From<TeamError> for Problem {
                 ),
             )
             .with(Extras { branch: Some(branch), files: Some(files), ..Extras::default() }),
+            TeamError::SystemProblems(ref problems) => {
+                let all = problems.iter().map(|problem| (problem.path.clone(), problem.message.clone()));
+                Self::invalid_all(sentence(&error), all)
+            }
             TeamError::Mail(ref undelivered) => {
                 let detail = format!("{} {}", sentence(&error), undelivered.stage.hint());
                 Self::new(StatusCode::BAD_GATEWAY, "mail-not-sent", detail)
@@ -61,6 +65,9 @@ impl From<StoreError> for Problem {
                 ChangeRefused::AboveOwn => Self::new(StatusCode::FORBIDDEN, "above-own-role", detail),
             },
             StoreError::Stale { current } => {
+                Self::conflict("stale", detail).with(Extras { current: Some(current), ..Extras::default() })
+            }
+            StoreError::Changed { current, .. } => {
                 Self::conflict("stale", detail).with(Extras { current: Some(current), ..Extras::default() })
             }
             StoreError::StalePlan { current } => {

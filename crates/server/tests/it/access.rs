@@ -28,6 +28,7 @@ read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/mem
   GET /api/features/{id}/plans, GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/runs/{id}/steps,
   GET /api/features/{id}/diff, GET /api/features/{id}/files,
   GET /api/features/{id}/attachments, GET /api/attachments/{id}, GET /api/settings/limits, GET /api/events,
+  GET /api/systems, GET /api/systems/{id}, GET /api/executions, GET /api/executions/{id},
   GET /api/settings/prices, GET /api/usage, GET /api/budgets, GET /api/notifications, GET /api/notifications/unread
 account: POST /api/auth/logout, PATCH /api/auth/me, POST /api/auth/confirm, GET /api/auth/sessions,
   DELETE /api/auth/sessions, DELETE /api/auth/sessions/{id}, GET /api/auth/tokens, DELETE /api/auth/tokens/{id},
@@ -43,10 +44,13 @@ account+: POST /api/auth/tokens, POST /api/auth/totp, POST /api/auth/totp/enable
 keys: POST /api/user/credentials/{provider}/test
 keys+: PUT /api/user/credentials/{provider}, DELETE /api/user/credentials/{provider}
 build: POST /api/projects/{id}/features, PATCH /api/features/{id}, DELETE /api/features/{id},
-  POST /api/features/{id}/attachments, DELETE /api/attachments/{id}
+  POST /api/features/{id}/attachments, DELETE /api/attachments/{id},
+  POST /api/systems, POST /api/systems/validate, PUT /api/systems/{id}, DELETE /api/systems/{id},
+  POST /api/systems/{id}/duplicate
 run: POST /api/features/{id}/start, POST /api/features/{id}/retry, POST /api/features/{id}/stop,
   POST /api/features/{id}/approve-plan, POST /api/features/{id}/reject-plan, POST /api/features/{id}/follow-up, POST /api/features/{id}/verify, POST /api/features/{id}/merge,
-  POST /api/features/{id}/shelve, POST /api/projects/{id}/auto-mode, POST /api/projects/{id}/auto-mode/forecast, POST /api/features/{id}/allow-cost
+  POST /api/features/{id}/shelve, POST /api/projects/{id}/auto-mode, POST /api/projects/{id}/auto-mode/forecast, POST /api/features/{id}/allow-cost,
+  POST /api/systems/{id}/run, POST /api/executions/{id}/cancel, POST /api/executions/{id}/steps/{step}/review
 manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry, POST /api/projects/{id}/try-checks
 administer: GET /api/health/detailed, PUT /api/settings/limits, GET /api/settings/sign-up,
   GET /api/settings/second-factor, GET /api/settings/keys, GET /api/settings/credentials,

@@ -8,6 +8,7 @@ mod canary;
 mod death;
 mod description;
 mod docs;
+mod executions;
 mod faults;
 mod guard;
 mod harness;
