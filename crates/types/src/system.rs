@@ -8,6 +8,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::feature::WorkMode;
 use crate::{DateTime, MemberId, SystemId, text_enum::text_enum};
 
 mod advance;
@@ -121,16 +122,6 @@ text_enum! {
 }
 
 text_enum! {
-    /// What an agent's step may do with the project.
-    pub enum StepMode {
-        /// Read it.
-        Read = "read",
-        /// Work on a branch of its own.
-        Work = "work",
-    }
-}
-
-text_enum! {
     /// What an agent's closing words are taken for.
     pub enum OutputFormat {
         /// Text.
@@ -233,7 +224,7 @@ pub struct Step {
     pub output_format: Option<OutputFormat>,
     /// Agent: what it may do with the project; read it when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mode: Option<StepMode>,
+    pub mode: Option<WorkMode>,
     /// Conditional: which branch. Loop: whether another round follows, looked at before each.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<Condition>,

@@ -11,8 +11,9 @@ use serde_json::{Map, Value};
 use super::execution::{ExecutionState, ExecutionStatus, StepState, SystemStepStatus};
 use super::template::{Context, Reader, cut, render, text_of};
 use super::transform::{Deed, json_in};
-use super::{BEGUN, FailurePolicy, INPUT, OUTPUT, OutputFormat, Step, StepKind, StepMode, SystemDefinition};
+use super::{BEGUN, FailurePolicy, INPUT, OUTPUT, OutputFormat, Step, StepKind, SystemDefinition};
 use crate::DateTime;
+use crate::feature::WorkMode;
 
 /// What happened since the last look.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +57,7 @@ pub enum Action {
         /// What it is asked.
         prompt: String,
         /// What it may do with the project.
-        mode: StepMode,
+        mode: WorkMode,
     },
     /// Something is to be done without an agent.
     Do {
@@ -161,7 +162,7 @@ pub fn outstanding(system: &SystemDefinition, state: &ExecutionState) -> Vec<Act
                 attempt,
                 agent: of.agent_id.clone()?,
                 prompt: step.input.clone().unwrap_or_default(),
-                mode: of.mode.unwrap_or(StepMode::Read),
+                mode: of.mode.unwrap_or(WorkMode::Read),
             }),
             (StepKind::Transform, SystemStepStatus::Running) => {
                 let deed = serde_json::from_str(step.input.as_deref()?).ok()?;
