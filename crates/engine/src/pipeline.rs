@@ -163,6 +163,7 @@ impl After<'_> {
             opening,
             system: prompt::system(&facts)?,
             tools: tools::of_step(workspace, engine.0.sandbox.clone(), self.room.clone()),
+            agent: None,
             deaf: false,
             step: Some(step.number),
         };

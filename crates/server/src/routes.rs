@@ -1,10 +1,12 @@
 //! The handlers: one file for each resource. A handler checks, calls and answers; the rules are `guildhall_team`'s.
 
 pub mod account;
+pub mod agents;
 pub mod attachments;
 pub mod audit;
 pub mod auth;
 pub mod budgets;
+pub mod chats;
 pub mod credentials;
 pub mod deeds;
 pub mod executions;

@@ -33,6 +33,8 @@ impl Conversation {
         let mut failed = false;
         let tools = body["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
         prompts.planning = tools.iter().any(|tool| tool["name"] == PROPOSE).then(Planning::default);
+        let writes = |tool: &Value| matches!(tool["name"].as_str(), Some("write" | "edit"));
+        prompts.looks = !tools.is_empty() && !tools.iter().any(writes);
         let system = body["system"].as_array().map(Vec::as_slice).unwrap_or_default();
         prompts.step = tools.iter().any(|tool| tool["name"] == REQUEST).then(|| {
             let instructions = texts(system).find_map(|text| text.split_once(STEP)).map(|(_, rest)| rest.to_owned());

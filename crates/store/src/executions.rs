@@ -3,12 +3,14 @@
 
 use std::collections::HashMap;
 
+use guildhall_types::agent::AgentStatus;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
 use guildhall_types::system::{
-    Execution, ExecutionState, ExecutionStatus, ExecutionTask, StepKind, StepState, SystemStepStatus, System, SystemDefinition,
+    Execution, ExecutionState, ExecutionStatus, ExecutionTask, StepKind, StepState, System, SystemDefinition,
+    SystemStepStatus,
 };
-use guildhall_types::{DateTime, ExecutionId, FeatureId, MemberId, ProjectId, SystemId};
+use guildhall_types::{AgentId, DateTime, ExecutionId, FeatureId, MemberId, ProjectId, SystemId};
 use serde_json::Value;
 
 use crate::{NewFeature, Rows, Store, StoreError, Tx, on, read};
@@ -153,7 +155,11 @@ impl Store {
             return Err(StoreError::NotFound { what: "project" });
         }
         let note = Note::new(AuditAction::RunSystem).on(AuditObject::Execution, id);
-        tx.note(note.with("system", new.system.id).with("name", &new.system.definition.name).with("project", new.project_id));
+        tx.note(
+            note.with("system", new.system.id)
+                .with("name", &new.system.definition.name)
+                .with("project", new.project_id),
+        );
         self.tell_execution(tx, id).await
     }
 
@@ -228,7 +234,8 @@ impl Store {
         if done == 0 {
             return Ok(None);
         }
-        let before: HashMap<&str, &StepState> = step.before.steps.iter().map(|step| (step.key.as_str(), step)).collect();
+        let before: HashMap<&str, &StepState> =
+            step.before.steps.iter().map(|step| (step.key.as_str(), step)).collect();
         for (number, state) in (1_i64..).zip(&after.steps) {
             if before.get(state.key.as_str()) != Some(&state) {
                 self.put_step(&mut tx, step.id, number, state).await?;
@@ -309,6 +316,17 @@ impl Store {
              WHERE t.execution_id = $1 ORDER BY t.step_key, t.attempt").bind(id).fetch_all(c).await)?)
     }
 
+    /// The agent of the library that came with Guildhall under this word, if it is there and active.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn active_built_in(&self, word: &str) -> Result<Option<AgentId>, StoreError> {
+        let row: Option<(AgentId,)> = read!(self, c => sqlx::query_as(
+            "SELECT id FROM agents WHERE built_in = $1 AND status = $2 AND deleted_at IS NULL").bind(word)
+            .bind(AgentStatus::Active).fetch_optional(c).await)?;
+        Ok(row.map(|(id,)| id))
+    }
+
     /// The execution that a task works for, if it does for one.
     ///
     /// # Errors
@@ -352,8 +370,7 @@ impl Store {
 
     async fn tell_execution(&self, mut tx: Tx, id: ExecutionId) -> Result<Execution, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM executions e WHERE e.id = $1");
-        let execution: Execution =
-            on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_one(c).await)?;
+        let execution: Execution = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_one(c).await)?;
         self.record(&mut tx, &Happening::ExecutionUpdated { execution: execution.clone() }).await?;
         self.commit(tx).await?;
         Ok(execution)

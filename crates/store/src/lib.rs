@@ -4,6 +4,8 @@
 //! commit, without gaps.
 //! The store has no rules beyond what SQL must enforce; which moves of a card are legal, `guildhall_types` says.
 
+mod agents;
+mod asides;
 mod attachments;
 mod attempts;
 mod audit;
@@ -54,6 +56,8 @@ use guildhall_types::notification::Tell;
 use guildhall_types::{Clock, DateTime, boundary};
 use tokio::sync::{Notify, watch};
 
+pub use agents::{AgentPatch, AgentQuery, NewAgent};
+pub use asides::{ChatQuery, NewAside};
 pub use attempts::TryLimit;
 pub use audit::{AuditQuery, Broken, Verdict};
 pub use avatars::Avatar;

@@ -40,7 +40,10 @@ impl Row {
 }
 
 fn note(action: AuditAction, system: &System) -> Note {
-    Note::new(action).on(AuditObject::System, system.id).with("name", &system.definition.name).with("status", system.status)
+    Note::new(action)
+        .on(AuditObject::System, system.id)
+        .with("name", &system.definition.name)
+        .with("status", system.status)
 }
 
 impl Store {
@@ -126,7 +129,8 @@ impl Store {
     /// [`StoreError::NotFound`].
     pub async fn delete_system(&self, id: SystemId) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        let sql = format!("UPDATE systems SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL RETURNING {COLUMNS}");
+        let sql =
+            format!("UPDATE systems SET deleted_at = $2 WHERE id = $1 AND deleted_at IS NULL RETURNING {COLUMNS}");
         let row: Option<Row> =
             on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(self.now()).fetch_optional(c).await)?;
         let system = row.ok_or(StoreError::NotFound { what: "system" })?.system()?;

@@ -8,19 +8,19 @@ use guildhall_git::{Diff, DiffLimits, LineKind};
 use guildhall_store::{Advanced, ExecutionRecord, NewExecution, NewFeature, StoreError};
 use guildhall_types::agent::TaskState;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
-use guildhall_types::feature::{PlanningMode, ThinkingLevel};
+use guildhall_types::feature::{PlanningMode, ThinkingLevel, WorkMode};
 use guildhall_types::member::Member;
 use guildhall_types::run::RunStatus;
 use guildhall_types::system::{
-    Action, Deed, Execution, ExecutionState, ExecutionView, Happened, OUTPUT, PlannedCard, StepKind, SystemStepStatus, StepView,
-    SystemStatus, advance, outstanding, template, validate, wake_at,
+    Action, Deed, Execution, ExecutionState, ExecutionView, Happened, OUTPUT, PlannedCard, StepKind, StepView,
+    SystemStatus, SystemStepStatus, advance, outstanding, template, validate, wake_at,
 };
 use guildhall_types::{ExecutionId, FeatureId, MemberId, ProjectId, SystemId};
 use serde_json::Value;
 
 use crate::cards::{MESSAGE, text, title_of};
 use crate::chats::NewTask;
-use crate::systems::{first_of, role_words};
+use crate::systems::{first_of, library_word, role_words};
 use crate::{Team, TeamError};
 
 /// How often a change is tried that others came before, until it is left to a later look.
@@ -43,7 +43,10 @@ impl Team {
     ) -> Result<Execution, TeamError> {
         let system = self.system(member, id).await?;
         if system.status == SystemStatus::Archived {
-            return Err(TeamError::conflict("system-archived", "this system is archived; activate it before you run it"));
+            return Err(TeamError::conflict(
+                "system-archived",
+                "this system is archived; activate it before you run it",
+            ));
         }
         let problems = validate(&system.definition);
         if !problems.is_empty() {
@@ -52,7 +55,8 @@ impl Team {
         }
         self.ready_project(project).await?;
         let given = system.definition.input_schema.read(input).map_err(|problems| {
-            let each: Vec<String> = problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message)).collect();
+            let each: Vec<String> =
+                problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message)).collect();
             TeamError::invalid("input", each.join("; "))
         })?;
         let state = ExecutionState::begin(&system.definition, given);
@@ -97,7 +101,9 @@ impl Team {
             let step = record.state.step(key).ok_or(TeamError::NotFound { what: "step" })?;
             let waits = step.kind == StepKind::HumanReview && step.status == SystemStepStatus::Waiting;
             let message = "nobody is asked at this step now; look at the execution again";
-            (waits && !record.execution.status.is_over()).then_some(()).ok_or_else(|| TeamError::conflict("not-waiting", message))
+            (waits && !record.execution.status.is_over())
+                .then_some(())
+                .ok_or_else(|| TeamError::conflict("not-waiting", message))
         })
         .await
     }
@@ -197,7 +203,7 @@ impl Team {
                     let result = match self.store.task(*task).await? {
                         Some(state) => ended(&state),
                         None => {
-                            let new = self.task_of(record, *task, &key, &agent, prompt, mode)?;
+                            let new = self.task_of(record, *task, &key, &agent, prompt, mode).await?;
                             begun(self.start_task(record.execution.member_id, new).await)?
                         }
                     };
@@ -213,7 +219,9 @@ impl Team {
                 Action::Do { key, attempt, deed: Deed::Diff { of } } => {
                     let result = self.change_of(record.execution.project_id, &of).await;
                     let result = match result {
-                        Err(TeamError::Store(error @ (StoreError::Away(_) | StoreError::Full(_)))) => return Err(error.into()),
+                        Err(TeamError::Store(error @ (StoreError::Away(_) | StoreError::Full(_)))) => {
+                            return Err(error.into());
+                        }
                         other => other.map(Value::String).map_err(|error| error.to_string()),
                     };
                     happened.push(Happened::Ended { key, attempt, result });
@@ -281,14 +289,14 @@ impl Team {
         Ok(())
     }
 
-    fn task_of(
+    async fn task_of(
         &self,
         record: &ExecutionRecord,
         id: FeatureId,
         key: &str,
         agent: &str,
         prompt: String,
-        mode: guildhall_types::feature::WorkMode,
+        mode: WorkMode,
     ) -> Result<NewTask, TeamError> {
         let who = record.definition.agent(agent).ok_or(TeamError::NotFound { what: "agent of this system" })?;
         let step = record.state.step(key).and_then(|step| record.definition.step(&step.step_id));
@@ -298,16 +306,20 @@ impl Team {
             (None, None) => Some(role_words(who.role).to_owned()),
             (None, Some(_)) => None,
         };
+        let agent = match who.agent_id {
+            Some(agent) => Some(agent),
+            None => self.store.active_built_in(library_word(who.role, mode)).await?,
+        };
         let title: String = format!("{}: {name}", record.definition.name).chars().take(TITLE).collect();
         Ok(NewTask {
             id,
             title: Some(title),
-            agent: who.agent_id.map(guildhall_types::AgentId),
+            agent,
             name: Some(who.name.clone()),
             instructions,
             model: who.model_override.clone(),
             mode,
-            execution: Some(record.execution.id.0),
+            execution: Some(record.execution.id),
             ..NewTask::new(record.execution.project_id, format!("{prompt}\n\n{DATA}"))
         })
     }
@@ -371,7 +383,9 @@ fn begun<T>(result: Result<T, TeamError>) -> Result<Option<End>, TeamError> {
     match result {
         Ok(_) => Ok(None),
         // A later look finds a database that answers and a disk with room.
-        Err(TeamError::Store(error @ (StoreError::Away(_) | StoreError::Full(_) | StoreError::Database(_)))) => Err(error.into()),
+        Err(TeamError::Store(error @ (StoreError::Away(_) | StoreError::Full(_) | StoreError::Database(_)))) => {
+            Err(error.into())
+        }
         Err(TeamError::Git(error)) if error.is_full() => Err(error.into()),
         Err(error) => Ok(Some(End::Result(Err(error.to_string())))),
     }

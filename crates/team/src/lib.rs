@@ -1,10 +1,12 @@
 //! What the page, the API, agents' tools and the command line all do: one function each, without HTTP.
 
 mod accounts;
+mod agents;
 pub mod api_tokens;
 mod attachments;
 mod budgets;
 mod cards;
+mod chats;
 mod credentials;
 mod error;
 mod executions;
@@ -36,9 +38,11 @@ mod webhooks;
 mod work;
 
 pub use accounts::{Origin, PasswordChange, ProfileChange, Way};
+pub use agents::AgentWish;
 pub use api_tokens::TokenAnswer;
 pub use budgets::{BudgetsView, RUN_LIMITS};
 pub use cards::NewCard;
+pub use chats::{NewChat, NewTask};
 pub use credentials::{KeyTest, TeamKey};
 pub use error::TeamError;
 pub use factors::{AskPasskey, HalfDone, QrPicture, Shown, TotpSetUp};

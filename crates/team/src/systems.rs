@@ -3,27 +3,27 @@
 use std::sync::LazyLock;
 
 use guildhall_store::StoreError;
+use guildhall_types::feature::WorkMode;
 use guildhall_types::member::{ChangeRefused, Member};
 use guildhall_types::rights::MemberRight;
 use guildhall_types::system::{AgentRole, System, SystemDefinition, SystemProblem, SystemStatus, validate};
 use guildhall_types::{DateTime, SystemId};
-use uuid::Uuid;
 
 use crate::{Team, TeamError};
 
 /// The ids of the systems that come with Guildhall never change: executions and links name them.
-const BUILT_IN: [(u128, &str); 4] = [
-    (0x0190_0000_0000_7000_8000_5357_0000_0001, include_str!("../systems/research.toml")),
-    (0x0190_0000_0000_7000_8000_5357_0000_0002, include_str!("../systems/code-review.toml")),
-    (0x0190_0000_0000_7000_8000_5357_0000_0003, include_str!("../systems/feature-planning.toml")),
-    (0x0190_0000_0000_7000_8000_5357_0000_0004, include_str!("../systems/bug-investigation.toml")),
+const BUILT_IN: [(&str, &str); 4] = [
+    ("01900000-0000-7000-8000-535700000001", include_str!("../systems/research.toml")),
+    ("01900000-0000-7000-8000-535700000002", include_str!("../systems/code-review.toml")),
+    ("01900000-0000-7000-8000-535700000003", include_str!("../systems/feature-planning.toml")),
+    ("01900000-0000-7000-8000-535700000004", include_str!("../systems/bug-investigation.toml")),
 ];
 
 static SYSTEMS: LazyLock<Result<Vec<System>, String>> = LazyLock::new(|| {
-    let read = |(id, text): (u128, &str)| {
+    let read = |(id, text): (&str, &str)| {
         let definition: SystemDefinition = toml::from_str(text).map_err(|error| error.to_string())?;
         Ok(System {
-            id: SystemId(Uuid::from_u128(id)),
+            id: id.parse::<SystemId>().map_err(|error| error.to_string())?,
             status: SystemStatus::Active,
             built_in: true,
             version: 1,
@@ -42,21 +42,43 @@ static SYSTEMS: LazyLock<Result<Vec<System>, String>> = LazyLock::new(|| {
 /// # Errors
 /// [`TeamError::Internal`] when one of them cannot be read, which a test rules out.
 pub fn built_in_systems() -> Result<&'static [System], TeamError> {
-    SYSTEMS.as_deref().map_err(|why| TeamError::internal("reading the systems that come with Guildhall", std::io::Error::other(why.clone())))
+    SYSTEMS.as_deref().map_err(|why| {
+        TeamError::internal("reading the systems that come with Guildhall", std::io::Error::other(why.clone()))
+    })
 }
 
 /// What an agent of a system is told that has no prompt of its own.
 pub(crate) const fn role_words(role: AgentRole) -> &'static str {
     match role {
-        AgentRole::Orchestrator => "You plan the work of others: what is to be done, by whom, in which order, and when it is done.",
+        AgentRole::Orchestrator => {
+            "You plan the work of others: what is to be done, by whom, in which order, and when it is done."
+        }
         AgentRole::Researcher => {
             "You find out how things really are, in the files themselves, and quote the places that prove it as `path:line`."
         }
-        AgentRole::Analyzer => "You draw conclusions from what others found, check them against the files, and say what remains open.",
-        AgentRole::Implementer => "You change the files so that they do what is asked, with tests, and leave the project working.",
-        AgentRole::Reviewer => "You judge what others made: what breaks, what is missing, what is not true. Each finding has its place.",
-        AgentRole::Validator => "You try whether what is claimed holds, and say exactly what you tried and what came of it.",
+        AgentRole::Analyzer => {
+            "You draw conclusions from what others found, check them against the files, and say what remains open."
+        }
+        AgentRole::Implementer => {
+            "You change the files so that they do what is asked, with tests, and leave the project working."
+        }
+        AgentRole::Reviewer => {
+            "You judge what others made: what breaks, what is missing, what is not true. Each finding has its place."
+        }
+        AgentRole::Validator => {
+            "You try whether what is claimed holds, and say exactly what you tried and what came of it."
+        }
         AgentRole::Custom => "You do your part of a larger work, exactly as it is asked.",
+    }
+}
+
+/// The agent of the library that comes with Guildhall for this role: its tools are what an agent of a system has that names
+/// none.
+pub(crate) const fn library_word(role: AgentRole, mode: WorkMode) -> &'static str {
+    match (mode, role) {
+        (WorkMode::Work, _) => "builder",
+        (WorkMode::Read, AgentRole::Reviewer | AgentRole::Validator) => "reviewer",
+        (WorkMode::Read, _) => "researcher",
     }
 }
 
@@ -73,7 +95,8 @@ impl Team {
         limit: i64,
     ) -> Result<(Vec<System>, Option<SystemId>), TeamError> {
         let kept = self.store.systems(after, limit).await?;
-        let next = kept.last().filter(|_| i64::try_from(kept.len()).is_ok_and(|count| count == limit)).map(|last| last.id);
+        let next =
+            kept.last().filter(|_| i64::try_from(kept.len()).is_ok_and(|count| count == limit)).map(|last| last.id);
         // Their ids come before all others.
         let own = built_in_systems()?.iter().filter(|system| after.is_none_or(|after| system.id > after)).cloned();
         Ok((own.chain(kept.into_iter().filter(|system| sees(member, system))).collect(), next))
@@ -167,7 +190,8 @@ fn may_be(status: SystemStatus, definition: &SystemDefinition) -> Result<(), Tea
     match status {
         // What is bounded only by validation must not grow without bounds in a draft either.
         SystemStatus::Draft => {
-            let text = serde_json::to_string(definition).map_err(|error| TeamError::internal("writing a system", error))?;
+            let text =
+                serde_json::to_string(definition).map_err(|error| TeamError::internal("writing a system", error))?;
             match text.len() > DRAFT {
                 true => Err(TeamError::invalid("workflow", "the system is larger than 500 kB; take something out")),
                 false => Ok(()),

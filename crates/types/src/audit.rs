@@ -112,6 +112,22 @@ text_enum! {
         ChangeFeature = "feature.change",
         /// Deleted a card.
         DeleteFeature = "feature.delete",
+        /// Defined an agent.
+        CreateAgent = "agent.create",
+        /// Changed an agent, or who may use it.
+        ChangeAgent = "agent.change",
+        /// Deleted an agent.
+        DeleteAgent = "agent.delete",
+        /// Let an agent run by itself.
+        RunAgent = "agent.run",
+        /// Began a chat.
+        StartChat = "chat.start",
+        /// Renamed a chat.
+        RenameChat = "chat.rename",
+        /// Deleted a chat.
+        DeleteChat = "chat.delete",
+        /// Turned a chat into a card.
+        ChatToCard = "chat.to-card",
         /// Took a card back to the backlog.
         Shelve = "feature.shelve",
         /// Started a run.
@@ -208,6 +224,8 @@ text_enum! {
         Project = "project",
         /// A feature.
         Feature = "feature",
+        /// An agent.
+        Agent = "agent",
         /// A webhook.
         Webhook = "webhook",
         /// A key-encryption key; its id is the short hash that names it.

@@ -10,7 +10,7 @@ use crate::notification::Notification;
 use crate::project::Project;
 use crate::run::{Run, RunEvent};
 use crate::system::Execution;
-use crate::{DateTime, FeatureId, MemberId, ProjectId, RunId, SystemId};
+use crate::{AgentId, DateTime, FeatureId, MemberId, ProjectId, RunId, SystemId};
 
 /// A stored event as it goes to clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -80,6 +80,14 @@ pub enum Happening {
         /// Its project.
         project_id: ProjectId,
     },
+    /// An agent was defined, changed or deleted. Of a draft only its maker hears.
+    #[serde(rename = "agent.updated")]
+    AgentUpdated {
+        /// Which.
+        agent_id: AgentId,
+        /// The only member who may hear of it; nothing where everybody may.
+        private_to: Option<MemberId>,
+    },
     /// A member's auto mode was switched, or counted a run.
     #[serde(rename = "auto-mode.updated")]
     AutoModeUpdated {
@@ -146,6 +154,7 @@ impl Happening {
             Self::FeatureCreated { .. } => "feature.created",
             Self::FeatureUpdated { .. } => "feature.updated",
             Self::FeatureDeleted { .. } => "feature.deleted",
+            Self::AgentUpdated { .. } => "agent.updated",
             Self::AutoModeUpdated { .. } => "auto-mode.updated",
             Self::NotificationUpdated { .. } => "notification.updated",
             Self::SystemUpdated { .. } => "system.updated",
@@ -160,7 +169,7 @@ impl Happening {
     pub const fn only_for(&self) -> Option<MemberId> {
         match self {
             Self::NotificationUpdated { member_id, .. } => Some(*member_id),
-            Self::SystemUpdated { private_to, .. } => *private_to,
+            Self::AgentUpdated { private_to, .. } | Self::SystemUpdated { private_to, .. } => *private_to,
             _ => None,
         }
     }

@@ -79,6 +79,10 @@ id! {
     FeatureId,
     /// An image or a text file on a card.
     AttachmentId,
+    /// A reusable definition of an agent.
+    AgentId,
+    /// One execution of a system of agents.
+    ExecutionId,
     /// One attempt at a feature.
     RunId,
     /// A morning report.
@@ -87,8 +91,6 @@ id! {
     CheckId,
     /// A workflow of agents.
     SystemId,
-    /// One use of a system.
-    ExecutionId,
     /// A trial of a project's checks.
     TrialId,
     /// What an admin says that models cost.

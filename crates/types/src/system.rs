@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::feature::WorkMode;
-use crate::{DateTime, MemberId, SystemId, text_enum::text_enum};
+use crate::{AgentId, DateTime, MemberId, SystemId, text_enum::text_enum};
 
 mod advance;
 mod condition;
@@ -22,7 +21,7 @@ mod validate;
 pub use advance::{Action, Happened, advance, outstanding, wake_at};
 pub use condition::{Condition, Operator};
 pub use execution::{
-    Execution, ExecutionState, ExecutionStatus, ExecutionTask, ExecutionView, StepState, SystemStepStatus, StepView,
+    Execution, ExecutionState, ExecutionStatus, ExecutionTask, ExecutionView, StepState, StepView, SystemStepStatus,
 };
 pub use schema::{InputField, InputFieldKind, InputProblem, InputSchema};
 pub use transform::{Deed, PlannedCard, Transform, cards_of, json_in};
@@ -139,7 +138,7 @@ pub struct SystemAgent {
     pub id: String,
     /// The agent of the team's library that it is; one made of its role and its prompt when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agent_id: Option<Uuid>,
+    pub agent_id: Option<AgentId>,
     /// Its name.
     pub name: String,
     /// What it is here.

@@ -4,6 +4,7 @@
 
 mod accidents;
 mod budgets;
+mod chats;
 mod death;
 mod harness;
 mod limits;

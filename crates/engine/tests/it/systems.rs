@@ -72,7 +72,7 @@ async fn every_kind_of_step_executes() {
         { "id": "both", "type": "parallel", "name": "Both", "children": [
             with(agent("look", &[json!({ "tools": [["read", { "path": "README.md" }]] }), json!({ "say": "Seen." })]),
                 json!({ "outputVariable": "seen" })),
-            with(says("judge", "```json\n{\"verdict\": \"good\", \"score\": 7}\n```"),
+            with(says("judge", "{\"verdict\": \"good\", \"score\": 7}"),
                 json!({ "outputFormat": "json", "outputVariable": "judged" })),
         ] },
         { "id": "choose", "type": "conditional", "name": "Choose",
@@ -95,7 +95,8 @@ async fn every_kind_of_step_executes() {
     assert_eq!(tasks.len(), 4);
     assert_eq!(tasks.iter().map(|task| task.tokens).sum::<i64>(), done.execution.tokens);
     // Nothing of it is on the board, and nothing has changed.
-    let board = hall.team.store.features(project.id, &FeatureQuery { limit: 50, ..FeatureQuery::default() }).await.unwrap();
+    let board =
+        hall.team.store.features(project.id, &FeatureQuery { limit: 50, ..FeatureQuery::default() }).await.unwrap();
     assert!(board.items.is_empty());
 }
 
@@ -103,9 +104,7 @@ async fn every_kind_of_step_executes() {
 async fn a_failing_branch_ends_what_its_policy_says() {
     let hall = Hall::open().await;
     let project = hall.sample().await;
-    let both = |policy: &str, other: Value| {
-        json!([{ "id": "both", "type": "parallel", "name": "Both", "failurePolicy": policy, "children": [fails("bad"), other] }])
-    };
+    let both = |policy: &str, other: Value| json!([{ "id": "both", "type": "parallel", "name": "Both", "failurePolicy": policy, "children": [fails("bad"), other] }]);
     let at_once = run(&hall, &project, both("fail_all", hangs("other")), Value::Null).await;
     let waits = run(&hall, &project, both("wait_all", says("other", "Good.")), Value::Null).await;
     let any = run(&hall, &project, both("any", says("other", "Good.")), Value::Null).await;
@@ -139,7 +138,8 @@ async fn a_person_is_waited_for_through_a_restart_and_sends_back() {
     ]);
     let id = run(&hall, &project, steps, Value::Null).await;
     let waits = reaches(&hall, id, ExecutionStatus::Waiting).await;
-    let shown = |view: &ExecutionView| view.steps.iter().find(|step| step.state.key == "look").unwrap().state.input.clone();
+    let shown =
+        |view: &ExecutionView| view.steps.iter().find(|step| step.state.key == "look").unwrap().state.input.clone();
     assert_eq!(shown(&waits).as_deref(), Some("Is it good? Made."));
     hall.die_and_start_again().await;
     hall.team.review_step(&hall.anna, id, "look", false, "Shorter, please.").await.unwrap();
@@ -173,7 +173,8 @@ async fn an_execution_is_ended_by_a_member_by_the_kill_switch_and_by_time() {
         hall.until("an agent at work", working).await
     };
     let ended = async |task| {
-        let state = async || hall.team.store.task(task).await.unwrap().filter(|state| state.status == RunStatus::Stopped);
+        let state =
+            async || hall.team.store.task(task).await.unwrap().filter(|state| state.status == RunStatus::Stopped);
         hall.until("the task's end", state).await
     };
     let first = run(&hall, &project, slow(), Value::Null).await;
@@ -181,7 +182,10 @@ async fn an_execution_is_ended_by_a_member_by_the_kill_switch_and_by_time() {
     hall.team.cancel_execution(&hall.anna, first).await.unwrap();
     ended(task).await;
     let over = hall.team.execution(first).await.unwrap();
-    assert_eq!((over.execution.status, over.execution.error.as_deref()), (ExecutionStatus::Cancelled, Some("Anna ended it.")));
+    assert_eq!(
+        (over.execution.status, over.execution.error.as_deref()),
+        (ExecutionStatus::Cancelled, Some("Anna ended it."))
+    );
     assert!(hall.team.cancel_execution(&hall.anna, first).await.is_err());
 
     let second = run(&hall, &project, slow(), Value::Null).await;
@@ -204,10 +208,12 @@ async fn an_execution_is_ended_by_a_member_by_the_kill_switch_and_by_time() {
 async fn the_systems_that_come_with_guildhall_run_from_end_to_end() {
     let hall = Hall::open().await;
     let project = hall.sample().await;
-    let card = hall.scripted(&project, &[
-        json!({ "tools": [["write", { "path": "new.txt", "content": "a line\n" }]] }),
-        json!({ "say": "Done." }),
-    ]).await;
+    let card = hall
+        .scripted(
+            &project,
+            &[json!({ "tools": [["write", { "path": "new.txt", "content": "a line\n" }]] }), json!({ "say": "Done." })],
+        )
+        .await;
     let number = hall.rests(card).await.card.number;
     // Each agent is asked with this in it, and closes with it: as a report, as cards, as a verdict.
     let answer = json!({ "verdict": "proved", "cause": "x", "cards": [
@@ -227,7 +233,14 @@ async fn the_systems_that_come_with_guildhall_run_from_end_to_end() {
     }
     let planning = begun["Feature planning"];
     reaches(&hall, planning, ExecutionStatus::Waiting).await;
-    let cards = async || hall.team.store.features(project.id, &FeatureQuery { limit: 50, ..FeatureQuery::default() }).await.unwrap().items;
+    let cards = async || {
+        hall.team
+            .store
+            .features(project.id, &FeatureQuery { limit: 50, ..FeatureQuery::default() })
+            .await
+            .unwrap()
+            .items
+    };
     assert_eq!(cards().await.len(), 1, "nothing is made before a person approves");
     hall.team.review_step(&hall.anna, planning, "review", true, "Good.").await.unwrap();
     for (name, id) in &begun {
@@ -240,9 +253,16 @@ async fn the_systems_that_come_with_guildhall_run_from_end_to_end() {
     let diff = review.steps.iter().find(|step| step.state.key == "diff").unwrap().state.output.clone().unwrap();
     assert!(diff.as_str().unwrap().contains("+++ new.txt\n@@ -0,0 +1 @@\n+a line"), "{diff}");
     let bug = hall.team.execution(begun["Bug investigation"]).await.unwrap();
-    assert_eq!((status(&bug, "suspicions@1.follow"), status(&bug, "outcome.explain")), (Some(S::Completed), Some(S::Completed)));
+    assert_eq!(
+        (status(&bug, "suspicions@1.follow"), status(&bug, "outcome.explain")),
+        (Some(S::Completed), Some(S::Completed))
+    );
     let branch = json!({ "target": "no/such-branch", "focus": "" });
-    let system = guildhall_team::built_in_systems().unwrap().iter().find(|system| system.definition.name == "Code review").unwrap();
+    let system = guildhall_team::built_in_systems()
+        .unwrap()
+        .iter()
+        .find(|system| system.definition.name == "Code review")
+        .unwrap();
     let none = hall.team.run_system(&hall.anna, system.id, project.id, &branch).await.unwrap().id;
     let failed = reaches(&hall, none, ExecutionStatus::Failed).await;
     assert!(failed.execution.error.unwrap().contains("neither a card nor a branch"));

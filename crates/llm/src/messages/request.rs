@@ -73,6 +73,11 @@ impl Body<'_> {
             body["tools"] = tools.into();
         }
         self.reasoning(&mut body);
+        if let Some(temperature) = self.0.temperature
+            && body["thinking"].is_null()
+        {
+            body["temperature"] = temperature.into();
+        }
         body
     }
 

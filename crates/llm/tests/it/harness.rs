@@ -34,7 +34,15 @@ pub fn hasty() -> Client {
 
 pub fn request(messages: &[Message]) -> Request<'_> {
     let thinking = ThinkingLevel::Medium;
-    Request { model: "claude-sonnet-5-5", system: &[], tools: &[], messages, max_tokens: 8_000, thinking }
+    Request {
+        model: "claude-sonnet-5-5",
+        system: &[],
+        tools: &[],
+        messages,
+        max_tokens: 8_000,
+        thinking,
+        temperature: None,
+    }
 }
 
 /// Says hello to a provider.

@@ -46,7 +46,15 @@ impl Caller {
     fn request(&self) -> Request<'_> {
         let (system, tools) = (&self.system, &self.tools);
         let thinking = ThinkingLevel::Medium;
-        Request { model: self.model, system, tools, messages: &self.messages, max_tokens: 8_000, thinking }
+        Request {
+            model: self.model,
+            system,
+            tools,
+            messages: &self.messages,
+            max_tokens: 8_000,
+            thinking,
+            temperature: None,
+        }
     }
 
     async fn call(&self) -> Result<Answer, LlmError> {

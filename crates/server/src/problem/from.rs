@@ -61,6 +61,7 @@ impl From<StoreError> for Problem {
                 ChangeRefused::LastOwner => Self::conflict("last-owner", detail),
                 ChangeRefused::LastWayIn => Self::conflict("last-way-in", detail),
                 ChangeRefused::MissingRight => Self::new(StatusCode::FORBIDDEN, "missing-right", detail),
+                ChangeRefused::NotYours => Self::new(StatusCode::FORBIDDEN, "not-yours", detail),
                 ChangeRefused::TargetIsOwner => Self::new(StatusCode::FORBIDDEN, "target-is-owner", detail),
                 ChangeRefused::AboveOwn => Self::new(StatusCode::FORBIDDEN, "above-own-role", detail),
             },

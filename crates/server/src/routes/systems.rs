@@ -158,10 +158,7 @@ pub async fn delete_system(signed: Signed, Path(id): Path<SystemId>) -> Result<S
 /// Makes a draft that is the same as a system.
 #[utoipa::path(post, path = "/api/systems/{id}/duplicate", tag = "systems",
     params(("id" = SystemId, Path, description = "The system.")), responses((status = 201, body = System)))]
-pub async fn duplicate_system(
-    signed: Signed,
-    Path(id): Path<SystemId>,
-) -> Result<(StatusCode, Json<System>), Problem> {
+pub async fn duplicate_system(signed: Signed, Path(id): Path<SystemId>) -> Result<(StatusCode, Json<System>), Problem> {
     Ok((StatusCode::CREATED, Json(signed.team.duplicate_system(&signed.member, id).await?)))
 }
 

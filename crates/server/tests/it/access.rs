@@ -22,6 +22,7 @@ open: GET /api/health, GET /api/auth/status, POST /api/auth/register, POST /api/
 read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/members, GET /api/members/{id},
   GET /api/members/{id}/avatar,
   GET /api/sample/suggestions, GET /api/projects, GET /api/projects/{id}, GET /api/projects/{id}/commits,
+  GET /api/agents, GET /api/agents/tools, GET /api/agents/{id}, GET /api/tasks/{id}, GET /api/projects/{id}/chats, GET /api/chats/{id},
   GET /api/projects/{id}/features, GET /api/projects/{id}/auto-mode, GET /api/projects/{id}/queue, GET /api/queue, GET /api/auto-modes,
   GET /api/projects/{id}/try-checks, GET /api/rate-limits,
   GET /api/reports, GET /api/reports/latest, GET /api/reports/{id}, GET /api/features/{id}, GET /api/features/{id}/runs, GET /api/runs/{id},
@@ -45,11 +46,15 @@ keys: POST /api/user/credentials/{provider}/test
 keys+: PUT /api/user/credentials/{provider}, DELETE /api/user/credentials/{provider}
 build: POST /api/projects/{id}/features, PATCH /api/features/{id}, DELETE /api/features/{id},
   POST /api/features/{id}/attachments, DELETE /api/attachments/{id},
+  POST /api/agents, PATCH /api/agents/{id}, DELETE /api/agents/{id}, POST /api/agents/{id}/activate,
+  POST /api/agents/{id}/archive, POST /api/agents/{id}/duplicate, POST /api/chats/{id}/to-card,
   POST /api/systems, POST /api/systems/validate, PUT /api/systems/{id}, DELETE /api/systems/{id},
   POST /api/systems/{id}/duplicate
 run: POST /api/features/{id}/start, POST /api/features/{id}/retry, POST /api/features/{id}/stop,
   POST /api/features/{id}/approve-plan, POST /api/features/{id}/reject-plan, POST /api/features/{id}/follow-up, POST /api/features/{id}/verify, POST /api/features/{id}/merge,
   POST /api/features/{id}/shelve, POST /api/projects/{id}/auto-mode, POST /api/projects/{id}/auto-mode/forecast, POST /api/features/{id}/allow-cost,
+  POST /api/agents/{id}/run, POST /api/projects/{id}/chats, POST /api/chats/{id}/messages, POST /api/chats/{id}/stop,
+  PATCH /api/chats/{id}, DELETE /api/chats/{id},
   POST /api/systems/{id}/run, POST /api/executions/{id}/cancel, POST /api/executions/{id}/steps/{step}/review
 manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry, POST /api/projects/{id}/try-checks
 administer: GET /api/health/detailed, PUT /api/settings/limits, GET /api/settings/sign-up,

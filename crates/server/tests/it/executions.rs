@@ -55,7 +55,9 @@ async fn killed_while_a_system_runs_it_goes_on_and_does_nothing_twice() {
     for _ in 0..KILLS {
         // Where that is in the system, the machine decides: the next call of a model is enough.
         let wanted = hall.sim.requests().len() + 2;
-        while hall.sim.requests().len() < wanted && hall.call(Method::GET, &path, None).await.unwrap()["endedAt"].is_null() {
+        while hall.sim.requests().len() < wanted
+            && hall.call(Method::GET, &path, None).await.unwrap()["endedAt"].is_null()
+        {
             tokio::task::yield_now().await;
         }
         hall.kill_and_start_again().await;
@@ -70,7 +72,11 @@ async fn killed_while_a_system_runs_it_goes_on_and_does_nothing_twice() {
         }
     };
     let view = tokio::time::timeout(PATIENCE, ended).await.expect("the execution ends");
-    assert_eq!((&view["status"], &view["output"]), (&json!("completed"), &json!("left is done. again is done.")), "{view:#}");
+    assert_eq!(
+        (&view["status"], &view["output"]),
+        (&json!("completed"), &json!("left is done. again is done.")),
+        "{view:#}"
+    );
     let steps = view["steps"].as_array().unwrap();
     let agents: Vec<&Value> = steps.iter().filter(|step| step["kind"] == "agent").collect();
     assert_eq!(agents.len(), 5);

@@ -345,6 +345,18 @@ impl Persona {
         self.get("/api/auth/me").await.is(StatusCode::OK)["id"].as_str().unwrap().to_owned()
     }
 
+    /// What stands at `path` as soon as `wanted` holds of it; looks again after each event.
+    pub async fn until(&mut self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut socket = self.listen("").await.unwrap();
+        loop {
+            let found = self.get(path).await.is(StatusCode::OK);
+            if wanted(&found) {
+                return found;
+            }
+            socket.next().await.unwrap();
+        }
+    }
+
     /// A ready project of this source.
     pub async fn project(&mut self, name: &str, source: Value) -> Value {
         let mut socket = self.listen("").await.unwrap();

@@ -1,10 +1,12 @@
 //! The tests of the routes, one file for each resource, like the routes themselves.
 
 mod account;
+mod agents;
 mod attachments;
 mod audit;
 mod auth;
 mod bad_input;
+mod chats;
 mod credentials;
 mod factors;
 mod features;

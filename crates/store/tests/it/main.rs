@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 mod access;
+mod agents;
+mod asides;
 mod audit;
 mod board;
 mod budgets;

@@ -9,8 +9,8 @@ use guildhall_types::event::Happening;
 use guildhall_types::member::Member;
 use guildhall_types::project::Project;
 use guildhall_types::system::{
-    Execution, ExecutionState, ExecutionStatus, Happened, Step, StepKind, System, SystemDefinition, SystemStatus, Transform,
-    advance, wake_at,
+    Execution, ExecutionState, ExecutionStatus, Happened, Step, StepKind, System, SystemDefinition, SystemStatus,
+    Transform, advance, wake_at,
 };
 use serde_json::json;
 

@@ -194,7 +194,9 @@ fn actions(
     let was_ids: HashSet<(&str, i64)> = was.iter().map(Action::id).collect();
     let is_ids: HashSet<(&str, i64)> = is.iter().map(Action::id).collect();
     let ended = |key: &str, attempt: i64| {
-        happened.iter().any(|what| matches!(what, Happened::Ended { key: k, attempt: a, .. } if k == key && *a == attempt))
+        happened
+            .iter()
+            .any(|what| matches!(what, Happened::Ended { key: k, attempt: a, .. } if k == key && *a == attempt))
     };
     let gone = was.iter().filter_map(|action| match action {
         Action::Start { key, attempt, .. } | Action::Do { key, attempt, .. }
@@ -318,7 +320,8 @@ impl<'a> Walk<'a> {
     /// A step begins; nothing when the execution has begun too many.
     fn begin(&mut self, step: &'a Step, key: &str) -> Option<usize> {
         if self.broken.is_some() || self.state.steps.len() >= BEGUN {
-            let why = || format!("It began {BEGUN} steps without coming to its end; that is as many as one execution may.");
+            let why =
+                || format!("It began {BEGUN} steps without coming to its end; that is as many as one execution may.");
             self.broken.get_or_insert_with(why);
             return None;
         }
@@ -349,7 +352,8 @@ impl<'a> Walk<'a> {
         let now = self.now;
         let state = self.at(place);
         state.status = SystemStepStatus::Running;
-        state.deadline = step.timeout_ms.map(|limit| now + Duration::milliseconds(limit.clamp(1, super::LONGEST_TIMEOUT)));
+        state.deadline =
+            step.timeout_ms.map(|limit| now + Duration::milliseconds(limit.clamp(1, super::LONGEST_TIMEOUT)));
         match step.kind {
             StepKind::Agent => self.give(step, place, Reader::Agent),
             StepKind::HumanReview => self.ask(step, place),
@@ -475,7 +479,8 @@ impl<'a> Walk<'a> {
             return self.fail(place, why);
         }
         if open == 0 {
-            let each = step.children.iter().map(|child| (child.id.clone(), self.output_at(&format!("{prefix}{}", child.id))));
+            let each =
+                step.children.iter().map(|child| (child.id.clone(), self.output_at(&format!("{prefix}{}", child.id))));
             let output = Value::Object(each.collect());
             self.complete(step, place, output);
         }

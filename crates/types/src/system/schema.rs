@@ -191,7 +191,8 @@ impl InputSchema {
     /// # Errors
     /// Every field that does not fit.
     pub fn read(&self, input: &Value) -> Result<BTreeMap<String, Value>, Vec<InputProblem>> {
-        let problem = |field: &str, message: &str| InputProblem { field: field.to_owned(), message: message.to_owned() };
+        let problem =
+            |field: &str, message: &str| InputProblem { field: field.to_owned(), message: message.to_owned() };
         let nothing = serde_json::Map::new();
         let given = match input {
             Value::Object(given) => given,

@@ -23,7 +23,9 @@ pub enum TemplateError {
         at: usize,
     },
     /// Between the braces is no path.
-    #[error("`{{{{{path}}}}}` is no path: write names with dots between them, such as `{{{{topic}}}}` or `{{{{steps.plan.output}}}}`")]
+    #[error(
+        "`{{{{{path}}}}}` is no path: write names with dots between them, such as `{{{{topic}}}}` or `{{{{steps.plan.output}}}}`"
+    )]
     Path {
         /// What is there.
         path: String,
@@ -153,7 +155,9 @@ pub fn render(template: &str, context: &Context<'_>, reader: Reader, most: usize
             Piece::Path(path) => {
                 let value = context.get(path).map(|value| text_of(&value)).unwrap_or_default();
                 match reader {
-                    Reader::Agent if value.contains('\n') || value.len() > FENCED => out.push_str(&fenced(path, &value)),
+                    Reader::Agent if value.contains('\n') || value.len() > FENCED => {
+                        out.push_str(&fenced(path, &value))
+                    }
                     _ => out.push_str(&value),
                 }
             }

@@ -14,11 +14,7 @@ fn noon() -> DateTime {
 }
 
 fn agent(id: &str) -> Step {
-    Step {
-        agent_id: Some("a".to_owned()),
-        input_template: Some("Work.".to_owned()),
-        ..Step::new(id, StepKind::Agent)
-    }
+    Step { agent_id: Some("a".to_owned()), input_template: Some("Work.".to_owned()), ..Step::new(id, StepKind::Agent) }
 }
 
 fn within(id: &str, kind: StepKind, children: Vec<Step>) -> Step {
@@ -127,7 +123,10 @@ fn a_parallel_step_fails_as_its_policy_says() {
     let (state, actions) = advance(&waits, &state, noon(), &[ended("both.one", 1, Err("It broke."))]);
     assert_eq!((state.status, actions.len()), (ExecutionStatus::Running, 0));
     let (state, _) = advance(&waits, &state, noon(), &[ended("both.two", 1, Ok("Done."))]);
-    assert_eq!((state.status, status(&state, "both.two")), (ExecutionStatus::Failed, Some(SystemStepStatus::Completed)));
+    assert_eq!(
+        (state.status, status(&state, "both.two")),
+        (ExecutionStatus::Failed, Some(SystemStepStatus::Completed))
+    );
 
     let any = of(FailurePolicy::Any);
     let (state, _) = begun(&any);
@@ -148,7 +147,10 @@ fn a_person_sends_work_back_until_it_is_good() {
     let of = system(vec![agent("make"), review]);
     let (state, _) = begun(&of);
     let (state, actions) = advance(&of, &state, noon(), &[ended("make", 1, Ok("Made."))]);
-    assert_eq!((state.status, actions), (ExecutionStatus::Waiting, vec![Action::Ask { key: "review".into(), time: 1 }]));
+    assert_eq!(
+        (state.status, actions),
+        (ExecutionStatus::Waiting, vec![Action::Ask { key: "review".into(), time: 1 }])
+    );
     let says = |approved, text: &str| Happened::Reviewed { key: "review".into(), approved, text: text.into() };
     let (state, actions) = advance(&of, &state, noon(), &[says(false, "Too long.")]);
     assert_eq!((started(&actions), state.status), (vec!["review@1.mend"], ExecutionStatus::Running));

@@ -160,7 +160,9 @@ pub fn cards_of(value: &Value) -> Result<Vec<PlannedCard>, String> {
         count if count > CARDS => Err(format!("{count} cards are too many at once; {CARDS} at most.")),
         _ => match cards.iter().position(|card| card.description.trim().is_empty()) {
             Some(place) => Err(format!("Card {} says nothing of what to build.", place + 1)),
-            None => Ok(cards.into_iter().map(|card| PlannedCard { priority: card.priority.clamp(1, 3), ..card }).collect()),
+            None => {
+                Ok(cards.into_iter().map(|card| PlannedCard { priority: card.priority.clamp(1, 3), ..card }).collect())
+            }
         },
     }
 }

@@ -87,7 +87,8 @@ impl<'a> Check<'a> {
         if system.description.chars().count() > DESCRIPTION {
             self.tell("description", None, format!("Use at most {DESCRIPTION} characters."));
         }
-        let label = |text: &String| text.trim().is_empty() || text.chars().count() > NAME || text.chars().any(char::is_control);
+        let label =
+            |text: &String| text.trim().is_empty() || text.chars().count() > NAME || text.chars().any(char::is_control);
         if system.tags.len() > TAGS || system.tags.iter().any(label) {
             self.tell("tags", None, format!("Use at most {TAGS} labels of one line and {NAME} characters."));
         }
@@ -122,7 +123,8 @@ impl<'a> Check<'a> {
             if agent.prompt_override.as_ref().is_some_and(|prompt| prompt.chars().count() > TEMPLATE) {
                 self.tell(at("promptOverride"), None, format!("Use at most {TEMPLATE} characters."));
             }
-            if agent.model_override.as_ref().is_some_and(|model| model.trim().is_empty() || model.chars().count() > 200) {
+            if agent.model_override.as_ref().is_some_and(|model| model.trim().is_empty() || model.chars().count() > 200)
+            {
                 self.tell(at("modelOverride"), None, "Name a model, or leave it out.");
             }
         }
@@ -345,8 +347,10 @@ impl<'a> Check<'a> {
         match parse(template) {
             Err(error) => self.tell(&at, Some(step), format!("{error}.")),
             Ok(pieces) => {
-                let paths: BTreeSet<&str> =
-                    pieces.iter().filter_map(|piece| if let Piece::Path(path) = piece { Some(*path) } else { None }).collect();
+                let paths: BTreeSet<&str> = pieces
+                    .iter()
+                    .filter_map(|piece| if let Piece::Path(path) = piece { Some(*path) } else { None })
+                    .collect();
                 for used in paths {
                     self.path(step, &at, used, known);
                 }
@@ -421,7 +425,11 @@ impl<'a> Check<'a> {
 
     fn bounds(&mut self, step: &Step, path: &str) {
         if step.kind == StepKind::Loop && step.max_iterations.is_none() {
-            self.tell(format!("{path}.maxIterations"), Some(step), format!("Say how many rounds there are at most: 1 to {ROUNDS}."));
+            self.tell(
+                format!("{path}.maxIterations"),
+                Some(step),
+                format!("Say how many rounds there are at most: 1 to {ROUNDS}."),
+            );
         }
         if step.max_iterations.is_some_and(|rounds| !(1..=ROUNDS).contains(&rounds)) {
             self.tell(format!("{path}.maxIterations"), Some(step), format!("Give 1 to {ROUNDS}."));

@@ -5,7 +5,7 @@ use crate::SystemPart;
 
 fn request<'a>(messages: &'a [Message], system: &'a [SystemPart], tools: &'a [ToolSpec]) -> Request<'a> {
     let thinking = ThinkingLevel::High;
-    Request { model: "compatible/qwen3", system, tools, messages, max_tokens: 8_000, thinking }
+    Request { model: "compatible/qwen3", system, tools, messages, max_tokens: 8_000, thinking, temperature: None }
 }
 
 fn call(id: &str) -> Block {

@@ -6,7 +6,15 @@ use crate::SystemPart;
 use super::*;
 
 fn request<'a>(messages: &'a [Message], system: &'a [SystemPart], tools: &'a [ToolSpec]) -> Request<'a> {
-    Request { model: "claude-opus-5-5", system, tools, messages, max_tokens: 8_000, thinking: ThinkingLevel::High }
+    Request {
+        model: "claude-opus-5-5",
+        system,
+        tools,
+        messages,
+        max_tokens: 8_000,
+        thinking: ThinkingLevel::High,
+        temperature: None,
+    }
 }
 
 fn marks(value: &Value) -> usize {

@@ -4,7 +4,15 @@ use super::*;
 use crate::SystemPart;
 
 fn request<'a>(messages: &'a [Message], system: &'a [SystemPart], tools: &'a [ToolSpec]) -> Request<'a> {
-    Request { model: "gpt-6.2-sol", system, tools, messages, max_tokens: 8_000, thinking: ThinkingLevel::High }
+    Request {
+        model: "gpt-6.2-sol",
+        system,
+        tools,
+        messages,
+        max_tokens: 8_000,
+        thinking: ThinkingLevel::High,
+        temperature: None,
+    }
 }
 
 fn reasoning(id: &str) -> Block {

@@ -25,8 +25,10 @@ async fn a_system_is_written_checked_and_shared() {
     let mut viewer = app.member(MemberRole::Viewer).await;
     let wrong = definition("{{nothing}}");
     let checked = member.post("/api/systems/validate", wrong.clone()).await.is(StatusCode::OK);
-    assert_eq!((&checked["problems"][0]["path"], &checked["problems"][0]["stepId"]),
-        (&json!("workflow[0].inputTemplate"), &json!("look")));
+    assert_eq!(
+        (&checked["problems"][0]["path"], &checked["problems"][0]["stepId"]),
+        (&json!("workflow[0].inputTemplate"), &json!("look"))
+    );
     // A draft may have problems; what everybody runs may not.
     let active = member.post("/api/systems", json!({ "status": "active", "definition": wrong })).await;
     let problem = active.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
@@ -37,7 +39,8 @@ async fn a_system_is_written_checked_and_shared() {
     // Its maker and who runs the team see it.
     viewer.get(&path).await.is_problem(StatusCode::NOT_FOUND, "not-found");
     owner.get(&path).await.is(StatusCode::OK);
-    let names = |list: Value| list["items"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect::<Vec<_>>();
+    let names =
+        |list: Value| list["items"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect::<Vec<_>>();
     assert_eq!(names(viewer.get("/api/systems").await.is(StatusCode::OK)).len(), 4);
     assert_eq!(names(member.get("/api/systems").await.is(StatusCode::OK)).len(), 5);
 
@@ -48,10 +51,14 @@ async fn a_system_is_written_checked_and_shared() {
     assert_eq!(late["current"], 2);
     viewer.get(&path).await.is(StatusCode::OK);
     let mut other = app.member(MemberRole::Admin).await;
-    other.put(&path, json!({ "version": 2, "status": "archived", "definition": definition("x") })).await.is(StatusCode::OK);
+    other
+        .put(&path, json!({ "version": 2, "status": "archived", "definition": definition("x") }))
+        .await
+        .is(StatusCode::OK);
     let copy = member.call(&format!("{path}/duplicate")).await.is(StatusCode::CREATED);
     assert_eq!((&copy["name"], &copy["status"]), (&json!("Look and approve (copy)"), &json!("draft")));
-    let strange = owner.call(&format!("/api/systems/{}/duplicate", copy["id"].as_str().unwrap())).await.is(StatusCode::CREATED);
+    let strange =
+        owner.call(&format!("/api/systems/{}/duplicate", copy["id"].as_str().unwrap())).await.is(StatusCode::CREATED);
     let strange = format!("/api/systems/{}", strange["id"].as_str().unwrap());
     member.delete(&strange).await.is_problem(StatusCode::NOT_FOUND, "not-found");
     member.delete(&path).await.is(StatusCode::NO_CONTENT);
@@ -64,7 +71,9 @@ async fn a_system_is_written_checked_and_shared() {
     owner.delete(&given).await.is_problem(StatusCode::CONFLICT, "built-in");
     let audit = owner.get("/api/audit?action=system.change").await.is(StatusCode::OK);
     assert_eq!(audit["items"].as_array().unwrap().len(), 2);
-    for body in [json!({ "definition": { "name": "x", "more": 1 } }), json!({ "definition": { "workflow": [] } }), json!([])] {
+    for body in
+        [json!({ "definition": { "name": "x", "more": 1 } }), json!({ "definition": { "workflow": [] } }), json!([])]
+    {
         let refused = member.post("/api/systems", body).await;
         assert!(refused.status.is_client_error(), "{}", refused.text());
     }
@@ -79,7 +88,11 @@ async fn a_system_runs_waits_for_a_person_and_ends() {
     let body = json!({ "status": "active", "definition": definition(prompt) });
     let system = owner.post("/api/systems", body).await.is(StatusCode::CREATED);
     let run = format!("/api/systems/{}/run", system["id"].as_str().unwrap());
-    for (input, field) in [(json!({}), "topic: this is needed"), (json!({ "topic": "x" }), "at least 2"), (json!({ "topic": "xx", "y": 1 }), "y: ")] {
+    for (input, field) in [
+        (json!({}), "topic: this is needed"),
+        (json!({ "topic": "x" }), "at least 2"),
+        (json!({ "topic": "xx", "y": 1 }), "y: "),
+    ] {
         let refused = owner.post(&run, json!({ "projectId": project["id"], "input": input })).await;
         let problem = refused.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
         assert!(problem["detail"].as_str().unwrap().contains(field), "{problem}");
@@ -98,9 +111,13 @@ async fn a_system_runs_waits_for_a_person_and_ends() {
     let mut viewer = app.member(MemberRole::Viewer).await;
     viewer.post(&review, json!({ "approved": true })).await.is_problem(StatusCode::FORBIDDEN, "missing-right");
     owner.post(&review, json!({ "approved": false })).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
-    owner.post(&format!("{path}/steps/look/review"), json!({ "approved": true })).await
+    owner
+        .post(&format!("{path}/steps/look/review"), json!({ "approved": true }))
+        .await
         .is_problem(StatusCode::CONFLICT, "not-waiting");
-    owner.post(&format!("{path}/steps/none/review"), json!({ "approved": true })).await
+    owner
+        .post(&format!("{path}/steps/none/review"), json!({ "approved": true }))
+        .await
         .is_problem(StatusCode::NOT_FOUND, "not-found");
     let done = owner.post(&review, json!({ "approved": true, "text": "Good." })).await.is(StatusCode::ACCEPTED);
     assert_eq!(done["status"], "completed");
@@ -111,7 +128,8 @@ async fn a_system_runs_waits_for_a_person_and_ends() {
     owner.call(&format!("{second}/cancel")).await.is(StatusCode::ACCEPTED);
     let list = viewer.get("/api/executions?limit=1").await.is(StatusCode::OK);
     assert_eq!((&list["items"][0]["status"], list["items"].as_array().unwrap().len()), (&json!("cancelled"), 1));
-    let rest = viewer.get(&format!("/api/executions?before={}", list["next"].as_str().unwrap())).await.is(StatusCode::OK);
+    let rest =
+        viewer.get(&format!("/api/executions?before={}", list["next"].as_str().unwrap())).await.is(StatusCode::OK);
     assert_eq!((&rest["items"][0]["status"], &rest["next"]), (&json!("completed"), &Value::Null));
     let audit = owner.get("/api/audit?action=execution.review").await.is(StatusCode::OK);
     assert_eq!(audit["items"][0]["detail"]["approved"], "true");

@@ -59,7 +59,10 @@ fn an_input_is_read_or_every_field_that_does_not_fit_is_told() {
     assert_eq!(fields, ["more", "depth", "style", "topic"]);
     assert_eq!(schema.read(&json!({})).expect_err("an input")[0].field, "topic");
     assert!(schema.read(&json!([])).is_err() && schema.read(&json!({"topic": 3})).is_err());
-    assert!(serde_json::from_value::<InputSchema>(json!({"properties": {"x": {"type": "string", "pattern": "("}}})).is_err());
+    assert!(
+        serde_json::from_value::<InputSchema>(json!({"properties": {"x": {"type": "string", "pattern": "("}}}))
+            .is_err()
+    );
 }
 
 #[test]
@@ -113,7 +116,10 @@ fn branches_know_nothing_of_one_another_and_what_follows_knows_of_both() {
     let of = system(vec![within("both", StepKind::Parallel, vec![left, right]), after]);
     let told = validate(&of);
     assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!((told[0].path.as_str(), told[0].step_id.as_deref()), ("workflow[0].children[1].inputTemplate", Some("r")));
+    assert_eq!(
+        (told[0].path.as_str(), told[0].step_id.as_deref()),
+        ("workflow[0].children[1].inputTemplate", Some("r"))
+    );
 }
 
 #[test]
