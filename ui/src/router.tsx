@@ -211,6 +211,24 @@ const chat = createRoute({
   component: lazyRouteComponent(() => import("@/routes/chat")),
 });
 
+const systems = createRoute({
+  getParentRoute: () => frame,
+  path: "/systems",
+  component: lazyRouteComponent(() => import("@/routes/systems")),
+});
+
+const system = createRoute({
+  getParentRoute: () => frame,
+  path: "/systems/$systemId",
+  component: lazyRouteComponent(() => import("@/routes/system")),
+});
+
+const execution = createRoute({
+  getParentRoute: () => frame,
+  path: "/executions/$executionId",
+  component: lazyRouteComponent(() => import("@/routes/execution")),
+});
+
 const reports = createRoute({
   getParentRoute: () => frame,
   path: "/reports",
@@ -304,6 +322,9 @@ export const router = createRouter({
       agentsLibrary,
       chats,
       chat,
+      systems,
+      system,
+      execution,
       reports,
       knowledge,
       knowledgeReview,

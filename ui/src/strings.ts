@@ -62,6 +62,7 @@ export const t = {
     work: "Agents & systems",
     chat: "Chat",
     library: "Agent library",
+    systems: "Systems",
     usage: "Usage",
     team: "Team",
     settings: "Settings",

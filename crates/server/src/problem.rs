@@ -122,6 +122,13 @@ impl Problem {
         self
     }
 
+    /// Several values of the request cannot be used.
+    pub fn invalid_all(detail: impl Into<String>, errors: impl Iterator<Item = (String, String)>) -> Self {
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
+        problem.0.errors.extend(errors.map(|(field, message)| FieldError { field, message }));
+        problem
+    }
+
     /// There is no such thing.
     pub fn not_found(what: &str) -> Self {
         let detail = format!("There is no such {what}; it may have been deleted, or the address is wrong.");

@@ -111,6 +111,10 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::knowledge::learnings::list_applications))
         .routes(routes!(on::knowledge::learnings::get_run_knowledge))
         .routes(routes!(on::knowledge::learnings::get_knowledge_rule))
+        .routes(routes!(on::systems::list_systems))
+        .routes(routes!(on::systems::get_system))
+        .routes(routes!(on::executions::list_executions))
+        .routes(routes!(on::executions::get_execution))
         .routes(routes!(ws::listen_events))
 }
 
@@ -204,6 +208,10 @@ fn build() -> OpenApiRouter<App> {
                 .route_layer(DefaultBodyLimit::max(UPLOAD)),
         )
         .routes(routes!(on::attachments::delete_attachment))
+        .routes(routes!(on::systems::create_system))
+        .routes(routes!(on::systems::validate_system))
+        .routes(routes!(on::systems::change_system, on::systems::delete_system))
+        .routes(routes!(on::systems::duplicate_system))
 }
 
 /// Whoever lets agents work may call these.
@@ -226,6 +234,9 @@ fn run() -> OpenApiRouter<App> {
         .routes(routes!(on::night::set_auto_mode))
         .routes(routes!(on::night::forecast_auto_mode))
         .routes(routes!(on::budgets::allow_cost))
+        .routes(routes!(on::executions::run_system))
+        .routes(routes!(on::executions::cancel_execution))
+        .routes(routes!(on::executions::review_step))
 }
 
 /// Whoever manages projects may call these.

@@ -156,6 +156,18 @@ text_enum! {
         StartAutoMode = "auto-mode.start",
         /// Switched auto mode off.
         StopAutoMode = "auto-mode.stop",
+        /// Wrote a system of agents.
+        CreateSystem = "system.create",
+        /// Changed a system of agents.
+        ChangeSystem = "system.change",
+        /// Deleted a system of agents.
+        DeleteSystem = "system.delete",
+        /// Began an execution of a system.
+        RunSystem = "system.run",
+        /// Approved what a step of an execution shows, or sent it back.
+        ReviewStep = "execution.review",
+        /// Ended an execution.
+        CancelExecution = "execution.cancel",
         /// Made a webhook.
         CreateWebhook = "webhook.create",
         /// Changed a webhook, or switched it on again.
@@ -246,6 +258,10 @@ text_enum! {
         Route = "route",
         /// The audit itself.
         Audit = "audit",
+        /// A system of agents.
+        System = "system",
+        /// An execution of a system.
+        Execution = "execution",
     }
 }
 

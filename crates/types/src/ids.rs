@@ -91,6 +91,8 @@ id! {
     ReportId,
     /// One verification command that was run.
     CheckId,
+    /// A workflow of agents.
+    SystemId,
     /// A trial of a project's checks.
     TrialId,
     /// What an admin says that models cost.

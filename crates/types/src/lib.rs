@@ -29,6 +29,7 @@ pub mod rights;
 pub mod run;
 pub mod schedule;
 mod stage;
+pub mod system;
 mod text_enum;
 pub mod trial;
 pub mod usage;

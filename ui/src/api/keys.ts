@@ -65,6 +65,10 @@ export const keys = {
   runGuide: (runId: string) => ["run-guide", runId] as const,
   /** The latest trial of a project's checks. */
   trial: (projectId: string) => ["trial", projectId] as const,
+  systems: ["systems"] as const,
+  system: (id: string) => ["systems", id] as const,
+  executions: ["executions"] as const,
+  execution: (id: string) => ["execution", id] as const,
   rateLimits: ["rate-limits"] as const,
   checks: (runId: string) => ["checks", runId] as const,
 };

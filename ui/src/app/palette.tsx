@@ -17,6 +17,7 @@ import {
   SquareKanban,
   Sun,
   Users,
+  Workflow,
 } from "lucide-react";
 import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { useMay, useProjects } from "@/api/queries";
@@ -128,6 +129,14 @@ function useEntries(): Entry[] {
       go("team", t.nav.team, <Users />, "/team", "g t"),
       go("settings", t.nav.settings, <Settings />, "/settings", "g s"),
     );
+    entries.push({
+      id: "systems",
+      group: "Go to",
+      label: t.nav.systems,
+      words: "workflows agents executions",
+      icon: <Workflow />,
+      run: () => void navigate({ to: "/systems" }),
+    });
     entries.push({
       id: "rate-limits",
       group: "Go to",

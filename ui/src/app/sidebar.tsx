@@ -16,6 +16,7 @@ import {
   Settings,
   SquareKanban,
   Users,
+  Workflow,
 } from "lucide-react";
 import { useMay, useProjects, useUnread } from "@/api/queries";
 import type { ProjectListItem } from "@/api/types";
@@ -98,6 +99,7 @@ export function Sidebar({ className }: { className?: string }) {
           countLabel="at work"
         />
         <NavItem to="/agents-library" icon={<Library />} label={t.nav.library} />
+        <NavItem to="/systems" icon={<Workflow />} label={t.nav.systems} />
       </div>
       <div className="mt-4 flex items-center justify-between py-1 pr-3 pl-4.5">
         <Link to="/projects" className="rounded font-medium text-faint text-xs hover:text-ink">

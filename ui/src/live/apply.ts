@@ -230,6 +230,14 @@ export function applyEvents(client: QueryClient, events: Event[]) {
       case "agent.updated":
         void client.invalidateQueries({ queryKey: keys.agents });
         break;
+      case "system.updated":
+      case "system.deleted":
+        void client.invalidateQueries({ queryKey: keys.systems });
+        break;
+      case "execution.updated":
+        void client.invalidateQueries({ queryKey: keys.executions });
+        void client.invalidateQueries({ queryKey: keys.execution(event.execution.id) });
+        break;
       case "auto-mode.updated":
         staleQueue(client, event.order.projectId);
         break;

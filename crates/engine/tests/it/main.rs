@@ -15,4 +15,5 @@ mod path;
 mod pipeline;
 mod plans;
 mod sources;
+mod systems;
 mod trouble;

@@ -29,6 +29,7 @@ read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/mem
   GET /api/features/{id}/plans, GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/runs/{id}/steps, GET /api/runs/{id}/guide,
   GET /api/features/{id}/diff, GET /api/features/{id}/files,
   GET /api/features/{id}/attachments, GET /api/attachments/{id}, GET /api/settings/limits, GET /api/events,
+  GET /api/systems, GET /api/systems/{id}, GET /api/executions, GET /api/executions/{id},
   GET /api/settings/prices, GET /api/usage, GET /api/budgets, GET /api/notifications, GET /api/notifications/unread,
   GET /api/knowledge/search, GET /api/knowledge/similar, GET /api/knowledge/items/{id}, GET /api/knowledge/deleted,
   GET /api/knowledge/items/{id}/markdown, GET /api/knowledge/export,
@@ -53,12 +54,15 @@ keys+: PUT /api/user/credentials/{provider}, DELETE /api/user/credentials/{provi
 build: POST /api/projects/{id}/features, PATCH /api/features/{id}, DELETE /api/features/{id},
   POST /api/features/{id}/attachments, DELETE /api/attachments/{id},
   POST /api/agents, PATCH /api/agents/{id}, DELETE /api/agents/{id}, POST /api/agents/{id}/activate,
-  POST /api/agents/{id}/archive, POST /api/agents/{id}/duplicate, POST /api/chats/{id}/to-card
+  POST /api/agents/{id}/archive, POST /api/agents/{id}/duplicate, POST /api/chats/{id}/to-card,
+  POST /api/systems, POST /api/systems/validate, PUT /api/systems/{id}, DELETE /api/systems/{id},
+  POST /api/systems/{id}/duplicate
 run: POST /api/features/{id}/start, POST /api/features/{id}/retry, POST /api/features/{id}/stop,
   POST /api/features/{id}/approve-plan, POST /api/features/{id}/reject-plan, POST /api/features/{id}/follow-up, POST /api/features/{id}/verify, POST /api/features/{id}/merge,
   POST /api/features/{id}/shelve, POST /api/projects/{id}/auto-mode, POST /api/projects/{id}/auto-mode/forecast, POST /api/features/{id}/allow-cost,
   POST /api/agents/{id}/run, POST /api/projects/{id}/chats, POST /api/chats/{id}/messages, POST /api/chats/{id}/stop,
-  PATCH /api/chats/{id}, DELETE /api/chats/{id}
+  PATCH /api/chats/{id}, DELETE /api/chats/{id},
+  POST /api/systems/{id}/run, POST /api/executions/{id}/cancel, POST /api/executions/{id}/steps/{step}/review
 manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry, POST /api/projects/{id}/try-checks
 knowledge: POST /api/knowledge/blueprints, PUT /api/knowledge/blueprints/{id}, DELETE /api/knowledge/blueprints/{id},
   POST /api/knowledge/entries, PUT /api/knowledge/entries/{id}, DELETE /api/knowledge/entries/{id},

@@ -9,6 +9,7 @@ mod connecting;
 mod death;
 mod description;
 mod docs;
+mod executions;
 mod faults;
 mod guard;
 mod harness;

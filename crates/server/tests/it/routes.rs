@@ -26,6 +26,7 @@ mod rate_limits;
 mod reports;
 mod settings;
 mod sign_in;
+mod systems;
 mod tokens;
 mod trials;
 mod usage;

@@ -26,6 +26,7 @@ mod plans;
 mod prices;
 mod reports;
 mod steps;
+mod systems;
 mod usage;
 mod webhooks;
 mod work;
