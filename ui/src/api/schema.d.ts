@@ -3317,11 +3317,8 @@ export type components = {
         DiffSide: "base" | "head";
         /** @description A member writes at an item of the knowledge hub, or no longer does. Not stored; it is said again while it lasts. */
         Editing: {
-            /**
-             * Format: uuid
-             * @description The item.
-             */
-            itemId: string;
+            /** @description The item. */
+            itemId: components["schemas"]["KnowledgeId"];
             /** @description Who. */
             memberId: components["schemas"]["MemberId"];
             /**
