@@ -48,7 +48,7 @@ test("what one member writes another sees at once, finds, and changes; nobody lo
   await ben.page.goto("/knowledge");
   await expect(ben.page.getByRole("heading", { name: "Knowledge", level: 1 })).toBeVisible();
   await page.goto("/knowledge");
-  await page.getByRole("link", { name: "Write" }).click();
+  await page.getByRole("link", { name: "Write", exact: true }).click();
   await page.getByRole("radio", { name: "Entry" }).check();
   await page.getByLabel("Title", { exact: true }).fill(title);
   await page.getByLabel("Text", { exact: true }).fill("# Ports\n\nThe door is 4300.\n\nThe cellar is 5432.");
