@@ -20,6 +20,8 @@ use crate::{auth, layers, openapi, page, rates, ws};
 const BODY: usize = 2 * 1024 * 1024;
 /// Bytes of an upload at most: a file of 5 MiB and the form around it.
 const UPLOAD: usize = 6 * 1024 * 1024;
+/// Bytes of an archive that comes into the knowledge hub at most.
+const ARCHIVE: usize = 32 * 1024 * 1024;
 /// Bytes of an answer from which on it is compressed.
 const COMPRESSED: u64 = 1024;
 
@@ -87,6 +89,8 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::knowledge::similar_knowledge))
         .routes(routes!(on::knowledge::get_knowledge))
         .routes(routes!(on::knowledge::list_deleted_knowledge))
+        .routes(routes!(on::knowledge::files::export_item))
+        .routes(routes!(on::knowledge::files::export_knowledge))
         .routes(routes!(on::knowledge::list_blueprints))
         .routes(routes!(on::knowledge::get_blueprint))
         .routes(routes!(on::knowledge::list_entries))
@@ -225,6 +229,11 @@ fn knowledge() -> OpenApiRouter<App> {
         .routes(routes!(on::knowledge::learnings::apply_learning))
         .routes(routes!(on::knowledge::learnings::promote_knowledge))
         .routes(routes!(on::knowledge::learnings::roll_back_knowledge))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(on::knowledge::files::import_knowledge))
+                .route_layer(DefaultBodyLimit::max(ARCHIVE)),
+        )
 }
 
 /// Whoever runs the team may call these.

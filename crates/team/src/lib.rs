@@ -41,7 +41,7 @@ pub use cards::NewCard;
 pub use credentials::{KeyTest, TeamKey};
 pub use error::TeamError;
 pub use factors::{AskPasskey, HalfDone, QrPicture, Shown, TotpSetUp};
-pub use knowledge::{KNOWLEDGE_RULE, KnowledgeSource, KnownItem};
+pub use knowledge::{ImportReport, KNOWLEDGE_RULE, KnowledgeSource, KnownItem, SkippedFile};
 pub use night::{AutoMode, LIMITS, QueueItem, Told};
 pub use places::Places;
 pub use plans::Correction;

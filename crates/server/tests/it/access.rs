@@ -30,6 +30,7 @@ read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/mem
   GET /api/features/{id}/attachments, GET /api/attachments/{id}, GET /api/settings/limits, GET /api/events,
   GET /api/settings/prices, GET /api/usage, GET /api/budgets, GET /api/notifications, GET /api/notifications/unread,
   GET /api/knowledge/search, GET /api/knowledge/similar, GET /api/knowledge/items/{id}, GET /api/knowledge/deleted,
+  GET /api/knowledge/items/{id}/markdown, GET /api/knowledge/export,
   GET /api/knowledge/blueprints, GET /api/knowledge/blueprints/{id}, GET /api/knowledge/entries, GET /api/knowledge/entries/{id},
   GET /api/knowledge/learnings, GET /api/knowledge/learnings/{id}, GET /api/knowledge/learnings/{id}/applications,
   GET /api/knowledge/{kind}/{id}/versions, GET /api/knowledge/{kind}/{id}/versions/{version},
@@ -58,7 +59,7 @@ knowledge: POST /api/knowledge/blueprints, PUT /api/knowledge/blueprints/{id}, D
   POST /api/knowledge/learnings, PUT /api/knowledge/learnings/{id}, DELETE /api/knowledge/learnings/{id},
   POST /api/knowledge/{kind}/{id}/restore, POST /api/knowledge/learnings/{id}/verify,
   POST /api/knowledge/learnings/{id}/reject, POST /api/knowledge/learnings/{id}/apply, POST /api/runs/{id}/knowledge,
-  POST /api/runs/{id}/knowledge/roll-back
+  POST /api/runs/{id}/knowledge/roll-back, POST /api/knowledge/import
 administer: GET /api/health/detailed, PUT /api/settings/limits, PUT /api/settings/knowledge, GET /api/settings/sign-up,
   GET /api/settings/second-factor, GET /api/settings/keys, GET /api/settings/credentials,
   POST /api/settings/credentials/{provider}/test, GET /api/invitations, POST /api/invitations,

@@ -11,6 +11,7 @@ mod features;
 mod health;
 mod identities;
 mod invitations;
+mod knowledge;
 mod mail;
 mod members;
 mod night;

@@ -8,6 +8,7 @@ mod board;
 mod budgets;
 mod events;
 mod factors;
+mod found;
 mod harness;
 mod identities;
 mod keys;
