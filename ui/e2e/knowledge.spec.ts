@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { Browser, Page } from "@playwright/test";
 import { asPage, expect, expectAccessible, MEMBER, test } from "./support";
 
@@ -257,6 +258,34 @@ test("a viewer reads; the hub fits a narrow screen in the dark", async ({ page, 
       await page.screenshot({ path: `test-results/knowledge-${name}-390-dark.png` });
     });
   }
+  // Out as files, and in again: what is there already stays as it was.
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.goto(`/knowledge/blueprints/${made.id}`);
+  await page.getByRole("button", { name: "More", exact: true }).click();
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("menuitem", { name: "Save as Markdown" }).click(),
+  ]);
+  expect(file.suggestedFilename()).toMatch(/\.md$/);
+  const saved = await file.path();
+  await page.goto("/knowledge");
+  await page.getByRole("button", { name: "Import, export, deleted" }).click();
+  await page.getByRole("menuitem", { name: "Import files" }).click();
+  const dialog = page.getByRole("dialog", { name: "Import knowledge" });
+  await dialog.locator("input[type=file]").setInputFiles([
+    { name: "same.md", mimeType: "text/markdown", buffer: await readFile(saved) },
+    {
+      name: "new.md",
+      mimeType: "text/markdown",
+      buffer: Buffer.from(
+        `---\nkind: entry\ntitle: Brought in ${Date.now()}\n---\n\nQuinces and medlars ripen late.\n`,
+      ),
+    },
+  ]);
+  await dialog.getByRole("button", { name: "Import 2 files" }).click();
+  await expect(dialog.getByRole("status")).toHaveText("1 written, 0 changed, 1 as they were");
+  await expectAccessible(page);
+  await page.screenshot({ path: "test-results/knowledge-import-1440-dark.png" });
   await page.goto("/knowledge?q=nothingofthekind&tag=none");
   await expect(page.getByRole("heading", { name: "Nothing was found" })).toBeVisible();
   await page.goto("/knowledge/entries/00000000-0000-7000-8000-000000000000");

@@ -3,7 +3,7 @@ import { plural } from "@/lib/format";
 /** What the pages of the hub say. Names of kinds and types are in `labels.ts`. */
 export const words = {
   title: "Knowledge",
-  lead: "What the team and its agents know: how things are built, what is known, and what work has taught.",
+  lead: "What the team and its agents know.",
   all: "All",
   cancel: "Cancel",
   kinds: "Kinds of knowledge",
