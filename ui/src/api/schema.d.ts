@@ -1150,6 +1150,44 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/knowledge/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gives the hub out as an archive (tar) of Markdown files, a folder for each kind. */
+        get: operations["export_knowledge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Brings a Markdown file, or an archive (tar, without compression) of them, into the hub.
+         * @description An item that is there already, by the id in its file, gets the file's text; others are written anew, unless the hub holds
+         *     much the same. If one of the files cannot come in, none does.
+         */
+        post: operations["import_knowledge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/knowledge/items/{id}": {
         parameters: {
             query?: never;
@@ -1159,6 +1197,23 @@ export type paths = {
         };
         /** Shows an item of any kind, with what it is related to. */
         get: operations["get_knowledge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/items/{id}/markdown": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gives an item out as a Markdown file. */
+        get: operations["export_item"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3850,6 +3905,17 @@ export type components = {
             /** @description The provider's name in addresses; nothing where it can no longer be used. */
             provider: string | null;
         };
+        /** @description What came of an import. */
+        ImportReport: {
+            /** @description What was written. */
+            created: components["schemas"]["KnowledgeRef"][];
+            /** @description Files that were passed over, because the hub holds much the same. */
+            skipped: components["schemas"]["SkippedFile"][];
+            /** @description What was there already with this very text. */
+            unchanged: components["schemas"]["KnowledgeRef"][];
+            /** @description What was there already and has the file's text now. */
+            updated: components["schemas"]["KnowledgeRef"][];
+        };
         /** @description An invitation, as admins see it. Its code is shown once, when it is made. */
         Invitation: {
             /**
@@ -6222,6 +6288,13 @@ export type components = {
             /** @description The likest first. */
             items: components["schemas"]["SimilarItem"][];
         };
+        /** @description A file that was passed over. */
+        SkippedFile: {
+            /** @description Its name. */
+            file: string;
+            /** @description What says much the same. */
+            similar: components["schemas"]["SimilarItem"][];
+        };
         /** @description How a governor stands, for people and monitors. Shares are between 0 and 1; what fades counts the last minutes most. */
         Snapshot: {
             /**
@@ -7046,6 +7119,7 @@ export type HourState = components['schemas']['HourState'];
 export type Hunk = components['schemas']['Hunk'];
 export type IdentityId = components['schemas']['IdentityId'];
 export type IdentityItem = components['schemas']['IdentityItem'];
+export type ImportReport = components['schemas']['ImportReport'];
 export type Invitation = components['schemas']['Invitation'];
 export type InvitationCard = components['schemas']['InvitationCard'];
 export type InvitationId = components['schemas']['InvitationId'];
@@ -7212,6 +7286,7 @@ export type SignUp = components['schemas']['SignUp'];
 export type SignUpSetting = components['schemas']['SignUpSetting'];
 export type SimilarItem = components['schemas']['SimilarItem'];
 export type SimilarItems = components['schemas']['SimilarItems'];
+export type SkippedFile = components['schemas']['SkippedFile'];
 export type Snapshot = components['schemas']['Snapshot'];
 export type SnippetMark = components['schemas']['SnippetMark'];
 export type Stage = components['schemas']['Stage'];
@@ -10058,6 +10133,77 @@ export interface operations {
             };
         };
     };
+    export_knowledge: {
+        parameters: {
+            query?: {
+                /** @description Only of this kind: `blueprint`, `entry` or `learning`. */
+                kind?: string;
+                /** @description Only with all of these tags, with commas between them. */
+                tag?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-tar": string;
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    import_knowledge: {
+        parameters: {
+            query?: {
+                /** @description Write it although the hub holds much the same. */
+                anyway?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/x-tar": unknown;
+                "text/markdown": unknown;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_knowledge: {
         parameters: {
             query?: never;
@@ -10077,6 +10223,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RelatedItem"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    export_item: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The item. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/markdown": string;
                 };
             };
             /** @description Why the request was refused or failed. */
