@@ -1076,8 +1076,10 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Lists blueprints. */
         get: operations["list_blueprints"];
         put?: never;
+        /** Writes a blueprint. */
         post: operations["create_blueprint"];
         delete?: never;
         options?: never;
@@ -1092,9 +1094,12 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Shows a blueprint, whole; also a deleted one, which says so. */
         get: operations["get_blueprint"];
+        /** Changes a blueprint: what is sent is the whole of it from then on. */
         put: operations["update_blueprint"];
         post?: never;
+        /** Deletes a blueprint: its author may, and an admin. It can be taken back. */
         delete: operations["delete_blueprint"];
         options?: never;
         head?: never;
@@ -1125,8 +1130,10 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Lists entries. */
         get: operations["list_entries"];
         put?: never;
+        /** Writes an entry. */
         post: operations["create_entry"];
         delete?: never;
         options?: never;
@@ -1141,9 +1148,12 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Shows an entry, whole; also a deleted one, which says so. */
         get: operations["get_entry"];
+        /** Changes an entry: what is sent is the whole of it from then on. */
         put: operations["update_entry"];
         post?: never;
+        /** Deletes an entry: its author may, and an admin. It can be taken back. */
         delete: operations["delete_entry"];
         options?: never;
         head?: never;
@@ -1229,8 +1239,10 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Lists learnings. */
         get: operations["list_learnings"];
         put?: never;
+        /** Writes a learning. */
         post: operations["create_learning"];
         delete?: never;
         options?: never;
@@ -1245,9 +1257,12 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Shows a learning, whole; also a deleted one, which says so. */
         get: operations["get_learning"];
+        /** Changes a learning: what is sent is the whole of it from then on. */
         put: operations["update_learning"];
         post?: never;
+        /** Deletes a learning: its author may, and an admin. It can be taken back. */
         delete: operations["delete_learning"];
         options?: never;
         head?: never;
@@ -2898,6 +2913,7 @@ export type components = {
             /** @description Labels to find it by. */
             tags?: string[];
         };
+        /** @description A page of items of one kind. */
         BlueprintPage: {
             /** @description The latest change first, without their contents. */
             items: components["schemas"]["Blueprint"][];
@@ -3425,6 +3441,7 @@ export type components = {
             /** @description What it is; `documentation` when absent. */
             type?: components["schemas"]["EntryType"];
         };
+        /** @description A page of items of one kind. */
         EntryPage: {
             /** @description The latest change first, without their contents. */
             items: components["schemas"]["Entry"][];
@@ -4382,6 +4399,7 @@ export type components = {
          * @enum {string}
          */
         LearningOutcome: "helped" | "did-not-help" | "unknown";
+        /** @description A page of items of one kind. */
         LearningPage: {
             /** @description The latest change first, without their contents. */
             items: components["schemas"]["Learning"][];
