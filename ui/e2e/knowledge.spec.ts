@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { Browser, Page } from "@playwright/test";
 import { asPage, expect, expectAccessible, MEMBER, test } from "./support";
 
@@ -48,7 +49,7 @@ test("what one member writes another sees at once, finds, and changes; nobody lo
   await ben.page.goto("/knowledge");
   await expect(ben.page.getByRole("heading", { name: "Knowledge", level: 1 })).toBeVisible();
   await page.goto("/knowledge");
-  await page.getByRole("link", { name: "Write" }).click();
+  await page.getByRole("link", { name: "Write", exact: true }).click();
   await page.getByRole("radio", { name: "Entry" }).check();
   await page.getByLabel("Title", { exact: true }).fill(title);
   await page.getByLabel("Text", { exact: true }).fill("# Ports\n\nThe door is 4300.\n\nThe cellar is 5432.");
@@ -163,6 +164,7 @@ test("learnings of agents are reviewed by keys alone", async ({ page, baseURL, b
     `Never trust the wall clock ${stamp}`,
   ];
   await ben.page.goto("/knowledge/review");
+  await expect(ben.page.getByRole("heading", { name: "Nothing to review" })).toBeVisible();
   for (const [n, title] of titles.entries()) {
     const answer = await browser.newContext().then(async (context) => {
       const made = await context.request.post(`${baseURL}/api/knowledge/learnings?anyway=true`, {
@@ -173,8 +175,9 @@ test("learnings of agents are reviewed by keys alone", async ({ page, baseURL, b
       return made;
     });
     expect(answer.status(), title).toBe(201);
+    // The first comes by itself, and stays while others come.
+    await expect(ben.page.getByRole("heading", { name: titles[0] ?? "" })).toBeVisible();
   }
-  await expect(ben.page.getByRole("heading", { name: titles[0] ?? "" }), "comes by itself").toBeVisible();
   await page.goto("/knowledge");
   await expect(page.getByRole("navigation", { name: "Main" }).getByText(/to review/)).toBeAttached();
   await page.keyboard.press("r");
@@ -257,6 +260,34 @@ test("a viewer reads; the hub fits a narrow screen in the dark", async ({ page, 
       await page.screenshot({ path: `test-results/knowledge-${name}-390-dark.png` });
     });
   }
+  // Out as files, and in again: what is there already stays as it was.
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.goto(`/knowledge/blueprints/${made.id}`);
+  await page.getByRole("button", { name: "More", exact: true }).click();
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("menuitem", { name: "Save as Markdown" }).click(),
+  ]);
+  expect(file.suggestedFilename()).toMatch(/\.md$/);
+  const saved = await file.path();
+  await page.goto("/knowledge");
+  await page.getByRole("button", { name: "Import, export, deleted" }).click();
+  await page.getByRole("menuitem", { name: "Import files" }).click();
+  const dialog = page.getByRole("dialog", { name: "Import knowledge" });
+  await dialog.locator("input[type=file]").setInputFiles([
+    { name: "same.md", mimeType: "text/markdown", buffer: await readFile(saved) },
+    {
+      name: "new.md",
+      mimeType: "text/markdown",
+      buffer: Buffer.from(
+        `---\nkind: entry\ntitle: Brought in ${Date.now()}\n---\n\nQuinces and medlars ripen late.\n`,
+      ),
+    },
+  ]);
+  await dialog.getByRole("button", { name: "Import 2 files" }).click();
+  await expect(dialog.getByRole("status")).toHaveText("1 written, 0 changed, 1 as they were");
+  await expectAccessible(page);
+  await page.screenshot({ path: "test-results/knowledge-import-1440-dark.png" });
   await page.goto("/knowledge?q=nothingofthekind&tag=none");
   await expect(page.getByRole("heading", { name: "Nothing was found" })).toBeVisible();
   await page.goto("/knowledge/entries/00000000-0000-7000-8000-000000000000");

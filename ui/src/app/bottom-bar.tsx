@@ -48,7 +48,7 @@ export function BottomBar({ className }: { className?: string }) {
       />
       <Place to="/projects" icon={<SquareKanban />} label={t.nav.projects} />
       <Place to="/agents" icon={<Bot />} label="Agents" />
-      <Place to="/knowledge" icon={<BookOpen />} label={t.nav.knowledge} />
+      <Place to="/knowledge" icon={<BookOpen />} label="Hub" />
       <Place to="/usage" icon={<ChartColumn />} label={t.nav.usage} />
       <Place to="/team" icon={<Users />} label={t.nav.team} />
       <Place to="/settings" icon={<Settings />} label={t.nav.settings} />

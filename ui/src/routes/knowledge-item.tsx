@@ -9,10 +9,12 @@ export default function KnowledgeItemPage() {
   const { kind: plural, itemId } = route.useParams();
   const search = itemSearch({ ...route.useSearch() });
   const navigate = route.useNavigate();
-  if (kindOf(plural) === undefined) return <NotFound />;
+  const kind = kindOf(plural);
+  if (kind === undefined) return <NotFound />;
   return (
     <ItemView
       key={itemId}
+      kind={kind}
       id={itemId}
       search={search}
       go={(next) => void navigate({ search: next, resetScroll: false })}

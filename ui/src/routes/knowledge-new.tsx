@@ -37,19 +37,21 @@ export default function KnowledgeNewPage() {
         ...(run === undefined ? {} : { runId: run, ...takeBeginning(run) }),
       }}
       kindChoice={
-        <Radios
-          label={words.form.kind}
-          showLabel
-          value={kind}
-          onChange={(next) =>
-            void navigate({ search: (before) => ({ ...before, kind: next }), replace: true })
-          }
-          options={KINDS.map((one) => ({
-            value: one,
-            label: labels.kindName[one].one,
-            help: labels.kindName[one].what,
-          }))}
-        />
+        <div className="sm:[&>fieldset]:grid sm:[&>fieldset]:grid-cols-3">
+          <Radios
+            label={words.form.kind}
+            showLabel
+            value={kind}
+            onChange={(next) =>
+              void navigate({ search: (before) => ({ ...before, kind: next }), replace: true })
+            }
+            options={KINDS.map((one) => ({
+              value: one,
+              label: labels.kindName[one].one,
+              help: labels.kindName[one].what,
+            }))}
+          />
+        </div>
       }
       onDone={() => void navigate({ to: "/knowledge", search: { kind } })}
     />

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use axum::extract::multipart::{MultipartError, MultipartRejection};
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::StatusCode;
 
 use super::{FieldError, Problem};
@@ -38,6 +38,15 @@ impl From<JsonRejection> for Problem {
             ),
             other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => too_large(),
             other => Self::new(StatusCode::BAD_REQUEST, "bad-body", other.body_text()),
+        }
+    }
+}
+
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+            _ => Self::new(StatusCode::BAD_REQUEST, "bad-body", rejection.body_text()),
         }
     }
 }

@@ -311,7 +311,7 @@ fn other_kind() -> Problem {
 macro_rules! kind {
     ($kind:ident, $plural:literal, $what:literal, $draft:ident, $update:ident, $page:ident,
      $list:ident, $create:ident, $get:ident, $put:ident, $delete:ident) => {
-        #[doc = concat!("A page of ", $plural, ".")]
+        /// A page of items of one kind.
         #[derive(Debug, Serialize, ToSchema)]
         pub struct $page {
             /// The latest change first, without their contents.
@@ -332,7 +332,7 @@ macro_rules! kind {
         }
 
         #[doc = concat!("Lists ", $plural, ".")]
-        #[utoipa::path(get, path = concat!("/api/knowledge/", $plural), tag = "knowledge", params(ListKnowledge),
+        #[utoipa::path(get, summary = concat!("Lists ", $plural, "."), path = concat!("/api/knowledge/", $plural), tag = "knowledge", params(ListKnowledge),
             responses((status = 200, body = $page)))]
         pub async fn $list(
             State(app): State<App>,
@@ -346,7 +346,7 @@ macro_rules! kind {
         }
 
         #[doc = concat!("Writes ", $what, ".")]
-        #[utoipa::path(post, path = concat!("/api/knowledge/", $plural), tag = "knowledge", params(Anyway),
+        #[utoipa::path(post, summary = concat!("Writes ", $what, "."), path = concat!("/api/knowledge/", $plural), tag = "knowledge", params(Anyway),
             responses((status = 201, body = $kind)))]
         pub async fn $create(
             signed: Signed,
@@ -360,14 +360,14 @@ macro_rules! kind {
         }
 
         #[doc = concat!("Shows ", $what, ", whole; also a deleted one, which says so.")]
-        #[utoipa::path(get, path = concat!("/api/knowledge/", $plural, "/{id}"), tag = "knowledge",
+        #[utoipa::path(get, summary = concat!("Shows ", $what, ", whole; also a deleted one, which says so."), path = concat!("/api/knowledge/", $plural, "/{id}"), tag = "knowledge",
             params(("id" = KnowledgeId, Path, description = "The item.")), responses((status = 200, body = $kind)))]
         pub async fn $get(State(app): State<App>, Path(id): Path<KnowledgeId>) -> Result<Json<$kind>, Problem> {
             Ok(Json(Shown(app.team.knowledge(KnowledgeKind::$kind, id).await?).try_into()?))
         }
 
         #[doc = concat!("Changes ", $what, ": what is sent is the whole of it from then on.")]
-        #[utoipa::path(put, path = concat!("/api/knowledge/", $plural, "/{id}"), tag = "knowledge",
+        #[utoipa::path(put, summary = concat!("Changes ", $what, ": what is sent is the whole of it from then on."), path = concat!("/api/knowledge/", $plural, "/{id}"), tag = "knowledge",
             params(("id" = KnowledgeId, Path, description = "The item.")), responses((status = 200, body = $kind)))]
         pub async fn $put(
             signed: Signed,
@@ -381,7 +381,7 @@ macro_rules! kind {
         }
 
         #[doc = concat!("Deletes ", $what, ": its author may, and an admin. It can be taken back.")]
-        #[utoipa::path(delete, path = concat!("/api/knowledge/", $plural, "/{id}"), tag = "knowledge",
+        #[utoipa::path(delete, summary = concat!("Deletes ", $what, ": its author may, and an admin. It can be taken back."), path = concat!("/api/knowledge/", $plural, "/{id}"), tag = "knowledge",
             params(("id" = KnowledgeId, Path, description = "The item."), Why), responses((status = 204)))]
         pub async fn $delete(
             signed: Signed,

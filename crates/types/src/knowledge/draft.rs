@@ -207,7 +207,7 @@ impl KnowledgeDraft {
 
 /// Declares what a client says of a new item of one kind, and of one that it changes.
 macro_rules! draft {
-    ($(#[$meta:meta])* $draft:ident, $update:ident, $kind:literal { $($(#[$field:meta])* $name:ident: $of:ty),+ $(,)? }) => {
+    ($(#[$meta:meta])* $draft:ident, $update:ident { $($(#[$field:meta])* $name:ident: $of:ty),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
         #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -215,7 +215,7 @@ macro_rules! draft {
             $($(#[$field])* pub $name: $of),+
         }
 
-        #[doc = concat!("The whole of a ", $kind, " as it is to be from now on.")]
+        /// The whole of an item as it is to be from now on.
         #[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
         #[serde(rename_all = "camelCase", deny_unknown_fields)]
         pub struct $update {
@@ -239,7 +239,7 @@ macro_rules! draft {
 
 draft! {
     /// A blueprint as a client writes it.
-    BlueprintDraft, UpdateBlueprint, "blueprint" {
+    BlueprintDraft, UpdateBlueprint {
         /// What it is called.
         name: String,
         /// What it is about, in a sentence or two.
@@ -277,7 +277,7 @@ draft! {
 
 draft! {
     /// An entry as a client writes it.
-    EntryDraft, UpdateEntry, "entry" {
+    EntryDraft, UpdateEntry {
         /// What it is called.
         title: String,
         /// What it is about, in a sentence or two.
@@ -310,7 +310,7 @@ draft! {
 
 draft! {
     /// A learning as a client writes it.
-    LearningDraft, UpdateLearning, "learning" {
+    LearningDraft, UpdateLearning {
         /// What it is called.
         title: String,
         /// What it is about, in a sentence or two.

@@ -84,8 +84,8 @@ fn pairs(run: &str, start: usize, all: &mut Vec<Word>) {
     if letters.len() == 1 {
         return push(run, start, false, all);
     }
-    for n in 0..letters.len().saturating_sub(1) {
-        let (from, to) = (letters[n].0, end_of(n + 2));
+    for (n, pair) in letters.windows(2).enumerate() {
+        let (from, to) = (pair[0].0, end_of(n + 2));
         push(&run[from..to], start + from, false, all);
     }
 }

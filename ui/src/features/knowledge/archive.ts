@@ -7,9 +7,9 @@ export interface Dropped {
   bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Bytes of all files together at most, and of one; the server's own bounds are about as wide. */
+/** Bytes of all files together at most, and of one, and how many files: the server's own bounds. */
 const MOST_BYTES = 32 * 1024 * 1024;
-const MOST_FILES = 5_000;
+const MOST_FILES = 1_000;
 const BLOCK = 512;
 
 const bad = (problem: string) => new Error(problem);

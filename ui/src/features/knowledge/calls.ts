@@ -1,4 +1,5 @@
 import { send } from "@/api/client";
+import { ApiError } from "@/api/error";
 import { bodyOf, type Draft, titleOf } from "./draft";
 import { type HubSearch, pluralOf } from "./search";
 import type {
@@ -103,7 +104,15 @@ export const hub = {
   },
   queue: (after: string | undefined, signal?: AbortSignal) =>
     get<Page<Learning>>(all("learning"), { review: "proposed", after, limit: QUEUED }, signal),
-  item: (id: string, signal?: AbortSignal) => get<Known>(`knowledge/items/${id}`, {}, signal),
+  /** An item with what it is related to; a deleted one only by its kind, and without that. */
+  item: async (id: string, kind: Kind | undefined, signal?: AbortSignal): Promise<Known> => {
+    try {
+      return await get<Known>(`knowledge/items/${id}`, {}, signal);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 404 || kind === undefined) throw error;
+      return { item: await get<Item>(one(kind, id), {}, signal), related: [], relatedFrom: [] };
+    }
+  },
   create: (kind: Kind, draft: Draft, anyway: boolean) =>
     write<Item>("POST", all(kind), bodyOf(kind, draft), anyway ? { anyway } : {}),
   /** Keeps something that a run found. */

@@ -210,7 +210,7 @@ export function Editor({
             onClick={() => void save()}
           >
             {item === null ? w.create : w.save}
-            <span className="hidden opacity-80 sm:inline">
+            <span className="hidden sm:inline">
               <Keys keys="mod+enter" />
             </span>
           </Button>

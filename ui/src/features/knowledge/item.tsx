@@ -33,22 +33,24 @@ import { useWriters } from "./presence";
 import { hubQueries } from "./queries";
 import { type ItemSearch, pluralOf } from "./search";
 import { words } from "./strings";
-import type { Item, Known } from "./types";
+import type { Item, Kind, Known } from "./types";
 
 const History = lazy(() => import("./history").then((module) => ({ default: module.History })));
 const Editor = lazy(() => import("./editor").then((module) => ({ default: module.Editor })));
 
 /** One item: its text, where it comes from and how it served, its history; or the editor of it. */
 export function ItemView({
+  kind,
   id,
   search,
   go,
 }: {
+  kind: Kind;
   id: string;
   search: ItemSearch;
   go: (search: ItemSearch) => void;
 }) {
-  const known = useQuery(hubQueries.item(id));
+  const known = useQuery(hubQueries.item(id, kind));
   const mayWrite = useMay("knowledge");
   useEffect(watch, []);
   if (known.data === undefined)

@@ -41,10 +41,10 @@ export const hubQueries = {
       ...LIVE,
     }),
   /** An item with what it is related to. */
-  item: (id: string) =>
+  item: (id: string, kind?: Kind) =>
     queryOptions({
       queryKey: hubKeys.item(id),
-      queryFn: ({ signal }) => hub.item(id, signal),
+      queryFn: ({ signal }) => hub.item(id, kind, signal),
       ...LIVE,
     }),
   versions: (kind: Kind, id: string) =>

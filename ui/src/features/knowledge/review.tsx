@@ -138,7 +138,7 @@ interface Props {
 }
 
 function One({ id, ...props }: Props & { id: string }) {
-  const item = useQuery(hubQueries.item(id));
+  const item = useQuery(hubQueries.item(id, "learning"));
   if (item.isError) return <ErrorState error={item.error} onRetry={() => void item.refetch()} />;
   if (item.data === undefined) return <Loading />;
   const learning = item.data.item;

@@ -90,9 +90,4 @@ export type Rule = Schema.KnowledgeRule;
 export type Known = Omit<Schema.RelatedItem, "item"> & { item: Item };
 
 /** What came of an import. */
-export interface ImportReport {
-  created: Schema.KnowledgeRef[];
-  updated: Schema.KnowledgeRef[];
-  unchanged: Schema.KnowledgeRef[];
-  skipped: { file: string; similar: Similar[] }[];
-}
+export type ImportReport = Schema.ImportReport;
