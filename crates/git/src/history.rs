@@ -70,6 +70,19 @@ impl Repo {
             .collect()
     }
 
+    /// The latest commit that two have in common; nothing when they have none.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn fork_point(&self, one: &Oid, other: &Oid) -> Result<Option<Oid>, GitError> {
+        let output = self.git("merge-base").args([one.as_str(), other.as_str()]).output().await?;
+        match output.code {
+            Some(0) => Ok(Some(Oid::parse(String::from_utf8_lossy(&output.stdout).trim())?)),
+            Some(1) => Ok(None),
+            _ => Err(output.failed("merge-base")),
+        }
+    }
+
     /// The file at `path` in a commit; nothing when there is none.
     ///
     /// # Errors
@@ -87,5 +100,15 @@ impl Repo {
             return Ok(Some(Blob::TooLarge(size)));
         }
         Ok(Some(Blob::Bytes(self.git("cat-file").args(["blob", blob]).max_output(max_bytes + 1).run().await?)))
+    }
+    /// The paths of the files in a commit, `limit` at most, in git's order.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn files(&self, commit: &Oid, limit: usize) -> Result<Vec<String>, GitError> {
+        let listed =
+            self.git("ls-tree").args(["-r", "-z", "--name-only", "--full-tree", commit.as_str()]).run().await?;
+        let names = listed.split(|byte| *byte == 0).filter(|name| !name.is_empty()).take(limit);
+        Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
     }
 }

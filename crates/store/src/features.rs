@@ -118,10 +118,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when the project is gone, [`StoreError::BadDependency`].
     pub async fn create_feature(&self, new: NewFeature) -> Result<Feature, StoreError> {
+        let mut tx = self.begin().await?;
+        let feature = self.create_feature_in(&mut tx, new).await?;
+        self.commit(tx).await?;
+        Ok(feature)
+    }
+
+    /// The same, in a transaction that does more.
+    pub(crate) async fn create_feature_in(&self, tx: &mut Tx, new: NewFeature) -> Result<Feature, StoreError> {
         can_be_approved(new.planning_mode, new.require_plan_approval)?;
         let now = self.now();
         let id = FeatureId::new();
-        let mut tx = self.begin().await?;
         let number: Option<(i64,)> = on!(tx, c => sqlx::query_as(
             "UPDATE projects SET next_number = next_number + 1 WHERE id = $1 AND archived_at IS NULL RETURNING next_number - 1")
             .bind(new.project_id).fetch_optional(c).await)?;
@@ -139,12 +146,11 @@ impl Store {
             .bind(new.require_plan_approval).bind(new.skip_verification).bind(new.needs_approval).bind(new.branch).bind(new.created_by).bind(now)
             .bind(new.budget_micros).bind(new.agent_id).execute(c).await.rows())?;
         if !new.dependencies.is_empty() {
-            self.set_dependencies(&mut tx, id, new.project_id, &new.dependencies).await?;
+            self.set_dependencies(tx, id, new.project_id, &new.dependencies).await?;
         }
-        let feature = self.feature_in(&mut tx, id).await?.ok_or(StoreError::NotFound { what: "feature" })?;
+        let feature = self.feature_in(tx, id).await?.ok_or(StoreError::NotFound { what: "feature" })?;
         tx.note(note(AuditAction::CreateFeature, &feature.card));
-        self.record(&mut tx, &Happening::FeatureCreated { feature: feature.clone() }).await?;
-        self.commit(tx).await?;
+        self.record(tx, &Happening::FeatureCreated { feature: feature.clone() }).await?;
         Ok(feature)
     }
 
@@ -237,6 +243,20 @@ impl Store {
             "SELECT depends_on FROM feature_dependencies WHERE feature_id = $1 ORDER BY depends_on").bind(id).fetch_all(c).await)?;
         feature.card.dependencies = rows.into_iter().map(|(id,)| id).collect();
         Ok(Some(feature))
+    }
+
+    /// The card with this number in a project, with its texts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn feature_by_number(&self, project: ProjectId, number: i64) -> Result<Option<Feature>, StoreError> {
+        let row: Option<(FeatureId,)> = read!(self, c => sqlx::query_as(
+            "SELECT id FROM features WHERE project_id = $1 AND number = $2 AND deleted_at IS NULL").bind(project).bind(number)
+            .fetch_optional(c).await)?;
+        match row {
+            Some((id,)) => self.feature(id).await,
+            None => Ok(None),
+        }
     }
 
     /// A page of a project's cards in the board's order.

@@ -136,6 +136,8 @@ impl Team {
     /// # Errors
     /// When the store fails.
     pub async fn stop_all(&self, by: &Member) -> Result<(usize, usize), TeamError> {
+        // First what would begin others in their place.
+        self.cancel_all_executions(by).await?;
         let pause = Problem {
             code: "stopped-by-admin".to_owned(),
             message: format!("{} stopped every agent.", by.name),

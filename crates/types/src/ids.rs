@@ -51,6 +51,8 @@ id! {
     SessionId,
     /// A personal access token.
     TokenId,
+    /// A program that asks to be connected.
+    ClientId,
     /// An invitation to become a member.
     InvitationId,
     /// A link by which a member sets a new password.
@@ -89,10 +91,14 @@ id! {
     ReportId,
     /// One verification command that was run.
     CheckId,
+    /// A workflow of agents.
+    SystemId,
     /// A trial of a project's checks.
     TrialId,
     /// What an admin says that models cost.
     PriceId,
+    /// An item of the knowledge hub.
+    KnowledgeId,
     /// One running Guildhall process.
     NodeId,
 }

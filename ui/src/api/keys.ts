@@ -4,6 +4,7 @@ export const keys = {
   me: ["auth", "me"] as const,
   sessions: ["auth", "sessions"] as const,
   tokens: ["auth", "tokens"] as const,
+  clients: ["auth", "clients"] as const,
   factors: ["auth", "factors"] as const,
   identities: ["auth", "identities"] as const,
   credentials: ["credentials"] as const,
@@ -60,8 +61,14 @@ export const keys = {
   runEvents: (id: string) => ["run-events", id] as const,
   /** What a run's work passed of the pipeline. */
   steps: (runId: string) => ["steps", runId] as const,
+  /** What a run was told and read of the hub, and what was recorded in it. */
+  runGuide: (runId: string) => ["run-guide", runId] as const,
   /** The latest trial of a project's checks. */
   trial: (projectId: string) => ["trial", projectId] as const,
+  systems: ["systems"] as const,
+  system: (id: string) => ["systems", id] as const,
+  executions: ["executions"] as const,
+  execution: (id: string) => ["execution", id] as const,
   rateLimits: ["rate-limits"] as const,
   checks: (runId: string) => ["checks", runId] as const,
 };

@@ -1,6 +1,7 @@
 import { Link } from "@tanstack/react-router";
 import {
   Bell,
+  BookOpen,
   Bot,
   ChartColumn,
   CircleAlert,
@@ -15,6 +16,7 @@ import {
   Settings,
   SquareKanban,
   Users,
+  Workflow,
 } from "lucide-react";
 import { useMay, useProjects, useUnread } from "@/api/queries";
 import type { ProjectListItem } from "@/api/types";
@@ -23,6 +25,7 @@ import { Keys } from "@/components/ui/kbd";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Tooltip } from "@/components/ui/tooltip";
 import { useActiveWork } from "@/features/attention";
+import { useProposed } from "@/features/knowledge/proposed";
 import { cn } from "@/lib/cn";
 import { t } from "@/strings";
 import { MemberMenu } from "./member-menu";
@@ -42,6 +45,7 @@ export function Sidebar({ className }: { className?: string }) {
   const mayAdd = useMay("manageProjects");
   const runs = useMay("administer");
   const unread = useUnread();
+  const proposed = useProposed();
   return (
     <nav
       aria-label="Main"
@@ -95,6 +99,7 @@ export function Sidebar({ className }: { className?: string }) {
           countLabel="at work"
         />
         <NavItem to="/agents-library" icon={<Library />} label={t.nav.library} />
+        <NavItem to="/systems" icon={<Workflow />} label={t.nav.systems} />
       </div>
       <div className="mt-4 flex items-center justify-between py-1 pr-3 pl-4.5">
         <Link to="/projects" className="rounded font-medium text-faint text-xs hover:text-ink">
@@ -134,6 +139,13 @@ export function Sidebar({ className }: { className?: string }) {
         ))}
       </div>
       <div className="flex flex-col gap-px border-line border-t px-2.5 py-2">
+        <NavItem
+          to="/knowledge"
+          icon={<BookOpen />}
+          label={t.nav.knowledge}
+          count={proposed}
+          countLabel="to review"
+        />
         <NavItem to="/usage" icon={<ChartColumn />} label={t.nav.usage} />
         <NavItem to="/team" icon={<Users />} label={t.nav.team} />
         {runs && <NavItem to="/audit" icon={<ScrollText />} label={t.nav.audit} />}

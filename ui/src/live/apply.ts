@@ -14,6 +14,7 @@ import type {
 import { announce } from "@/lib/announce";
 import { told } from "@/strings";
 import { noteDoing } from "./doing";
+import { isKnowledge, tellKnowledge } from "./knowledge";
 import { settle } from "./output";
 import {
   boardOrder,
@@ -153,6 +154,9 @@ export function putRun(client: QueryClient, run: Run) {
   });
 }
 
+/** The tools that reach the team's hub. */
+const KEEPS = /^(knowledge|learning)_/;
+
 function putRunEvents(client: QueryClient, runId: string, events: RunHistoryEvent[]) {
   client.setQueryData<RunHistoryEvent[]>(keys.runEvents(runId), (list) => list && joinEvents(list, events));
   let stale = false;
@@ -164,6 +168,9 @@ function putRunEvents(client: QueryClient, runId: string, events: RunHistoryEven
     if (event.kind === "ended") stale = true;
     if (event.kind === "step_started" || event.kind === "step_ended")
       void client.invalidateQueries({ queryKey: keys.steps(runId) });
+    // What was told and read is written before these are, and so is what was recorded.
+    if (event.kind === "started" || event.kind === "note" || (event.kind === "tool_finished" && KEEPS.test(event.tool)))
+      void client.invalidateQueries({ queryKey: keys.runGuide(runId) });
     if (event.kind === "plan_proposed" || event.kind === "plan_decided" || event.kind === "plan_adopted")
       void client.invalidateQueries({ queryKey: keys.plans(featureId) });
     if (stale) void client.invalidateQueries({ queryKey: keys.diff(featureId) });
@@ -223,6 +230,14 @@ export function applyEvents(client: QueryClient, events: Event[]) {
       case "agent.updated":
         void client.invalidateQueries({ queryKey: keys.agents });
         break;
+      case "system.updated":
+      case "system.deleted":
+        void client.invalidateQueries({ queryKey: keys.systems });
+        break;
+      case "execution.updated":
+        void client.invalidateQueries({ queryKey: keys.executions });
+        void client.invalidateQueries({ queryKey: keys.execution(event.execution.id) });
+        break;
       case "auto-mode.updated":
         staleQueue(client, event.order.projectId);
         break;
@@ -234,6 +249,8 @@ export function applyEvents(client: QueryClient, events: Event[]) {
         else list.push(event);
         break;
       }
+      default:
+        if (isKnowledge(event)) tellKnowledge(event);
     }
   }
   for (const [runId, list] of runEvents) putRunEvents(client, runId, list);
