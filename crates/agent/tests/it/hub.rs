@@ -24,6 +24,11 @@ struct Shelf {
     away: Mutex<bool>,
 }
 
+/// A hub in which nothing is kept yet.
+pub fn empty() -> Arc<dyn Hub> {
+    Arc::new(Shelf::default())
+}
+
 impl Shelf {
     fn there(&self) -> Result<(), Refusal> {
         match *self.away.lock().unwrap() {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use guildhall_agent::tools::of_hub;
 use guildhall_agent::{Ended, ToolAnswer, ToolContext};
 use guildhall_types::agent::KNOWN_TOOLS;
 use serde_json::{Value, json};
@@ -202,7 +203,7 @@ fn the_box_holds_the_tools_of_the_contract() {
 #[test]
 fn every_tool_that_is_offered_to_agents_is_there_and_says_rightly_whether_it_changes_files() {
     let dir = tempfile::tempdir().unwrap();
-    let tools = toolbox(dir.path());
+    let tools = toolbox(dir.path()).with(of_hub(&crate::hub::empty()));
     let mut known: Vec<&str> = KNOWN_TOOLS.iter().map(|tool| tool.name).collect();
     let mut there: Vec<&str> = tools.names().collect();
     known.sort_unstable();

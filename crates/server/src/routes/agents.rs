@@ -233,6 +233,7 @@ pub async fn run_agent(
     Json(wish): Json<RunAgent>,
 ) -> Result<Accepted, Problem> {
     usable_sandbox(&app).await?;
+    signed.team.agent(signed.member.id, id).await?;
     let task =
         NewTask { agent: Some(id), model: wish.model, mode: wish.mode, ..NewTask::new(wish.project_id, wish.prompt) };
     Ok(accepted(signed.team.start_task(signed.member.id, task).await?))

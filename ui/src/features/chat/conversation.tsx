@@ -240,7 +240,6 @@ function Named({ chat, deed, onClose }: { chat: Feature; deed: "rename" | "card"
             value={title}
             maxLength={200}
             required
-            // biome-ignore lint/a11y/noAutofocus: it is what the window was opened for.
             autoFocus
             onChange={(event) => setTitle(event.target.value)}
           />

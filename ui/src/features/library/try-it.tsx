@@ -78,7 +78,6 @@ function Ask({
       </div>
       <Field label={s.try.prompt}>
         <FieldTextarea
-          // biome-ignore lint/a11y/noAutofocus: it is what the window was opened for.
           autoFocus
           required
           rows={6}

@@ -131,5 +131,5 @@ async fn an_agent_is_put_on_a_card_and_runs_by_itself() {
     let (token, _) = owner.token(&[Scope::Read, Scope::Write]).await;
     app.program(&token).post(&run, wish.clone()).await.is_problem(StatusCode::FORBIDDEN, "missing-scope");
     let mut member = app.member(MemberRole::Member).await;
-    member.post(&run, wish).await.is_problem(StatusCode::CONFLICT, "agent-gone");
+    member.post(&run, wish).await.is_problem(StatusCode::NOT_FOUND, "not-found");
 }

@@ -94,7 +94,12 @@ async fn things_that_are_not_there_are_not_found_on_every_route() {
             "create_feature" => json!({ "description": "x" }),
             "send_again" | "send_team_again" => json!({ "deliveryId": "01890000-0000-7000-8000-000000000000" }),
             "rename_passkey" => json!({ "name": "x" }),
-            "follow_up" => json!({ "message": "x" }),
+            "follow_up" | "say_in_chat" => json!({ "message": "x" }),
+            "start_chat" => json!({ "message": "x", "mode": "read" }),
+            "rename_chat" => json!({ "title": "x" }),
+            "run_agent" => {
+                json!({ "projectId": "01890000-0000-7000-8000-000000000000", "prompt": "x", "mode": "read" })
+            }
             "update_blueprint" => json!({ "name": "x", "content": "x", "version": 1 }),
             "update_entry" | "update_learning" => json!({ "title": "x", "content": "x", "version": 1 }),
             "reject_learning" | "roll_back_knowledge" => json!({ "reason": "x" }),
