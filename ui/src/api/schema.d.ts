@@ -1949,6 +1949,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/{id}/guide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what a run was told and read of the team's knowledge, and what was recorded in it. */
+        get: operations["get_run_guide"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/{id}/knowledge": {
         parameters: {
             query?: never;
@@ -3634,6 +3651,11 @@ export type components = {
         };
         /** @description One frame from the server. For the description alone: what is sent is made of its parts without a copy. */
         Frame: components["schemas"]["Event"] | components["schemas"]["Notice"];
+        /**
+         * @description How a run came by an item of the hub.
+         * @enum {string}
+         */
+        GuideWay: "instructions" | "offered" | "read";
         /** @description What happened. The tag is the event's type in the outward contract. */
         Happening: {
             /** @description The member. */
@@ -5101,6 +5123,11 @@ export type components = {
              */
             afterWork: components["schemas"]["AfterWork"];
             /**
+             * @description Whether an agent whose work passed is asked once what of it is worth keeping.
+             * @default true
+             */
+            askWhatToKeep: boolean;
+            /**
              * Format: int64
              * @description Minutes that each of them may take before it is ended: 1 to 240.
              * @default 20
@@ -5116,6 +5143,12 @@ export type components = {
              * @default
              */
             instructions: string;
+            /**
+             * Format: int64
+             * @description Tokens that the team's knowledge may take in an agent's instructions: 0 (none of it) to 32,000.
+             * @default 4000
+             */
+            knowledgeTokens: number;
             /**
              * @description Passes over the agent's work before the checks, in order.
              * @default []
@@ -5901,6 +5934,13 @@ export type components = {
              */
             next: number | null;
         };
+        /** @description What a run had of the team's hub, and gave to it. */
+        RunGuide: {
+            /** @description What went into its agents' instructions, whole or by title, and then what they read, each as it was. */
+            items: components["schemas"]["RunKnowledge"][];
+            /** @description What was recorded in it, as it stands now. */
+            recorded: components["schemas"]["RunRecord"][];
+        };
         /**
          * Format: uuid
          * @description One attempt at a feature.
@@ -5965,6 +6005,27 @@ export type components = {
              * @description The turn that is being made.
              */
             turn: number;
+        };
+        /** @description An item of the hub that was recorded in a run, as it stands now. */
+        RunRecord: {
+            /**
+             * Format: date-time
+             * @description When it was recorded.
+             */
+            at: string;
+            /**
+             * Format: date-time
+             * @description When it was deleted, if it was.
+             */
+            deletedAt: string | null;
+            /** @description Its id. */
+            itemId: components["schemas"]["KnowledgeId"];
+            /** @description What it is. */
+            kind: components["schemas"]["KnowledgeKind"];
+            /** @description Whether the team takes it for true. */
+            review: components["schemas"]["KnowledgeReview"];
+            /** @description Its title. */
+            title: string;
         };
         /**
          * @description Where a run stands.
@@ -7021,6 +7082,7 @@ export type FollowUp = components['schemas']['FollowUp'];
 export type Forecast = components['schemas']['Forecast'];
 export type ForgotPassword = components['schemas']['ForgotPassword'];
 export type Frame = components['schemas']['Frame'];
+export type GuideWay = components['schemas']['GuideWay'];
 export type Happening = components['schemas']['Happening'];
 export type Health = components['schemas']['Health'];
 export type HealthDetailed = components['schemas']['HealthDetailed'];
@@ -7167,12 +7229,14 @@ export type RolledBack = components['schemas']['RolledBack'];
 export type Run = components['schemas']['Run'];
 export type RunEvent = components['schemas']['RunEvent'];
 export type RunEventPage = components['schemas']['RunEventPage'];
+export type RunGuide = components['schemas']['RunGuide'];
 export type RunId = components['schemas']['RunId'];
 export type RunIntent = components['schemas']['RunIntent'];
 export type RunKnowledge = components['schemas']['RunKnowledge'];
 export type RunLimits = components['schemas']['RunLimits'];
 export type RunList = components['schemas']['RunList'];
 export type RunOutput = components['schemas']['RunOutput'];
+export type RunRecord = components['schemas']['RunRecord'];
 export type RunStatus = components['schemas']['RunStatus'];
 export type RunStep = components['schemas']['RunStep'];
 export type RunStepList = components['schemas']['RunStepList'];
@@ -12008,6 +12072,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunEventPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_run_guide: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunGuide"];
                 };
             };
             /** @description Why the request was refused or failed. */
