@@ -86,7 +86,11 @@ function Item({
           "hover:bg-hover",
         )}
       >
-        <Icon role="img" aria-label={s.overview.knowledgeKinds[kind]} className="size-3.5 shrink-0 text-faint" />
+        <Icon
+          role="img"
+          aria-label={s.overview.knowledgeKinds[kind]}
+          className="size-3.5 shrink-0 text-faint"
+        />
         <span className="min-w-0 flex-1 basis-40 [overflow-wrap:anywhere]">{title}</span>
         {children}
       </a>
