@@ -3651,6 +3651,48 @@ export type components = {
         };
         /** @description One frame from the server. For the description alone: what is sent is made of its parts without a copy. */
         Frame: components["schemas"]["Event"] | components["schemas"]["Notice"];
+        /** @description An item of the hub that was recorded in a run, as it stands now. */
+        GuideRecord: {
+            /**
+             * Format: date-time
+             * @description When it was recorded.
+             */
+            at: string;
+            /**
+             * Format: date-time
+             * @description When it was deleted, if it was.
+             */
+            deletedAt: string | null;
+            /** @description Its id. */
+            itemId: components["schemas"]["KnowledgeId"];
+            /** @description What it is. */
+            kind: components["schemas"]["KnowledgeKind"];
+            /** @description Whether the team takes it for true. */
+            review: components["schemas"]["KnowledgeReview"];
+            /** @description Its title. */
+            title: string;
+        };
+        /** @description An item of the hub that a run was given or took, as it is shown. */
+        GuideUse: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Its id. */
+            itemId: components["schemas"]["KnowledgeId"];
+            /** @description What it is. */
+            kind: components["schemas"]["KnowledgeKind"];
+            /** @description Its title then. */
+            title: string;
+            /**
+             * Format: int64
+             * @description Which version the run had.
+             */
+            version: number;
+            /** @description How the run came by it. */
+            way: components["schemas"]["GuideWay"];
+        };
         /**
          * @description How a run came by an item of the hub.
          * @enum {string}
@@ -5937,9 +5979,9 @@ export type components = {
         /** @description What a run had of the team's hub, and gave to it. */
         RunGuide: {
             /** @description What went into its agents' instructions, whole or by title, and then what they read, each as it was. */
-            items: components["schemas"]["RunKnowledge"][];
+            items: components["schemas"]["GuideUse"][];
             /** @description What was recorded in it, as it stands now. */
-            recorded: components["schemas"]["RunRecord"][];
+            recorded: components["schemas"]["GuideRecord"][];
         };
         /**
          * Format: uuid
@@ -6005,27 +6047,6 @@ export type components = {
              * @description The turn that is being made.
              */
             turn: number;
-        };
-        /** @description An item of the hub that was recorded in a run, as it stands now. */
-        RunRecord: {
-            /**
-             * Format: date-time
-             * @description When it was recorded.
-             */
-            at: string;
-            /**
-             * Format: date-time
-             * @description When it was deleted, if it was.
-             */
-            deletedAt: string | null;
-            /** @description Its id. */
-            itemId: components["schemas"]["KnowledgeId"];
-            /** @description What it is. */
-            kind: components["schemas"]["KnowledgeKind"];
-            /** @description Whether the team takes it for true. */
-            review: components["schemas"]["KnowledgeReview"];
-            /** @description Its title. */
-            title: string;
         };
         /**
          * @description Where a run stands.
@@ -7082,6 +7103,8 @@ export type FollowUp = components['schemas']['FollowUp'];
 export type Forecast = components['schemas']['Forecast'];
 export type ForgotPassword = components['schemas']['ForgotPassword'];
 export type Frame = components['schemas']['Frame'];
+export type GuideRecord = components['schemas']['GuideRecord'];
+export type GuideUse = components['schemas']['GuideUse'];
 export type GuideWay = components['schemas']['GuideWay'];
 export type Happening = components['schemas']['Happening'];
 export type Health = components['schemas']['Health'];
@@ -7236,7 +7259,6 @@ export type RunKnowledge = components['schemas']['RunKnowledge'];
 export type RunLimits = components['schemas']['RunLimits'];
 export type RunList = components['schemas']['RunList'];
 export type RunOutput = components['schemas']['RunOutput'];
-export type RunRecord = components['schemas']['RunRecord'];
 export type RunStatus = components['schemas']['RunStatus'];
 export type RunStep = components['schemas']['RunStep'];
 export type RunStepList = components['schemas']['RunStepList'];
