@@ -4,7 +4,7 @@ import { BookOpen, GraduationCap, Lightbulb, type LucideIcon } from "lucide-reac
 import type { MouseEvent, ReactNode } from "react";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
-import type { KnowledgeKind, KnowledgeReview, GuideUse } from "@/api/types";
+import type { GuideUse, KnowledgeKind, KnowledgeReview } from "@/api/types";
 import { Badge, type Tone } from "@/components/ui/badge";
 import { cn } from "@/lib/cn";
 import { s } from "../strings";
