@@ -63,6 +63,28 @@ pub struct Facts {
     pub hub: bool,
     /// The step of the pipeline that the agent is; nothing for the agent that builds the card.
     pub step: Option<Step>,
+    /// What the agent is in, where it builds no card.
+    pub aside: Option<Aside>,
+    /// Who the agent is, where it is not the usual one.
+    pub agent: Option<Persona>,
+}
+
+/// Work without a card, as its agent is told of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Aside {
+    /// Whether it is a conversation with members; otherwise it is a task.
+    pub chat: bool,
+    /// Whether it may only look.
+    pub read_only: bool,
+}
+
+/// An agent that the team defined, as it is told of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Persona {
+    /// What it is called.
+    pub name: String,
+    /// What it is told.
+    pub instructions: String,
 }
 
 /// What of the team's knowledge an agent is told. All of it is data.
@@ -173,6 +195,11 @@ pub fn system(facts: &Facts) -> Result<Vec<SystemPart>, PromptError> {
         templates.render_str(template, Serde(facts)).map(|text| SystemPart { text: text.trim().to_owned() })
     };
     Ok(vec![part(include_str!("../prompts/system.md.jinja"))?, part(include_str!("../prompts/project.md.jinja"))?])
+}
+
+/// What is said to the agent of a chat or a task first.
+pub fn asked(words: &str) -> Vec<Block> {
+    vec![Block::text(words.trim().to_owned())]
 }
 
 /// What is said to the agent first: the card, and what is attached to it (name, media type, bytes).

@@ -38,6 +38,10 @@ pub struct Job {
     pub model: String,
     /// How hard it is asked to think.
     pub thinking: ThinkingLevel,
+    /// Tokens of one answer at most, when that is not the usual.
+    pub max_tokens: Option<i64>,
+    /// How freely it words its answers, from 0 to 1, where the model lets one choose.
+    pub temperature: Option<f64>,
     /// The system prompt.
     pub system: Vec<SystemPart>,
     /// The tools.
@@ -73,6 +77,8 @@ impl Job {
             endpoint,
             model: model.into(),
             thinking: ThinkingLevel::Medium,
+            max_tokens: None,
+            temperature: None,
             system: Vec::new(),
             tools: Toolbox::default(),
             approval: PlanApproval::NotNeeded,

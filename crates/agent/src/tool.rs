@@ -109,6 +109,12 @@ impl Toolbox {
         Self(self.0.into_iter().map(|(name, tool)| (name, change(tool))).collect())
     }
 
+    /// This box, with the tools of these names alone. What is left out is neither told to the model nor run when it calls it.
+    #[must_use]
+    pub fn only(self, keep: impl Fn(&str) -> bool) -> Self {
+        Self(self.0.into_iter().filter(|(name, _)| keep(name)).collect())
+    }
+
     /// The tools as they are told to the model.
     pub fn specs(&self) -> Vec<ToolSpec> {
         self.0.iter().map(|(_, tool)| tool.spec()).collect()

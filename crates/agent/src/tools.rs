@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use crate::{ToolAnswer, Toolbox};
 
-pub use hub::of_hub;
+pub use hub::{SEARCH as KNOWLEDGE_SEARCH, of_hub};
 pub use propose::proposal;
 pub use request::changes_requested;
 
@@ -73,6 +73,23 @@ pub fn under(
         (PlanApproval::Given, _) => tools.with(vec![propose(propose::Stands::Approved)]),
         (PlanApproval::Awaited, _) => tools.each(hold::until_approved).with(vec![propose(propose::Stands::Awaited)]),
     }
+}
+
+/// The tools of a chat or a task that may only look: none of them changes a file, and the kernel keeps commands from it.
+pub fn looking(workspace: Workspace, sandbox: Sandbox, room: Room) -> Toolbox {
+    let bash = Arc::new(bash::Bash { sandbox, room: Room { frozen: true, ..room } });
+    Toolbox::new(vec![
+        Arc::new(read::Read(workspace.clone())),
+        Arc::new(search::Glob(workspace.clone())),
+        Arc::new(search::Grep(workspace)),
+        hold::looking(bash),
+    ])
+}
+
+/// Whether a tool belongs to the work rather than to whoever does it: without it a plan that a person asked for could not be
+/// proposed, and a step could not send work back.
+pub fn is_of_the_work(name: &str) -> bool {
+    matches!(name, propose::NAME | request::NAME)
 }
 
 /// The tools of a step of the pipeline: the usual ones without the tasks, which are not its own, and the one by which it

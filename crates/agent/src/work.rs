@@ -29,6 +29,7 @@ pub(crate) struct Work<'a> {
     journal: &'a dyn Journal,
     model: String,
     thinking: ThinkingLevel,
+    temperature: Option<f64>,
     system: Vec<SystemPart>,
     tools: Toolbox,
     specs: Vec<ToolSpec>,
@@ -59,7 +60,7 @@ impl<'a> Work<'a> {
         let model = models::assume(&job.model);
         Self {
             window: job.context_window.unwrap_or(model.context_window),
-            max_tokens: model.max_output.min(OUTPUT),
+            max_tokens: model.max_output.min(job.max_tokens.unwrap_or(OUTPUT)),
             caller: Caller {
                 journal,
                 client: job.client,
@@ -82,6 +83,7 @@ impl<'a> Work<'a> {
             journal,
             model: job.model,
             thinking: job.thinking,
+            temperature: job.temperature,
             system: job.system,
             specs: job.tools.specs(),
             tools: job.tools,
@@ -231,6 +233,7 @@ impl<'a> Work<'a> {
                 messages: self.talk.messages(),
                 max_tokens: self.max_tokens,
                 thinking: self.thinking,
+                temperature: self.temperature,
                 must_call: false,
             };
             let error = match self.caller.call(&request, size, Some(live)).await {

@@ -10,9 +10,10 @@ use guildhall_sandbox::{Network, Room, Workspace};
 use guildhall_store::{Claimed, Ending, Finished, Lease, StepEnd, StoreError};
 use guildhall_team::{Provider, Team};
 use guildhall_types::DateTime;
+use guildhall_types::agent::Briefed;
 use guildhall_types::budget::BudgetKind;
 use guildhall_types::chat::Block;
-use guildhall_types::feature::{Feature, Move, Problem, Stage};
+use guildhall_types::feature::{Feature, FeatureKind, Move, Problem, Stage, WorkMode};
 use guildhall_types::pipeline::StepStatus;
 use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::{Run, RunEvent, RunIntent, RunStatus, Turn};
@@ -155,7 +156,8 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         () = cancel.cancelled() => return Ok(End::Told),
         ground = engine.ground(&repo, claimed, &turns) => ground?,
     };
-    if claimed.run.intent == RunIntent::Work {
+    let card = &claimed.feature.card;
+    if claimed.run.intent == RunIntent::Work && card.kind == FeatureKind::Card {
         ground = engine.join_conflicts(&repo, claimed, &turns, ground).await?;
         engine.interrupt_step(claimed, &ground).await?;
     }
@@ -164,7 +166,7 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         tree: ground.worktree.tree(),
         git: Some(ground.worktree.agent_git()),
         objects: Some(repo.objects()),
-        frozen: false,
+        frozen: card.mode == WorkMode::Read,
         read_only: Vec::new(),
         network: Network::None,
         env: Vec::new(),
@@ -182,6 +184,11 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
                 Ok(summary) => Some(summary),
                 Err(end) => return Ok(end),
             };
+        }
+        if card.kind != FeatureKind::Card {
+            // An answer was given, or a task is done: nothing follows but what somebody says next.
+            let ending = Ending { status: RunStatus::Waiting, what: Move::Finish, summary, problem: None };
+            return Ok(End::Written(Box::new(ending)));
         }
         match after.follow(&mut ground, summary).await? {
             Next::End(ending) => return Ok(End::Written(ending)),
@@ -266,14 +273,20 @@ async fn agent(
     let history = team.store.turns_of(run.id, None).await?;
     let provider = team.provider_for(run.member_id, &run.model).await?;
     let fresh = history.is_empty();
+    let card = &feature.card;
+    let briefed = team.store.briefing(run.id).await?.agent;
     let mut events = vec![RunEvent::Started {
         attempt: run.attempt,
         model: run.model.clone(),
         key_source: provider.key.source,
         resumed: !fresh,
+        agent: briefed.as_ref().map(|agent| agent.name.clone()),
     }];
     if fresh && run.base_commit.is_none() {
-        let text = format!("# {}\n\n{}", feature.card.title, feature.description);
+        let text = match card.kind {
+            FeatureKind::Card => format!("# {}\n\n{}", card.title, feature.description),
+            FeatureKind::Chat | FeatureKind::Task => feature.description.clone(),
+        };
         events.push(RunEvent::Said { member_id: Some(run.member_id), text });
     }
     team.store.run_started(lease, ground.base.as_str(), &ground.branch, &provider.key, events).await?;
@@ -281,20 +294,33 @@ async fn agent(
 
     let (workspace, mut facts) = engine.facts(claimed, &run, &ground, room).await?;
     facts.known = engine.known(claimed, repo, &ground).await?;
-    let opening = match fresh {
-        true => opening(team, feature).await?,
-        false => Vec::new(),
+    facts.aside = (card.kind != FeatureKind::Card)
+        .then(|| prompt::Aside { chat: card.kind == FeatureKind::Chat, read_only: card.mode == WorkMode::Read });
+    facts.hub = briefed
+        .as_ref()
+        .and_then(|agent| agent.tools.as_ref())
+        .is_none_or(|tools| tools.iter().any(|tool| tool == tools::KNOWLEDGE_SEARCH));
+    facts.agent =
+        briefed.as_ref().map(|agent| prompt::Persona { name: agent.name.clone(), instructions: agent.prompt.clone() });
+    let opening = match card.kind {
+        _ if !fresh => Vec::new(),
+        FeatureKind::Card => opening(team, feature).await?,
+        FeatureKind::Chat | FeatureKind::Task => prompt::asked(&feature.description),
     };
     let steps = team.store.steps(run.id).await?;
-    let planning = feature.card.planning_mode;
+    let (sandbox, room) = (engine.0.sandbox.clone(), room.clone());
+    let tools = match card.mode {
+        WorkMode::Read => tools::looking(workspace, sandbox, room),
+        WorkMode::Work => tools::under(card.planning_mode, run.approval, workspace, sandbox, room),
+    };
     let work = Work {
         model: run.model.clone(),
         provider,
         history,
         opening,
         system: prompt::system(&facts)?,
-        tools: tools::under(planning, run.approval, workspace, engine.0.sandbox.clone(), room.clone())
-            .with(tools::of_hub(&engine.hub(claimed))),
+        tools: tools.with(tools::of_hub(&engine.hub(claimed))),
+        agent: briefed,
         deaf: steps.iter().any(|step| step.status == StepStatus::Running),
         step: None,
         run,
@@ -313,6 +339,8 @@ pub(crate) struct Work {
     pub(crate) opening: Vec<Block>,
     pub(crate) system: Vec<SystemPart>,
     pub(crate) tools: Toolbox,
+    /// Who it is, as that was when the run began; nothing for the usual agent.
+    pub(crate) agent: Option<Briefed>,
     /// It hears nothing new: another agent of the run is in the middle of its turns.
     pub(crate) deaf: bool,
     /// The look of the pipeline whose agent it is.
@@ -343,7 +371,14 @@ impl Engine {
         work: Work,
         cancel: &CancellationToken,
     ) -> Result<(Job, RunJournal), Trouble> {
-        let Work { run, model, provider, history, opening, system, tools, deaf, step } = work;
+        let Work { run, model, provider, history, opening, system, tools, agent, deaf, step } = work;
+        let agent = agent.unwrap_or_default();
+        // The one place where an agent gets its tools: whatever is put into the box before, this is what it has. What is not
+        // switched on is neither told to the model nor there when it is called all the same.
+        let tools = match &agent.tools {
+            Some(enabled) => tools.only(|name| tools::is_of_the_work(name) || enabled.iter().any(|tool| tool == name)),
+            None => tools,
+        };
         let team = &self.0.team;
         self.note_key(&provider, run.member_id, &model);
         let approval = match step {
@@ -374,7 +409,9 @@ impl Engine {
             governor: self.0.governor.clone(),
             member: run.member_id,
             patience: self.0.pace.patience,
-            thinking: claimed.feature.card.thinking_level,
+            thinking: agent.thinking.unwrap_or(claimed.feature.card.thinking_level),
+            max_tokens: agent.max_tokens,
+            temperature: agent.temperature,
             system,
             tools,
             approval,
@@ -418,6 +455,8 @@ impl Engine {
             known: prompt::Known::default(),
             hub: true,
             step: None,
+            aside: None,
+            agent: None,
         };
         Ok((workspace, facts))
     }

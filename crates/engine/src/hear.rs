@@ -59,9 +59,16 @@ impl Engine {
                 RunStatus::Queued => self.0.wake.notify_one(),
                 RunStatus::Running => {}
                 // Whatever ended it, here it must not go on. A run that ended by itself is no longer among the active ones.
-                RunStatus::Stopped | RunStatus::Closed => self.cancel(run.id),
-                RunStatus::Waiting | RunStatus::Failed => self.0.wake.notify_one(),
+                RunStatus::Stopped | RunStatus::Closed => {
+                    self.cancel(run.id);
+                    self.0.executions.notify_one();
+                }
+                RunStatus::Waiting | RunStatus::Failed => {
+                    self.0.wake.notify_one();
+                    self.0.executions.notify_one();
+                }
             },
+            Happening::ExecutionUpdated { .. } => self.0.executions.notify_one(),
             Happening::FeatureUpdated { feature } => match feature.card.status {
                 FeatureStatus::Completed | FeatureStatus::Backlog => {
                     self.passed_over().remove(&feature.card.id);

@@ -66,6 +66,7 @@ impl After<'_> {
             opening: Vec::new(),
             system: Vec::new(),
             tools: Toolbox::default(),
+            agent: None,
             deaf: true,
             step: None,
             run,

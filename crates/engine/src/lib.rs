@@ -17,6 +17,7 @@ mod problems;
 mod rate_limits;
 mod room;
 mod schedule;
+mod systems;
 mod tidy;
 mod trial;
 mod worktree;
@@ -118,6 +119,8 @@ struct Inner {
     passed_over: Mutex<HashMap<FeatureId, tokio::time::Instant>>,
     /// There may be a run to claim.
     wake: Notify,
+    /// There may be an execution to bring forward.
+    executions: Notify,
     /// There may be a worktree that nobody needs.
     untidy: Notify,
     /// Cancelled when this node is to stop.
@@ -166,6 +169,7 @@ impl Engine {
             merging: Mutex::default(),
             passed_over: Mutex::default(),
             wake: Notify::new(),
+            executions: Notify::new(),
             untidy: Notify::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -176,6 +180,7 @@ impl Engine {
         engine.spawn(schedule::claim_forever(engine.clone()));
         engine.spawn(tidy::tidy_forever(engine.clone()));
         engine.spawn(morning::report_forever(engine.clone()));
+        engine.spawn(systems::drive_forever(engine.clone()));
         Ok(engine)
     }
 

@@ -1,13 +1,20 @@
 //! Worktrees that nobody needs any more: removed once their work is on a ref.
 
+use chrono::Duration;
 use guildhall_git::{Identity, Oid, Repo};
 use guildhall_types::RunId;
-use guildhall_types::run::RunStatus;
+use guildhall_types::feature::FeatureKind;
+use guildhall_types::run::{Run, RunStatus};
 
 use crate::Engine;
 use crate::problems::Trouble;
 
-/// Removes worktrees of closed runs, now and whenever there may be one, until the engine stops.
+/// How long the worktree of a chat is kept in which nothing happens, with all that was built in it.
+const CHAT: Duration = Duration::hours(2);
+/// The same of a task: somebody may look at why it ended so.
+const TASK: Duration = Duration::minutes(10);
+
+/// Removes worktrees that nobody needs, now and whenever there may be one, until the engine stops.
 pub(crate) async fn tidy_forever(engine: Engine) {
     loop {
         for run in engine.worktrees_on_disk().await {
@@ -37,12 +44,43 @@ impl Engine {
         listed.await.unwrap_or_default()
     }
 
-    /// Removes the worktree of a run that will never work again. What is not on a ref yet is put there first.
+    /// Takes away the branch of a chat or a task on which nothing was made.
+    async fn drop_empty_branch(&self, repo: &Repo, run: &Run) -> Result<(), Trouble> {
+        let aside = matches!(self.0.team.store.kind_of_run(run.id).await?, Some(FeatureKind::Chat | FeatureKind::Task));
+        if let Some(base) = run.base_commit.as_ref().filter(|_| aside) {
+            repo.drop_branch(&run.branch, &Oid::parse(base)?).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether nobody needs a run's worktree: of one that will never work again, and of a chat or a task that rests. Such a
+    /// one gets its worktree back, out of its snapshot, when somebody says something.
+    async fn is_idle(&self, run: &Run) -> Result<bool, Trouble> {
+        let rests = match run.status {
+            RunStatus::Closed => return Ok(true),
+            RunStatus::Queued | RunStatus::Running => return Ok(false),
+            RunStatus::Waiting | RunStatus::Stopped | RunStatus::Failed => {
+                self.0.team.clock.now() - run.ended_at.unwrap_or(run.created_at)
+            }
+        };
+        Ok(match self.0.team.store.kind_of_run(run.id).await? {
+            Some(FeatureKind::Chat) => rests >= CHAT,
+            Some(FeatureKind::Task) => rests >= TASK,
+            Some(FeatureKind::Card) | None => false,
+        })
+    }
+
+    /// Removes a worktree that nobody needs. What is not on a ref yet is put there first.
     async fn tidy(&self, id: RunId) -> Result<(), Trouble> {
         let team = &self.0.team;
         // A run that the store does not know is not ours to judge: another database may be mounted here by mistake.
         let Some(run) = team.store.run(id).await? else { return Ok(()) };
-        if run.status != RunStatus::Closed || self.active().contains_key(&id) {
+        if !self.is_idle(&run).await? || self.active().contains_key(&id) {
+            return Ok(());
+        }
+        // Whoever claims it this very moment waits, and then makes the worktree anew.
+        let _turn = self.ground_turn(id).await;
+        if team.store.run(id).await?.is_none_or(|now| now.status != run.status || now.attempt != run.attempt) {
             return Ok(());
         }
         let repo = Repo::open(&team.places.repository(run.project_id))?;
@@ -56,6 +94,10 @@ impl Engine {
             }
         }
         repo.remove_worktree(&worktree).await?;
+        // Nothing was made in it, so that its branch says nothing.
+        if run.head_commit == run.base_commit || run.head_commit.is_none() {
+            self.drop_empty_branch(&repo, &run).await?;
+        }
         tracing::info!(run = %id, "a worktree was tidied away");
         Ok(())
     }

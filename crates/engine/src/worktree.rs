@@ -33,10 +33,8 @@ impl Engine {
         let name = run.id.to_string();
         let Some(base) = &run.base_commit else {
             clear_half_made(repo, run.id, &folder).await?;
-            let base = repo
-                .branch(&project.default_branch)
-                .await?
-                .ok_or_else(|| GitError::Missing { what: "branch", name: project.default_branch.clone() })?;
+            let from = self.0.team.store.briefing(run.id).await?.from.unwrap_or_else(|| project.default_branch.clone());
+            let base = repo.branch(&from).await?.ok_or(GitError::Missing { what: "branch", name: from })?;
             let own_name = feature.card.branch.is_some();
             let (worktree, branch) = add(repo, run.id, &folder, &run.branch, own_name, &base).await?;
             return Ok(Ground { worktree, branch, head: base.clone(), base });

@@ -70,6 +70,19 @@ impl Repo {
             .collect()
     }
 
+    /// The latest commit that two have in common; nothing when they have none.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn fork_point(&self, one: &Oid, other: &Oid) -> Result<Option<Oid>, GitError> {
+        let output = self.git("merge-base").args([one.as_str(), other.as_str()]).output().await?;
+        match output.code {
+            Some(0) => Ok(Some(Oid::parse(String::from_utf8_lossy(&output.stdout).trim())?)),
+            Some(1) => Ok(None),
+            _ => Err(output.failed("merge-base")),
+        }
+    }
+
     /// The file at `path` in a commit; nothing when there is none.
     ///
     /// # Errors

@@ -57,6 +57,8 @@ pub(crate) struct Without {
     pub(crate) reasoning: bool,
     /// The wish for a count of tokens.
     pub(crate) usage: bool,
+    /// How freely the answer is worded.
+    pub(crate) temperature: bool,
     /// The older name of the limit on the answer's length.
     pub(crate) max_tokens: bool,
 }
@@ -76,6 +78,7 @@ impl Without {
                 // Without reasoning there is nothing sealed to ask for either.
                 self.reasoning |=
                     says(&["not supported", "reasoning.effort"]) || says(&["encrypted content", "not supported"]);
+                self.temperature |= says(&["'temperature'"]);
                 self.summary |= says(&["summar", "verified"]) || says(&["not supported", "reasoning.summary"]);
                 self.sealed |= says(&["encrypted content", "verif"])
                     || says(&["encrypted content", "decrypt"])
@@ -83,6 +86,7 @@ impl Without {
                     || says(&["item", "'reasoning'", "without its required following item"]);
             }
             Dialect::Completions => {
+                self.temperature |= says(&["temperature"]);
                 self.usage |= says(&["stream_options"]);
                 self.reasoning |= says(&["reasoning_effort"]);
                 self.max_tokens |= says(&["max_completion_tokens", "instead"]);
@@ -133,6 +137,11 @@ mod tests {
                 Dialect::Completions,
                 "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
                 Without { max_tokens: true, ..none },
+            ),
+            (
+                Dialect::Completions,
+                "'temperature' does not support 0.2 with this model",
+                Without { temperature: true, ..none },
             ),
             (Dialect::Completions, "Unknown field: stream_options", Without { usage: true, ..none }),
             (Dialect::Completions, "messages: must not be empty", none),

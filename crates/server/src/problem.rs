@@ -122,6 +122,13 @@ impl Problem {
         self
     }
 
+    /// Several values of the request cannot be used.
+    pub fn invalid_all(detail: impl Into<String>, errors: impl Iterator<Item = (String, String)>) -> Self {
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail);
+        problem.0.errors.extend(errors.map(|(field, message)| FieldError { field, message }));
+        problem
+    }
+
     /// There is no such thing.
     pub fn not_found(what: &str) -> Self {
         let detail = format!("There is no such {what}; it may have been deleted, or the address is wrong.");
@@ -193,12 +200,7 @@ impl Problem {
 
     /// The problem as it is sent, and as it is told to the log.
     pub fn send(&self, request_id: &str) -> Response {
-        if self.0.status.is_server_error() {
-            let error = self.0.source.as_deref().map(|error| chain(error)).unwrap_or_default();
-            tracing::error!(code = self.0.code, error, "a request failed");
-        } else if matches!(self.0.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            tracing::info!(code = self.0.code, "a request was refused");
-        }
+        self.log();
         let body = serde_json::to_vec(&self.details(request_id)).unwrap_or_default();
         let mut response = (self.0.status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response();
         if let Some(seconds) = self.0.extras.retry_after {
@@ -215,6 +217,16 @@ impl Problem {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
+    }
+
+    /// Tells the log of it, if it is worth that.
+    pub(crate) fn log(&self) {
+        if self.0.status.is_server_error() {
+            let error = self.0.source.as_deref().map(|error| chain(error)).unwrap_or_default();
+            tracing::error!(code = self.0.code, error, "a request failed");
+        } else if matches!(self.0.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            tracing::info!(code = self.0.code, "a request was refused");
+        }
     }
 }
 

@@ -14,12 +14,14 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::auth::Gate;
 use crate::routes as on;
-use crate::{auth, layers, openapi, page, rates, ws};
+use crate::{auth, layers, mcp, oauth, openapi, page, rates, ws};
 
 /// Bytes of a body at most.
 const BODY: usize = 2 * 1024 * 1024;
 /// Bytes of an upload at most: a file of 5 MiB and the form around it.
 const UPLOAD: usize = 6 * 1024 * 1024;
+/// Bytes of an archive that comes into the knowledge hub at most.
+const ARCHIVE: usize = 32 * 1024 * 1024;
 /// Bytes of an answer from which on it is compressed.
 const COMPRESSED: u64 = 1024;
 
@@ -42,6 +44,7 @@ fn open() -> OpenApiRouter<App> {
         .routes(routes!(on::auth::forgot_password))
         .routes(routes!(on::auth::finish_sign_up))
         .route("/api/openapi.json", get(openapi::serve))
+        .merge(oauth::routes())
 }
 
 /// Every member may call these: to look.
@@ -57,6 +60,12 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::projects::get_project))
         .routes(routes!(on::projects::list_commits))
         .routes(routes!(on::features::list_features))
+        .routes(routes!(on::agents::list_agents))
+        .routes(routes!(on::agents::list_agent_tools))
+        .routes(routes!(on::agents::get_agent))
+        .routes(routes!(on::agents::get_task))
+        .routes(routes!(on::chats::list_chats))
+        .routes(routes!(on::chats::get_chat))
         .routes(routes!(on::night::get_auto_mode))
         .routes(routes!(on::night::list_queue))
         .routes(routes!(on::night::list_team_queue))
@@ -88,6 +97,8 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::knowledge::similar_knowledge))
         .routes(routes!(on::knowledge::get_knowledge))
         .routes(routes!(on::knowledge::list_deleted_knowledge))
+        .routes(routes!(on::knowledge::files::export_item))
+        .routes(routes!(on::knowledge::files::export_knowledge))
         .routes(routes!(on::knowledge::list_blueprints))
         .routes(routes!(on::knowledge::get_blueprint))
         .routes(routes!(on::knowledge::list_entries))
@@ -100,6 +111,10 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::knowledge::learnings::list_applications))
         .routes(routes!(on::knowledge::learnings::get_run_knowledge))
         .routes(routes!(on::knowledge::learnings::get_knowledge_rule))
+        .routes(routes!(on::systems::list_systems))
+        .routes(routes!(on::systems::get_system))
+        .routes(routes!(on::executions::list_executions))
+        .routes(routes!(on::executions::get_execution))
         .routes(routes!(ws::listen_events))
 }
 
@@ -126,6 +141,9 @@ fn account() -> OpenApiRouter<App> {
         .routes(routes!(on::webhooks::send_again))
         .routes(routes!(on::tokens::list_tokens))
         .routes(routes!(on::tokens::revoke_token))
+        .routes(routes!(on::clients::list_clients))
+        .routes(routes!(on::clients::disconnect_client))
+        .routes(routes!(on::clients::get_consent))
         .routes(routes!(on::reports::read_report))
         .routes(routes!(on::reports::get_report_settings, on::reports::put_report_settings))
 }
@@ -144,6 +162,7 @@ fn account_lacking() -> OpenApiRouter<App> {
 fn account_confirmed() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(on::tokens::create_token))
+        .routes(routes!(on::clients::give_consent))
         .routes(routes!(on::webhooks::create_webhook))
         .routes(routes!(on::webhooks::change_webhook, on::webhooks::delete_webhook))
         .routes(routes!(on::webhooks::renew_webhook_secret))
@@ -177,12 +196,22 @@ fn build() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(on::features::create_feature))
         .routes(routes!(on::features::update_feature, on::features::delete_feature))
+        .routes(routes!(on::agents::create_agent))
+        .routes(routes!(on::agents::update_agent, on::agents::delete_agent))
+        .routes(routes!(on::agents::activate_agent))
+        .routes(routes!(on::agents::archive_agent))
+        .routes(routes!(on::agents::duplicate_agent))
+        .routes(routes!(on::chats::chat_to_card))
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(on::attachments::add_attachment))
                 .route_layer(DefaultBodyLimit::max(UPLOAD)),
         )
         .routes(routes!(on::attachments::delete_attachment))
+        .routes(routes!(on::systems::create_system))
+        .routes(routes!(on::systems::validate_system))
+        .routes(routes!(on::systems::change_system, on::systems::delete_system))
+        .routes(routes!(on::systems::duplicate_system))
 }
 
 /// Whoever lets agents work may call these.
@@ -197,9 +226,17 @@ fn run() -> OpenApiRouter<App> {
         .routes(routes!(on::deeds::verify_feature))
         .routes(routes!(on::deeds::merge_feature))
         .routes(routes!(on::deeds::shelve_feature))
+        .routes(routes!(on::agents::run_agent))
+        .routes(routes!(on::chats::start_chat))
+        .routes(routes!(on::chats::say_in_chat))
+        .routes(routes!(on::chats::stop_chat))
+        .routes(routes!(on::chats::rename_chat, on::chats::delete_chat))
         .routes(routes!(on::night::set_auto_mode))
         .routes(routes!(on::night::forecast_auto_mode))
         .routes(routes!(on::budgets::allow_cost))
+        .routes(routes!(on::executions::run_system))
+        .routes(routes!(on::executions::cancel_execution))
+        .routes(routes!(on::executions::review_step))
 }
 
 /// Whoever manages projects may call these.
@@ -226,6 +263,11 @@ fn knowledge() -> OpenApiRouter<App> {
         .routes(routes!(on::knowledge::learnings::apply_learning))
         .routes(routes!(on::knowledge::learnings::promote_knowledge))
         .routes(routes!(on::knowledge::learnings::roll_back_knowledge))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(on::knowledge::files::import_knowledge))
+                .route_layer(DefaultBodyLimit::max(ARCHIVE)),
+        )
 }
 
 /// Whoever runs the team may call these.
@@ -311,9 +353,16 @@ pub fn router(app: App) -> Router {
     let guard =
         |routes: OpenApiRouter<App>, gate| routes.route_layer(from_fn_with_state((app.clone(), gate), auth::closed));
     let counted = |routes: OpenApiRouter<App>| routes.route_layer(from_fn_with_state(app.clone(), rates::of_address));
+    let within = |routes: OpenApiRouter<App>, gate| {
+        routes.route_layer(from_fn_with_state((app.clone(), gate), mcp::door::within))
+    };
+    let (tools, _) = api(|routes| routes, within).split_for_parts();
+    let door = from_fn_with_state(app.clone(), mcp::door::enter);
+    let mcp = mcp::router(&app, tools.with_state(app.clone())).layer(door);
     let (api, _) = api(counted, guard).split_for_parts();
     let compressed = SizeAbove::new(COMPRESSED).and(NotForContentType::IMAGES);
-    api.fallback(page::serve)
+    api.merge(mcp)
+        .fallback(page::serve)
         .method_not_allowed_fallback(layers::wrong_method)
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(app.clone(), auth::origin::own_page_only))

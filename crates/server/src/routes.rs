@@ -1,12 +1,16 @@
 //! The handlers: one file for each resource. A handler checks, calls and answers; the rules are `guildhall_team`'s.
 
 pub mod account;
+pub mod agents;
 pub mod attachments;
 pub mod audit;
 pub mod auth;
 pub mod budgets;
+pub mod chats;
+pub mod clients;
 pub mod credentials;
 pub mod deeds;
+pub mod executions;
 pub mod factors;
 pub mod features;
 pub mod health;
@@ -29,6 +33,7 @@ pub mod second_step;
 pub mod sessions;
 pub mod settings;
 pub mod sign_in;
+pub mod systems;
 pub mod tokens;
 pub mod trials;
 pub mod usage;

@@ -159,6 +159,10 @@ impl Server {
         if let Some(smtp) = &config.mail {
             team = team.with_mail(Mailer::new(smtp.clone(), &config.url(address)));
         }
+        let agents = team.make_built_in_agents().await?;
+        if agents > 0 {
+            tracing::info!(agents, "the agents that every team begins with were made");
+        }
         let bus = Bus::in_memory();
         let engine = Engine::start(team.clone(), bus.clone(), Sandbox::new(config.sandbox), pace, alone).await?;
         let report = engine.sandbox_report().await;

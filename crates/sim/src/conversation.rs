@@ -36,6 +36,8 @@ impl Conversation {
         let mut failed = false;
         let tools = body["tools"].as_array().map(Vec::as_slice).unwrap_or_default();
         prompts.planning = tools.iter().any(|tool| tool["name"] == PROPOSE).then(Planning::default);
+        let writes = |tool: &Value| matches!(tool["name"].as_str(), Some("write" | "edit"));
+        prompts.looks = !tools.is_empty() && !tools.iter().any(writes);
         prompts.keeps = tools.iter().any(|tool| tool["name"] == NOTHING);
         let system = body["system"].as_array().map(Vec::as_slice).unwrap_or_default();
         prompts.step = tools.iter().any(|tool| tool["name"] == REQUEST).then(|| {

@@ -351,6 +351,31 @@ pub fn pass(instructions: &str) -> Vec<Step> {
     steps
 }
 
+/// The answers to a question where nothing can be changed.
+pub fn look(prompt: &str) -> Vec<Step> {
+    let asked = heading(prompt);
+    vec![
+        Step {
+            think: Some(format!(
+                "I am asked to look, not to change: {asked}. I begin with what the project says of itself."
+            )),
+            say: Some("I look at the project first.".to_owned()),
+            tools: vec![
+                tool("glob", json!({ "pattern": "**/*" })),
+                tool("grep", json!({ "pattern": "^#", "glob": "*.md" })),
+            ],
+            ..Step::default()
+        },
+        Step {
+            say: Some(format!(
+                "I am the simulated model, so I can only say what I did: for “{asked}” I listed the files and the headings of \
+                 the documents, and changed nothing. A real model would answer from what it found there."
+            )),
+            ..Step::default()
+        },
+    ]
+}
+
 /// The answers to what a member says later.
 pub fn follow_up(prompt: &str) -> Vec<Step> {
     let words: String = prompt.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect();

@@ -104,6 +104,8 @@ pub struct Prompts {
     pub planning: Option<Planning>,
     /// What the model is to do as a step of the pipeline, which looks at the work of another.
     pub step: Option<Pass>,
+    /// It has no tool that writes files: it is asked to look and to answer.
+    pub looks: bool,
     /// It is asked what of its work is worth keeping; `prompt` tells of the work.
     pub keeps: bool,
 }
@@ -145,6 +147,7 @@ pub fn steps(prompts: &Prompts) -> Vec<Step> {
     }
     let mut steps = match fenced(&prompts.prompt, SCRIPT) {
         Some(own) => own,
+        None if prompts.looks => persona::look(&prompts.prompt),
         None if prompts.later => persona::follow_up(&prompts.prompt),
         None => persona::work(&prompts.prompt, prompts.planning.as_ref()),
     };
@@ -155,7 +158,10 @@ pub fn steps(prompts: &Prompts) -> Vec<Step> {
         }
         // The closing words come once, after everything.
         steps.pop_if(|last| last.tools.is_empty());
-        steps.extend(persona::follow_up(said));
+        steps.extend(match prompts.looks {
+            true => persona::look(said),
+            false => persona::follow_up(said),
+        });
     }
     steps
 }

@@ -29,7 +29,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let sql = format!(
             "INSERT INTO attachments (id, feature_id, name, media_type, size, bytes, created_at)
-             SELECT $1, id, $3, $4, $5, $6, $7 FROM features WHERE id = $2 AND deleted_at IS NULL RETURNING {COLUMNS}"
+             SELECT $1, id, $3, $4, $5, $6, $7 FROM features WHERE id = $2 AND kind = 'card' AND deleted_at IS NULL RETURNING {COLUMNS}"
         );
         let saved = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(AttachmentId::new()).bind(feature).bind(crate::clean(name)).bind(media_type).bind(bytes.len() as i64)

@@ -51,6 +51,14 @@ pub enum StoreError {
         /// The version that it is at.
         current: i64,
     },
+    /// Somebody changed it in between.
+    #[error("the {what} was changed by somebody else in between (it is now at version {current}); look at it again")]
+    Changed {
+        /// What.
+        what: &'static str,
+        /// The version that it is at.
+        current: i64,
+    },
     /// The plan that was decided on is not the latest.
     #[error("there is a later version of this plan (version {current}); look at that")]
     StalePlan {

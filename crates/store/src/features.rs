@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
-use guildhall_types::feature::{Feature, FeatureCard, FeatureStatus, Move, PlanningMode, ThinkingLevel};
-use guildhall_types::{FeatureId, MemberId, ProjectId, plan};
+use guildhall_types::feature::{Feature, FeatureCard, FeatureKind, FeatureStatus, Move, PlanningMode, ThinkingLevel};
+use guildhall_types::{AgentId, FeatureId, MemberId, ProjectId, plan};
 use sqlx::{Database, QueryBuilder};
 
 use crate::{Rows, Store, StoreError, Tx, on, read};
 
-pub(crate) const CARD: &str = "id, project_id, number, title, category, priority, position, status, stage, model, \
+pub(crate) const CARD: &str = "id, project_id, kind, number, title, category, priority, position, status, stage, mode, agent_id, model, \
     thinking_level, planning_mode, require_plan_approval, skip_verification, needs_approval, budget_micros, branch, run_id, error, tasks_done, tasks_total, \
     files_changed, lines_added, lines_removed, cost_micros, merge_commit, version, created_by, created_at, updated_at, \
     started_at, finished_at";
@@ -29,6 +29,7 @@ pub struct NewFeature {
     pub description: String,
     pub category: String,
     pub priority: i64,
+    pub agent_id: Option<AgentId>,
     pub model: Option<String>,
     pub thinking_level: ThinkingLevel,
     pub planning_mode: PlanningMode,
@@ -50,6 +51,7 @@ pub struct FeaturePatch {
     pub category: Option<String>,
     pub priority: Option<i64>,
     pub position: Option<f64>,
+    pub agent_id: Option<Option<AgentId>>,
     pub model: Option<Option<String>>,
     pub thinking_level: Option<ThinkingLevel>,
     pub planning_mode: Option<PlanningMode>,
@@ -69,6 +71,7 @@ impl FeaturePatch {
             ("description", self.description.is_some()),
             ("category", self.category.is_some()),
             ("priority", self.priority.is_some()),
+            ("agentId", self.agent_id.is_some()),
             ("model", self.model.is_some()),
             ("thinkingLevel", self.thinking_level.is_some()),
             ("planningMode", self.planning_mode.is_some()),
@@ -115,10 +118,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when the project is gone, [`StoreError::BadDependency`].
     pub async fn create_feature(&self, new: NewFeature) -> Result<Feature, StoreError> {
+        let mut tx = self.begin().await?;
+        let feature = self.create_feature_in(&mut tx, new).await?;
+        self.commit(tx).await?;
+        Ok(feature)
+    }
+
+    /// The same, in a transaction that does more.
+    pub(crate) async fn create_feature_in(&self, tx: &mut Tx, new: NewFeature) -> Result<Feature, StoreError> {
         can_be_approved(new.planning_mode, new.require_plan_approval)?;
         let now = self.now();
         let id = FeatureId::new();
-        let mut tx = self.begin().await?;
         let number: Option<(i64,)> = on!(tx, c => sqlx::query_as(
             "UPDATE projects SET next_number = next_number + 1 WHERE id = $1 AND archived_at IS NULL RETURNING next_number - 1")
             .bind(new.project_id).fetch_optional(c).await)?;
@@ -128,20 +138,19 @@ impl Store {
         on!(tx, c => sqlx::query(
             "INSERT INTO features (id, project_id, number, title, description, category, priority, position, status, model,
                thinking_level, planning_mode, require_plan_approval, skip_verification, needs_approval, branch, created_by, created_at,
-               updated_at, budget_micros)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18, $19)")
+               updated_at, budget_micros, agent_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18, $19, $20)")
             .bind(id).bind(new.project_id).bind(number).bind(crate::clean(&new.title)).bind(crate::clean(&new.description))
             .bind(crate::clean(&new.category)).bind(new.priority).bind(last.unwrap_or(0.0) + 1024.0)
             .bind(FeatureStatus::Backlog).bind(new.model).bind(new.thinking_level).bind(new.planning_mode)
             .bind(new.require_plan_approval).bind(new.skip_verification).bind(new.needs_approval).bind(new.branch).bind(new.created_by).bind(now)
-            .bind(new.budget_micros).execute(c).await.rows())?;
+            .bind(new.budget_micros).bind(new.agent_id).execute(c).await.rows())?;
         if !new.dependencies.is_empty() {
-            self.set_dependencies(&mut tx, id, new.project_id, &new.dependencies).await?;
+            self.set_dependencies(tx, id, new.project_id, &new.dependencies).await?;
         }
-        let feature = self.feature_in(&mut tx, id).await?.ok_or(StoreError::NotFound { what: "feature" })?;
+        let feature = self.feature_in(tx, id).await?.ok_or(StoreError::NotFound { what: "feature" })?;
         tx.note(note(AuditAction::CreateFeature, &feature.card));
-        self.record(&mut tx, &Happening::FeatureCreated { feature: feature.clone() }).await?;
-        self.commit(tx).await?;
+        self.record(tx, &Happening::FeatureCreated { feature: feature.clone() }).await?;
         Ok(feature)
     }
 
@@ -160,7 +169,7 @@ impl Store {
             Some(_) => self.look_anew_at(&mut tx, id).await?,
             None => None,
         };
-        let old = self.locked_feature(&mut tx, id).await?;
+        let old = self.locked_of_kind(&mut tx, id, FeatureKind::Card).await?;
         if let Some(expected) = expect_version
             && expected != old.card.version
         {
@@ -177,7 +186,7 @@ impl Store {
         on!(tx, c => sqlx::query(
             "UPDATE features SET title = $2, description = $3, category = $4, priority = $5, position = $6, model = $7,
                thinking_level = $8, planning_mode = $9, require_plan_approval = $10, skip_verification = $11,
-               needs_approval = $12, branch = $13, version = version + 1, updated_at = $14, budget_micros = $15 WHERE id = $1")
+               needs_approval = $12, branch = $13, version = version + 1, updated_at = $14, budget_micros = $15, agent_id = $16 WHERE id = $1")
             .bind(id).bind(crate::clean(&patch.title.unwrap_or(card.title)))
             .bind(crate::clean(&patch.description.unwrap_or(old.description)))
             .bind(crate::clean(&patch.category.unwrap_or(card.category)))
@@ -186,7 +195,8 @@ impl Store {
             .bind(planning_mode).bind(require_plan_approval)
             .bind(patch.skip_verification.unwrap_or(card.skip_verification))
             .bind(patch.needs_approval.unwrap_or(card.needs_approval)).bind(patch.branch.unwrap_or(card.branch))
-            .bind(self.now()).bind(patch.budget_micros.unwrap_or(card.budget_micros)).execute(c).await.rows())?;
+            .bind(self.now()).bind(patch.budget_micros.unwrap_or(card.budget_micros))
+            .bind(patch.agent_id.unwrap_or(card.agent_id)).execute(c).await.rows())?;
         let feature = self.tell_feature(&mut tx, id).await?;
         if let Some(run) = woken {
             self.record(&mut tx, &Happening::RunUpdated { run }).await?;
@@ -205,7 +215,7 @@ impl Store {
     /// [`StoreError::NotFound`], [`StoreError::Live`] while an agent works on it.
     pub async fn delete_feature(&self, id: FeatureId) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        let feature = self.locked_feature(&mut tx, id).await?;
+        let feature = self.locked_of_kind(&mut tx, id, FeatureKind::Card).await?;
         // While its plan waits for a person, no agent works on a card in progress.
         if feature.card.status.is_active() && !feature.card.plan_waits() {
             return Err(StoreError::Live { what: "a card cannot be deleted" });
@@ -233,6 +243,20 @@ impl Store {
             "SELECT depends_on FROM feature_dependencies WHERE feature_id = $1 ORDER BY depends_on").bind(id).fetch_all(c).await)?;
         feature.card.dependencies = rows.into_iter().map(|(id,)| id).collect();
         Ok(Some(feature))
+    }
+
+    /// The card with this number in a project, with its texts.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn feature_by_number(&self, project: ProjectId, number: i64) -> Result<Option<Feature>, StoreError> {
+        let row: Option<(FeatureId,)> = read!(self, c => sqlx::query_as(
+            "SELECT id FROM features WHERE project_id = $1 AND number = $2 AND deleted_at IS NULL").bind(project).bind(number)
+            .fetch_optional(c).await)?;
+        match row {
+            Some((id,)) => self.feature(id).await,
+            None => Ok(None),
+        }
     }
 
     /// A page of a project's cards in the board's order.
@@ -269,6 +293,19 @@ impl Store {
         on!(tx, c => sqlx::query("UPDATE features SET version = version WHERE id = $1 AND deleted_at IS NULL").bind(id)
             .execute(c).await.rows())?;
         self.feature_in(tx, id).await?.ok_or(StoreError::NotFound { what: "feature" })
+    }
+
+    /// The same, if it is of this kind.
+    pub(crate) async fn locked_of_kind(
+        &self,
+        tx: &mut Tx,
+        id: FeatureId,
+        kind: FeatureKind,
+    ) -> Result<Feature, StoreError> {
+        let what = if kind == FeatureKind::Card { "feature" } else { kind.as_str() };
+        Some(self.locked_feature(tx, id).await?)
+            .filter(|feature| feature.card.kind == kind)
+            .ok_or(StoreError::NotFound { what })
     }
 
     pub(crate) async fn feature_in(&self, tx: &mut Tx, id: FeatureId) -> Result<Option<Feature>, StoreError> {
@@ -317,7 +354,7 @@ impl Store {
         for depends_on in dependencies.iter().collect::<HashSet<_>>() {
             let done = on!(tx, c => sqlx::query(
                 "INSERT INTO feature_dependencies (feature_id, depends_on)
-                 SELECT $1, id FROM features WHERE id = $2 AND project_id = $3 AND deleted_at IS NULL")
+                 SELECT $1, id FROM features WHERE id = $2 AND project_id = $3 AND kind = 'card' AND deleted_at IS NULL")
                 .bind(id).bind(depends_on).bind(project).execute(c).await.rows())?;
             if done == 0 {
                 return Err(StoreError::BadDependency("a card can only depend on cards of its own project"));
@@ -353,7 +390,9 @@ where
     for<'q> i64: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
     for<'q> f64: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
 {
-    let mut sql = QueryBuilder::new(format!("SELECT {CARD} FROM features WHERE deleted_at IS NULL AND project_id = "));
+    let mut sql = QueryBuilder::new(format!(
+        "SELECT {CARD} FROM features WHERE deleted_at IS NULL AND kind = 'card' AND project_id = "
+    ));
     sql.push_bind(project);
     if !query.status.is_empty() {
         sql.push(" AND status IN (");

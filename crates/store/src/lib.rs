@@ -4,6 +4,8 @@
 //! commit, without gaps.
 //! The store has no rules beyond what SQL must enforce; which moves of a card are legal, `guildhall_types` says.
 
+mod agents;
+mod asides;
 mod attachments;
 mod attempts;
 mod audit;
@@ -11,10 +13,12 @@ mod avatars;
 mod budgets;
 mod challenges;
 mod checks;
+mod clients;
 mod credentials;
 mod db;
 mod error;
 mod events;
+mod executions;
 mod factors;
 mod features;
 mod guides;
@@ -41,6 +45,7 @@ mod settings;
 mod sign_ups;
 mod spans;
 mod steps;
+mod systems;
 mod tokens;
 mod trials;
 mod tries;
@@ -54,14 +59,18 @@ use guildhall_types::notification::Tell;
 use guildhall_types::{Clock, DateTime, boundary};
 use tokio::sync::{Notify, watch};
 
+pub use agents::{AgentPatch, AgentQuery, NewAgent};
+pub use asides::{ChatQuery, NewAside};
 pub use attempts::TryLimit;
 pub use audit::{AuditQuery, Broken, Verdict};
 pub use avatars::Avatar;
 pub use budgets::{BUDGETS, BudgetChange, Reserved};
 pub use challenges::NewChallenge;
+pub use clients::{ClientBounds, FoundClientToken, FoundCode, Grant, NewGrant, NewPair};
 pub use credentials::{KeptKey, NewCredential, NewTeamCredential, credential_identity, team_credential_identity};
 pub use db::Backend;
 pub use error::StoreError;
+pub use executions::{Advanced, ExecutionQuery, ExecutionRecord, NewExecution};
 pub use factors::{SecondProof, Totp, totp_identity};
 pub use features::{FeaturePatch, FeatureQuery, NewFeature, Page};
 pub use guides::{Asked, Traces};

@@ -188,7 +188,7 @@ impl Store {
         let Some(last) = projects.last().map(|project| project.id) else { return Ok(Vec::new()) };
         let rows: Vec<(ProjectId, FeatureStatus, i64)> = read!(self, c => sqlx::query_as(
             "SELECT project_id, status, count(*) FROM features
-             WHERE deleted_at IS NULL AND project_id > $1 AND project_id <= $2 GROUP BY project_id, status")
+             WHERE deleted_at IS NULL AND kind = 'card' AND project_id > $1 AND project_id <= $2 GROUP BY project_id, status")
             .bind(after).bind(last).fetch_all(c).await)?;
         let mut counts: HashMap<ProjectId, BTreeMap<FeatureStatus, i64>> = HashMap::new();
         for (project, status, count) in rows {

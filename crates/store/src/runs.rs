@@ -1,8 +1,9 @@
 //! Runs, as members act on them: each deed moves the card, the run and the events in one transaction.
 
+use guildhall_types::agent::Briefing;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
-use guildhall_types::feature::{Feature, Move};
+use guildhall_types::feature::{Feature, FeatureKind, Move, WorkMode};
 use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::{Run, RunEvent, RunIntent, RunStatus, Said, Turn};
@@ -25,6 +26,8 @@ pub struct NewRun {
     pub model: String,
     /// The branch that its work ends up on.
     pub branch: String,
+    /// What it goes by that its card does not say; it keeps that to its end.
+    pub briefing: Briefing,
 }
 
 /// A deed on a card, as the audit tells it.
@@ -66,15 +69,20 @@ impl Store {
         let run = RunId::new();
         on!(tx, c => sqlx::query(
             "INSERT INTO runs (id, feature_id, project_id, member_id, status, intent, model, branch, plan, approval, queued_at,
-               created_at, auto, untold)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $12)")
+               created_at, auto, untold, briefing)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $12, $13)")
             .bind(run).bind(id).bind(feature.card.project_id).bind(member).bind(RunStatus::Queued).bind(RunIntent::Work)
             .bind(new.model).bind(new.branch).bind(Json(serde_json::json!([])))
-            .bind(PlanApproval::of_new_run(feature.card.require_plan_approval)).bind(now).bind(auto).execute(c).await.rows())?;
+            .bind(PlanApproval::of_new_run(feature.card.require_plan_approval)).bind(now).bind(auto).bind(Json(&new.briefing))
+            .execute(c).await.rows())?;
         on!(tx, c => sqlx::query(
             "UPDATE features SET run_id = $2, error = NULL, summary = NULL, tasks_done = 0, tasks_total = 0, files_changed = 0,
                lines_added = 0, lines_removed = 0, started_at = NULL, finished_at = NULL WHERE id = $1")
             .bind(id).bind(run).execute(c).await.rows())?;
+        if feature.card.kind != FeatureKind::Card {
+            // Whoever made it says so.
+            return Ok(run);
+        }
         let note = note(AuditAction::StartRun, id, run);
         tx.note(if auto { note.with("autoModeOf", member) } else { note });
         Ok(run)
@@ -100,6 +108,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::Illegal`], [`StoreError::NotFound`].
     pub async fn follow_up(&self, id: FeatureId, member: MemberId, text: &str) -> Result<(Feature, Run), StoreError> {
+        self.follow_up_in(id, member, text, None).await
+    }
+
+    /// The same; a chat's agent may from then on do this to the files.
+    ///
+    /// # Errors
+    /// [`StoreError::Illegal`], [`StoreError::NotFound`].
+    pub async fn follow_up_in(
+        &self,
+        id: FeatureId,
+        member: MemberId,
+        text: &str,
+        mode: Option<WorkMode>,
+    ) -> Result<(Feature, Run), StoreError> {
         let mut tx = self.begin().await?;
         let owner_may = self.speaker_and_owner(&mut tx, id, member).await?;
         let (feature, mut run) = self.locked_with_run(&mut tx, id).await?;
@@ -112,6 +134,9 @@ impl Store {
         let to = feature.card.after(Move::FollowUp)?;
         if to != feature.card.status {
             self.move_feature(&mut tx, &feature, Move::FollowUp).await?;
+        }
+        if let Some(mode) = mode.filter(|_| feature.card.kind == FeatureKind::Chat) {
+            on!(tx, c => sqlx::query("UPDATE features SET mode = $2 WHERE id = $1").bind(id).bind(mode).execute(c).await.rows())?;
         }
         let text = crate::clean(text);
         on!(tx, c => sqlx::query(
@@ -302,10 +327,7 @@ impl Store {
     }
 
     pub(crate) async fn locked_with_run(&self, tx: &mut Tx, id: FeatureId) -> Result<(Feature, Run), StoreError> {
-        // The run first, as the node that works on it does: in another order the two could wait for each other for ever.
-        on!(tx, c => sqlx::query(
-            "UPDATE runs SET attempt = attempt WHERE id = (SELECT run_id FROM features WHERE id = $1)").bind(id)
-            .execute(c).await.rows())?;
+        self.lock_run_of(tx, id).await?;
         let feature = self.locked_feature(tx, id).await?;
         let run = match feature.card.run_id {
             Some(run) => self.run_in(tx, run).await?,
@@ -315,6 +337,15 @@ impl Store {
             .filter(|run| run.status != RunStatus::Closed)
             .ok_or(StoreError::NotFound { what: "run of this feature" })?;
         Ok((feature, run))
+    }
+
+    /// Locks the latest run of a card, before the card itself, as the node that works on it does: in another order the two
+    /// could wait for each other for ever.
+    pub(crate) async fn lock_run_of(&self, tx: &mut Tx, id: FeatureId) -> Result<(), StoreError> {
+        on!(tx, c => sqlx::query(
+            "UPDATE runs SET attempt = attempt WHERE id = (SELECT run_id FROM features WHERE id = $1)").bind(id)
+            .execute(c).await.rows())?;
+        Ok(())
     }
 
     /// Locks who speaks and whose run a card has, in one order for everybody. Returns whether the latter may still run it.
@@ -361,7 +392,7 @@ impl Store {
         Ok(())
     }
 
-    async fn close_runs(&self, tx: &mut Tx, feature: FeatureId) -> Result<(), StoreError> {
+    pub(crate) async fn close_runs(&self, tx: &mut Tx, feature: FeatureId) -> Result<(), StoreError> {
         on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL WHERE feature_id = $1 AND status <> $2")
             .bind(feature).bind(RunStatus::Closed).execute(c).await.rows())?;

@@ -2,15 +2,16 @@
 
 use guildhall_git::{Repo, check_branch};
 use guildhall_store::{FeaturePatch, NewFeature, NewRun};
+use guildhall_types::agent::{Agent, AgentStatus, Briefing};
 use guildhall_types::feature::{Feature, PlanningMode, ThinkingLevel};
 use guildhall_types::member::Member;
 use guildhall_types::run::{CheckStatus, Run};
-use guildhall_types::{FeatureId, MemberId, ProjectId};
+use guildhall_types::{AgentId, FeatureId, MemberId, ProjectId};
 
 use crate::budgets::sum;
 use crate::{Team, TeamError};
 
-const TITLE: usize = 200;
+pub(crate) const TITLE: usize = 200;
 const DESCRIPTION: usize = 100_000;
 const CATEGORY: usize = 60;
 pub(crate) const MESSAGE: usize = 100_000;
@@ -28,6 +29,7 @@ pub struct NewCard {
     pub description: String,
     pub category: Option<String>,
     pub priority: Option<i64>,
+    pub agent_id: Option<AgentId>,
     pub model: Option<String>,
     pub thinking_level: Option<ThinkingLevel>,
     pub planning_mode: Option<PlanningMode>,
@@ -58,12 +60,14 @@ impl Team {
         // Whoever wants to approve a plan and does not say which kind gets one that is worth a look.
         let require_plan_approval = card.require_plan_approval.unwrap_or(false);
         let usual = if require_plan_approval { PlanningMode::Spec } else { PlanningMode::Skip };
+        self.check_agent(card.agent_id).await?;
         let new = NewFeature {
             project_id: project,
             title,
             description,
             category: line("category", card.category.as_deref().unwrap_or_default(), CATEGORY)?,
             priority: priority(card.priority.unwrap_or(2))?,
+            agent_id: card.agent_id,
             model: model(card.model)?,
             thinking_level: card.thinking_level.unwrap_or(ThinkingLevel::Medium),
             planning_mode: card.planning_mode.unwrap_or(usual),
@@ -98,6 +102,11 @@ impl Team {
         if patch.position.is_some_and(|position| !position.is_finite()) {
             return Err(TeamError::invalid("position", "give a finite number"));
         }
+        if let Some(Some(agent)) = patch.agent_id
+            && self.card(id).await?.card.agent_id != Some(agent)
+        {
+            self.check_agent(Some(agent)).await?;
+        }
         patch.model = patch.model.map(model).transpose()?;
         patch.branch = patch.branch.map(branch).transpose()?;
         patch.budget_micros = patch.budget_micros.map(|micros| sum("budgetMicros", micros)).transpose()?;
@@ -121,11 +130,31 @@ impl Team {
     pub async fn new_run(&self, member: MemberId, id: FeatureId) -> Result<NewRun, TeamError> {
         let feature = self.card(id).await?;
         let (project, repo) = self.ready_project(feature.card.project_id).await?;
-        let model = self.model_for(member, &project, &feature.card).await?;
+        let agent = match feature.card.agent_id {
+            Some(id) => Some(self.store.agent(id).await?.ok_or_else(|| {
+                TeamError::conflict("agent-gone", "the agent of this card was deleted; choose another on the card")
+            })?),
+            None => None,
+        };
+        let wish = feature.card.model.as_deref().or(agent.as_ref().and_then(|agent| agent.model.model.as_deref()));
+        let model = self.model_for(member, &project, wish).await?;
         // Asked for now, so that a missing key is told at once and not by a failed card.
         self.provider_for(member, &model).await?;
         let branch = self.free_branch(&repo, &feature).await?;
-        Ok(NewRun { model, branch })
+        let briefing = Briefing { agent: agent.as_ref().map(Agent::brief), from: None };
+        Ok(NewRun { model, branch, briefing })
+    }
+
+    /// Refuses an agent that is not there for everybody: cards are the team's.
+    async fn check_agent(&self, id: Option<AgentId>) -> Result<(), TeamError> {
+        let Some(id) = id else { return Ok(()) };
+        let agent = self.store.agent(id).await?;
+        match agent.is_some_and(|agent| agent.status == AgentStatus::Active) {
+            true => Ok(()),
+            false => {
+                Err(TeamError::invalid("agentId", "there is no active agent with this id; GET /api/agents lists them"))
+            }
+        }
     }
 
     /// Goes on with a card's latest run from its last saved turn, with this member's key.
@@ -261,7 +290,7 @@ fn priority(number: i64) -> Result<i64, TeamError> {
     }
 }
 
-fn model(name: Option<String>) -> Result<Option<String>, TeamError> {
+pub(crate) fn model(name: Option<String>) -> Result<Option<String>, TeamError> {
     let name = name.map(|name| line("model", &name, MODEL)).transpose()?;
     Ok(name.filter(|name| !name.is_empty()))
 }
@@ -275,7 +304,7 @@ fn branch(name: Option<String>) -> Result<Option<String>, TeamError> {
 }
 
 /// A title made of a description: its first line without Markdown's marks, cut at a word.
-fn title_of(description: &str) -> String {
+pub(crate) fn title_of(description: &str) -> String {
     let first = description
         .lines()
         .map(|line| line.trim_start_matches(['#', '-', '*', '>', ' ']))
@@ -290,7 +319,7 @@ fn title_of(description: &str) -> String {
 }
 
 /// A title as part of a branch's name.
-fn slug(title: &str) -> String {
+pub(crate) fn slug(title: &str) -> String {
     let plain = title.to_lowercase();
     let words = plain.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let mut slug = String::new();

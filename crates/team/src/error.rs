@@ -79,6 +79,9 @@ pub enum TeamError {
         /// The files in conflict.
         files: Vec<guildhall_git::ConflictFile>,
     },
+    /// A system of agents that cannot be run as it is.
+    #[error("this system has {} problem(s); mend them, or keep it as a draft", .0.len())]
+    SystemProblems(Vec<guildhall_types::system::SystemProblem>),
     /// The mail server did not take a mail.
     #[error("the mail was not sent: {0}")]
     Mail(#[source] Undelivered),

@@ -1,7 +1,9 @@
 //! The knowledge hub: one function for each deed, which the page, the API, MCP and agents' tools all call.
 
 mod check;
+mod files;
 mod learn;
+mod tar;
 mod recorded;
 
 use guildhall_store::{KnowledgeFilter, NewKnowledge, Page, StoreError};
@@ -14,6 +16,7 @@ use guildhall_types::{FeatureId, KnowledgeId, RunId};
 
 use crate::{Team, TeamError};
 
+pub use files::{ImportReport, SkippedFile};
 pub use learn::KNOWLEDGE_RULE;
 
 /// Characters of a question at most.

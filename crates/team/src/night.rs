@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use guildhall_store::{Night, OrderChange, Queued};
 use guildhall_types::auto::{self, AtClose, AutoOrder, Card, OrderState, Place, PutOff, Reason};
-use guildhall_types::feature::{Feature, Problem};
+use guildhall_types::feature::{Feature, FeatureKind, Problem};
 use guildhall_types::limits::Limits;
 use guildhall_types::member::Member;
-use guildhall_types::schedule::{self, Candidate};
+use guildhall_types::schedule::{self, AtWork, Candidate};
 use guildhall_types::window::shown_at;
 use guildhall_types::{DateTime, FeatureId, MemberId, ProjectId, RunId};
 use serde::Serialize;
@@ -136,6 +136,8 @@ impl Team {
     /// # Errors
     /// When the store fails.
     pub async fn stop_all(&self, by: &Member) -> Result<(usize, usize), TeamError> {
+        // First what would begin others in their place.
+        self.cancel_all_executions(by).await?;
         let pause = Problem {
             code: "stopped-by-admin".to_owned(),
             message: format!("{} stopped every agent.", by.name),
@@ -221,7 +223,8 @@ impl Team {
             Some(reason) => Some(self.told(reason, member, words).await?),
             None => None,
         };
-        let running = live.iter().filter(|run| run.working && run.member == member && run.project == project).count();
+        let cards = live.iter().filter(|run| run.kind == FeatureKind::Card);
+        let running = cards.filter(|run| run.working && run.member == member && run.project == project).count();
         Ok(AutoMode {
             open: standing.open,
             changes_at: standing.changes_at,
@@ -248,7 +251,11 @@ impl Team {
         let live = night.live(now);
         let place = Place { live: &live, held: &night.held, limits, used_up: &night.used_up };
         let mut items = Vec::new();
-        for (queued, position) in in_line(&night, now).into_iter().filter(|(queued, _)| wanted(queued.live.project)) {
+        let line = in_line(&night, now).into_iter().filter(|(queued, _)| {
+            // What is no card waits where it is shown: in its chat, or with its system.
+            queued.live.kind == FeatureKind::Card && wanted(queued.live.project)
+        });
+        for (queued, position) in line {
             let put_off = queued.parked_until.filter(|until| *until > now).map(|until| PutOff {
                 until,
                 why: queued.parked_reason.as_deref(),
@@ -370,12 +377,18 @@ fn order_of(night: &Night, project: ProjectId, member: MemberId) -> Option<&Auto
 /// What waits, in the order in which places are given if nothing changes, with its place where it waits for one.
 fn in_line(night: &Night, now: DateTime) -> Vec<(&Queued, Option<i64>)> {
     let live = night.live(now);
-    let mut working: HashMap<MemberId, i64> = HashMap::new();
-    live.iter().filter(|run| run.working).for_each(|run| *working.entry(run.member).or_default() += 1);
+    let mut working = AtWork::new();
+    live.iter().filter(|run| run.working).for_each(|run| *working.entry((run.member, run.kind)).or_default() += 1);
     let waiting: Vec<Candidate> = live
         .iter()
         .filter(|run| !run.working && !run.put_off)
-        .map(|run| Candidate { run: run.run, member: run.member, priority: run.priority, since: run.since })
+        .map(|run| Candidate {
+            run: run.run,
+            member: run.member,
+            kind: run.kind,
+            priority: run.priority,
+            since: run.since,
+        })
         .collect();
     let positions: HashMap<RunId, i64> =
         schedule::line(&waiting, &working).into_iter().map(|candidate| candidate.run).zip(1..).collect();

@@ -6,7 +6,6 @@ use guildhall_llm::models::{self, Model};
 use guildhall_llm::{Endpoint, Secret};
 use guildhall_store::{KeptKey, credential_identity, team_credential_identity};
 use guildhall_types::MemberId;
-use guildhall_types::feature::FeatureCard;
 use guildhall_types::member::{ListedModel, ProviderKind};
 use guildhall_types::project::{Project, ProjectSource};
 use guildhall_types::run::{KeySource, RunKey};
@@ -176,7 +175,7 @@ impl Team {
         Ok(all)
     }
 
-    /// The model of a card: its own wish, the project's, or what the member has a key for. Without any key the sample
+    /// The model of a run: what is wished for, else the project's, or what the member has a key for. Without any key the sample
     /// project is played through by the simulated model.
     ///
     /// # Errors
@@ -185,10 +184,10 @@ impl Team {
         &self,
         member: MemberId,
         project: &Project,
-        card: &FeatureCard,
+        wish: Option<&str>,
     ) -> Result<String, TeamError> {
-        if let Some(model) = card.model.as_ref().or(project.settings.default_model.as_ref()) {
-            return Ok(model.clone());
+        if let Some(model) = wish.or(project.settings.default_model.as_deref()) {
+            return Ok(model.to_owned());
         }
         if let Some(model) = default(&self.reachable(member).await?) {
             return Ok(model);

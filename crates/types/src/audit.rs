@@ -62,6 +62,10 @@ text_enum! {
         CreateToken = "token.create",
         /// Revoked a personal access token.
         RevokeToken = "token.revoke",
+        /// Connected a program.
+        ConnectClient = "client.connect",
+        /// Ended what a program may do.
+        DisconnectClient = "client.disconnect",
         /// Set up codes of an authenticator app.
         EnableTotp = "totp.enable",
         /// Took one's own codes of an authenticator app away.
@@ -112,6 +116,22 @@ text_enum! {
         ChangeFeature = "feature.change",
         /// Deleted a card.
         DeleteFeature = "feature.delete",
+        /// Defined an agent.
+        CreateAgent = "agent.create",
+        /// Changed an agent, or who may use it.
+        ChangeAgent = "agent.change",
+        /// Deleted an agent.
+        DeleteAgent = "agent.delete",
+        /// Let an agent run by itself.
+        RunAgent = "agent.run",
+        /// Began a chat.
+        StartChat = "chat.start",
+        /// Renamed a chat.
+        RenameChat = "chat.rename",
+        /// Deleted a chat.
+        DeleteChat = "chat.delete",
+        /// Turned a chat into a card.
+        ChatToCard = "chat.to-card",
         /// Took a card back to the backlog.
         Shelve = "feature.shelve",
         /// Started a run.
@@ -136,6 +156,18 @@ text_enum! {
         StartAutoMode = "auto-mode.start",
         /// Switched auto mode off.
         StopAutoMode = "auto-mode.stop",
+        /// Wrote a system of agents.
+        CreateSystem = "system.create",
+        /// Changed a system of agents.
+        ChangeSystem = "system.change",
+        /// Deleted a system of agents.
+        DeleteSystem = "system.delete",
+        /// Began an execution of a system.
+        RunSystem = "system.run",
+        /// Approved what a step of an execution shows, or sent it back.
+        ReviewStep = "execution.review",
+        /// Ended an execution.
+        CancelExecution = "execution.cancel",
         /// Made a webhook.
         CreateWebhook = "webhook.create",
         /// Changed a webhook, or switched it on again.
@@ -196,6 +228,8 @@ text_enum! {
         Session = "session",
         /// A personal access token.
         Token = "token",
+        /// A program that a member has connected.
+        Client = "client",
         /// A passkey.
         Passkey = "passkey",
         /// An invitation.
@@ -212,6 +246,8 @@ text_enum! {
         Project = "project",
         /// A feature.
         Feature = "feature",
+        /// An agent.
+        Agent = "agent",
         /// A webhook.
         Webhook = "webhook",
         /// An item of the knowledge hub.
@@ -222,6 +258,10 @@ text_enum! {
         Route = "route",
         /// The audit itself.
         Audit = "audit",
+        /// A system of agents.
+        System = "system",
+        /// An execution of a system.
+        Execution = "execution",
     }
 }
 

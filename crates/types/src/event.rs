@@ -10,7 +10,8 @@ use crate::member::Member;
 use crate::notification::Notification;
 use crate::project::Project;
 use crate::run::{Run, RunEvent};
-use crate::{DateTime, FeatureId, MemberId, ProjectId, RunId};
+use crate::system::Execution;
+use crate::{AgentId, DateTime, FeatureId, KnowledgeId, MemberId, ProjectId, RunId, SystemId};
 
 /// A stored event as it goes to clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -80,6 +81,14 @@ pub enum Happening {
         /// Its project.
         project_id: ProjectId,
     },
+    /// An agent was defined, changed or deleted. Of a draft only its maker hears.
+    #[serde(rename = "agent.updated")]
+    AgentUpdated {
+        /// Which.
+        agent_id: AgentId,
+        /// The only member who may hear of it; nothing where everybody may.
+        private_to: Option<MemberId>,
+    },
     /// A member's auto mode was switched, or counted a run.
     #[serde(rename = "auto-mode.updated")]
     AutoModeUpdated {
@@ -130,6 +139,28 @@ pub enum Happening {
     /// A learning was taken back, or a former text of it.
     #[serde(rename = "knowledge.learning.restored")]
     LearningRestored(KnowledgeChange),
+    /// A system of agents was written or changed. Of a draft, only its maker hears.
+    #[serde(rename = "system.updated")]
+    SystemUpdated {
+        /// Which.
+        system_id: SystemId,
+        /// The version that it is at.
+        version: i64,
+        /// The only member who may hear of it; nothing where everybody may.
+        private_to: Option<MemberId>,
+    },
+    /// A system of agents was deleted.
+    #[serde(rename = "system.deleted")]
+    SystemDeleted {
+        /// Which.
+        system_id: SystemId,
+    },
+    /// An execution of a system began or changed its state.
+    #[serde(rename = "execution.updated")]
+    ExecutionUpdated {
+        /// The execution.
+        execution: Execution,
+    },
     /// A run was made or changed its state.
     #[serde(rename = "run.updated")]
     RunUpdated {
@@ -160,6 +191,7 @@ impl Happening {
             Self::FeatureCreated { .. } => "feature.created",
             Self::FeatureUpdated { .. } => "feature.updated",
             Self::FeatureDeleted { .. } => "feature.deleted",
+            Self::AgentUpdated { .. } => "agent.updated",
             Self::AutoModeUpdated { .. } => "auto-mode.updated",
             Self::NotificationUpdated { .. } => "notification.updated",
             Self::BlueprintCreated(_) => "knowledge.blueprint.created",
@@ -174,6 +206,9 @@ impl Happening {
             Self::LearningUpdated(_) => "knowledge.learning.updated",
             Self::LearningDeleted(_) => "knowledge.learning.deleted",
             Self::LearningRestored(_) => "knowledge.learning.restored",
+            Self::SystemUpdated { .. } => "system.updated",
+            Self::SystemDeleted { .. } => "system.deleted",
+            Self::ExecutionUpdated { .. } => "execution.updated",
             Self::RunUpdated { .. } => "run.updated",
             Self::Run { .. } => "run.event",
         }
@@ -208,6 +243,7 @@ impl Happening {
     pub const fn only_for(&self) -> Option<MemberId> {
         match self {
             Self::NotificationUpdated { member_id, .. } => Some(*member_id),
+            Self::AgentUpdated { private_to, .. } | Self::SystemUpdated { private_to, .. } => *private_to,
             _ => None,
         }
     }
@@ -236,6 +272,18 @@ pub struct RunOutput {
     pub offset: i64,
     /// The addition.
     pub text: String,
+}
+
+/// A member writes at an item of the knowledge hub, or no longer does. Not stored; it is said again while it lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Editing {
+    /// Who.
+    pub member_id: MemberId,
+    /// The item.
+    pub item_id: KnowledgeId,
+    /// For how long it holds from now on, in seconds; 0: it is over.
+    pub seconds: i64,
 }
 
 /// Which live stream of a turn.

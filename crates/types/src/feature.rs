@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use crate::stage::{IllegalStage, Stage};
-use crate::{AttachmentId, DateTime, FeatureId, MemberId, ProjectId, RunId, text_enum::text_enum};
+use crate::{AgentId, AttachmentId, DateTime, FeatureId, MemberId, ProjectId, RunId, text_enum::text_enum};
 
 text_enum! {
     /// Where a card stands.
@@ -25,6 +25,28 @@ text_enum! {
         Failed = "failed",
         /// Stopped by a member, or held by a limit.
         Paused = "paused",
+    }
+}
+
+text_enum! {
+    /// What a piece of work is. All kinds are run, resumed, limited and paid for in the same way; only cards are on the board.
+    pub enum FeatureKind {
+        /// A card on the board: it has a number, passes the pipeline and the checks, and can be merged.
+        Card = "card",
+        /// A conversation with an agent. It can be turned into a card.
+        Chat = "chat",
+        /// One agent that works on a prompt by itself, or for a step of a system.
+        Task = "task",
+    }
+}
+
+text_enum! {
+    /// What an agent may do to the files.
+    pub enum WorkMode {
+        /// Look: no file can be changed.
+        Read = "read",
+        /// Work in a worktree of its own.
+        Work = "work",
     }
 }
 
@@ -133,8 +155,10 @@ impl Move {
 
 /// A move that the state machine does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("cannot {} a feature {}", .what.verb(), place(*.from, *.plan_waits))]
+#[error("cannot {} {} {}", .what.verb(), .kind.words(), place(*.kind, *.from, *.plan_waits, *.what))]
 pub struct IllegalMove {
+    /// What was to be moved.
+    pub kind: FeatureKind,
     /// Where the card stands.
     pub from: FeatureStatus,
     /// Whether its plan waits for a person.
@@ -143,10 +167,42 @@ pub struct IllegalMove {
     pub what: Move,
 }
 
-fn place(status: FeatureStatus, plan_waits: bool) -> String {
+fn place(kind: FeatureKind, status: FeatureStatus, plan_waits: bool, what: Move) -> String {
     match plan_waits {
+        _ if kind == FeatureKind::Chat && !kind.may(what) => "before it is turned into a card".to_owned(),
+        _ if kind == FeatureKind::Task && !kind.may(what) => "because it is no card".to_owned(),
         true => "whose plan waits for approval".to_owned(),
         false => format!("that is {}", status.words()),
+    }
+}
+
+impl FeatureKind {
+    /// The kind in words, as part of a sentence.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Card => "a feature",
+            Self::Chat => "a chat",
+            Self::Task => "a task",
+        }
+    }
+
+    /// Whether something of this kind can be moved so. What ends on the board, only cards do; what is no card is started
+    /// when it is made, and never anew.
+    pub const fn may(self, what: Move) -> bool {
+        match self {
+            Self::Card => true,
+            Self::Chat | Self::Task => matches!(
+                what,
+                Move::Start
+                    | Move::Retry
+                    | Move::FollowUp
+                    | Move::Claim
+                    | Move::Requeue
+                    | Move::Finish
+                    | Move::Fail
+                    | Move::Stop
+            ),
+        }
     }
 }
 
@@ -175,7 +231,7 @@ impl FeatureStatus {
             (S::WaitingApproval | S::InProgress, Move::Accept) => S::Verified,
             (S::WaitingApproval | S::Verified, Move::Merge) => S::Completed,
             (S::Failed | S::Paused | S::WaitingApproval | S::Verified, Move::Shelve) => S::Backlog,
-            (from, what) => return Err(IllegalMove { from, plan_waits: false, what }),
+            (from, what) => return Err(IllegalMove { kind: FeatureKind::Card, from, plan_waits: false, what }),
         };
         Ok(to)
     }
@@ -189,7 +245,7 @@ impl FeatureStatus {
             Move::Decide | Move::FollowUp => Ok(Self::Queued),
             Move::Stop => Ok(Self::Paused),
             Move::Shelve => Ok(Self::Backlog),
-            what => Err(IllegalMove { from: Self::InProgress, plan_waits: true, what }),
+            what => Err(IllegalMove { kind: FeatureKind::Card, from: Self::InProgress, plan_waits: true, what }),
         }
     }
 
@@ -239,7 +295,9 @@ pub struct FeatureCard {
     pub id: FeatureId,
     /// The project it belongs to.
     pub project_id: ProjectId,
-    /// Counts from 1 within its project; how people refer to it.
+    /// What it is.
+    pub kind: FeatureKind,
+    /// Counts from 1 within its project; how people refer to it. Below 0 for what is no card: nobody refers to that by number.
     pub number: i64,
     /// A few words; made from the description when left out.
     pub title: String,
@@ -253,7 +311,11 @@ pub struct FeatureCard {
     pub status: FeatureStatus,
     /// What happens to it; only while it is in progress.
     pub stage: Option<Stage>,
-    /// The model to use; the project's or the server's default when absent.
+    /// What its agent may do to the files; always `work` for a card.
+    pub mode: WorkMode,
+    /// Who works on it; the usual agent when absent.
+    pub agent_id: Option<AgentId>,
+    /// The model to use; its agent's, the project's or the server's default when absent.
     pub model: Option<String>,
     /// How hard the model is asked to think.
     pub thinking_level: ThinkingLevel,
@@ -316,10 +378,15 @@ impl FeatureCard {
     /// # Errors
     /// [`IllegalMove`] when the card must not move like that.
     pub fn after(&self, what: Move) -> Result<FeatureStatus, IllegalMove> {
-        match self.plan_waits() {
+        let anew = self.kind != FeatureKind::Card && what == Move::Start && self.status != FeatureStatus::Backlog;
+        if !self.kind.may(what) || anew {
+            return Err(IllegalMove { kind: self.kind, from: self.status, plan_waits: false, what });
+        }
+        let to = match self.plan_waits() {
             true => FeatureStatus::with_plan_waiting(what),
             false => self.status.after(what),
-        }
+        };
+        to.map_err(|refused| IllegalMove { kind: self.kind, ..refused })
     }
 }
 

@@ -51,6 +51,8 @@ id! {
     SessionId,
     /// A personal access token.
     TokenId,
+    /// A program that asks to be connected.
+    ClientId,
     /// An invitation to become a member.
     InvitationId,
     /// A link by which a member sets a new password.
@@ -79,12 +81,18 @@ id! {
     FeatureId,
     /// An image or a text file on a card.
     AttachmentId,
+    /// A reusable definition of an agent.
+    AgentId,
+    /// One execution of a system of agents.
+    ExecutionId,
     /// One attempt at a feature.
     RunId,
     /// A morning report.
     ReportId,
     /// One verification command that was run.
     CheckId,
+    /// A workflow of agents.
+    SystemId,
     /// A trial of a project's checks.
     TrialId,
     /// What an admin says that models cost.

@@ -5,6 +5,7 @@ pub mod compare;
 pub mod draft;
 pub mod index;
 pub mod item;
+pub mod markdown;
 pub mod rank;
 pub mod secrets;
 pub mod snippet;

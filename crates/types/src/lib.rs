@@ -2,6 +2,7 @@
 //! limits, and the decision of what runs next. Nothing here does I/O; everything above speaks in these.
 
 pub mod access;
+pub mod agent;
 pub mod audit;
 pub mod auto;
 pub mod boundary;
@@ -28,6 +29,7 @@ pub mod rights;
 pub mod run;
 pub mod schedule;
 mod stage;
+pub mod system;
 mod text_enum;
 pub mod trial;
 pub mod usage;

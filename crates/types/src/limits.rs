@@ -3,13 +3,19 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::feature::FeatureKind;
+
 /// The limits that the scheduler keeps. Whichever is tighter holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Limits {
-    /// Runs of one member at work at once.
+    /// Runs of one member's cards at work at once.
     pub max_concurrent_features_per_member: i64,
-    /// Runs of the whole team at work at once.
+    /// Answers in one member's chats that are being made at once.
+    pub max_concurrent_chats_per_member: i64,
+    /// Tasks of one member at work at once: agents that run by themselves or for a step of a system.
+    pub max_concurrent_tasks_per_member: i64,
+    /// Runs of the whole team at work at once, of every kind.
     pub max_concurrent_features: i64,
     /// Worktrees of one member on disk at once.
     pub max_worktrees_per_member: i64,
@@ -18,7 +24,24 @@ pub struct Limits {
 impl Default for Limits {
     /// The figures of the analysis that Guildhall was built from.
     fn default() -> Self {
-        Self { max_concurrent_features_per_member: 3, max_concurrent_features: 8, max_worktrees_per_member: 10 }
+        Self {
+            max_concurrent_features_per_member: 3,
+            max_concurrent_chats_per_member: 3,
+            max_concurrent_tasks_per_member: 3,
+            max_concurrent_features: 8,
+            max_worktrees_per_member: 10,
+        }
+    }
+}
+
+impl Limits {
+    /// How many runs of this kind one member may have at work at once.
+    pub const fn per_member(&self, kind: FeatureKind) -> i64 {
+        match kind {
+            FeatureKind::Card => self.max_concurrent_features_per_member,
+            FeatureKind::Chat => self.max_concurrent_chats_per_member,
+            FeatureKind::Task => self.max_concurrent_tasks_per_member,
+        }
     }
 }
 

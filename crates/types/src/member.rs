@@ -102,6 +102,9 @@ pub enum ChangeRefused {
     /// Who asks does not run the team, or no longer does.
     #[error("you may not change members")]
     MissingRight,
+    /// Something that another member made.
+    #[error("only who made this, or an admin, may change it")]
+    NotYours,
     /// The member owns the team and who asks does not.
     #[error("only an owner may change an owner")]
     TargetIsOwner,

@@ -4,6 +4,7 @@ export const keys = {
   me: ["auth", "me"] as const,
   sessions: ["auth", "sessions"] as const,
   tokens: ["auth", "tokens"] as const,
+  clients: ["auth", "clients"] as const,
   factors: ["auth", "factors"] as const,
   identities: ["auth", "identities"] as const,
   credentials: ["credentials"] as const,
@@ -44,6 +45,9 @@ export const keys = {
   reports: ["reports"] as const,
   latestReport: ["latest-report"] as const,
   reportSettings: ["report-settings"] as const,
+  /** The agents that the team defined. */
+  agents: ["agents"] as const,
+  chats: (projectId: string) => ["chats", projectId] as const,
   /** All cards of a project, in board order. */
   board: (projectId: string) => ["board", projectId] as const,
   /** The cards of a project that are at work or need a member. */
@@ -61,6 +65,10 @@ export const keys = {
   runGuide: (runId: string) => ["run-guide", runId] as const,
   /** The latest trial of a project's checks. */
   trial: (projectId: string) => ["trial", projectId] as const,
+  systems: ["systems"] as const,
+  system: (id: string) => ["systems", id] as const,
+  executions: ["executions"] as const,
+  execution: (id: string) => ["execution", id] as const,
   rateLimits: ["rate-limits"] as const,
   checks: (runId: string) => ["checks", runId] as const,
 };

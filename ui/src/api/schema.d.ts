@@ -4,6 +4,24 @@
  */
 
 export type paths = {
+    "/api/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the team's agents, and one's own drafts. */
+        get: operations["list_agents"];
+        put?: never;
+        /** Defines an agent: a draft that only its maker sees until it is activated. */
+        post: operations["create_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/agents/stop-all": {
         parameters: {
             query?: never;
@@ -15,6 +33,110 @@ export type paths = {
         put?: never;
         /** Stops every agent at once and pauses every auto mode. Each run can go on later from its last saved turn. */
         post: operations["stop_all"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the tools that an agent can have, with what each does. */
+        get: operations["list_agent_tools"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows an agent. */
+        get: operations["get_agent"];
+        put?: never;
+        post?: never;
+        /** Deletes an agent: its maker may, and admins. What runs with it goes on as it began. */
+        delete: operations["delete_agent"];
+        options?: never;
+        head?: never;
+        /** Changes an agent: its maker may, and admins. Runs that have begun keep it as it was. */
+        patch: operations["update_agent"];
+        trace?: never;
+    };
+    "/api/agents/{id}/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Activates an agent: everybody sees it from then on and can use it. Its maker may, and admins. */
+        post: operations["activate_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Archives an agent: nobody can use it for something new. Its maker may, and admins. */
+        post: operations["archive_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{id}/duplicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Copies an agent into a draft of one's own. */
+        post: operations["duplicate_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets an agent work on a prompt by itself. Its closing words are the task's result. */
+        post: operations["run_agent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -703,6 +825,76 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/chats/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a chat; what was said is in the events of its run. */
+        get: operations["get_chat"];
+        put?: never;
+        post?: never;
+        /** Deletes a chat: who began it may, and admins. What was made in it stays on its branch. */
+        delete: operations["delete_chat"];
+        options?: never;
+        head?: never;
+        /** Gives a chat another title: who began it may, and admins. */
+        patch: operations["rename_chat"];
+        trace?: never;
+    };
+    "/api/chats/{id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says something in a chat. While the agent answers, its next turn reads it; otherwise the same conversation goes on. */
+        post: operations["say_in_chat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chats/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops the answer of a chat. What was said stays; saying something goes on. */
+        post: operations["stop_chat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chats/{id}/to-card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Turns a chat into a card with a number: conversation, worktree and changes stay. */
+        post: operations["chat_to_card"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -712,7 +904,9 @@ export type paths = {
         };
         /**
          * Tells of everything that happens, over a WebSocket.
-         * @description Frames from the server are JSON texts; the client sends nothing. Close code 4401: the session has ended.
+         * @description Frames from the server are JSON texts. The client may say at which item of the knowledge hub its member writes, by
+         *     `{"type": "knowledge.editing", "itemId": "…"}`, again and again while that lasts, and without `itemId` when it is over; the
+         *     others are told. Close code 4401: the session has ended.
          */
         get: operations["listen_events"];
         put?: never;
@@ -1685,6 +1879,24 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{id}/chats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists a project's chats, those in which something happened last first. */
+        get: operations["list_chats"];
+        put?: never;
+        /** Begins a chat: an agent answers as soon as there is a place. */
+        post: operations["start_chat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{id}/commits": {
         parameters: {
             query?: never;
@@ -2338,6 +2550,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/tasks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how a task stands, and what came of it. */
+        get: operations["get_task"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/usage": {
         parameters: {
             query?: never;
@@ -2531,6 +2760,100 @@ export type components = {
          * @enum {string}
          */
         AfterWork: "wait" | "verify" | "merge";
+        /** @description Who works: a prompt, a model and tools, under a name. */
+        Agent: {
+            /** @description The word by which Guildhall knows one of the agents that every team begins with. */
+            builtIn: string | null;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            createdAt: string;
+            createdBy: components["schemas"]["MemberId"] | null;
+            /** @description What it is good for, in a sentence or two. */
+            description: string;
+            /** @description A character that it is shown by. */
+            icon: string | null;
+            /** @description The agent's id. */
+            id: components["schemas"]["AgentId"];
+            /** @description Its MCP servers. */
+            mcpServers: components["schemas"]["AgentServer"][];
+            /** @description Which model it calls. */
+            model: components["schemas"]["AgentModel"];
+            /** @description What it is called. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it was active for the first time: since then everybody sees it.
+             */
+            sharedAt: string | null;
+            /** @description How far it is. */
+            status: components["schemas"]["AgentStatus"];
+            /** @description What it is told beside the house's own rules, in Markdown. */
+            systemPrompt: string;
+            /** @description Words to find it by. */
+            tags: string[];
+            /** @description Its tools: those that are enabled, and no other, are offered to it and run for it. */
+            tools: components["schemas"]["AgentTool"][];
+            /**
+             * Format: date-time
+             * @description When it last changed.
+             */
+            updatedAt: string;
+            /**
+             * Format: int64
+             * @description Counts the changes; send it back with a change to notice somebody else's in between.
+             */
+            version: number;
+        };
+        /**
+         * Format: uuid
+         * @description A reusable definition of an agent.
+         */
+        AgentId: string;
+        /** @description Which model an agent calls, and how. What is absent is as it would be without the agent. */
+        AgentModel: {
+            /**
+             * Format: int64
+             * @description Tokens of one answer at most.
+             */
+            maxTokens?: number | null;
+            /** @description The model. */
+            model?: string | null;
+            provider?: components["schemas"]["ProviderKind"] | null;
+            /**
+             * Format: double
+             * @description How freely it words its answers, from 0 to 1, where the model lets one choose.
+             */
+            temperature?: number | null;
+            thinking?: components["schemas"]["ThinkingLevel"] | null;
+        };
+        /** @description A page of agents. */
+        AgentPage: {
+            /** @description The agents, the oldest first. */
+            items: components["schemas"]["Agent"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
+        };
+        /** @description An MCP server whose tools the agent gets, once the team has MCP clients. */
+        AgentServer: {
+            /** @description Which of its tools; all of them when absent. */
+            enabledTools?: string[] | null;
+            /** @description Which one. */
+            serverId: string;
+        };
+        /**
+         * @description How far an agent is.
+         * @enum {string}
+         */
+        AgentStatus: "draft" | "active" | "archived";
+        /** @description A tool, and whether the agent has it. One that is not named it does not have. */
+        AgentTool: {
+            /** @description Whether the agent has it. */
+            enabled: boolean;
+            /** @description The tool. */
+            name: string;
+        };
         /** @description How much more a run may cost. */
         AllowCost: {
             /**
@@ -2659,7 +2982,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "feature.create" | "feature.change" | "feature.delete" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -2696,7 +3019,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "webhook" | "knowledge" | "key" | "route" | "audit";
+        AuditObject: "member" | "session" | "token" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "knowledge" | "key" | "route" | "audit";
         /**
          * @description What came of it.
          * @enum {string}
@@ -2940,6 +3263,18 @@ export type components = {
             /** @description The address that is called. */
             url?: string;
         };
+        /** @description A page of chats. */
+        ChatPage: {
+            /** @description The chats, those in which something happened last first. */
+            items: components["schemas"]["FeatureCard"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
+        };
+        /** @description How a chat is to be as a card. */
+        ChatToCard: {
+            /** @description Its title; the chat's when absent. */
+            title?: string | null;
+        };
         /** @description One verification command that was run, with its output as evidence. */
         Check: {
             /** @description The command as the project states it. */
@@ -3066,8 +3401,27 @@ export type components = {
             /** @description The path. */
             path: string;
         };
+        /** @description An agent to be defined. */
+        CreateAgent: {
+            /** @description What it is good for. */
+            description?: string | null;
+            /** @description A character that it is shown by. */
+            icon?: string | null;
+            /** @description Its MCP servers. They are kept until there are MCP clients. */
+            mcpServers?: components["schemas"]["AgentServer"][] | null;
+            model?: components["schemas"]["AgentModel"] | null;
+            /** @description What it is called. */
+            name: string;
+            /** @description What it is told beside the house's own rules, in Markdown. */
+            systemPrompt: string;
+            /** @description Words to find it by. */
+            tags?: string[] | null;
+            /** @description Its tools; all that are known when absent. One that is not named, or not enabled, it does not have. */
+            tools?: components["schemas"]["AgentTool"][] | null;
+        };
         /** @description A card to be written. */
         CreateFeature: {
+            agentId?: components["schemas"]["AgentId"] | null;
             /** @description The branch to work on; made from number and title when absent. */
             branch?: string | null;
             /**
@@ -3081,7 +3435,7 @@ export type components = {
             dependencies?: components["schemas"]["FeatureId"][] | null;
             /** @description What to build, in Markdown. */
             description: string;
-            /** @description The model to use; the project's or the server's default when absent. */
+            /** @description The model to use; the agent's, the project's or the server's default when absent. */
             model?: string | null;
             /** @description Whether a person looks at the work, whatever the project does after it. */
             needsApproval?: boolean | null;
@@ -3330,6 +3684,21 @@ export type components = {
          * @enum {string}
          */
         DiffSide: "base" | "head";
+        /** @description A member writes at an item of the knowledge hub, or no longer does. Not stored; it is said again while it lasts. */
+        Editing: {
+            /**
+             * Format: uuid
+             * @description The item.
+             */
+            itemId: string;
+            /** @description Who. */
+            memberId: components["schemas"]["MemberId"];
+            /**
+             * Format: int64
+             * @description For how long it holds from now on, in seconds; 0: it is over.
+             */
+            seconds: number;
+        };
         /** @description Where the browser is to go. */
         Elsewhere: {
             /** @description An address at the provider, for the browser that asked and for ten minutes. */
@@ -3468,6 +3837,7 @@ export type components = {
         };
         /** @description One card as the board shows it. */
         FeatureCard: {
+            agentId: components["schemas"]["AgentId"] | null;
             /** @description The branch to work on; made from number and title when absent. */
             branch: string | null;
             /**
@@ -3504,6 +3874,8 @@ export type components = {
             finishedAt: string | null;
             /** @description The feature's id. */
             id: components["schemas"]["FeatureId"];
+            /** @description What it is. */
+            kind: components["schemas"]["FeatureKind"];
             /**
              * Format: int64
              * @description Lines that the work adds.
@@ -3516,13 +3888,15 @@ export type components = {
             linesRemoved: number;
             /** @description The commit on the default branch, once it is merged. */
             mergeCommit: string | null;
-            /** @description The model to use; the project's or the server's default when absent. */
+            /** @description What its agent may do to the files; always `work` for a card. */
+            mode: components["schemas"]["WorkMode"];
+            /** @description The model to use; its agent's, the project's or the server's default when absent. */
             model: string | null;
             /** @description Whether a person looks at the work, whatever the project does after it. */
             needsApproval: boolean;
             /**
              * Format: int64
-             * @description Counts from 1 within its project; how people refer to it.
+             * @description Counts from 1 within its project; how people refer to it. Below 0 for what is no card: nobody refers to that by number.
              */
             number: number;
             /** @description How much of a plan comes first. */
@@ -3582,6 +3956,11 @@ export type components = {
          * @description One card.
          */
         FeatureId: string;
+        /**
+         * @description What a piece of work is. All kinds are run, resumed, limited and paid for in the same way; only cards are on the board.
+         * @enum {string}
+         */
+        FeatureKind: "card" | "chat" | "task";
         /** @description A page of cards. */
         FeaturePage: {
             /** @description The cards, in the board's order. */
@@ -3741,6 +4120,12 @@ export type components = {
             projectId: components["schemas"]["ProjectId"];
             /** @enum {string} */
             type: "feature.deleted";
+        } | {
+            /** @description Which. */
+            agentId: components["schemas"]["AgentId"];
+            privateTo: components["schemas"]["MemberId"] | null;
+            /** @enum {string} */
+            type: "agent.updated";
         } | {
             /** @description The order as it stands. */
             order: components["schemas"]["AutoOrder"];
@@ -4276,6 +4661,15 @@ export type components = {
             /** @description Whose model. */
             provider: components["schemas"]["ProviderKind"];
         };
+        /** @description A tool as the page shows it among an agent's switches. */
+        KnownTool: {
+            /** @description Whether it can change files. */
+            changesFiles: boolean;
+            /** @description The tool. */
+            name: string;
+            /** @description What it does, in a sentence. */
+            what: string;
+        };
         /** @description A key and a class of models that share limits. */
         Lane: {
             /** @description The models that share the limits. */
@@ -4404,16 +4798,28 @@ export type components = {
         Limits: {
             /**
              * Format: int64
-             * @description Runs of the whole team at work at once.
+             * @description Answers in one member's chats that are being made at once.
+             * @default 3
+             */
+            maxConcurrentChatsPerMember: number;
+            /**
+             * Format: int64
+             * @description Runs of the whole team at work at once, of every kind.
              * @default 8
              */
             maxConcurrentFeatures: number;
             /**
              * Format: int64
-             * @description Runs of one member at work at once.
+             * @description Runs of one member's cards at work at once.
              * @default 3
              */
             maxConcurrentFeaturesPerMember: number;
+            /**
+             * Format: int64
+             * @description Tasks of one member at work at once: agents that run by themselves or for a step of a system.
+             * @default 3
+             */
+            maxConcurrentTasksPerMember: number;
             /**
              * Format: int64
              * @description Worktrees of one member on disk at once.
@@ -4793,6 +5199,9 @@ export type components = {
         } | (components["schemas"]["RunOutput"] & {
             /** @enum {string} */
             type: "run.output";
+        }) | (components["schemas"]["Editing"] & {
+            /** @enum {string} */
+            type: "knowledge.editing";
         }) | {
             /** @enum {string} */
             type: "resync";
@@ -5509,6 +5918,11 @@ export type components = {
             /** @description What names it as related. */
             relatedFrom: components["schemas"]["KnowledgeRef"][];
         };
+        /** @description Another title for a chat. */
+        RenameChat: {
+            /** @description A few words. */
+            title: string;
+        };
         /** @description What to change of a passkey. */
         RenamePasskey: {
             /** @description By what one will know it. */
@@ -5764,6 +6178,17 @@ export type components = {
             /** @description Tokens so far. */
             usage: components["schemas"]["RunUsage"];
         };
+        /** @description What an agent is to do by itself. */
+        RunAgent: {
+            /** @description What it may do to the files: `read` looks and changes nothing, `work` has a worktree and a branch of its own. */
+            mode: components["schemas"]["WorkMode"];
+            /** @description The model to use; the agent's, the project's or the server's default when absent. */
+            model?: string | null;
+            /** @description In which project. */
+            projectId: components["schemas"]["ProjectId"];
+            /** @description What to do. */
+            prompt: string;
+        };
         /** @description What happened in a run, as its members see it. Stored under the event `run.event`. */
         RunEvent: {
             /** @enum {string} */
@@ -5941,6 +6366,8 @@ export type components = {
             /** @enum {string} */
             kind: "check";
         } | {
+            /** @description The agent, where it is not the usual one. */
+            agent?: string;
             /**
              * Format: int64
              * @description Which claim this is.
@@ -6156,6 +6583,12 @@ export type components = {
             /** @description Whether commands can be run. */
             usable: boolean;
         };
+        /** @description What is said in a chat. */
+        SayInChat: {
+            /** @description The words. */
+            message: string;
+            mode?: components["schemas"]["WorkMode"] | null;
+        };
         /**
          * @description What a personal access token may be used for. A token never does more than its member may.
          * @enum {string}
@@ -6357,6 +6790,18 @@ export type components = {
         };
         /** @description What happens to a card that is in progress: `planning`, `plan_approval`, `implementing`, `pipeline:` and the step's name, or `verifying`. */
         Stage: string;
+        /** @description A chat to be begun. */
+        StartChat: {
+            agentId?: components["schemas"]["AgentId"] | null;
+            /** @description What is said first. */
+            message: string;
+            /** @description What the agent may do to the files: `read` looks and changes nothing, `work` has a worktree and a branch of its own. */
+            mode: components["schemas"]["WorkMode"];
+            /** @description The model to use; the agent's, the project's or the server's default when absent. */
+            model?: string | null;
+            /** @description A few words; made from the message when absent. */
+            title?: string | null;
+        };
         /** @description How much changed. */
         Stat: {
             /**
@@ -6451,6 +6896,51 @@ export type components = {
             status: components["schemas"]["TaskStatus"];
             /** @description What is to be done, in a few words. */
             title: string;
+        };
+        /** @description How a task stands, and what came of it. */
+        TaskState: {
+            /** @description The commit that it started from. */
+            baseCommit: string | null;
+            /** @description The branch that holds its work. */
+            branch: string;
+            /**
+             * Format: int64
+             * @description Cost so far, in micro-dollars.
+             */
+            costMicros: number;
+            /**
+             * Format: date-time
+             * @description When it was asked for.
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            endedAt: string | null;
+            error: components["schemas"]["Problem"] | null;
+            /** @description The task. */
+            featureId: components["schemas"]["FeatureId"];
+            /** @description The latest state of its work. */
+            headCommit: string | null;
+            /** @description Its project. */
+            projectId: components["schemas"]["ProjectId"];
+            /** @description The agent's closing words, when it ended well. */
+            result: string | null;
+            /** @description Its run. */
+            runId: components["schemas"]["RunId"];
+            /**
+             * Format: date-time
+             * @description When its agent began.
+             */
+            startedAt: string | null;
+            /** @description Where the run stands: it has ended when it is no longer live. */
+            status: components["schemas"]["RunStatus"];
+            /**
+             * Format: int64
+             * @description Tokens of all kinds so far.
+             */
+            tokens: number;
         };
         /**
          * @description How far a task of a plan is.
@@ -6558,6 +7048,11 @@ export type components = {
              */
             workedMs: number;
         };
+        /** @description The tools that agents can have. */
+        ToolList: {
+            /** @description The tools. */
+            items: components["schemas"]["KnownTool"][];
+        };
         /** @description The secret of an authenticator app, to be shown once. */
         TotpSetUp: {
             /** @description The same as a QR code. */
@@ -6651,6 +7146,30 @@ export type components = {
              */
             unread: number;
         };
+        /** @description What to change of an agent; what is absent stays, and `null` takes a value away. */
+        UpdateAgent: {
+            /** @description What it is good for. */
+            description?: string;
+            /**
+             * Format: int64
+             * @description Refuses the change when the agent is no longer at this version.
+             */
+            expectVersion?: number;
+            /** @description A character that it is shown by. */
+            icon?: string | null;
+            /** @description Its MCP servers; all of them. */
+            mcpServers?: components["schemas"]["AgentServer"][];
+            /** @description Which model it calls, and how; the whole of it. */
+            model?: components["schemas"]["AgentModel"];
+            /** @description What it is called. */
+            name?: string;
+            /** @description What it is told beside the house's own rules, in Markdown. */
+            systemPrompt?: string;
+            /** @description Words to find it by; all of them. */
+            tags?: string[];
+            /** @description Its tools; all of them. */
+            tools?: components["schemas"]["AgentTool"][];
+        };
         UpdateBlueprint: {
             /** @description To which work it is given. */
             autoLoadConditions?: components["schemas"]["AutoLoadConditions"];
@@ -6708,6 +7227,7 @@ export type components = {
         };
         /** @description What to change of a card; what is absent stays, and `null` takes a value away. */
         UpdateFeature: {
+            agentId?: components["schemas"]["AgentId"] | null;
             /** @description The branch to work on; `null` means one made from number and title. */
             branch?: string | null;
             /**
@@ -6726,7 +7246,7 @@ export type components = {
              * @description Refuses the change when the card is no longer at this version.
              */
             expectVersion?: number;
-            /** @description The model to use; `null` means the project's or the server's default. */
+            /** @description The model to use; `null` means the agent's, the project's or the server's default. */
             model?: string | null;
             /** @description Whether a person looks at the work, whatever the project does after it. */
             needsApproval?: boolean;
@@ -6999,6 +7519,11 @@ export type components = {
             /** @description When it closes, such as `07:00`; the same as `from` means a whole day. */
             until: string;
         };
+        /**
+         * @description What an agent may do to the files.
+         * @enum {string}
+         */
+        WorkMode: "read" | "work";
     };
     responses: never;
     parameters: never;
@@ -7008,6 +7533,13 @@ export type components = {
 };
 export type AddAttachment = components['schemas']['AddAttachment'];
 export type AfterWork = components['schemas']['AfterWork'];
+export type Agent = components['schemas']['Agent'];
+export type AgentId = components['schemas']['AgentId'];
+export type AgentModel = components['schemas']['AgentModel'];
+export type AgentPage = components['schemas']['AgentPage'];
+export type AgentServer = components['schemas']['AgentServer'];
+export type AgentStatus = components['schemas']['AgentStatus'];
+export type AgentTool = components['schemas']['AgentTool'];
 export type AllowCost = components['schemas']['AllowCost'];
 export type AnyItem = components['schemas']['AnyItem'];
 export type ApiToken = components['schemas']['ApiToken'];
@@ -7044,6 +7576,8 @@ export type BucketState = components['schemas']['BucketState'];
 export type BudgetKind = components['schemas']['BudgetKind'];
 export type BudgetsView = components['schemas']['BudgetsView'];
 export type ChangeWebhook = components['schemas']['ChangeWebhook'];
+export type ChatPage = components['schemas']['ChatPage'];
+export type ChatToCard = components['schemas']['ChatToCard'];
 export type Check = components['schemas']['Check'];
 export type CheckId = components['schemas']['CheckId'];
 export type CheckList = components['schemas']['CheckList'];
@@ -7057,6 +7591,7 @@ export type ComparedField = components['schemas']['ComparedField'];
 export type ComparedLine = components['schemas']['ComparedLine'];
 export type Confirm = components['schemas']['Confirm'];
 export type ConflictFile = components['schemas']['ConflictFile'];
+export type CreateAgent = components['schemas']['CreateAgent'];
 export type CreateFeature = components['schemas']['CreateFeature'];
 export type CreateInvitation = components['schemas']['CreateInvitation'];
 export type CreatePasskey = components['schemas']['CreatePasskey'];
@@ -7079,6 +7614,7 @@ export type Diff = components['schemas']['Diff'];
 export type DiffFile = components['schemas']['DiffFile'];
 export type DiffLayout = components['schemas']['DiffLayout'];
 export type DiffSide = components['schemas']['DiffSide'];
+export type Editing = components['schemas']['Editing'];
 export type Elsewhere = components['schemas']['Elsewhere'];
 export type EnableTotp = components['schemas']['EnableTotp'];
 export type Entry = components['schemas']['Entry'];
@@ -7094,6 +7630,7 @@ export type Feature = components['schemas']['Feature'];
 export type FeatureAndRun = components['schemas']['FeatureAndRun'];
 export type FeatureCard = components['schemas']['FeatureCard'];
 export type FeatureId = components['schemas']['FeatureId'];
+export type FeatureKind = components['schemas']['FeatureKind'];
 export type FeaturePage = components['schemas']['FeaturePage'];
 export type FeatureStatus = components['schemas']['FeatureStatus'];
 export type FieldError = components['schemas']['FieldError'];
@@ -7140,6 +7677,7 @@ export type KnowledgeRule = components['schemas']['KnowledgeRule'];
 export type KnowledgeSnippet = components['schemas']['KnowledgeSnippet'];
 export type KnowledgeVersion = components['schemas']['KnowledgeVersion'];
 export type KnownPrice = components['schemas']['KnownPrice'];
+export type KnownTool = components['schemas']['KnownTool'];
 export type Lane = components['schemas']['Lane'];
 export type LatestReport = components['schemas']['LatestReport'];
 export type LatestTrial = components['schemas']['LatestTrial'];
@@ -7235,6 +7773,7 @@ export type Register = components['schemas']['Register'];
 export type RejectLearning = components['schemas']['RejectLearning'];
 export type RejectPlan = components['schemas']['RejectPlan'];
 export type RelatedItem = components['schemas']['RelatedItem'];
+export type RenameChat = components['schemas']['RenameChat'];
 export type RenamePasskey = components['schemas']['RenamePasskey'];
 export type Report = components['schemas']['Report'];
 export type ReportBody = components['schemas']['ReportBody'];
@@ -7250,6 +7789,7 @@ export type RestoreKnowledge = components['schemas']['RestoreKnowledge'];
 export type RollBackKnowledge = components['schemas']['RollBackKnowledge'];
 export type RolledBack = components['schemas']['RolledBack'];
 export type Run = components['schemas']['Run'];
+export type RunAgent = components['schemas']['RunAgent'];
 export type RunEvent = components['schemas']['RunEvent'];
 export type RunEventPage = components['schemas']['RunEventPage'];
 export type RunGuide = components['schemas']['RunGuide'];
@@ -7265,6 +7805,7 @@ export type RunStepList = components['schemas']['RunStepList'];
 export type RunUsage = components['schemas']['RunUsage'];
 export type SandboxFinding = components['schemas']['SandboxFinding'];
 export type SandboxReport = components['schemas']['SandboxReport'];
+export type SayInChat = components['schemas']['SayInChat'];
 export type Scope = components['schemas']['Scope'];
 export type SecondFactor = components['schemas']['SecondFactor'];
 export type SecondFactorSetting = components['schemas']['SecondFactorSetting'];
@@ -7283,6 +7824,7 @@ export type SimilarItems = components['schemas']['SimilarItems'];
 export type Snapshot = components['schemas']['Snapshot'];
 export type SnippetMark = components['schemas']['SnippetMark'];
 export type Stage = components['schemas']['Stage'];
+export type StartChat = components['schemas']['StartChat'];
 export type Stat = components['schemas']['Stat'];
 export type StepStatus = components['schemas']['StepStatus'];
 export type StopReason = components['schemas']['StopReason'];
@@ -7290,6 +7832,7 @@ export type StoppedAll = components['schemas']['StoppedAll'];
 export type Suggestion = components['schemas']['Suggestion'];
 export type Sums = components['schemas']['Sums'];
 export type Task = components['schemas']['Task'];
+export type TaskState = components['schemas']['TaskState'];
 export type TaskStatus = components['schemas']['TaskStatus'];
 export type TeamCredential = components['schemas']['TeamCredential'];
 export type TeamCredentials = components['schemas']['TeamCredentials'];
@@ -7301,6 +7844,7 @@ export type TokenId = components['schemas']['TokenId'];
 export type TokenList = components['schemas']['TokenList'];
 export type Told = components['schemas']['Told'];
 export type Took = components['schemas']['Took'];
+export type ToolList = components['schemas']['ToolList'];
 export type TotpSetUp = components['schemas']['TotpSetUp'];
 export type Trial = components['schemas']['Trial'];
 export type TrialId = components['schemas']['TrialId'];
@@ -7308,6 +7852,7 @@ export type TrialStatus = components['schemas']['TrialStatus'];
 export type TriedCheck = components['schemas']['TriedCheck'];
 export type TryChecks = components['schemas']['TryChecks'];
 export type Unread = components['schemas']['Unread'];
+export type UpdateAgent = components['schemas']['UpdateAgent'];
 export type UpdateBlueprint = components['schemas']['UpdateBlueprint'];
 export type UpdateEntry = components['schemas']['UpdateEntry'];
 export type UpdateFeature = components['schemas']['UpdateFeature'];
@@ -7331,8 +7876,80 @@ export type WebhookList = components['schemas']['WebhookList'];
 export type WebhookSecret = components['schemas']['WebhookSecret'];
 export type When = components['schemas']['When'];
 export type Window = components['schemas']['Window'];
+export type WorkMode = components['schemas']['WorkMode'];
 export type $defs = Record<string, never>;
 export interface operations {
+    list_agents: {
+        parameters: {
+            query?: {
+                /** @description Only with this status. */
+                status?: string;
+                /** @description Only with this text in name, description or tags. */
+                q?: string;
+                /** @description What the page before gave as `next`. */
+                after?: components["schemas"]["AgentId"];
+                /** @description How many at most; 500 are the most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateAgent"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     stop_all: {
         parameters: {
             query?: never;
@@ -7349,6 +7966,265 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StoppedAll"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_agent_tools: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent. */
+                id: components["schemas"]["AgentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent. */
+                id: components["schemas"]["AgentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    update_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent. */
+                id: components["schemas"]["AgentId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateAgent"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    activate_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent. */
+                id: components["schemas"]["AgentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    archive_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent. */
+                id: components["schemas"]["AgentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    duplicate_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent. */
+                id: components["schemas"]["AgentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    run_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent. */
+                id: components["schemas"]["AgentId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunAgent"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureAndRun"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -8879,6 +9755,208 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MonthStanding"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_chat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The chat. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feature"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_chat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The chat. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    rename_chat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The chat. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameChat"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feature"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    say_in_chat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The chat. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SayInChat"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureAndRun"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    stop_chat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The chat. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureAndRun"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    chat_to_card: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The chat. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ChatToCard"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feature"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -11513,6 +12591,81 @@ export interface operations {
             };
         };
     };
+    list_chats: {
+        parameters: {
+            query?: {
+                /** @description Only those that one began oneself. */
+                mine?: boolean;
+                /** @description What the page before gave as `next`. */
+                after?: string;
+                /** @description How many at most; 500 are the most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    start_chat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartChat"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureAndRun"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_commits: {
         parameters: {
             query?: {
@@ -13083,6 +14236,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskState"];
                 };
             };
             /** @description Why the request was refused or failed. */

@@ -4,8 +4,12 @@ import type * as Schema from "./schema";
 
 export type {
   AfterWork,
+  Agent,
+  AgentRole,
+  AgentStatus,
   ApiToken,
   AskForecast,
+  Asking,
   AtClose,
   Attachment,
   AuditAction,
@@ -18,7 +22,10 @@ export type {
   Check,
   CheckStatus,
   Commit,
+  Condition,
   ConflictFile,
+  ConnectedClient,
+  Consent,
   CreatedInvitation,
   CreatedToken,
   Credential,
@@ -28,14 +35,21 @@ export type {
   DeliveryStatus,
   Diff,
   DiffFile,
+  Execution,
+  ExecutionStatus,
+  ExecutionView,
   FactorList,
+  FailurePolicy,
   Feature,
   FeatureCard,
+  FeatureKind,
   FeatureStatus,
   FileStatus,
   Forecast,
   GuideUse,
   Hunk,
+  InputField,
+  InputSchema,
   Invitation,
   InvitationCard,
   KeySource,
@@ -43,6 +57,7 @@ export type {
   KnowledgeKind,
   KnowledgeReview,
   KnownPrice,
+  KnownTool,
   Limits,
   ListedModel,
   Mail,
@@ -54,6 +69,7 @@ export type {
   MonthStanding,
   Notification,
   NotificationKind,
+  Operator,
   Outcome,
   OutputStream,
   Passkey,
@@ -89,15 +105,26 @@ export type {
   SetAutoMode,
   SignUpSetting,
   Stage,
+  Step,
+  StepKind,
   StepStatus,
+  StepView,
   StopReason,
   Suggestion,
   Sums,
+  System,
+  SystemAgent,
+  SystemDefinition,
+  SystemListItem,
+  SystemProblem,
+  SystemStatus,
+  SystemStepStatus,
   Task,
   TeamCredentials,
   TeamKey,
   ThinkingLevel,
   Told,
+  Transform,
   Trial,
   TrialStatus,
   TriedCheck,
@@ -107,6 +134,7 @@ export type {
   UsageView,
   Webhook,
   WebhookFormat,
+  WorkMode,
 } from "./schema";
 
 export type RightName = Schema.MemberRight;
@@ -127,6 +155,9 @@ export type Model = Schema.ModelChoice;
 export type SealKey = Schema.KeyView;
 export type LimitsSettings = Schema.TeamLimits;
 export type DiffLine = Schema.Line;
+export type AgentDraft = Schema.CreateAgent;
+export type AgentPatch = Schema.UpdateAgent;
+export type ChatDraft = Schema.StartChat;
 export type FeatureDraft = Schema.CreateFeature;
 export type FeaturePatch = Schema.UpdateFeature;
 export type PlanApproved = Schema.ApprovePlan;

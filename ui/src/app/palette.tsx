@@ -2,6 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import {
   Bell,
+  BookOpen,
   Bot,
   ChartColumn,
   FolderGit2,
@@ -16,6 +17,7 @@ import {
   SquareKanban,
   Sun,
   Users,
+  Workflow,
 } from "lucide-react";
 import { type KeyboardEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react";
 import { useMay, useProjects } from "@/api/queries";
@@ -74,7 +76,7 @@ function useEntries(): Entry[] {
       id: string,
       label: string,
       icon: ReactNode,
-      to: "/" | "/notifications" | "/agents" | "/projects" | "/usage" | "/team" | "/settings",
+      to: "/" | "/notifications" | "/agents" | "/projects" | "/knowledge" | "/usage" | "/team" | "/settings",
       hint: string,
     ): Entry => ({
       id,
@@ -122,10 +124,19 @@ function useEntries(): Entry[] {
       go("notifications", t.nav.notifications, <Bell />, "/notifications", "g n"),
       go("agents", t.nav.agents, <Bot />, "/agents", "g a"),
       go("projects", t.nav.projects, <FolderGit2 />, "/projects", "g p"),
+      go("knowledge", t.nav.knowledge, <BookOpen />, "/knowledge", "g k"),
       go("usage", t.nav.usage, <ChartColumn />, "/usage", "g u"),
       go("team", t.nav.team, <Users />, "/team", "g t"),
       go("settings", t.nav.settings, <Settings />, "/settings", "g s"),
     );
+    entries.push({
+      id: "systems",
+      group: "Go to",
+      label: t.nav.systems,
+      words: "workflows agents executions",
+      icon: <Workflow />,
+      run: () => void navigate({ to: "/systems" }),
+    });
     entries.push({
       id: "rate-limits",
       group: "Go to",

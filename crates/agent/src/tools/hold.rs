@@ -13,13 +13,21 @@ const HELD: &str = "Nothing may change a file before a person has approved your 
 const FROZEN: &str = "(Before a person has approved your plan, a command can read the worktree and not write to it; /tmp and \
     the home folder can be written, and are empty again for each command.)";
 
+const LOOKS: &str = "(Here a command can read the worktree and not write to it: you are asked to look, not to change. /tmp and the \
+    home folder can be written, and are empty again for each command.)";
+
 /// The tool as it is while a plan is awaited. `bash` stays: the kernel keeps its commands from writing.
 pub(super) fn until_approved(tool: Arc<dyn Tool>) -> Arc<dyn Tool> {
     match tool.spec().name.as_str() {
-        "bash" => Arc::new(Reading(tool)),
+        "bash" => Arc::new(Reading(tool, FROZEN)),
         _ if tool.changes_files() => Arc::new(Held(tool)),
         _ => tool,
     }
+}
+
+/// `bash` as it is where nothing may be changed at all.
+pub(super) fn looking(bash: Arc<dyn Tool>) -> Arc<dyn Tool> {
+    Arc::new(Reading(bash, LOOKS))
 }
 
 struct Held(Arc<dyn Tool>);
@@ -36,7 +44,7 @@ impl Tool for Held {
 }
 
 /// Commands in a frozen room: they change no file, and one that fails is told why that may be.
-struct Reading(Arc<dyn Tool>);
+struct Reading(Arc<dyn Tool>, &'static str);
 
 #[async_trait]
 impl Tool for Reading {
@@ -47,7 +55,7 @@ impl Tool for Reading {
     async fn call(&self, input: Value, context: ToolContext<'_>) -> ToolAnswer {
         let answer = self.0.call(input, context).await;
         match answer.is_error && answer.text.contains("Read-only file system") {
-            true => ToolAnswer::error(format!("{}\n{FROZEN}", answer.text)),
+            true => ToolAnswer::error(format!("{}\n{}", answer.text, self.1)),
             false => answer,
         }
     }

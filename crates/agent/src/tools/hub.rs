@@ -12,7 +12,8 @@ use crate::hub::{Found, Hub, Lesson, Looked, Outcome, Place, Recorded, Refusal};
 use crate::text::{beginning, bounded, fenced};
 use crate::{Tool, ToolAnswer, ToolContext};
 
-const SEARCH: &str = "knowledge_search";
+/// The tool that searches the hub; who has none of the hub's tools is not told of it.
+pub const SEARCH: &str = "knowledge_search";
 const READ: &str = "knowledge_read";
 /// The tool that records a learning, also where nothing else is offered.
 pub(crate) const RECORD: &str = "learning_record";

@@ -11,7 +11,7 @@ use super::{arguments, spec};
 use crate::text::beginning;
 use crate::{Tool, ToolAnswer, ToolContext};
 
-const NAME: &str = "propose_plan";
+pub(super) const NAME: &str = "propose_plan";
 
 /// What a task's phase is, for the model.
 pub(super) const PHASE: &str =

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{arguments, spec};
 use crate::{Tool, ToolAnswer, ToolContext};
 
-const NAME: &str = "request_changes";
+pub(super) const NAME: &str = "request_changes";
 /// Characters of what is asked for at most.
 const CHANGES: usize = 20_000;
 

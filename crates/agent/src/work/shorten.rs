@@ -48,6 +48,7 @@ impl Work<'_> {
             messages: &[Message::user(ask)],
             max_tokens: self.max_tokens.min(SUMMARY),
             thinking: ThinkingLevel::None,
+            temperature: None,
             must_call: false,
         };
         let answer = match self.caller.call(&request, size, None).await {

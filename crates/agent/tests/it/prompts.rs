@@ -1,6 +1,6 @@
 //! What an agent is told.
 
-use guildhall_agent::prompt::{Facts, Instruction, Known, Step, instructions, opening, system};
+use guildhall_agent::prompt::{Aside, Facts, Instruction, Known, Persona, Step, instructions, opening, system};
 use guildhall_sandbox::Workspace;
 use guildhall_types::chat::Block;
 use guildhall_types::feature::PlanningMode;
@@ -19,6 +19,8 @@ fn facts(planning: PlanningMode) -> Facts {
         known: Known::default(),
         hub: true,
         step: None,
+        aside: None,
+        agent: None,
     }
 }
 
@@ -52,6 +54,23 @@ fn the_system_prompt_of_a_step() {
     let text = text(&facts);
     assert!(!text.contains("propose_plan") && !text.contains("update_tasks"), "{text}");
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn the_system_prompt_of_a_chat_and_of_a_task() {
+    let persona = Persona { name: "Scout".to_owned(), instructions: "Find {{ it }}.\n".to_owned() };
+    let told = |chat, read_only| {
+        let aside = Some(Aside { chat, read_only });
+        text(&Facts { aside, agent: Some(persona.clone()), approval: true, ..facts(PlanningMode::Full) })
+    };
+    let [reads, works, task] = [told(true, true), told(true, false), told(false, true)];
+    for text in [&reads, &works, &task] {
+        assert!(!text.contains("propose_plan") && !text.contains("update_tasks"), "{text}");
+        assert!(text.contains("# Who you are: Scout\n") && text.contains("Find {{ it }}."), "{text}");
+    }
+    assert!(reads.contains("no file can be changed here") && !works.contains("no file can be changed here"));
+    assert!(task.contains("one task") && task.contains("complete in itself") && !reads.contains("one task"));
+    insta::assert_snapshot!(reads);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use guildhall_agent::{Ended, ToolAnswer, ToolContext};
+use guildhall_types::agent::KNOWN_TOOLS;
 use serde_json::{Value, json};
 
 use crate::house::{Book, House, script};
@@ -196,4 +197,27 @@ fn the_box_holds_the_tools_of_the_contract() {
     );
     let changing: Vec<&str> = toolbox.names().filter(|name| toolbox.find(name).unwrap().changes_files()).collect();
     assert_eq!(changing, ["write", "edit", "bash"]);
+}
+
+#[test]
+fn every_tool_that_is_offered_to_agents_is_there_and_says_rightly_whether_it_changes_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let tools = toolbox(dir.path());
+    let mut known: Vec<&str> = KNOWN_TOOLS.iter().map(|tool| tool.name).collect();
+    let mut there: Vec<&str> = tools.names().collect();
+    known.sort_unstable();
+    there.sort_unstable();
+    assert_eq!(known, there);
+    for tool in KNOWN_TOOLS {
+        assert_eq!(tools.find(tool.name).unwrap().changes_files(), tool.changes_files, "{}", tool.name);
+    }
+}
+
+#[test]
+fn a_box_of_some_tools_has_no_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let some = toolbox(dir.path()).only(|name| name == "read" || name == "nothing");
+    assert_eq!(some.names().collect::<Vec<_>>(), ["read"]);
+    assert_eq!(some.specs().len(), 1);
+    assert!(some.find("bash").is_none() && some.find("write").is_none());
 }

@@ -59,6 +59,8 @@ async fn a_feature_of_the_sample_project_is_built() {
         known: prompt::Known::default(),
         hub: true,
         step: None,
+        aside: None,
+        agent: None,
     };
     let mut job = house.job("");
     job.opening = prompt::opening("Mark items as done", "Add a `todo done <number>` command.", &[]);

@@ -4,6 +4,7 @@
 
 mod accidents;
 mod budgets;
+mod chats;
 mod death;
 mod harness;
 mod hub;
@@ -14,4 +15,5 @@ mod path;
 mod pipeline;
 mod plans;
 mod sources;
+mod systems;
 mod trouble;

@@ -53,6 +53,9 @@ pub(crate) fn body(request: &Request<'_>, provider: ProviderKind, without: Witho
             body["tool_choice"] = "required".into();
         }
     }
+    if let Some(temperature) = request.temperature.filter(|_| !without.temperature) {
+        body["temperature"] = temperature.into();
+    }
     // Of other servers nobody knows whether they take it.
     if google && !without.reasoning {
         body["reasoning_effort"] = effort(request.thinking).into();

@@ -77,6 +77,11 @@ impl Body<'_> {
             }
         }
         self.reasoning(&mut body);
+        if let Some(temperature) = self.0.temperature
+            && body["thinking"].is_null()
+        {
+            body["temperature"] = temperature.into();
+        }
         body
     }
 

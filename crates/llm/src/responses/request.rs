@@ -38,7 +38,11 @@ pub(crate) fn body(request: &Request<'_>, without: Without) -> Value {
             body["tool_choice"] = "required".into();
         }
     }
-    if models::assume(request.model).reasoning != Reasoning::None && !without.reasoning {
+    let reasons = models::assume(request.model).reasoning != Reasoning::None;
+    if let Some(temperature) = request.temperature.filter(|_| !reasons && !without.temperature) {
+        body["temperature"] = temperature.into();
+    }
+    if reasons && !without.reasoning {
         body["include"] = json!(["reasoning.encrypted_content"]);
         body["reasoning"] = json!({ "effort": effort(request.thinking) });
         if !without.summary {

@@ -41,6 +41,7 @@ pub fn request(messages: &[Message]) -> Request<'_> {
         messages,
         max_tokens: 8_000,
         thinking,
+        temperature: None,
         must_call: false,
     }
 }

@@ -53,6 +53,7 @@ impl Caller {
             messages: &self.messages,
             max_tokens: 8_000,
             thinking,
+            temperature: None,
             must_call: false,
         }
     }

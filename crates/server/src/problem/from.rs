@@ -49,6 +49,10 @@ impl From<TeamError> for Problem {
                 let extras = Extras { current: Some(version), item, ..Extras::default() };
                 Self::conflict("item-changed", sentence(&error)).with(extras)
             }
+            TeamError::SystemProblems(ref problems) => {
+                let all = problems.iter().map(|problem| (problem.path.clone(), problem.message.clone()));
+                Self::invalid_all(sentence(&error), all)
+            }
             TeamError::Mail(ref undelivered) => {
                 let detail = format!("{} {}", sentence(&error), undelivered.stage.hint());
                 Self::new(StatusCode::BAD_GATEWAY, "mail-not-sent", detail)
@@ -73,6 +77,7 @@ impl From<StoreError> for Problem {
                 ChangeRefused::LastOwner => Self::conflict("last-owner", detail),
                 ChangeRefused::LastWayIn => Self::conflict("last-way-in", detail),
                 ChangeRefused::MissingRight => Self::new(StatusCode::FORBIDDEN, "missing-right", detail),
+                ChangeRefused::NotYours => Self::new(StatusCode::FORBIDDEN, "not-yours", detail),
                 ChangeRefused::TargetIsOwner => Self::new(StatusCode::FORBIDDEN, "target-is-owner", detail),
                 ChangeRefused::AboveOwn => Self::new(StatusCode::FORBIDDEN, "above-own-role", detail),
             },
@@ -83,6 +88,9 @@ impl From<StoreError> for Problem {
                 Self::conflict("item-changed", detail).with(Extras { current: Some(current), ..Extras::default() })
             }
             StoreError::BadRelation { .. } => Self::invalid("related", detail),
+            StoreError::Changed { current, .. } => {
+                Self::conflict("stale", detail).with(Extras { current: Some(current), ..Extras::default() })
+            }
             StoreError::StalePlan { current } => {
                 Self::conflict("stale-plan", detail).with(Extras { current: Some(current), ..Extras::default() })
             }

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use guildhall_store::{FeaturePatch, FeatureQuery};
 use guildhall_team::NewCard;
 use guildhall_types::feature::{Feature, FeatureCard, PlanningMode, ThinkingLevel};
-use guildhall_types::{FeatureId, ProjectId};
+use guildhall_types::{AgentId, FeatureId, ProjectId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -87,7 +87,9 @@ pub struct CreateFeature {
     require_plan_approval: Option<bool>,
     /// How hard the model is asked to think.
     thinking_level: Option<ThinkingLevel>,
-    /// The model to use; the project's or the server's default when absent.
+    /// Who works on it; the usual agent when absent.
+    agent_id: Option<AgentId>,
+    /// The model to use; the agent's, the project's or the server's default when absent.
     model: Option<String>,
     /// The branch to work on; made from number and title when absent.
     branch: Option<String>,
@@ -112,6 +114,7 @@ pub async fn create_feature(
         description: new.description,
         category: new.category,
         priority: new.priority,
+        agent_id: new.agent_id,
         model: new.model,
         thinking_level: new.thinking_level,
         planning_mode: new.planning_mode,
@@ -163,7 +166,11 @@ pub struct UpdateFeature {
     /// How hard the model is asked to think.
     #[schema(nullable = false)]
     thinking_level: Option<ThinkingLevel>,
-    /// The model to use; `null` means the project's or the server's default.
+    /// Who works on it; `null` means the usual agent. A run that has begun keeps its agent.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<AgentId>)]
+    agent_id: Option<Option<AgentId>>,
+    /// The model to use; `null` means the agent's, the project's or the server's default.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     model: Option<Option<String>>,
@@ -200,6 +207,7 @@ pub async fn update_feature(
         category: change.category,
         priority: change.priority,
         position: change.position,
+        agent_id: change.agent_id,
         model: change.model,
         thinking_level: change.thinking_level,
         planning_mode: change.planning_mode,

@@ -1,6 +1,7 @@
 //! The knowledge hub: searching, reading and writing items. What is special to learnings stands in `learnings`, versions in
 //! `versions`.
 
+pub mod files;
 pub mod learnings;
 pub mod versions;
 

@@ -41,6 +41,8 @@ pub async fn get_limits(State(app): State<App>) -> Result<Json<TeamLimits>, Prob
 pub async fn put_limits(signed: Signed, Json(new): Json<TeamLimits>) -> Result<Json<TeamLimits>, Problem> {
     for (field, value, most) in [
         ("team.maxConcurrentFeaturesPerMember", new.team.max_concurrent_features_per_member, 100),
+        ("team.maxConcurrentChatsPerMember", new.team.max_concurrent_chats_per_member, 100),
+        ("team.maxConcurrentTasksPerMember", new.team.max_concurrent_tasks_per_member, 100),
         ("team.maxConcurrentFeatures", new.team.max_concurrent_features, 1_000),
         ("team.maxWorktreesPerMember", new.team.max_worktrees_per_member, 1_000),
         ("run.maxTurns", new.run.max_turns, 10_000),

@@ -26,9 +26,9 @@ const SEED: u64 = 20_261_124;
 /// Turns of each card before its closing words.
 const TURNS: usize = 6;
 
-struct Hall {
+pub struct Hall {
     dir: tempfile::TempDir,
-    sim: Sim,
+    pub sim: Sim,
     http: reqwest::Client,
     server: Child,
     url: String,
@@ -36,7 +36,7 @@ struct Hall {
 }
 
 impl Hall {
-    async fn open() -> Self {
+    pub async fn open() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let sim = Sim::start(Config { per_word: Duration::from_millis(3), ..Config::default() }).await.unwrap();
         let (server, url) = spawn(dir.path(), &sim).await;
@@ -47,7 +47,7 @@ impl Hall {
     }
 
     /// One request; nothing when the server is not there.
-    async fn call(&mut self, method: Method, path: &str, body: Option<Value>) -> Option<Value> {
+    pub async fn call(&mut self, method: Method, path: &str, body: Option<Value>) -> Option<Value> {
         let mut request = self
             .http
             .request(method, format!("{}{path}", self.url))
@@ -65,7 +65,7 @@ impl Hall {
         answer.json().await.ok()
     }
 
-    async fn kill_and_start_again(&mut self) {
+    pub async fn kill_and_start_again(&mut self) {
         self.server.kill().await.unwrap();
         (self.server, self.url) = spawn(self.dir.path(), &self.sim).await;
     }

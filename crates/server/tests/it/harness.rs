@@ -262,7 +262,9 @@ impl Persona {
         let bytes = response.bytes().await.unwrap().to_vec();
         let answer = Answer { status, headers, bytes, what };
         let kind = answer.header("content-type");
-        if kind.contains("json") && kind != "application/x-ndjson" && path != "/api/openapi.json" {
+        // What other standards say the form of is not in the description.
+        let described = path.starts_with("/api/") && path != "/api/openapi.json";
+        if kind.contains("json") && kind != "application/x-ndjson" && described {
             schema::check_answer(&method, &path, status, &answer.json());
         }
         answer
@@ -345,6 +347,18 @@ impl Persona {
         self.get("/api/auth/me").await.is(StatusCode::OK)["id"].as_str().unwrap().to_owned()
     }
 
+    /// What stands at `path` as soon as `wanted` holds of it; looks again after each event.
+    pub async fn until(&mut self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut socket = self.listen("").await.unwrap();
+        loop {
+            let found = self.get(path).await.is(StatusCode::OK);
+            if wanted(&found) {
+                return found;
+            }
+            socket.next().await.unwrap();
+        }
+    }
+
     /// A ready project of this source.
     pub async fn project(&mut self, name: &str, source: Value) -> Value {
         let mut socket = self.listen("").await.unwrap();
@@ -400,6 +414,11 @@ impl Socket {
             panic!("waited in vain; the last frames: {:#?}", &frames[frames.len().saturating_sub(5)..]);
         }
         frames
+    }
+
+    /// Says something to the server.
+    pub async fn say(&mut self, what: Value) {
+        self.0.send(Message::Text(what.to_string().into())).await.unwrap();
     }
 
     pub async fn close(mut self) {

@@ -1,16 +1,20 @@
 //! The tests of the routes, one file for each resource, like the routes themselves.
 
 mod account;
+mod agents;
 mod attachments;
 mod audit;
 mod auth;
 mod bad_input;
+mod chats;
+mod clients;
 mod credentials;
 mod factors;
 mod features;
 mod health;
 mod identities;
 mod invitations;
+mod knowledge;
 mod mail;
 mod members;
 mod night;
@@ -22,6 +26,7 @@ mod rate_limits;
 mod reports;
 mod settings;
 mod sign_in;
+mod systems;
 mod tokens;
 mod trials;
 mod usage;

@@ -81,8 +81,8 @@ CREATE TABLE knowledge_counter (
 );
 INSERT INTO knowledge_counter (one, place, items) VALUES (1, 0, 0);
 
--- Every word of the hub, with the number of items that hold it: what rare words are worth, what a beginning of a word and
--- what a misspelt word can mean.
+-- Every word and every mark of the hub, with the number of items that hold it: what rare words are worth, what a beginning of a
+-- word and what a misspelt word can mean, and which way to look for something is short.
 CREATE TABLE knowledge_words (
   word TEXT COLLATE "C" PRIMARY KEY NOT NULL,
   stem TEXT COLLATE "C" NOT NULL,

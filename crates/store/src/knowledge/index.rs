@@ -48,7 +48,7 @@ impl Store {
         }
         let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
         for (all, one) in [(gone, -1), (come, 1)] {
-            for word in all.iter().flat_map(|standing| &standing.indexed.words) {
+            for word in all.iter().flat_map(|standing| &standing.indexed.terms) {
                 *counts.entry(word).or_default() += one;
             }
         }
@@ -77,7 +77,7 @@ impl Store {
             .bind(serde_json::to_string(&rows)?).fetch_all(c).await)?;
         let new = known.iter().filter(|(word, docs)| counts.get(word.as_str()) == Some(docs) && *docs > 0);
         let grams: Vec<(String, usize, &str)> = new
-            .filter(|(word, _)| word.chars().count() >= 4)
+            .filter(|(word, _)| word.chars().all(char::is_alphanumeric) && word.chars().count() >= 4)
             .flat_map(|(word, _)| {
                 let letters = word.chars().count();
                 grams(word).into_iter().map(move |gram| (gram, letters, word.as_str()))

@@ -5,7 +5,7 @@
 //! may be a slip of. Then candidates are looked for that hold all of them, and, where these are few, without the most
 //! frequent ones. Of too many the latest are taken, those with the words in their title first.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use guildhall_types::knowledge::alike::{NEAR, likeness, titles};
 use guildhall_types::knowledge::index::{Asked, AskedWord, HEAD, Profile, asked, folded_phrase, index};
@@ -35,6 +35,8 @@ const COMPARED: i64 = 60;
 const BEGINNING: usize = 2;
 /// Rare words of a text by which its like is looked for.
 const RARE: usize = 12;
+/// Items that a word is expected in from which on PostgreSQL looks among the latest first.
+const MANY: f64 = 10_000.0;
 /// Items that are shown as similar at most.
 const SIMILAR: usize = 5;
 
@@ -68,6 +70,36 @@ fn expression(backend: Backend, must: &Must) -> String {
         format!("({})", words.join(or))
     };
     must.iter().map(one).collect::<Vec<_>>().join(and)
+}
+
+/// How many items hold which words and marks.
+#[derive(Default)]
+struct Counts {
+    items: i64,
+    /// The latest place.
+    place: i64,
+    docs: HashMap<String, i64>,
+}
+
+impl Counts {
+    /// From which places on to look, one after the other, until there are `limit` items. What very many items hold is looked for
+    /// among the latest first, where as many as are wanted will be.
+    fn windows(&self, must: &Must, since: i64, before: i64, limit: i64) -> Vec<i64> {
+        let items = self.items.max(1) as f64;
+        let share = |any: &Vec<String>| {
+            let docs: i64 = any.iter().filter_map(|word| self.docs.get(word)).sum();
+            (docs as f64 / items).min(1.0)
+        };
+        let share: f64 = must.iter().map(share).product();
+        if share * items < MANY {
+            return vec![since];
+        }
+        // Places that nobody holds any more lie between those of the items.
+        let spread = (self.place as f64 / items).max(1.0);
+        let width = (1.5 * limit as f64 * spread / share).ceil() as i64;
+        let from = before.min(self.place + 1).saturating_sub(width);
+        if from > since { vec![from, since] } else { vec![since] }
+    }
 }
 
 impl Store {
@@ -157,12 +189,33 @@ impl Store {
             }
             Backend::Postgres => {
                 "SELECT place FROM knowledge_index WHERE terms @@ $1::tsquery AND place >= $2 AND place < $3
-                 ORDER BY place DESC LIMIT $4"
+                 ORDER BY place + 0 DESC LIMIT $4"
             }
         };
-        let places: Vec<(i64,)> = read!(self, c => sqlx::query_as(sql).bind(expression(self.backend(), &marks))
-            .bind(since).bind(before).bind(limit).persistent(false).fetch_all(c).await)?;
-        Ok(places.into_iter().map(|(place,)| place).collect())
+        let counts = self.counts(std::slice::from_ref(&marks)).await?;
+        for from in counts.windows(&marks, since, before, limit) {
+            let places: Vec<(i64,)> = read!(self, c => sqlx::query_as(sql).bind(expression(self.backend(), &marks))
+                .bind(from).bind(before).bind(limit).persistent(false).fetch_all(c).await)?;
+            if places.len() as i64 == limit || from == since {
+                return Ok(places.into_iter().map(|(place,)| place).collect());
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// How many items hold each of these words and marks. SQLite has no need of it: it walks its index from the latest item
+    /// on, and stops when it has enough. PostgreSQL finds all before it sorts them.
+    async fn counts(&self, looks: &[Must]) -> Result<Counts, StoreError> {
+        if self.backend() == Backend::Sqlite {
+            return Ok(Counts::default());
+        }
+        let wanted: HashSet<&String> = looks.iter().flatten().flatten().collect();
+        let (items, place): (i64, i64) = read!(self, c => sqlx::query_as(
+            "SELECT items, place FROM knowledge_counter WHERE one = 1").fetch_one(c).await)?;
+        let sql = format!("SELECT word, docs FROM knowledge_words WHERE word {}", listed(self.backend(), 1));
+        let docs: Vec<(String, i64)> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(serde_json::to_string(&wanted)?).fetch_all(c).await)?;
+        Ok(Counts { items, place, docs: docs.into_iter().collect() })
     }
 
     /// From which place on items changed since the moment that a filter names.
@@ -191,21 +244,24 @@ impl Store {
             looks.push(groups[..count].iter().map(|term| words(term, false)).collect());
         }
         looks.extend(groups.iter().skip(1).map(|term| vec![words(term, false)]));
+        for must in &mut looks {
+            must.extend(marks.iter().map(|mark| vec![mark.clone()]));
+        }
+        let counts = self.counts(&looks).await?;
         let mut found: BTreeMap<i64, Found> = BTreeMap::new();
-        for (n, mut must) in looks.into_iter().enumerate() {
+        for (n, must) in looks.iter().enumerate() {
             // A look at titles alone is never enough: what says more in its text may fit better.
             if n > 1 && found.len() >= ENOUGH {
                 break;
             }
-            must.extend(marks.iter().map(|mark| vec![mark.clone()]));
-            let more = self.look(&must, since).await?;
+            let more = self.look(must, since, &counts).await?;
             found.extend(more.into_iter().map(|one| (one.place, one)));
         }
         Ok(found.into_values().collect())
     }
 
     /// One look into the index: the latest items that hold all of it.
-    async fn look(&self, must: &Must, since: i64) -> Result<Vec<Found>, StoreError> {
+    async fn look(&self, must: &Must, since: i64, counts: &Counts) -> Result<Vec<Found>, StoreError> {
         let sql = match self.backend() {
             Backend::Sqlite => format!(
                 "SELECT {FOUND} FROM knowledge_index CROSS JOIN knowledge_items i ON i.place = knowledge_index.rowid
@@ -213,12 +269,20 @@ impl Store {
             ),
             Backend::Postgres => format!(
                 "SELECT {FOUND} FROM (SELECT place FROM knowledge_index WHERE terms @@ $1::tsquery AND place >= $2
-                   ORDER BY place DESC LIMIT $3) x JOIN knowledge_items i ON i.place = x.place"
+                   ORDER BY place + 0 DESC LIMIT $3) x JOIN knowledge_items i ON i.place = x.place"
             ),
         };
-        // Planned for these very words: how frequent they are decides which way is short.
-        Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(expression(self.backend(), must)).bind(since)
-            .bind(CANDIDATES).persistent(false).fetch_all(c).await)?)
+        let expression = expression(self.backend(), must);
+        for from in counts.windows(must, since, i64::MAX, CANDIDATES) {
+            let sql = sql.clone();
+            // Planned for these very words: how frequent they are decides which way is short.
+            let found: Vec<Found> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(&expression).bind(from)
+                .bind(CANDIDATES).persistent(false).fetch_all(c).await)?;
+            if found.len() as i64 == CANDIDATES || from == since {
+                return Ok(found);
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// What the words that somebody looks for stand for in the hub.
@@ -340,9 +404,10 @@ impl Store {
             looks.push(rare.iter().take(3).map(|(word, _)| vec![word.clone()]).collect());
             looks.push(vec![rare.into_iter().map(|(word, _)| word).collect()]);
         }
+        let counts = self.counts(&looks).await?;
         let mut found: BTreeMap<i64, Found> = BTreeMap::new();
         for must in looks {
-            found.extend(self.look(&must, 0).await?.into_iter().map(|one| (one.place, one)));
+            found.extend(self.look(&must, 0, &counts).await?.into_iter().map(|one| (one.place, one)));
         }
         let profile = Profile::read(&own.profile);
         let mut similar: Vec<(i64, SimilarItem)> = found

@@ -3,7 +3,7 @@
 use guildhall_types::DateTime;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::budget::BudgetKind;
-use guildhall_types::feature::{Move, Stage};
+use guildhall_types::feature::{FeatureKind, Move, Stage};
 use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::report::SpanKind;
 use guildhall_types::run::{DiffStat, Run, RunEvent, RunStatus};
@@ -146,10 +146,12 @@ impl Store {
         let reason = reason.unwrap_or_else(|| RESTS.to_owned());
         let kind = NotificationKind::BudgetReached;
         match budget {
-            Some(BudgetKind::Run) => tx.tell(Tell::of_card(kind, &feature.card, &run, &reason)),
+            Some(BudgetKind::Run) if feature.card.kind == FeatureKind::Card => {
+                tx.tell(Tell::of_card(kind, &feature.card, &run, &reason))
+            }
             // However many runs wait for it, it is one thing to tell.
             Some(BudgetKind::Month) => tx.tell(Tell::new(kind, run.member_id, "This month", &reason)),
-            None => {}
+            Some(BudgetKind::Run) | None => {}
         }
         self.record_run(&mut tx, &run, RunEvent::Waiting { reason, until }).await?;
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())

@@ -1,15 +1,15 @@
 //! Taking a run: one choice in one transaction, within the limits.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use chrono::Duration;
-use guildhall_types::feature::{Move, Stage};
+use guildhall_types::feature::{FeatureKind, Move, Stage};
 use guildhall_types::limits::Limits;
 use guildhall_types::plan::PlanApproval;
 use guildhall_types::project::Project;
 use guildhall_types::report::SpanKind;
 use guildhall_types::run::{RunIntent, RunStatus};
-use guildhall_types::schedule::{self, Candidate};
+use guildhall_types::schedule::{self, AtWork, Candidate};
 use guildhall_types::{DateTime, MemberId, NodeId, RunId};
 
 use super::{Claimed, Lease};
@@ -62,21 +62,22 @@ impl Store {
             on!(tx, c => sqlx::query("SELECT pg_advisory_xact_lock(4300)").execute(c).await.rows())?;
         }
         let now = self.lease_clock(&mut tx).await?;
-        let running: Vec<(RunId, MemberId, bool, Option<NodeId>)> = on!(tx, c => sqlx::query_as(
-            "SELECT id, member_id, lease_until > $1, lease_owner FROM runs WHERE status = 'running'")
+        let running: Vec<(RunId, MemberId, FeatureKind, bool, Option<NodeId>)> = on!(tx, c => sqlx::query_as(
+            "SELECT r.id, r.member_id, f.kind, r.lease_until > $1, r.lease_owner
+             FROM runs r JOIN features f ON f.id = r.feature_id WHERE r.status = 'running'")
             .bind(now).fetch_all(c).await)?;
         let own = |run: &RunId, owner: Option<NodeId>| owner == Some(node) && at_work.contains(run);
-        let mut working: HashMap<MemberId, i64> = HashMap::new();
-        for (_, member, ..) in running.iter().filter(|(run, _, held, owner)| *held || own(run, *owner)) {
-            *working.entry(*member).or_default() += 1;
+        let mut working = AtWork::new();
+        for (_, member, kind, ..) in running.iter().filter(|(run, _, _, held, owner)| *held || own(run, *owner)) {
+            *working.entry((*member, *kind)).or_default() += 1;
         }
         let held: HashSet<RunId> =
-            running.iter().filter(|(run, _, _, owner)| own(run, *owner)).map(|(run, ..)| *run).collect();
-        // Fifty of each member are enough to choose from, and nobody can hide the others behind a long queue.
-        let waiting: Vec<(RunId, MemberId, i64, DateTime)> = on!(tx, c => sqlx::query_as(
-            "SELECT id, member_id, priority, queued_at FROM (
-               SELECT r.id, r.member_id, f.priority, r.queued_at,
-                 row_number() OVER (PARTITION BY r.member_id ORDER BY f.priority, r.queued_at, r.id) AS place
+            running.iter().filter(|(run, .., owner)| own(run, *owner)).map(|(run, ..)| *run).collect();
+        // Fifty of each kind of each member are enough to choose from, and nobody can hide the others behind a long queue.
+        let waiting: Vec<(RunId, MemberId, FeatureKind, i64, DateTime)> = on!(tx, c => sqlx::query_as(
+            "SELECT id, member_id, kind, priority, queued_at FROM (
+               SELECT r.id, r.member_id, f.kind, f.priority, r.queued_at,
+                 row_number() OVER (PARTITION BY r.member_id, f.kind ORDER BY f.priority, r.queued_at, r.id) AS place
                FROM runs r JOIN features f ON f.id = r.feature_id
                WHERE (r.status = 'queued' OR (r.status = 'running' AND r.lease_until <= $1))
                  AND (r.parked_until IS NULL OR r.parked_until <= $2)
@@ -87,7 +88,7 @@ impl Store {
         let waiting: Vec<Candidate> = waiting
             .into_iter()
             .filter(|(run, ..)| !held.contains(run))
-            .map(|(run, member, priority, since)| Candidate { run, member, priority, since })
+            .map(|(run, member, kind, priority, since)| Candidate { run, member, kind, priority, since })
             .collect();
         let Some(chosen) = schedule::next(&waiting, &working, limits) else { return Ok(Some(None)) };
         let done = on!(tx, c => sqlx::query(

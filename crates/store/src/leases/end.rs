@@ -1,6 +1,6 @@
 //! How a node lets go of a run.
 
-use guildhall_types::feature::{Feature, Move, Problem, Stage};
+use guildhall_types::feature::{Feature, FeatureKind, Move, Problem, Stage};
 use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::run::{Run, RunEvent, RunIntent, RunStatus};
 use sqlx::types::Json;
@@ -26,7 +26,10 @@ impl Store {
             return Ok(Finished::GoesOn);
         }
         self.move_feature(&mut tx, &feature, ending.what).await?;
-        if let Some((kind, text)) = news(&ending) {
+        // Whoever talks with an agent sees its answer, and a system is told of its steps.
+        if feature.card.kind == FeatureKind::Card
+            && let Some((kind, text)) = news(&ending)
+        {
             tx.tell(Tell::of_card(kind, &feature.card, &run, text));
         }
         if ending.what == Move::Finish

@@ -111,7 +111,8 @@ impl Store {
             "INSERT INTO ledger (id, at, member_id, key_source, run_id, turn, provider, model, input_tokens, output_tokens,
                cache_read_tokens, cache_write_tokens, cost_micros, priced, key_hint, project_id, project_name, feature_id,
                feature_number, feature_title)
-             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, p.id, p.name, f.id, f.number, f.title
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, p.id, p.name, f.id,
+               CASE WHEN f.kind = 'card' THEN f.number END, f.title
              FROM features f JOIN projects p ON p.id = f.project_id WHERE f.id = $16")
             .bind(uuid::Uuid::now_v7()).bind(self.now()).bind(row.member_id).bind(row.key_source).bind(run.id).bind(row.turn)
             .bind(row.provider).bind(&row.model).bind(input_tokens).bind(output_tokens).bind(cache_read_tokens)

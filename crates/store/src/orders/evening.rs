@@ -87,7 +87,7 @@ macro_rules! past {
     };
     (@from $which:literal) => {
         concat!(
-            " FROM runs r JOIN features f ON f.id = r.feature_id WHERE r.project_id ",
+            " FROM runs r JOIN features f ON f.id = r.feature_id WHERE f.kind = 'card' AND r.project_id ",
             $which,
             " $1 AND r.ended_at IS NOT NULL AND r.turns > 0 AND r.approval <> 'awaited'
                AND (r.status IN ('waiting', 'failed') OR (r.status = 'closed' AND f.run_id = r.id AND f.status = 'completed'))
@@ -114,7 +114,7 @@ impl Store {
                CASE WHEN f.status = 'backlog' THEN f.require_plan_approval ELSE coalesce(r.approval = 'awaited', FALSE) END AS plan_needed,
                f.skip_verification, f.needs_approval
              FROM features f LEFT JOIN runs r ON r.id = f.run_id
-             WHERE f.deleted_at IS NULL AND (f.status IN ('queued', 'in_progress') OR (f.status = 'backlog' AND (
+             WHERE f.kind = 'card' AND f.deleted_at IS NULL AND (f.status IN ('queued', 'in_progress') OR (f.status = 'backlog' AND (
                (f.project_id = $1 AND f.created_by = $2) OR EXISTS (SELECT 1 FROM auto_orders o
                  WHERE o.project_id = f.project_id AND o.member_id = f.created_by AND o.state <> 'off'))))
              ORDER BY f.status DESC, f.priority, f.created_at LIMIT $3")
@@ -143,7 +143,7 @@ impl Store {
             .bind(project).bind(member).fetch_all(c).await)?;
         let rows: Vec<(FeatureId, i64, DateTime, i64)> = read!(self, c => sqlx::query_as(
             "SELECT id, priority, created_at, number FROM features
-             WHERE project_id = $1 AND created_by = $2 AND status = 'backlog' AND deleted_at IS NULL
+             WHERE project_id = $1 AND created_by = $2 AND kind = 'card' AND status = 'backlog' AND deleted_at IS NULL
              ORDER BY priority, created_at, number LIMIT $3").bind(project).bind(member).bind(CARDS).fetch_all(c).await)?;
         let mut of: HashMap<FeatureId, Vec<FeatureId>> = HashMap::new();
         for (feature, depends_on) in open {
@@ -261,7 +261,7 @@ impl Store {
         Ok(read!(self, c => sqlx::query_as(
             "SELECT f.id AS feature_id, f.project_id, r.id AS run_id, r.member_id
              FROM features f JOIN runs r ON r.id = f.run_id
-             WHERE f.stage = 'plan_approval' AND f.status = 'in_progress' AND f.deleted_at IS NULL
+             WHERE f.kind = 'card' AND f.stage = 'plan_approval' AND f.status = 'in_progress' AND f.deleted_at IS NULL
                AND ($1 IS NULL OR f.project_id = $1) ORDER BY r.ended_at, f.id LIMIT $2")
             .bind(project).bind(CARDS).fetch_all(c).await)?)
     }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use guildhall_types::auto::{AutoOrder, Card, Live, Order, OrderState};
 use guildhall_types::budget::BudgetKind;
+use guildhall_types::feature::FeatureKind;
 use guildhall_types::run::RunStatus;
 use guildhall_types::{DateTime, FeatureId, MemberId, ProjectId, RunId};
 
@@ -45,7 +46,7 @@ pub struct Night {
     pub queue: Vec<Queued>,
     /// What queued cards and those of the orders depend on that is neither verified nor completed.
     pub open: HashMap<FeatureId, Vec<FeatureId>>,
-    /// Worktrees of each member.
+    /// Worktrees of each member's cards. Those of chats and tasks go when they rest, and come back.
     pub held: HashMap<MemberId, i64>,
     /// Members whose month's budget is used up: how much it was, in micro-dollars, and when the next month begins.
     pub used_up: HashMap<MemberId, (i64, DateTime)>,
@@ -61,6 +62,7 @@ struct RunRow {
     feature_id: FeatureId,
     project_id: ProjectId,
     member_id: MemberId,
+    kind: FeatureKind,
     priority: i64,
     queued_at: DateTime,
     status: RunStatus,
@@ -87,11 +89,11 @@ macro_rules! night {
                          WHERE d.feature_id = f.id AND b.status NOT IN ('verified', 'completed')) THEN 1 ELSE 0 END,
                        f.priority, f.created_at, f.number) AS place
                    FROM features f JOIN auto_orders o ON o.project_id = f.project_id AND o.member_id = f.created_by
-                   WHERE o.state <> 'off' AND f.status = 'backlog' AND f.deleted_at IS NULL) backlog
+                   WHERE o.state <> 'off' AND f.kind = 'card' AND f.status = 'backlog' AND f.deleted_at IS NULL) backlog
                  WHERE place <= $1").bind(CARDS).fetch_all(c).await)?,
         };
         let runs: Vec<RunRow> = $how!($from, c => sqlx::query_as(
-            "SELECT r.id, r.feature_id, r.project_id, r.member_id, f.priority, r.queued_at, r.status, r.auto, r.lease_until,
+            "SELECT r.id, r.feature_id, r.project_id, r.member_id, f.kind, f.priority, r.queued_at, r.status, r.auto, r.lease_until,
                r.parked_until, r.parked_reason, r.parked_for, r.started_at
              FROM runs r JOIN features f ON f.id = r.feature_id WHERE r.status IN ('queued', 'running')").fetch_all(c).await)?;
         let open: Vec<(FeatureId, FeatureId)> = $how!($from, c => sqlx::query_as(
@@ -102,7 +104,8 @@ macro_rules! night {
                  WHERE o.project_id = f.project_id AND o.member_id = f.created_by AND o.state <> 'off')))
              ORDER BY d.depends_on").fetch_all(c).await)?;
         let held: Vec<(MemberId, i64)> = $how!($from, c => sqlx::query_as(
-            "SELECT member_id, count(*) FROM runs WHERE status <> 'closed' GROUP BY member_id").fetch_all(c).await)?;
+            "SELECT r.member_id, count(*) FROM runs r JOIN features f ON f.id = r.feature_id
+             WHERE r.status <> 'closed' AND f.kind = 'card' GROUP BY r.member_id").fetch_all(c).await)?;
         let ready: Vec<(ProjectId,)> = $how!($from, c => sqlx::query_as(
             "SELECT id FROM projects WHERE status = 'ready' AND archived_at IS NULL").fetch_all(c).await)?;
         Night::of(orders, cards, runs, open, held, ready, $now)
@@ -156,6 +159,7 @@ impl Night {
                 run: row.id,
                 project: row.project_id,
                 member: row.member_id,
+                kind: row.kind,
                 priority: row.priority,
                 since: row.queued_at,
                 working: row.status == RunStatus::Running && row.lease_until.is_some_and(|until| until > now),

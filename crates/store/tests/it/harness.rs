@@ -97,6 +97,7 @@ pub fn card(project: &Project, title: &str) -> NewFeature {
         description: format!("Build {title}."),
         category: String::new(),
         priority: 2,
+        agent_id: None,
         model: None,
         thinking_level: ThinkingLevel::None,
         planning_mode: PlanningMode::Skip,
@@ -111,7 +112,7 @@ pub fn card(project: &Project, title: &str) -> NewFeature {
 }
 
 pub fn new_run() -> NewRun {
-    NewRun { model: "m".to_owned(), branch: "b".to_owned() }
+    NewRun { model: "m".to_owned(), branch: "b".to_owned(), briefing: Default::default() }
 }
 
 /// Makes one test for each backend out of `async fn name(fresh: Fresh)`.

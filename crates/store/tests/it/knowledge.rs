@@ -33,7 +33,7 @@ pub fn entry(title: &str, content: &str) -> KnowledgeDraft {
     }
 }
 
-fn learning(title: &str, content: &str) -> KnowledgeDraft {
+pub fn learning(title: &str, content: &str) -> KnowledgeDraft {
     let details = LearningDetails {
         learning_type: LearningType::BugFix,
         confidence: LearningConfidence::Medium,

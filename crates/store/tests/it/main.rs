@@ -3,11 +3,15 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 mod access;
+mod agents;
+mod asides;
 mod audit;
 mod board;
 mod budgets;
+mod clients;
 mod events;
 mod factors;
+mod found;
 mod guides;
 mod harness;
 mod identities;
@@ -22,6 +26,7 @@ mod plans;
 mod prices;
 mod reports;
 mod steps;
+mod systems;
 mod usage;
 mod webhooks;
 mod work;

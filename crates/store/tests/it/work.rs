@@ -141,7 +141,7 @@ on_both! {
             output: String::new(), commit_id: None, started_at: fresh.clock.now(), ended_at: None,
         };
         let note = || vec![RunEvent::Note { text: "late".to_owned() }];
-        let started = RunEvent::Started { attempt: 1, model: "m".to_owned(), key_source: KeySource::Team, resumed: false };
+        let started = RunEvent::Started { attempt: 1, model: "m".to_owned(), key_source: KeySource::Team, resumed: false, agent: None };
         let refused = [
             store.append_events(&first.lease, note()).await,
             store.save_answer(&first.lease, &turn(1), None, &row(&first, 1), vec![]).await,

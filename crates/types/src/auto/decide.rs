@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use crate::feature::FeatureKind;
 use crate::limits::Limits;
+use crate::schedule::{self, AtWork};
 use crate::{DateTime, FeatureId, MemberId, ProjectId, RunId};
 
 /// A standing order that is switched on.
@@ -49,6 +51,8 @@ pub struct Live {
     pub project: ProjectId,
     /// Who started it.
     pub member: MemberId,
+    /// What it works on: orders start cards alone, but all kinds take places.
+    pub kind: FeatureKind,
     /// Its card's priority.
     pub priority: i64,
     /// Since when it waits.
@@ -66,21 +70,29 @@ enum Next<'a> {
 }
 
 impl Next<'_> {
-    fn member(&self) -> MemberId {
+    const fn member(&self) -> MemberId {
         match self {
             Self::Run(run) => run.member,
             Self::Card(card) => card.member,
         }
     }
 
-    /// Priority decides, then what is in the queue already, then age.
+    const fn kind(&self) -> FeatureKind {
+        match self {
+            Self::Run(run) => run.kind,
+            Self::Card(_) => FeatureKind::Card,
+        }
+    }
+
+    /// A chat comes first, then priority decides, then what is in the queue already, then age.
     fn before(&self, other: &Self) -> Ordering {
-        match (self, other) {
+        let of_kinds = schedule::rank(self.kind()).cmp(&schedule::rank(other.kind()));
+        of_kinds.then_with(|| match (self, other) {
             (Self::Run(a), Self::Run(b)) => (a.priority, a.since, a.run).cmp(&(b.priority, b.since, b.run)),
             (Self::Card(a), Self::Card(b)) => key(a).cmp(&key(b)),
             (Self::Run(a), Self::Card(b)) => a.priority.cmp(&b.priority).then(Ordering::Less),
             (Self::Card(a), Self::Run(b)) => a.priority.cmp(&b.priority).then(Ordering::Greater),
-        }
+        })
     }
 }
 
@@ -100,11 +112,11 @@ pub fn next_start<'a>(
     held: &HashMap<MemberId, i64>,
     limits: &Limits,
 ) -> Option<&'a Card> {
-    let mut working: HashMap<MemberId, i64> = HashMap::new();
+    let mut working = AtWork::new();
     let mut taken: HashMap<(ProjectId, MemberId), i64> = HashMap::new();
     for run in live {
-        *working.entry(run.member).or_default() += i64::from(run.working);
-        *taken.entry((run.project, run.member)).or_default() += 1;
+        *working.entry((run.member, run.kind)).or_default() += i64::from(run.working);
+        *taken.entry((run.project, run.member)).or_default() += i64::from(run.kind == FeatureKind::Card);
     }
     let best: Vec<&Card> = orders
         .iter()
@@ -121,15 +133,15 @@ pub fn next_start<'a>(
         .collect();
     let mut waiting: Vec<&Live> = live.iter().filter(|run| !run.working && !run.put_off).collect();
     while working.values().sum::<i64>() < limits.max_concurrent_features {
-        let at_work = |member: MemberId| working.get(&member).copied().unwrap_or(0);
+        let at_work = |next: &Next<'_>| schedule::of(&working, next.member(), next.kind());
         let all = waiting.iter().map(|run| Next::Run(run)).chain(best.iter().map(|card| Next::Card(card)));
         let next = all
-            .filter(|next| at_work(next.member()) < limits.max_concurrent_features_per_member)
-            .min_by(|a, b| at_work(a.member()).cmp(&at_work(b.member())).then_with(|| a.before(b)))?;
+            .filter(|next| at_work(next) < limits.per_member(next.kind()))
+            .min_by(|a, b| at_work(a).cmp(&at_work(b)).then_with(|| a.before(b)))?;
         match next {
             Next::Card(card) => return Some(card),
             Next::Run(run) => {
-                *working.entry(run.member).or_default() += 1;
+                *working.entry((run.member, run.kind)).or_default() += 1;
                 let run = run.run;
                 waiting.retain(|other| other.run != run);
             }

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::{AutoOrder, Card, Live, Order, OrderState};
 use crate::budget::BudgetKind;
+use crate::feature::FeatureKind;
 use crate::limits::Limits;
 use crate::{DateTime, FeatureId, MemberId};
 
@@ -98,16 +99,17 @@ pub struct PutOff<'a> {
 }
 
 impl Place<'_> {
-    fn working(&self, member: Option<MemberId>) -> i64 {
-        let of = |run: &&Live| run.working && member.is_none_or(|member| run.member == member);
+    fn working(&self, of_whom: Option<(MemberId, FeatureKind)>) -> i64 {
+        let of = |run: &&Live| run.working && of_whom.is_none_or(|whose| (run.member, run.kind) == whose);
         self.live.iter().filter(of).count() as i64
     }
 
     /// Which limit keeps this member's runs from a place.
-    fn limit(&self, member: MemberId) -> Option<Reason> {
+    fn limit(&self, member: MemberId, kind: FeatureKind) -> Option<Reason> {
         let limits = self.limits;
-        if self.working(Some(member)) >= limits.max_concurrent_features_per_member {
-            return Some(Reason::MemberLimit { limit: limits.max_concurrent_features_per_member });
+        let limit = limits.per_member(kind);
+        if self.working(Some((member, kind))) >= limit {
+            return Some(Reason::MemberLimit { limit });
         }
         let full = self.working(None) >= limits.max_concurrent_features;
         full.then_some(Reason::TeamLimit { limit: limits.max_concurrent_features })
@@ -126,7 +128,7 @@ pub fn of_run(run: &Live, open: &[FeatureId], put_off: Option<PutOff<'_>>, place
         }
         Some(PutOff { until, why: Some(why), budget: None }) => Reason::Provider { until, why: why.to_owned() },
         Some(PutOff { until, why: None, .. }) => Reason::Window { until: Some(until) },
-        None => place.limit(run.member).unwrap_or(Reason::Turn),
+        None => place.limit(run.member, run.kind).unwrap_or(Reason::Turn),
     }
 }
 
@@ -148,14 +150,15 @@ fn of_taking(order: &AutoOrder, at: DateTime, place: &Place<'_>) -> Option<Reaso
         );
         return Some(Reason::Budget { until: Some(*until), why });
     }
-    let own = |run: &&Live| run.member == order.member_id && run.project == order.project_id;
+    let own =
+        |run: &&Live| run.kind == FeatureKind::Card && run.member == order.member_id && run.project == order.project_id;
     if place.live.iter().filter(own).count() as i64 >= order.max_concurrent {
         return Some(Reason::OrderLimit { limit: order.max_concurrent });
     }
     if place.held.get(&order.member_id).copied().unwrap_or(0) >= place.limits.max_worktrees_per_member {
         return Some(Reason::WorktreeLimit { limit: place.limits.max_worktrees_per_member });
     }
-    place.limit(order.member_id)
+    place.limit(order.member_id, FeatureKind::Card)
 }
 
 /// Why a card in the backlog is not taken by its member's order; nothing when that is switched off.

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::budget::BudgetKind;
+use crate::feature::FeatureKind;
 use crate::limits::Limits;
 use crate::window::Day;
 
@@ -41,7 +42,8 @@ fn hall() -> impl Strategy<Value = Hall> {
     let orders = prop::collection::vec(order, usize::from(MEMBERS * PROJECTS));
     let card = (0u8..MEMBERS, 0u8..PROJECTS, 1i64..=3, 0i64..50, prop::collection::vec(0usize..40, 0..3), 0u8..10);
     let cards = prop::collection::vec(card, 0..40);
-    let live = prop::collection::vec((0u8..MEMBERS, 0u8..PROJECTS, 1i64..=3, 0i64..50), 0..12);
+    let kind = prop_oneof![2 => Just(FeatureKind::Card), 1 => Just(FeatureKind::Chat), 1 => Just(FeatureKind::Task)];
+    let live = prop::collection::vec((0u8..MEMBERS, 0u8..PROJECTS, kind, 1i64..=3, 0i64..50), 0..12);
     (orders, cards, live, 1i64..5, 1i64..9, 3i64..20).prop_map(|(orders, cards, live, each, all, worktrees)| {
         let orders = orders.into_iter().enumerate().filter(|(_, (_, _, on))| *on).map(|(n, (max, open, _))| Order {
             project: project(n as u8 / MEMBERS),
@@ -70,10 +72,11 @@ fn hall() -> impl Strategy<Value = Hall> {
                 hindered: luck == 0,
             })
             .collect();
-        let live = live.into_iter().enumerate().map(|(n, (who, what, priority, minutes))| Live {
+        let live = live.into_iter().enumerate().map(|(n, (who, what, kind, priority, minutes))| Live {
             run: run(n),
             project: project(what),
             member: member(who),
+            kind,
             priority,
             since: DateTime::UNIX_EPOCH + Duration::minutes(minutes),
             working: false,
@@ -83,6 +86,7 @@ fn hall() -> impl Strategy<Value = Hall> {
             max_concurrent_features_per_member: each,
             max_concurrent_features: all,
             max_worktrees_per_member: worktrees,
+            ..Limits::default()
         };
         Hall { orders: orders.collect(), cards, live: live.collect(), limits }
     })
@@ -91,7 +95,7 @@ fn hall() -> impl Strategy<Value = Hall> {
 impl Hall {
     fn held(&self) -> HashMap<MemberId, i64> {
         let mut held = HashMap::new();
-        for live in &self.live {
+        for live in self.live.iter().filter(|live| live.kind == FeatureKind::Card) {
             *held.entry(live.member).or_default() += 1;
         }
         held
@@ -109,7 +113,8 @@ impl Hall {
             let since = DateTime::UNIX_EPOCH + Duration::days(1 + self.live.len() as i64);
             let run = run(1000 + usize::try_from(card.number).unwrap());
             let Card { project, member, priority, .. } = card;
-            self.live.push(Live { run, project, member, priority, since, working: false, put_off: false });
+            let kind = FeatureKind::Card;
+            self.live.push(Live { run, project, member, kind, priority, since, working: false, put_off: false });
             started.push(card);
         }
         started
@@ -125,13 +130,14 @@ impl Hall {
                 .map(|live| crate::schedule::Candidate {
                     run: live.run,
                     member: live.member,
+                    kind: live.kind,
                     priority: live.priority,
                     since: live.since,
                 })
                 .collect();
-            let mut working: HashMap<MemberId, i64> = HashMap::new();
+            let mut working = crate::schedule::AtWork::new();
             for live in self.live.iter().filter(|live| live.working) {
-                *working.entry(live.member).or_default() += 1;
+                *working.entry((live.member, live.kind)).or_default() += 1;
             }
             let Some(next) = crate::schedule::next(&waiting, &working, &self.limits).map(|next| next.run) else {
                 return;
@@ -156,7 +162,10 @@ proptest! {
             let own = |card: &&Card| card.project == order.project && card.member == order.member;
             if started.iter().filter(own).count() > 0 {
                 prop_assert!(order.open);
-                let count = hall.count(|live| live.project == order.project && live.member == order.member);
+                let of_order = |live: &Live| {
+                    live.kind == FeatureKind::Card && live.project == order.project && live.member == order.member
+                };
+                let count = hall.count(of_order);
                 prop_assert!(count <= order.max_concurrent);
             }
         }
@@ -169,8 +178,10 @@ proptest! {
         hall.claim();
         prop_assert!(hall.count(|live| live.working) <= hall.limits.max_concurrent_features);
         for who in 0..MEMBERS {
-            let working = hall.count(|live| live.working && live.member == member(who));
-            prop_assert!(working <= hall.limits.max_concurrent_features_per_member);
+            for kind in FeatureKind::ALL {
+                let working = hall.count(|live| live.working && live.member == member(who) && live.kind == *kind);
+                prop_assert!(working <= hall.limits.per_member(*kind));
+            }
         }
         let known: HashSet<_> = queued.iter().map(|live| live.run).collect();
         prop_assert!(hall.live.iter().all(|live| live.working || known.contains(&live.run)));
@@ -304,6 +315,7 @@ fn why_nothing_starts_is_told() {
         run: run(n),
         project: project(what),
         member: member(who),
+        kind: FeatureKind::Card,
         priority: 2,
         since: at,
         working: true,

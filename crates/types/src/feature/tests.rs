@@ -107,3 +107,30 @@ fn texts_read_back() {
     }
     assert!("done".parse::<FeatureStatus>().is_err());
 }
+
+/// What is no card goes no way that ends on the board, and never begins anew.
+#[test]
+fn only_cards_go_where_the_board_ends() {
+    use Move as M;
+    let asides = [FeatureKind::Chat, FeatureKind::Task];
+    for kind in asides {
+        let may: Vec<Move> = M::ALL.iter().copied().filter(|what| kind.may(*what)).collect();
+        assert_eq!(
+            may,
+            [M::Start, M::Retry, M::FollowUp, M::Claim, M::Requeue, M::Finish, M::Fail, M::Stop],
+            "{kind} is not planned, verified, merged or shelved"
+        );
+    }
+    assert!(M::ALL.iter().all(|what| FeatureKind::Card.may(*what)));
+    let refused = IllegalMove {
+        kind: FeatureKind::Chat,
+        from: FeatureStatus::WaitingApproval,
+        plan_waits: false,
+        what: M::Merge,
+    };
+    assert_eq!(refused.to_string(), "cannot merge a chat before it is turned into a card");
+    let refused = IllegalMove { what: M::Stop, ..refused };
+    assert_eq!(refused.to_string(), "cannot stop a chat that is waiting for approval");
+    let refused = IllegalMove { kind: FeatureKind::Task, what: M::Shelve, ..refused };
+    assert_eq!(refused.to_string(), "cannot move to the backlog a task because it is no card");
+}

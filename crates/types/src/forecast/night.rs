@@ -7,8 +7,8 @@ use chrono::Duration;
 use super::random::draw;
 use super::{Begun, ENOUGH, Evening, Kind, PastRun, Then};
 use crate::auto::{self, AtClose, AutoOrder, Card, Live, Order, OrderFailure, OrderState};
-use crate::feature::{PlanningMode, Problem};
-use crate::schedule::{self, Candidate};
+use crate::feature::{FeatureKind, PlanningMode, Problem};
+use crate::schedule::{self, AtWork, Candidate};
 use crate::window::Standing;
 use crate::{DateTime, FeatureId, MemberId, ProjectId, RunId};
 
@@ -241,6 +241,7 @@ impl<'a> Night<'a> {
                     run: RunId(card.feature.0),
                     project: card.project,
                     member: card.member,
+                    kind: FeatureKind::Card,
                     priority: card.priority,
                     since: self.now,
                     working: false,
@@ -263,14 +264,14 @@ impl<'a> Night<'a> {
     /// Gives places to what is queued.
     fn claim(&mut self) {
         loop {
-            let mut working: HashMap<MemberId, i64> = HashMap::new();
+            let mut working = AtWork::new();
             let mut waiting = Vec::new();
             for Job { live, state, .. } in &self.jobs {
                 match state {
-                    State::Working { .. } => *working.entry(live.member).or_default() += 1,
+                    State::Working { .. } => *working.entry((live.member, live.kind)).or_default() += 1,
                     State::Queued => {
-                        let Live { run, member, priority, since, .. } = *live;
-                        waiting.push(Candidate { run, member, priority, since });
+                        let Live { run, member, kind, priority, since, .. } = *live;
+                        waiting.push(Candidate { run, member, kind, priority, since });
                     }
                     State::PutOff { .. } | State::Rests => {}
                 }

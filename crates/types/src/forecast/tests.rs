@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::RunId;
 use crate::auto::{AtClose, OrderState};
+use crate::feature::FeatureKind;
 use crate::window::{Day, Window};
 
 const HOUR: i64 = 3_600_000;
@@ -146,6 +147,7 @@ fn what_is_at_work_already_and_others_are_reckoned_with() {
             run: RunId(Uuid::from_u128(n as u128)),
             project: project(),
             member: member(who),
+            kind: FeatureKind::Card,
             priority: 2,
             since: night.at,
             working: wakes.is_none(),

@@ -243,11 +243,7 @@ pub fn asked(query: &str) -> Asked {
         }
     }
     if terms.iter().any(|term| !super::words::is_empty_word(&term.word)) {
-        terms.retain(|term| term.unfinished || !super::words::is_empty_word(&term.word));
-        // An empty word at the end may be the beginning of another; alone it is none.
-        if terms.len() > 1 {
-            terms.retain(|term| !super::words::is_empty_word(&term.word));
-        }
+        terms.retain(|term| !super::words::is_empty_word(&term.word));
     }
     terms.truncate(MOST_ASKED);
     Asked { phrase: folded_phrase(query), words: terms }

@@ -82,9 +82,10 @@ fn words_that_say_nothing_are_left_out_where_others_say_something() {
     let of = |query: &str| asked(query).words.into_iter().map(|word| word.word).collect::<Vec<_>>();
     assert_eq!(of("How do I restart the socket"), ["restart", "socket"]);
     assert_eq!(of("how to"), ["how", "to"]);
+    assert_eq!(of("web so"), ["web"]);
     assert_eq!(of("WebSocket websocket"), ["websocket"]);
     assert_eq!(asked("WebSocket drops").words[0].parts, ["web", "socket"]);
-    assert!(asked("web so").words[1].unfinished && !asked("web so ").words[1].unfinished);
+    assert!(asked("web soc").words[1].unfinished && !asked("web soc ").words[1].unfinished);
     assert_eq!(of("?!"), Vec::<String>::new());
 }
 

@@ -155,6 +155,10 @@ pub enum RunEvent {
         key_source: KeySource,
         /// Whether earlier turns are gone on with.
         resumed: bool,
+        /// The agent, where it is not the usual one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        agent: Option<String>,
     },
     /// The work ended.
     Ended {

@@ -86,6 +86,7 @@ export const s = {
   noRight: "You can look, but only members who build can change this.",
 
   live: {
+    keep: "Keep in the knowledge hub",
     label: "What happens in this run",
     emptyBacklog: "Not started yet",
     emptyBacklogText: "Once it is started, you see here what the agent thinks, reads, changes and runs.",

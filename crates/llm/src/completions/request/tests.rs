@@ -5,7 +5,16 @@ use crate::SystemPart;
 
 fn request<'a>(messages: &'a [Message], system: &'a [SystemPart], tools: &'a [ToolSpec]) -> Request<'a> {
     let thinking = ThinkingLevel::High;
-    Request { model: "compatible/qwen3", system, tools, messages, max_tokens: 8_000, thinking, must_call: false }
+    Request {
+        model: "compatible/qwen3",
+        system,
+        tools,
+        messages,
+        max_tokens: 8_000,
+        thinking,
+        temperature: None,
+        must_call: false,
+    }
 }
 
 fn call(id: &str) -> Block {

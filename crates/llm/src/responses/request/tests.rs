@@ -11,6 +11,7 @@ fn request<'a>(messages: &'a [Message], system: &'a [SystemPart], tools: &'a [To
         messages,
         max_tokens: 8_000,
         thinking: ThinkingLevel::High,
+        temperature: None,
         must_call: false,
     }
 }

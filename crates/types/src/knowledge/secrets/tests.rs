@@ -3,7 +3,7 @@ use super::*;
 /// A key of this beginning, made so that no scanner of sources takes this file for a leak.
 fn key(prefix: &str, letters: usize) -> String {
     let alphabet = b"q7Zr2Xk9WmB4vTn8LsC3pYd6HfG5jJ1uE0aR";
-    let body: String = (0..letters).map(|n| char::from(alphabet[(n * 7 + n / 5) % alphabet.len()])).collect();
+    let body: String = (0..letters).map(|n| char::from(alphabet[(n * n + 7 * n) / 2 % alphabet.len()])).collect();
     format!("{prefix}{body}")
 }
 

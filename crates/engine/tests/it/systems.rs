@@ -1,0 +1,269 @@
+//! Executions of systems, with agents that really work.
+
+use std::collections::BTreeMap;
+
+use guildhall_store::FeatureQuery;
+use guildhall_types::ExecutionId;
+use guildhall_types::project::Project;
+use guildhall_types::run::RunStatus;
+use guildhall_types::system::{ExecutionStatus, ExecutionView, SystemDefinition, SystemStatus, SystemStepStatus as S};
+use serde_json::{Value, json};
+
+use crate::harness::{Hall, script};
+
+/// A step whose agent does as these lines say.
+fn agent(id: &str, lines: &[Value]) -> Value {
+    json!({ "id": id, "type": "agent", "name": id, "agentId": "a", "inputTemplate": script(lines) })
+}
+
+fn says(id: &str, word: &str) -> Value {
+    agent(id, &[json!({ "say": word })])
+}
+
+fn with(mut step: Value, more: Value) -> Value {
+    step.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    step
+}
+
+/// Fails at once, and always.
+fn fails(id: &str) -> Value {
+    agent(id, &[json!({ "fault": { "kind": "bad-key", "times": 99 }, "say": "Never." })])
+}
+
+/// Is silent for longer than any test takes.
+fn hangs(id: &str) -> Value {
+    agent(id, &[json!({ "silence_ms": 600_000, "say": "Late." })])
+}
+
+fn definition(steps: Value) -> SystemDefinition {
+    serde_json::from_value(json!({
+        "name": "Test",
+        "agents": [{ "id": "a", "name": "A", "role": "custom", "modelOverride": "simulated" }],
+        "workflow": steps,
+        "inputSchema": { "properties": { "word": { "type": "string" } } },
+    }))
+    .unwrap()
+}
+
+async fn run(hall: &Hall, project: &Project, steps: Value, input: Value) -> ExecutionId {
+    let definition = definition(steps);
+    let system = hall.team.create_system(&hall.anna, SystemStatus::Active, &definition).await.unwrap();
+    hall.team.run_system(&hall.anna, system.id, project.id, &input).await.unwrap().id
+}
+
+async fn reaches(hall: &Hall, id: ExecutionId, status: ExecutionStatus) -> ExecutionView {
+    let there = async || {
+        let view = hall.team.execution(id).await.unwrap();
+        assert!(!view.execution.status.is_over() || view.execution.status == status, "{view:#?}");
+        (view.execution.status == status).then_some(view)
+    };
+    hall.until(status.as_str(), there).await
+}
+
+fn status(view: &ExecutionView, key: &str) -> Option<S> {
+    view.steps.iter().find(|step| step.state.key == key).map(|step| step.state.status)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_kind_of_step_executes() {
+    let hall = Hall::open().await;
+    let project = hall.sample().await;
+    let steps = json!([
+        { "id": "both", "type": "parallel", "name": "Both", "children": [
+            with(agent("look", &[json!({ "tools": [["read", { "path": "README.md" }]] }), json!({ "say": "Seen." })]),
+                json!({ "outputVariable": "seen" })),
+            with(says("judge", "{\"verdict\": \"good\", \"score\": 7}"),
+                json!({ "outputFormat": "json", "outputVariable": "judged" })),
+        ] },
+        { "id": "choose", "type": "conditional", "name": "Choose",
+          "condition": { "field": "judged.score", "operator": "greaterThan", "value": 5 },
+          "trueBranch": [says("high", "High.")], "falseBranch": [says("low", "Low.")] },
+        { "id": "rounds", "type": "loop", "name": "Rounds", "maxIterations": 3,
+          "condition": { "field": "last", "operator": "notEquals", "value": "enough" },
+          "children": [with(says("again", "enough"), json!({ "outputVariable": "last" }))] },
+        { "id": "made", "type": "transform", "name": "Put together", "transform": { "op": "fields", "fields": {
+            "seen": "seen", "verdict": "judged.verdict", "chosen": "steps.choose.output", "word": "word" } } },
+    ]);
+    let id = run(&hall, &project, steps, json!({ "word": "hello" })).await;
+    let done = reaches(&hall, id, ExecutionStatus::Completed).await;
+    let output = json!({ "seen": "Seen.", "verdict": "good", "chosen": "High.", "word": "hello" });
+    assert_eq!(done.output, Some(output));
+    assert_eq!((status(&done, "choose.low"), status(&done, "rounds@1.again")), (None, Some(S::Completed)));
+    assert_eq!(status(&done, "rounds@2.again"), None);
+    assert!(done.execution.tokens > 0);
+    let tasks: Vec<_> = done.steps.iter().flat_map(|step| &step.tasks).collect();
+    assert_eq!(tasks.len(), 4);
+    assert_eq!(tasks.iter().map(|task| task.tokens).sum::<i64>(), done.execution.tokens);
+    // Nothing of it is on the board, and nothing has changed.
+    let board =
+        hall.team.store.features(project.id, &FeatureQuery { limit: 50, ..FeatureQuery::default() }).await.unwrap();
+    assert!(board.items.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failing_branch_ends_what_its_policy_says() {
+    let hall = Hall::open().await;
+    let project = hall.sample().await;
+    let both = |policy: &str, other: Value| json!([{ "id": "both", "type": "parallel", "name": "Both", "failurePolicy": policy, "children": [fails("bad"), other] }]);
+    let at_once = run(&hall, &project, both("fail_all", hangs("other")), Value::Null).await;
+    let waits = run(&hall, &project, both("wait_all", says("other", "Good.")), Value::Null).await;
+    let any = run(&hall, &project, both("any", says("other", "Good.")), Value::Null).await;
+
+    let failed = reaches(&hall, at_once, ExecutionStatus::Failed).await;
+    assert_eq!((status(&failed, "both.bad"), status(&failed, "both.other")), (Some(S::Failed), Some(S::Cancelled)));
+    assert!(failed.execution.error.as_ref().unwrap().starts_with("Both: bad: "), "{:?}", failed.execution.error);
+    let task = failed.steps.iter().find(|step| step.state.key == "both.other").unwrap().tasks[0].feature_id;
+    let stopped = async || {
+        let state = hall.team.store.task(task).await.unwrap();
+        state.is_none_or(|state| state.status == RunStatus::Stopped).then_some(())
+    };
+    hall.until("the other's end", stopped).await;
+
+    let failed = reaches(&hall, waits, ExecutionStatus::Failed).await;
+    assert_eq!((status(&failed, "both.bad"), status(&failed, "both.other")), (Some(S::Failed), Some(S::Completed)));
+    let done = reaches(&hall, any, ExecutionStatus::Completed).await;
+    assert_eq!(done.output, Some(json!("Good.")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_is_waited_for_through_a_restart_and_sends_back() {
+    let mut hall = Hall::open().await;
+    let project = hall.sample().await;
+    let steps = json!([
+        with(says("make", "Made."), json!({ "outputVariable": "made" })),
+        { "id": "look", "type": "human_review", "name": "Look", "inputTemplate": "Is it good? {{made}}", "children": [
+            with(says("mend", "Mended."), json!({ "outputVariable": "made",
+                "inputTemplate": format!("Mend: {{{{steps.look.feedback}}}}\n{}", script(&[json!({ "say": "Mended." })])) })) ] },
+        { "id": "end", "type": "transform", "name": "End", "transform": { "op": "pick", "from": "made" } },
+    ]);
+    let id = run(&hall, &project, steps, Value::Null).await;
+    let waits = reaches(&hall, id, ExecutionStatus::Waiting).await;
+    let shown =
+        |view: &ExecutionView| view.steps.iter().find(|step| step.state.key == "look").unwrap().state.input.clone();
+    assert_eq!(shown(&waits).as_deref(), Some("Is it good? Made."));
+    hall.die_and_start_again().await;
+    hall.team.review_step(&hall.anna, id, "look", false, "Shorter, please.").await.unwrap();
+    let again = async || {
+        let view = hall.team.execution(id).await.unwrap();
+        (view.execution.status == ExecutionStatus::Waiting && status(&view, "look@1.mend").is_some()).then_some(view)
+    };
+    let again = hall.until("the second look", again).await;
+    assert_eq!(shown(&again).as_deref(), Some("Is it good? Mended."));
+    let mended = again.steps.iter().find(|step| step.state.key == "look@1.mend").unwrap();
+    assert!(mended.state.input.as_ref().unwrap().starts_with("Mend: Shorter, please."));
+    hall.team.review_step(&hall.anna, id, "look", true, "").await.unwrap();
+    let done = reaches(&hall, id, ExecutionStatus::Completed).await;
+    assert_eq!(done.output, Some(json!("Mended.")));
+    let late = hall.team.review_step(&hall.anna, id, "look", true, "").await;
+    assert!(late.is_err_and(|error| error.to_string().contains("nobody is asked")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_execution_is_ended_by_a_member_by_the_kill_switch_and_by_time() {
+    let hall = Hall::open().await;
+    let project = hall.sample().await;
+    let slow = || json!([hangs("slow"), says("after", "Never.")]);
+    let at_work = async |id: ExecutionId| {
+        let working = async || {
+            let view = hall.team.execution(id).await.unwrap();
+            let task = view.steps.first()?.tasks.first()?.feature_id;
+            let state = hall.team.store.task(task).await.unwrap()?;
+            (state.status == RunStatus::Running).then_some(task)
+        };
+        hall.until("an agent at work", working).await
+    };
+    let ended = async |task| {
+        let state =
+            async || hall.team.store.task(task).await.unwrap().filter(|state| state.status == RunStatus::Stopped);
+        hall.until("the task's end", state).await
+    };
+    let first = run(&hall, &project, slow(), Value::Null).await;
+    let task = at_work(first).await;
+    hall.team.cancel_execution(&hall.anna, first).await.unwrap();
+    ended(task).await;
+    let over = hall.team.execution(first).await.unwrap();
+    assert_eq!(
+        (over.execution.status, over.execution.error.as_deref()),
+        (ExecutionStatus::Cancelled, Some("Anna ended it."))
+    );
+    assert!(hall.team.cancel_execution(&hall.anna, first).await.is_err());
+
+    let second = run(&hall, &project, slow(), Value::Null).await;
+    let task = at_work(second).await;
+    hall.team.stop_all(&hall.anna).await.unwrap();
+    ended(task).await;
+    assert_eq!(hall.team.execution(second).await.unwrap().execution.status, ExecutionStatus::Cancelled);
+
+    let hasty = json!({ "timeoutMs": 1_500, "retry": { "maxAttempts": 2, "delayMs": 100 } });
+    let third = run(&hall, &project, json!([with(hangs("slow"), hasty)]), Value::Null).await;
+    let failed = reaches(&hall, third, ExecutionStatus::Failed).await;
+    assert_eq!((failed.steps[0].state.attempt, failed.steps[0].tasks.len()), (2, 2));
+    assert!(failed.execution.error.unwrap().contains("within 1 seconds"));
+    for task in &failed.steps[0].tasks {
+        ended(task.feature_id).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_systems_that_come_with_guildhall_run_from_end_to_end() {
+    let hall = Hall::open().await;
+    let project = hall.sample().await;
+    let card = hall
+        .scripted(
+            &project,
+            &[json!({ "tools": [["write", { "path": "new.txt", "content": "a line\n" }]] }), json!({ "say": "Done." })],
+        )
+        .await;
+    let number = hall.rests(card).await.card.number;
+    // Each agent is asked with this in it, and closes with it: as a report, as cards, as a verdict.
+    let answer = json!({ "verdict": "proved", "cause": "x", "cards": [
+        { "title": "First", "description": "Do one.", "priority": 1 }, { "title": "Second", "description": "Do two." } ] });
+    let words = script(&[json!({ "tools": [["glob", { "pattern": "*" }]] }), json!({ "say": answer.to_string() })]);
+    let inputs = BTreeMap::from([
+        ("Research", json!({ "question": words })),
+        ("Code review", json!({ "target": number.to_string(), "focus": words })),
+        ("Feature planning", json!({ "goal": words })),
+        ("Bug investigation", json!({ "report": words })),
+    ]);
+    let mut begun = BTreeMap::new();
+    for system in guildhall_team::built_in_systems().unwrap() {
+        let name = system.definition.name.as_str();
+        let execution = hall.team.run_system(&hall.anna, system.id, project.id, &inputs[name]).await.unwrap();
+        begun.insert(name, execution.id);
+    }
+    let planning = begun["Feature planning"];
+    reaches(&hall, planning, ExecutionStatus::Waiting).await;
+    let cards = async || {
+        hall.team
+            .store
+            .features(project.id, &FeatureQuery { limit: 50, ..FeatureQuery::default() })
+            .await
+            .unwrap()
+            .items
+    };
+    assert_eq!(cards().await.len(), 1, "nothing is made before a person approves");
+    hall.team.review_step(&hall.anna, planning, "review", true, "Good.").await.unwrap();
+    for (name, id) in &begun {
+        let done = reaches(&hall, *id, ExecutionStatus::Completed).await;
+        assert!(done.output.is_some(), "{name}");
+    }
+    let made: Vec<(String, i64)> = cards().await.into_iter().map(|card| (card.title, card.priority)).skip(1).collect();
+    assert_eq!(made, [("First".to_owned(), 1), ("Second".to_owned(), 2)]);
+    let review = hall.team.execution(begun["Code review"]).await.unwrap();
+    let diff = review.steps.iter().find(|step| step.state.key == "diff").unwrap().state.output.clone().unwrap();
+    assert!(diff.as_str().unwrap().contains("+++ new.txt\n@@ -0,0 +1 @@\n+a line"), "{diff}");
+    let bug = hall.team.execution(begun["Bug investigation"]).await.unwrap();
+    assert_eq!(
+        (status(&bug, "suspicions@1.follow"), status(&bug, "outcome.explain")),
+        (Some(S::Completed), Some(S::Completed))
+    );
+    let branch = json!({ "target": "no/such-branch", "focus": "" });
+    let system = guildhall_team::built_in_systems()
+        .unwrap()
+        .iter()
+        .find(|system| system.definition.name == "Code review")
+        .unwrap();
+    let none = hall.team.run_system(&hall.anna, system.id, project.id, &branch).await.unwrap().id;
+    let failed = reaches(&hall, none, ExecutionStatus::Failed).await;
+    assert!(failed.execution.error.unwrap().contains("neither a card nor a branch"));
+}

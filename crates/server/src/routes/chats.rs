@@ -1,0 +1,178 @@
+//! Chats: conversations with agents in a project, without a card.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use guildhall_store::ChatQuery;
+use guildhall_team::NewChat;
+use guildhall_types::feature::{Feature, FeatureCard, WorkMode};
+use guildhall_types::{AgentId, DateTime, FeatureId, ProjectId};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::deeds::{Accepted, FeatureAndRun, accepted, usable_sandbox};
+use crate::app::App;
+use crate::auth::Signed;
+use crate::extract::{Json, Path, Query};
+use crate::problem::Problem;
+use crate::routes::page_size;
+
+/// Which chats.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ListChats {
+    /// Only those that one began oneself.
+    #[param(nullable = false)]
+    mine: Option<bool>,
+    /// What the page before gave as `next`.
+    #[param(nullable = false)]
+    after: Option<String>,
+    /// How many at most; 500 are the most.
+    #[param(nullable = false)]
+    limit: Option<i64>,
+}
+
+/// A page of chats.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChatPage {
+    /// The chats, those in which something happened last first.
+    items: Vec<FeatureCard>,
+    /// Where the next page begins, if there is one.
+    next: Option<String>,
+}
+
+/// Where a page begins: the moment of a chat in microseconds, and its id.
+fn cursor(text: &str) -> Option<(DateTime, FeatureId)> {
+    let (micros, id) = text.split_once('_')?;
+    Some((DateTime::from_timestamp_micros(micros.parse().ok()?)?, id.parse().ok()?))
+}
+
+/// Lists a project's chats, those in which something happened last first.
+#[utoipa::path(get, path = "/api/projects/{id}/chats", tag = "chats",
+    params(("id" = ProjectId, Path, description = "The project."), ListChats), responses((status = 200, body = ChatPage)))]
+pub async fn list_chats(
+    signed: Signed,
+    Path(id): Path<ProjectId>,
+    Query(query): Query<ListChats>,
+) -> Result<Json<ChatPage>, Problem> {
+    let after = match &query.after {
+        Some(text) => Some(cursor(text).ok_or_else(|| Problem::invalid("after", "give what a page gave as `next`"))?),
+        None => None,
+    };
+    let of = query.mine.unwrap_or(false).then_some(signed.member.id);
+    let page = signed.team.chats(id, &ChatQuery { of, after, limit: page_size(query.limit)? }).await?;
+    Ok(Json(ChatPage { items: page.items, next: page.next }))
+}
+
+/// A chat to be begun.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StartChat {
+    /// What is said first.
+    message: String,
+    /// A few words; made from the message when absent.
+    title: Option<String>,
+    /// Who answers; the usual agent when absent.
+    agent_id: Option<AgentId>,
+    /// The model to use; the agent's, the project's or the server's default when absent.
+    model: Option<String>,
+    /// What the agent may do to the files: `read` looks and changes nothing, `work` has a worktree and a branch of its own.
+    mode: WorkMode,
+}
+
+/// Begins a chat: an agent answers as soon as there is a place.
+#[utoipa::path(post, path = "/api/projects/{id}/chats", tag = "chats",
+    params(("id" = ProjectId, Path, description = "The project.")), responses((status = 202, body = FeatureAndRun)))]
+pub async fn start_chat(
+    State(app): State<App>,
+    signed: Signed,
+    Path(id): Path<ProjectId>,
+    Json(new): Json<StartChat>,
+) -> Result<Accepted, Problem> {
+    usable_sandbox(&app).await?;
+    let chat =
+        NewChat { message: new.message, title: new.title, agent: new.agent_id, model: new.model, mode: new.mode };
+    Ok(accepted(signed.team.start_chat(signed.member.id, id, chat).await?))
+}
+
+/// Shows a chat; what was said is in the events of its run.
+#[utoipa::path(get, path = "/api/chats/{id}", tag = "chats",
+    params(("id" = FeatureId, Path, description = "The chat.")), responses((status = 200, body = Feature)))]
+pub async fn get_chat(State(app): State<App>, Path(id): Path<FeatureId>) -> Result<Json<Feature>, Problem> {
+    Ok(Json(app.team.chat(id).await?))
+}
+
+/// What is said in a chat.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SayInChat {
+    /// The words.
+    message: String,
+    /// What the agent may do to the files from now on; as before when absent.
+    mode: Option<WorkMode>,
+}
+
+/// Says something in a chat. While the agent answers, its next turn reads it; otherwise the same conversation goes on.
+#[utoipa::path(post, path = "/api/chats/{id}/messages", tag = "chats",
+    params(("id" = FeatureId, Path, description = "The chat.")), responses((status = 202, body = FeatureAndRun)))]
+pub async fn say_in_chat(
+    signed: Signed,
+    Path(id): Path<FeatureId>,
+    Json(said): Json<SayInChat>,
+) -> Result<Accepted, Problem> {
+    Ok(accepted(signed.team.say_in_chat(signed.member.id, id, &said.message, said.mode).await?))
+}
+
+/// Stops the answer of a chat. What was said stays; saying something goes on.
+#[utoipa::path(post, path = "/api/chats/{id}/stop", tag = "chats",
+    params(("id" = FeatureId, Path, description = "The chat.")), responses((status = 202, body = FeatureAndRun)))]
+pub async fn stop_chat(signed: Signed, Path(id): Path<FeatureId>) -> Result<Accepted, Problem> {
+    Ok(accepted(signed.team.stop_chat(id).await?))
+}
+
+/// Another title for a chat.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RenameChat {
+    /// A few words.
+    title: String,
+}
+
+/// Gives a chat another title: who began it may, and admins.
+#[utoipa::path(patch, path = "/api/chats/{id}", tag = "chats",
+    params(("id" = FeatureId, Path, description = "The chat.")), responses((status = 200, body = Feature)))]
+pub async fn rename_chat(
+    signed: Signed,
+    Path(id): Path<FeatureId>,
+    Json(new): Json<RenameChat>,
+) -> Result<Json<Feature>, Problem> {
+    Ok(Json(signed.team.rename_chat(&signed.member, id, &new.title).await?))
+}
+
+/// Deletes a chat: who began it may, and admins. What was made in it stays on its branch.
+#[utoipa::path(delete, path = "/api/chats/{id}", tag = "chats",
+    params(("id" = FeatureId, Path, description = "The chat.")), responses((status = 204)))]
+pub async fn delete_chat(signed: Signed, Path(id): Path<FeatureId>) -> Result<StatusCode, Problem> {
+    signed.team.delete_chat(&signed.member, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// How a chat is to be as a card.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChatToCard {
+    /// Its title; the chat's when absent.
+    title: Option<String>,
+}
+
+/// Turns a chat into a card with a number: conversation, worktree and changes stay.
+#[utoipa::path(post, path = "/api/chats/{id}/to-card", tag = "chats",
+    params(("id" = FeatureId, Path, description = "The chat.")), responses((status = 200, body = Feature)))]
+pub async fn chat_to_card(
+    signed: Signed,
+    Path(id): Path<FeatureId>,
+    body: Option<Json<ChatToCard>>,
+) -> Result<Json<Feature>, Problem> {
+    let wish = body.map(|Json(wish)| wish).unwrap_or_default();
+    Ok(Json(signed.team.chat_to_card(id, wish.title.as_deref()).await?))
+}

@@ -1,0 +1,82 @@
+use guildhall_types::member::MemberRole;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::harness::{SILENT, TestApp};
+
+fn said(words: &str) -> String {
+    format!("Please.\n\n```sim\n{}\n```", json!({ "say": words }))
+}
+
+fn path(chat: &Value) -> String {
+    format!("/api/chats/{}", chat["id"].as_str().unwrap())
+}
+
+#[tokio::test]
+async fn a_chat_is_begun_answered_gone_on_with_and_turned_into_a_card() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let project = owner.project("Demo", json!({ "kind": "sample" })).await;
+    let chats = format!("/api/projects/{}/chats", project["id"].as_str().unwrap());
+    let new = json!({ "message": said("Hello."), "mode": "read", "model": "simulated" });
+    let started = owner.post(&chats, new).await.is(StatusCode::ACCEPTED);
+    let chat = &started["feature"];
+    assert_eq!((&chat["kind"], &chat["mode"], &chat["title"]), (&json!("chat"), &json!("read"), &json!("Please.")));
+    let answered = |chat: &Value| chat["status"] == "waiting_approval";
+    assert_eq!(owner.until(&path(chat), answered).await["summary"], "Hello.");
+    let more = json!({ "message": said("Again."), "mode": "work" });
+    let again = owner.post(&format!("{}/messages", path(chat)), more).await.is(StatusCode::ACCEPTED);
+    assert_eq!((&again["run"]["id"], &again["feature"]["mode"]), (&started["run"]["id"], &json!("work")));
+    assert_eq!(owner.until(&path(chat), |chat| answered(chat) && chat["summary"] == "Again.").await["mode"], "work");
+
+    // Everybody in the team reads along and may speak; whose it is names and deletes it.
+    let mut member = app.member(MemberRole::Member).await;
+    let page = member.get(&chats).await.is(StatusCode::OK);
+    assert_eq!(page["items"][0]["id"], chat["id"]);
+    assert!(member.get(&format!("{chats}?mine=true")).await.is(StatusCode::OK)["items"].as_array().unwrap().is_empty());
+    member.patch(&path(chat), json!({ "title": "x" })).await.is_problem(StatusCode::FORBIDDEN, "not-yours");
+    member.delete(&path(chat)).await.is_problem(StatusCode::FORBIDDEN, "not-yours");
+    let named = owner.patch(&path(chat), json!({ "title": "Greetings" })).await.is(StatusCode::OK);
+    assert_eq!(named["title"], "Greetings");
+    owner.patch(&path(chat), json!({ "title": " " })).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+    let feature = format!("/api/features/{}", chat["id"].as_str().unwrap());
+    let refused = owner.call(&format!("{feature}/merge")).await.is_problem(StatusCode::CONFLICT, "illegal-move");
+    assert!(refused["detail"].as_str().unwrap().contains("turned into a card"), "{refused}");
+
+    let card = owner.post(&format!("{}/to-card", path(chat)), json!({ "title": "Greet" })).await.is(StatusCode::OK);
+    assert_eq!((&card["kind"], &card["number"], &card["runId"]), (&json!("card"), &json!(1), &started["run"]["id"]));
+    owner.get(&path(chat)).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    owner.get(&feature).await.is(StatusCode::OK);
+    let audit = owner.get("/api/audit").await.is(StatusCode::OK).to_string();
+    for deed in ["chat.start", "chat.rename", "chat.to-card", "run.follow-up"] {
+        assert!(audit.contains(deed), "{deed}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_stopped_and_a_chat_deleted() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let project = owner.project("Demo", json!({ "kind": "empty" })).await;
+    let chats = format!("/api/projects/{}/chats", project["id"].as_str().unwrap());
+    for (bad, field) in [
+        (json!({ "message": " ", "mode": "read" }), "message"),
+        (json!({ "message": "x", "mode": "read", "title": "a\nb" }), "title"),
+    ] {
+        let problem = owner.post(&chats, bad).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+        assert_eq!(problem["errors"][0]["field"], field, "{problem}");
+    }
+    let gone = json!({ "message": "x", "mode": "read", "agentId": "01890000-0000-7000-8000-000000000000" });
+    owner.post(&chats, gone).await.is_problem(StatusCode::CONFLICT, "agent-gone");
+    owner.get(&format!("{chats}?after=somewhere")).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+
+    let new = json!({ "message": SILENT, "mode": "read", "model": "simulated" });
+    let chat = owner.post(&chats, new).await.is(StatusCode::ACCEPTED)["feature"].clone();
+    owner.delete(&path(&chat)).await.is_problem(StatusCode::CONFLICT, "agent-at-work");
+    owner.call(&format!("{}/to-card", path(&chat))).await.is_problem(StatusCode::CONFLICT, "agent-at-work");
+    let stopped = owner.call(&format!("{}/stop", path(&chat))).await.is(StatusCode::ACCEPTED);
+    assert_eq!((&stopped["feature"]["status"], &stopped["run"]["status"]), (&json!("paused"), &json!("stopped")));
+    owner.delete(&path(&chat)).await.is(StatusCode::NO_CONTENT);
+    owner.get(&path(&chat)).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    assert!(owner.get(&chats).await.is(StatusCode::OK)["items"].as_array().unwrap().is_empty());
+}

@@ -1,0 +1,378 @@
+//! Executions of systems. Every change names the revision that it was made of, so that of two nodes one brings an execution
+//! forward.
+
+use std::collections::HashMap;
+
+use guildhall_types::agent::AgentStatus;
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
+use guildhall_types::event::Happening;
+use guildhall_types::system::{
+    Execution, ExecutionState, ExecutionStatus, ExecutionTask, StepKind, StepState, System, SystemDefinition,
+    SystemStepStatus,
+};
+use guildhall_types::{AgentId, DateTime, ExecutionId, FeatureId, MemberId, ProjectId, SystemId};
+use serde_json::Value;
+
+use crate::{NewFeature, Rows, Store, StoreError, Tx, on, read};
+
+/// Executions that are looked at in one round at most.
+const LOOKED_AT: i64 = 500;
+
+/// Tokens and cost are those of the runs of its tasks, so that they are never behind.
+const COLUMNS: &str = "e.id, e.system_id, e.name, e.project_id, e.member_id, e.status, e.error, e.revision, e.created_at,
+    e.updated_at, e.ended_at,
+    (SELECT CAST(coalesce(sum(r.input_tokens + r.output_tokens + r.cache_read_tokens + r.cache_write_tokens), 0) AS BIGINT)
+       FROM execution_tasks t JOIN runs r ON r.feature_id = t.feature_id WHERE t.execution_id = e.id) AS tokens,
+    (SELECT CAST(coalesce(sum(r.cost_micros), 0) AS BIGINT)
+       FROM execution_tasks t JOIN runs r ON r.feature_id = t.feature_id WHERE t.execution_id = e.id) AS cost_micros";
+
+/// An execution to be begun.
+#[derive(Debug, Clone)]
+pub struct NewExecution<'a> {
+    /// The system.
+    pub system: &'a System,
+    /// The project that it works on.
+    pub project_id: ProjectId,
+    /// Who starts it.
+    pub member_id: MemberId,
+    /// What it is given.
+    pub input: &'a Value,
+    /// How it begins.
+    pub state: &'a ExecutionState,
+}
+
+/// An execution with all that decides what it does next.
+#[derive(Debug, Clone)]
+pub struct ExecutionRecord {
+    /// What lists show.
+    pub execution: Execution,
+    /// The system as it was when it began.
+    pub definition: SystemDefinition,
+    /// What it was given.
+    pub input: Value,
+    /// How far it is.
+    pub state: ExecutionState,
+}
+
+/// A step forward.
+#[derive(Debug, Clone)]
+pub struct Advanced<'a> {
+    /// Which execution.
+    pub id: ExecutionId,
+    /// The revision that was looked at.
+    pub revision: i64,
+    /// How it stood.
+    pub before: &'a ExecutionState,
+    /// How it stands.
+    pub after: &'a ExecutionState,
+    /// When the clock alone brings it forward.
+    pub wake_at: Option<DateTime>,
+    /// The tasks that are to be started: the step's place, the try, and the id that the task will have.
+    pub tasks: Vec<(String, i64, FeatureId)>,
+    /// What a member did, if one did.
+    pub note: Option<Note>,
+}
+
+/// Which executions.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ExecutionQuery {
+    /// Only on this project.
+    pub project: Option<ProjectId>,
+    /// Only of this system.
+    pub system: Option<SystemId>,
+    /// Only these that are not over.
+    pub open: bool,
+    /// Before the one where the last page ended.
+    pub before: Option<ExecutionId>,
+    /// At most so many.
+    pub limit: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Body {
+    definition: String,
+    input: String,
+    variables: String,
+    output: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct StepRow {
+    step_key: String,
+    step_id: String,
+    kind: StepKind,
+    status: SystemStepStatus,
+    attempt: i64,
+    rounds: i64,
+    input: Option<String>,
+    output: Option<String>,
+    error: Option<String>,
+    feedback: Option<String>,
+    deadline: Option<DateTime>,
+    retry_at: Option<DateTime>,
+    started_at: DateTime,
+    ended_at: Option<DateTime>,
+}
+
+impl StepRow {
+    fn state(self) -> Result<StepState, StoreError> {
+        Ok(StepState {
+            key: self.step_key,
+            step_id: self.step_id,
+            kind: self.kind,
+            status: self.status,
+            attempt: self.attempt,
+            rounds: self.rounds,
+            input: self.input,
+            output: self.output.as_deref().map(serde_json::from_str).transpose()?,
+            error: self.error,
+            feedback: self.feedback,
+            deadline: self.deadline,
+            retry_at: self.retry_at,
+            started_at: self.started_at,
+            ended_at: self.ended_at,
+        })
+    }
+}
+
+impl Store {
+    /// Begins an execution.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the project is gone.
+    pub async fn create_execution(&self, new: &NewExecution<'_>) -> Result<Execution, StoreError> {
+        let id = ExecutionId::new();
+        let mut tx = self.begin().await?;
+        let done = on!(tx, c => sqlx::query(
+            "INSERT INTO executions (id, system_id, name, project_id, member_id, status, definition, input, variables,
+               created_at, updated_at)
+             SELECT $1, $2, $3, id, $5, $6, $7, $8, $9, $10, $10 FROM projects WHERE id = $4 AND archived_at IS NULL")
+            .bind(id).bind(new.system.id).bind(crate::clean(&new.system.definition.name)).bind(new.project_id)
+            .bind(new.member_id).bind(new.state.status).bind(serde_json::to_string(&new.system.definition)?)
+            .bind(serde_json::to_string(new.input)?).bind(serde_json::to_string(&new.state.variables)?).bind(self.now())
+            .execute(c).await.rows())?;
+        if done == 0 {
+            return Err(StoreError::NotFound { what: "project" });
+        }
+        let note = Note::new(AuditAction::RunSystem).on(AuditObject::Execution, id);
+        tx.note(
+            note.with("system", new.system.id)
+                .with("name", &new.system.definition.name)
+                .with("project", new.project_id),
+        );
+        self.tell_execution(tx, id).await
+    }
+
+    /// The execution with this id, as lists show it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn execution(&self, id: ExecutionId) -> Result<Option<Execution>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM executions e WHERE e.id = $1");
+        Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?)
+    }
+
+    /// Executions, the latest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn executions(&self, query: ExecutionQuery) -> Result<Vec<Execution>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM executions e WHERE ($1 IS NULL OR e.project_id = $1) AND ($2 IS NULL OR e.system_id = $2)
+               AND ($3 IS NULL OR e.id < $3) AND (NOT $4 OR e.ended_at IS NULL) ORDER BY e.id DESC LIMIT $5"
+        );
+        Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(query.project).bind(query.system)
+            .bind(query.before).bind(query.open).bind(query.limit).fetch_all(c).await)?)
+    }
+
+    /// An execution with all that decides what it does next, as of one revision.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn execution_record(&self, id: ExecutionId) -> Result<Option<ExecutionRecord>, StoreError> {
+        // Read twice where somebody wrote in between: what belongs together is of one revision.
+        loop {
+            let Some(execution) = self.execution(id).await? else { return Ok(None) };
+            let body: Body = read!(self, c => sqlx::query_as(
+                "SELECT definition, input, variables, output FROM executions WHERE id = $1").bind(id).fetch_one(c).await)?;
+            let rows: Vec<StepRow> = read!(self, c => sqlx::query_as(
+                "SELECT step_key, step_id, kind, status, attempt, rounds, input, output, error, feedback, deadline, retry_at,
+                   started_at, ended_at FROM execution_steps WHERE execution_id = $1 ORDER BY number").bind(id).fetch_all(c)
+                .await)?;
+            let (revision,): (i64,) = read!(self, c => sqlx::query_as("SELECT revision FROM executions WHERE id = $1").bind(id)
+                .fetch_one(c).await)?;
+            if revision != execution.revision {
+                continue;
+            }
+            let state = ExecutionState {
+                status: execution.status,
+                variables: serde_json::from_str(&body.variables)?,
+                steps: rows.into_iter().map(StepRow::state).collect::<Result<_, _>>()?,
+                output: body.output.as_deref().map(serde_json::from_str).transpose()?,
+                error: execution.error.clone(),
+            };
+            let (definition, input) = (serde_json::from_str(&body.definition)?, serde_json::from_str(&body.input)?);
+            return Ok(Some(ExecutionRecord { execution, definition, input, state }));
+        }
+    }
+
+    /// Writes a step forward down. Nothing when somebody else brought the execution forward in between: look again.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn advance_execution(&self, step: Advanced<'_>) -> Result<Option<Execution>, StoreError> {
+        let now = self.now();
+        let after = step.after;
+        let mut tx = self.begin().await?;
+        let output = after.output.as_ref().map(serde_json::to_string).transpose()?;
+        let ended = after.status.is_over().then_some(now);
+        let done = on!(tx, c => sqlx::query(
+            "UPDATE executions SET status = $3, variables = $4, output = $5, error = $6, wake_at = $7, updated_at = $8,
+               ended_at = $9, revision = revision + 1 WHERE id = $1 AND revision = $2 AND ended_at IS NULL")
+            .bind(step.id).bind(step.revision).bind(after.status).bind(serde_json::to_string(&after.variables)?).bind(output)
+            .bind(after.error.as_deref().map(crate::clean)).bind(step.wake_at).bind(now).bind(ended).execute(c).await.rows())?;
+        if done == 0 {
+            return Ok(None);
+        }
+        let before: HashMap<&str, &StepState> =
+            step.before.steps.iter().map(|step| (step.key.as_str(), step)).collect();
+        for (number, state) in (1_i64..).zip(&after.steps) {
+            if before.get(state.key.as_str()) != Some(&state) {
+                self.put_step(&mut tx, step.id, number, state).await?;
+            }
+        }
+        for (key, attempt, feature) in &step.tasks {
+            on!(tx, c => sqlx::query(
+                "INSERT INTO execution_tasks (execution_id, step_key, attempt, feature_id) VALUES ($1, $2, $3, $4)")
+                .bind(step.id).bind(key).bind(*attempt).bind(*feature).execute(c).await.rows())?;
+        }
+        if let Some(note) = step.note {
+            tx.note(note);
+        }
+        self.tell_execution(tx, step.id).await.map(Some)
+    }
+
+    async fn put_step(&self, tx: &mut Tx, id: ExecutionId, number: i64, state: &StepState) -> Result<(), StoreError> {
+        let output = state.output.as_ref().map(serde_json::to_string).transpose()?;
+        let text = |text: &Option<String>| text.as_deref().map(crate::clean);
+        on!(tx, c => sqlx::query(
+            "INSERT INTO execution_steps (execution_id, number, step_key, step_id, kind, status, attempt, rounds, input, output,
+               error, feedback, deadline, retry_at, started_at, ended_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+             ON CONFLICT (execution_id, number) DO UPDATE SET status = excluded.status, attempt = excluded.attempt,
+               rounds = excluded.rounds, input = excluded.input, output = excluded.output, error = excluded.error,
+               feedback = excluded.feedback, deadline = excluded.deadline, retry_at = excluded.retry_at,
+               ended_at = excluded.ended_at")
+            .bind(id).bind(number).bind(&state.key).bind(&state.step_id).bind(state.kind).bind(state.status)
+            .bind(state.attempt).bind(state.rounds).bind(text(&state.input)).bind(output).bind(text(&state.error))
+            .bind(text(&state.feedback)).bind(state.deadline).bind(state.retry_at).bind(state.started_at)
+            .bind(state.ended_at).execute(c).await.rows())?;
+        Ok(())
+    }
+
+    /// Makes the cards of a step, once: they and the note that they are made commit together. Nothing when somebody else
+    /// brought the execution forward in between, or made them.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when the project is gone.
+    pub async fn make_cards(
+        &self,
+        id: ExecutionId,
+        revision: i64,
+        key: &str,
+        cards: Vec<NewFeature>,
+    ) -> Result<Option<Execution>, StoreError> {
+        let mut tx = self.begin().await?;
+        let done = on!(tx, c => sqlx::query(
+            "UPDATE executions SET revision = revision + 1, updated_at = $3 WHERE id = $1 AND revision = $2 AND ended_at IS NULL")
+            .bind(id).bind(revision).bind(self.now()).execute(c).await.rows())?;
+        if done == 0 {
+            return Ok(None);
+        }
+        let mut made = Vec::new();
+        for card in cards {
+            let card = self.create_feature_in(&mut tx, card).await?.card;
+            made.push(serde_json::json!({ "id": card.id, "number": card.number, "title": card.title }));
+        }
+        let done = on!(tx, c => sqlx::query(
+            "UPDATE execution_steps SET output = $3 WHERE execution_id = $1 AND step_key = $2 AND status = 'running'
+               AND output IS NULL").bind(id).bind(key).bind(serde_json::to_string(&made)?).execute(c).await.rows())?;
+        if done == 0 {
+            return Ok(None);
+        }
+        self.tell_execution(tx, id).await.map(Some)
+    }
+
+    /// The tasks of an execution, with what they took.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn execution_tasks(&self, id: ExecutionId) -> Result<Vec<ExecutionTask>, StoreError> {
+        Ok(read!(self, c => sqlx::query_as(
+            "SELECT t.step_key, t.attempt, t.feature_id, r.id AS run_id,
+               coalesce(r.input_tokens + r.output_tokens + r.cache_read_tokens + r.cache_write_tokens, 0) AS tokens,
+               coalesce(r.cost_micros, 0) AS cost_micros
+             FROM execution_tasks t LEFT JOIN features f ON f.id = t.feature_id LEFT JOIN runs r ON r.id = f.run_id
+             WHERE t.execution_id = $1 ORDER BY t.step_key, t.attempt").bind(id).fetch_all(c).await)?)
+    }
+
+    /// The agent of the library that came with Guildhall under this word, if it is there and active.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn active_built_in(&self, word: &str) -> Result<Option<AgentId>, StoreError> {
+        let row: Option<(AgentId,)> = read!(self, c => sqlx::query_as(
+            "SELECT id FROM agents WHERE built_in = $1 AND status = $2 AND deleted_at IS NULL").bind(word)
+            .bind(AgentStatus::Active).fetch_optional(c).await)?;
+        Ok(row.map(|(id,)| id))
+    }
+
+    /// The execution that a task works for, if it does for one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn execution_of(&self, task: FeatureId) -> Result<Option<ExecutionId>, StoreError> {
+        let row: Option<(ExecutionId,)> = read!(self, c => sqlx::query_as(
+            "SELECT execution_id FROM execution_tasks WHERE feature_id = $1").bind(task).fetch_optional(c).await)?;
+        Ok(row.map(|(id,)| id))
+    }
+
+    /// The executions of which something is to come without a person: those at work, and those whose time has come.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn executions_to_drive(&self) -> Result<Vec<ExecutionId>, StoreError> {
+        let rows: Vec<(ExecutionId,)> = read!(self, c => sqlx::query_as(
+            "SELECT id FROM executions WHERE ended_at IS NULL AND (status <> $1 OR wake_at <= $2) ORDER BY updated_at LIMIT $3")
+            .bind(ExecutionStatus::Waiting).bind(self.now()).bind(LOOKED_AT).fetch_all(c).await)?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// When the clock alone brings an execution forward next, if it brings one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn next_execution_at(&self) -> Result<Option<DateTime>, StoreError> {
+        let (at,): (Option<DateTime>,) = read!(self, c => sqlx::query_as(
+            "SELECT min(wake_at) FROM executions WHERE ended_at IS NULL").fetch_one(c).await)?;
+        Ok(at)
+    }
+
+    /// The executions that are not over.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_executions(&self) -> Result<Vec<ExecutionId>, StoreError> {
+        let rows: Vec<(ExecutionId,)> = read!(self, c => sqlx::query_as(
+            "SELECT id FROM executions WHERE ended_at IS NULL ORDER BY id").fetch_all(c).await)?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
+    async fn tell_execution(&self, mut tx: Tx, id: ExecutionId) -> Result<Execution, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM executions e WHERE e.id = $1");
+        let execution: Execution = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_one(c).await)?;
+        self.record(&mut tx, &Happening::ExecutionUpdated { execution: execution.clone() }).await?;
+        self.commit(tx).await?;
+        Ok(execution)
+    }
+}

@@ -1,0 +1,237 @@
+//! Chats and tasks: work that is no card on the board, and is a run in everything else.
+
+use std::collections::HashSet;
+
+use chrono::Duration;
+use guildhall_store::{
+    ChatQuery, Ending, FeaturePatch, FeatureQuery, NewAside, NewFeature, NewRun, OrderChange, StoreError,
+};
+use guildhall_types::agent::{Briefed, Briefing};
+use guildhall_types::feature::{Feature, FeatureKind, FeatureStatus, Move, ThinkingLevel, WorkMode};
+use guildhall_types::limits::Limits;
+use guildhall_types::member::Member;
+use guildhall_types::project::Project;
+use guildhall_types::run::{Run, RunStatus};
+use guildhall_types::{ExecutionId, FeatureId, NodeId};
+
+use crate::harness::{Fresh, card, new_run, on_both};
+
+const HOLD: Duration = Duration::seconds(30);
+
+fn aside(project: &Project, kind: FeatureKind, text: &str) -> NewAside {
+    NewAside {
+        id: FeatureId::new(),
+        project_id: project.id,
+        kind,
+        mode: WorkMode::Read,
+        title: text.to_owned(),
+        text: format!("{text}?"),
+        agent_id: None,
+        thinking_level: ThinkingLevel::Low,
+        execution_id: None,
+        created_by: project.created_by,
+    }
+}
+
+async fn team(fresh: &Fresh) -> (Member, Project) {
+    let anna = fresh.member("anna").await;
+    let project = fresh.project(&anna).await;
+    (anna, fresh.store.project_ready(project.id, "main").await.unwrap())
+}
+
+async fn chat(fresh: &Fresh, project: &Project, text: &str) -> (Feature, Run) {
+    fresh.store.start_aside(aside(project, FeatureKind::Chat, text), new_run()).await.unwrap()
+}
+
+/// Claims the next run and ends it with these words.
+async fn answer(fresh: &Fresh, words: &str) -> FeatureId {
+    let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap();
+    let ending =
+        Ending { status: RunStatus::Waiting, what: Move::Finish, summary: Some(words.to_owned()), problem: None };
+    fresh.store.finish_run(&claimed.lease, ending).await.unwrap();
+    claimed.run.feature_id
+}
+
+on_both! {
+    async fn a_chat_is_a_run_and_nothing_on_the_board(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        let (first, run) = chat(&fresh, &project, "Why").await;
+        assert_eq!((first.card.kind, first.card.status, first.card.number), (FeatureKind::Chat, FeatureStatus::Queued, -1));
+        let (second, _) = chat(&fresh, &project, "How").await;
+        assert_eq!(second.card.number, -2);
+        let card = fresh.card(&project, "first card").await;
+        assert_eq!(card.card.number, 1, "chats use no numbers up");
+
+        let all = FeatureQuery { limit: 100, ..FeatureQuery::default() };
+        let board = fresh.store.features(project.id, &all).await.unwrap();
+        assert_eq!(board.items.iter().map(|card| card.number).collect::<Vec<_>>(), [1]);
+        let summary = fresh.store.projects(None, 10).await.unwrap().remove(0);
+        assert_eq!(summary.counts.values().sum::<i64>(), 1);
+        let on_chat = NewFeature { dependencies: vec![first.card.id], ..card_of(&project) };
+        assert!(matches!(fresh.store.create_feature(on_chat).await, Err(StoreError::BadDependency(_))));
+        let patch = FeaturePatch { priority: Some(1), ..FeaturePatch::default() };
+        let refused = fresh.store.update_feature(first.card.id, patch, None).await;
+        assert!(matches!(refused, Err(StoreError::NotFound { .. })), "cards alone are edited: {refused:?}");
+        let file = fresh.store.add_attachment(first.card.id, "a.txt", "text/plain", b"a").await;
+        assert!(matches!(file, Err(StoreError::NotFound { .. })));
+
+        // Auto mode neither takes one nor counts it as its own.
+        let change = OrderChange { max_concurrent: Some(1), ..OrderChange::default() };
+        fresh.store.switch_on_order(project.id, anna.id, change).await.unwrap();
+        let night = fresh.store.night().await.unwrap();
+        assert_eq!(night.cards.iter().map(|card| card.number).collect::<Vec<_>>(), [1]);
+        assert_eq!(night.held.get(&anna.id), None, "nor does it take a place among the worktrees");
+        assert_eq!(night.queue.len(), 2);
+        let evening = fresh.store.evening(project.id, anna.id).await.unwrap();
+        assert!(!evening.cards.contains_key(&first.card.id) && evening.cards.contains_key(&card.card.id));
+
+        assert_eq!(answer(&fresh, "Because.").await, first.card.id);
+        let feature = fresh.store.feature(first.card.id).await.unwrap().unwrap();
+        assert_eq!((feature.card.status, feature.summary.as_deref()), (FeatureStatus::WaitingApproval, Some("Because.")));
+        let told = fresh.store.notifications(anna.id, None, false, 10).await.unwrap();
+        assert!(told.page.items.is_empty(), "whoever talks sees the answer: {told:?}");
+        assert!(fresh.store.members_to_tell().await.unwrap().is_empty(), "no morning report tells of it");
+        for refused in [
+            fresh.store.start_feature(first.card.id, anna.id, new_run()).await.err(),
+            fresh.store.request_verify(first.card.id).await.err(),
+            fresh.store.accept_feature(first.card.id).await.err(),
+            fresh.store.record_merge(first.card.id, "c").await.err(),
+            fresh.store.shelve_feature(first.card.id).await.err(),
+        ] {
+            assert!(matches!(refused, Some(StoreError::Illegal(_))), "{refused:?}");
+        }
+
+        let (feature, again) = fresh.store.follow_up_in(first.card.id, anna.id, "And now?", Some(WorkMode::Work)).await.unwrap();
+        assert_eq!((feature.card.status, feature.card.mode, again.id), (FeatureStatus::Queued, WorkMode::Work, run.id));
+        let (stopped, _) = fresh.store.stop_all(&guildhall_types::feature::Problem {
+            code: "c".to_owned(), message: "m".to_owned(), hint: "h".to_owned(),
+        }).await.unwrap();
+        assert_eq!(stopped, 2, "the kill switch stops chats as well");
+    }
+
+    async fn chats_are_listed_renamed_and_deleted(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        let ben = fresh.member("ben").await;
+        let mut ids = Vec::new();
+        for text in ["a", "b", "c", "d"] {
+            fresh.clock.advance(Duration::seconds(1));
+            let by = if text == "b" { ben.id } else { anna.id };
+            let new = NewAside { created_by: by, ..aside(&project, FeatureKind::Chat, text) };
+            ids.push(fresh.store.start_aside(new, new_run()).await.unwrap().0.card.id);
+        }
+        fresh.store.start_aside(aside(&project, FeatureKind::Task, "no chat"), new_run()).await.unwrap();
+        let titles = async |query: ChatQuery| {
+            let page = fresh.store.chats(project.id, &query).await.unwrap();
+            (page.items.iter().map(|chat| chat.title.clone()).collect::<Vec<_>>(), page.next)
+        };
+        let (shown, next) = titles(ChatQuery { limit: 3, ..ChatQuery::default() }).await;
+        assert_eq!(shown, ["d", "c", "b"], "what happened last comes first");
+        let (micros, id) = next.as_deref().unwrap().split_once('_').unwrap();
+        let at = guildhall_types::DateTime::from_timestamp_micros(micros.parse().unwrap()).unwrap();
+        let (rest, next) = titles(ChatQuery { limit: 3, after: Some((at, id.parse().unwrap())), ..ChatQuery::default() }).await;
+        assert_eq!((rest, next), (vec!["a".to_owned()], None));
+        assert_eq!(titles(ChatQuery { of: Some(ben.id), limit: 9, ..ChatQuery::default() }).await.0, ["b"]);
+
+        let renamed = fresh.store.rename_chat(ids[0], "Why it fails").await.unwrap();
+        assert_eq!(renamed.card.title, "Why it fails");
+        let busy = fresh.store.delete_chat(ids[0]).await;
+        assert!(matches!(busy, Err(StoreError::Live { .. })), "{busy:?}");
+        fresh.store.stop_feature(ids[0]).await.unwrap();
+        fresh.store.delete_chat(ids[0]).await.unwrap();
+        assert!(fresh.store.feature(ids[0]).await.unwrap().is_none());
+        let run = &fresh.store.runs_of(ids[0], 1).await.unwrap()[0];
+        assert_eq!(run.status, RunStatus::Closed, "so that its worktree goes");
+        assert_eq!(fresh.store.kind_of_run(run.id).await.unwrap(), Some(FeatureKind::Chat));
+        let card = fresh.card(&project, "a card").await.card.id;
+        assert!(matches!(fresh.store.delete_chat(card).await, Err(StoreError::NotFound { .. })));
+        assert!(matches!(fresh.store.rename_chat(card, "x").await, Err(StoreError::NotFound { .. })));
+        assert!(matches!(fresh.store.chat_to_card(card, None).await, Err(StoreError::NotFound { .. })));
+    }
+
+    async fn a_chat_becomes_a_card_and_keeps_its_run(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        fresh.card(&project, "first").await;
+        let (feature, run) = chat(&fresh, &project, "Sort the list").await;
+        let busy = fresh.store.chat_to_card(feature.card.id, None).await;
+        assert!(matches!(busy, Err(StoreError::Live { .. })), "{busy:?}");
+        answer(&fresh, "Sorted.").await;
+        let made = fresh.store.chat_to_card(feature.card.id, Some("Sorting")).await.unwrap();
+        let card = &made.card;
+        assert_eq!((card.kind, card.number, card.title.as_str(), card.mode), (FeatureKind::Card, 2, "Sorting", WorkMode::Work));
+        assert_eq!((card.run_id, card.status), (Some(run.id), FeatureStatus::WaitingApproval));
+        assert_eq!((made.description.as_str(), made.summary.as_deref()), ("Sort the list?", Some("Sorted.")));
+        let all = FeatureQuery { limit: 100, ..FeatureQuery::default() };
+        let board = fresh.store.features(project.id, &all).await.unwrap();
+        assert_eq!(board.items.iter().map(|card| card.number).collect::<Vec<_>>(), [1, 2], "at the end");
+        assert!(fresh.store.chats(project.id, &ChatQuery { limit: 9, ..ChatQuery::default() }).await.unwrap().items.is_empty());
+        assert_eq!(fresh.store.night().await.unwrap().held.get(&anna.id), Some(&1), "its worktree counts now");
+        fresh.store.accept_feature(card.id).await.unwrap();
+        assert!(matches!(fresh.store.chat_to_card(card.id, None).await, Err(StoreError::NotFound { .. })), "once");
+    }
+
+    async fn a_task_is_begun_once_and_its_end_is_there_to_be_asked_for(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        let execution = ExecutionId::new();
+        let new = NewAside { execution_id: Some(execution), ..aside(&project, FeatureKind::Task, "Look") };
+        let brief = Briefed { name: "Scout".to_owned(), tools: Some(vec!["read".to_owned()]), ..Briefed::default() };
+        let briefing = Briefing { agent: Some(brief), from: Some("side".to_owned()) };
+        let run = NewRun { briefing: briefing.clone(), ..new_run() };
+        // Many that would begin it, such as a node that died in between and the one that goes on, begin one.
+        let tries: Vec<_> = (0..6).map(|_| {
+            let (store, new, run) = (fresh.store.clone(), new.clone(), run.clone());
+            tokio::spawn(async move { store.start_aside(new, run).await.unwrap().1.id })
+        }).collect();
+        let mut runs = HashSet::new();
+        for begun in tries {
+            runs.insert(begun.await.unwrap());
+        }
+        assert_eq!(runs.len(), 1);
+        assert_eq!(fresh.store.briefing(*runs.iter().next().unwrap()).await.unwrap(), briefing);
+        let task = fresh.store.task(new.id).await.unwrap().unwrap();
+        assert!(!task.has_ended() && task.result.is_none());
+        fresh.store.start_aside(aside(&project, FeatureKind::Task, "another's"), new_run()).await.unwrap();
+        assert_eq!(fresh.store.tasks_of(execution).await.unwrap(), [task]);
+
+        answer(&fresh, "Found it.").await;
+        let task = fresh.store.task(new.id).await.unwrap().unwrap();
+        assert!(task.has_ended() && task.ended_at.is_some());
+        assert_eq!((task.status, task.result.as_deref()), (RunStatus::Waiting, Some("Found it.")));
+        assert!(matches!(fresh.store.task(fresh.card(&project, "c").await.card.id).await, Ok(None)));
+        fresh.store.follow_up(new.id, anna.id, "once more").await.unwrap();
+        let task = fresh.store.task(new.id).await.unwrap().unwrap();
+        assert!(!task.has_ended() && task.result.is_none(), "it is at work again");
+    }
+
+    async fn a_chat_starts_while_cards_fill_their_places(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        let limits = Limits { max_concurrent_features: 6, ..Limits::default() };
+        let node = NodeId::new();
+        for n in 0..8 {
+            let id = fresh.card(&project, &n.to_string()).await.card.id;
+            fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+        }
+        let mut claimed = Vec::new();
+        while let Some(next) = fresh.store.claim_run(node, HOLD, &limits).await.unwrap() {
+            claimed.push(next.feature.card.kind);
+        }
+        assert_eq!(claimed, [FeatureKind::Card; 3], "the member's limit of cards");
+        for n in 0..5 {
+            fresh.store.start_aside(aside(&project, FeatureKind::Task, &n.to_string()), new_run()).await.unwrap();
+        }
+        for text in ["one", "two", "three", "four"] {
+            fresh.clock.advance(Duration::seconds(1));
+            chat(&fresh, &project, text).await;
+        }
+        let mut claimed = Vec::new();
+        while let Some(next) = fresh.store.claim_run(node, HOLD, &limits).await.unwrap() {
+            claimed.push(next.feature.card.kind);
+        }
+        // The team has three places left: a chat first, then by turns.
+        assert_eq!(claimed, [FeatureKind::Chat, FeatureKind::Task, FeatureKind::Chat]);
+        assert_eq!(fresh.store.run_counts().await.unwrap().0, 6, "all count in the team's limit");
+    }
+}
+
+fn card_of(project: &Project) -> NewFeature {
+    card(project, "depends")
+}

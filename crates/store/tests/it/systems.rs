@@ -1,0 +1,189 @@
+//! Systems of agents and their executions.
+
+use std::collections::BTreeMap;
+
+use guildhall_store::{Advanced, AuditQuery, ExecutionQuery, NewExecution, StoreError};
+use guildhall_types::FeatureId;
+use guildhall_types::audit::AuditAction;
+use guildhall_types::event::Happening;
+use guildhall_types::member::Member;
+use guildhall_types::project::Project;
+use guildhall_types::system::{
+    Execution, ExecutionState, ExecutionStatus, Happened, Step, StepKind, System, SystemDefinition, SystemStatus,
+    Transform, advance, wake_at,
+};
+use serde_json::json;
+
+use crate::harness::{Fresh, card, on_both};
+
+fn definition() -> SystemDefinition {
+    serde_json::from_value(json!({
+        "name": "Two \u{0} steps",
+        "agents": [{ "id": "a", "name": "A", "role": "researcher" }],
+        "workflow": [
+            { "id": "one", "type": "agent", "name": "One", "agentId": "a", "inputTemplate": "Look.", "outputVariable": "found",
+              "timeoutMs": 60_000, "retry": { "maxAttempts": 2, "delayMs": 1000, "backoffMultiplier": 1.5 } },
+            { "id": "look", "type": "human_review", "name": "Look", "inputTemplate": "{{found}}" },
+        ],
+    }))
+    .unwrap()
+}
+
+async fn begun(fresh: &Fresh) -> (Member, Project, System, Execution) {
+    let anna = fresh.member("anna").await;
+    let project = fresh.project(&anna).await;
+    let system = fresh.store.create_system(anna.id, SystemStatus::Active, &definition()).await.unwrap();
+    let state = ExecutionState::begin(&system.definition, BTreeMap::from([("topic".to_owned(), json!("a\0b"))]));
+    let input = json!({ "topic": "a\u{0}b" });
+    let new =
+        NewExecution { system: &system, project_id: project.id, member_id: anna.id, input: &input, state: &state };
+    let execution = fresh.store.create_execution(&new).await.unwrap();
+    (anna, project, system, execution)
+}
+
+/// Brings an execution forward as a node does, and says whether that was written.
+async fn forward(fresh: &Fresh, execution: &Execution, happened: &[Happened]) -> Option<Execution> {
+    let record = fresh.store.execution_record(execution.id).await.unwrap().unwrap();
+    let (after, actions) = advance(&record.definition, &record.state, now(fresh), happened);
+    let tasks = actions.iter().filter_map(|action| match action {
+        guildhall_types::system::Action::Start { key, attempt, .. } => Some((key.clone(), *attempt, FeatureId::new())),
+        _ => None,
+    });
+    let step = Advanced {
+        id: execution.id,
+        revision: execution.revision,
+        before: &record.state,
+        after: &after,
+        wake_at: wake_at(&after),
+        tasks: tasks.collect(),
+        note: None,
+    };
+    fresh.store.advance_execution(step).await.unwrap()
+}
+
+fn now(fresh: &Fresh) -> guildhall_types::DateTime {
+    guildhall_types::Clock::now(&fresh.clock)
+}
+
+on_both! {
+    async fn a_system_is_kept_changed_by_its_version_and_deleted(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        let made = fresh.store.create_system(anna.id, SystemStatus::Draft, &definition()).await.unwrap();
+        assert_eq!(fresh.store.system(made.id).await.unwrap().unwrap(), made);
+        assert_eq!(made.definition, definition());
+        let mut other = definition();
+        other.workflow.pop();
+        let changed = fresh.store.change_system(anna.id, made.id, 1, SystemStatus::Active, &other).await.unwrap();
+        assert_eq!((changed.version, changed.definition.workflow.len()), (2, 1));
+        let late = fresh.store.change_system(anna.id, made.id, 1, SystemStatus::Active, &other).await;
+        assert!(matches!(late, Err(StoreError::Changed { current: 2, .. })), "{late:?}");
+        let second = fresh.store.create_system(anna.id, SystemStatus::Draft, &definition()).await.unwrap();
+        let ids = |list: Vec<System>| list.into_iter().map(|system| system.id).collect::<Vec<_>>();
+        assert_eq!(ids(fresh.store.systems(None, 10).await.unwrap()), [made.id, second.id]);
+        assert_eq!(ids(fresh.store.systems(Some(made.id), 10).await.unwrap()), [second.id]);
+        fresh.store.delete_system(made.id).await.unwrap();
+        assert!(fresh.store.system(made.id).await.unwrap().is_none());
+        assert!(matches!(fresh.store.delete_system(made.id).await, Err(StoreError::NotFound { .. })));
+        let events = fresh.store.events_after(0, 100).await.unwrap();
+        let drafts = events.iter().filter(|event| event.what.kind() == "system.updated" && event.what.only_for().is_some());
+        assert_eq!(drafts.count(), 2, "of a draft only its maker hears");
+        assert!(events.iter().any(|event| matches!(event.what, Happening::SystemDeleted { system_id } if system_id == made.id)));
+    }
+
+    async fn an_execution_is_read_back_as_it_was_written(fresh: Fresh) {
+        let (_, project, system, first) = begun(&fresh).await;
+        assert_eq!((first.status, first.revision, first.tokens), (ExecutionStatus::Pending, 1, 0));
+        // A change of the system is nothing to what has begun.
+        fresh.store.delete_system(system.id).await.unwrap();
+        let second = forward(&fresh, &first, &[]).await.unwrap();
+        assert_eq!((second.status, second.revision), (ExecutionStatus::Running, 2));
+        let record = fresh.store.execution_record(first.id).await.unwrap().unwrap();
+        assert_eq!(record.definition, definition());
+        let (expected, _) = advance(&definition(), &ExecutionState::new(record.state.variables.clone()), now(&fresh), &[]);
+        assert_eq!(record.state, expected);
+        assert_eq!(record.state.variables["topic"], json!("a\0b"));
+        let tasks = fresh.store.execution_tasks(first.id).await.unwrap();
+        assert_eq!((tasks.len(), tasks[0].step_key.as_str(), tasks[0].run_id), (1, "one", None));
+        assert_eq!(fresh.store.execution_of(tasks[0].feature_id).await.unwrap(), Some(first.id));
+        let result = Ok(json!({ "deep": [1, 2.5, null, "x\0y"] }));
+        let ended = Happened::Ended { key: "one".to_owned(), attempt: 1, result };
+        let third = forward(&fresh, &second, std::slice::from_ref(&ended)).await.unwrap();
+        let again = fresh.store.execution_record(first.id).await.unwrap().unwrap();
+        let (expected, _) = advance(&definition(), &record.state, now(&fresh), &[ended]);
+        assert_eq!(again.state.variables, expected.variables);
+        assert_eq!((third.status, again.state.steps.len()), (ExecutionStatus::Waiting, 2));
+        let of = |query: ExecutionQuery| { let store = fresh.store.clone(); async move { store.executions(query).await.unwrap().len() } };
+        let all = ExecutionQuery { limit: 10, ..ExecutionQuery::default() };
+        assert_eq!(of(ExecutionQuery { project: Some(project.id), open: true, ..all }).await, 1);
+        assert_eq!(of(ExecutionQuery { system: Some(system.id), ..all }).await, 1);
+        assert_eq!(of(ExecutionQuery { before: Some(first.id), ..all }).await, 0);
+    }
+
+    async fn of_many_who_bring_an_execution_forward_at_once_one_does(fresh: Fresh) {
+        let (.., first) = begun(&fresh).await;
+        let (a, b) = (fresh.again().await, fresh.again().await);
+        let record = fresh.store.execution_record(first.id).await.unwrap().unwrap();
+        let (after, _) = advance(&record.definition, &record.state, now(&fresh), &[]);
+        let step = || Advanced {
+            id: first.id,
+            revision: first.revision,
+            before: &record.state,
+            after: &after,
+            wake_at: None,
+            tasks: vec![("one".to_owned(), 1, FeatureId::new())],
+            note: None,
+        };
+        let (one, other, third) = tokio::join!(
+            a.advance_execution(step()), b.advance_execution(step()), fresh.store.advance_execution(step()));
+        let written = [one, other, third].into_iter().filter(|done| done.as_ref().unwrap().is_some()).count();
+        assert_eq!(written, 1);
+        assert_eq!(fresh.store.execution_tasks(first.id).await.unwrap().len(), 1);
+        let events = fresh.store.events_after(0, 100).await.unwrap();
+        assert_eq!(events.iter().filter(|event| event.what.kind() == "execution.updated").count(), 2);
+    }
+
+    async fn what_the_clock_brings_forward_is_found_and_what_waits_for_a_person_is_not(fresh: Fresh) {
+        let (.., first) = begun(&fresh).await;
+        assert_eq!(fresh.store.executions_to_drive().await.unwrap(), [first.id]);
+        let second = forward(&fresh, &first, &[]).await.unwrap();
+        let at = fresh.store.next_execution_at().await.unwrap().unwrap();
+        assert_eq!(at, now(&fresh) + chrono::Duration::seconds(60));
+        let ended = Happened::Ended { key: "one".to_owned(), attempt: 1, result: Ok(json!("x")) };
+        let third = forward(&fresh, &second, &[ended]).await.unwrap();
+        assert_eq!(third.status, ExecutionStatus::Waiting);
+        assert!(fresh.store.executions_to_drive().await.unwrap().is_empty());
+        assert_eq!(fresh.store.next_execution_at().await.unwrap(), None);
+        let yes = Happened::Reviewed { key: "look".to_owned(), approved: true, text: String::new() };
+        let done = forward(&fresh, &third, &[yes]).await.unwrap();
+        assert_eq!((done.status, done.ended_at), (ExecutionStatus::Completed, Some(now(&fresh))));
+        assert!(fresh.store.open_executions().await.unwrap().is_empty());
+        let audit = fresh.store.audit_entries(&AuditQuery { limit: 20, ..AuditQuery::default() }).await.unwrap();
+        assert!(audit.iter().any(|entry| entry.action == AuditAction::RunSystem));
+    }
+
+    async fn cards_are_made_once_however_often_it_is_asked(fresh: Fresh) {
+        let (anna, project, system, _) = begun(&fresh).await;
+        let mut make = Step::new("make", StepKind::Transform);
+        make.transform = Some(Transform::CreateCards { from: "cards".to_owned() });
+        let planned = SystemDefinition { workflow: vec![make], ..definition() };
+        let planning = System { definition: planned, ..system };
+        let cards = json!([{ "title": "One", "description": "Do it." }, { "title": "Two", "description": "That, too." }]);
+        let state = ExecutionState::begin(&planning.definition, BTreeMap::from([("cards".to_owned(), cards.clone())]));
+        let new =
+            NewExecution { system: &planning, project_id: project.id, member_id: anna.id, input: &cards, state: &state };
+        let first = fresh.store.create_execution(&new).await.unwrap();
+        let second = forward(&fresh, &first, &[]).await.unwrap();
+        let both = || vec![card(&project, "One"), card(&project, "Two")];
+        let other = fresh.again().await;
+        let (one, two) = tokio::join!(
+            fresh.store.make_cards(first.id, second.revision, "make", both()),
+            other.make_cards(first.id, second.revision, "make", both()));
+        assert_eq!([one.unwrap(), two.unwrap()].iter().flatten().count(), 1);
+        assert!(fresh.store.make_cards(first.id, second.revision + 1, "make", both()).await.unwrap().is_none());
+        let made = fresh.store.features(project.id, &guildhall_store::FeatureQuery { limit: 10, ..Default::default() }).await.unwrap();
+        assert_eq!(made.items.len(), 2);
+        let record = fresh.store.execution_record(first.id).await.unwrap().unwrap();
+        assert_eq!(record.state.steps[0].output.as_ref().unwrap()[1]["title"], json!("Two"));
+        assert_eq!(fresh.store.feature_by_number(project.id, 2).await.unwrap().unwrap().card.title, "Two");
+    }
+}

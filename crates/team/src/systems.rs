@@ -1,0 +1,230 @@
+//! Systems of agents: those that come with Guildhall, and those that members write.
+
+use std::sync::LazyLock;
+
+use guildhall_store::StoreError;
+use guildhall_types::feature::WorkMode;
+use guildhall_types::member::{ChangeRefused, Member};
+use guildhall_types::rights::MemberRight;
+use guildhall_types::system::{AgentRole, System, SystemDefinition, SystemProblem, SystemStatus, validate};
+use guildhall_types::{DateTime, SystemId};
+
+use crate::{Team, TeamError};
+
+/// The ids of the systems that come with Guildhall never change: executions and links name them.
+const BUILT_IN: [(&str, &str); 4] = [
+    ("01900000-0000-7000-8000-535700000001", include_str!("../systems/research.toml")),
+    ("01900000-0000-7000-8000-535700000002", include_str!("../systems/code-review.toml")),
+    ("01900000-0000-7000-8000-535700000003", include_str!("../systems/feature-planning.toml")),
+    ("01900000-0000-7000-8000-535700000004", include_str!("../systems/bug-investigation.toml")),
+];
+
+static SYSTEMS: LazyLock<Result<Vec<System>, String>> = LazyLock::new(|| {
+    let read = |(id, text): (&str, &str)| {
+        let definition: SystemDefinition = toml::from_str(text).map_err(|error| error.to_string())?;
+        Ok(System {
+            id: id.parse::<SystemId>().map_err(|error| error.to_string())?,
+            status: SystemStatus::Active,
+            built_in: true,
+            version: 1,
+            definition,
+            created_by: None,
+            updated_by: None,
+            created_at: DateTime::UNIX_EPOCH,
+            updated_at: DateTime::UNIX_EPOCH,
+        })
+    };
+    BUILT_IN.into_iter().map(read).collect()
+});
+
+/// The systems that come with Guildhall.
+///
+/// # Errors
+/// [`TeamError::Internal`] when one of them cannot be read, which a test rules out.
+pub fn built_in_systems() -> Result<&'static [System], TeamError> {
+    SYSTEMS.as_deref().map_err(|why| {
+        TeamError::internal("reading the systems that come with Guildhall", std::io::Error::other(why.clone()))
+    })
+}
+
+/// What an agent of a system is told that has no prompt of its own.
+pub(crate) const fn role_words(role: AgentRole) -> &'static str {
+    match role {
+        AgentRole::Orchestrator => {
+            "You plan the work of others: what is to be done, by whom, in which order, and when it is done."
+        }
+        AgentRole::Researcher => {
+            "You find out how things really are, in the files themselves, and quote the places that prove it as `path:line`."
+        }
+        AgentRole::Analyzer => {
+            "You draw conclusions from what others found, check them against the files, and say what remains open."
+        }
+        AgentRole::Implementer => {
+            "You change the files so that they do what is asked, with tests, and leave the project working."
+        }
+        AgentRole::Reviewer => {
+            "You judge what others made: what breaks, what is missing, what is not true. Each finding has its place."
+        }
+        AgentRole::Validator => {
+            "You try whether what is claimed holds, and say exactly what you tried and what came of it."
+        }
+        AgentRole::Custom => "You do your part of a larger work, exactly as it is asked.",
+    }
+}
+
+/// The agent of the library that comes with Guildhall for this role: its tools are what an agent of a system has that names
+/// none.
+pub(crate) const fn library_word(role: AgentRole, mode: WorkMode) -> &'static str {
+    match (mode, role) {
+        (WorkMode::Work, _) => "builder",
+        (WorkMode::Read, AgentRole::Reviewer | AgentRole::Validator) => "reviewer",
+        (WorkMode::Read, _) => "researcher",
+    }
+}
+
+impl Team {
+    /// Systems after this one, those that come with Guildhall first, and where the next page begins, if there is one. A draft
+    /// is its maker's and the admins' alone.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn systems(
+        &self,
+        member: &Member,
+        after: Option<SystemId>,
+        limit: i64,
+    ) -> Result<(Vec<System>, Option<SystemId>), TeamError> {
+        let kept = self.store.systems(after, limit).await?;
+        let next =
+            kept.last().filter(|_| i64::try_from(kept.len()).is_ok_and(|count| count == limit)).map(|last| last.id);
+        // Their ids come before all others.
+        let own = built_in_systems()?.iter().filter(|system| after.is_none_or(|after| system.id > after)).cloned();
+        Ok((own.chain(kept.into_iter().filter(|system| sees(member, system))).collect(), next))
+    }
+
+    /// The system with this id.
+    ///
+    /// # Errors
+    /// [`TeamError::NotFound`], also for another member's draft.
+    pub async fn system(&self, member: &Member, id: SystemId) -> Result<System, TeamError> {
+        if let Some(system) = built_in_systems()?.iter().find(|system| system.id == id) {
+            return Ok(system.clone());
+        }
+        let system = self.store.system(id).await?.filter(|system| sees(member, system));
+        system.ok_or(TeamError::NotFound { what: "system" })
+    }
+
+    /// Keeps a new system. A draft may have problems; one that everybody is to run may not.
+    ///
+    /// # Errors
+    /// [`TeamError::SystemProblems`].
+    pub async fn create_system(
+        &self,
+        member: &Member,
+        status: SystemStatus,
+        definition: &SystemDefinition,
+    ) -> Result<System, TeamError> {
+        may_be(status, definition)?;
+        Ok(self.store.create_system(member.id, status, definition).await?)
+    }
+
+    /// Changes a system: its maker may, and admins.
+    ///
+    /// # Errors
+    /// [`TeamError::SystemProblems`]; [`TeamError::Conflict`] `built-in`; the store's error when somebody else's change came in
+    /// between or the member may not.
+    pub async fn change_system(
+        &self,
+        member: &Member,
+        id: SystemId,
+        version: i64,
+        status: SystemStatus,
+        definition: &SystemDefinition,
+    ) -> Result<System, TeamError> {
+        self.own_system(member, id).await?;
+        may_be(status, definition)?;
+        Ok(self.store.change_system(member.id, id, version, status, definition).await?)
+    }
+
+    /// Takes a system away. Executions of it stay, and go on.
+    ///
+    /// # Errors
+    /// As for [`Team::change_system`].
+    pub async fn delete_system(&self, member: &Member, id: SystemId) -> Result<(), TeamError> {
+        self.own_system(member, id).await?;
+        Ok(self.store.delete_system(id).await?)
+    }
+
+    /// Makes a draft that is the same as a system, under another name.
+    ///
+    /// # Errors
+    /// [`TeamError::NotFound`].
+    pub async fn duplicate_system(&self, member: &Member, id: SystemId) -> Result<System, TeamError> {
+        let mut definition = self.system(member, id).await?.definition;
+        let stem: String = definition.name.chars().take(guildhall_types::system::NAME - 7).collect();
+        definition.name = format!("{} (copy)", stem.trim_end());
+        Ok(self.store.create_system(member.id, SystemStatus::Draft, &definition).await?)
+    }
+
+    async fn own_system(&self, member: &Member, id: SystemId) -> Result<System, TeamError> {
+        let system = self.system(member, id).await?;
+        if system.built_in {
+            let message = "this system comes with Guildhall and stays as it is; duplicate it and change the copy";
+            return Err(TeamError::conflict("built-in", message));
+        }
+        if system.created_by != Some(member.id) && !member.role.may(MemberRight::Administer) {
+            return Err(StoreError::Refused(ChangeRefused::MissingRight).into());
+        }
+        Ok(system)
+    }
+}
+
+fn sees(member: &Member, system: &System) -> bool {
+    system.status != SystemStatus::Draft
+        || system.created_by == Some(member.id)
+        || member.role.may(MemberRight::Administer)
+}
+
+fn may_be(status: SystemStatus, definition: &SystemDefinition) -> Result<(), TeamError> {
+    let problems = validate(definition);
+    match status {
+        // What is bounded only by validation must not grow without bounds in a draft either.
+        SystemStatus::Draft => {
+            let text =
+                serde_json::to_string(definition).map_err(|error| TeamError::internal("writing a system", error))?;
+            match text.len() > DRAFT {
+                true => Err(TeamError::invalid("workflow", "the system is larger than 500 kB; take something out")),
+                false => Ok(()),
+            }
+        }
+        _ if problems.is_empty() => Ok(()),
+        _ => Err(TeamError::SystemProblems(problems)),
+    }
+}
+
+/// Bytes of a draft at most.
+const DRAFT: usize = 500_000;
+
+/// The problems of a system as one sentence.
+pub(crate) fn first_of(problems: &[SystemProblem]) -> String {
+    let first = problems.first().map(|problem| format!("{}: {}", problem.path, problem.message)).unwrap_or_default();
+    match problems.len() {
+        0 | 1 => first,
+        more => format!("{first} (and {} more)", more - 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_with_guildhall_can_be_run() {
+        let systems = built_in_systems().expect("they can be read");
+        assert_eq!(systems.len(), 4);
+        for system in systems {
+            assert_eq!(validate(&system.definition), [], "{}", system.definition.name);
+            assert!(!system.definition.input_schema.required.is_empty());
+        }
+    }
+}

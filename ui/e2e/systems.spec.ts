@@ -1,0 +1,103 @@
+import type { Page } from "@playwright/test";
+import { expect, expectAccessible, makeProject, test } from "./support";
+
+const say = (words: string) => `\`\`\`sim\n${JSON.stringify({ say: words })}\n\`\`\``;
+
+/** Accessible in both themes, and not wider than a narrow screen. */
+async function shots(page: Page, name: string) {
+  await expectAccessible(page);
+  await page.screenshot({ path: `test-results/${name}.png` });
+  await page.emulateMedia({ colorScheme: "dark" });
+  await expectAccessible(page);
+  await page.screenshot({ path: `test-results/${name}-dark.png` });
+  await page.setViewportSize({ width: 390, height: 844 });
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(wide).toBeLessThanOrEqual(0);
+  await expectAccessible(page);
+  await page.screenshot({ path: `test-results/${name}-narrow.png` });
+  await page.emulateMedia({ colorScheme: null });
+  await page.setViewportSize({ width: 1440, height: 900 });
+}
+
+test("a system is built by keyboard, run, approved, and gives its result", async ({ page, baseURL }) => {
+  const project = await makeProject(page, baseURL);
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.goto("/systems");
+  await expect(page.getByRole("heading", { name: "Come with Guildhall" })).toBeVisible();
+  await expect(page.getByRole("link", { name: "Feature planning" })).toBeVisible();
+  await shots(page, "systems");
+  await page.getByRole("button", { name: "New system" }).click();
+  await expect(page.getByRole("heading", { name: /Untitled system/ })).toBeVisible();
+
+  const form = page.getByRole("complementary");
+  await form.getByLabel("Name").first().fill("Look and approve");
+  const graph = page.getByRole("region", { name: "Graph" });
+  await graph.getByRole("button", { name: /^Work/ }).focus();
+  await page.keyboard.press("Enter");
+  await form.getByLabel("What it is asked").fill(`Do {{task}}.\n\n${say("It is done.")}`);
+  await form.getByLabel("Keep its result as the variable").fill("made");
+
+  // A step that names what nobody sets is told at its place, and mended.
+  await page.getByRole("button", { name: "Add a step after it" }).click();
+  await page.getByRole("menuitem", { name: "Human review" }).click();
+  await form.getByLabel("What is shown").fill("Is this good? {{maed}}");
+  await expect(form.getByRole("alert")).toContainText("maed");
+  await expect(graph.getByRole("button", { name: /Review/ })).toContainText("1 problem");
+  await expect(page.getByRole("button", { name: "Activate" })).toBeDisabled();
+  await shots(page, "system-problem");
+  await form.getByLabel("What is shown").fill("Is this good? {{made}}");
+  await expect(page.getByText("No problems")).toBeVisible();
+
+  await page.getByRole("button", { name: "Add a step after it" }).click();
+  await page.getByRole("menuitem", { name: "Parallel" }).click();
+  await expect(graph.getByRole("button", { name: /Together/ })).toBeVisible();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(graph.getByRole("button", { name: /Together/ })).toHaveCount(0);
+  await page.getByRole("button", { name: "List", exact: true }).click();
+  await expect(page.getByRole("region", { name: "List" }).getByRole("button", { name: /^Review/ })).toBeVisible();
+  await page.getByRole("button", { name: "Graph", exact: true }).click();
+  await page.getByRole("button", { name: "Activate" }).click();
+  await expect(page.getByText("Saved", { exact: true })).toBeVisible();
+  await expect(page.getByText("Active", { exact: true })).toBeVisible();
+
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("combobox", { name: "Project" }).click();
+  await page.getByRole("option", { name: project.name }).click();
+  await dialog.getByLabel("Task").fill("the work");
+  await dialog.getByRole("button", { name: "Run" }).click();
+  await expect(page).toHaveURL(/\/executions\//);
+  const side = page.getByRole("complementary");
+  await expect(side.getByText("Is this good? It is done.")).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByRole("region", { name: "Graph" }).getByText("Completed")).toBeVisible();
+  await expect(page.getByText("Waits for a person").first()).toBeVisible();
+  await shots(page, "execution-waiting");
+  await side.getByLabel("A word with it").fill("Good.");
+  await side.getByRole("button", { name: "Approve" }).click();
+  await expect(page.getByRole("heading", { name: /Look and approve/ })).toContainText("Completed");
+  await page.getByRole("region", { name: "Graph" }).getByRole("button", { name: /^Work/ }).click();
+  await expect(side.getByText("It is done.").first()).toBeVisible();
+  await expect(side.getByRole("link", { name: "Watch its agent" })).toBeVisible();
+  await shots(page, "execution-done");
+});
+
+test("a running execution is drawn while it works, and cancelled", async ({ page, baseURL }) => {
+  const project = await makeProject(page, baseURL);
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.goto("/systems");
+  await page.getByRole("button", { name: "Run Research" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("combobox", { name: "Project" }).click();
+  await page.getByRole("option", { name: project.name }).click();
+  const silent = `\`\`\`sim\n${JSON.stringify({ silence_ms: 600_000, say: "Late." })}\n\`\`\``;
+  await dialog.getByLabel("Question").fill(`What is here?\n\n${silent}`);
+  await dialog.getByRole("button", { name: "Run" }).click();
+  const graph = page.getByRole("region", { name: "Graph" });
+  await expect(graph.getByText("Running").first()).toBeVisible({ timeout: 30_000 });
+  await shots(page, "execution-running");
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Cancel" }).last().click();
+  await expect(page.getByRole("heading", { name: /Research/ })).toContainText("Cancelled");
+  await page.goto("/systems");
+  await expect(page.getByRole("link", { name: "Research" }).last()).toBeVisible();
+});

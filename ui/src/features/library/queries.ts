@@ -1,0 +1,57 @@
+import { queryOptions, useQuery } from "@tanstack/react-query";
+import { body, client } from "@/api/client";
+import { keys } from "@/api/keys";
+import type { Agent, AgentDraft, AgentPatch, WorkMode } from "@/api/types";
+
+const path = (id: string) => ({ params: { path: { id } } });
+
+/** What is asked of the server about agents. */
+export const agentCalls = {
+  list: async (signal?: AbortSignal): Promise<Agent[]> => {
+    const items: Agent[] = [];
+    let after: string | undefined;
+    do {
+      const query = after === undefined ? { limit: 500 } : { limit: 500, after };
+      const page = await body(client.GET("/api/agents", { params: { query }, signal: signal ?? null }));
+      items.push(...page.items);
+      after = page.next ?? undefined;
+    } while (after !== undefined);
+    return items;
+  },
+  tools: async () => (await body(client.GET("/api/agents/tools"))).items,
+  create: (agent: AgentDraft) => body(client.POST("/api/agents", { body: agent })),
+  update: (id: string, change: AgentPatch) =>
+    body(client.PATCH("/api/agents/{id}", { ...path(id), body: change })),
+  activate: (id: string) => body(client.POST("/api/agents/{id}/activate", path(id))),
+  archive: (id: string) => body(client.POST("/api/agents/{id}/archive", path(id))),
+  duplicate: (id: string) => body(client.POST("/api/agents/{id}/duplicate", path(id))),
+  remove: (id: string) => body(client.DELETE("/api/agents/{id}", path(id))),
+  run: (id: string, wish: { projectId: string; prompt: string; mode: WorkMode }) =>
+    body(client.POST("/api/agents/{id}/run", { ...path(id), body: wish })),
+};
+
+export const agentQueries = {
+  // The socket says when one changed.
+  all: () =>
+    queryOptions({
+      queryKey: keys.agents,
+      queryFn: async ({ signal }) =>
+        (await agentCalls.list(signal)).sort((a, b) => a.name.localeCompare(b.name)),
+      staleTime: Number.POSITIVE_INFINITY,
+    }),
+  tools: () =>
+    queryOptions({
+      queryKey: ["agent-tools"],
+      queryFn: agentCalls.tools,
+      staleTime: Number.POSITIVE_INFINITY,
+    }),
+};
+
+/** The agents that the member sees, by name. */
+export const useAgents = () => useQuery(agentQueries.all());
+
+/** One of them; nothing while none is asked for or it is not there. */
+export function useAgent(id: string | null | undefined): Agent | undefined {
+  const agents = useQuery({ ...agentQueries.all(), enabled: Boolean(id) }).data;
+  return agents?.find((agent) => agent.id === id);
+}

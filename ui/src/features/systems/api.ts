@@ -1,0 +1,73 @@
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { body, client } from "@/api/client";
+import { keys } from "@/api/keys";
+import type { Execution, SystemDefinition, SystemStatus } from "@/api/types";
+
+const path = (id: string) => ({ params: { path: { id } } });
+
+/** What the pages of systems ask of the server; apart from the rest, because no other view needs it. */
+export const systemsApi = {
+  create: (definition: SystemDefinition) =>
+    body(client.POST("/api/systems", { body: { definition, status: "draft" } })),
+  change: (id: string, version: number, status: SystemStatus, definition: SystemDefinition) =>
+    body(client.PUT("/api/systems/{id}", { ...path(id), body: { version, status, definition } })),
+  remove: (id: string) => body(client.DELETE("/api/systems/{id}", path(id))),
+  duplicate: (id: string) => body(client.POST("/api/systems/{id}/duplicate", path(id))),
+  run: (id: string, projectId: string, input: Record<string, unknown>) =>
+    body(client.POST("/api/systems/{id}/run", { ...path(id), body: { projectId, input } })),
+  cancel: (id: string) => body(client.POST("/api/executions/{id}/cancel", path(id))),
+  review: (id: string, step: string, approved: boolean, text: string) =>
+    body(
+      client.POST("/api/executions/{id}/steps/{step}/review", {
+        params: { path: { id, step } },
+        body: { approved, text },
+      }),
+    ),
+};
+
+export const systemQueries = {
+  systems: () =>
+    queryOptions({
+      queryKey: keys.systems,
+      queryFn: async ({ signal }) =>
+        (await body(client.GET("/api/systems", { params: { query: { limit: 500 } }, signal }))).items,
+    }),
+  system: (id: string) =>
+    queryOptions({
+      queryKey: keys.system(id),
+      queryFn: ({ signal }) => body(client.GET("/api/systems/{id}", { ...path(id), signal })),
+    }),
+  problems: (definition: SystemDefinition) =>
+    queryOptions({
+      queryKey: ["system-problems", definition],
+      queryFn: async ({ signal }) =>
+        (await body(client.POST("/api/systems/validate", { body: definition, signal }))).problems,
+      staleTime: Number.POSITIVE_INFINITY,
+      gcTime: 60_000,
+      placeholderData: (before) => before,
+    }),
+  executions: (of: { system?: string; project?: string } = {}) =>
+    infiniteQueryOptions({
+      queryKey: [...keys.executions, of],
+      queryFn: ({ pageParam, signal }) =>
+        body(
+          client.GET("/api/executions", {
+            params: { query: { ...of, limit: 30, ...(pageParam === undefined ? {} : { before: pageParam }) } },
+            signal,
+          }),
+        ),
+      initialPageParam: undefined as string | undefined,
+      getNextPageParam: (last) => last.next ?? undefined,
+    }),
+  execution: (id: string) =>
+    queryOptions({
+      queryKey: keys.execution(id),
+      queryFn: ({ signal }) => body(client.GET("/api/executions/{id}", { ...path(id), signal })),
+      // Tokens and cost grow between the events of its steps.
+      refetchInterval: ({ state }) => (state.data && !isOver(state.data) ? 10_000 : false),
+    }),
+};
+
+/** Whether nothing will happen any more. */
+export const isOver = ({ status }: Pick<Execution, "status">) =>
+  status === "completed" || status === "failed" || status === "cancelled";

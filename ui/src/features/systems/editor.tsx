@@ -1,0 +1,290 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { Copy, List, Play, Redo2, Trash2, Undo2, Workflow } from "lucide-react";
+import { type KeyboardEvent, lazy, Suspense, useEffect, useState } from "react";
+import { asApiError } from "@/api/error";
+import { keys } from "@/api/keys";
+import { useMay, useMe } from "@/api/queries";
+import type { Step, StepKind, System, SystemDefinition, SystemProblem, SystemStatus } from "@/api/types";
+import { Badge } from "@/components/ui/badge";
+import { Button } from "@/components/ui/button";
+import { Confirm } from "@/components/ui/dialog";
+import { Skeleton } from "@/components/ui/skeleton";
+import { toast } from "@/components/ui/toast";
+import { announce } from "@/lib/announce";
+import { cn } from "@/lib/cn";
+import { useTitle } from "@/lib/title";
+import { AddStep } from "./add-step";
+import { systemQueries, systemsApi } from "./api";
+import { useHistory } from "./history";
+import { find, insert, move, newStep, type Place, remove, renameStep, update, walk } from "./model";
+import { Outline } from "./outline";
+import { RunDialog } from "./run-dialog";
+import { StepForm } from "./step-form";
+import { kinds, systemStatus, w } from "./strings";
+import { SystemForm } from "./system-form";
+
+const Graph = lazy(() => import("./graph").then(({ Graph }) => ({ default: Graph })));
+
+/** How long nothing is typed before the server is asked what is wrong. */
+const REST_MS = 350;
+
+function useRested<T>(value: T): T {
+  const [rested, setRested] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setRested(value), REST_MS);
+    return () => clearTimeout(timer);
+  }, [value]);
+  return rested;
+}
+
+const definitionOf = (system: System): SystemDefinition => {
+  const {
+    id: _,
+    status: __,
+    builtIn: ___,
+    version: ____,
+    createdBy: _____,
+    updatedBy: ______,
+    createdAt: _______,
+    updatedAt: ________,
+    ...definition
+  } = system;
+  return definition;
+};
+
+/** Writes a system: as a picture or as a list, with a form beside it for the step that is chosen. */
+export function Editor({ system }: { system: System }) {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const me = useMe().data;
+  const mayBuild = useMay("build");
+  const mayRun = useMay("run");
+  const runs = useMay("administer");
+  const mine = !system.builtIn && mayBuild && (system.createdBy === me?.id || runs);
+  const [saved, setSaved] = useState(system);
+  const history = useHistory<SystemDefinition>(definitionOf(system));
+  const definition = history.now;
+  const steps = definition.workflow ?? [];
+  const [chosen, setChosen] = useState<string | null>(null);
+  const [view, setView] = useState<"graph" | "list">("graph");
+  const [running, setRunning] = useState(false);
+  const [removing, setRemoving] = useState(false);
+  const dirty = JSON.stringify(definition) !== JSON.stringify(definitionOf(saved));
+  const problems = useQuery(systemQueries.problems(useRested(definition))).data ?? NONE;
+  const found = chosen === null ? undefined : find(steps, chosen);
+  useTitle(definition.name);
+
+  useEffect(() => {
+    if (!dirty) return;
+    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener("beforeunload", warn);
+    return () => window.removeEventListener("beforeunload", warn);
+  }, [dirty]);
+
+  const save = useMutation({
+    mutationFn: (status: SystemStatus) => systemsApi.change(saved.id, saved.version, status, definition),
+    onSuccess: (next) => {
+      setSaved(next);
+      client.setQueryData(keys.system(next.id), next);
+      void client.invalidateQueries({ queryKey: keys.systems, exact: true });
+      toast.done(w.saved);
+    },
+    onError: (cause) => toast.error(undefined, asApiError(cause)),
+  });
+  const duplicate = useMutation({
+    mutationFn: () => systemsApi.duplicate(saved.id),
+    onSuccess: (copy) => {
+      void client.invalidateQueries({ queryKey: keys.systems, exact: true });
+      toast.done(w.duplicated);
+      void navigate({ to: "/systems/$systemId", params: { systemId: copy.id } });
+    },
+    onError: (cause) => toast.error(undefined, asApiError(cause)),
+  });
+
+  const setSteps = (next: Step[], what = "") => history.change({ ...definition, workflow: next }, what);
+  const add = (kind: StepKind, place: Place) => {
+    const step = newStep(kind, definition);
+    setSteps(insert(steps, place, step));
+    setChosen(step.id);
+    announce(`${kinds[kind].label}: ${step.name}`);
+  };
+  const drop = (id: string) => {
+    setSteps(remove(steps, id));
+    setChosen(null);
+  };
+  const rename = (from: string, to: string) => {
+    if (to === "" || [...walk(steps)].some(({ step }) => step.id === to)) return;
+    history.change(renameStep(definition, from, to), "");
+    setChosen(to);
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const typing = event.target instanceof HTMLElement && event.target.closest("input, textarea") !== null;
+    if (typing || !mine || !(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z") return;
+    event.preventDefault();
+    if (event.shiftKey) history.redo();
+    else history.undo();
+  };
+  const wrongAt = (id: string) => problems.filter((problem) => problem.stepId === id).length;
+  const shown = { chosen, onChoose: (id: string) => setChosen(id === chosen ? null : id), problems: wrongAt };
+
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: keys for all that is within; each has a button as well
+    <main id="content" tabIndex={-1} onKeyDown={onKeyDown} className="flex h-full flex-col outline-none">
+      <header className="flex flex-wrap items-center gap-2 border-line border-b px-4 py-3">
+        <div className="min-w-0 flex-1 basis-56">
+          <Link to="/systems" className="text-faint text-xs hover:text-ink">
+            {w.title}
+          </Link>
+          <h1 className="flex flex-wrap items-center gap-2 font-semibold text-lg">
+            <span className="min-w-0 truncate">{definition.name}</span>
+            <Badge tone={saved.status === "active" ? "green" : "grey"}>{systemStatus[saved.status]}</Badge>
+            {dirty && <Badge tone="amber">{w.unsaved}</Badge>}
+            {mine && (
+              <Badge tone={problems.length > 0 ? "red" : "outline"}>
+                {problems.length > 0 ? w.problems(problems.length) : w.noProblems}
+              </Badge>
+            )}
+          </h1>
+        </div>
+        {mine && (
+          <>
+            <Button variant="ghost" size="icon" aria-label={w.undo} disabled={!history.canUndo} onClick={history.undo}>
+              <Undo2 />
+            </Button>
+            <Button variant="ghost" size="icon" aria-label={w.redo} disabled={!history.canRedo} onClick={history.redo}>
+              <Redo2 />
+            </Button>
+            <Button variant="ghost" size="icon" aria-label={w.remove} onClick={() => setRemoving(true)}>
+              <Trash2 />
+            </Button>
+            <Button busy={save.isPending} disabled={!dirty} onClick={() => save.mutate(saved.status)}>
+              {w.save}
+            </Button>
+            {saved.status === "active" ? (
+              <Button onClick={() => save.mutate("archived")}>{w.archive}</Button>
+            ) : (
+              <Button disabled={problems.length > 0} onClick={() => save.mutate("active")}>
+                {w.activate}
+              </Button>
+            )}
+          </>
+        )}
+        {mayBuild && (
+          <Button busy={duplicate.isPending} onClick={() => duplicate.mutate()}>
+            <Copy /> {w.duplicate}
+          </Button>
+        )}
+        {mayRun && (
+          <Button
+            variant="primary"
+            disabled={dirty || problems.length > 0 || saved.status === "archived"}
+            onClick={() => setRunning(true)}
+          >
+            <Play /> {w.run}
+          </Button>
+        )}
+      </header>
+      {!mine && mayBuild && (
+        <p className="border-line border-b bg-accent-soft px-4 py-2 text-accent-text text-sm">
+          {system.builtIn ? w.fixed : w.notYours}
+        </p>
+      )}
+      <div className="flex min-h-0 flex-1 flex-col overflow-y-auto md:flex-row md:overflow-hidden">
+        <div className="flex min-w-0 flex-1 flex-col md:min-h-0">
+          <div className="flex flex-wrap items-center gap-2 border-line border-b px-3 py-2">
+            {mine && <AddStep steps={steps} found={found} onAdd={add} />}
+            <fieldset className="ml-auto hidden gap-1 md:flex">
+              <legend className="sr-only">{w.views}</legend>
+              {(["graph", "list"] as const).map((one) => (
+                <Button
+                  key={one}
+                  size="sm"
+                  variant={view === one ? "secondary" : "ghost"}
+                  aria-pressed={view === one}
+                  onClick={() => setView(one)}
+                >
+                  {one === "graph" ? <Workflow /> : <List />} {one === "graph" ? w.graph : w.outline}
+                </Button>
+              ))}
+            </fieldset>
+          </div>
+          <div className={cn("hidden min-h-0 flex-1", view === "graph" && "md:block")}>
+            <Suspense fallback={<Skeleton className="m-4 h-64" />}>
+              <Graph steps={steps} label={w.graph} {...shown} />
+            </Suspense>
+          </div>
+          <div className={cn("md:min-h-0 md:flex-1 md:overflow-y-auto", view === "graph" && "md:hidden")}>
+            <Outline
+              steps={steps}
+              label={w.outline}
+              {...shown}
+              {...(mine
+                ? { onMove: (id: string, by: 1 | -1) => setSteps(move(steps, id, by)), onRemove: drop }
+                : {})}
+            />
+          </div>
+        </div>
+        <aside
+          aria-label={found ? w.form.step : w.settings}
+          className="border-line border-t p-4 md:w-96 md:overflow-y-auto md:border-t-0 md:border-l scroll-thin"
+        >
+          {found ? (
+            <>
+              <StepForm
+                key={found.step.id}
+                step={found.step}
+                definition={definition}
+                problems={problems.filter((problem) => problem.stepId === found.step.id)}
+                disabled={!mine}
+                onChange={(step) => setSteps(update(steps, found.step.id, () => step), found.step.id)}
+                onRename={(id) => rename(found.step.id, id)}
+              />
+              <div className="mt-5 flex flex-wrap gap-2 border-line border-t pt-4">
+                <Button size="sm" onClick={() => setChosen(null)}>
+                  {w.settings}
+                </Button>
+                {mine && (
+                  <Button size="sm" onClick={() => drop(found.step.id)}>
+                    <Trash2 /> {w.removeStep}
+                  </Button>
+                )}
+              </div>
+            </>
+          ) : (
+            <SystemForm
+              definition={definition}
+              problems={problems.filter((problem) => problem.stepId === null || problem.stepId === undefined)}
+              disabled={!mine}
+              onChange={(next) => history.change(next, "system")}
+            />
+          )}
+        </aside>
+      </div>
+      {running && (
+        <RunDialog id={saved.id} name={saved.name} schema={saved.inputSchema ?? {}} onClose={() => setRunning(false)} />
+      )}
+      <Confirm
+        open={removing}
+        onOpenChange={setRemoving}
+        title={w.removeTitle(saved.name)}
+        confirm={w.remove}
+        danger
+        onConfirm={async () => {
+          try {
+            await systemsApi.remove(saved.id);
+            void client.invalidateQueries({ queryKey: keys.systems, exact: true });
+            void navigate({ to: "/systems" });
+          } catch (cause) {
+            toast.error(undefined, asApiError(cause));
+            throw cause;
+          }
+        }}
+      >
+        {w.removeText}
+      </Confirm>
+    </main>
+  );
+}
+
+const NONE: SystemProblem[] = [];

@@ -1,0 +1,330 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { CircleStop, SquareArrowOutUpRight } from "lucide-react";
+import { lazy, type ReactNode, Suspense, useEffect, useId, useMemo, useRef, useState } from "react";
+import { asApiError } from "@/api/error";
+import { keys } from "@/api/keys";
+import { useMay, useMembers, useProjects } from "@/api/queries";
+import type { ExecutionView, Step, StepView } from "@/api/types";
+import { FormError } from "@/components/form-error";
+import { Markdown } from "@/components/markdown";
+import { Button } from "@/components/ui/button";
+import { Confirm } from "@/components/ui/dialog";
+import { Field, FieldTextarea } from "@/components/ui/input";
+import { Skeleton } from "@/components/ui/skeleton";
+import { toast } from "@/components/ui/toast";
+import { announce } from "@/lib/announce";
+import { count, exactMoney, money, shortCount } from "@/lib/format";
+import { Elapsed } from "@/lib/time";
+import { useTitle } from "@/lib/title";
+import { isOver, systemsApi } from "./api";
+import { ExecutionBadge, KindIcon, type Standing, StepBadge } from "./icons";
+import { find } from "./model";
+import { Outline } from "./outline";
+import { executionStatus, kinds, stepStatus, w } from "./strings";
+
+const Graph = lazy(() => import("./graph").then(({ Graph }) => ({ default: Graph })));
+const x = w.execution;
+
+/** An execution while it runs and after it: its steps as a picture, and what each was given and gave. */
+export function ExecutionPage({ execution }: { execution: ExecutionView }) {
+  const steps = execution.definition.workflow ?? [];
+  const latest = useMemo(() => new Map(execution.steps.map((step) => [step.stepId, step])), [execution.steps]);
+  const asked = execution.steps.findLast((step) => step.status === "waiting");
+  const [own, setChosen] = useState<string | null>(null);
+  // Who has chosen nothing is shown what waits for a person.
+  const chosen = own ?? asked?.stepId ?? null;
+  useTitle(execution.name);
+  useSaid(execution);
+  const standing = (id: string): Standing => latest.get(id)?.status ?? "none";
+  const note = (step: Step) => {
+    const state = latest.get(step.id);
+    if (state === undefined) return kinds[step.type].label;
+    if (step.type === "loop") return x.round(`${state.rounds}/${step.maxIterations ?? 1}`);
+    if (state.attempt > 1) return `${kinds[step.type].label}, ${x.attempts(state.attempt)}`;
+    return kinds[step.type].label;
+  };
+  const shown = { chosen, onChoose: (id: string) => setChosen(id), standing };
+  const found = chosen === null ? undefined : find(steps, chosen);
+  return (
+    <main id="content" tabIndex={-1} className="flex h-full flex-col outline-none">
+      <Header execution={execution} />
+      <div className="flex min-h-0 flex-1 flex-col overflow-y-auto md:flex-row md:overflow-hidden">
+        <div className="hidden min-w-0 flex-1 md:block">
+          <Suspense fallback={<Skeleton className="m-4 h-64" />}>
+            <Graph steps={steps} label={w.graph} {...shown} note={note} />
+          </Suspense>
+        </div>
+        <div className="md:hidden">
+          <Outline steps={steps} label={w.outline} {...shown} />
+        </div>
+        <aside
+          aria-label={found ? found.step.name : x.output}
+          className="flex flex-col gap-6 border-line border-t p-4 md:w-[26rem] md:overflow-y-auto md:border-t-0 md:border-l scroll-thin"
+        >
+          {found ? (
+            <>
+              <Detail execution={execution} step={found.step} />
+              <Button size="sm" className="self-start" onClick={() => setChosen("")}>
+                {x.output}
+              </Button>
+            </>
+          ) : (
+            <Whole execution={execution} />
+          )}
+        </aside>
+      </div>
+    </main>
+  );
+}
+
+/** Says to screen readers how an execution stands, when that changes. */
+function useSaid({ name, status }: ExecutionView) {
+  const before = useRef(status);
+  useEffect(() => {
+    if (before.current !== status) announce(`${name}: ${executionStatus[status]}`);
+    before.current = status;
+  }, [name, status]);
+}
+
+function Header({ execution }: { execution: ExecutionView }) {
+  const client = useQueryClient();
+  const project = useProjects().data?.find((one) => one.id === execution.projectId);
+  const member = useMembers().data?.find((one) => one.id === execution.memberId);
+  const mayRun = useMay("run");
+  const [ending, setEnding] = useState(false);
+  return (
+    <header className="flex flex-wrap items-center gap-x-4 gap-y-2 border-line border-b px-4 py-3">
+      <div className="min-w-0 flex-1 basis-60">
+        <Link to="/systems" className="text-faint text-xs hover:text-ink">
+          {w.title}
+        </Link>
+        <h1 className="flex flex-wrap items-center gap-2 font-semibold text-lg">
+          <span className="min-w-0 truncate">{execution.name}</span>
+          <ExecutionBadge status={execution.status} />
+        </h1>
+        <p className="text-faint text-xs">
+          {x.startedBy} {member?.name ?? "…"} {x.on}{" "}
+          {project && (
+            <Link to="/p/$projectId" params={{ projectId: project.id }} className="underline underline-offset-2">
+              {project.name}
+            </Link>
+          )}
+        </p>
+      </div>
+      <dl className="num flex flex-wrap gap-x-5 gap-y-1 text-xs">
+        <Fact name={x.took}>
+          <Elapsed since={execution.createdAt} {...(execution.endedAt ? { until: execution.endedAt } : {})} />
+        </Fact>
+        <Fact name={x.tokens} title={count(execution.tokens)}>
+          {shortCount(execution.tokens)}
+        </Fact>
+        <Fact name={x.cost} title={exactMoney(execution.costMicros)}>
+          {money(execution.costMicros)}
+        </Fact>
+      </dl>
+      <Button render={<Link to="/systems/$systemId" params={{ systemId: execution.systemId }} />}>{x.system}</Button>
+      {mayRun && !isOver(execution) && (
+        <Button onClick={() => setEnding(true)}>
+          <CircleStop /> {x.cancel}
+        </Button>
+      )}
+      <Confirm
+        open={ending}
+        onOpenChange={setEnding}
+        title={x.cancelTitle}
+        confirm={x.cancel}
+        danger
+        onConfirm={async () => {
+          try {
+            await systemsApi.cancel(execution.id);
+            await client.invalidateQueries({ queryKey: keys.execution(execution.id) });
+          } catch (cause) {
+            toast.error(undefined, asApiError(cause));
+            throw cause;
+          }
+        }}
+      >
+        {x.cancelText}
+      </Confirm>
+    </header>
+  );
+}
+
+function Fact({ name, title, children }: { name: string; title?: string; children: ReactNode }) {
+  return (
+    <div className="flex gap-1.5" title={title}>
+      <dt className="text-faint">{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+/** A value that was given or made: text as Markdown, the rest as it is written. */
+function Shown({ value }: { value: unknown }) {
+  if (typeof value === "string") return <Markdown text={value} className="text-sm" />;
+  return (
+    <pre className="overflow-x-auto rounded-lg bg-sunken p-3 text-xs scroll-thin">
+      {JSON.stringify(value, null, 2)}
+    </pre>
+  );
+}
+
+function Part({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section aria-label={title} className="flex flex-col gap-1.5">
+      <h3 className="font-medium text-faint text-xs">{title}</h3>
+      {children}
+    </section>
+  );
+}
+
+function Whole({ execution }: { execution: ExecutionView }) {
+  return (
+    <>
+      {execution.error && (
+        <p role="status" className="rounded-lg bg-red-soft px-3 py-2 text-red text-sm">
+          {execution.error}
+        </p>
+      )}
+      <Part title={x.output}>
+        {execution.output == null ? (
+          <p className="text-muted text-sm">{x.noOutput}</p>
+        ) : (
+          <Shown value={execution.output} />
+        )}
+      </Part>
+      <Part title={x.input}>
+        {Object.entries((execution.input ?? {}) as Record<string, unknown>).map(([name, value]) => (
+          <div key={name}>
+            <p className="font-mono text-faint text-xs">{name}</p>
+            <Shown value={value} />
+          </div>
+        ))}
+      </Part>
+      <p className="text-faint text-xs">{x.choose}</p>
+    </>
+  );
+}
+
+/** Every time that a step of the system ran: once, or once in each round of a loop. */
+function Detail({ execution, step }: { execution: ExecutionView; step: Step }) {
+  const times = execution.steps.filter((one) => one.stepId === step.id).toReversed();
+  return (
+    <>
+      <div>
+        <h2 className="flex items-center gap-2 font-semibold">
+          <KindIcon kind={step.type} className="text-faint" /> {step.name}
+        </h2>
+        <p className="text-faint text-xs">{kinds[step.type].label}</p>
+      </div>
+      {times.length === 0 && <p className="text-muted text-sm">{stepStatus.none}</p>}
+      {times.map((time, at) => (
+        <Time key={time.key} execution={execution} step={step} time={time} open={at === 0} several={times.length > 1} />
+      ))}
+    </>
+  );
+}
+
+const roundOf = (key: string) => [...key.matchAll(/@(\d+)/g)].map(([, round]) => round).join(".");
+
+function Time({
+  execution,
+  step,
+  time,
+  open,
+  several,
+}: {
+  execution: ExecutionView;
+  step: Step;
+  time: StepView;
+  open: boolean;
+  several: boolean;
+}) {
+  const mayRun = useMay("run");
+  const body = (
+    <div className="flex flex-col gap-4">
+      <div className="num flex flex-wrap items-center gap-x-3 gap-y-1 text-xs">
+        <StepBadge standing={time.status} />
+        <Elapsed since={time.startedAt} {...(time.endedAt ? { until: time.endedAt } : {})} />
+        {time.tasks.length > 0 && (
+          <span className="text-faint" title={exactMoney(time.costMicros)}>
+            {money(time.costMicros)} · {shortCount(time.tokens)} {x.tokens.toLowerCase()}
+          </span>
+        )}
+      </div>
+      {time.error && (
+        <p className="rounded-lg bg-red-soft px-3 py-2 text-red text-sm">{time.error}</p>
+      )}
+      {time.tasks.map((task) => (
+        <Link
+          key={task.featureId}
+          to="/f/$featureId"
+          params={{ featureId: task.featureId }}
+          className="flex items-center gap-1.5 self-start text-accent-text text-sm underline underline-offset-2"
+        >
+          <SquareArrowOutUpRight aria-hidden className="size-3.5" /> {x.task(task.attempt)}
+        </Link>
+      ))}
+      {time.status === "waiting" && time.input && <Shown value={time.input} />}
+      {time.status === "waiting" && mayRun && <Review execution={execution} step={step} time={time} />}
+      {time.feedback && time.status !== "waiting" && (
+        <Part title={time.status === "completed" ? x.approved : x.sent}>
+          <Shown value={time.feedback} />
+        </Part>
+      )}
+      {time.output != null && step.type !== "human_review" && (
+        <Part title={x.stepOutput}>
+          <Shown value={time.output} />
+        </Part>
+      )}
+      {time.input && time.status !== "waiting" && (step.type === "agent" || step.type === "human_review") && (
+        <details>
+          <summary className="select-none font-medium text-faint text-xs">{x.stepInput}</summary>
+          <pre className="mt-2 whitespace-pre-wrap rounded-lg bg-sunken p-3 text-xs">{time.input}</pre>
+        </details>
+      )}
+    </div>
+  );
+  if (!several) return body;
+  return (
+    <details open={open} className="rounded-lg border border-line px-3 py-2">
+      <summary className="mb-2 select-none text-sm">{x.round(roundOf(time.key))}</summary>
+      {body}
+    </details>
+  );
+}
+
+function Review({ execution, step, time }: { execution: ExecutionView; step: Step; time: StepView }) {
+  const id = useId();
+  const client = useQueryClient();
+  const [words, setWords] = useState("");
+  const review = useMutation({
+    mutationFn: (approved: boolean) => systemsApi.review(execution.id, time.key, approved, words.trim()),
+    onSuccess: () => {
+      setWords("");
+      void client.invalidateQueries({ queryKey: keys.execution(execution.id) });
+    },
+  });
+  const left = Math.max(0, (step.maxIterations ?? 5) - time.rounds);
+  const again = (step.children ?? []).length > 0;
+  return (
+    <section aria-labelledby={id} className="flex flex-col gap-3 rounded-xl border border-amber p-3">
+      <h3 id={id} className="font-medium text-sm">
+        {x.review}
+      </h3>
+      <Field label={x.word} help={again ? `${x.wordHelp} ${x.again(left)}.` : x.wordHelp}>
+        <FieldTextarea rows={3} value={words} onChange={(event) => setWords(event.target.value)} />
+      </Field>
+      <FormError error={review.error ? asApiError(review.error) : null} />
+      <div className="flex flex-wrap gap-2">
+        <Button variant="primary" busy={review.isPending} onClick={() => review.mutate(true)}>
+          {x.approve}
+        </Button>
+        <Button disabled={words.trim() === "" || review.isPending} onClick={() => review.mutate(false)}>
+          {x.sendBack}
+        </Button>
+      </div>
+    </section>
+  );
+}

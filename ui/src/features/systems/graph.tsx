@@ -1,0 +1,141 @@
+import { Background, Controls, type Edge, Handle, type Node, type NodeProps, Position, ReactFlow } from "@xyflow/react";
+import "@xyflow/react/dist/base.css";
+import "./graph.css";
+import { CircleAlert } from "lucide-react";
+import { createContext, useContext, useMemo } from "react";
+import type { Step } from "@/api/types";
+import { cn } from "@/lib/cn";
+import { KindIcon, ringOf, type Standing, StepBadge } from "./icons";
+import { type Box, layOut } from "./layout";
+import { kinds, w } from "./strings";
+
+interface Shown {
+  chosen: string | null;
+  onChoose: (id: string) => void;
+  /** How a step of an execution stands; absent while a system is only written. */
+  standing?: ((id: string) => Standing) | undefined;
+  /** How many problems a step has. */
+  problems?: ((id: string) => number) | undefined;
+  /** More about a step, in a few words. */
+  note?: ((step: Step) => string) | undefined;
+}
+
+const Context = createContext<Shown>({ chosen: null, onChoose: () => {} });
+
+type StepNode = Node<{ box: Box }, "step">;
+
+function StepBox({ data: { box } }: NodeProps<StepNode>) {
+  const { chosen, onChoose, standing, problems, note } = useContext(Context);
+  const { step, holds } = box;
+  const state = standing?.(step.id);
+  const wrong = problems?.(step.id) ?? 0;
+  const words = note?.(step) ?? kinds[step.type].label;
+  return (
+    <div style={{ width: box.width, height: box.height }}>
+      <Handle type="target" position={Position.Top} isConnectable={false} />
+      <div
+        className={cn(
+          "h-full rounded-xl border-2 border-line-strong",
+          holds ? "bg-sunken/60" : "bg-surface shadow-card",
+          state && ringOf(state),
+          wrong > 0 && "border-red",
+          chosen === step.id && "outline-2 outline-ring outline-offset-2",
+        )}
+      >
+        <button
+          type="button"
+          aria-pressed={chosen === step.id}
+          data-step={step.id}
+          onClick={() => onChoose(step.id)}
+          className="nopan flex w-full items-start gap-2 rounded-xl px-3 py-2 text-left hover:bg-hover"
+        >
+          <KindIcon kind={step.type} className="mt-0.5 text-faint" />
+          <span className="min-w-0 flex-1">
+            <span className="block truncate font-medium text-sm">{step.name}</span>
+            <span className="block truncate text-faint text-xs">{words}</span>
+          </span>
+          {wrong > 0 && (
+            <span className="flex items-center gap-0.5 text-red text-xs">
+              <CircleAlert aria-hidden className="size-3.5" />
+              {wrong}
+              <span className="sr-only"> {w.problems(wrong)}</span>
+            </span>
+          )}
+        </button>
+        {state && state !== "none" && (
+          <span className="-top-2.5 pointer-events-none absolute right-2 rounded-full bg-surface">
+            <StepBadge standing={state} />
+          </span>
+        )}
+      </div>
+      {box.labels.map((label) => (
+        <span
+          key={label.branch}
+          className="absolute text-center text-muted text-xs"
+          style={{ left: label.x - box.x, top: label.y - box.y, width: label.width }}
+        >
+          {label.branch === "trueBranch" ? w.holds : w.otherwise}
+        </span>
+      ))}
+      <Handle type="source" position={Position.Bottom} isConnectable={false} />
+    </div>
+  );
+}
+
+const nodeTypes = { step: StepBox };
+
+/** Draws the steps of a system, laid out by itself. A step is chosen by mouse, touch or keyboard. */
+export function Graph({ steps, label, ...shown }: { steps: readonly Step[]; label: string } & Shown) {
+  const { nodes, edges } = useMemo(() => {
+    const picture = layOut(steps);
+    const nodes: StepNode[] = picture.boxes.map((box) => ({
+      id: box.step.id,
+      type: "step",
+      position: { x: box.x, y: box.y },
+      data: { box },
+      width: box.width,
+      height: box.height,
+      zIndex: box.depth * 2,
+      focusable: false,
+    }));
+    const edges: Edge[] = picture.arrows.map(({ from, to }) => ({
+      id: `${from}>${to}`,
+      source: from,
+      target: to,
+      type: "smoothstep",
+      focusable: false,
+      zIndex: 20,
+      markerEnd: { type: "arrowclosed" as never },
+    }));
+    return { nodes, edges };
+  }, [steps]);
+  // What was added or taken away is fitted in anew.
+  const size = `${nodes.length} ${nodes.map((node) => node.id).join(" ")}`;
+  return (
+    <Context.Provider value={shown}>
+      <section aria-label={label} className="h-full min-h-80 w-full">
+        <ReactFlow
+          key={size}
+          nodes={nodes}
+          edges={edges}
+          nodeTypes={nodeTypes}
+          fitView
+          fitViewOptions={{ maxZoom: 1, padding: 0.08 }}
+          minZoom={0.2}
+          maxZoom={1.5}
+          nodesDraggable={false}
+          nodesConnectable={false}
+          nodesFocusable={false}
+          edgesFocusable={false}
+          elementsSelectable={false}
+          onNodeClick={(_, node) => shown.onChoose(node.id)}
+          zoomOnDoubleClick={false}
+          deleteKeyCode={null}
+        >
+          <Background gap={20} />
+          <Controls showInteractive={false} />
+        </ReactFlow>
+      </section>
+    </Context.Provider>
+  );
+}
