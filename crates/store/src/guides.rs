@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use guildhall_types::guide::{GuideItem, GuideWay, Guided, RunKnowledge, RunRecord};
+use guildhall_types::guide::{GuideItem, GuideRecord, GuideUse, GuideWay, Guided};
 use guildhall_types::knowledge::KnowledgeKind;
 use guildhall_types::run::{LedgerRow, RunEvent};
 use guildhall_types::{DateTime, FeatureId, KnowledgeId, ProjectId, RunId};
@@ -121,7 +121,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn run_knowledge(&self, run: RunId) -> Result<Vec<RunKnowledge>, StoreError> {
+    pub async fn run_knowledge(&self, run: RunId) -> Result<Vec<GuideUse>, StoreError> {
         Ok(read!(self, c => sqlx::query_as(
             "SELECT item_id, way, kind, version, title, at FROM run_knowledge WHERE run_id = $1 ORDER BY position LIMIT $2")
             .bind(run).bind(LISTED).fetch_all(c).await)?)
@@ -131,7 +131,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn run_records(&self, run: RunId) -> Result<Vec<RunRecord>, StoreError> {
+    pub async fn run_records(&self, run: RunId) -> Result<Vec<GuideRecord>, StoreError> {
         Ok(read!(self, c => sqlx::query_as(
             "SELECT kind, id AS item_id, title, review, created_at AS at, deleted_at FROM knowledge_items
              WHERE source_run_id = $1 ORDER BY id LIMIT $2").bind(run).bind(LISTED).fetch_all(c).await)?)

@@ -74,7 +74,7 @@ pub struct Guided {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
 #[serde(rename_all = "camelCase")]
-pub struct RunKnowledge {
+pub struct GuideUse {
     /// What it is.
     pub kind: KnowledgeKind,
     /// Its id.
@@ -93,7 +93,7 @@ pub struct RunKnowledge {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
 #[serde(rename_all = "camelCase")]
-pub struct RunRecord {
+pub struct GuideRecord {
     /// What it is.
     pub kind: KnowledgeKind,
     /// Its id.

@@ -169,7 +169,11 @@ function putRunEvents(client: QueryClient, runId: string, events: RunHistoryEven
     if (event.kind === "step_started" || event.kind === "step_ended")
       void client.invalidateQueries({ queryKey: keys.steps(runId) });
     // What was told and read is written before these are, and so is what was recorded.
-    if (event.kind === "started" || event.kind === "note" || (event.kind === "tool_finished" && KEEPS.test(event.tool)))
+    if (
+      event.kind === "started" ||
+      event.kind === "note" ||
+      (event.kind === "tool_finished" && KEEPS.test(event.tool))
+    )
       void client.invalidateQueries({ queryKey: keys.runGuide(runId) });
     if (event.kind === "plan_proposed" || event.kind === "plan_decided" || event.kind === "plan_adopted")
       void client.invalidateQueries({ queryKey: keys.plans(featureId) });

@@ -8,7 +8,7 @@ use std::time::Duration;
 use guildhall_sim::{Config, Fault};
 use guildhall_store::{Judged, NewKnowledge, ProjectPatch, Traces};
 use guildhall_types::feature::FeatureStatus;
-use guildhall_types::guide::{GuideWay, RunRecord};
+use guildhall_types::guide::{GuideRecord, GuideWay};
 use guildhall_types::knowledge::{
     Author, BlueprintDraft, BlueprintStatus, KnowledgeDraft, KnowledgeItem, KnowledgeReview, LearningDraft, Via,
 };
@@ -47,7 +47,7 @@ impl Hall {
         had.into_iter().map(|item| (item.title, item.way)).collect()
     }
 
-    async fn records(&self, run: RunId) -> Vec<RunRecord> {
+    async fn records(&self, run: RunId) -> Vec<GuideRecord> {
         self.team.store.run_records(run).await.unwrap()
     }
 

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use guildhall_types::event::Event;
-use guildhall_types::guide::{RunKnowledge, RunRecord};
+use guildhall_types::guide::{GuideRecord, GuideUse};
 use guildhall_types::pipeline::RunStep;
 use guildhall_types::run::{Check, Run};
 use guildhall_types::{FeatureId, RunId};
@@ -120,9 +120,9 @@ pub async fn list_run_steps(State(app): State<App>, Path(id): Path<RunId>) -> Re
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RunGuide {
     /// What went into its agents' instructions, whole or by title, and then what they read, each as it was.
-    items: Vec<RunKnowledge>,
+    items: Vec<GuideUse>,
     /// What was recorded in it, as it stands now.
-    recorded: Vec<RunRecord>,
+    recorded: Vec<GuideRecord>,
 }
 
 /// Shows what a run was told and read of the team's knowledge, and what was recorded in it.

@@ -166,7 +166,8 @@ export function sayingOf({ tool, input, state }: Pick<ToolItem, "tool" | "input"
     case "learning_outcome":
       return {
         icon: "know",
-        verb: bag(input).helped === true ? "Said that a learning helped" : "Said that a learning did not help",
+        verb:
+          bag(input).helped === true ? "Said that a learning helped" : "Said that a learning did not help",
         target: "",
       };
     case "request_changes":

@@ -4,7 +4,7 @@ import { BookOpen, GraduationCap, Lightbulb, type LucideIcon } from "lucide-reac
 import type { MouseEvent, ReactNode } from "react";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
-import type { KnowledgeKind, KnowledgeReview, RunKnowledge } from "@/api/types";
+import type { GuideUse, KnowledgeKind, KnowledgeReview } from "@/api/types";
 import { Badge, type Tone } from "@/components/ui/badge";
 import { cn } from "@/lib/cn";
 import { s } from "../strings";
@@ -47,8 +47,8 @@ export function Knowledge({ runId }: { runId: string }) {
 }
 
 /** Each item once, with every way by which the run came by it, in the order of the list. */
-export function joined(items: RunKnowledge[]) {
-  const all = new Map<string, { item: RunKnowledge; ways: RunKnowledge["way"][] }>();
+export function joined(items: GuideUse[]) {
+  const all = new Map<string, { item: GuideUse; ways: GuideUse["way"][] }>();
   for (const item of items) {
     const before = all.get(item.itemId);
     if (before === undefined) all.set(item.itemId, { item, ways: [item.way] });
@@ -86,7 +86,11 @@ function Item({
           "hover:bg-hover",
         )}
       >
-        <Icon role="img" aria-label={s.overview.knowledgeKinds[kind]} className="size-3.5 shrink-0 text-faint" />
+        <Icon
+          role="img"
+          aria-label={s.overview.knowledgeKinds[kind]}
+          className="size-3.5 shrink-0 text-faint"
+        />
         <span className="min-w-0 flex-1 basis-40 [overflow-wrap:anywhere]">{title}</span>
         {children}
       </a>

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { RunKnowledge } from "@/api/types";
+import type { GuideUse } from "@/api/types";
 import { joined } from "./Knowledge";
 
-const item = (itemId: string, way: RunKnowledge["way"]): RunKnowledge => ({
+const item = (itemId: string, way: GuideUse["way"]): GuideUse => ({
   kind: "learning",
   itemId,
   version: 1,
