@@ -90,6 +90,40 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/clients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the programs that one has connected. */
+        get: operations["list_clients"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/clients/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends what a program may do on one's behalf, at once. */
+        delete: operations["disconnect_client"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/confirm": {
         parameters: {
             query?: never;
@@ -1613,6 +1647,24 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/oauth/consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what a program asks for. The query is the one that the program led the member here with. */
+        get: operations["get_consent"];
+        put?: never;
+        /** Connects a program: allows it what it asks for, or less. */
+        post: operations["give_consent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects": {
         parameters: {
             query?: never;
@@ -2514,6 +2566,13 @@ export type components = {
          * @enum {string}
          */
         AfterWork: "wait" | "verify" | "merge";
+        /** @description A member's yes. */
+        Allow: {
+            /** @description What the program asks for, as it came with the member. */
+            asking: components["schemas"]["Asking"];
+            /** @description What the member allows of it. */
+            scopes: components["schemas"]["Scope"][];
+        };
         /** @description How much more a run may cost. */
         AllowCost: {
             /**
@@ -2521,6 +2580,11 @@ export type components = {
              * @description Micro-dollars.
              */
             micros: number;
+        };
+        /** @description Where the member goes next. */
+        Allowed: {
+            /** @description Back to the program, with a code that is good once and for a minute. */
+            to: string;
         };
         /** @description An item of any kind, as it is shown. */
         AnyItem: components["schemas"]["Blueprint"] | components["schemas"]["Entry"] | components["schemas"]["Learning"];
@@ -2597,6 +2661,25 @@ export type components = {
             maxConcurrent?: number;
             window?: components["schemas"]["Window"] | null;
         };
+        /** @description The question of a program, as it stands in the address that it leads a member to; there under the names of the standard. */
+        Asking: {
+            /** @description The program's id. */
+            clientId?: string;
+            /** @description The hash of its proof (PKCE). */
+            codeChallenge?: string;
+            /** @description `S256`. */
+            codeChallengeMethod?: string;
+            /** @description Where it wants the member led back to. */
+            redirectUri?: string;
+            /** @description The address that it wants tokens for. */
+            resource?: string;
+            /** @description `code`. */
+            responseType?: string;
+            /** @description What it wants to be allowed, with spaces between. */
+            scope?: string;
+            /** @description The program's own words, which it gets back. */
+            state?: string;
+        };
         /**
          * @description What becomes of work that is not done when the window closes.
          * @enum {string}
@@ -2642,7 +2725,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "feature.create" | "feature.change" | "feature.delete" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "feature.create" | "feature.change" | "feature.delete" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -2679,7 +2762,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "webhook" | "knowledge" | "key" | "route" | "audit";
+        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "webhook" | "knowledge" | "key" | "route" | "audit";
         /**
          * @description What came of it.
          * @enum {string}
@@ -2978,6 +3061,13 @@ export type components = {
          * @enum {string}
          */
         Circle: "project" | "team";
+        /** @description The programs that a member has connected. */
+        ClientList: {
+            /** @description The latest first. */
+            items: components["schemas"]["ConnectedClient"][];
+            /** @description The address of the MCP endpoint, for connecting more. */
+            url: string;
+        };
         /** @description A commit as it is listed. */
         Commit: {
             /** @description When it was committed, in RFC 3339. */
@@ -3048,6 +3138,41 @@ export type components = {
             kind: string;
             /** @description The path. */
             path: string;
+        };
+        /** @description A program that a member has connected. */
+        ConnectedClient: {
+            /**
+             * Format: date-time
+             * @description When it was connected.
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it ends if it is not used.
+             */
+            endsAt: string;
+            /** @description Names the connection here and in the audit. */
+            id: components["schemas"]["TokenId"];
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute.
+             */
+            lastUsedAt: string | null;
+            /** @description What the program calls itself. */
+            name: string;
+            /** @description What it may be used for. */
+            scopes: components["schemas"]["Scope"][];
+        };
+        /** @description What a program asks a member for. */
+        Consent: {
+            /** @description Where to go to say no. */
+            denied: string;
+            /** @description Where the member is led back to, without what the program wrote into it: its host, or its scheme. */
+            leadsTo: string;
+            /** @description What the program calls itself; nobody has proved it. */
+            name: string;
+            /** @description What it asks to be allowed and the member can allow. */
+            scopes: components["schemas"]["Scope"][];
         };
         /** @description A card to be written. */
         CreateFeature: {
@@ -6926,7 +7051,9 @@ export type components = {
 };
 export type AddAttachment = components['schemas']['AddAttachment'];
 export type AfterWork = components['schemas']['AfterWork'];
+export type Allow = components['schemas']['Allow'];
 export type AllowCost = components['schemas']['AllowCost'];
+export type Allowed = components['schemas']['Allowed'];
 export type AnyItem = components['schemas']['AnyItem'];
 export type ApiToken = components['schemas']['ApiToken'];
 export type ApplicationList = components['schemas']['ApplicationList'];
@@ -6935,6 +7062,7 @@ export type ApplyLearning = components['schemas']['ApplyLearning'];
 export type ApprovePlan = components['schemas']['ApprovePlan'];
 export type AskForPasskey = components['schemas']['AskForPasskey'];
 export type AskForecast = components['schemas']['AskForecast'];
+export type Asking = components['schemas']['Asking'];
 export type AtClose = components['schemas']['AtClose'];
 export type AtProvider = components['schemas']['AtProvider'];
 export type Attachment = components['schemas']['Attachment'];
@@ -6968,6 +7096,7 @@ export type CheckList = components['schemas']['CheckList'];
 export type CheckStatus = components['schemas']['CheckStatus'];
 export type ChooseMails = components['schemas']['ChooseMails'];
 export type Circle = components['schemas']['Circle'];
+export type ClientList = components['schemas']['ClientList'];
 export type Commit = components['schemas']['Commit'];
 export type CommitPage = components['schemas']['CommitPage'];
 export type Compared = components['schemas']['Compared'];
@@ -6975,6 +7104,8 @@ export type ComparedField = components['schemas']['ComparedField'];
 export type ComparedLine = components['schemas']['ComparedLine'];
 export type Confirm = components['schemas']['Confirm'];
 export type ConflictFile = components['schemas']['ConflictFile'];
+export type ConnectedClient = components['schemas']['ConnectedClient'];
+export type Consent = components['schemas']['Consent'];
 export type CreateFeature = components['schemas']['CreateFeature'];
 export type CreateInvitation = components['schemas']['CreateInvitation'];
 export type CreatePasskey = components['schemas']['CreatePasskey'];
@@ -7439,6 +7570,65 @@ export interface operations {
             query?: never;
             header?: never;
             path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_clients: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    disconnect_client: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The connection. */
+                id: components["schemas"]["TokenId"];
+            };
             cookie?: never;
         };
         requestBody?: never;
@@ -11142,6 +11332,85 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Unread"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_consent: {
+        parameters: {
+            query?: {
+                /** @description The program's id. */
+                clientId?: string;
+                /** @description Where it wants the member led back to. */
+                redirectUri?: string;
+                /** @description `code`. */
+                responseType?: string;
+                /** @description The hash of its proof (PKCE). */
+                codeChallenge?: string;
+                /** @description `S256`. */
+                codeChallengeMethod?: string;
+                /** @description What it wants to be allowed, with spaces between. */
+                scope?: string;
+                /** @description The program's own words, which it gets back. */
+                state?: string;
+                /** @description The address that it wants tokens for. */
+                resource?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Consent"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    give_consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Allow"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Allowed"];
                 };
             };
             /** @description Why the request was refused or failed. */

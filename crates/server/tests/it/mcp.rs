@@ -10,8 +10,19 @@ use serde_json::{Value, json};
 use crate::connecting::{Program, got};
 use crate::harness::TestApp;
 
-const READS: [&str; 8] =
-    ["feature_diff", "feature_get", "feature_list", "member_me", "project_list", "run_events", "run_get", "run_list"];
+const READS: [&str; 11] = [
+    "feature_diff",
+    "feature_get",
+    "feature_list",
+    "knowledge_get",
+    "knowledge_list",
+    "knowledge_search",
+    "member_me",
+    "project_list",
+    "run_events",
+    "run_get",
+    "run_list",
+];
 
 /// The names of the tools that a token is offered, sorted.
 async fn offered(program: &Program, token: &str) -> Vec<String> {
