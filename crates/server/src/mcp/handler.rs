@@ -6,10 +6,10 @@ use axum::Router;
 use axum::http::request::Parts;
 use guildhall_team::Origin;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, GetPromptRequestParams,
-    GetPromptResponse, GetPromptResult, Implementation, ListPromptsResult,
-    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
-    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, GetPromptRequestParams, GetPromptResponse,
+    GetPromptResult, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+    ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
+    ServerCapabilities, ServerConfig, Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
@@ -17,8 +17,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::call::{self, Caller};
-use super::{prompts, resources};
 use super::tools::{self, Effect};
+use super::{prompts, resources};
 use crate::auth::Signed;
 use crate::problem::Problem;
 
@@ -61,6 +61,12 @@ fn caller(context: &Asked) -> Result<Caller, ErrorData> {
 fn answer<T: DeserializeOwned>(mut result: Value, keeps: u64) -> Result<T, ErrorData> {
     result["ttlMs"] = json!(keeps);
     result["cacheScope"] = json!("private");
+    whole(result)
+}
+
+/// An answer that is all there is to it.
+fn whole<T: DeserializeOwned>(mut result: Value) -> Result<T, ErrorData> {
+    result["resultType"] = json!("complete");
     of(result)
 }
 
@@ -134,10 +140,10 @@ impl ServerHandler for Hub {
             match call::call(&self.routes, &caller, tool, asked.arguments.unwrap_or_default()).await {
                 Ok(body) => {
                     let text = body.to_string();
-                    of(json!({ "content": [{ "type": "text", "text": text }], "structuredContent": body }))?
+                    whole(json!({ "content": [{ "type": "text", "text": text }], "structuredContent": body }))?
                 }
                 Err(problem) => {
-                    of(json!({ "content": [{ "type": "text", "text": problem.words() }], "isError": true }))?
+                    whole(json!({ "content": [{ "type": "text", "text": problem.words() }], "isError": true }))?
                 }
             };
         Ok(result.into())
@@ -191,18 +197,14 @@ impl ServerHandler for Hub {
         answer(with_next(json!({ "prompts": items }), next), CHANGING)
     }
 
-    async fn get_prompt(
-        &self,
-        asked: GetPromptRequestParams,
-        context: Asked,
-    ) -> Result<GetPromptResponse, ErrorData> {
+    async fn get_prompt(&self, asked: GetPromptRequestParams, context: Asked) -> Result<GetPromptResponse, ErrorData> {
         let arguments = asked.arguments.unwrap_or_default();
         let task = arguments.get("task").and_then(|task| task.as_str()).map(str::trim).filter(|task| !task.is_empty());
         let task = task.ok_or_else(|| ErrorData::invalid_params("task: say what is to be done", None))?;
         let found = prompts::get(&self.routes, &caller(&context)?, &asked.name, task).await;
         match found.map_err(|problem| refused(&problem))? {
             Some(prompt) => {
-                let result: GetPromptResult = of(prompt)?;
+                let result: GetPromptResult = whole(prompt)?;
                 Ok(result.into())
             }
             None => Err(ErrorData::invalid_params("there is no such prompt; list them with prompts/list", None)),

@@ -38,12 +38,7 @@ pub fn templates() -> Value {
 }
 
 /// What the tool of this name answers.
-pub(super) async fn ask(
-    routes: &Router,
-    caller: &Caller,
-    tool: &str,
-    arguments: Value,
-) -> Result<Value, Arc<Problem>> {
+pub(super) async fn ask(routes: &Router, caller: &Caller, tool: &str, arguments: Value) -> Result<Value, Arc<Problem>> {
     let tool = named(tool).ok_or_else(|| Problem::internal("a resource asks for a tool that there is not"))?;
     let arguments: Map<String, Value> = arguments.as_object().cloned().unwrap_or_default();
     call(routes, caller, tool, arguments).await
@@ -137,7 +132,9 @@ fn title(item: &Value) -> &str {
 /// What the routes refuse with.
 pub async fn read(routes: &Router, caller: &Caller, uri: &str) -> Result<Option<Value>, Arc<Problem>> {
     let known = match (uri.strip_prefix(FEATURE), uri.strip_prefix(KNOWLEDGE).and_then(|rest| rest.split_once('/'))) {
-        (Some(id), _) => ask(routes, caller, "feature_get", json!({ "featureId": id })).await.map(|card| card_text(&card)),
+        (Some(id), _) => {
+            ask(routes, caller, "feature_get", json!({ "featureId": id })).await.map(|card| card_text(&card))
+        }
         (None, Some((kind, id))) => {
             let whole = ask(routes, caller, "knowledge_get", json!({ "itemId": id })).await;
             match whole {

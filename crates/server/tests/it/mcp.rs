@@ -87,7 +87,7 @@ async fn cards_are_written_built_and_looked_at_by_tools() {
     assert!(!failed && merged["feature"]["status"] == "completed", "{merged}");
     // What cannot be done is told in the words of the API.
     let (why, failed) = program.call(&token, "feature_stop", of).await;
-    assert!(failed && why.as_str().unwrap().starts_with("illegal-move: "), "{why}");
+    assert!(failed && why.as_str().unwrap().starts_with("not-found: "), "{why}");
 
     // Everything that was done stands in the audit, with the connection by which it was done.
     let connection = owner.get("/api/auth/clients").await.is(StatusCode::OK)["items"][0]["id"].clone();

@@ -27,7 +27,7 @@ fn node() -> PathBuf {
 
 /// Runs a program to its end, apart from whatever this machine's user has set up. Returns what it wrote.
 async fn run(mut command: Command, home: &Path) -> (bool, String, String) {
-    command.env("HOME", home).env_remove("ANTHROPIC_API_KEY").stdin(Stdio::null()).kill_on_drop(true);
+    command.env("HOME", home).stdin(Stdio::null()).kill_on_drop(true);
     let output = tokio::time::timeout(PATIENCE * 2, command.output()).await.unwrap().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     (output.status.success(), text(output.stdout), text(output.stderr))
@@ -40,7 +40,10 @@ async fn the_python_sdk_comes_in_by_oauth_and_speaks_both_revisions() {
     let entry = json!({ "title": "Ports", "content": "The server listens on 4300.", "type": "faq" });
     let entry = owner.post("/api/knowledge/entries", entry).await.is(StatusCode::CREATED);
     let mut python = Command::new(folder().join("python/bin/python"));
-    python.arg(folder().join("client.py")).arg(format!("{}/mcp", app.url)).env("GUILDHALL_COOKIE", owner.cookie.clone().unwrap());
+    python
+        .arg(folder().join("client.py"))
+        .arg(format!("{}/mcp", app.url))
+        .env("GUILDHALL_COOKIE", owner.cookie.clone().unwrap());
     let (good, out, err) = run(python, app.dir.path()).await;
     assert!(good, "{out}{err}");
     let found: Value = serde_json::from_str(out.trim()).unwrap();
@@ -87,7 +90,9 @@ async fn the_inspector_and_the_conformance_suite_have_nothing_to_say() {
     let suite = async {
         // Those that ask for no tool of their own.
         let mut all = Vec::new();
-        for scenario in ["server-initialize", "ping", "tools-list", "resources-list", "prompts-list", "dns-rebinding-protection"] {
+        for scenario in
+            ["server-initialize", "ping", "tools-list", "resources-list", "prompts-list", "dns-rebinding-protection"]
+        {
             let mut command = Command::new(node());
             command.arg(modules.join("conformance/dist/index.js")).args(["server", "--scenario", scenario]);
             command.args(["--url", &format!("http://localhost:{port}/mcp")]).current_dir(app.dir.path());
@@ -121,8 +126,10 @@ async fn claude_code_calls_a_tool_and_reads_its_answer() {
     let program = [of("x64"), of("arm64")].into_iter().find(|path| path.exists()).unwrap();
     let mut claude = Command::new(program);
     claude.args(["-p", prompt, "--mcp-config", "servers.json", "--strict-mcp-config", "--output-format", "json"]);
-    claude.args(["--allowedTools", "mcp__guildhall__knowledge_search", "--model", "simulated"]).current_dir(home.path());
-    claude.env("ANTHROPIC_BASE_URL", app.sim.url()).env("ANTHROPIC_AUTH_TOKEN", "simulated");
+    claude
+        .args(["--allowedTools", "mcp__guildhall__knowledge_search", "--model", "claude-sonnet-4-5"])
+        .current_dir(home.path());
+    claude.env("ANTHROPIC_BASE_URL", app.sim.url()).env("ANTHROPIC_API_KEY", "simulated");
     claude.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1").env("DISABLE_AUTOUPDATER", "1");
     let (good, out, err) = run(claude, home.path()).await;
     assert!(good && out.contains("It closes at nine."), "{out}{err}");
