@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh run     what `make run` needs: a sandbox for agents' commands
 #   scripts/setup.sh test    what `make test` needs too: PostgreSQL, a browser, cargo-nextest,
-#                            an OpenID provider, a mail server and a receiver of webhooks to test against
+#                            an OpenID provider, a mail server, a receiver of webhooks and MCP clients to test against
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -26,6 +26,7 @@ if [ "$what" = test ]; then
   need postgresql has_postgres
   need chromium has_chromium
   need openssl command -v openssl
+  need python3-venv python3 -c "import ensurepip, venv"
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then
@@ -47,11 +48,21 @@ if [ "$what" = test ] && ! command -v cargo-nextest >/dev/null; then
 fi
 
 # Servers that the tests talk to and that nobody here wrote.
-for peer in oidc smtp webhook; do
+for peer in oidc smtp webhook mcp; do
   folder=crates/server/tests/$peer
   [ "$what" = test ] || continue
   if [ ! -d "$folder/node_modules" ] || [ "$folder/package-lock.json" -nt "$folder/node_modules/.package-lock.json" ]; then
-    echo "setup: installing the tests' own $peer server with npm" >&2
+    # Among those of mcp is Claude Code, a program of 400 MB.
+    echo "setup: installing the tests' own $peer peers with npm" >&2
     (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
   fi
 done
+
+# The Python SDK of MCP, in an environment of its own.
+folder=crates/server/tests/mcp
+if [ "$what" = test ] && [ "$folder/requirements.txt" -nt "$folder/python/done" ]; then
+  echo "setup: installing the tests' own Python client of MCP with pip" >&2
+  python3 -m venv "$folder/python"
+  "$folder/python/bin/pip" install --quiet --disable-pip-version-check -r "$folder/requirements.txt"
+  touch "$folder/python/done"
+fi

@@ -6,6 +6,7 @@
 mod call;
 pub mod door;
 mod handler;
+mod prompts;
 mod resources;
 mod schema;
 pub mod tools;

@@ -14,7 +14,7 @@ use guildhall_team::clients::{ACCESS, Asking, Here, MCP_SCOPES, NoTokens, Refuse
 use guildhall_team::{TeamError, network};
 use guildhall_types::rights::Scope;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -171,8 +171,10 @@ struct Registration {
 async fn register(State(app): State<App>, From(origin): From, body: Bytes) -> Result<Response, Failed> {
     let caller = format!("register {}", network(origin.address.as_deref().unwrap_or_default()));
     app.rates.take(&caller, Some(REGISTRATIONS), app.team.clock.now())?;
-    let asked: Registration = serde_json::from_slice(&body)
-        .map_err(|error| Refusal::new("invalid_client_metadata", format!("the body cannot be read: {error}")))?;
+    let asked = serde_json::from_slice::<Map<String, Value>>(&body);
+    let asked = asked.and_then(|asked| serde_json::from_value::<Registration>(Value::Object(asked)));
+    let asked =
+        asked.map_err(|error| Refusal::new("invalid_client_metadata", format!("the body cannot be read: {error}")))?;
     if asked.response_types.is_some_and(|types| !types.iter().any(|kind| kind == "code"))
         || asked.grant_types.is_some_and(|types| !types.iter().any(|kind| kind == "authorization_code"))
     {

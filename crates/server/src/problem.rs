@@ -219,6 +219,14 @@ impl Problem {
         response
     }
 
+    /// The same as text for a model: the stable word, what to do, and what some kinds of problem say besides.
+    pub(crate) fn words(&self) -> String {
+        match serde_json::to_string(&self.0.extras) {
+            Ok(extras) if extras != "{}" => format!("{self} {extras}"),
+            _ => self.to_string(),
+        }
+    }
+
     /// Tells the log of it, if it is worth that.
     pub(crate) fn log(&self) {
         if self.0.status.is_server_error() {

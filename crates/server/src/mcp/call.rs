@@ -11,7 +11,7 @@ use tower::ServiceExt;
 use url::form_urlencoded::Serializer;
 use uuid::Uuid;
 
-use super::tools::Tool;
+use super::tools::{KINDS, Tool};
 use crate::auth::Signed;
 use crate::problem::{Carried, Problem};
 
@@ -68,6 +68,12 @@ fn request(caller: &Caller, tool: &Tool, mut arguments: Map<String, Value>) -> R
         let id = id.ok_or_else(|| Problem::invalid(name, "give the id, as a list or another tool shows it"))?;
         path = path.replace("{id}", &id.to_string());
     }
+    if tool.kinds {
+        let word = arguments.remove("kind");
+        let plural = KINDS.iter().find(|(kind, _)| word.as_ref().and_then(Value::as_str) == Some(kind));
+        let (_, plural) = plural.ok_or_else(|| Problem::invalid("kind", "give blueprint, entry or learning"))?;
+        path = path.replace("{kind}", plural);
+    }
     let mut query = Serializer::new(String::new());
     for name in &tool.query {
         match arguments.remove(name) {
@@ -87,7 +93,11 @@ fn request(caller: &Caller, tool: &Tool, mut arguments: Map<String, Value>) -> R
     request = request.extension(Arc::clone(&caller.signed)).extension(Arc::clone(&caller.from));
     let body = if tool.body {
         request = request.header(header::CONTENT_TYPE, "application/json");
-        Body::from(Value::Object(arguments).to_string())
+        let body = match tool.kinds {
+            true => arguments.remove("item").unwrap_or_default(),
+            false => Value::Object(arguments),
+        };
+        Body::from(body.to_string())
     } else {
         Body::empty()
     };

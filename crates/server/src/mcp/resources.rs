@@ -3,35 +3,49 @@
 use std::sync::Arc;
 
 use axum::Router;
+use guildhall_types::rights::MemberRight;
 use serde_json::{Map, Value, json};
 
 use super::call::{Caller, call};
-use super::tools::{Tool, named};
+use super::tools::{KINDS, named};
 use crate::problem::Problem;
 
 /// What a card's address begins with; its id follows.
 const FEATURE: &str = "guildhall://feature/";
-/// Cards of a page.
+/// What an item's address begins with; its kind and its id follow.
+const KNOWLEDGE: &str = "guildhall://knowledge/";
+/// Resources of a page.
 const PAGE: i64 = 50;
 
 /// The forms of addresses that can be read.
 pub fn templates() -> Value {
-    json!([{
-        "uriTemplate": format!("{FEATURE}{{id}}"),
-        "name": "feature",
-        "title": "A feature",
-        "description": "A card of the board: what to build, where it stands, what its agent said at the end.",
-        "mimeType": "text/markdown",
-    }])
+    json!([
+        {
+            "uriTemplate": format!("{FEATURE}{{id}}"),
+            "name": "feature",
+            "title": "A feature",
+            "description": "A card of the board: what to build, where it stands, what its agent said at the end.",
+            "mimeType": "text/markdown",
+        },
+        {
+            "uriTemplate": format!("{KNOWLEDGE}{{kind}}/{{id}}"),
+            "name": "knowledge",
+            "title": "An item of the hub",
+            "description": "A blueprint, an entry or a learning of the team.",
+            "mimeType": "text/markdown",
+        },
+    ])
 }
 
-async fn ask(routes: &Router, caller: &Caller, tool: &str, arguments: Value) -> Result<Value, Arc<Problem>> {
-    let tool: &Tool = named(tool).ok_or_else(|| Problem::internal("a resource asks for a tool that there is not"))?;
+/// What the tool of this name answers.
+pub(super) async fn ask(routes: &Router, caller: &Caller, tool: &str, arguments: Value) -> Result<Value, Arc<Problem>> {
+    let tool = named(tool).ok_or_else(|| Problem::internal("a resource asks for a tool that there is not"))?;
     let arguments: Map<String, Value> = arguments.as_object().cloned().unwrap_or_default();
     call(routes, caller, tool, arguments).await
 }
 
-/// A page of the cards of all projects, and where the next one begins: the project, and where it goes on within.
+/// A page of what the hub knows and, after that, of the cards of all projects; and where the next one begins: the kind or
+/// the project, and where it goes on within.
 ///
 /// # Errors
 /// What the routes refuse with; `invalid` for a cursor that is none.
@@ -40,43 +54,76 @@ pub async fn list(
     caller: &Caller,
     cursor: Option<&str>,
 ) -> Result<(Vec<Value>, Option<String>), Arc<Problem>> {
+    if !caller.signed.may(MemberRight::Read) {
+        return Ok((Vec::new(), None));
+    }
     let projects = ask(routes, caller, "project_list", json!({})).await?;
-    let ids: Vec<&str> =
-        projects["items"].as_array().into_iter().flatten().filter_map(|project| project["id"].as_str()).collect();
+    let ids = projects["items"].as_array().into_iter().flatten().filter_map(|project| project["id"].as_str());
+    let sources: Vec<&str> = KINDS.iter().map(|(kind, _)| *kind).chain(ids).collect();
     let (mut at, mut after) = match cursor {
         None => (0, None),
         Some(cursor) => {
-            let (project, after) = cursor.split_once(' ').unwrap_or((cursor, ""));
-            let at = ids.iter().position(|id| *id == project);
+            let (source, after) = cursor.split_once(' ').unwrap_or((cursor, ""));
+            let at = sources.iter().position(|known| *known == source);
             let at = at.ok_or_else(|| Problem::invalid("cursor", "give what the page before gave as nextCursor"))?;
             (at, Some(after.to_owned()).filter(|after| !after.is_empty()))
         }
     };
-    while let Some(project) = ids.get(at) {
-        let asked = json!({ "projectId": project, "limit": PAGE, "after": after.take() });
-        let page = ask(routes, caller, "feature_list", asked).await?;
-        let cards: Vec<Value> = page["items"].as_array().into_iter().flatten().map(resource).collect();
+    while let Some(source) = sources.get(at) {
+        let after = after.take();
+        let page = match at < KINDS.len() {
+            true => {
+                let asked = json!({ "kind": source, "limit": PAGE, "after": after });
+                ask(routes, caller, "knowledge_list", asked).await?
+            }
+            false => {
+                let asked = json!({ "projectId": source, "limit": PAGE, "after": after });
+                ask(routes, caller, "feature_list", asked).await?
+            }
+        };
+        let of = |item: &Value| match at < KINDS.len() {
+            true => item_resource(source, item),
+            false => card_resource(item),
+        };
+        let items: Vec<Value> = page["items"].as_array().into_iter().flatten().map(of).collect();
         at += 1;
         let next = match page["next"].as_str() {
-            Some(next) => Some(format!("{project} {next}")),
-            None => ids.get(at).map(|id| (*id).to_owned()),
+            Some(next) => Some(format!("{source} {next}")),
+            None => sources.get(at).map(|source| (*source).to_owned()),
         };
-        // An empty project is passed over.
-        if !cards.is_empty() {
-            return Ok((cards, next));
+        // What is empty is passed over.
+        if !items.is_empty() {
+            return Ok((items, next));
         }
     }
     Ok((Vec::new(), None))
 }
 
-fn resource(card: &Value) -> Value {
-    let word = |name: &str| card[name].as_str().unwrap_or_default();
+fn card_resource(card: &Value) -> Value {
     json!({
-        "uri": format!("{FEATURE}{}", word("id")),
-        "name": format!("#{} {}", card["number"], word("title")),
-        "description": format!("A card: {}", word("status")),
+        "uri": format!("{FEATURE}{}", word(card, "id")),
+        "name": format!("#{} {}", card["number"], word(card, "title")),
+        "description": format!("A card: {}", word(card, "status")),
         "mimeType": "text/markdown",
     })
+}
+
+fn item_resource(kind: &str, item: &Value) -> Value {
+    json!({
+        "uri": format!("{KNOWLEDGE}{kind}/{}", word(item, "id")),
+        "name": title(item),
+        "description": word(item, "description"),
+        "mimeType": "text/markdown",
+    })
+}
+
+fn word<'a>(of: &'a Value, name: &str) -> &'a str {
+    of[name].as_str().unwrap_or_default()
+}
+
+/// Blueprints have a name, the others a title.
+fn title(item: &Value) -> &str {
+    item["title"].as_str().unwrap_or_else(|| word(item, "name"))
 }
 
 /// What stands at an address; nothing when nothing does.
@@ -84,24 +131,45 @@ fn resource(card: &Value) -> Value {
 /// # Errors
 /// What the routes refuse with.
 pub async fn read(routes: &Router, caller: &Caller, uri: &str) -> Result<Option<Value>, Arc<Problem>> {
-    let Some(id) = uri.strip_prefix(FEATURE) else { return Ok(None) };
-    match ask(routes, caller, "feature_get", json!({ "featureId": id })).await {
-        Ok(card) => Ok(Some(json!({ "uri": uri, "mimeType": "text/markdown", "text": text(&card) }))),
+    let known = match (uri.strip_prefix(FEATURE), uri.strip_prefix(KNOWLEDGE).and_then(|rest| rest.split_once('/'))) {
+        (Some(id), _) => {
+            ask(routes, caller, "feature_get", json!({ "featureId": id })).await.map(|card| card_text(&card))
+        }
+        (None, Some((kind, id))) => {
+            let whole = ask(routes, caller, "knowledge_get", json!({ "itemId": id })).await;
+            match whole {
+                Ok(whole) if whole["item"]["kind"] != kind => return Ok(None),
+                whole => whole.map(|whole| item_text(&whole["item"])),
+            }
+        }
+        (None, None) => return Ok(None),
+    };
+    match known {
+        Ok(text) => Ok(Some(json!({ "uri": uri, "mimeType": "text/markdown", "text": text }))),
         Err(problem) if matches!(problem.code(), "not-found" | "invalid") => Ok(None),
         Err(problem) => Err(problem),
     }
 }
 
-fn text(card: &Value) -> String {
-    let word = |name: &str| card[name].as_str().unwrap_or_default();
-    let mut text = format!("# #{} {}\n\n", card["number"], word("title"));
-    text += &format!("- status: {}\n- project: {}\n", word("status"), word("projectId"));
+fn card_text(card: &Value) -> String {
+    let mut text = format!("# #{} {}\n\n", card["number"], word(card, "title"));
+    text += &format!("- status: {}\n- project: {}\n", word(card, "status"), word(card, "projectId"));
     if let Some(stage) = card["stage"].as_str() {
         text += &format!("- stage: {stage}\n");
     }
-    text += &format!("\n{}\n", word("description"));
+    text += &format!("\n{}\n", word(card, "description"));
     if let Some(summary) = card["summary"].as_str().filter(|summary| !summary.is_empty()) {
         text += &format!("\n## What the agent says of it\n\n{summary}\n");
+    }
+    text
+}
+
+fn item_text(item: &Value) -> String {
+    let mut text = format!("# {}\n\n{}\n\n{}\n", title(item), word(item, "description"), word(item, "content"));
+    for (name, heading) in [("problem", "Problem"), ("solution", "Solution"), ("prevention", "Prevention")] {
+        if let Some(words) = item[name].as_str().filter(|words| !words.is_empty()) {
+            text += &format!("\n## {heading}\n\n{words}\n");
+        }
     }
     text
 }

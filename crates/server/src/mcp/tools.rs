@@ -38,8 +38,10 @@ pub struct Tool {
     pub method: Method,
     /// The route's path, with braces.
     pub path: &'static str,
-    /// What the braces of the path are called among the arguments.
+    /// What `{id}` in the path is called among the arguments.
     pub id: Option<&'static str>,
+    /// Whether it is several routes, one for each kind of knowledge: `{kind}` in the path says which.
+    pub kinds: bool,
     /// The right that the route asks for.
     pub right: MemberRight,
     /// The arguments that go into the query.
@@ -191,6 +193,71 @@ const ROWS: &[Row] = &[
         "List what happened in a run",
         "Lists what happened in a run, in order, a page at a time. Give `next` of a page as `after` for the page that follows.",
     ),
+    (
+        "knowledge_search",
+        Effect::Looks,
+        "get",
+        "/api/knowledge/search",
+        None,
+        "Search the hub",
+        "Searches what the team knows, ranked, with snippets. Search before you write.",
+    ),
+    (
+        "knowledge_get",
+        Effect::Looks,
+        "get",
+        "/api/knowledge/items/{id}",
+        Some("itemId"),
+        "Read an item of the hub",
+        "Shows a blueprint, an entry or a learning, whole, and what it is related to.",
+    ),
+    (
+        "knowledge_list",
+        Effect::Looks,
+        "get",
+        "/api/knowledge/{kind}",
+        None,
+        "List items of the hub",
+        "Lists items of one kind, the latest changed first, a page at a time, by tag, type and age.",
+    ),
+    (
+        "knowledge_create",
+        Effect::Adds,
+        "post",
+        "/api/knowledge/{kind}",
+        None,
+        "Write an item of the hub",
+        "Writes a blueprint, an entry or a learning. One that is nearly there already is refused with the ids of what \
+         is there; change that, or write it `anyway`.",
+    ),
+    (
+        "knowledge_update",
+        Effect::Changes,
+        "put",
+        "/api/knowledge/{kind}/{id}",
+        Some("itemId"),
+        "Change an item of the hub",
+        "Changes an item: what is sent is the whole of it from then on. Give the version that knowledge_get showed.",
+    ),
+    (
+        "learning_record",
+        Effect::Adds,
+        "post",
+        "/api/knowledge/learnings",
+        None,
+        "Record a learning",
+        "Records what was learned in the work: what the problem was, what solved it, how to prevent it. Never a secret. \
+         One that is nearly there already is refused with its id.",
+    ),
+    (
+        "learning_apply",
+        Effect::Adds,
+        "post",
+        "/api/knowledge/learnings/{id}/apply",
+        Some("learningId"),
+        "Say what came of a learning",
+        "Says that a learning was used and whether it helped; by that the team knows which are worth keeping.",
+    ),
 ];
 
 static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
@@ -208,16 +275,49 @@ pub fn named(name: &str) -> Option<&'static Tool> {
     all().iter().find(|tool| tool.name == name)
 }
 
+/// The kinds of knowledge, as the argument `kind` and in the path.
+pub const KINDS: [(&str, &str); 3] = [("blueprint", "blueprints"), ("entry", "entries"), ("learning", "learnings")];
+
+/// One schema for what is one thing or another.
+fn any_of(schemas: Vec<Value>) -> Value {
+    match <[Value; 1]>::try_from(schemas) {
+        Ok([one]) => one,
+        Err(several) => json!({ "anyOf": several }),
+    }
+}
+
 fn tool(api: &Value, row: &Row) -> Option<Tool> {
     let &(name, effect, method, path, id, title, description) = row;
-    let operation = api["paths"].get(path)?.get(method)?;
+    let kinds = path.contains("{kind}");
+    let paths: Vec<String> = match kinds {
+        true => KINDS.iter().map(|(_, plural)| path.replace("{kind}", plural)).collect(),
+        false => vec![path.to_owned()],
+    };
+    let operations: Vec<&Value> = paths.iter().filter_map(|path| api["paths"].get(path)?.get(method)).collect();
+    let operation = operations.first().filter(|_| operations.len() == paths.len())?;
     // What asks for a proof of who one is, no token may do.
     let right = operation["x-right"].as_str()?.parse().ok().filter(|_| operation.get("x-confirmed").is_none())?;
-    let mut schema = operation
-        .pointer("/requestBody/content/application~1json/schema")
-        .map_or_else(|| json!({ "type": "object", "properties": {} }), |body| schema::whole(api, body, true));
+    let bodies = operations.iter().filter_map(|one| one.pointer("/requestBody/content/application~1json/schema"));
+    let bodies: Vec<Value> = bodies.cloned().collect();
+    let body = !bodies.is_empty();
+    let bare = json!({ "type": "object", "properties": {} });
+    let mut schema = match (body, kinds) {
+        (true, false) => schema::whole(api, &any_of(bodies), true),
+        // What it is of which kind stands apart, so that each kind can have its own form.
+        (true, true) => {
+            let of = json!({ "type": "object", "properties": { "item": any_of(bodies) }, "required": ["item"] });
+            schema::whole(api, &of, true)
+        }
+        (false, _) => bare,
+    };
     let mut query = Vec::new();
     let mut needed: Vec<Value> = schema["required"].as_array().cloned().unwrap_or_default();
+    if kinds {
+        let words: Vec<&str> = KINDS.iter().map(|(word, _)| *word).collect();
+        schema["properties"]["kind"] =
+            json!({ "type": "string", "enum": words, "description": "The kind of knowledge." });
+        needed.push(json!("kind"));
+    }
     for parameter in operation["parameters"].as_array().into_iter().flatten() {
         let Some(word) = parameter["name"].as_str() else { continue };
         let mut of = schema::whole(api, &parameter["schema"], true);
@@ -240,9 +340,11 @@ fn tool(api: &Value, row: &Row) -> Option<Tool> {
         schema["required"] = Value::Array(needed);
     }
     schema["additionalProperties"] = json!(false);
-    let answers = operation["responses"].as_object()?;
-    let answer = answers.iter().find(|(status, _)| status.starts_with('2'))?.1;
-    let mut output = schema::whole(api, answer.pointer("/content/application~1json/schema")?, false);
+    let answers = operations.iter().filter_map(|one| {
+        let (_, answer) = one["responses"].as_object()?.iter().find(|(status, _)| status.starts_with('2'))?;
+        answer.pointer("/content/application~1json/schema").cloned()
+    });
+    let mut output = schema::whole(api, &any_of(answers.collect()), false);
     // One that is put together of several says so of each of them alone.
     output["type"] = json!("object");
     Some(Tool {
@@ -253,9 +355,10 @@ fn tool(api: &Value, row: &Row) -> Option<Tool> {
         method: method.to_uppercase().parse().ok()?,
         path,
         id,
+        kinds,
         right,
         query,
-        body: operation.get("requestBody").is_some(),
+        body,
         input: Arc::new(schema.as_object()?.clone()),
         output: Arc::new(output.as_object()?.clone()),
     })
@@ -291,5 +394,10 @@ mod tests {
         assert_eq!(create.input["properties"]["projectId"]["format"], "uuid");
         let list = named("feature_list").unwrap();
         assert_eq!(list.query, ["status", "q", "after", "limit"]);
+        let create = named("knowledge_create").unwrap();
+        assert_eq!(create.right, MemberRight::Knowledge);
+        assert_eq!(create.input["properties"]["item"]["anyOf"].as_array().unwrap().len(), 3);
+        assert!(create.input["$defs"]["LearningDraft"]["properties"]["content"].is_object());
+        assert_eq!(create.input["required"], json!(["item", "kind"]));
     }
 }

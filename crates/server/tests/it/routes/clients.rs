@@ -268,7 +268,7 @@ async fn a_connection_ends_when_it_is_handed_back_and_with_the_member() {
     assert!(!works(&program, &access).await);
 
     let (access, _) = program.connect(&mut member, &["read"]).await;
-    let change = json!({ "password": { "current": crate::harness::PASSWORD, "new": "another horse battery" } });
+    let change = json!({ "currentPassword": crate::harness::PASSWORD, "newPassword": "another horse battery" });
     member.patch("/api/auth/me", change).await.is(StatusCode::OK);
     assert!(!works(&program, &access).await);
 
