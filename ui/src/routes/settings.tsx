@@ -1,7 +1,7 @@
 import { useMay } from "@/api/queries";
 import { Page } from "@/components/page";
-import { Security } from "@/features/security/section";
 import { ConnectTools } from "@/features/connect/connect";
+import { Security } from "@/features/security/section";
 import { Appearance } from "@/features/settings/appearance";
 import { Identities } from "@/features/settings/identities";
 import { OwnKeys } from "@/features/settings/keys/own-keys";

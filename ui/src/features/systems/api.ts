@@ -52,7 +52,9 @@ export const systemQueries = {
       queryFn: ({ pageParam, signal }) =>
         body(
           client.GET("/api/executions", {
-            params: { query: { ...of, limit: 30, ...(pageParam === undefined ? {} : { before: pageParam }) } },
+            params: {
+              query: { ...of, limit: 30, ...(pageParam === undefined ? {} : { before: pageParam }) },
+            },
             signal,
           }),
         ),

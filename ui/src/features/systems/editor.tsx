@@ -149,10 +149,22 @@ export function Editor({ system }: { system: System }) {
         </div>
         {mine && (
           <>
-            <Button variant="ghost" size="icon" aria-label={w.undo} disabled={!history.canUndo} onClick={history.undo}>
+            <Button
+              variant="ghost"
+              size="icon"
+              aria-label={w.undo}
+              disabled={!history.canUndo}
+              onClick={history.undo}
+            >
               <Undo2 />
             </Button>
-            <Button variant="ghost" size="icon" aria-label={w.redo} disabled={!history.canRedo} onClick={history.redo}>
+            <Button
+              variant="ghost"
+              size="icon"
+              aria-label={w.redo}
+              disabled={!history.canRedo}
+              onClick={history.redo}
+            >
               <Redo2 />
             </Button>
             <Button variant="ghost" size="icon" aria-label={w.remove} onClick={() => setRemoving(true)}>
@@ -237,7 +249,12 @@ export function Editor({ system }: { system: System }) {
                 definition={definition}
                 problems={problems.filter((problem) => problem.stepId === found.step.id)}
                 disabled={!mine}
-                onChange={(step) => setSteps(update(steps, found.step.id, () => step), found.step.id)}
+                onChange={(step) =>
+                  setSteps(
+                    update(steps, found.step.id, () => step),
+                    found.step.id,
+                  )
+                }
                 onRename={(id) => rename(found.step.id, id)}
               />
               <div className="mt-5 flex flex-wrap gap-2 border-line border-t pt-4">
@@ -262,7 +279,12 @@ export function Editor({ system }: { system: System }) {
         </aside>
       </div>
       {running && (
-        <RunDialog id={saved.id} name={saved.name} schema={saved.inputSchema ?? {}} onClose={() => setRunning(false)} />
+        <RunDialog
+          id={saved.id}
+          name={saved.name}
+          schema={saved.inputSchema ?? {}}
+          onClose={() => setRunning(false)}
+        />
       )}
       <Confirm
         open={removing}

@@ -198,7 +198,13 @@ export const w = {
     label: "Label",
     required: "Needed",
     multiline: "Several lines",
-    types: { string: "Text", number: "Number", integer: "Whole number", boolean: "Yes or no", array: "List of texts" },
+    types: {
+      string: "Text",
+      number: "Number",
+      integer: "Whole number",
+      boolean: "Yes or no",
+      array: "List of texts",
+    },
   },
   execution: {
     cancel: "Cancel",

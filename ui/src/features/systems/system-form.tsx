@@ -156,7 +156,11 @@ function Inputs({ definition, onChange }: Part) {
         <div key={name} className="flex flex-col gap-3 rounded-lg border border-line p-3">
           <div className="grid grid-cols-2 gap-2">
             <Field label={w.form.id}>
-              <Input defaultValue={name} spellCheck={false} onBlur={(event) => rename(name, event.target.value.trim())} />
+              <Input
+                defaultValue={name}
+                spellCheck={false}
+                onBlur={(event) => rename(name, event.target.value.trim())}
+              />
             </Field>
             <Field label={s.type}>
               <Select
@@ -170,7 +174,10 @@ function Inputs({ definition, onChange }: Part) {
             </Field>
           </div>
           <Field label={s.label} optional>
-            <Input value={field.title ?? ""} onChange={(event) => set(name, { ...field, title: event.target.value })} />
+            <Input
+              value={field.title ?? ""}
+              onChange={(event) => set(name, { ...field, title: event.target.value })}
+            />
           </Field>
           <div className="flex flex-wrap items-center gap-x-5 gap-y-2">
             <Switch
