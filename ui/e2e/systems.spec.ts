@@ -54,7 +54,9 @@ test("a system is built by keyboard, run, approved, and gives its result", async
   await page.getByRole("button", { name: "Undo" }).click();
   await expect(graph.getByRole("button", { name: /Together/ })).toHaveCount(0);
   await page.getByRole("button", { name: "List", exact: true }).click();
-  await expect(page.getByRole("region", { name: "List" }).getByRole("button", { name: /^Review/ })).toBeVisible();
+  await expect(
+    page.getByRole("region", { name: "List" }).getByRole("button", { name: /^Review/ }),
+  ).toBeVisible();
   await page.getByRole("button", { name: "Graph", exact: true }).click();
   await page.getByRole("button", { name: "Activate" }).click();
   await expect(page.getByText("Saved", { exact: true })).toBeVisible();

@@ -10,6 +10,7 @@ export default function ExecutionRoute() {
   const { executionId } = useParams({ from: "/frame/executions/$executionId" });
   const execution = useQuery(systemQueries.execution(executionId));
   if (execution.data) return <ExecutionPage execution={execution.data} />;
-  if (execution.isError) return <ErrorState error={execution.error} onRetry={() => void execution.refetch()} />;
+  if (execution.isError)
+    return <ErrorState error={execution.error} onRetry={() => void execution.refetch()} />;
   return <Skeleton className="m-6 h-64 rounded-xl" />;
 }

@@ -206,7 +206,10 @@ function Executions() {
       ) : (
         <ul className="divide-y divide-line rounded-xl border border-line bg-surface shadow-card">
           {items.map((execution) => (
-            <li key={execution.id} className="flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2.5 text-sm">
+            <li
+              key={execution.id}
+              className="flex flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2.5 text-sm"
+            >
               <Link
                 to="/executions/$executionId"
                 params={{ executionId: execution.id }}

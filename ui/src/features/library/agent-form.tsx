@@ -148,7 +148,12 @@ function Form({ agent, mayEdit, onClose }: { agent: Agent | null; mayEdit: boole
             onChange={(event) => set({ maxTokens: event.target.value })}
           />
         </Field>
-        <Field label={s.form.temperature} optional help={s.form.temperatureHelp} error={at("model.temperature")}>
+        <Field
+          label={s.form.temperature}
+          optional
+          help={s.form.temperatureHelp}
+          error={at("model.temperature")}
+        >
           <Input
             inputMode="decimal"
             value={draft.temperature}

@@ -7,7 +7,10 @@ export function AgentName({ id, className }: { id: string; className?: string })
   const agent = useAgent(id);
   if (agent === undefined) return null;
   return (
-    <span title={`${s.label}: ${agent.name}`} className={cn("inline-flex min-w-0 items-center gap-1", className)}>
+    <span
+      title={`${s.label}: ${agent.name}`}
+      className={cn("inline-flex min-w-0 items-center gap-1", className)}
+    >
       {agent.icon && <span aria-hidden>{agent.icon}</span>}
       <span className="sr-only">{s.label} </span>
       <span className="truncate">{agent.name}</span>

@@ -1,6 +1,6 @@
 import { Bot } from "lucide-react";
-import { type Option, Select } from "@/components/ui/select";
 import { useMe } from "@/api/queries";
+import { type Option, Select } from "@/components/ui/select";
 import { useAgents } from "./queries";
 import { s } from "./strings";
 
@@ -24,7 +24,8 @@ export function AgentSelect({
   const agents = useAgents().data ?? [];
   const me = useMe().data;
   const offered = agents.filter(
-    (agent) => agent.status === "active" || (drafts && agent.status === "draft" && agent.createdBy === me?.id),
+    (agent) =>
+      agent.status === "active" || (drafts && agent.status === "draft" && agent.createdBy === me?.id),
   );
   const options: Option<string>[] = [
     { value: USUAL, label: s.usual, help: s.usualHelp, icon: <Bot className="size-3.5" /> },

@@ -29,7 +29,12 @@ const known: KnownTool[] = ["read", "bash", "write"].map((name) => ({ name, what
 describe("an agent in the editor", () => {
   it("comes back as it was, with every tool that is known or was named", () => {
     const wish = toWish(draftOf(agent), known);
-    expect(wish).toMatchObject({ name: "Scout", icon: "🔭", tags: ["search", "read only"], model: agent.model });
+    expect(wish).toMatchObject({
+      name: "Scout",
+      icon: "🔭",
+      tags: ["search", "read only"],
+      model: agent.model,
+    });
     expect(wish.tools).toEqual([
       { name: "read", enabled: true },
       { name: "bash", enabled: false },
@@ -40,7 +45,11 @@ describe("an agent in the editor", () => {
 
   it("begins with what changes nothing", () => {
     const wish = toWish({ ...draftOf(null), name: " A ", tags: "a, ,b,a", temperature: "0,2" }, known);
-    expect(wish.tools?.filter((tool) => tool.enabled).map((tool) => tool.name)).toEqual(["read", "glob", "grep"]);
+    expect(wish.tools?.filter((tool) => tool.enabled).map((tool) => tool.name)).toEqual([
+      "read",
+      "glob",
+      "grep",
+    ]);
     expect(wish).toMatchObject({ name: "A", tags: ["a", "b"], model: { temperature: 0.2, maxTokens: null } });
     expect(toWish({ ...draftOf(null), maxTokens: "many" }, known).model?.maxTokens).toBe(-1);
   });

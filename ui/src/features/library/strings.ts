@@ -32,7 +32,8 @@ export const s = {
   archived: (name: string) => `${name} is archived`,
   remove: "Delete",
   askRemove: (name: string) => `Delete ${name}?`,
-  removeText: "What runs with it goes on as it began. A card that names it asks for another agent before it starts.",
+  removeText:
+    "What runs with it goes on as it began. A card that names it asks for another agent before it starts.",
   removed: (name: string) => `${name} is deleted`,
   form: {
     create: "New agent",
@@ -51,7 +52,8 @@ export const s = {
     temperature: "Temperature",
     temperatureHelp: "0 to 1, where the model lets one choose",
     tools: "Tools",
-    toolsHelp: "It has what is switched on, and nothing else: what is off is neither offered to it nor run for it.",
+    toolsHelp:
+      "It has what is switched on, and nothing else: what is off is neither offered to it nor run for it.",
     changes: "changes files",
     tags: "Tags",
     tagsHelp: "Separated by commas",

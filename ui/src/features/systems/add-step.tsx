@@ -43,7 +43,11 @@ export function AddStep({
     places.push({ label: w.addAfter, short: w.addAfter, place: { parent, branch, at: at + 1 } });
     for (const own of branchesOf(step.type)) {
       const label = own === "trueBranch" ? w.addTrue : own === "falseBranch" ? w.addFalse : w.addInto;
-      places.push({ label, short: label, place: { parent: step.id, branch: own, at: within(step, own).length } });
+      places.push({
+        label,
+        short: label,
+        place: { parent: step.id, branch: own, at: within(step, own).length },
+      });
     }
   }
   return (

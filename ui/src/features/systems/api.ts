@@ -37,6 +37,18 @@ export const systemQueries = {
       queryKey: keys.system(id),
       queryFn: ({ signal }) => body(client.GET("/api/systems/{id}", { ...path(id), signal })),
     }),
+  /** The agents of the library that can be used. */
+  agents: () =>
+    queryOptions({
+      queryKey: ["agents", "of-systems"],
+      queryFn: async ({ signal }) =>
+        (
+          await body(
+            client.GET("/api/agents", { params: { query: { status: "active", limit: 500 } }, signal }),
+          )
+        ).items,
+      staleTime: 30_000,
+    }),
   problems: (definition: SystemDefinition) =>
     queryOptions({
       queryKey: ["system-problems", definition],
@@ -52,7 +64,9 @@ export const systemQueries = {
       queryFn: ({ pageParam, signal }) =>
         body(
           client.GET("/api/executions", {
-            params: { query: { ...of, limit: 30, ...(pageParam === undefined ? {} : { before: pageParam }) } },
+            params: {
+              query: { ...of, limit: 30, ...(pageParam === undefined ? {} : { before: pageParam }) },
+            },
             signal,
           }),
         ),

@@ -129,7 +129,6 @@ export function Editor({ system }: { system: System }) {
   const shown = { chosen, onChoose: (id: string) => setChosen(id === chosen ? null : id), problems: wrongAt };
 
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: keys for all that is within; each has a button as well
     <main id="content" tabIndex={-1} onKeyDown={onKeyDown} className="flex h-full flex-col outline-none">
       <header className="flex flex-wrap items-center gap-2 border-line border-b px-4 py-3">
         <div className="min-w-0 flex-1 basis-56">
@@ -149,10 +148,22 @@ export function Editor({ system }: { system: System }) {
         </div>
         {mine && (
           <>
-            <Button variant="ghost" size="icon" aria-label={w.undo} disabled={!history.canUndo} onClick={history.undo}>
+            <Button
+              variant="ghost"
+              size="icon"
+              aria-label={w.undo}
+              disabled={!history.canUndo}
+              onClick={history.undo}
+            >
               <Undo2 />
             </Button>
-            <Button variant="ghost" size="icon" aria-label={w.redo} disabled={!history.canRedo} onClick={history.redo}>
+            <Button
+              variant="ghost"
+              size="icon"
+              aria-label={w.redo}
+              disabled={!history.canRedo}
+              onClick={history.redo}
+            >
               <Redo2 />
             </Button>
             <Button variant="ghost" size="icon" aria-label={w.remove} onClick={() => setRemoving(true)}>
@@ -237,7 +248,12 @@ export function Editor({ system }: { system: System }) {
                 definition={definition}
                 problems={problems.filter((problem) => problem.stepId === found.step.id)}
                 disabled={!mine}
-                onChange={(step) => setSteps(update(steps, found.step.id, () => step), found.step.id)}
+                onChange={(step) =>
+                  setSteps(
+                    update(steps, found.step.id, () => step),
+                    found.step.id,
+                  )
+                }
                 onRename={(id) => rename(found.step.id, id)}
               />
               <div className="mt-5 flex flex-wrap gap-2 border-line border-t pt-4">
@@ -262,7 +278,12 @@ export function Editor({ system }: { system: System }) {
         </aside>
       </div>
       {running && (
-        <RunDialog id={saved.id} name={saved.name} schema={saved.inputSchema ?? {}} onClose={() => setRunning(false)} />
+        <RunDialog
+          id={saved.id}
+          name={saved.name}
+          schema={saved.inputSchema ?? {}}
+          onClose={() => setRunning(false)}
+        />
       )}
       <Confirm
         open={removing}

@@ -29,7 +29,10 @@ const x = w.execution;
 /** An execution while it runs and after it: its steps as a picture, and what each was given and gave. */
 export function ExecutionPage({ execution }: { execution: ExecutionView }) {
   const steps = execution.definition.workflow ?? [];
-  const latest = useMemo(() => new Map(execution.steps.map((step) => [step.stepId, step])), [execution.steps]);
+  const latest = useMemo(
+    () => new Map(execution.steps.map((step) => [step.stepId, step])),
+    [execution.steps],
+  );
   const asked = execution.steps.findLast((step) => step.status === "waiting");
   const [own, setChosen] = useState<string | null>(null);
   // Who has chosen nothing is shown what waits for a person.
@@ -106,7 +109,11 @@ function Header({ execution }: { execution: ExecutionView }) {
         <p className="text-faint text-xs">
           {x.startedBy} {member?.name ?? "…"} {x.on}{" "}
           {project && (
-            <Link to="/p/$projectId" params={{ projectId: project.id }} className="underline underline-offset-2">
+            <Link
+              to="/p/$projectId"
+              params={{ projectId: project.id }}
+              className="underline underline-offset-2"
+            >
               {project.name}
             </Link>
           )}
@@ -123,7 +130,9 @@ function Header({ execution }: { execution: ExecutionView }) {
           {money(execution.costMicros)}
         </Fact>
       </dl>
-      <Button render={<Link to="/systems/$systemId" params={{ systemId: execution.systemId }} />}>{x.system}</Button>
+      <Button render={<Link to="/systems/$systemId" params={{ systemId: execution.systemId }} />}>
+        {x.system}
+      </Button>
       {mayRun && !isOver(execution) && (
         <Button onClick={() => setEnding(true)}>
           <CircleStop /> {x.cancel}
@@ -220,7 +229,14 @@ function Detail({ execution, step }: { execution: ExecutionView; step: Step }) {
       </div>
       {times.length === 0 && <p className="text-muted text-sm">{stepStatus.none}</p>}
       {times.map((time, at) => (
-        <Time key={time.key} execution={execution} step={step} time={time} open={at === 0} several={times.length > 1} />
+        <Time
+          key={time.key}
+          execution={execution}
+          step={step}
+          time={time}
+          open={at === 0}
+          several={times.length > 1}
+        />
       ))}
     </>
   );
@@ -253,9 +269,7 @@ function Time({
           </span>
         )}
       </div>
-      {time.error && (
-        <p className="rounded-lg bg-red-soft px-3 py-2 text-red text-sm">{time.error}</p>
-      )}
+      {time.error && <p className="rounded-lg bg-red-soft px-3 py-2 text-red text-sm">{time.error}</p>}
       {time.tasks.map((task) => (
         <Link
           key={task.featureId}

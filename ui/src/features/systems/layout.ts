@@ -92,15 +92,15 @@ function row(parts: Picture[]): Picture {
 function one(step: Step, depth: number): Picture {
   const branches = branchesOf(step.type);
   // A review without steps for what was sent back is drawn like any other step.
-  const plain = branches.length === 0 || (step.type === "human_review" && within(step, "children").length === 0);
+  const plain =
+    branches.length === 0 || (step.type === "human_review" && within(step, "children").length === 0);
   if (plain) {
     const box = { step, x: 0, y: 0, width: WIDTH, height: HEIGHT, depth, holds: false, labels: [] };
     return { boxes: [box], arrows: [], width: WIDTH, height: HEIGHT };
   }
   const children = within(step, "children");
   const columns = branches.map((branch) => sequence(within(step, branch), depth + 1));
-  const inner =
-    step.type === "parallel" ? row(children.map((child) => one(child, depth + 1))) : row(columns);
+  const inner = step.type === "parallel" ? row(children.map((child) => one(child, depth + 1))) : row(columns);
   const several = branches.length > 1;
   const top = HEAD + (several ? LABEL : 0);
   const placed = shift(inner, PAD, top);

@@ -35,7 +35,9 @@ export function RunDialog({
   const [project, setProject] = useState(projectId ?? projects[0]?.id ?? "");
   const fields = Object.entries(schema.properties ?? {});
   const [values, setValues] = useState<Record<string, unknown>>(() =>
-    Object.fromEntries(fields.flatMap(([name, field]) => (field.default == null ? [] : [[name, field.default]]))),
+    Object.fromEntries(
+      fields.flatMap(([name, field]) => (field.default == null ? [] : [[name, field.default]])),
+    ),
   );
   const run = useMutation({
     mutationFn: () => {
@@ -108,7 +110,12 @@ function Asked({
   const about = { label, optional: !needed, ...(field.description ? { help: field.description } : {}) };
   if (field.type === "boolean")
     return (
-      <Switch label={label} help={field.description ?? undefined} checked={value === true} onChange={onChange} />
+      <Switch
+        label={label}
+        help={field.description ?? undefined}
+        checked={value === true}
+        onChange={onChange}
+      />
     );
   if (field.enum != null)
     return (
@@ -127,7 +134,9 @@ function Asked({
         <FieldTextarea
           required={needed}
           value={Array.isArray(value) ? value.join("\n") : ""}
-          onChange={(event) => onChange(event.target.value === "" ? undefined : event.target.value.split("\n"))}
+          onChange={(event) =>
+            onChange(event.target.value === "" ? undefined : event.target.value.split("\n"))
+          }
         />
       </Field>
     );

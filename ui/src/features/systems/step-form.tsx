@@ -43,7 +43,11 @@ export function StepForm({
         {kinds[step.type].label} <span className="font-normal text-faint">{kinds[step.type].help}</span>
       </legend>
       <Field label={f.name} error={wrong("name")}>
-        <Input value={step.name} maxLength={80} onChange={(event) => onChange({ ...step, name: event.target.value })} />
+        <Input
+          value={step.name}
+          maxLength={80}
+          onChange={(event) => onChange({ ...step, name: event.target.value })}
+        />
       </Field>
       <Field label={f.id} help={f.idHelp} error={wrong("id")}>
         <Input
@@ -179,7 +183,9 @@ function Own({
           <Field label={f.loopWhile}>
             <Select
               value={step.condition ? "when" : "always"}
-              onChange={(how) => onChange(how === "when" ? { ...step, condition: EMPTY } : without(step, "condition"))}
+              onChange={(how) =>
+                onChange(how === "when" ? { ...step, condition: EMPTY } : without(step, "condition"))
+              }
               options={[
                 { value: "always", label: f.always },
                 { value: "when", label: f.when },
@@ -257,7 +263,9 @@ function ConditionForm({
       {compares && (
         <Field label={f.value} error={wrong("condition.value")}>
           <Input
-            value={typeof condition.value === "string" ? condition.value : JSON.stringify(condition.value ?? "")}
+            value={
+              typeof condition.value === "string" ? condition.value : JSON.stringify(condition.value ?? "")
+            }
             onChange={(event) => onChange({ ...condition, value: event.target.value })}
           />
         </Field>
@@ -288,7 +296,10 @@ function TransformForm({
         <Select
           value={made.op}
           onChange={turn}
-          options={(Object.keys(transforms) as Transform["op"][]).map((value) => ({ value, ...transforms[value] }))}
+          options={(Object.keys(transforms) as Transform["op"][]).map((value) => ({
+            value,
+            ...transforms[value],
+          }))}
         />
       </Field>
       {made.op === "template" ? (

@@ -189,6 +189,7 @@ export const w = {
     promptHelp: "Without this it goes by its role.",
     library: "From the library",
     noLibrary: "None: made of its role and prompt",
+    gone: "An agent that cannot be used any more",
     model: "Model",
     noModel: "As usual",
     inputs: "What it asks for",
@@ -198,7 +199,13 @@ export const w = {
     label: "Label",
     required: "Needed",
     multiline: "Several lines",
-    types: { string: "Text", number: "Number", integer: "Whole number", boolean: "Yes or no", array: "List of texts" },
+    types: {
+      string: "Text",
+      number: "Number",
+      integer: "Whole number",
+      boolean: "Yes or no",
+      array: "List of texts",
+    },
   },
   execution: {
     cancel: "Cancel",

@@ -25,7 +25,12 @@ describe("the steps of a system", () => {
     expect(ids(move(steps, "if", -1))).toEqual(["first", "if", "yes", "both", "left", "rounds", "deep"]);
     expect(move(steps, "if", 1)).toEqual(steps);
     expect(ids(remove(steps, "rounds"))).toEqual(["first", "both", "left", "if", "yes"]);
-    expect(find(update(steps, "deep", (step) => ({ ...step, name: "Deeper" })), "deep")?.step.name).toBe("Deeper");
+    expect(
+      find(
+        update(steps, "deep", (step) => ({ ...step, name: "Deeper" })),
+        "deep",
+      )?.step.name,
+    ).toBe("Deeper");
     // What was there is as it was.
     expect(ids(steps)).toHaveLength(7);
   });
