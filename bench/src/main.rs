@@ -1,9 +1,10 @@
 //! Measures the released server from outside, as its users meet it: `bench/run idle|agents|start|board`;
-//! a whole night of a team: `bench/run night`; and the rate governor by itself: `bench/run governor`.
+//! a whole night of a team: `bench/run night`; the knowledge hub: `bench/run knowledge`; and the rate governor by itself: `bench/run governor`.
 
 mod agents;
 mod board;
 mod idle;
+mod knowledge;
 mod night;
 mod repository;
 mod server;
@@ -31,6 +32,9 @@ struct Options {
     /// The seed of the night, or the first of those of the governor's trials.
     #[arg(long, default_value_t = 1_000)]
     seed: u64,
+    /// Items in the hub at most; a tenth and a hundredth of them are measured on the way.
+    #[arg(long, default_value_t = 100_000)]
+    items: usize,
     #[command(flatten)]
     night: night::Options,
 }
@@ -47,6 +51,9 @@ enum What {
     Board,
     /// The rate governor in a simulation, against what others do.
     Governor,
+    /// Search, writing and live sync of the knowledge hub; takes some minutes, and is measured only when it is named. Over
+    /// PostgreSQL, too, where `GUILDHALL_TEST_POSTGRES` names a server.
+    Knowledge,
     /// A night of a team in auto mode; takes some minutes, and is measured only when it is named.
     Night,
 }
@@ -80,6 +87,7 @@ async fn main() -> anyhow::Result<()> {
             What::Idle => idle::measure(&server, &mut table).await?,
             What::Agents => agents::measure(&server, &mut table).await?,
             What::Start => start::measure(&server, &mut table).await?,
+            What::Knowledge => knowledge::measure(&server, options.items, &mut table).await?,
             What::Board => board::measure(&server, &mut table).await?,
             What::Night => {
                 sound &= night::measure(&server, &options.night, options.seed).await?;

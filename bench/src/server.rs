@@ -9,7 +9,10 @@ use reqwest::header::{COOKIE, ORIGIN, SET_COOKIE};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::client::{Request, generate_key};
 
 /// How long anything may take before the measurement is given up.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -32,6 +35,8 @@ struct Launch {
     program: PathBuf,
     simulator: Option<String>,
     allowed: Option<PathBuf>,
+    /// The address of its database, if it is not a file of its own.
+    database: Option<String>,
 }
 
 impl Launch {
@@ -48,6 +53,7 @@ impl Launch {
         for name in ["PATH", "GUILDHALL_SANDBOX", "GUILDHALL_LOG", "MALLOC_ARENA_MAX"] {
             command.envs(std::env::var_os(name).map(|value| (name, value)));
         }
+        command.envs(self.database.as_ref().map(|url| ("DATABASE_URL", url)));
         command.envs(self.simulator.as_ref().map(|url| ("GUILDHALL_SIMULATED_PROVIDER_URL", url)));
         let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().context("starting the server")?;
         let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
@@ -66,12 +72,22 @@ impl Launch {
 impl Server {
     /// Starts a server. `simulator` is where its simulated provider is, `allowed` where it may clone from.
     pub async fn start(program: &Path, simulator: Option<&str>, allowed: Option<&Path>) -> anyhow::Result<Self> {
-        let data = tempfile::tempdir()?;
-        let launch = Launch {
+        Self::launch(Launch {
             program: program.to_owned(),
             simulator: simulator.map(str::to_owned),
             allowed: allowed.map(Path::to_owned),
-        };
+            database: None,
+        })
+        .await
+    }
+
+    /// Starts a server over this database, or over a file of its own.
+    pub async fn start_over(program: &Path, database: Option<String>) -> anyhow::Result<Self> {
+        Self::launch(Launch { program: program.to_owned(), simulator: None, allowed: None, database }).await
+    }
+
+    async fn launch(launch: Launch) -> anyhow::Result<Self> {
+        let data = tempfile::tempdir()?;
         let (child, url) = launch.spawn(data.path(), "127.0.0.1:0").await?;
         let server = Self { launch, child, url, data, http: Client::new(), cookie: String::new() };
         server.get("/api/health").await?;
@@ -204,6 +220,28 @@ impl Server {
     pub async fn bytes(&self, path: &str) -> anyhow::Result<usize> {
         let call = self.http.get(format!("{}{path}", self.url)).header(COOKIE, &self.cookie);
         Ok(call.send().await?.error_for_status()?.bytes().await?.len())
+    }
+
+    /// The address of its database.
+    pub fn database(&self) -> String {
+        let own = || format!("sqlite://{}", self.data.path().join("data/guildhall.db").display());
+        self.launch.database.clone().unwrap_or_else(own)
+    }
+
+    /// Opens the WebSocket of what happens, in the session of the first member.
+    pub async fn listen(&self) -> anyhow::Result<WebSocketStream<TcpStream>> {
+        let host = self.url.trim_start_matches("http://");
+        let request = Request::builder()
+            .uri(format!("ws://{host}/api/events"))
+            .header("host", host)
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", generate_key())
+            .header("origin", &self.url)
+            .header("cookie", &self.cookie);
+        let stream = TcpStream::connect(host).await?;
+        Ok(tokio_tungstenite::client_async(request.body(())?, stream).await?.0)
     }
 
     /// Where it keeps its repositories and worktrees.

@@ -12,6 +12,7 @@ import { queryClient } from "@/app/query-client";
 import { NotFound, RouteError, RoutePending } from "@/app/route-states";
 import { requireLacking, requireSession } from "@/app/session";
 import { auditSearch } from "@/features/audit/search";
+import type { HubSearch, ItemSearch, NewSearch } from "@/features/knowledge/search";
 import type { UsageSearch } from "@/features/usage/search";
 
 const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({
@@ -91,6 +92,16 @@ const confirm = createRoute({
     ...problemOf(search),
   }),
   component: lazyRouteComponent(() => import("@/routes/confirm")),
+});
+
+/** Where a program that a member wants to connect leads: what it asks for is one value, passed on to the letter. */
+const consent = createRoute({
+  getParentRoute: () => root,
+  path: "/oauth/consent",
+  validateSearch: (search: Record<string, unknown>): { ask?: string } =>
+    typeof search.ask === "string" ? { ask: search.ask } : {},
+  beforeLoad: ({ location }) => requireSession(location.href),
+  component: lazyRouteComponent(() => import("@/routes/consent")),
 });
 
 const forgot = createRoute({
@@ -177,6 +188,29 @@ const agents = createRoute({
   component: lazyRouteComponent(() => import("@/routes/agents")),
 });
 
+const agentsLibrary = createRoute({
+  getParentRoute: () => frame,
+  path: "/agents-library",
+  component: lazyRouteComponent(() => import("@/routes/agents-library")),
+});
+
+/** Which project's chats, and whether a new one is begun. */
+const chats = createRoute({
+  getParentRoute: () => frame,
+  path: "/chat",
+  validateSearch: (search: Record<string, unknown>): { p?: string; fresh?: true } => ({
+    ...(typeof search.p === "string" ? { p: search.p } : {}),
+    ...(search.fresh === true ? { fresh: true as const } : {}),
+  }),
+  component: lazyRouteComponent(() => import("@/routes/chat")),
+});
+
+const chat = createRoute({
+  getParentRoute: () => frame,
+  path: "/chat/$chatId",
+  component: lazyRouteComponent(() => import("@/routes/chat")),
+});
+
 const systems = createRoute({
   getParentRoute: () => frame,
   path: "/systems",
@@ -199,6 +233,36 @@ const reports = createRoute({
   getParentRoute: () => frame,
   path: "/reports",
   component: lazyRouteComponent(() => import("@/routes/reports")),
+});
+
+// The pages of the hub read their addresses themselves, so that no other view carries how.
+const knowledge = createRoute({
+  getParentRoute: () => frame,
+  path: "/knowledge",
+  validateSearch: (search: Record<string, unknown>) => search as HubSearch,
+  component: lazyRouteComponent(() => import("@/routes/knowledge")),
+});
+
+const knowledgeReview = createRoute({
+  getParentRoute: () => frame,
+  path: "/knowledge/review",
+  validateSearch: (search: Record<string, unknown>): { item?: string } =>
+    typeof search.item === "string" ? { item: search.item } : {},
+  component: lazyRouteComponent(() => import("@/routes/knowledge-review")),
+});
+
+const knowledgeNew = createRoute({
+  getParentRoute: () => frame,
+  path: "/knowledge/new",
+  validateSearch: (search: Record<string, unknown>) => search as NewSearch,
+  component: lazyRouteComponent(() => import("@/routes/knowledge-new")),
+});
+
+const knowledgeItem = createRoute({
+  getParentRoute: () => frame,
+  path: "/knowledge/$kind/$itemId",
+  validateSearch: (search: Record<string, unknown>) => search as ItemSearch,
+  component: lazyRouteComponent(() => import("@/routes/knowledge-item")),
 });
 
 const usage = createRoute({
@@ -244,6 +308,7 @@ export const router = createRouter({
     reset,
     secondFactor,
     confirm,
+    consent,
     forgot,
     welcome,
     frame.addChildren([
@@ -254,10 +319,17 @@ export const router = createRouter({
       projectSettings,
       feature,
       agents,
+      agentsLibrary,
+      chats,
+      chat,
       systems,
       system,
       execution,
       reports,
+      knowledge,
+      knowledgeReview,
+      knowledgeNew,
+      knowledgeItem,
       usage,
       team,
       audit,

@@ -17,8 +17,8 @@ use super::{NAMES, line, times};
 use crate::server::{Server, text};
 use crate::table::quantile;
 
-/// Turns of an agent besides its closing words.
-const TURNS: usize = 6;
+/// Turns of an agent besides its closing words: enough that the first are still at work when the last begin.
+const TURNS: usize = 24;
 /// The most that a member may have at work at once.
 const MOST: usize = 100;
 /// How often the server is asked for something.
@@ -85,7 +85,7 @@ pub async fn measure(program: &Path, agents: usize, seed: u64) -> anyhow::Result
         if let Some(card) = board["items"][0]["id"].as_str() {
             timed(server, &format!("/api/features/{card}"), &mut cards_shown).await?;
         }
-        if at_work == Some(0) && all_at.is_some() {
+        if at_work == Some(0) && most > 0 {
             for path in &paths {
                 count(server, path, &mut ended).await?;
             }
@@ -143,7 +143,7 @@ async fn count(server: &Server, path: &str, all: &mut HashMap<String, usize>) ->
     Ok(())
 }
 
-/// Reads, writes and runs, and takes about a minute.
+/// Reads, writes and runs, and takes about three minutes.
 fn script(number: usize, random: &mut StdRng) -> String {
     let mut lines = Vec::new();
     for turn in 1..=TURNS {

@@ -6,6 +6,7 @@
 mod caller;
 mod conversation;
 mod habits;
+pub mod hub;
 mod journal;
 mod money;
 mod problem;
@@ -17,5 +18,6 @@ pub mod tools;
 mod work;
 
 pub use journal::{Call, Journal, JournalError, Leave, PriceTable};
-pub use run::{Ended, Job, run};
+pub use run::{Ended, Job, keep, run};
 pub use tool::{Tool, ToolAnswer, ToolContext, Toolbox};
+pub use work::keep::Kept;

@@ -6,17 +6,20 @@ use guildhall_llm::SystemPart;
 use guildhall_sandbox::Workspace;
 use guildhall_types::chat::Block;
 use guildhall_types::feature::PlanningMode;
+use guildhall_types::guide::{GuideWay, Guided};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
-use crate::text::{bounded, of_file};
+use crate::text::{beginning, bounded, fenced, of_file};
 
 /// Bytes of a file of instructions at most.
 const INSTRUCTIONS: usize = 32 * 1024;
 /// Characters of a file beside another below which it may be a mere pointer to it.
 const POINTER: usize = 200;
+/// Characters of the title of an item of the hub.
+const TITLE: usize = 200;
 
 /// Bytes of what a step is told of its work at most: of each word of a member, of the plan, of a summary, of the patch.
 const SAID: usize = 4_000;
@@ -54,6 +57,10 @@ pub struct Facts {
     pub instructions: Vec<Instruction>,
     /// Whether commands reach the network.
     pub network: bool,
+    /// What of the team's knowledge it is told.
+    pub known: Known,
+    /// Whether it has the tools that reach the team's hub.
+    pub hub: bool,
     /// The step of the pipeline that the agent is; nothing for the agent that builds the card.
     pub step: Option<Step>,
     /// What the agent is in, where it builds no card.
@@ -78,6 +85,45 @@ pub struct Persona {
     pub name: String,
     /// What it is told.
     pub instructions: String,
+}
+
+/// What of the team's knowledge an agent is told. All of it is data.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Known {
+    /// Items that it is told whole.
+    pub whole: Vec<Told>,
+    /// Items that it is told of, to read them if it wants.
+    pub offered: Vec<Told>,
+}
+
+/// An item of the hub, as an agent is told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Told {
+    kind: String,
+    id: String,
+    title: String,
+    text: String,
+}
+
+impl Known {
+    /// What was chosen, as it is told.
+    pub fn of<'a>(guided: impl IntoIterator<Item = &'a Guided>) -> Self {
+        let mut known = Self::default();
+        for Guided { item, way } in guided {
+            let told = Told {
+                kind: item.kind.to_string(),
+                id: item.id.to_string(),
+                title: beginning(&item.title, TITLE),
+                text: fenced(&item.text),
+            };
+            match way {
+                GuideWay::Instructions => known.whole.push(told),
+                GuideWay::Offered => known.offered.push(told),
+                GuideWay::Read => {}
+            }
+        }
+        known
+    }
 }
 
 /// A step of the pipeline, as its agent is told of it.
@@ -171,13 +217,6 @@ pub fn opening(title: &str, description: &str, attachments: &[(&str, &str, &[u8]
         }));
     }
     blocks
-}
-
-/// A text in a fence that it cannot close.
-fn fenced(text: &str) -> String {
-    let longest = text.lines().map(|line| line.trim_start().bytes().take_while(|byte| *byte == b'`').count()).max();
-    let fence = "`".repeat(longest.unwrap_or(0).max(2) + 1);
-    format!("{fence}\n{}\n{fence}", text.trim_end_matches('\n'))
 }
 
 /// The instructions that a repository holds for agents, at its root. Blocks.

@@ -15,6 +15,7 @@ use guildhall_types::{Clock, DateTime, MemberId};
 use tokio_util::sync::CancellationToken;
 
 use crate::work::Work;
+use crate::work::keep::Kept;
 use crate::{Journal, JournalError, Toolbox};
 
 /// Shorter waits than this are not worth the way back.
@@ -134,4 +135,14 @@ impl From<JournalError> for Ended {
 /// Lets an agent work until it is done, cannot go on, or is stopped.
 pub async fn run(job: Job, journal: &dyn Journal) -> Ended {
     Work::new(job, journal).go().await
+}
+
+/// Asks an agent whose work is done what of it is worth keeping, by one call in which it can do nothing else. `known` are the
+/// titles of what the hub told it already. The call is not billed yet: whoever asks saves it together with the answer, so that
+/// what was paid for is never asked for again.
+///
+/// # Errors
+/// How it ended without an answer.
+pub async fn keep(job: Job, known: &[String], journal: &dyn Journal) -> Result<Kept, Ended> {
+    Work::new(job, journal).keep(known).await
 }

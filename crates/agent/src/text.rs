@@ -31,6 +31,13 @@ pub(crate) fn beginning(text: &str, chars: usize) -> String {
     short
 }
 
+/// A text in a fence that it cannot close.
+pub(crate) fn fenced(text: &str) -> String {
+    let longest = text.lines().map(|line| line.trim_start().bytes().take_while(|byte| *byte == b'`').count()).max();
+    let fence = "`".repeat(longest.unwrap_or(0).max(2) + 1);
+    format!("{fence}\n{}\n{fence}", text.trim_end_matches('\n'))
+}
+
 /// The text of a file, if it is UTF-8. One that was not read whole may end in the middle of a character.
 pub(crate) fn of_file(read: &FileRead) -> Option<&str> {
     match std::str::from_utf8(&read.bytes) {

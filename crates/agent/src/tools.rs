@@ -3,6 +3,7 @@
 mod bash;
 mod edit;
 mod hold;
+pub(crate) mod hub;
 mod plan;
 mod propose;
 mod read;
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 
 use crate::{ToolAnswer, Toolbox};
 
+pub use hub::{SEARCH as KNOWLEDGE_SEARCH, of_hub};
 pub use propose::proposal;
 pub use request::changes_requested;
 

@@ -1,5 +1,6 @@
 //! The turn loop itself.
 
+pub(crate) mod keep;
 mod planning;
 mod shorten;
 pub(crate) mod standing;
@@ -233,6 +234,7 @@ impl<'a> Work<'a> {
                 max_tokens: self.max_tokens,
                 thinking: self.thinking,
                 temperature: self.temperature,
+                must_call: false,
             };
             let error = match self.caller.call(&request, size, Some(live)).await {
                 Ok(answer) => return Ok(answer),

@@ -1,5 +1,6 @@
 //! The bus carries hints between the parts of a node (and, with a shared bus, between nodes): events that are already
-//! in the store, and live output that is stored only once it is complete. Losing everything on it loses nothing.
+//! in the store, live output that is stored only once it is complete, and who writes at what just now. Losing everything on it
+//! loses nothing.
 //!
 //! This is the in-memory bus of a team on one machine.
 
@@ -8,7 +9,7 @@ mod live;
 use std::sync::Arc;
 
 use guildhall_types::RunId;
-use guildhall_types::event::{Event, OutputStream, RunOutput};
+use guildhall_types::event::{Editing, Event, OutputStream, RunOutput};
 use tokio::sync::broadcast;
 
 pub use live::LiveText;
@@ -17,6 +18,8 @@ pub use live::LiveText;
 const EVENTS_KEPT: usize = 1024;
 /// Pieces of live output that a slow listener may fall behind.
 const OUTPUT_KEPT: usize = 1024;
+/// Words about who writes at what that a slow listener may fall behind. They are said again.
+const EDITING_KEPT: usize = 256;
 
 /// What a listener hears.
 #[derive(Debug, Clone)]
@@ -25,6 +28,8 @@ pub enum Hint {
     Event(Arc<Event>),
     /// A piece of live output.
     Output(Arc<RunOutput>),
+    /// Who writes at what.
+    Editing(Editing),
 }
 
 /// The bus. Cheap to clone.
@@ -32,6 +37,7 @@ pub enum Hint {
 pub struct Bus {
     events: broadcast::Sender<Arc<Event>>,
     output: broadcast::Sender<Arc<RunOutput>>,
+    editing: broadcast::Sender<Editing>,
     live: Arc<LiveText>,
 }
 
@@ -47,6 +53,7 @@ impl Bus {
         Self {
             events: broadcast::channel(EVENTS_KEPT).0,
             output: broadcast::channel(OUTPUT_KEPT).0,
+            editing: broadcast::channel(EDITING_KEPT).0,
             live: Arc::default(),
         }
     }
@@ -66,6 +73,11 @@ impl Bus {
         let _ = self.output.send(Arc::new(output));
     }
 
+    /// Tells every listener who writes at what.
+    pub fn edit(&self, editing: Editing) {
+        let _ = self.editing.send(editing);
+    }
+
     /// Forgets the live streams of a run's turns up to `turn`: they are in the store now.
     pub fn settled(&self, run: RunId, turn: i64) {
         self.live.settle(run, turn);
@@ -78,7 +90,7 @@ impl Bus {
 
     /// Listens from now on. Read what is in the store after this call, not before, to miss nothing.
     pub fn listen(&self) -> Listener {
-        Listener { events: self.events.subscribe(), output: self.output.subscribe() }
+        Listener { events: self.events.subscribe(), output: self.output.subscribe(), editing: self.editing.subscribe() }
     }
 
     /// What every live stream holds so far, for a listener that has just come.
@@ -96,12 +108,13 @@ pub struct Lagged;
 pub struct Listener {
     events: broadcast::Receiver<Arc<Event>>,
     output: broadcast::Receiver<Arc<RunOutput>>,
+    editing: broadcast::Receiver<Editing>,
 }
 
 impl Listener {
     /// The next hint, events first; `None` when the bus is gone.
     ///
-    /// Output that was missed is passed over: its offsets show the gap.
+    /// Output that was missed is passed over: its offsets show the gap. So is who writes at what: it is said again.
     ///
     /// # Errors
     /// [`Lagged`] when events were missed.
@@ -116,6 +129,11 @@ impl Listener {
                 },
                 output = self.output.recv() => match output {
                     Ok(output) => return Ok(Some(Hint::Output(output))),
+                    Err(broadcast::error::RecvError::Closed) => return Ok(None),
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                },
+                editing = self.editing.recv() => match editing {
+                    Ok(editing) => return Ok(Some(Hint::Editing(editing))),
                     Err(broadcast::error::RecvError::Closed) => return Ok(None),
                     Err(broadcast::error::RecvError::Lagged(_)) => {}
                 },

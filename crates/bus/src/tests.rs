@@ -59,3 +59,12 @@ async fn a_listener_that_sleeps_too_long_is_told() {
     }
     assert!(matches!(ear.next().await, Err(Lagged)));
 }
+
+#[tokio::test]
+async fn a_listener_hears_who_writes_at_what() {
+    let bus = Bus::in_memory();
+    let mut ear = bus.listen();
+    let editing = Editing { member_id: guildhall_types::MemberId::new(), item_id: guildhall_types::KnowledgeId::new(), seconds: 30 };
+    bus.edit(editing);
+    assert!(matches!(ear.next().await, Ok(Some(Hint::Editing(heard))) if heard == editing));
+}

@@ -99,6 +99,9 @@ impl<'a> After<'a> {
         if !work {
             return Ok(finish(Move::Accept, summary, None));
         }
+        if !self.keep(ground).await? {
+            return Ok(Next::Told);
+        }
         let asks = self.commands().is_empty() || self.claimed.feature.card.needs_approval;
         match settings.after_work {
             AfterWork::Verify if !asks => Ok(finish(Move::Accept, summary, None)),

@@ -293,8 +293,13 @@ async fn agent(
     team.note_use(run.member_id, &provider).await?;
 
     let (workspace, mut facts) = engine.facts(claimed, &run, &ground, room).await?;
+    facts.known = engine.known(claimed, repo, &ground).await?;
     facts.aside = (card.kind != FeatureKind::Card)
         .then(|| prompt::Aside { chat: card.kind == FeatureKind::Chat, read_only: card.mode == WorkMode::Read });
+    facts.hub = briefed
+        .as_ref()
+        .and_then(|agent| agent.tools.as_ref())
+        .is_none_or(|tools| tools.iter().any(|tool| tool == tools::KNOWLEDGE_SEARCH));
     facts.agent =
         briefed.as_ref().map(|agent| prompt::Persona { name: agent.name.clone(), instructions: agent.prompt.clone() });
     let opening = match card.kind {
@@ -314,7 +319,7 @@ async fn agent(
         history,
         opening,
         system: prompt::system(&facts)?,
-        tools,
+        tools: tools.with(tools::of_hub(&engine.hub(claimed))),
         agent: briefed,
         deaf: steps.iter().any(|step| step.status == StepStatus::Running),
         step: None,
@@ -352,6 +357,20 @@ impl Engine {
         work: Work,
         cancel: &CancellationToken,
     ) -> Result<(Ended, Oid), Trouble> {
+        let (job, journal) = self.equip(claimed, repo, ground, work, cancel).await?;
+        let ended = guildhall_agent::run(job, &journal).await;
+        Ok((ended, journal.head()))
+    }
+
+    /// What an agent of a run needs for its work, and the journal that it tells of it.
+    pub(crate) async fn equip(
+        &self,
+        claimed: &Claimed,
+        repo: &Repo,
+        ground: Ground,
+        work: Work,
+        cancel: &CancellationToken,
+    ) -> Result<(Job, RunJournal), Trouble> {
         let Work { run, model, provider, history, opening, system, tools, agent, deaf, step } = work;
         let agent = agent.unwrap_or_default();
         // The one place where an agent gets its tools: whatever is put into the box before, this is what it has. What is not
@@ -404,8 +423,7 @@ impl Engine {
             context_window: provider.context_window,
             ..Job::new(team.client.clone(), provider.endpoint, model, team.clock.clone())
         };
-        let ended = guildhall_agent::run(job, &journal).await;
-        Ok((ended, journal.head()))
+        Ok((job, journal))
     }
 
     /// What the agents of a run are told of it, and the files that they work on.
@@ -434,6 +452,8 @@ impl Engine {
             project_instructions: settings.instructions.clone(),
             instructions,
             network: room.network != Network::None,
+            known: prompt::Known::default(),
+            hub: true,
             step: None,
             aside: None,
             agent: None,

@@ -88,7 +88,7 @@ impl RunJournal {
         Ok(self.team.store.turns(self.id()).await?.into_iter().find(|turn| turn.number == number))
     }
 
-    fn row(&self, call: &Call) -> LedgerRow {
+    pub(crate) fn row(&self, call: &Call) -> LedgerRow {
         LedgerRow {
             member_id: self.run.member_id,
             key_source: self.key.source,

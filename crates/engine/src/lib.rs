@@ -6,8 +6,11 @@
 mod after;
 mod checks;
 mod drive;
+mod guide;
 mod hear;
+mod hub;
 mod journal;
+mod keep;
 mod morning;
 mod pipeline;
 mod problems;

@@ -150,6 +150,7 @@ impl After<'_> {
         let provider = team.provider_for(run.member_id, &model).await?;
         team.note_use(run.member_id, &provider).await?;
         let (workspace, mut facts) = engine.facts(claimed, &run, ground, self.room).await?;
+        facts.known = engine.known_to_step(claimed, self.repo, ground).await?;
         facts.step = Some(prompt::Step { name: step.name.clone(), instructions: step.instructions.clone() });
         let opening = match history.is_empty() {
             true => self.opening(ground, step, summary).await?,
@@ -162,7 +163,8 @@ impl After<'_> {
             history,
             opening,
             system: prompt::system(&facts)?,
-            tools: tools::of_step(workspace, engine.0.sandbox.clone(), self.room.clone()),
+            tools: tools::of_step(workspace, engine.0.sandbox.clone(), self.room.clone())
+                .with(tools::of_hub(&engine.hub(claimed))),
             agent: None,
             deaf: false,
             step: Some(step.number),

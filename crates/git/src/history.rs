@@ -101,4 +101,14 @@ impl Repo {
         }
         Ok(Some(Blob::Bytes(self.git("cat-file").args(["blob", blob]).max_output(max_bytes + 1).run().await?)))
     }
+    /// The paths of the files in a commit, `limit` at most, in git's order.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn files(&self, commit: &Oid, limit: usize) -> Result<Vec<String>, GitError> {
+        let listed =
+            self.git("ls-tree").args(["-r", "-z", "--name-only", "--full-tree", commit.as_str()]).run().await?;
+        let names = listed.split(|byte| *byte == 0).filter(|name| !name.is_empty()).take(limit);
+        Ok(names.map(|name| String::from_utf8_lossy(name).into_owned()).collect())
+    }
 }

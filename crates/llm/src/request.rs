@@ -29,6 +29,8 @@ pub struct Request<'a> {
     pub thinking: ThinkingLevel,
     /// How freely it words its answer, from 0 to 1. Left out where the model does not let one choose: while it reasons.
     pub temperature: Option<f64>,
+    /// The answer is to call a tool; words alone are not taken. Some providers let no model reason that must call.
+    pub must_call: bool,
 }
 
 /// Tokens that an image is taken for.

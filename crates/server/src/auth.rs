@@ -8,7 +8,7 @@ pub mod bearer;
 pub mod cookie;
 pub mod origin;
 pub mod proxy;
-mod refusal;
+pub(crate) mod refusal;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ impl Signed {
     }
 
     /// Whether the member, and the token if it is one, hold what the route asks for.
-    fn passes(&self, gate: Gate) -> Result<(), Problem> {
+    pub(crate) fn passes(&self, gate: Gate) -> Result<(), Problem> {
         if !self.member.role.may(gate.right) {
             let detail = format!("As a {} you may not do this. Ask an admin of your team.", self.member.role);
             return Err(Problem::new(StatusCode::FORBIDDEN, "missing-right", detail));
@@ -110,7 +110,7 @@ impl Signed {
     }
 }
 
-fn lacking() -> Problem {
+pub(crate) fn lacking() -> Problem {
     Problem::new(
         StatusCode::FORBIDDEN,
         "second-factor-needed",
@@ -126,6 +126,27 @@ fn session_only() -> Problem {
     )
 }
 
+/// Who shows a token that is good. Tells the audit of one that has ended.
+pub(crate) async fn holder(
+    app: &App,
+    answer: TokenAnswer,
+    from: &Origin,
+    route: &refusal::Route,
+) -> Result<(Member, ApiToken), Problem> {
+    match answer {
+        TokenAnswer::Good(token, member) => Ok((*member, token)),
+        TokenAnswer::Ended(id, member, why) => {
+            let problem = bearer::refused(why);
+            refusal::tell(app, Actor { token: Some(id), ..from.of(member) }, route, problem.code()).await;
+            Err(problem)
+        }
+        TokenAnswer::Unknown => {
+            rates::stranger(app, from.address.as_deref())?;
+            Err(bearer::refused("there is no such token"))
+        }
+    }
+}
+
 /// Lets only those pass who hold what the route asks for, and tells the audit of everybody else who is known.
 pub async fn closed(
     State((app, gate)): State<(App, Gate)>,
@@ -137,22 +158,11 @@ pub async fn closed(
     let stranger = || rates::stranger(&app, from.address.as_deref());
     let (member, pass, token) = match bearer::shown(request.headers()) {
         // A token that is shown counts alone: a cookie beside it is not looked at.
-        Shown::Token(token) => match app.team.token(token).await? {
-            TokenAnswer::Good(token, member) => {
-                let id = token.id;
-                (*member, Pass::Token(token), Some(id))
-            }
-            TokenAnswer::Ended(id, member, why) => {
-                let actor = Actor { token: Some(id), ..from.of(member) };
-                let problem = bearer::refused(why);
-                refusal::tell(&app, actor, &route, problem.code()).await;
-                return Err(problem);
-            }
-            TokenAnswer::Unknown => {
-                stranger()?;
-                return Err(bearer::refused("there is no such token"));
-            }
-        },
+        Shown::Token(token) => {
+            let (member, token) = holder(&app, app.team.token(token).await?, &from, &route).await?;
+            let id = token.id;
+            (member, Pass::Token(token), Some(id))
+        }
         Shown::SomethingElse => {
             return Err(bearer::refused("the Authorization header must hold: Bearer, and the token"));
         }

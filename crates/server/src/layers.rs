@@ -34,9 +34,12 @@ pub async fn accompany(request: Request, next: Next) -> Response {
     async move {
         let mut response = next.run(request).await;
         if let Some(Carried(problem)) = response.extensions_mut().remove::<Carried>() {
-            let allow = response.headers_mut().remove(header::ALLOW);
+            let kept = [header::ALLOW, header::WWW_AUTHENTICATE];
+            let kept = kept.map(|name| response.headers_mut().remove(&name).map(|value| (name, value)));
             response = problem.send(&id);
-            response.headers_mut().extend(allow.map(|methods| (header::ALLOW, methods)));
+            for (name, value) in kept.into_iter().flatten() {
+                response.headers_mut().insert(name, value);
+            }
         }
         let status = response.status().as_u16();
         let ms = started.elapsed().as_millis() as u64;

@@ -14,6 +14,8 @@ pub mod extract;
 pub mod keys;
 mod layers;
 pub mod log;
+pub mod mcp;
+pub mod oauth;
 pub mod openapi;
 mod page;
 pub mod problem;

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::auth::Gate;
 use crate::problem::{Extras, FieldError, MEDIA_TYPE, ProblemDetails};
 use crate::router::description;
+use crate::routes::knowledge::versions::KindPath;
 use crate::routes::work::DiffSide;
 
 /// The names of the two ways to say who asks.
@@ -39,7 +40,7 @@ pub(crate) async fn serve() -> impl IntoResponse {
 /// What the description holds beside the routes.
 pub(crate) fn beginning() -> OpenApi {
     #[derive(utoipa::OpenApi)]
-    #[openapi(components(schemas(ProblemDetails, FieldError, Extras, ConflictFile, DiffSide)))]
+    #[openapi(components(schemas(ProblemDetails, FieldError, Extras, ConflictFile, DiffSide, KindPath)))]
     struct Beginning;
     <Beginning as utoipa::OpenApi>::openapi()
 }

@@ -13,7 +13,7 @@ use crate::problem::Problem;
 struct Dist;
 
 /// Addresses that belong to programs: an unknown one among them is an error and never the page.
-const PROGRAMS: &[&str] = &["api", "mcp", "git", "metrics"];
+const PROGRAMS: &[&str] = &["api", "mcp", "git", "metrics", ".well-known"];
 
 const NOT_BUILT: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Guildhall</title>\
     <h1>Guildhall runs, but its page was not built</h1>\

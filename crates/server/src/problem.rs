@@ -8,6 +8,7 @@ use std::error::Error;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use guildhall_git::ConflictFile;
+use guildhall_types::knowledge::{AnyItem, SimilarItem};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -53,7 +54,7 @@ pub struct FieldError {
 #[derive(Debug, Clone, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Extras {
-    /// `stale`: the version that the card is at.
+    /// `stale`, `item-changed`: the version that the card or the item is at.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub current: Option<i64>,
@@ -65,6 +66,14 @@ pub struct Extras {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub files: Option<Vec<ConflictFile>>,
+    /// `near-duplicate`: what the hub holds already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub similar: Option<Vec<SimilarItem>>,
+    /// `item-changed`: the item as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub item: Option<AnyItem>,
     /// `throttled`, `too-many-requests`, `database-away`: seconds until the next try may succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -105,6 +114,12 @@ impl Problem {
         let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", format!("{field}: {message}"));
         problem.0.errors.push(FieldError { field, message });
         problem
+    }
+
+    /// The same under a word of its own.
+    fn coded(mut self, code: &'static str) -> Self {
+        self.0.code = code;
+        self
     }
 
     /// Several values of the request cannot be used.
@@ -185,12 +200,7 @@ impl Problem {
 
     /// The problem as it is sent, and as it is told to the log.
     pub fn send(&self, request_id: &str) -> Response {
-        if self.0.status.is_server_error() {
-            let error = self.0.source.as_deref().map(|error| chain(error)).unwrap_or_default();
-            tracing::error!(code = self.0.code, error, "a request failed");
-        } else if matches!(self.0.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            tracing::info!(code = self.0.code, "a request was refused");
-        }
+        self.log();
         let body = serde_json::to_vec(&self.details(request_id)).unwrap_or_default();
         let mut response = (self.0.status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body).into_response();
         if let Some(seconds) = self.0.extras.retry_after {
@@ -207,6 +217,16 @@ impl Problem {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
+    }
+
+    /// Tells the log of it, if it is worth that.
+    pub(crate) fn log(&self) {
+        if self.0.status.is_server_error() {
+            let error = self.0.source.as_deref().map(|error| chain(error)).unwrap_or_default();
+            tracing::error!(code = self.0.code, error, "a request failed");
+        } else if matches!(self.0.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            tracing::info!(code = self.0.code, "a request was refused");
+        }
     }
 }
 

@@ -14,12 +14,14 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::auth::Gate;
 use crate::routes as on;
-use crate::{auth, layers, openapi, page, rates, ws};
+use crate::{auth, layers, mcp, oauth, openapi, page, rates, ws};
 
 /// Bytes of a body at most.
 const BODY: usize = 2 * 1024 * 1024;
 /// Bytes of an upload at most: a file of 5 MiB and the form around it.
 const UPLOAD: usize = 6 * 1024 * 1024;
+/// Bytes of an archive that comes into the knowledge hub at most.
+const ARCHIVE: usize = 32 * 1024 * 1024;
 /// Bytes of an answer from which on it is compressed.
 const COMPRESSED: u64 = 1024;
 
@@ -42,6 +44,7 @@ fn open() -> OpenApiRouter<App> {
         .routes(routes!(on::auth::forgot_password))
         .routes(routes!(on::auth::finish_sign_up))
         .route("/api/openapi.json", get(openapi::serve))
+        .merge(oauth::routes())
 }
 
 /// Every member may call these: to look.
@@ -76,6 +79,7 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::runs::list_run_events))
         .routes(routes!(on::runs::list_checks))
         .routes(routes!(on::runs::list_run_steps))
+        .routes(routes!(on::runs::get_run_guide))
         .routes(routes!(on::trials::get_trial))
         .routes(routes!(on::rate_limits::list_rate_limits))
         .routes(routes!(on::plans::list_plans))
@@ -89,6 +93,24 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::prices::list_prices))
         .routes(routes!(on::usage::get_usage))
         .routes(routes!(on::budgets::get_budgets))
+        .routes(routes!(on::knowledge::search_knowledge))
+        .routes(routes!(on::knowledge::similar_knowledge))
+        .routes(routes!(on::knowledge::get_knowledge))
+        .routes(routes!(on::knowledge::list_deleted_knowledge))
+        .routes(routes!(on::knowledge::files::export_item))
+        .routes(routes!(on::knowledge::files::export_knowledge))
+        .routes(routes!(on::knowledge::list_blueprints))
+        .routes(routes!(on::knowledge::get_blueprint))
+        .routes(routes!(on::knowledge::list_entries))
+        .routes(routes!(on::knowledge::get_entry))
+        .routes(routes!(on::knowledge::list_learnings))
+        .routes(routes!(on::knowledge::get_learning))
+        .routes(routes!(on::knowledge::versions::list_knowledge_versions))
+        .routes(routes!(on::knowledge::versions::get_knowledge_version))
+        .routes(routes!(on::knowledge::versions::compare_knowledge_versions))
+        .routes(routes!(on::knowledge::learnings::list_applications))
+        .routes(routes!(on::knowledge::learnings::get_run_knowledge))
+        .routes(routes!(on::knowledge::learnings::get_knowledge_rule))
         .routes(routes!(on::systems::list_systems))
         .routes(routes!(on::systems::get_system))
         .routes(routes!(on::executions::list_executions))
@@ -119,6 +141,9 @@ fn account() -> OpenApiRouter<App> {
         .routes(routes!(on::webhooks::send_again))
         .routes(routes!(on::tokens::list_tokens))
         .routes(routes!(on::tokens::revoke_token))
+        .routes(routes!(on::clients::list_clients))
+        .routes(routes!(on::clients::disconnect_client))
+        .routes(routes!(on::clients::get_consent))
         .routes(routes!(on::reports::read_report))
         .routes(routes!(on::reports::get_report_settings, on::reports::put_report_settings))
 }
@@ -137,6 +162,7 @@ fn account_lacking() -> OpenApiRouter<App> {
 fn account_confirmed() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(on::tokens::create_token))
+        .routes(routes!(on::clients::give_consent))
         .routes(routes!(on::webhooks::create_webhook))
         .routes(routes!(on::webhooks::change_webhook, on::webhooks::delete_webhook))
         .routes(routes!(on::webhooks::renew_webhook_secret))
@@ -222,11 +248,34 @@ fn manage_projects() -> OpenApiRouter<App> {
         .routes(routes!(on::trials::try_checks))
 }
 
+/// Whoever writes in the knowledge hub may call these.
+fn knowledge() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(on::knowledge::create_blueprint))
+        .routes(routes!(on::knowledge::update_blueprint, on::knowledge::delete_blueprint))
+        .routes(routes!(on::knowledge::create_entry))
+        .routes(routes!(on::knowledge::update_entry, on::knowledge::delete_entry))
+        .routes(routes!(on::knowledge::create_learning))
+        .routes(routes!(on::knowledge::update_learning, on::knowledge::delete_learning))
+        .routes(routes!(on::knowledge::versions::restore_knowledge))
+        .routes(routes!(on::knowledge::learnings::verify_learning))
+        .routes(routes!(on::knowledge::learnings::reject_learning))
+        .routes(routes!(on::knowledge::learnings::apply_learning))
+        .routes(routes!(on::knowledge::learnings::promote_knowledge))
+        .routes(routes!(on::knowledge::learnings::roll_back_knowledge))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(on::knowledge::files::import_knowledge))
+                .route_layer(DefaultBodyLimit::max(ARCHIVE)),
+        )
+}
+
 /// Whoever runs the team may call these.
 fn administer() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(on::health::health_detailed))
         .routes(routes!(on::settings::put_limits))
+        .routes(routes!(on::knowledge::learnings::put_knowledge_rule))
         .routes(routes!(on::prices::put_price))
         .routes(routes!(on::prices::delete_price))
         .routes(routes!(on::budgets::put_budgets))
@@ -288,6 +337,7 @@ fn api(
         .merge(guard(build(), gate(Right::Build)))
         .merge(guard(run(), gate(Right::Run)))
         .merge(guard(manage_projects(), gate(Right::ManageProjects)))
+        .merge(guard(knowledge(), gate(Right::Knowledge)))
         .merge(guard(administer(), gate(Right::Administer)))
         .merge(guard(administer_confirmed(), confirmed(Right::Administer)))
         .merge(guard(own_confirmed(), confirmed(Right::Own)))
@@ -303,9 +353,16 @@ pub fn router(app: App) -> Router {
     let guard =
         |routes: OpenApiRouter<App>, gate| routes.route_layer(from_fn_with_state((app.clone(), gate), auth::closed));
     let counted = |routes: OpenApiRouter<App>| routes.route_layer(from_fn_with_state(app.clone(), rates::of_address));
+    let within = |routes: OpenApiRouter<App>, gate| {
+        routes.route_layer(from_fn_with_state((app.clone(), gate), mcp::door::within))
+    };
+    let (tools, _) = api(|routes| routes, within).split_for_parts();
+    let door = from_fn_with_state(app.clone(), mcp::door::enter);
+    let mcp = mcp::router(&app, tools.with_state(app.clone())).layer(door);
     let (api, _) = api(counted, guard).split_for_parts();
     let compressed = SizeAbove::new(COMPRESSED).and(NotForContentType::IMAGES);
-    api.fallback(page::serve)
+    api.merge(mcp)
+        .fallback(page::serve)
         .method_not_allowed_fallback(layers::wrong_method)
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(app.clone(), auth::origin::own_page_only))

@@ -3,6 +3,8 @@
 //! It listens to the bus first and reads the store second, so that nothing falls between the two; what the store told
 //! already is passed over when the bus tells it again, and what the bus leaves out is read from the store.
 
+mod desk;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +17,8 @@ use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
 use guildhall_bus::{Hint, Lagged, Listener};
 use guildhall_types::NodeId;
-use guildhall_types::event::{Event, Happening, RunOutput};
+use guildhall_types::event::{Editing, Event, Happening, RunOutput};
+use guildhall_types::rights::MemberRight;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, MissedTickBehavior};
 use utoipa::{IntoParams, ToSchema};
@@ -25,12 +28,13 @@ use crate::auth::{Pass, Signed};
 use crate::connections::Place;
 use crate::extract::Query;
 use crate::problem::Problem;
+use desk::Desk;
 
 /// Events that are read at once.
 const AT_ONCE: i64 = 500;
 /// A client that takes nothing, or says nothing (not even pongs), for so long is gone.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Bytes of a message from the client at most: it has nothing to say.
+/// Bytes of a message from the client at most: it has little to say.
 const HEARD: usize = 4 * 1024;
 
 /// How WebSockets are kept.
@@ -83,6 +87,9 @@ pub enum Notice {
     /// Live output of a run; not stored.
     #[serde(rename = "run.output")]
     Output(RunOutput),
+    /// Another member writes at an item of the knowledge hub, or no longer does; not stored.
+    #[serde(rename = "knowledge.editing")]
+    Editing(Editing),
     /// The client is too far behind: it must read everything anew and connect without `since`. The server closes.
     #[serde(rename = "resync")]
     Resync,
@@ -100,7 +107,9 @@ pub enum Frame {
 
 /// Tells of everything that happens, over a WebSocket.
 ///
-/// Frames from the server are JSON texts; the client sends nothing. Close code 4401: the session has ended.
+/// Frames from the server are JSON texts. The client may say at which item of the knowledge hub its member writes, by
+/// `{"type": "knowledge.editing", "itemId": "…"}`, again and again while that lasts, and without `itemId` when it is over; the
+/// others are told. Close code 4401: the session has ended.
 #[utoipa::path(get, path = "/api/events", tag = "events", params(ListenEvents),
     responses((status = 101, description = "A WebSocket whose text frames are these.", body = Frame)))]
 pub async fn listen_events(
@@ -142,13 +151,18 @@ struct Teller {
     sink: SplitSink<WebSocket, Message>,
     /// The number of the latest event that the client was told.
     told: i64,
+    /// At what the member writes.
+    desk: Desk,
 }
 
 async fn talk(app: App, signed: Signed, since: Option<i64>, socket: WebSocket) {
     let mut ear = app.bus.listen();
     let (sink, mut from_client) = socket.split();
-    let mut teller = Teller { app, signed, sink, told: 0 };
+    let mut teller = Teller { app, signed, sink, told: 0, desk: Desk::default() };
     let Err(end) = teller.tell(since, &mut ear, &mut from_client).await;
+    if let Some(left) = teller.desk.leave(teller.signed.member.id) {
+        teller.app.bus.edit(left);
+    }
     if let End::Close(code, reason) = end {
         tracing::debug!(code, reason, "a WebSocket is closed");
         let frame = CloseFrame { code, reason: reason.into() };
@@ -201,7 +215,12 @@ impl Teller {
                 message = from_client.next() => match message {
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Left),
                     // Pings are answered by the protocol's own layer; anything else is passed over.
-                    Some(Ok(_)) => heard = Instant::now(),
+                    Some(Ok(message)) => {
+                        heard = Instant::now();
+                        if let Message::Text(text) = message {
+                            self.hear(&text, heard);
+                        }
+                    }
                 },
                 _ = ping.tick() => {
                     if heard.elapsed() > PATIENCE {
@@ -210,6 +229,15 @@ impl Teller {
                     self.give(Message::Ping(Default::default())).await?;
                 }
                 _ = recheck.tick() => self.still_signed_in().await?,
+            }
+        }
+    }
+
+    /// Passes on what the client says, if its member may write in the hub.
+    fn hear(&mut self, text: &str, now: Instant) {
+        if self.signed.may(MemberRight::Knowledge) {
+            for editing in self.desk.hear(self.signed.member.id, text, now) {
+                self.app.bus.edit(editing);
             }
         }
     }
@@ -235,6 +263,9 @@ impl Teller {
     async fn pass_on(&mut self, hint: Hint) -> Result<(), End> {
         match hint {
             Hint::Output(output) => self.send(&Notice::Output(Arc::unwrap_or_clone(output))).await,
+            // Other pages of the same member are of one mind.
+            Hint::Editing(editing) if editing.member_id == self.signed.member.id => Ok(()),
+            Hint::Editing(editing) => self.send(&Notice::Editing(editing)).await,
             Hint::Event(event) if event.seq <= self.told => Ok(()),
             Hint::Event(event) if event.seq == self.told + 1 => self.tell_event(&event).await,
             // The bus left something out; the store has it all.
@@ -264,6 +295,7 @@ impl Teller {
             && member.id == self.signed.member.id
         {
             self.still_signed_in().await?;
+            self.signed.member.role = member.role;
         }
         self.told = event.seq;
         match event.what.only_for() {

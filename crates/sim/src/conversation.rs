@@ -13,6 +13,9 @@ const REQUEST: &str = "request_changes";
 const STEP: &str = "# Your step: ";
 const ASKED: &str = " of this step asked for these changes.";
 
+/// The tool that is there when it is asked what of its work is worth keeping.
+const NOTHING: &str = "nothing_to_keep";
+
 /// A conversation as the simulated model sees it.
 #[derive(Debug)]
 pub(crate) struct Conversation {
@@ -35,6 +38,7 @@ impl Conversation {
         prompts.planning = tools.iter().any(|tool| tool["name"] == PROPOSE).then(Planning::default);
         let writes = |tool: &Value| matches!(tool["name"].as_str(), Some("write" | "edit"));
         prompts.looks = !tools.is_empty() && !tools.iter().any(writes);
+        prompts.keeps = tools.iter().any(|tool| tool["name"] == NOTHING);
         let system = body["system"].as_array().map(Vec::as_slice).unwrap_or_default();
         prompts.step = tools.iter().any(|tool| tool["name"] == REQUEST).then(|| {
             let instructions = texts(system).find_map(|text| text.split_once(STEP)).map(|(_, rest)| rest.to_owned());

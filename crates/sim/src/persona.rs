@@ -16,6 +16,8 @@ struct Recipe {
     /// A passage of the README and what it becomes.
     readme: (&'static str, &'static str),
     summary: &'static str,
+    /// What it finds worth keeping: title, description, content.
+    lesson: (&'static str, &'static str, &'static str),
 }
 
 const RECIPES: &[Recipe] = &[
@@ -38,6 +40,13 @@ const RECIPES: &[Recipe] = &[
         summary: "`todo done <number>` marks an item as done by the number that `todo list` shows. Done items leave the \
             list and the other numbers stay. A number that is not open is refused with exit code 2. The test covers all \
             three cases, and the README shows the command.",
+        lesson: (
+            "A command of todo without `# help:` in its first line is missing from `todo help`",
+            "How a command is added to the to-do list, and why one that works may not be listed.",
+            "`todo NAME` sources `commands/NAME.sh`, and `todo help` shows nothing of it but its first line, if that begins \
+                with `# help:`. A comment or an empty line before it, and the command works and is not listed. Its test is \
+                `tests/NAME.test.sh`, which `./test.sh` finds by its name and runs with an empty list of its own.",
+        ),
     },
     Recipe {
         mentions: &["todo count", "count the open"],
@@ -52,6 +61,12 @@ const RECIPES: &[Recipe] = &[
         ),
         summary: "`todo count` prints the number of open items and nothing else. The test covers the empty list and one \
             with two items; the README mentions the command.",
+        lesson: (
+            "In awk, add 0 to a count before it is printed",
+            "A command that counts lines prints an empty line for an empty list otherwise.",
+            "A variable of awk that was never set prints as nothing: `END { print open }` gives an empty line when no line \
+                matched. `print open + 0` gives 0. The test with an empty list catches it.",
+        ),
     },
     Recipe {
         mentions: &["todo json", "as json"],
@@ -75,6 +90,12 @@ const RECIPES: &[Recipe] = &[
         ),
         summary: "`todo json` prints the list as a JSON array of objects with `text` and `done`; quotes and backslashes \
             are escaped. The test covers the empty list and an item with quotes, and the README mentions the command.",
+        lesson: (
+            "Escape backslashes before quotes when awk writes JSON",
+            "The order of the two replacements decides whether an item with quotes becomes valid JSON.",
+            "The `gsub` for backslashes comes before the one for quotes; the other way round, the backslashes that escape the \
+                quotes are escaped again. The test with `say \"hi\"` catches it.",
+        ),
     },
 ];
 
@@ -142,12 +163,36 @@ fn asked(planning: Option<&Planning>) -> Vec<Step> {
     feedback.iter().map(|words| Step { tools: vec![append(words)], ..Step::default() }).collect()
 }
 
+/// The recipe that a text asks for. What is mentioned first is what is wanted; other commands may be spoken of beside it.
+fn recipe(text: &str) -> Option<&'static Recipe> {
+    let plain = text.to_lowercase();
+    let first = |recipe: &&Recipe| recipe.mentions.iter().filter_map(|words| plain.find(words)).min();
+    RECIPES.iter().filter(|recipe| first(recipe).is_some()).min_by_key(first)
+}
+
+/// What it finds worth keeping of the work that `asked` tells of; nothing of work that somebody scripted.
+pub fn keep(asked: &str, scripted: bool) -> Vec<Step> {
+    let work = asked.split_once("<transcript>").map_or(asked, |(_, work)| work);
+    let call = match recipe(work).filter(|_| !scripted) {
+        Some(recipe) => {
+            let (title, description, content) = recipe.lesson;
+            tool(
+                "learning_record",
+                json!({
+                    "title": title, "description": description, "content": content, "type": "pattern",
+                    "confidence": "high", "tags": ["commands"], "languages": ["shell"],
+                    "filePatterns": ["commands/*.sh"],
+                }),
+            )
+        }
+        None => tool("nothing_to_keep", json!({})),
+    };
+    vec![Step { tools: vec![call], ..Step::default() }]
+}
+
 /// The answers to a first prompt. A plan is proposed first if there is a tool for it.
 pub fn work(prompt: &str, planning: Option<&Planning>) -> Vec<Step> {
-    let plain = prompt.to_lowercase();
-    // What is mentioned first is what is wanted; other commands may be spoken of beside it.
-    let first = |recipe: &&Recipe| recipe.mentions.iter().filter_map(|words| plain.find(words)).min();
-    match RECIPES.iter().filter(|recipe| first(recipe).is_some()).min_by_key(first) {
+    match recipe(prompt) {
         Some(recipe) => recipe.steps(planning),
         None => note(prompt, planning),
     }

@@ -9,6 +9,8 @@
 //! ```
 //! ````
 //!
+//! A second block of the same kind, which begins with ```` ```keep ````, answers the question what of the work is worth keeping.
+//!
 //! Without one, it reads, edits and tests the files by itself. Which step is next follows from the number of answers since
 //! the prompt, so that the simulator needs no memory and a conversation that is resumed goes on where it was.
 
@@ -104,6 +106,8 @@ pub struct Prompts {
     pub step: Option<Pass>,
     /// It has no tool that writes files: it is asked to look and to answer.
     pub looks: bool,
+    /// It is asked what of its work is worth keeping; `prompt` tells of the work.
+    pub keeps: bool,
 }
 
 /// A look at the work of another.
@@ -126,24 +130,29 @@ pub struct Planning {
 
 /// The steps that answer what was asked for.
 pub fn steps(prompts: &Prompts) -> Vec<Step> {
+    if prompts.keeps {
+        // Whoever scripts the work scripts this as well, or nothing comes of it.
+        let scripted = prompts.prompt.contains("```sim");
+        return fenced(&prompts.prompt, KEEP).unwrap_or_else(|| persona::keep(&prompts.prompt, scripted));
+    }
     if let Some(pass) = &prompts.step {
         let mut scripts: Vec<Vec<Step>> = Vec::new();
         let mut rest = pass.instructions.as_str();
-        while let Some(own) = fenced(rest) {
+        while let Some(own) = fenced(rest, SCRIPT) {
             scripts.push(own);
-            rest = rest.split_once("```sim").and_then(|(_, rest)| rest.split_once("```")).map_or("", |(_, rest)| rest);
+            rest = rest.split_once(SCRIPT).and_then(|(_, rest)| rest.split_once("```")).map_or("", |(_, rest)| rest);
         }
         let last = scripts.len().saturating_sub(1);
         return scripts.into_iter().nth(pass.before.min(last)).unwrap_or_else(|| persona::pass(&pass.instructions));
     }
-    let mut steps = match fenced(&prompts.prompt) {
+    let mut steps = match fenced(&prompts.prompt, SCRIPT) {
         Some(own) => own,
         None if prompts.looks => persona::look(&prompts.prompt),
         None if prompts.later => persona::follow_up(&prompts.prompt),
         None => persona::work(&prompts.prompt, prompts.planning.as_ref()),
     };
     for said in &prompts.meanwhile {
-        if let Some(own) = fenced(said) {
+        if let Some(own) = fenced(said, SCRIPT) {
             steps.extend(own);
             continue;
         }
@@ -157,9 +166,13 @@ pub fn steps(prompts: &Prompts) -> Vec<Step> {
     steps
 }
 
+/// What a script begins with, and one for the question of what is worth keeping.
+const SCRIPT: &str = "```sim";
+const KEEP: &str = "```keep";
+
 /// The script that a prompt brings; a line that cannot be read is said aloud, so that a typing error shows.
-fn fenced(prompt: &str) -> Option<Vec<Step>> {
-    let (_, rest) = prompt.split_once("```sim")?;
+fn fenced(prompt: &str, fence: &str) -> Option<Vec<Step>> {
+    let (_, rest) = prompt.split_once(fence)?;
     let (script, _) = rest.split_once("```")?;
     let lines = script.lines().map(str::trim).filter(|line| !line.is_empty());
     Some(

@@ -53,6 +53,10 @@ pub fn validate(body: &Value, max_output: i64) -> Result<(), Refusal> {
     {
         return Err(Refusal::invalid("thinking.budget_tokens: must be at least 1024 and less than max_tokens"));
     }
+    let reasons = body["thinking"]["type"].as_str().is_some_and(|kind| kind != "disabled");
+    if reasons && matches!(body["tool_choice"]["type"].as_str(), Some("any" | "tool")) {
+        return Err(Refusal::invalid("Thinking may not be enabled when tool_choice forces tool use."));
+    }
     let marks = marks(body);
     if marks > 4 {
         let message = format!("A maximum of 4 blocks with cache_control may be provided. Found {marks}.");

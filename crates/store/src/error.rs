@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use guildhall_types::KnowledgeId;
 use guildhall_types::feature::{IllegalMove, IllegalStage};
 use guildhall_types::member::ChangeRefused;
 
@@ -63,6 +64,18 @@ pub enum StoreError {
     StalePlan {
         /// The latest version.
         current: i64,
+    },
+    /// Somebody changed the item in between.
+    #[error("the item was changed by somebody else in between (it is now at version {current}); look at it again")]
+    StaleItem {
+        /// The version that it is at.
+        current: i64,
+    },
+    /// An item cannot be related to this one.
+    #[error("there is no other item {id} that it could be related to")]
+    BadRelation {
+        /// Which one.
+        id: KnowledgeId,
     },
     /// A card asks a person to approve a plan that nobody makes.
     #[error(

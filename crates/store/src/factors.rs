@@ -336,6 +336,7 @@ impl Store {
         on!(tx, c => sqlx::query("DELETE FROM recovery_codes WHERE member_id = $1").bind(member).execute(c).await.rows())?;
         self.delete_secret(tx, &totp_identity(member)).await?;
         let sessions = self.delete_sessions(tx, member, None).await?;
+        self.disconnect_clients(tx, member, "the second factors were taken away").await?;
         Ok(note.with("totp", totp).with("passkeys", passkeys).with("sessions", sessions))
     }
 }

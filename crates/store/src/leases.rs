@@ -106,7 +106,7 @@ impl Store {
     }
 
     /// The run, if the lease still holds, locked until the transaction ends.
-    pub(super) async fn held(&self, tx: &mut Tx, lease: &Lease) -> Result<Run, StoreError> {
+    pub(crate) async fn held(&self, tx: &mut Tx, lease: &Lease) -> Result<Run, StoreError> {
         let sql = format!(
             "UPDATE runs SET attempt = attempt WHERE id = $1 AND lease_owner = $2 AND attempt = $3 AND status = 'running'
              RETURNING {}",

@@ -226,6 +226,7 @@ impl Store {
             return Err(StoreError::NotFound { what: "member" });
         }
         self.delete_sessions(tx, id, except).await?;
+        self.disconnect_clients(tx, id, "the password changed").await?;
         self.revoke_resets(tx, id).await?;
         self.tell_member(tx, id).await?;
         Ok(())

@@ -177,7 +177,8 @@ fn tools_of(enabled: &dyn Fn(&str) -> bool) -> Vec<AgentTool> {
 /// The agents that every team begins with.
 fn built_in() -> Vec<NewAgent> {
     let all = |_: &str| true;
-    let looking = |tool: &str| matches!(tool, "read" | "glob" | "grep" | "bash");
+    let hub = |tool: &str| tool.starts_with("knowledge_") || tool.starts_with("learning_");
+    let looking = |tool: &str| matches!(tool, "read" | "glob" | "grep" | "bash") || hub(tool);
     let agent =
         |word: &str, name: &str, icon: &str, description: &str, prompt: &str, tools, thinking, tags: &[&str]| {
             NewAgent {
@@ -362,7 +363,8 @@ mod tests {
         }
         let reads = all.iter().find(|new| new.built_in.as_deref() == Some("researcher")).unwrap();
         let has: Vec<&str> = reads.tools.iter().filter(|tool| tool.enabled).map(|tool| tool.name.as_str()).collect();
-        assert_eq!(has, ["read", "glob", "grep", "bash"]);
+        let hub = ["knowledge_search", "knowledge_read", "learning_record", "learning_outcome"];
+        assert_eq!(has, [["read", "glob", "grep", "bash"], hub].concat());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What can go wrong with a deed of the team. Every kind says what to do; the server turns it into problem details.
 
 use guildhall_store::StoreError;
+use guildhall_types::knowledge::{KnowledgeItem, SimilarItem};
 
 use crate::mail::Undelivered;
 use crate::vault::VaultError;
@@ -42,6 +43,34 @@ pub enum TeamError {
         /// What stands in the way and what to do.
         message: String,
     },
+    /// Somebody else must do it.
+    #[error("{message}")]
+    NotYours {
+        /// Who may.
+        message: String,
+    },
+    /// Something that looks like a secret stands in a text. It is not repeated.
+    #[error("{field}: line {line} looks like {what}; take it out, and exchange it if it is a real one")]
+    LooksLikeSecret {
+        /// In which field.
+        field: &'static str,
+        /// In which line, from 1 on.
+        line: usize,
+        /// What it looks like.
+        what: &'static str,
+    },
+    /// The hub holds much the same already.
+    #[error("the hub holds much the same already: {}; change that, or write yours anyway", titles(.similar))]
+    NearDuplicate {
+        /// What it holds.
+        similar: Vec<SimilarItem>,
+    },
+    /// Somebody changed an item of the hub in between.
+    #[error("somebody else changed it in between (it is now at version {}); look at both and save again", .current.common.version)]
+    KnowledgeChanged {
+        /// The item as it is.
+        current: Box<KnowledgeItem>,
+    },
     /// A merge that would need a person.
     #[error("the work conflicts with the branch {branch} in {} file(s)", .files.len())]
     MergeConflict {
@@ -82,6 +111,11 @@ impl TeamError {
         Self::Invalid { field, message: message.into() }
     }
 
+    /// Something that somebody else must do.
+    pub fn not_yours(message: impl Into<String>) -> Self {
+        Self::NotYours { message: message.into() }
+    }
+
     /// Something that cannot be done as things stand.
     pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
         Self::Conflict { code, message: message.into() }
@@ -91,4 +125,8 @@ impl TeamError {
     pub fn internal(what: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Internal { what, source: Box::new(source) }
     }
+}
+
+fn titles(similar: &[SimilarItem]) -> String {
+    similar.iter().map(|item| format!("“{}”", item.title)).collect::<Vec<_>>().join(", ")
 }

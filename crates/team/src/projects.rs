@@ -2,6 +2,7 @@
 
 use guildhall_git::{Identity, NewFile, Repo};
 use guildhall_store::{NewProject, ProjectPatch};
+use guildhall_types::guide;
 use guildhall_types::member::Member;
 use guildhall_types::pipeline::{self, PipelineStep};
 use guildhall_types::project::{CHECK_MINUTES, Project, ProjectSettings, ProjectSource, ProjectStatus, REPAIRS};
@@ -107,6 +108,9 @@ impl Team {
             }
             if !(0..=REPAIRS).contains(&settings.repairs) {
                 return Err(TeamError::invalid("settings.repairs", "give a number from 0 to 3"));
+            }
+            if !(0..=guide::MOST_TOKENS).contains(&settings.knowledge_tokens) {
+                return Err(TeamError::invalid("settings.knowledgeTokens", "give a number from 0 to 32,000"));
             }
             settings.default_model = settings.default_model.take().filter(|model| !model.trim().is_empty());
         }

@@ -20,7 +20,7 @@ use crate::{Team, TeamError};
 /// A try ends by itself after so long.
 const TRY: Duration = Duration::minutes(10);
 /// Characters of the address to go to at most.
-const PATH: usize = 1_000;
+const PATH: usize = 2_000;
 /// Characters of a name at most.
 const NAME: usize = 100;
 

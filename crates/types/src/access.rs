@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::member::MemberRole;
 use crate::rights::Scope;
-use crate::{DateTime, IdentityId, InvitationId, MemberId, TokenId};
+use crate::{ClientId, DateTime, IdentityId, InvitationId, MemberId, TokenId};
 
 /// An invitation, as admins see it. Its code is shown once, when it is made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -48,6 +48,37 @@ pub struct ApiToken {
     pub expires_at: DateTime,
     /// When it was last used, to the minute.
     pub last_used_at: Option<DateTime>,
+}
+
+/// A program that asks to be connected: what it says of itself, which nobody has proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OauthClient {
+    /// The id that it was given.
+    pub id: ClientId,
+    /// What it calls itself.
+    pub name: String,
+    /// Where members may be led back to.
+    pub redirect_uris: Vec<String>,
+    /// When it registered.
+    pub created_at: DateTime,
+}
+
+/// A program that a member has connected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectedClient {
+    /// Names the connection here and in the audit.
+    pub id: TokenId,
+    /// What the program calls itself.
+    pub name: String,
+    /// What it may be used for.
+    pub scopes: Vec<Scope>,
+    /// When it was connected.
+    pub created_at: DateTime,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<DateTime>,
+    /// When it ends if it is not used.
+    pub ends_at: DateTime,
 }
 
 /// Who may sign up without an invitation.

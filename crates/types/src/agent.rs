@@ -205,6 +205,10 @@ pub const KNOWN_TOOLS: &[KnownTool] = &[
     tool("bash", true, "Runs commands in the sandbox, such as tests."),
     tool("plan", false, "Keeps a list of tasks that members see."),
     tool("update_tasks", false, "Says how far the tasks are."),
+    tool("knowledge_search", false, "Searches what the team knows."),
+    tool("knowledge_read", false, "Reads an item of the hub."),
+    tool("learning_record", false, "Proposes a learning for the hub."),
+    tool("learning_outcome", false, "Says whether a learning helped."),
 ];
 
 /// How a task stands, and what came of it.

@@ -62,6 +62,10 @@ text_enum! {
         CreateToken = "token.create",
         /// Revoked a personal access token.
         RevokeToken = "token.revoke",
+        /// Connected a program.
+        ConnectClient = "client.connect",
+        /// Ended what a program may do.
+        DisconnectClient = "client.disconnect",
         /// Set up codes of an authenticator app.
         EnableTotp = "totp.enable",
         /// Took one's own codes of an authenticator app away.
@@ -172,6 +176,22 @@ text_enum! {
         DeleteWebhook = "webhook.delete",
         /// Had a test, or a message once more, sent to a webhook.
         SendWebhook = "webhook.send",
+        /// Wrote an item of the knowledge hub.
+        CreateKnowledge = "knowledge.create",
+        /// Changed an item of the knowledge hub.
+        ChangeKnowledge = "knowledge.change",
+        /// Deleted an item of the knowledge hub.
+        DeleteKnowledge = "knowledge.delete",
+        /// Took a deleted item, or a former text of one, back.
+        RestoreKnowledge = "knowledge.restore",
+        /// Found a learning good.
+        VerifyKnowledge = "knowledge.verify",
+        /// Found a learning wrong.
+        RejectKnowledge = "knowledge.reject",
+        /// Told what came of using a learning.
+        ApplyKnowledge = "knowledge.apply",
+        /// Took back everything that a run brought into the knowledge hub.
+        RollBackKnowledge = "knowledge.roll-back",
         /// Stopped every agent and every auto mode.
         StopAll = "agents.stop-all",
         /// Asked for something and was refused.
@@ -208,6 +228,8 @@ text_enum! {
         Session = "session",
         /// A personal access token.
         Token = "token",
+        /// A program that a member has connected.
+        Client = "client",
         /// A passkey.
         Passkey = "passkey",
         /// An invitation.
@@ -228,6 +250,8 @@ text_enum! {
         Agent = "agent",
         /// A webhook.
         Webhook = "webhook",
+        /// An item of the knowledge hub.
+        Knowledge = "knowledge",
         /// A key-encryption key; its id is the short hash that names it.
         Key = "key",
         /// A route; its id is method and path.

@@ -5,12 +5,13 @@ use utoipa::ToSchema;
 
 use crate::auto::AutoOrder;
 use crate::feature::Feature;
+use crate::knowledge::{KnowledgeChange, KnowledgeDeed, KnowledgeKind};
 use crate::member::Member;
 use crate::notification::Notification;
 use crate::project::Project;
 use crate::run::{Run, RunEvent};
 use crate::system::Execution;
-use crate::{AgentId, DateTime, FeatureId, MemberId, ProjectId, RunId, SystemId};
+use crate::{AgentId, DateTime, FeatureId, KnowledgeId, MemberId, ProjectId, RunId, SystemId};
 
 /// A stored event as it goes to clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -102,6 +103,42 @@ pub enum Happening {
         /// What they were told; absent when they have read.
         notification: Option<Notification>,
     },
+    /// A blueprint was written.
+    #[serde(rename = "knowledge.blueprint.created")]
+    BlueprintCreated(KnowledgeChange),
+    /// A blueprint was changed, verified or rejected.
+    #[serde(rename = "knowledge.blueprint.updated")]
+    BlueprintUpdated(KnowledgeChange),
+    /// A blueprint was deleted.
+    #[serde(rename = "knowledge.blueprint.deleted")]
+    BlueprintDeleted(KnowledgeChange),
+    /// A blueprint was taken back, or a former text of it.
+    #[serde(rename = "knowledge.blueprint.restored")]
+    BlueprintRestored(KnowledgeChange),
+    /// An entry was written.
+    #[serde(rename = "knowledge.entry.created")]
+    EntryCreated(KnowledgeChange),
+    /// An entry was changed, verified or rejected.
+    #[serde(rename = "knowledge.entry.updated")]
+    EntryUpdated(KnowledgeChange),
+    /// An entry was deleted.
+    #[serde(rename = "knowledge.entry.deleted")]
+    EntryDeleted(KnowledgeChange),
+    /// An entry was taken back, or a former text of it.
+    #[serde(rename = "knowledge.entry.restored")]
+    EntryRestored(KnowledgeChange),
+    /// A learning was written.
+    #[serde(rename = "knowledge.learning.created")]
+    LearningCreated(KnowledgeChange),
+    /// A learning was changed, verified or rejected.
+    #[serde(rename = "knowledge.learning.updated")]
+    LearningUpdated(KnowledgeChange),
+    /// A learning was deleted.
+    #[serde(rename = "knowledge.learning.deleted")]
+    LearningDeleted(KnowledgeChange),
+    /// A learning was taken back, or a former text of it.
+    #[serde(rename = "knowledge.learning.restored")]
+    LearningRestored(KnowledgeChange),
     /// A system of agents was written or changed. Of a draft, only its maker hears.
     #[serde(rename = "system.updated")]
     SystemUpdated {
@@ -157,11 +194,48 @@ impl Happening {
             Self::AgentUpdated { .. } => "agent.updated",
             Self::AutoModeUpdated { .. } => "auto-mode.updated",
             Self::NotificationUpdated { .. } => "notification.updated",
+            Self::BlueprintCreated(_) => "knowledge.blueprint.created",
+            Self::BlueprintUpdated(_) => "knowledge.blueprint.updated",
+            Self::BlueprintDeleted(_) => "knowledge.blueprint.deleted",
+            Self::BlueprintRestored(_) => "knowledge.blueprint.restored",
+            Self::EntryCreated(_) => "knowledge.entry.created",
+            Self::EntryUpdated(_) => "knowledge.entry.updated",
+            Self::EntryDeleted(_) => "knowledge.entry.deleted",
+            Self::EntryRestored(_) => "knowledge.entry.restored",
+            Self::LearningCreated(_) => "knowledge.learning.created",
+            Self::LearningUpdated(_) => "knowledge.learning.updated",
+            Self::LearningDeleted(_) => "knowledge.learning.deleted",
+            Self::LearningRestored(_) => "knowledge.learning.restored",
             Self::SystemUpdated { .. } => "system.updated",
             Self::SystemDeleted { .. } => "system.deleted",
             Self::ExecutionUpdated { .. } => "execution.updated",
             Self::RunUpdated { .. } => "run.updated",
             Self::Run { .. } => "run.event",
+        }
+    }
+
+    /// What tells of a change in the knowledge hub.
+    pub fn knowledge(change: KnowledgeChange) -> Self {
+        type Tells = fn(KnowledgeChange) -> Happening;
+        let of: [Tells; 4] = match change.kind {
+            KnowledgeKind::Blueprint => {
+                [Self::BlueprintCreated, Self::BlueprintUpdated, Self::BlueprintDeleted, Self::BlueprintRestored]
+            }
+            KnowledgeKind::Entry => [Self::EntryCreated, Self::EntryUpdated, Self::EntryDeleted, Self::EntryRestored],
+            KnowledgeKind::Learning => {
+                [Self::LearningCreated, Self::LearningUpdated, Self::LearningDeleted, Self::LearningRestored]
+            }
+        };
+        let [created, updated, deleted, restored] = of;
+        match change.deed {
+            KnowledgeDeed::Created => created(change),
+            KnowledgeDeed::Deleted => deleted(change),
+            KnowledgeDeed::Restored => restored(change),
+            KnowledgeDeed::Updated
+            | KnowledgeDeed::Verified
+            | KnowledgeDeed::Proven
+            | KnowledgeDeed::Rejected
+            | KnowledgeDeed::Applied => updated(change),
         }
     }
 
@@ -198,6 +272,18 @@ pub struct RunOutput {
     pub offset: i64,
     /// The addition.
     pub text: String,
+}
+
+/// A member writes at an item of the knowledge hub, or no longer does. Not stored; it is said again while it lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Editing {
+    /// Who.
+    pub member_id: MemberId,
+    /// The item.
+    pub item_id: KnowledgeId,
+    /// For how long it holds from now on, in seconds; 0: it is over.
+    pub seconds: i64,
 }
 
 /// Which live stream of a turn.

@@ -51,6 +51,8 @@ id! {
     SessionId,
     /// A personal access token.
     TokenId,
+    /// A program that asks to be connected.
+    ClientId,
     /// An invitation to become a member.
     InvitationId,
     /// A link by which a member sets a new password.
@@ -95,6 +97,8 @@ id! {
     TrialId,
     /// What an admin says that models cost.
     PriceId,
+    /// An item of the knowledge hub.
+    KnowledgeId,
     /// One running Guildhall process.
     NodeId,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::guide;
 use crate::pipeline::PipelineStep;
 use crate::{DateTime, MemberId, ProjectId, text_enum::text_enum};
 
@@ -70,6 +71,10 @@ pub struct ProjectSettings {
     pub after_work: AfterWork,
     /// How often failing checks are given back to the agent before a member looks: 0 to 3.
     pub repairs: i64,
+    /// Tokens that the team's knowledge may take in an agent's instructions: 0 (none of it) to 32,000.
+    pub knowledge_tokens: i64,
+    /// Whether an agent whose work passed is asked once what of it is worth keeping.
+    pub ask_what_to_keep: bool,
 }
 
 impl ProjectSettings {
@@ -89,6 +94,8 @@ impl Default for ProjectSettings {
             instructions: String::new(),
             after_work: AfterWork::Wait,
             repairs: 1,
+            knowledge_tokens: guide::TOKENS,
+            ask_what_to_keep: true,
         }
     }
 }

@@ -2,6 +2,7 @@ import type { WebAuthnJson } from "@/lib/passkeys";
 import { body, client, send } from "./client";
 import type {
   AskForecast,
+  Asking,
   Attachment,
   AuditFilter,
   ConfirmProof,
@@ -24,6 +25,7 @@ import type {
   ProviderKind,
   ReportSettings,
   RunHistoryEvent,
+  Scope,
   SecondFactorSetting,
   SetAutoMode,
   SignUpSetting,
@@ -116,6 +118,11 @@ export const api = {
   endOtherSessions: () => body(client.DELETE("/api/auth/sessions")),
   tokens: () => body(client.GET("/api/auth/tokens")),
   createToken: (token: TokenDraft) => body(client.POST("/api/auth/tokens", { body: token })),
+  clients: () => body(client.GET("/api/auth/clients")),
+  disconnectClient: (id: string) => body(client.DELETE("/api/auth/clients/{id}", path(id))),
+  consent: (asking: Asking) => body(client.GET("/api/oauth/consent", { params: { query: asking } })),
+  allowClient: (asking: Asking, scopes: Scope[]) =>
+    body(client.POST("/api/oauth/consent", { body: { asking, scopes } })),
   revokeToken: (id: string) => body(client.DELETE("/api/auth/tokens/{id}", path(id))),
 
   credentials: () => body(client.GET("/api/user/credentials")),
@@ -358,6 +365,9 @@ export const api = {
     return (await send(`/api/features/${id}/attachments`, { method: "POST", body: form })).json();
   },
   attachmentUrl,
+  /** Learnings that wait for a member, without their texts; 100 at most. */
+  proposedLearnings: () =>
+    body(client.GET("/api/knowledge/learnings", { params: { query: { review: "proposed", limit: 100 } } })),
   deleteAttachment: (id: string) => body(client.DELETE("/api/attachments/{id}", path(id))),
 
   run: (id: string) => body(client.GET("/api/runs/{id}", path(id))),
@@ -373,6 +383,7 @@ export const api = {
   },
   checks: (id: string) => body(client.GET("/api/runs/{id}/checks", path(id))),
   steps: (id: string) => body(client.GET("/api/runs/{id}/steps", path(id))),
+  runGuide: (id: string) => body(client.GET("/api/runs/{id}/guide", path(id))),
   trial: (id: string, signal?: AbortSignal) =>
     body(client.GET("/api/projects/{id}/try-checks", { ...path(id), signal: signal ?? null })),
   tryChecks: (id: string, commands: string[], minutes: number) =>

@@ -4,6 +4,7 @@ export const keys = {
   me: ["auth", "me"] as const,
   sessions: ["auth", "sessions"] as const,
   tokens: ["auth", "tokens"] as const,
+  clients: ["auth", "clients"] as const,
   factors: ["auth", "factors"] as const,
   identities: ["auth", "identities"] as const,
   credentials: ["credentials"] as const,
@@ -44,6 +45,9 @@ export const keys = {
   reports: ["reports"] as const,
   latestReport: ["latest-report"] as const,
   reportSettings: ["report-settings"] as const,
+  /** The agents that the team defined. */
+  agents: ["agents"] as const,
+  chats: (projectId: string) => ["chats", projectId] as const,
   /** All cards of a project, in board order. */
   board: (projectId: string) => ["board", projectId] as const,
   /** The cards of a project that are at work or need a member. */
@@ -57,6 +61,8 @@ export const keys = {
   runEvents: (id: string) => ["run-events", id] as const,
   /** What a run's work passed of the pipeline. */
   steps: (runId: string) => ["steps", runId] as const,
+  /** What a run was told and read of the hub, and what was recorded in it. */
+  runGuide: (runId: string) => ["run-guide", runId] as const,
   /** The latest trial of a project's checks. */
   trial: (projectId: string) => ["trial", projectId] as const,
   systems: ["systems"] as const,

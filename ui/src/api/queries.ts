@@ -17,6 +17,7 @@ export const queries = {
   sessions: () => queryOptions({ queryKey: keys.sessions, queryFn: api.sessions }),
   identities: () => queryOptions({ queryKey: keys.identities, queryFn: api.identities }),
   tokens: () => queryOptions({ queryKey: keys.tokens, queryFn: async () => (await api.tokens()).items }),
+  clients: () => queryOptions({ queryKey: keys.clients, queryFn: api.clients }),
   factors: () => queryOptions({ queryKey: keys.factors, queryFn: api.factors }),
   credentials: () => queryOptions({ queryKey: keys.credentials, queryFn: api.credentials }),
   teamCredentials: () => queryOptions({ queryKey: keys.teamCredentials, queryFn: api.teamCredentials }),

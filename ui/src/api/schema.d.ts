@@ -4,6 +4,24 @@
  */
 
 export type paths = {
+    "/api/agents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the team's agents, and one's own drafts. */
+        get: operations["list_agents"];
+        put?: never;
+        /** Defines an agent: a draft that only its maker sees until it is activated. */
+        post: operations["create_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/agents/stop-all": {
         parameters: {
             query?: never;
@@ -15,6 +33,110 @@ export type paths = {
         put?: never;
         /** Stops every agent at once and pauses every auto mode. Each run can go on later from its last saved turn. */
         post: operations["stop_all"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the tools that an agent can have, with what each does. */
+        get: operations["list_agent_tools"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows an agent. */
+        get: operations["get_agent"];
+        put?: never;
+        post?: never;
+        /** Deletes an agent: its maker may, and admins. What runs with it goes on as it began. */
+        delete: operations["delete_agent"];
+        options?: never;
+        head?: never;
+        /** Changes an agent: its maker may, and admins. Runs that have begun keep it as it was. */
+        patch: operations["update_agent"];
+        trace?: never;
+    };
+    "/api/agents/{id}/activate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Activates an agent: everybody sees it from then on and can use it. Its maker may, and admins. */
+        post: operations["activate_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Archives an agent: nobody can use it for something new. Its maker may, and admins. */
+        post: operations["archive_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{id}/duplicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Copies an agent into a draft of one's own. */
+        post: operations["duplicate_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/agents/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets an agent work on a prompt by itself. Its closing words are the task's result. */
+        post: operations["run_agent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -703,6 +825,76 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/chats/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a chat; what was said is in the events of its run. */
+        get: operations["get_chat"];
+        put?: never;
+        post?: never;
+        /** Deletes a chat: who began it may, and admins. What was made in it stays on its branch. */
+        delete: operations["delete_chat"];
+        options?: never;
+        head?: never;
+        /** Gives a chat another title: who began it may, and admins. */
+        patch: operations["rename_chat"];
+        trace?: never;
+    };
+    "/api/chats/{id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says something in a chat. While the agent answers, its next turn reads it; otherwise the same conversation goes on. */
+        post: operations["say_in_chat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chats/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops the answer of a chat. What was said stays; saying something goes on. */
+        post: operations["stop_chat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chats/{id}/to-card": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Turns a chat into a card with a number: conversation, worktree and changes stay. */
+        post: operations["chat_to_card"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -712,7 +904,9 @@ export type paths = {
         };
         /**
          * Tells of everything that happens, over a WebSocket.
-         * @description Frames from the server are JSON texts; the client sends nothing. Close code 4401: the session has ended.
+         * @description Frames from the server are JSON texts. The client may say at which item of the knowledge hub its member writes, by
+         *     `{"type": "knowledge.editing", "itemId": "…"}`, again and again while that lasts, and without `itemId` when it is over; the
+         *     others are told. Close code 4401: the session has ended.
          */
         get: operations["listen_events"];
         put?: never;
@@ -1067,6 +1261,306 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/knowledge/blueprints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list_blueprints"];
+        put?: never;
+        post: operations["create_blueprint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/blueprints/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_blueprint"];
+        put: operations["update_blueprint"];
+        post?: never;
+        delete: operations["delete_blueprint"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/deleted": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists deleted items, which can be taken back. */
+        get: operations["list_deleted_knowledge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list_entries"];
+        put?: never;
+        post: operations["create_entry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/entries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_entry"];
+        put: operations["update_entry"];
+        post?: never;
+        delete: operations["delete_entry"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/items/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows an item of any kind, with what it is related to. */
+        get: operations["get_knowledge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/learnings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["list_learnings"];
+        put?: never;
+        post: operations["create_learning"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/learnings/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get_learning"];
+        put: operations["update_learning"];
+        post?: never;
+        delete: operations["delete_learning"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/learnings/{id}/applications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists by whom a learning was used, and what came of it. */
+        get: operations["list_applications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/learnings/{id}/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tells that a learning was used, and what came of it. Told again by the same member, it counts once. */
+        post: operations["apply_learning"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/learnings/{id}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rejects a learning: no agent is given it. */
+        post: operations["reject_learning"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/learnings/{id}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Verifies a learning, as it is or corrected: agents are given it from then on. */
+        post: operations["verify_learning"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Searches the hub, over all kinds. */
+        get: operations["search_knowledge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what says much the same as a text, so that nothing is written twice. */
+        get: operations["similar_knowledge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/{kind}/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes back a deleted item, or the text of a former version. */
+        post: operations["restore_knowledge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/{kind}/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the changes of an item. */
+        get: operations["list_knowledge_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/{kind}/{id}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows one change of an item, with the text as it was from then on. */
+        get: operations["get_knowledge_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/{kind}/{id}/versions/{version}/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Compares two versions of an item, line by line: `version` with the one before it, or with another. */
+        get: operations["compare_knowledge_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/mail": {
         parameters: {
             query?: never;
@@ -1385,6 +1879,24 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{id}/chats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists a project's chats, those in which something happened last first. */
+        get: operations["list_chats"];
+        put?: never;
+        /** Begins a chat: an agent answers as soon as there is a place. */
+        post: operations["start_chat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{id}/commits": {
         parameters: {
             query?: never;
@@ -1649,6 +2161,41 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/{id}/knowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what a run brought into the hub, and which learnings it used. */
+        get: operations["get_run_knowledge"];
+        put?: never;
+        /** Brings something that a run found into the hub: it names the run and its card. */
+        post: operations["promote_knowledge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/knowledge/roll-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Deletes everything that a run brought into the hub; each item can be taken back. */
+        post: operations["roll_back_knowledge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/{id}/steps": {
         parameters: {
             query?: never;
@@ -1762,6 +2309,24 @@ export type paths = {
         /** Shows the keys that seal secrets: which is current and how much is sealed under each. Never a key itself. For admins. */
         get: operations["list_keys"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/settings/knowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows the team's rule by which a proposed learning becomes accepted without a member's look. */
+        get: operations["get_knowledge_rule"];
+        /** Sets this rule. For admins. */
+        put: operations["put_knowledge_rule"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1968,6 +2533,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/tasks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how a task stands, and what came of it. */
+        get: operations["get_task"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/usage": {
         parameters: {
             query?: never;
@@ -2161,6 +2743,100 @@ export type components = {
          * @enum {string}
          */
         AfterWork: "wait" | "verify" | "merge";
+        /** @description Who works: a prompt, a model and tools, under a name. */
+        Agent: {
+            /** @description The word by which Guildhall knows one of the agents that every team begins with. */
+            builtIn: string | null;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            createdAt: string;
+            createdBy: components["schemas"]["MemberId"] | null;
+            /** @description What it is good for, in a sentence or two. */
+            description: string;
+            /** @description A character that it is shown by. */
+            icon: string | null;
+            /** @description The agent's id. */
+            id: components["schemas"]["AgentId"];
+            /** @description Its MCP servers. */
+            mcpServers: components["schemas"]["AgentServer"][];
+            /** @description Which model it calls. */
+            model: components["schemas"]["AgentModel"];
+            /** @description What it is called. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it was active for the first time: since then everybody sees it.
+             */
+            sharedAt: string | null;
+            /** @description How far it is. */
+            status: components["schemas"]["AgentStatus"];
+            /** @description What it is told beside the house's own rules, in Markdown. */
+            systemPrompt: string;
+            /** @description Words to find it by. */
+            tags: string[];
+            /** @description Its tools: those that are enabled, and no other, are offered to it and run for it. */
+            tools: components["schemas"]["AgentTool"][];
+            /**
+             * Format: date-time
+             * @description When it last changed.
+             */
+            updatedAt: string;
+            /**
+             * Format: int64
+             * @description Counts the changes; send it back with a change to notice somebody else's in between.
+             */
+            version: number;
+        };
+        /**
+         * Format: uuid
+         * @description A reusable definition of an agent.
+         */
+        AgentId: string;
+        /** @description Which model an agent calls, and how. What is absent is as it would be without the agent. */
+        AgentModel: {
+            /**
+             * Format: int64
+             * @description Tokens of one answer at most.
+             */
+            maxTokens?: number | null;
+            /** @description The model. */
+            model?: string | null;
+            provider?: components["schemas"]["ProviderKind"] | null;
+            /**
+             * Format: double
+             * @description How freely it words its answers, from 0 to 1, where the model lets one choose.
+             */
+            temperature?: number | null;
+            thinking?: components["schemas"]["ThinkingLevel"] | null;
+        };
+        /** @description A page of agents. */
+        AgentPage: {
+            /** @description The agents, the oldest first. */
+            items: components["schemas"]["Agent"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
+        };
+        /** @description An MCP server whose tools the agent gets, once the team has MCP clients. */
+        AgentServer: {
+            /** @description Which of its tools; all of them when absent. */
+            enabledTools?: string[] | null;
+            /** @description Which one. */
+            serverId: string;
+        };
+        /**
+         * @description How far an agent is.
+         * @enum {string}
+         */
+        AgentStatus: "draft" | "active" | "archived";
+        /** @description A tool, and whether the agent has it. One that is not named it does not have. */
+        AgentTool: {
+            /** @description Whether the agent has it. */
+            enabled: boolean;
+            /** @description The tool. */
+            name: string;
+        };
         /** @description How much more a run may cost. */
         AllowCost: {
             /**
@@ -2169,6 +2845,8 @@ export type components = {
              */
             micros: number;
         };
+        /** @description An item of any kind, as it is shown. */
+        AnyItem: components["schemas"]["Blueprint"] | components["schemas"]["Entry"] | components["schemas"]["Learning"];
         /** @description A personal access token, as its member sees it. The token itself is shown once, when it is made. */
         ApiToken: {
             /**
@@ -2192,6 +2870,27 @@ export type components = {
             name: string;
             /** @description What it may be used for. */
             scopes: components["schemas"]["Scope"][];
+        };
+        /** @description Uses of a learning. */
+        ApplicationList: {
+            /** @description The latest first; 200 at most. */
+            items: components["schemas"]["KnowledgeApplication"][];
+        };
+        /** @description What is known of a learning's use, and the learning after it. */
+        AppliedLearning: {
+            /** @description This use of it. */
+            application: components["schemas"]["KnowledgeApplication"];
+            /** @description The learning. */
+            learning: components["schemas"]["Learning"];
+            /** @description Whether it became accepted by it, under the team's rule. */
+            proven: boolean;
+        };
+        /** @description Tells what came of using a learning. */
+        ApplyLearning: {
+            /** @description More about it. */
+            note?: string;
+            /** @description What came of it. */
+            outcome: components["schemas"]["LearningOutcome"];
         };
         /** @description A yes to a plan, and what the member made of it. */
         ApprovePlan: {
@@ -2266,7 +2965,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "feature.create" | "feature.change" | "feature.delete" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -2303,7 +3002,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "webhook" | "key" | "route" | "audit";
+        AuditObject: "member" | "session" | "token" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "knowledge" | "key" | "route" | "audit";
         /**
          * @description What came of it.
          * @enum {string}
@@ -2330,6 +3029,24 @@ export type components = {
             signUp: components["schemas"]["SignUp"];
             /** @description The version of this server. */
             version: string;
+        };
+        /** @description To which work a blueprint is given. What is empty says nothing; all that is not must fit. */
+        AutoLoadConditions: {
+            /**
+             * @description Patterns of paths, such as `src/**\/*.rs`, of which a file in the repository fits one.
+             * @default []
+             */
+            filePatterns: string[];
+            /**
+             * @description Languages that the repository is written in.
+             * @default []
+             */
+            languages: string[];
+            /**
+             * @description Categories of cards.
+             * @default []
+             */
+            taskTypes: string[];
         };
         /** @description A member's order as it stands. */
         AutoMode: components["schemas"]["AutoOrder"] & {
@@ -2399,6 +3116,65 @@ export type components = {
             /** @description The page of this server to go to when it is done; the first one where it is absent. */
             to?: string;
         };
+        /** @description A blueprint. */
+        Blueprint: components["schemas"]["KnowledgeCommon"] & components["schemas"]["BlueprintDetails"] & {
+            /** @description What it is called. */
+            name: string;
+        };
+        /**
+         * @description What a blueprint is about.
+         * @enum {string}
+         */
+        BlueprintCategory: "coding-standards" | "architecture" | "testing" | "security" | "documentation" | "workflow" | "review" | "deployment" | "custom";
+        /** @description What only a blueprint has. */
+        BlueprintDetails: {
+            /** @description To which work it is given. */
+            autoLoadConditions: components["schemas"]["AutoLoadConditions"];
+            /** @description What it is about. */
+            category: components["schemas"]["BlueprintCategory"];
+            /**
+             * Format: int64
+             * @description Which of several comes first: the higher, from 1 to 10.
+             */
+            priority: number;
+            /** @description Whether agents are given it. */
+            status: components["schemas"]["BlueprintStatus"];
+        };
+        /** @description A blueprint as a client writes it. */
+        BlueprintDraft: {
+            /** @description To which work it is given. */
+            autoLoadConditions?: components["schemas"]["AutoLoadConditions"];
+            /** @description What it is about; `custom` when absent. */
+            category?: components["schemas"]["BlueprintCategory"];
+            /** @description Its text, in Markdown. */
+            content: string;
+            /** @description What it is about, in a sentence or two. */
+            description?: string;
+            /** @description What it is called. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Which of several comes first: the higher, from 1 to 10; 5 when absent.
+             */
+            priority?: number;
+            /** @description Items that it names as related. */
+            related?: components["schemas"]["KnowledgeId"][];
+            /** @description Whether agents are given it; `draft` when absent. */
+            status?: components["schemas"]["BlueprintStatus"];
+            /** @description Labels to find it by. */
+            tags?: string[];
+        };
+        BlueprintPage: {
+            /** @description The latest change first, without their contents. */
+            items: components["schemas"]["Blueprint"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
+        };
+        /**
+         * @description Whether agents are given a blueprint.
+         * @enum {string}
+         */
+        BlueprintStatus: "draft" | "active" | "deprecated";
         /** @description One of the provider's limits as it is believed to stand. */
         BucketState: {
             /**
@@ -2469,6 +3245,18 @@ export type components = {
             name?: string;
             /** @description The address that is called. */
             url?: string;
+        };
+        /** @description A page of chats. */
+        ChatPage: {
+            /** @description The chats, those in which something happened last first. */
+            items: components["schemas"]["FeatureCard"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
+        };
+        /** @description How a chat is to be as a card. */
+        ChatToCard: {
+            /** @description Its title; the chat's when absent. */
+            title?: string | null;
         };
         /** @description One verification command that was run, with its output as evidence. */
         Check: {
@@ -2564,6 +3352,20 @@ export type components = {
             /** @description The project. */
             projectId: components["schemas"]["ProjectId"];
         };
+        /** @description A field that differs. */
+        ComparedField: {
+            /** @description Which, as the API names it. */
+            field: string;
+            /** @description Its lines in both. */
+            lines: components["schemas"]["ComparedLine"][];
+        };
+        /** @description A line of a comparison. */
+        ComparedLine: {
+            /** @description What became of it. */
+            change: components["schemas"]["LineChange"];
+            /** @description The line, without its end. */
+            text: string;
+        };
         /** @description The password once more, with a second factor beside it for who has one; or a passkey alone. */
         Confirm: {
             /** @description A code of one's authenticator app; with `password`. */
@@ -2582,8 +3384,27 @@ export type components = {
             /** @description The path. */
             path: string;
         };
+        /** @description An agent to be defined. */
+        CreateAgent: {
+            /** @description What it is good for. */
+            description?: string | null;
+            /** @description A character that it is shown by. */
+            icon?: string | null;
+            /** @description Its MCP servers. They are kept until there are MCP clients. */
+            mcpServers?: components["schemas"]["AgentServer"][] | null;
+            model?: components["schemas"]["AgentModel"] | null;
+            /** @description What it is called. */
+            name: string;
+            /** @description What it is told beside the house's own rules, in Markdown. */
+            systemPrompt: string;
+            /** @description Words to find it by. */
+            tags?: string[] | null;
+            /** @description Its tools; all that are known when absent. One that is not named, or not enabled, it does not have. */
+            tools?: components["schemas"]["AgentTool"][] | null;
+        };
         /** @description A card to be written. */
         CreateFeature: {
+            agentId?: components["schemas"]["AgentId"] | null;
             /** @description The branch to work on; made from number and title when absent. */
             branch?: string | null;
             /**
@@ -2597,7 +3418,7 @@ export type components = {
             dependencies?: components["schemas"]["FeatureId"][] | null;
             /** @description What to build, in Markdown. */
             description: string;
-            /** @description The model to use; the project's or the server's default when absent. */
+            /** @description The model to use; the agent's, the project's or the server's default when absent. */
             model?: string | null;
             /** @description Whether a person looks at the work, whatever the project does after it. */
             needsApproval?: boolean | null;
@@ -2722,6 +3543,13 @@ export type components = {
          * @enum {string}
          */
         Day: "mon" | "tue" | "wed" | "thu" | "fri" | "sat" | "sun";
+        /** @description Deleted items. */
+        DeletedPage: {
+            /** @description Those deleted last first, without their contents. */
+            items: components["schemas"]["AnyItem"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
+        };
         /** @description A message to a webhook and what became of it. */
         Delivery: {
             /** @description The beginning of the last answer. */
@@ -2839,6 +3667,21 @@ export type components = {
          * @enum {string}
          */
         DiffSide: "base" | "head";
+        /** @description A member writes at an item of the knowledge hub, or no longer does. Not stored; it is said again while it lasts. */
+        Editing: {
+            /**
+             * Format: uuid
+             * @description The item.
+             */
+            itemId: string;
+            /** @description Who. */
+            memberId: components["schemas"]["MemberId"];
+            /**
+             * Format: int64
+             * @description For how long it holds from now on, in seconds; 0: it is over.
+             */
+            seconds: number;
+        };
         /** @description Where the browser is to go. */
         Elsewhere: {
             /** @description An address at the provider, for the browser that asked and for ten minutes. */
@@ -2849,6 +3692,50 @@ export type components = {
             /** @description The code that the authenticator app shows now. */
             code: string;
         };
+        /** @description An entry. */
+        Entry: components["schemas"]["KnowledgeCommon"] & components["schemas"]["EntryDetails"] & {
+            /** @description What it is called. */
+            title: string;
+        };
+        /** @description What only an entry has. */
+        EntryDetails: {
+            /** @description Words by which it should be found, too. */
+            keywords: string[];
+            /** @description Where it comes from. */
+            sourceUrl: string | null;
+            /** @description What it is. */
+            type: components["schemas"]["EntryType"];
+        };
+        /** @description An entry as a client writes it. */
+        EntryDraft: {
+            /** @description Its text, in Markdown. */
+            content: string;
+            /** @description What it is about, in a sentence or two. */
+            description?: string;
+            /** @description Words by which it should be found, too. */
+            keywords?: string[];
+            /** @description Items that it names as related. */
+            related?: components["schemas"]["KnowledgeId"][];
+            /** @description Where it comes from: an http address. */
+            sourceUrl?: string | null;
+            /** @description Labels to find it by. */
+            tags?: string[];
+            /** @description What it is called. */
+            title: string;
+            /** @description What it is; `documentation` when absent. */
+            type?: components["schemas"]["EntryType"];
+        };
+        EntryPage: {
+            /** @description The latest change first, without their contents. */
+            items: components["schemas"]["Entry"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
+        };
+        /**
+         * @description What an entry is.
+         * @enum {string}
+         */
+        EntryType: "documentation" | "api-reference" | "tutorial" | "faq" | "decision" | "runbook" | "glossary" | "custom";
         /** @description What is likely. */
         Estimate: {
             /** @description Cost, in micro-dollars. */
@@ -2880,16 +3767,20 @@ export type components = {
             branch?: string;
             /**
              * Format: int64
-             * @description `stale`: the version that the card is at.
+             * @description `stale`, `item-changed`: the version that the card or the item is at.
              */
             current?: number;
             /** @description `merge-conflict`: the files in conflict. */
             files?: components["schemas"]["ConflictFile"][];
+            /** @description `item-changed`: the item as it is. */
+            item?: components["schemas"]["AnyItem"];
             /**
              * Format: int64
              * @description `throttled`, `too-many-requests`, `database-away`: seconds until the next try may succeed.
              */
             retryAfter?: number;
+            /** @description `near-duplicate`: what the hub holds already. */
+            similar?: components["schemas"]["SimilarItem"][];
         };
         /** @description A member's second factors. */
         FactorList: {
@@ -2929,6 +3820,7 @@ export type components = {
         };
         /** @description One card as the board shows it. */
         FeatureCard: {
+            agentId: components["schemas"]["AgentId"] | null;
             /** @description The branch to work on; made from number and title when absent. */
             branch: string | null;
             /**
@@ -2965,6 +3857,8 @@ export type components = {
             finishedAt: string | null;
             /** @description The feature's id. */
             id: components["schemas"]["FeatureId"];
+            /** @description What it is. */
+            kind: components["schemas"]["FeatureKind"];
             /**
              * Format: int64
              * @description Lines that the work adds.
@@ -2977,13 +3871,15 @@ export type components = {
             linesRemoved: number;
             /** @description The commit on the default branch, once it is merged. */
             mergeCommit: string | null;
-            /** @description The model to use; the project's or the server's default when absent. */
+            /** @description What its agent may do to the files; always `work` for a card. */
+            mode: components["schemas"]["WorkMode"];
+            /** @description The model to use; its agent's, the project's or the server's default when absent. */
             model: string | null;
             /** @description Whether a person looks at the work, whatever the project does after it. */
             needsApproval: boolean;
             /**
              * Format: int64
-             * @description Counts from 1 within its project; how people refer to it.
+             * @description Counts from 1 within its project; how people refer to it. Below 0 for what is no card: nobody refers to that by number.
              */
             number: number;
             /** @description How much of a plan comes first. */
@@ -3043,6 +3939,11 @@ export type components = {
          * @description One card.
          */
         FeatureId: string;
+        /**
+         * @description What a piece of work is. All kinds are run, resumed, limited and paid for in the same way; only cards are on the board.
+         * @enum {string}
+         */
+        FeatureKind: "card" | "chat" | "task";
         /** @description A page of cards. */
         FeaturePage: {
             /** @description The cards, in the board's order. */
@@ -3156,6 +4057,12 @@ export type components = {
             /** @enum {string} */
             type: "feature.deleted";
         } | {
+            /** @description Which. */
+            agentId: components["schemas"]["AgentId"];
+            privateTo: components["schemas"]["MemberId"] | null;
+            /** @enum {string} */
+            type: "agent.updated";
+        } | {
             /** @description The order as it stands. */
             order: components["schemas"]["AutoOrder"];
             /** @enum {string} */
@@ -3166,7 +4073,43 @@ export type components = {
             notification: components["schemas"]["Notification"] | null;
             /** @enum {string} */
             type: "notification.updated";
-        } | {
+        } | (components["schemas"]["KnowledgeChange"] & {
+            /** @enum {string} */
+            type: "knowledge.blueprint.created";
+        }) | (components["schemas"]["KnowledgeChange"] & {
+            /** @enum {string} */
+            type: "knowledge.blueprint.updated";
+        }) | (components["schemas"]["KnowledgeChange"] & {
+            /** @enum {string} */
+            type: "knowledge.blueprint.deleted";
+        }) | (components["schemas"]["KnowledgeChange"] & {
+            /** @enum {string} */
+            type: "knowledge.blueprint.restored";
+        }) | (components["schemas"]["KnowledgeChange"] & {
+            /** @enum {string} */
+            type: "knowledge.entry.created";
+        }) | (components["schemas"]["KnowledgeChange"] & {
+            /** @enum {string} */
+            type: "knowledge.entry.updated";
+        }) | (components["schemas"]["KnowledgeChange"] & {
+            /** @enum {string} */
+            type: "knowledge.entry.deleted";
+        }) | (components["schemas"]["KnowledgeChange"] & {
+            /** @enum {string} */
+            type: "knowledge.entry.restored";
+        }) | (components["schemas"]["KnowledgeChange"] & {
+            /** @enum {string} */
+            type: "knowledge.learning.created";
+        }) | (components["schemas"]["KnowledgeChange"] & {
+            /** @enum {string} */
+            type: "knowledge.learning.updated";
+        }) | (components["schemas"]["KnowledgeChange"] & {
+            /** @enum {string} */
+            type: "knowledge.learning.deleted";
+        }) | (components["schemas"]["KnowledgeChange"] & {
+            /** @enum {string} */
+            type: "knowledge.learning.restored";
+        }) | {
             /** @description The run. */
             run: components["schemas"]["Run"];
             /** @enum {string} */
@@ -3380,6 +4323,271 @@ export type components = {
             /** @description The oldest first. */
             items: components["schemas"]["KeyView"][];
         };
+        /**
+         * @description A kind, as it stands in an address.
+         * @enum {string}
+         */
+        KindPath: "blueprints" | "entries" | "learnings";
+        /** @description That a learning was used, and what came of it. */
+        KnowledgeApplication: {
+            /**
+             * Format: date-time
+             * @description When it was told last.
+             */
+            at: string;
+            /** @description The learning. */
+            itemId: components["schemas"]["KnowledgeId"];
+            /** @description The member, or the member whose run it was. */
+            memberId: components["schemas"]["MemberId"];
+            /** @description More about it. */
+            note: string | null;
+            /** @description What came of it. */
+            outcome: components["schemas"]["LearningOutcome"];
+            runId: components["schemas"]["RunId"] | null;
+        };
+        /** @description What an event tells of an item: enough to show that something changed and to fetch it, never its text. */
+        KnowledgeChange: {
+            /** @description Who did it, or whose agent or token. */
+            actor: components["schemas"]["MemberId"];
+            /** @description What was done. */
+            deed: components["schemas"]["KnowledgeDeed"];
+            /** @description The item. */
+            id: components["schemas"]["KnowledgeId"];
+            /** @description Its kind. */
+            kind: components["schemas"]["KnowledgeKind"];
+            /** @description By what way. */
+            origin: components["schemas"]["KnowledgeOrigin"];
+            /** @description Whether the team takes it for true. */
+            review: components["schemas"]["KnowledgeReview"];
+            /** @description What it is called. */
+            title: string;
+            /**
+             * Format: int64
+             * @description The version that it is at.
+             */
+            version: number;
+        };
+        /** @description What every item has. */
+        KnowledgeCommon: {
+            /** @description Its text, in Markdown; absent in lists. */
+            content?: string;
+            /**
+             * Format: date-time
+             * @description When it was written.
+             */
+            createdAt: string;
+            /** @description Who wrote it, or whose agent or token did. */
+            createdBy: components["schemas"]["MemberId"];
+            /**
+             * Format: date-time
+             * @description When it was deleted, if it is.
+             */
+            deletedAt: string | null;
+            /** @description What it is about, in a sentence or two. */
+            description: string;
+            /** @description The item's id. */
+            id: components["schemas"]["KnowledgeId"];
+            /** @description Its kind. */
+            kind: components["schemas"]["KnowledgeKind"];
+            /** @description By what way it came into the hub. */
+            origin: components["schemas"]["KnowledgeOrigin"];
+            /** @description Items that it names as related. */
+            related: components["schemas"]["KnowledgeId"][];
+            sourceFeatureId: components["schemas"]["FeatureId"] | null;
+            sourceRunId: components["schemas"]["RunId"] | null;
+            /** @description Labels to find it by. */
+            tags: string[];
+            /**
+             * Format: date-time
+             * @description When it was changed last.
+             */
+            updatedAt: string;
+            /** @description Who changed it last, or whose agent or token did. */
+            updatedBy: components["schemas"]["MemberId"];
+            /**
+             * Format: int64
+             * @description Counts its changes, from 1 on.
+             */
+            version: number;
+        };
+        /** @description How two versions of an item differ. */
+        KnowledgeComparison: {
+            /** @description The fields that differ. */
+            fields: components["schemas"]["ComparedField"][];
+            /**
+             * Format: int64
+             * @description The former version.
+             */
+            from: number;
+            /**
+             * Format: int64
+             * @description The later one.
+             */
+            to: number;
+        };
+        /**
+         * @description What was done to an item.
+         * @enum {string}
+         */
+        KnowledgeDeed: "created" | "updated" | "verified" | "proven" | "rejected" | "deleted" | "restored" | "applied";
+        /** @description What only one kind has. */
+        KnowledgeDetails: (components["schemas"]["BlueprintDetails"] & {
+            /** @enum {string} */
+            kind: "blueprint";
+        }) | (components["schemas"]["EntryDetails"] & {
+            /** @enum {string} */
+            kind: "entry";
+        }) | (components["schemas"]["LearningDetails"] & {
+            /** @enum {string} */
+            kind: "learning";
+        });
+        /** @description The whole of what somebody says of an item, whatever its kind. */
+        KnowledgeDraft: {
+            /** @description Its text, in Markdown. */
+            content: string;
+            /** @description What it is about, in a sentence or two. */
+            description: string;
+            /** @description What only its kind has. */
+            details: components["schemas"]["KnowledgeDetails"];
+            /** @description Items that it names as related. */
+            related: components["schemas"]["KnowledgeId"][];
+            /** @description Labels to find it by. */
+            tags: string[];
+            /** @description What it is called. */
+            title: string;
+        };
+        /** @description What a search found. */
+        KnowledgeHit: {
+            /**
+             * Format: int64
+             * @description How often it was used.
+             */
+            applicationCount: number;
+            /** @description What it is about. */
+            description: string;
+            /** @description The item. */
+            id: components["schemas"]["KnowledgeId"];
+            /** @description Its kind. */
+            kind: components["schemas"]["KnowledgeKind"];
+            /** @description Whether the team takes it for true. */
+            review: components["schemas"]["KnowledgeReview"];
+            /**
+             * Format: double
+             * @description How well it fits; the best first. 0 where nothing was searched for.
+             */
+            score: number;
+            /** @description A part of its text in which words of the search stand, in plain text. */
+            snippet: components["schemas"]["KnowledgeSnippet"];
+            /**
+             * Format: int64
+             * @description How often it helped.
+             */
+            successCount: number;
+            /** @description Its tags. */
+            tags: string[];
+            /** @description What it is called. */
+            title: string;
+            /** @description Category of a blueprint, type of an entry or a learning. */
+            type: string;
+            /**
+             * Format: date-time
+             * @description When it last changed.
+             */
+            updatedAt: string;
+        };
+        /** @description What a search found. */
+        KnowledgeHits: {
+            /** @description The best first. */
+            items: components["schemas"]["KnowledgeHit"][];
+        };
+        /**
+         * Format: uuid
+         * @description An item of the knowledge hub.
+         */
+        KnowledgeId: string;
+        /**
+         * @description A kind of knowledge.
+         * @enum {string}
+         */
+        KnowledgeKind: "blueprint" | "entry" | "learning";
+        /**
+         * @description By what way something came into the hub.
+         * @enum {string}
+         */
+        KnowledgeOrigin: "member" | "agent" | "token";
+        /** @description An item, as it is named beside another. */
+        KnowledgeRef: {
+            /** @description The item. */
+            id: components["schemas"]["KnowledgeId"];
+            /** @description Its kind. */
+            kind: components["schemas"]["KnowledgeKind"];
+            /** @description What it is called. */
+            title: string;
+        };
+        /**
+         * @description Whether the team takes a learning for true. Only an accepted one reaches other agents by itself.
+         * @enum {string}
+         */
+        KnowledgeReview: "proposed" | "accepted" | "rejected";
+        /** @description The team's rule by which a proposed learning becomes accepted without a member's look. */
+        KnowledgeRule: {
+            /**
+             * Format: int64
+             * @description Of how many members these runs must have been.
+             * @default 2
+             */
+            members: number;
+            /**
+             * @description Whether the rule is on.
+             * @default false
+             */
+            on: boolean;
+            /**
+             * Format: int64
+             * @description In how many runs it must have helped.
+             * @default 5
+             */
+            runs: number;
+            /**
+             * Format: int64
+             * @description Which part of the runs of which the outcome is known it must have helped in, in percent.
+             * @default 80
+             */
+            successPercent: number;
+        };
+        /** @description A part of a text. */
+        KnowledgeSnippet: {
+            /** @description Where words of the search stand in it, in order. */
+            marks: components["schemas"]["SnippetMark"][];
+            /** @description The part, with blanks for line ends and `…` where the text goes on. */
+            text: string;
+        };
+        /** @description A change of an item. */
+        KnowledgeVersion: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description What was done. */
+            deed: components["schemas"]["KnowledgeDeed"];
+            /** @description The whole text from then on; absent in lists. */
+            draft?: components["schemas"]["KnowledgeDraft"];
+            /** @description The item. */
+            itemId: components["schemas"]["KnowledgeId"];
+            /** @description Who did it, or whose agent or token. */
+            memberId: components["schemas"]["MemberId"];
+            /** @description By what way. */
+            origin: components["schemas"]["KnowledgeOrigin"];
+            runId: components["schemas"]["RunId"] | null;
+            /**
+             * Format: int64
+             * @description Its number: 1, 2, 3 … without gaps.
+             */
+            version: number;
+            /** @description Why, in the words of who did it. */
+            why: string | null;
+        };
         /** @description A row of the built-in table. */
         KnownPrice: components["schemas"]["Price"] & {
             /** @description Its name as the provider says it. */
@@ -3388,6 +4596,15 @@ export type components = {
             name: string;
             /** @description Whose model. */
             provider: components["schemas"]["ProviderKind"];
+        };
+        /** @description A tool as the page shows it among an agent's switches. */
+        KnownTool: {
+            /** @description Whether it can change files. */
+            changesFiles: boolean;
+            /** @description The tool. */
+            name: string;
+            /** @description What it does, in a sentence. */
+            what: string;
         };
         /** @description A key and a class of models that share limits. */
         Lane: {
@@ -3406,20 +4623,139 @@ export type components = {
         LatestTrial: {
             trial: components["schemas"]["Trial"] | null;
         };
+        /** @description A learning. */
+        Learning: components["schemas"]["KnowledgeCommon"] & components["schemas"]["LearningDetails"] & components["schemas"]["LearningStanding"] & {
+            /** @description What it is called. */
+            title: string;
+        };
+        /**
+         * @description How sure a learning is.
+         * @enum {string}
+         */
+        LearningConfidence: "low" | "medium" | "high" | "verified";
+        /** @description Where a learning holds. */
+        LearningContext: {
+            /**
+             * @description Patterns of paths.
+             * @default []
+             */
+            filePatterns: string[];
+            /**
+             * @description Frameworks and libraries.
+             * @default []
+             */
+            frameworks: string[];
+            /**
+             * @description Languages.
+             * @default []
+             */
+            languages: string[];
+        };
+        /** @description What only a learning has. */
+        LearningDetails: {
+            /** @description How sure it is. */
+            confidence: components["schemas"]["LearningConfidence"];
+            /** @description Where it holds. */
+            context: components["schemas"]["LearningContext"];
+            /** @description How it is kept from happening again. */
+            prevention: string | null;
+            /** @description What went wrong. */
+            problem: string | null;
+            /** @description What helped. */
+            solution: string | null;
+            /** @description What was learnt. */
+            type: components["schemas"]["LearningType"];
+        };
+        /** @description A learning as a client writes it. */
+        LearningDraft: {
+            /** @description How sure it is: `low`, `medium` or `high`; `medium` when absent. `verified` is given by verifying alone. */
+            confidence?: components["schemas"]["LearningConfidence"];
+            /** @description Its text, in Markdown. */
+            content: string;
+            /** @description Where it holds. */
+            context?: components["schemas"]["LearningContext"];
+            /** @description What it is about, in a sentence or two. */
+            description?: string;
+            /** @description How it is kept from happening again. */
+            prevention?: string | null;
+            /** @description What went wrong. */
+            problem?: string | null;
+            /** @description Items that it names as related. */
+            related?: components["schemas"]["KnowledgeId"][];
+            /** @description What helped. */
+            solution?: string | null;
+            /** @description Labels to find it by. */
+            tags?: string[];
+            /** @description What it is called. */
+            title: string;
+            /** @description What was learnt; `custom` when absent. */
+            type?: components["schemas"]["LearningType"];
+        };
+        /**
+         * @description What came of using a learning.
+         * @enum {string}
+         */
+        LearningOutcome: "helped" | "did-not-help" | "unknown";
+        LearningPage: {
+            /** @description The latest change first, without their contents. */
+            items: components["schemas"]["Learning"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
+        };
+        /** @description Where a learning stands: the server's alone. */
+        LearningStanding: {
+            /**
+             * Format: int64
+             * @description In how many runs, and by how many members beside, it was used.
+             */
+            applicationCount: number;
+            /** @description Why it was rejected. */
+            rejectReason: string | null;
+            /** @description Whether the team takes it for true. */
+            review: components["schemas"]["KnowledgeReview"];
+            /**
+             * Format: int64
+             * @description In how many of them it helped.
+             */
+            successCount: number;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            verifiedAt: string | null;
+            verifiedBy: components["schemas"]["MemberId"] | null;
+        };
+        /**
+         * @description What was learnt.
+         * @enum {string}
+         */
+        LearningType: "bug-fix" | "pattern" | "optimization" | "best-practice" | "anti-pattern" | "tool-usage" | "context-specific" | "custom";
         /** @description The limits that the scheduler keeps. Whichever is tighter holds. */
         Limits: {
             /**
              * Format: int64
-             * @description Runs of the whole team at work at once.
+             * @description Answers in one member's chats that are being made at once.
+             * @default 3
+             */
+            maxConcurrentChatsPerMember: number;
+            /**
+             * Format: int64
+             * @description Runs of the whole team at work at once, of every kind.
              * @default 8
              */
             maxConcurrentFeatures: number;
             /**
              * Format: int64
-             * @description Runs of one member at work at once.
+             * @description Runs of one member's cards at work at once.
              * @default 3
              */
             maxConcurrentFeaturesPerMember: number;
+            /**
+             * Format: int64
+             * @description Tasks of one member at work at once: agents that run by themselves or for a step of a system.
+             * @default 3
+             */
+            maxConcurrentTasksPerMember: number;
             /**
              * Format: int64
              * @description Worktrees of one member on disk at once.
@@ -3446,6 +4782,11 @@ export type components = {
             /** @description The text; what is not UTF-8 is shown as �. */
             text: string;
         };
+        /**
+         * @description What became of a line.
+         * @enum {string}
+         */
+        LineChange: "same" | "removed" | "added";
         /**
          * @description What a line of a hunk is.
          * @enum {string}
@@ -3794,6 +5135,9 @@ export type components = {
         } | (components["schemas"]["RunOutput"] & {
             /** @enum {string} */
             type: "run.output";
+        }) | (components["schemas"]["Editing"] & {
+            /** @enum {string} */
+            type: "knowledge.editing";
         }) | {
             /** @enum {string} */
             type: "resync";
@@ -4216,6 +5560,17 @@ export type components = {
          * @enum {string}
          */
         ProjectStatus: "preparing" | "ready" | "failed";
+        /** @description Something that a run found, in a member's words. */
+        PromoteKnowledge: (components["schemas"]["BlueprintDraft"] & {
+            /** @enum {string} */
+            kind: "blueprint";
+        }) | (components["schemas"]["EntryDraft"] & {
+            /** @enum {string} */
+            kind: "entry";
+        }) | (components["schemas"]["LearningDraft"] & {
+            /** @enum {string} */
+            kind: "learning";
+        });
         /** @description A provider by which one can sign in. */
         ProviderButton: {
             /** @description Its name for people. */
@@ -4459,6 +5814,16 @@ export type components = {
             /** @description At least 12 characters. */
             password: string;
         };
+        /** @description Finds a learning wrong. */
+        RejectLearning: {
+            /** @description Why. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description The version that was looked at: refused when it is another by now.
+             */
+            version?: number;
+        };
         /** @description A no to a plan. */
         RejectPlan: {
             /** @description What should be different, in Markdown. */
@@ -4468,6 +5833,20 @@ export type components = {
              * @description The version that was looked at.
              */
             version: number;
+        };
+        /** @description An item with what it is related to. */
+        RelatedItem: {
+            /** @description The item. */
+            item: components["schemas"]["AnyItem"];
+            /** @description What it names as related. */
+            related: components["schemas"]["KnowledgeRef"][];
+            /** @description What names it as related. */
+            relatedFrom: components["schemas"]["KnowledgeRef"][];
+        };
+        /** @description Another title for a chat. */
+        RenameChat: {
+            /** @description A few words. */
+            title: string;
         };
         /** @description What to change of a passkey. */
         RenamePasskey: {
@@ -4607,6 +5986,29 @@ export type components = {
             /** @description The new password: at least 12 characters. */
             password: string;
         };
+        /** @description What is taken back. */
+        RestoreKnowledge: {
+            /**
+             * Format: int64
+             * @description The version whose text is taken back; absent to take back a deleted item as it is.
+             */
+            version?: number;
+            /** @description Why, for whoever reads the history. */
+            why?: string;
+        };
+        /** @description Takes back what a run brought into the hub. */
+        RollBackKnowledge: {
+            /** @description Why. */
+            reason: string;
+        };
+        /** @description How much was taken back. */
+        RolledBack: {
+            /**
+             * Format: int64
+             * @description Items that are deleted now.
+             */
+            items: number;
+        };
         /** @description One attempt at a feature. */
         Run: {
             /** @description Whether it needs a person's yes to its plan, and has it. */
@@ -4700,6 +6102,17 @@ export type components = {
             turns: number;
             /** @description Tokens so far. */
             usage: components["schemas"]["RunUsage"];
+        };
+        /** @description What an agent is to do by itself. */
+        RunAgent: {
+            /** @description What it may do to the files: `read` looks and changes nothing, `work` has a worktree and a branch of its own. */
+            mode: components["schemas"]["WorkMode"];
+            /** @description The model to use; the agent's, the project's or the server's default when absent. */
+            model?: string | null;
+            /** @description In which project. */
+            projectId: components["schemas"]["ProjectId"];
+            /** @description What to do. */
+            prompt: string;
         };
         /** @description What happened in a run, as its members see it. Stored under the event `run.event`. */
         RunEvent: {
@@ -4878,6 +6291,8 @@ export type components = {
             /** @enum {string} */
             kind: "check";
         } | {
+            /** @description The agent, where it is not the usual one. */
+            agent?: string;
             /**
              * Format: int64
              * @description Which claim this is.
@@ -4923,6 +6338,13 @@ export type components = {
          * @enum {string}
          */
         RunIntent: "work" | "verify";
+        /** @description What a run has to do with the hub. */
+        RunKnowledge: {
+            /** @description Which learnings it used, and what came of them. */
+            applications: components["schemas"]["KnowledgeApplication"][];
+            /** @description What it brought into the hub, deleted or not, without contents. */
+            items: components["schemas"]["AnyItem"][];
+        };
         /** @description What one run may use before it is ended with a clear word, or waits for one. */
         RunLimits: {
             /**
@@ -5079,6 +6501,12 @@ export type components = {
             /** @description Whether commands can be run. */
             usable: boolean;
         };
+        /** @description What is said in a chat. */
+        SayInChat: {
+            /** @description The words. */
+            message: string;
+            mode?: components["schemas"]["WorkMode"] | null;
+        };
         /**
          * @description What a personal access token may be used for. A token never does more than its member may.
          * @enum {string}
@@ -5191,6 +6619,25 @@ export type components = {
              */
             role: components["schemas"]["MemberRole"];
         };
+        /** @description An item that says much the same as a text. */
+        SimilarItem: {
+            /** @description The item. */
+            id: components["schemas"]["KnowledgeId"];
+            /** @description Its kind. */
+            kind: components["schemas"]["KnowledgeKind"];
+            /**
+             * Format: double
+             * @description How much they have in common: 1 where they say the same.
+             */
+            likeness: number;
+            /** @description What it is called. */
+            title: string;
+        };
+        /** @description What says much the same. */
+        SimilarItems: {
+            /** @description The likest first. */
+            items: components["schemas"]["SimilarItem"][];
+        };
         /** @description How a governor stands, for people and monitors. Shares are between 0 and 1; what fades counts the last minutes most. */
         Snapshot: {
             /**
@@ -5246,8 +6693,33 @@ export type components = {
              */
             used: number | null;
         };
+        /** @description Where a word stands in a part of a text, counted in UTF-16 units, as browsers do. */
+        SnippetMark: {
+            /**
+             * Format: int32
+             * @description Where it begins.
+             */
+            from: number;
+            /**
+             * Format: int32
+             * @description Where it has ended.
+             */
+            to: number;
+        };
         /** @description What happens to a card that is in progress: `planning`, `plan_approval`, `implementing`, `pipeline:` and the step's name, or `verifying`. */
         Stage: string;
+        /** @description A chat to be begun. */
+        StartChat: {
+            agentId?: components["schemas"]["AgentId"] | null;
+            /** @description What is said first. */
+            message: string;
+            /** @description What the agent may do to the files: `read` looks and changes nothing, `work` has a worktree and a branch of its own. */
+            mode: components["schemas"]["WorkMode"];
+            /** @description The model to use; the agent's, the project's or the server's default when absent. */
+            model?: string | null;
+            /** @description A few words; made from the message when absent. */
+            title?: string | null;
+        };
         /** @description How much changed. */
         Stat: {
             /**
@@ -5342,6 +6814,51 @@ export type components = {
             status: components["schemas"]["TaskStatus"];
             /** @description What is to be done, in a few words. */
             title: string;
+        };
+        /** @description How a task stands, and what came of it. */
+        TaskState: {
+            /** @description The commit that it started from. */
+            baseCommit: string | null;
+            /** @description The branch that holds its work. */
+            branch: string;
+            /**
+             * Format: int64
+             * @description Cost so far, in micro-dollars.
+             */
+            costMicros: number;
+            /**
+             * Format: date-time
+             * @description When it was asked for.
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            endedAt: string | null;
+            error: components["schemas"]["Problem"] | null;
+            /** @description The task. */
+            featureId: components["schemas"]["FeatureId"];
+            /** @description The latest state of its work. */
+            headCommit: string | null;
+            /** @description Its project. */
+            projectId: components["schemas"]["ProjectId"];
+            /** @description The agent's closing words, when it ended well. */
+            result: string | null;
+            /** @description Its run. */
+            runId: components["schemas"]["RunId"];
+            /**
+             * Format: date-time
+             * @description When its agent began.
+             */
+            startedAt: string | null;
+            /** @description Where the run stands: it has ended when it is no longer live. */
+            status: components["schemas"]["RunStatus"];
+            /**
+             * Format: int64
+             * @description Tokens of all kinds so far.
+             */
+            tokens: number;
         };
         /**
          * @description How far a task of a plan is.
@@ -5449,6 +6966,11 @@ export type components = {
              */
             workedMs: number;
         };
+        /** @description The tools that agents can have. */
+        ToolList: {
+            /** @description The tools. */
+            items: components["schemas"]["KnownTool"][];
+        };
         /** @description The secret of an authenticator app, to be shown once. */
         TotpSetUp: {
             /** @description The same as a QR code. */
@@ -5542,8 +7064,88 @@ export type components = {
              */
             unread: number;
         };
+        /** @description What to change of an agent; what is absent stays, and `null` takes a value away. */
+        UpdateAgent: {
+            /** @description What it is good for. */
+            description?: string;
+            /**
+             * Format: int64
+             * @description Refuses the change when the agent is no longer at this version.
+             */
+            expectVersion?: number;
+            /** @description A character that it is shown by. */
+            icon?: string | null;
+            /** @description Its MCP servers; all of them. */
+            mcpServers?: components["schemas"]["AgentServer"][];
+            /** @description Which model it calls, and how; the whole of it. */
+            model?: components["schemas"]["AgentModel"];
+            /** @description What it is called. */
+            name?: string;
+            /** @description What it is told beside the house's own rules, in Markdown. */
+            systemPrompt?: string;
+            /** @description Words to find it by; all of them. */
+            tags?: string[];
+            /** @description Its tools; all of them. */
+            tools?: components["schemas"]["AgentTool"][];
+        };
+        UpdateBlueprint: {
+            /** @description To which work it is given. */
+            autoLoadConditions?: components["schemas"]["AutoLoadConditions"];
+            /** @description What it is about; `custom` when absent. */
+            category?: components["schemas"]["BlueprintCategory"];
+            /** @description Its text, in Markdown. */
+            content: string;
+            /** @description What it is about, in a sentence or two. */
+            description?: string;
+            /** @description What it is called. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Which of several comes first: the higher, from 1 to 10; 5 when absent.
+             */
+            priority?: number;
+            /** @description Items that it names as related. */
+            related?: components["schemas"]["KnowledgeId"][];
+            /** @description Whether agents are given it; `draft` when absent. */
+            status?: components["schemas"]["BlueprintStatus"];
+            /** @description Labels to find it by. */
+            tags?: string[];
+            /**
+             * Format: int64
+             * @description The version that the change is made to; refused when somebody else's change came in between.
+             */
+            version: number;
+            /** @description Why, for whoever reads the history. */
+            why?: string;
+        };
+        UpdateEntry: {
+            /** @description Its text, in Markdown. */
+            content: string;
+            /** @description What it is about, in a sentence or two. */
+            description?: string;
+            /** @description Words by which it should be found, too. */
+            keywords?: string[];
+            /** @description Items that it names as related. */
+            related?: components["schemas"]["KnowledgeId"][];
+            /** @description Where it comes from: an http address. */
+            sourceUrl?: string | null;
+            /** @description Labels to find it by. */
+            tags?: string[];
+            /** @description What it is called. */
+            title: string;
+            /** @description What it is; `documentation` when absent. */
+            type?: components["schemas"]["EntryType"];
+            /**
+             * Format: int64
+             * @description The version that the change is made to; refused when somebody else's change came in between.
+             */
+            version: number;
+            /** @description Why, for whoever reads the history. */
+            why?: string;
+        };
         /** @description What to change of a card; what is absent stays, and `null` takes a value away. */
         UpdateFeature: {
+            agentId?: components["schemas"]["AgentId"] | null;
             /** @description The branch to work on; `null` means one made from number and title. */
             branch?: string | null;
             /**
@@ -5562,7 +7164,7 @@ export type components = {
              * @description Refuses the change when the card is no longer at this version.
              */
             expectVersion?: number;
-            /** @description The model to use; `null` means the project's or the server's default. */
+            /** @description The model to use; `null` means the agent's, the project's or the server's default. */
             model?: string | null;
             /** @description Whether a person looks at the work, whatever the project does after it. */
             needsApproval?: boolean;
@@ -5586,6 +7188,37 @@ export type components = {
             thinkingLevel?: components["schemas"]["ThinkingLevel"];
             /** @description A few words. */
             title?: string;
+        };
+        UpdateLearning: {
+            /** @description How sure it is: `low`, `medium` or `high`; `medium` when absent. `verified` is given by verifying alone. */
+            confidence?: components["schemas"]["LearningConfidence"];
+            /** @description Its text, in Markdown. */
+            content: string;
+            /** @description Where it holds. */
+            context?: components["schemas"]["LearningContext"];
+            /** @description What it is about, in a sentence or two. */
+            description?: string;
+            /** @description How it is kept from happening again. */
+            prevention?: string | null;
+            /** @description What went wrong. */
+            problem?: string | null;
+            /** @description Items that it names as related. */
+            related?: components["schemas"]["KnowledgeId"][];
+            /** @description What helped. */
+            solution?: string | null;
+            /** @description Labels to find it by. */
+            tags?: string[];
+            /** @description What it is called. */
+            title: string;
+            /** @description What was learnt; `custom` when absent. */
+            type?: components["schemas"]["LearningType"];
+            /**
+             * Format: int64
+             * @description The version that the change is made to; refused when somebody else's change came in between.
+             */
+            version: number;
+            /** @description Why, for whoever reads the history. */
+            why?: string;
         };
         /** @description What to change of oneself; what is absent stays. */
         UpdateMe: {
@@ -5703,6 +7336,25 @@ export type components = {
             /** @description Whose calls these are. */
             whose: components["schemas"]["UsageOf"];
         };
+        /** @description Finds a learning good. */
+        VerifyLearning: {
+            /** @description The learning as it ought to be, where it had to be corrected. */
+            draft?: components["schemas"]["LearningDraft"];
+            /**
+             * Format: int64
+             * @description The version that was looked at: refused when it is another by now. Needed with `draft`.
+             */
+            version?: number;
+            /** @description Why, for whoever reads the history. */
+            why?: string;
+        };
+        /** @description A page of the changes of an item. */
+        VersionPage: {
+            /** @description The latest first, without their texts. */
+            items: components["schemas"]["KnowledgeVersion"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
+        };
         /** @description A webhook as its members see it: never its address whole, nor its secret. */
         Webhook: {
             /**
@@ -5785,6 +7437,11 @@ export type components = {
             /** @description When it closes, such as `07:00`; the same as `from` means a whole day. */
             until: string;
         };
+        /**
+         * @description What an agent may do to the files.
+         * @enum {string}
+         */
+        WorkMode: "read" | "work";
     };
     responses: never;
     parameters: never;
@@ -5794,8 +7451,19 @@ export type components = {
 };
 export type AddAttachment = components['schemas']['AddAttachment'];
 export type AfterWork = components['schemas']['AfterWork'];
+export type Agent = components['schemas']['Agent'];
+export type AgentId = components['schemas']['AgentId'];
+export type AgentModel = components['schemas']['AgentModel'];
+export type AgentPage = components['schemas']['AgentPage'];
+export type AgentServer = components['schemas']['AgentServer'];
+export type AgentStatus = components['schemas']['AgentStatus'];
+export type AgentTool = components['schemas']['AgentTool'];
 export type AllowCost = components['schemas']['AllowCost'];
+export type AnyItem = components['schemas']['AnyItem'];
 export type ApiToken = components['schemas']['ApiToken'];
+export type ApplicationList = components['schemas']['ApplicationList'];
+export type AppliedLearning = components['schemas']['AppliedLearning'];
+export type ApplyLearning = components['schemas']['ApplyLearning'];
 export type ApprovePlan = components['schemas']['ApprovePlan'];
 export type AskForPasskey = components['schemas']['AskForPasskey'];
 export type AskForecast = components['schemas']['AskForecast'];
@@ -5810,15 +7478,24 @@ export type AuditObject = components['schemas']['AuditObject'];
 export type AuditOutcome = components['schemas']['AuditOutcome'];
 export type AuditPage = components['schemas']['AuditPage'];
 export type AuthStatus = components['schemas']['AuthStatus'];
+export type AutoLoadConditions = components['schemas']['AutoLoadConditions'];
 export type AutoMode = components['schemas']['AutoMode'];
 export type AutoModeAction = components['schemas']['AutoModeAction'];
 export type AutoModes = components['schemas']['AutoModes'];
 export type AutoOrder = components['schemas']['AutoOrder'];
 export type BeginSignIn = components['schemas']['BeginSignIn'];
+export type Blueprint = components['schemas']['Blueprint'];
+export type BlueprintCategory = components['schemas']['BlueprintCategory'];
+export type BlueprintDetails = components['schemas']['BlueprintDetails'];
+export type BlueprintDraft = components['schemas']['BlueprintDraft'];
+export type BlueprintPage = components['schemas']['BlueprintPage'];
+export type BlueprintStatus = components['schemas']['BlueprintStatus'];
 export type BucketState = components['schemas']['BucketState'];
 export type BudgetKind = components['schemas']['BudgetKind'];
 export type BudgetsView = components['schemas']['BudgetsView'];
 export type ChangeWebhook = components['schemas']['ChangeWebhook'];
+export type ChatPage = components['schemas']['ChatPage'];
+export type ChatToCard = components['schemas']['ChatToCard'];
 export type Check = components['schemas']['Check'];
 export type CheckId = components['schemas']['CheckId'];
 export type CheckList = components['schemas']['CheckList'];
@@ -5828,8 +7505,11 @@ export type Circle = components['schemas']['Circle'];
 export type Commit = components['schemas']['Commit'];
 export type CommitPage = components['schemas']['CommitPage'];
 export type Compared = components['schemas']['Compared'];
+export type ComparedField = components['schemas']['ComparedField'];
+export type ComparedLine = components['schemas']['ComparedLine'];
 export type Confirm = components['schemas']['Confirm'];
 export type ConflictFile = components['schemas']['ConflictFile'];
+export type CreateAgent = components['schemas']['CreateAgent'];
 export type CreateFeature = components['schemas']['CreateFeature'];
 export type CreateInvitation = components['schemas']['CreateInvitation'];
 export type CreatePasskey = components['schemas']['CreatePasskey'];
@@ -5843,6 +7523,7 @@ export type Credential = components['schemas']['Credential'];
 export type Credentials = components['schemas']['Credentials'];
 export type Database = components['schemas']['Database'];
 export type Day = components['schemas']['Day'];
+export type DeletedPage = components['schemas']['DeletedPage'];
 export type Delivery = components['schemas']['Delivery'];
 export type DeliveryId = components['schemas']['DeliveryId'];
 export type DeliveryList = components['schemas']['DeliveryList'];
@@ -5851,8 +7532,14 @@ export type Diff = components['schemas']['Diff'];
 export type DiffFile = components['schemas']['DiffFile'];
 export type DiffLayout = components['schemas']['DiffLayout'];
 export type DiffSide = components['schemas']['DiffSide'];
+export type Editing = components['schemas']['Editing'];
 export type Elsewhere = components['schemas']['Elsewhere'];
 export type EnableTotp = components['schemas']['EnableTotp'];
+export type Entry = components['schemas']['Entry'];
+export type EntryDetails = components['schemas']['EntryDetails'];
+export type EntryDraft = components['schemas']['EntryDraft'];
+export type EntryPage = components['schemas']['EntryPage'];
+export type EntryType = components['schemas']['EntryType'];
 export type Estimate = components['schemas']['Estimate'];
 export type Event = components['schemas']['Event'];
 export type Extras = components['schemas']['Extras'];
@@ -5861,6 +7548,7 @@ export type Feature = components['schemas']['Feature'];
 export type FeatureAndRun = components['schemas']['FeatureAndRun'];
 export type FeatureCard = components['schemas']['FeatureCard'];
 export type FeatureId = components['schemas']['FeatureId'];
+export type FeatureKind = components['schemas']['FeatureKind'];
 export type FeaturePage = components['schemas']['FeaturePage'];
 export type FeatureStatus = components['schemas']['FeatureStatus'];
 export type FieldError = components['schemas']['FieldError'];
@@ -5885,12 +7573,41 @@ export type KeySource = components['schemas']['KeySource'];
 export type KeyTest = components['schemas']['KeyTest'];
 export type KeyView = components['schemas']['KeyView'];
 export type KeysView = components['schemas']['KeysView'];
+export type KindPath = components['schemas']['KindPath'];
+export type KnowledgeApplication = components['schemas']['KnowledgeApplication'];
+export type KnowledgeChange = components['schemas']['KnowledgeChange'];
+export type KnowledgeCommon = components['schemas']['KnowledgeCommon'];
+export type KnowledgeComparison = components['schemas']['KnowledgeComparison'];
+export type KnowledgeDeed = components['schemas']['KnowledgeDeed'];
+export type KnowledgeDetails = components['schemas']['KnowledgeDetails'];
+export type KnowledgeDraft = components['schemas']['KnowledgeDraft'];
+export type KnowledgeHit = components['schemas']['KnowledgeHit'];
+export type KnowledgeHits = components['schemas']['KnowledgeHits'];
+export type KnowledgeId = components['schemas']['KnowledgeId'];
+export type KnowledgeKind = components['schemas']['KnowledgeKind'];
+export type KnowledgeOrigin = components['schemas']['KnowledgeOrigin'];
+export type KnowledgeRef = components['schemas']['KnowledgeRef'];
+export type KnowledgeReview = components['schemas']['KnowledgeReview'];
+export type KnowledgeRule = components['schemas']['KnowledgeRule'];
+export type KnowledgeSnippet = components['schemas']['KnowledgeSnippet'];
+export type KnowledgeVersion = components['schemas']['KnowledgeVersion'];
 export type KnownPrice = components['schemas']['KnownPrice'];
+export type KnownTool = components['schemas']['KnownTool'];
 export type Lane = components['schemas']['Lane'];
 export type LatestReport = components['schemas']['LatestReport'];
 export type LatestTrial = components['schemas']['LatestTrial'];
+export type Learning = components['schemas']['Learning'];
+export type LearningConfidence = components['schemas']['LearningConfidence'];
+export type LearningContext = components['schemas']['LearningContext'];
+export type LearningDetails = components['schemas']['LearningDetails'];
+export type LearningDraft = components['schemas']['LearningDraft'];
+export type LearningOutcome = components['schemas']['LearningOutcome'];
+export type LearningPage = components['schemas']['LearningPage'];
+export type LearningStanding = components['schemas']['LearningStanding'];
+export type LearningType = components['schemas']['LearningType'];
 export type Limits = components['schemas']['Limits'];
 export type Line = components['schemas']['Line'];
+export type LineChange = components['schemas']['LineChange'];
 export type LineKind = components['schemas']['LineKind'];
 export type ListedModel = components['schemas']['ListedModel'];
 export type Login = components['schemas']['Login'];
@@ -5953,6 +7670,7 @@ export type ProjectPage = components['schemas']['ProjectPage'];
 export type ProjectSettings = components['schemas']['ProjectSettings'];
 export type ProjectSource = components['schemas']['ProjectSource'];
 export type ProjectStatus = components['schemas']['ProjectStatus'];
+export type PromoteKnowledge = components['schemas']['PromoteKnowledge'];
 export type ProviderButton = components['schemas']['ProviderButton'];
 export type ProviderKind = components['schemas']['ProviderKind'];
 export type PutCredential = components['schemas']['PutCredential'];
@@ -5967,7 +7685,10 @@ export type ReadNotifications = components['schemas']['ReadNotifications'];
 export type Reason = components['schemas']['Reason'];
 export type RecoveryCodes = components['schemas']['RecoveryCodes'];
 export type Register = components['schemas']['Register'];
+export type RejectLearning = components['schemas']['RejectLearning'];
 export type RejectPlan = components['schemas']['RejectPlan'];
+export type RelatedItem = components['schemas']['RelatedItem'];
+export type RenameChat = components['schemas']['RenameChat'];
 export type RenamePasskey = components['schemas']['RenamePasskey'];
 export type Report = components['schemas']['Report'];
 export type ReportBody = components['schemas']['ReportBody'];
@@ -5979,11 +7700,16 @@ export type ReportSettings = components['schemas']['ReportSettings'];
 export type Reports = components['schemas']['Reports'];
 export type ResetLink = components['schemas']['ResetLink'];
 export type ResetPassword = components['schemas']['ResetPassword'];
+export type RestoreKnowledge = components['schemas']['RestoreKnowledge'];
+export type RollBackKnowledge = components['schemas']['RollBackKnowledge'];
+export type RolledBack = components['schemas']['RolledBack'];
 export type Run = components['schemas']['Run'];
+export type RunAgent = components['schemas']['RunAgent'];
 export type RunEvent = components['schemas']['RunEvent'];
 export type RunEventPage = components['schemas']['RunEventPage'];
 export type RunId = components['schemas']['RunId'];
 export type RunIntent = components['schemas']['RunIntent'];
+export type RunKnowledge = components['schemas']['RunKnowledge'];
 export type RunLimits = components['schemas']['RunLimits'];
 export type RunList = components['schemas']['RunList'];
 export type RunOutput = components['schemas']['RunOutput'];
@@ -5993,6 +7719,7 @@ export type RunStepList = components['schemas']['RunStepList'];
 export type RunUsage = components['schemas']['RunUsage'];
 export type SandboxFinding = components['schemas']['SandboxFinding'];
 export type SandboxReport = components['schemas']['SandboxReport'];
+export type SayInChat = components['schemas']['SayInChat'];
 export type Scope = components['schemas']['Scope'];
 export type SecondFactor = components['schemas']['SecondFactor'];
 export type SecondFactorSetting = components['schemas']['SecondFactorSetting'];
@@ -6006,8 +7733,12 @@ export type ShowPasskey = components['schemas']['ShowPasskey'];
 export type SignIn = components['schemas']['SignIn'];
 export type SignUp = components['schemas']['SignUp'];
 export type SignUpSetting = components['schemas']['SignUpSetting'];
+export type SimilarItem = components['schemas']['SimilarItem'];
+export type SimilarItems = components['schemas']['SimilarItems'];
 export type Snapshot = components['schemas']['Snapshot'];
+export type SnippetMark = components['schemas']['SnippetMark'];
 export type Stage = components['schemas']['Stage'];
+export type StartChat = components['schemas']['StartChat'];
 export type Stat = components['schemas']['Stat'];
 export type StepStatus = components['schemas']['StepStatus'];
 export type StopReason = components['schemas']['StopReason'];
@@ -6015,6 +7746,7 @@ export type StoppedAll = components['schemas']['StoppedAll'];
 export type Suggestion = components['schemas']['Suggestion'];
 export type Sums = components['schemas']['Sums'];
 export type Task = components['schemas']['Task'];
+export type TaskState = components['schemas']['TaskState'];
 export type TaskStatus = components['schemas']['TaskStatus'];
 export type TeamCredential = components['schemas']['TeamCredential'];
 export type TeamCredentials = components['schemas']['TeamCredentials'];
@@ -6026,6 +7758,7 @@ export type TokenId = components['schemas']['TokenId'];
 export type TokenList = components['schemas']['TokenList'];
 export type Told = components['schemas']['Told'];
 export type Took = components['schemas']['Took'];
+export type ToolList = components['schemas']['ToolList'];
 export type TotpSetUp = components['schemas']['TotpSetUp'];
 export type Trial = components['schemas']['Trial'];
 export type TrialId = components['schemas']['TrialId'];
@@ -6033,7 +7766,11 @@ export type TrialStatus = components['schemas']['TrialStatus'];
 export type TriedCheck = components['schemas']['TriedCheck'];
 export type TryChecks = components['schemas']['TryChecks'];
 export type Unread = components['schemas']['Unread'];
+export type UpdateAgent = components['schemas']['UpdateAgent'];
+export type UpdateBlueprint = components['schemas']['UpdateBlueprint'];
+export type UpdateEntry = components['schemas']['UpdateEntry'];
 export type UpdateFeature = components['schemas']['UpdateFeature'];
+export type UpdateLearning = components['schemas']['UpdateLearning'];
 export type UpdateMe = components['schemas']['UpdateMe'];
 export type UpdateMember = components['schemas']['UpdateMember'];
 export type UpdateProject = components['schemas']['UpdateProject'];
@@ -6044,6 +7781,8 @@ export type UsageGroup = components['schemas']['UsageGroup'];
 export type UsageOf = components['schemas']['UsageOf'];
 export type UsagePart = components['schemas']['UsagePart'];
 export type UsageView = components['schemas']['UsageView'];
+export type VerifyLearning = components['schemas']['VerifyLearning'];
+export type VersionPage = components['schemas']['VersionPage'];
 export type Webhook = components['schemas']['Webhook'];
 export type WebhookFormat = components['schemas']['WebhookFormat'];
 export type WebhookId = components['schemas']['WebhookId'];
@@ -6051,8 +7790,80 @@ export type WebhookList = components['schemas']['WebhookList'];
 export type WebhookSecret = components['schemas']['WebhookSecret'];
 export type When = components['schemas']['When'];
 export type Window = components['schemas']['Window'];
+export type WorkMode = components['schemas']['WorkMode'];
 export type $defs = Record<string, never>;
 export interface operations {
+    list_agents: {
+        parameters: {
+            query?: {
+                /** @description Only with this status. */
+                status?: string;
+                /** @description Only with this text in name, description or tags. */
+                q?: string;
+                /** @description What the page before gave as `next`. */
+                after?: components["schemas"]["AgentId"];
+                /** @description How many at most; 500 are the most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AgentPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateAgent"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     stop_all: {
         parameters: {
             query?: never;
@@ -6069,6 +7880,265 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StoppedAll"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_agent_tools: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent. */
+                id: components["schemas"]["AgentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent. */
+                id: components["schemas"]["AgentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    update_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent. */
+                id: components["schemas"]["AgentId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateAgent"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    activate_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent. */
+                id: components["schemas"]["AgentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    archive_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent. */
+                id: components["schemas"]["AgentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    duplicate_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent. */
+                id: components["schemas"]["AgentId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    run_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The agent. */
+                id: components["schemas"]["AgentId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunAgent"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureAndRun"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -7612,6 +9682,208 @@ export interface operations {
             };
         };
     };
+    get_chat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The chat. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feature"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_chat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The chat. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    rename_chat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The chat. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameChat"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feature"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    say_in_chat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The chat. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SayInChat"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureAndRun"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    stop_chat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The chat. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureAndRun"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    chat_to_card: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The chat. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ChatToCard"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Feature"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     listen_events: {
         parameters: {
             query?: {
@@ -8438,6 +10710,1015 @@ export interface operations {
             };
         };
     };
+    list_blueprints: {
+        parameters: {
+            query?: {
+                /** @description Only with all of these tags, with commas between them. */
+                tag?: string;
+                /** @description Only of this category (blueprints) or type (entries, learnings). */
+                type?: string;
+                /** @description Only blueprints of this status. */
+                status?: string;
+                /** @description Only learnings that stand so: `proposed`, `accepted` or `rejected`. */
+                review?: string;
+                /** @description Only learnings as sure as that. */
+                confidence?: string;
+                /** @description Only what speaks of this language. */
+                language?: string;
+                /** @description Only what came by this way: `member`, `agent` or `token`. */
+                origin?: string;
+                /** @description Only what changed from this moment on. */
+                since?: string;
+                /** @description What the page before gave as `next`. */
+                after?: string;
+                /** @description How many at most; 500 are the most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BlueprintPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_blueprint: {
+        parameters: {
+            query?: {
+                /** @description Write it although the hub holds much the same. */
+                anyway?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BlueprintDraft"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Blueprint"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_blueprint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The item. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Blueprint"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    update_blueprint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The item. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateBlueprint"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Blueprint"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_blueprint: {
+        parameters: {
+            query?: {
+                /** @description Why, for whoever reads the history. */
+                why?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The item. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_deleted_knowledge: {
+        parameters: {
+            query?: {
+                /** @description What the page before gave as `next`. */
+                after?: string;
+                /** @description How many at most; 500 are the most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_entries: {
+        parameters: {
+            query?: {
+                /** @description Only with all of these tags, with commas between them. */
+                tag?: string;
+                /** @description Only of this category (blueprints) or type (entries, learnings). */
+                type?: string;
+                /** @description Only blueprints of this status. */
+                status?: string;
+                /** @description Only learnings that stand so: `proposed`, `accepted` or `rejected`. */
+                review?: string;
+                /** @description Only learnings as sure as that. */
+                confidence?: string;
+                /** @description Only what speaks of this language. */
+                language?: string;
+                /** @description Only what came by this way: `member`, `agent` or `token`. */
+                origin?: string;
+                /** @description Only what changed from this moment on. */
+                since?: string;
+                /** @description What the page before gave as `next`. */
+                after?: string;
+                /** @description How many at most; 500 are the most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntryPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_entry: {
+        parameters: {
+            query?: {
+                /** @description Write it although the hub holds much the same. */
+                anyway?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EntryDraft"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Entry"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_entry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The item. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Entry"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    update_entry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The item. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateEntry"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Entry"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_entry: {
+        parameters: {
+            query?: {
+                /** @description Why, for whoever reads the history. */
+                why?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The item. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_knowledge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The item. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RelatedItem"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_learnings: {
+        parameters: {
+            query?: {
+                /** @description Only with all of these tags, with commas between them. */
+                tag?: string;
+                /** @description Only of this category (blueprints) or type (entries, learnings). */
+                type?: string;
+                /** @description Only blueprints of this status. */
+                status?: string;
+                /** @description Only learnings that stand so: `proposed`, `accepted` or `rejected`. */
+                review?: string;
+                /** @description Only learnings as sure as that. */
+                confidence?: string;
+                /** @description Only what speaks of this language. */
+                language?: string;
+                /** @description Only what came by this way: `member`, `agent` or `token`. */
+                origin?: string;
+                /** @description Only what changed from this moment on. */
+                since?: string;
+                /** @description What the page before gave as `next`. */
+                after?: string;
+                /** @description How many at most; 500 are the most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LearningPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_learning: {
+        parameters: {
+            query?: {
+                /** @description Write it although the hub holds much the same. */
+                anyway?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LearningDraft"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Learning"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_learning: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The item. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Learning"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    update_learning: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The item. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateLearning"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Learning"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_learning: {
+        parameters: {
+            query?: {
+                /** @description Why, for whoever reads the history. */
+                why?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The item. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_applications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The learning. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApplicationList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    apply_learning: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The learning. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplyLearning"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AppliedLearning"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    reject_learning: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The learning. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RejectLearning"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Learning"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    verify_learning: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The learning. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["VerifyLearning"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Learning"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    search_knowledge: {
+        parameters: {
+            query?: {
+                /** @description What to look for. Words may be misspelt, and the last one unfinished. Without it, the latest come first. */
+                q?: string;
+                /** @description Only of this kind: `blueprint`, `entry` or `learning`. */
+                kind?: string;
+                /** @description Only with all of these tags, with commas between them. */
+                tag?: string;
+                /** @description Only of this category (blueprints) or type (entries, learnings). */
+                type?: string;
+                /** @description Only blueprints of this status. */
+                status?: string;
+                /** @description Only learnings that stand so: `proposed`, `accepted` or `rejected`. Without it, all but rejected ones. */
+                review?: string;
+                /** @description Only learnings as sure as that. */
+                confidence?: string;
+                /** @description Only what speaks of this language. */
+                language?: string;
+                /** @description Only what came by this way: `member`, `agent` or `token`. */
+                origin?: string;
+                /** @description Only what agents may be given without a member's look. */
+                trusted?: boolean;
+                /** @description Only what changed from this moment on. */
+                since?: string;
+                /** @description How many at most; 50 are the most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnowledgeHits"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    similar_knowledge: {
+        parameters: {
+            query: {
+                /** @description Its title. */
+                title: string;
+                /** @description Its text. */
+                content?: string;
+                /** @description An item that is left out. */
+                but?: components["schemas"]["KnowledgeId"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarItems"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    restore_knowledge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The kind. */
+                kind: components["schemas"]["KindPath"];
+                /** @description The item. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreKnowledge"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnyItem"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_knowledge_versions: {
+        parameters: {
+            query?: {
+                /** @description What the page before gave as `next`. */
+                after?: string;
+                /** @description How many at most; 500 are the most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The kind. */
+                kind: components["schemas"]["KindPath"];
+                /** @description The item. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_knowledge_version: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The kind. */
+                kind: components["schemas"]["KindPath"];
+                /** @description The item. */
+                id: components["schemas"]["KnowledgeId"];
+                /** @description The number of the change. */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnowledgeVersion"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    compare_knowledge_versions: {
+        parameters: {
+            query?: {
+                /** @description The later version; the one before `version` is the former when it is absent. */
+                with?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The kind. */
+                kind: components["schemas"]["KindPath"];
+                /** @description The item. */
+                id: components["schemas"]["KnowledgeId"];
+                /** @description The number of a change. */
+                version: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnowledgeComparison"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     mail_status: {
         parameters: {
             query?: never;
@@ -9224,6 +12505,81 @@ export interface operations {
             };
         };
     };
+    list_chats: {
+        parameters: {
+            query?: {
+                /** @description Only those that one began oneself. */
+                mine?: boolean;
+                /** @description What the page before gave as `next`. */
+                after?: string;
+                /** @description How many at most; 500 are the most. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    start_chat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartChat"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureAndRun"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_commits: {
         parameters: {
             query?: {
@@ -9818,6 +13174,113 @@ export interface operations {
             };
         };
     };
+    get_run_knowledge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunKnowledge"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    promote_knowledge: {
+        parameters: {
+            query?: {
+                /** @description Write it although the hub holds much the same. */
+                anyway?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PromoteKnowledge"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnyItem"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    roll_back_knowledge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RollBackKnowledge"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolledBack"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_run_steps: {
         parameters: {
             query?: never;
@@ -10055,6 +13518,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeysView"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_knowledge_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnowledgeRule"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_knowledge_rule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KnowledgeRule"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnowledgeRule"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -10593,6 +14118,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The task. */
+                id: components["schemas"]["FeatureId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskState"];
                 };
             };
             /** @description Why the request was refused or failed. */

@@ -4,9 +4,12 @@ import type * as Schema from "./schema";
 
 export type {
   AfterWork,
+  Agent,
   AgentRole,
+  AgentStatus,
   ApiToken,
   AskForecast,
+  Asking,
   AtClose,
   Attachment,
   AuditAction,
@@ -21,6 +24,8 @@ export type {
   Commit,
   Condition,
   ConflictFile,
+  ConnectedClient,
+  Consent,
   CreatedInvitation,
   CreatedToken,
   Credential,
@@ -37,6 +42,7 @@ export type {
   FailurePolicy,
   Feature,
   FeatureCard,
+  FeatureKind,
   FeatureStatus,
   FileStatus,
   Forecast,
@@ -47,7 +53,10 @@ export type {
   InvitationCard,
   KeySource,
   KeyTest,
+  KnowledgeKind,
+  KnowledgeReview,
   KnownPrice,
+  KnownTool,
   Limits,
   ListedModel,
   Mail,
@@ -85,6 +94,7 @@ export type {
   ReportChoice,
   ReportSettings,
   Run,
+  RunKnowledge,
   RunLimits,
   RunOutput,
   RunStatus,
@@ -124,6 +134,7 @@ export type {
   UsageView,
   Webhook,
   WebhookFormat,
+  WorkMode,
 } from "./schema";
 
 export type RightName = Schema.MemberRight;
@@ -144,6 +155,9 @@ export type Model = Schema.ModelChoice;
 export type SealKey = Schema.KeyView;
 export type LimitsSettings = Schema.TeamLimits;
 export type DiffLine = Schema.Line;
+export type AgentDraft = Schema.CreateAgent;
+export type AgentPatch = Schema.UpdateAgent;
+export type ChatDraft = Schema.StartChat;
 export type FeatureDraft = Schema.CreateFeature;
 export type FeaturePatch = Schema.UpdateFeature;
 export type PlanApproved = Schema.ApprovePlan;

@@ -1,5 +1,5 @@
 import { Link, type LinkProps } from "@tanstack/react-router";
-import { Bot, ChartColumn, Inbox, Settings, SquareKanban, Users } from "lucide-react";
+import { BookOpen, Bot, ChartColumn, Inbox, Settings, SquareKanban, Users } from "lucide-react";
 import type { ReactNode } from "react";
 import { useActiveWork } from "@/features/attention";
 import { cn } from "@/lib/cn";
@@ -48,6 +48,7 @@ export function BottomBar({ className }: { className?: string }) {
       />
       <Place to="/projects" icon={<SquareKanban />} label={t.nav.projects} />
       <Place to="/agents" icon={<Bot />} label="Agents" />
+      <Place to="/knowledge" icon={<BookOpen />} label={t.nav.knowledge} />
       <Place to="/usage" icon={<ChartColumn />} label={t.nav.usage} />
       <Place to="/team" icon={<Users />} label={t.nav.team} />
       <Place to="/settings" icon={<Settings />} label={t.nav.settings} />

@@ -60,6 +60,7 @@ export default function Frame() {
     "g i": () => void navigate({ to: "/" }),
     "g n": () => void navigate({ to: "/notifications" }),
     "g a": () => void navigate({ to: "/agents" }),
+    "g k": () => void navigate({ to: "/knowledge" }),
     "g u": () => void navigate({ to: "/usage" }),
     "g p": () => void navigate({ to: "/projects" }),
     "g t": () => void navigate({ to: "/team" }),

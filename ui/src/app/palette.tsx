@@ -2,6 +2,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import {
   Bell,
+  BookOpen,
   Bot,
   ChartColumn,
   FolderGit2,
@@ -75,7 +76,7 @@ function useEntries(): Entry[] {
       id: string,
       label: string,
       icon: ReactNode,
-      to: "/" | "/notifications" | "/agents" | "/projects" | "/usage" | "/team" | "/settings",
+      to: "/" | "/notifications" | "/agents" | "/projects" | "/knowledge" | "/usage" | "/team" | "/settings",
       hint: string,
     ): Entry => ({
       id,
@@ -123,6 +124,7 @@ function useEntries(): Entry[] {
       go("notifications", t.nav.notifications, <Bell />, "/notifications", "g n"),
       go("agents", t.nav.agents, <Bot />, "/agents", "g a"),
       go("projects", t.nav.projects, <FolderGit2 />, "/projects", "g p"),
+      go("knowledge", t.nav.knowledge, <BookOpen />, "/knowledge", "g k"),
       go("usage", t.nav.usage, <ChartColumn />, "/usage", "g u"),
       go("team", t.nav.team, <Users />, "/team", "g t"),
       go("settings", t.nav.settings, <Settings />, "/settings", "g s"),

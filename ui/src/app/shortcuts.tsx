@@ -12,6 +12,7 @@ const groups: { title: string; keys: [string, string][] }[] = [
       ["g i", "Go to the inbox"],
       ["g n", "Go to the notifications"],
       ["g a", "Go to the agents at work"],
+      ["g k", "Go to the knowledge hub"],
       ["g u", "Go to the usage"],
       ["g p", "Go to the projects"],
       ["g t", "Go to the team"],
@@ -43,6 +44,35 @@ const groups: { title: string; keys: [string, string][] }[] = [
       ["enter", "Open"],
       ["e", "Mark as read"],
       ["shift+e", "Mark all as read"],
+    ],
+  },
+  {
+    title: "In the knowledge hub",
+    keys: [
+      ["/", "Search"],
+      ["j", "Next"],
+      ["k", "The one before"],
+      ["enter", "Open"],
+      ["n", "Write something new"],
+      ["r", "Review what agents propose"],
+    ],
+  },
+  {
+    title: "On an item of the hub",
+    keys: [
+      ["e", "Edit"],
+      ["h", "History"],
+      ["mod+enter", "Save, while writing"],
+    ],
+  },
+  {
+    title: "In the review of learnings",
+    keys: [
+      ["v", "Verify"],
+      ["e", "Correct"],
+      ["x", "Reject, with a reason"],
+      ["j", "Next"],
+      ["k", "The one before"],
     ],
   },
   {

@@ -1,12 +1,15 @@
 import { Link } from "@tanstack/react-router";
 import {
   Bell,
+  BookOpen,
   Bot,
   ChartColumn,
   CircleAlert,
   FolderGit2,
   Inbox,
+  Library,
   LoaderCircle,
+  MessagesSquare,
   Plus,
   ScrollText,
   Search,
@@ -22,6 +25,7 @@ import { Keys } from "@/components/ui/kbd";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Tooltip } from "@/components/ui/tooltip";
 import { useActiveWork } from "@/features/attention";
+import { useProposed } from "@/features/knowledge/proposed";
 import { cn } from "@/lib/cn";
 import { t } from "@/strings";
 import { MemberMenu } from "./member-menu";
@@ -41,6 +45,7 @@ export function Sidebar({ className }: { className?: string }) {
   const mayAdd = useMay("manageProjects");
   const runs = useMay("administer");
   const unread = useUnread();
+  const proposed = useProposed();
   return (
     <nav
       aria-label="Main"
@@ -81,13 +86,19 @@ export function Sidebar({ className }: { className?: string }) {
           countLabel="unread"
           urgent
         />
+      </div>
+      <div className="mt-4 py-1 pl-4.5 font-medium text-faint text-xs">{t.nav.work}</div>
+      <div className="flex flex-col gap-px px-2.5">
+        <NavItem to="/chat" icon={<MessagesSquare />} label={t.nav.chat} />
         <NavItem
           to="/agents"
+          exact
           icon={<Bot />}
           label={t.nav.agents}
           count={working.filter((card) => card.status === "in_progress").length}
           countLabel="at work"
         />
+        <NavItem to="/agents-library" icon={<Library />} label={t.nav.library} />
         <NavItem to="/systems" icon={<Workflow />} label={t.nav.systems} />
       </div>
       <div className="mt-4 flex items-center justify-between py-1 pr-3 pl-4.5">
@@ -128,6 +139,13 @@ export function Sidebar({ className }: { className?: string }) {
         ))}
       </div>
       <div className="flex flex-col gap-px border-line border-t px-2.5 py-2">
+        <NavItem
+          to="/knowledge"
+          icon={<BookOpen />}
+          label={t.nav.knowledge}
+          count={proposed}
+          countLabel="to review"
+        />
         <NavItem to="/usage" icon={<ChartColumn />} label={t.nav.usage} />
         <NavItem to="/team" icon={<Users />} label={t.nav.team} />
         {runs && <NavItem to="/audit" icon={<ScrollText />} label={t.nav.audit} />}

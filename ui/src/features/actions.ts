@@ -2,7 +2,7 @@ import { type QueryClient, useMutation, useQueryClient } from "@tanstack/react-q
 import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
-import type { Feature, FeatureCard, FeatureStatus } from "@/api/types";
+import type { Feature, FeatureCard, FeatureKind, FeatureStatus } from "@/api/types";
 import { toast } from "@/components/ui/toast";
 import { dropFeature, putFeature, putRun } from "@/live/apply";
 import { broughtSince, rememberDeleted, rememberFeature } from "@/live/recent";
@@ -15,7 +15,14 @@ export const planWaits = ({ status, stage }: Pick<FeatureCard, "status" | "stage
   status === "in_progress" && stage === "plan_approval";
 
 /** Which actions make sense for a card as it stands; the server has the last word. */
-export function actionsFor(card: Pick<FeatureCard, "status" | "stage">): FeatureAction[] {
+export function actionsFor(
+  card: Pick<FeatureCard, "status" | "stage"> & { kind?: FeatureKind },
+): FeatureAction[] {
+  if (card.kind !== undefined && card.kind !== "card") {
+    // What is no card is neither verified nor merged.
+    if (card.status === "queued" || card.status === "in_progress") return ["stop"];
+    return card.status === "failed" || card.status === "paused" ? ["retry"] : [];
+  }
   if (planWaits(card)) return ["stop", "shelve", "delete"];
   switch (card.status) {
     case "backlog":

@@ -14,6 +14,7 @@ import type {
 import { announce } from "@/lib/announce";
 import { told } from "@/strings";
 import { noteDoing } from "./doing";
+import { isKnowledge, tellKnowledge } from "./knowledge";
 import { settle } from "./output";
 import {
   boardOrder,
@@ -57,6 +58,12 @@ export function placeCard(
 export function putFeature(client: QueryClient, feature: Feature | FeatureCard) {
   const card = toCard(feature);
   const { projectId } = card;
+  if (card.kind !== "card") {
+    // A chat or a task is on no board. Which chats there are, and in which order, the server says.
+    putWhole(client, feature);
+    void client.invalidateQueries({ queryKey: keys.chats(projectId) });
+    return;
+  }
   let before: FeatureCard | undefined;
   client.setQueryData<FeatureCard[]>(keys.board(projectId), (list) => {
     before = list?.find((entry) => entry.id === card.id);
@@ -66,13 +73,17 @@ export function putFeature(client: QueryClient, feature: Feature | FeatureCard) 
     before ??= list?.find((entry) => entry.id === card.id);
     return list && placeCard(list, card, isActive);
   });
-  client.setQueryData<Feature>(keys.feature(card.id), (old) => {
-    if (old === undefined) return "description" in feature ? feature : undefined;
-    return old.version > feature.version ? old : { ...old, ...feature };
-  });
+  putWhole(client, feature);
   if (before?.status === card.status) return;
   countCards(client, projectId, before?.status, card.status);
   staleQueue(client, projectId);
+}
+
+function putWhole(client: QueryClient, feature: Feature | FeatureCard) {
+  client.setQueryData<Feature>(keys.feature(feature.id), (old) => {
+    if (old === undefined) return "description" in feature ? feature : undefined;
+    return old.version > feature.version ? old : { ...old, ...feature };
+  });
 }
 
 /** What waits, and why, is another now. */
@@ -143,6 +154,9 @@ export function putRun(client: QueryClient, run: Run) {
   });
 }
 
+/** The tools that reach the team's hub. */
+const KEEPS = /^(knowledge|learning)_/;
+
 function putRunEvents(client: QueryClient, runId: string, events: RunHistoryEvent[]) {
   client.setQueryData<RunHistoryEvent[]>(keys.runEvents(runId), (list) => list && joinEvents(list, events));
   let stale = false;
@@ -154,6 +168,9 @@ function putRunEvents(client: QueryClient, runId: string, events: RunHistoryEven
     if (event.kind === "ended") stale = true;
     if (event.kind === "step_started" || event.kind === "step_ended")
       void client.invalidateQueries({ queryKey: keys.steps(runId) });
+    // What was told and read is written before these are, and so is what was recorded.
+    if (event.kind === "started" || event.kind === "note" || (event.kind === "tool_finished" && KEEPS.test(event.tool)))
+      void client.invalidateQueries({ queryKey: keys.runGuide(runId) });
     if (event.kind === "plan_proposed" || event.kind === "plan_decided" || event.kind === "plan_adopted")
       void client.invalidateQueries({ queryKey: keys.plans(featureId) });
     if (stale) void client.invalidateQueries({ queryKey: keys.diff(featureId) });
@@ -210,6 +227,9 @@ export function applyEvents(client: QueryClient, events: Event[]) {
           void client.invalidateQueries({ queryKey: keys.reports });
         }
         break;
+      case "agent.updated":
+        void client.invalidateQueries({ queryKey: keys.agents });
+        break;
       case "system.updated":
       case "system.deleted":
         void client.invalidateQueries({ queryKey: keys.systems });
@@ -229,6 +249,8 @@ export function applyEvents(client: QueryClient, events: Event[]) {
         else list.push(event);
         break;
       }
+      default:
+        if (isKnowledge(event)) tellKnowledge(event);
     }
   }
   for (const [runId, list] of runEvents) putRunEvents(client, runId, list);

@@ -16,6 +16,8 @@ export function toCard(feature: FeatureCard | Feature): FeatureCard {
 }
 
 export function rememberFeature(feature: FeatureCard | Feature, now = Date.now()) {
+  // What is no card is on no board.
+  if (feature.kind !== "card") return;
   const seen = cards.get(feature.id);
   if (seen?.card && seen.card.version > feature.version) return;
   cards.set(feature.id, { at: now, projectId: feature.projectId, card: toCard(feature) });

@@ -2,6 +2,7 @@ import { notifyManager, type QueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 import type { Event, SocketFrame } from "@/api/types";
 import { applyEvents } from "./apply";
+import { tellKnowledge } from "./knowledge";
 import { addOutput, clearOutput, flushOutput } from "./output";
 import { forgetRecent } from "./recent";
 
@@ -99,6 +100,12 @@ export class LiveSocket {
     socket?.close();
     clearOutput();
     forgetRecent();
+  }
+
+  /** Says something to the server, if it is there to hear it. */
+  say(what: object) {
+    if (this.now === "live" && this.socket?.readyState === WebSocket.OPEN)
+      this.socket.send(JSON.stringify(what));
   }
 
   /** Does not wait for the next try. */
@@ -208,6 +215,9 @@ export class LiveSocket {
           // Order matters between a stored event and the words that it replaces.
           apply();
           addOutput(frame);
+        } else if (frame.type === "knowledge.editing") {
+          // Not stored, and without a number.
+          tellKnowledge(frame);
         } else if (frame.type !== "hello") {
           if (this.seq !== null && frame.seq <= this.seq) continue;
           this.seq = frame.seq;
@@ -256,6 +266,11 @@ export function useLiveState(): LiveState {
     (listener) => current?.subscribe(listener) ?? (() => {}),
     () => current?.state ?? "connecting",
   );
+}
+
+/** Says something to the server that nothing depends on. */
+export function saySomething(what: object) {
+  current?.say(what);
 }
 
 /** Tries to reach the server at once. */

@@ -1,4 +1,4 @@
-import { Link, useParams } from "@tanstack/react-router";
+import { Link, Navigate, useParams } from "@tanstack/react-router";
 import { ArrowLeft } from "lucide-react";
 import { useFeature, useProject } from "@/api/queries";
 import { FeaturePanel } from "@/features/feature-panel";
@@ -7,7 +7,8 @@ import { useTitle } from "@/lib/title";
 export default function FeaturePage() {
   const { featureId } = useParams({ from: "/frame/f/$featureId" });
   const feature = useFeature(featureId).data;
-  useTitle(feature && `#${feature.number} ${feature.title}`);
+  useTitle(feature && (feature.kind === "card" ? `#${feature.number} ${feature.title}` : feature.title));
+  if (feature?.kind === "chat") return <Navigate to="/chat/$chatId" params={{ chatId: featureId }} replace />;
   return (
     <main id="content" tabIndex={-1} className="flex h-full flex-col outline-none">
       <div className="flex h-11 shrink-0 items-center border-line border-b px-4 text-sm">

@@ -18,6 +18,7 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import { ModelSelect } from "@/features/model-select";
 import { Checks, command, linesOf } from "@/features/projects/settings/checks";
+import { Knowing } from "@/features/projects/settings/knowing";
 import { draft, Pipeline, stepsOf } from "@/features/projects/settings/pipeline";
 import { sourceWords } from "@/features/projects/source";
 import { putProject } from "@/live/apply";
@@ -80,6 +81,8 @@ function ProjectForm({ project }: { project: Project }) {
   const [instructions, setInstructions] = useState(project.settings.instructions);
   const [afterWork, setAfterWork] = useState(project.settings.afterWork);
   const [repairs, setRepairs] = useState(project.settings.repairs);
+  const [knowledgeTokens, setKnowledgeTokens] = useState(project.settings.knowledgeTokens);
+  const [askWhatToKeep, setAskWhatToKeep] = useState(project.settings.askWhatToKeep);
   const save = useMutation({
     mutationFn: () =>
       api.updateProject(project.id, {
@@ -92,6 +95,8 @@ function ProjectForm({ project }: { project: Project }) {
           instructions,
           afterWork,
           repairs,
+          knowledgeTokens,
+          askWhatToKeep,
         },
       }),
     onSuccess: (saved) => {
@@ -109,6 +114,8 @@ function ProjectForm({ project }: { project: Project }) {
     afterWork !== project.settings.afterWork ||
     repairs !== project.settings.repairs ||
     minutes !== project.settings.checkMinutes ||
+    knowledgeTokens !== project.settings.knowledgeTokens ||
+    askWhatToKeep !== project.settings.askWhatToKeep ||
     JSON.stringify(stepsOf(steps)) !== JSON.stringify(stepsOf(project.settings.pipeline.map(draft))) ||
     commands.map((entry) => entry.text.trim()).join("\n") !== project.settings.verifyCommands.join("\n");
 
@@ -209,6 +216,14 @@ function ProjectForm({ project }: { project: Project }) {
                   className="min-h-36"
                 />
               </Field>
+              <Knowing
+                tokens={knowledgeTokens}
+                onTokens={setKnowledgeTokens}
+                asks={askWhatToKeep}
+                onAsks={setAskWhatToKeep}
+                disabled={!mayManage}
+                error={error?.field("settings.knowledgeTokens")}
+              />
             </div>
           </Section>
         </fieldset>

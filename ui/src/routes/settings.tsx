@@ -1,6 +1,7 @@
 import { useMay } from "@/api/queries";
 import { Page } from "@/components/page";
 import { Security } from "@/features/security/section";
+import { ConnectTools } from "@/features/connect/connect";
 import { Appearance } from "@/features/settings/appearance";
 import { Identities } from "@/features/settings/identities";
 import { OwnKeys } from "@/features/settings/keys/own-keys";
@@ -35,6 +36,7 @@ export default function SettingsPage() {
       <Identities />
       <Security />
       <Sessions />
+      <ConnectTools />
       <Tokens />
     </Page>
   );

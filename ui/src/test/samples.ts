@@ -6,6 +6,9 @@ const AT = "2026-03-10T12:00:00Z";
 export function card(part: Partial<FeatureCard> & { id: string }): FeatureCard {
   return {
     projectId: "p1",
+    kind: "card",
+    mode: "work",
+    agentId: null,
     number: 1,
     title: `Card ${part.id}`,
     category: "",

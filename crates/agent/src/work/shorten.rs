@@ -49,6 +49,7 @@ impl Work<'_> {
             max_tokens: self.max_tokens.min(SUMMARY),
             thinking: ThinkingLevel::None,
             temperature: None,
+            must_call: false,
         };
         let answer = match self.caller.call(&request, size, None).await {
             Ok(answer) => answer,

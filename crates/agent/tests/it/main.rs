@@ -6,6 +6,7 @@ mod bounds;
 mod compaction;
 mod faults;
 mod house;
+mod hub;
 mod plans;
 mod prompts;
 mod resume;

@@ -56,6 +56,8 @@ async fn a_feature_of_the_sample_project_is_built() {
         project_instructions: String::new(),
         instructions: prompt::instructions(&workspace),
         network: false,
+        known: prompt::Known::default(),
+        hub: true,
         step: None,
         aside: None,
         agent: None,

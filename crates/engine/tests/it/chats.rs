@@ -247,7 +247,7 @@ async fn a_chat_answers_while_auto_mode_fills_its_places() {
     let id = hall.chat(&project, WorkMode::Read, &[json!({ "say": "Here I am." })], None).await;
     let feature = hall.rests(id).await;
     assert_eq!(feature.summary.as_deref(), Some("Here I am."), "{:?}", feature.card.error);
-    assert_eq!(hall.engine.stats().await.active_runs, 2, "the night goes on beside it");
+    hall.until("the night alone", async || (hall.engine.stats().await.active_runs == 2).then_some(())).await;
     let queue = hall.team.queue(hall.anna.id, None).await.unwrap();
     assert_eq!(queue.len(), 2, "the queue shows cards: {queue:?}");
 }

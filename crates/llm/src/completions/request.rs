@@ -49,6 +49,9 @@ pub(crate) fn body(request: &Request<'_>, provider: ProviderKind, without: Witho
         .collect();
     if !tools.is_empty() {
         body["tools"] = tools.into();
+        if request.must_call {
+            body["tool_choice"] = "required".into();
+        }
     }
     if let Some(temperature) = request.temperature.filter(|_| !without.temperature) {
         body["temperature"] = temperature.into();

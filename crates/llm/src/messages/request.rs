@@ -71,6 +71,10 @@ impl Body<'_> {
         }
         if !tools.is_empty() {
             body["tools"] = tools.into();
+            if self.0.must_call {
+                body["tool_choice"] = json!({ "type": "any" });
+                return body;
+            }
         }
         self.reasoning(&mut body);
         if let Some(temperature) = self.0.temperature

@@ -34,6 +34,9 @@ pub(crate) fn body(request: &Request<'_>, without: Without) -> Value {
         .collect();
     if !tools.is_empty() {
         body["tools"] = tools.into();
+        if request.must_call {
+            body["tool_choice"] = "required".into();
+        }
     }
     let reasons = models::assume(request.model).reasoning != Reasoning::None;
     if let Some(temperature) = request.temperature.filter(|_| !reasons && !without.temperature) {

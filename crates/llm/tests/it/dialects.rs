@@ -71,6 +71,7 @@ impl Talk {
             max_tokens: 8_000,
             thinking: ThinkingLevel::Medium,
             temperature: None,
+            must_call: false,
         };
         self.client.stream(&endpoint(self.provider, &self.sim.url()), &request, show).await
     }

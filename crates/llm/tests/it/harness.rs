@@ -42,6 +42,7 @@ pub fn request(messages: &[Message]) -> Request<'_> {
         max_tokens: 8_000,
         thinking,
         temperature: None,
+        must_call: false,
     }
 }
 

@@ -54,6 +54,7 @@ impl Caller {
             max_tokens: 8_000,
             thinking,
             temperature: None,
+            must_call: false,
         }
     }
 

@@ -29,7 +29,7 @@ pub fn shown(headers: &HeaderMap) -> Shown<'_> {
 }
 
 /// The token, or what stands in its place, cannot be used.
-pub(super) fn refused(why: &str) -> Problem {
+pub(crate) fn refused(why: &str) -> Problem {
     let detail = format!("This token cannot be used: {why}. Make another one in the page, under Settings.");
     Problem::new(StatusCode::UNAUTHORIZED, "bad-token", detail)
 }

@@ -109,6 +109,19 @@ fn foreign(app: &App, request: &Request) -> Option<Problem> {
     }
 }
 
+/// Refuses what says that it comes from a foreign page, whatever it asks for.
+///
+/// # Errors
+/// 403 `foreign-origin`.
+pub fn own_origin(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    match text(headers, header::ORIGIN) {
+        Some(origin) if !app.public.owns(origin, text(headers, header::HOST)) => {
+            Err(refused("This request comes from another page."))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A header's text; what is not text counts as foreign, not as absent.
 fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))

@@ -6,14 +6,14 @@ use guildhall_types::audit::{Actor, AuditAction, AuditObject, AuditOutcome, Note
 use crate::app::App;
 
 /// What was asked for.
-pub(super) struct Route {
+pub(crate) struct Route {
     /// Method and route.
     name: String,
     path: String,
 }
 
 impl Route {
-    pub(super) fn of(request: &Request) -> Self {
+    pub(crate) fn of(request: &Request) -> Self {
         let path = request.uri().path().to_owned();
         let route = request.extensions().get::<MatchedPath>().map_or(path.as_str(), MatchedPath::as_str);
         Self { name: format!("{} {route}", request.method()), path }
@@ -21,7 +21,7 @@ impl Route {
 }
 
 /// Tells the audit. That this fails changes nothing: the refusal stands.
-pub(super) async fn tell(app: &App, actor: Actor, route: &Route, code: &'static str) {
+pub(crate) async fn tell(app: &App, actor: Actor, route: &Route, code: &'static str) {
     let Some(member) = actor.member else { return };
     if !app.team.throttle.worth_telling(&format!("refused {member}"), app.team.clock.now()) {
         return;

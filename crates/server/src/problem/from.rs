@@ -33,6 +33,22 @@ impl From<TeamError> for Problem {
                 ),
             )
             .with(Extras { branch: Some(branch), files: Some(files), ..Extras::default() }),
+            TeamError::NotYours { message } => Self::new(StatusCode::FORBIDDEN, "not-yours", sentence(&message)),
+            TeamError::LooksLikeSecret { field, line, what } => {
+                let message =
+                    format!("line {line} looks like {what}; take it out, and exchange it if it is a real one");
+                Self::invalid(field, message).coded("looks-like-secret")
+            }
+            TeamError::NearDuplicate { ref similar } => {
+                let extras = Extras { similar: Some(similar.clone()), ..Extras::default() };
+                Self::conflict("near-duplicate", sentence(&error)).with(extras)
+            }
+            TeamError::KnowledgeChanged { ref current } => {
+                let version = current.common.version;
+                let item = Some(current.as_ref().clone().shown());
+                let extras = Extras { current: Some(version), item, ..Extras::default() };
+                Self::conflict("item-changed", sentence(&error)).with(extras)
+            }
             TeamError::SystemProblems(ref problems) => {
                 let all = problems.iter().map(|problem| (problem.path.clone(), problem.message.clone()));
                 Self::invalid_all(sentence(&error), all)
@@ -68,6 +84,10 @@ impl From<StoreError> for Problem {
             StoreError::Stale { current } => {
                 Self::conflict("stale", detail).with(Extras { current: Some(current), ..Extras::default() })
             }
+            StoreError::StaleItem { current } => {
+                Self::conflict("item-changed", detail).with(Extras { current: Some(current), ..Extras::default() })
+            }
+            StoreError::BadRelation { .. } => Self::invalid("related", detail),
             StoreError::Changed { current, .. } => {
                 Self::conflict("stale", detail).with(Extras { current: Some(current), ..Extras::default() })
             }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use guildhall_types::event::Event;
+use guildhall_types::guide::{RunKnowledge, RunRecord};
 use guildhall_types::pipeline::RunStep;
 use guildhall_types::run::{Check, Run};
 use guildhall_types::{FeatureId, RunId};
@@ -113,4 +114,24 @@ pub async fn list_run_steps(State(app): State<App>, Path(id): Path<RunId>) -> Re
         return Err(Problem::not_found("run"));
     }
     Ok(Json(RunStepList { items: app.team.store.steps(id).await? }))
+}
+
+/// What a run had of the team's hub, and gave to it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RunGuide {
+    /// What went into its agents' instructions, whole or by title, and then what they read, each as it was.
+    items: Vec<RunKnowledge>,
+    /// What was recorded in it, as it stands now.
+    recorded: Vec<RunRecord>,
+}
+
+/// Shows what a run was told and read of the team's knowledge, and what was recorded in it.
+#[utoipa::path(get, path = "/api/runs/{id}/guide", tag = "runs",
+    params(("id" = RunId, Path, description = "The run.")), responses((status = 200, body = RunGuide)))]
+pub async fn get_run_guide(State(app): State<App>, Path(id): Path<RunId>) -> Result<Json<RunGuide>, Problem> {
+    let store = &app.team.store;
+    if store.run(id).await?.is_none() {
+        return Err(Problem::not_found("run"));
+    }
+    Ok(Json(RunGuide { items: store.run_knowledge(id).await?, recorded: store.run_records(id).await? }))
 }

@@ -26,19 +26,26 @@ read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/mem
   GET /api/projects/{id}/features, GET /api/projects/{id}/auto-mode, GET /api/projects/{id}/queue, GET /api/queue, GET /api/auto-modes,
   GET /api/projects/{id}/try-checks, GET /api/rate-limits,
   GET /api/reports, GET /api/reports/latest, GET /api/reports/{id}, GET /api/features/{id}, GET /api/features/{id}/runs, GET /api/runs/{id},
-  GET /api/features/{id}/plans, GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/runs/{id}/steps,
+  GET /api/features/{id}/plans, GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/runs/{id}/steps, GET /api/runs/{id}/guide,
   GET /api/features/{id}/diff, GET /api/features/{id}/files,
   GET /api/features/{id}/attachments, GET /api/attachments/{id}, GET /api/settings/limits, GET /api/events,
   GET /api/systems, GET /api/systems/{id}, GET /api/executions, GET /api/executions/{id},
-  GET /api/settings/prices, GET /api/usage, GET /api/budgets, GET /api/notifications, GET /api/notifications/unread
+  GET /api/settings/prices, GET /api/usage, GET /api/budgets, GET /api/notifications, GET /api/notifications/unread,
+  GET /api/knowledge/search, GET /api/knowledge/similar, GET /api/knowledge/items/{id}, GET /api/knowledge/deleted,
+  GET /api/knowledge/items/{id}/markdown, GET /api/knowledge/export,
+  GET /api/knowledge/blueprints, GET /api/knowledge/blueprints/{id}, GET /api/knowledge/entries, GET /api/knowledge/entries/{id},
+  GET /api/knowledge/learnings, GET /api/knowledge/learnings/{id}, GET /api/knowledge/learnings/{id}/applications,
+  GET /api/knowledge/{kind}/{id}/versions, GET /api/knowledge/{kind}/{id}/versions/{version},
+  GET /api/knowledge/{kind}/{id}/versions/{version}/compare, GET /api/runs/{id}/knowledge, GET /api/settings/knowledge
 account: POST /api/auth/logout, PATCH /api/auth/me, POST /api/auth/confirm, GET /api/auth/sessions,
-  DELETE /api/auth/sessions, DELETE /api/auth/sessions/{id}, GET /api/auth/tokens, DELETE /api/auth/tokens/{id},
+  DELETE /api/auth/sessions, DELETE /api/auth/sessions/{id}, GET /api/auth/clients, DELETE /api/auth/clients/{id},
+  GET /api/oauth/consent, GET /api/auth/tokens, DELETE /api/auth/tokens/{id},
   POST /api/auth/confirm/passkey, GET /api/auth/factors, PATCH /api/auth/passkeys/{id}, GET /api/auth/identities,
   POST /api/auth/confirm/provider, DELETE /api/auth/avatar, POST /api/reports/{id}/read, GET /api/report-settings,
   PUT /api/report-settings, PUT /api/budgets/own, POST /api/notifications/read,
   GET /api/notifications/settings, PUT /api/notifications/settings, GET /api/webhooks, GET /api/webhooks/{id}/deliveries,
   POST /api/webhooks/{id}/test, POST /api/webhooks/{id}/send-again
-account+: POST /api/auth/tokens, POST /api/auth/totp, POST /api/auth/totp/enable, DELETE /api/auth/totp,
+account+: POST /api/auth/tokens, POST /api/oauth/consent, POST /api/auth/totp, POST /api/auth/totp/enable, DELETE /api/auth/totp,
   POST /api/auth/recovery-codes, POST /api/auth/passkeys/options, POST /api/auth/passkeys,
   DELETE /api/auth/passkeys/{id}, POST /api/auth/identities, DELETE /api/auth/identities/{id},
   POST /api/webhooks, PATCH /api/webhooks/{id}, DELETE /api/webhooks/{id}, POST /api/webhooks/{id}/secret
@@ -57,7 +64,13 @@ run: POST /api/features/{id}/start, POST /api/features/{id}/retry, POST /api/fea
   PATCH /api/chats/{id}, DELETE /api/chats/{id},
   POST /api/systems/{id}/run, POST /api/executions/{id}/cancel, POST /api/executions/{id}/steps/{step}/review
 manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry, POST /api/projects/{id}/try-checks
-administer: GET /api/health/detailed, PUT /api/settings/limits, GET /api/settings/sign-up,
+knowledge: POST /api/knowledge/blueprints, PUT /api/knowledge/blueprints/{id}, DELETE /api/knowledge/blueprints/{id},
+  POST /api/knowledge/entries, PUT /api/knowledge/entries/{id}, DELETE /api/knowledge/entries/{id},
+  POST /api/knowledge/learnings, PUT /api/knowledge/learnings/{id}, DELETE /api/knowledge/learnings/{id},
+  POST /api/knowledge/{kind}/{id}/restore, POST /api/knowledge/learnings/{id}/verify,
+  POST /api/knowledge/learnings/{id}/reject, POST /api/knowledge/learnings/{id}/apply, POST /api/runs/{id}/knowledge,
+  POST /api/runs/{id}/knowledge/roll-back, POST /api/knowledge/import
+administer: GET /api/health/detailed, PUT /api/settings/limits, PUT /api/settings/knowledge, GET /api/settings/sign-up,
   GET /api/settings/second-factor, GET /api/settings/keys, GET /api/settings/credentials,
   POST /api/settings/credentials/{provider}/test, GET /api/invitations, POST /api/invitations,
   DELETE /api/invitations/{id}, POST /api/members/{id}/sign-out, GET /api/audit, GET /api/audit/export,
@@ -108,7 +121,10 @@ fn is_unsafe(method: &Method) -> bool {
 
 /// A path with ids that nothing has.
 fn filled(path: &str) -> String {
-    path.replace("{id}", "01890000-0000-7000-8000-000000000000").replace("{provider}", "anthropic")
+    path.replace("{id}", "01890000-0000-7000-8000-000000000000")
+        .replace("{provider}", "anthropic")
+        .replace("{kind}", "entries")
+        .replace("{version}", "1")
 }
 
 async fn try_out(persona: &mut Persona, method: &Method, path: &str) -> (StatusCode, Value) {

@@ -5,6 +5,7 @@
 mod access;
 mod authenticator;
 mod canary;
+mod connecting;
 mod death;
 mod description;
 mod docs;
@@ -15,6 +16,7 @@ mod harness;
 mod keys;
 mod mail;
 mod main_path;
+mod mcp;
 mod page;
 mod post;
 mod program;

@@ -172,3 +172,40 @@ async fn the_socket_is_told_that_the_server_goes() {
     app.stop().await;
     assert_eq!(socket.next().await, Err(1001));
 }
+
+/// Listens as this member, and has been greeted.
+async fn greeted(member: &Persona) -> crate::harness::Socket {
+    let mut socket = member.listen("").await.unwrap();
+    assert_eq!(socket.next().await.unwrap()["type"], "hello");
+    socket
+}
+
+#[tokio::test]
+async fn who_writes_at_an_item_is_told_to_the_others_until_they_leave() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let member = app.member(MemberRole::Member).await;
+    let viewer = app.member(MemberRole::Viewer).await;
+    let me = owner.get("/api/auth/me").await.is(StatusCode::OK)["id"].clone();
+    let item = "0199c1a0-0000-7000-8000-000000000001";
+    let mut writes = greeted(&owner).await;
+    let mut second = greeted(&owner).await;
+    let mut looks = greeted(&viewer).await;
+    let mut reads = greeted(&member).await;
+
+    // A viewer may not write in the hub, so that they do is nothing to tell.
+    looks.say(json!({ "type": "knowledge.editing", "itemId": item })).await;
+    looks.say(json!({ "type": "nonsense" })).await;
+    writes.say(json!({ "type": "knowledge.editing", "itemId": item })).await;
+    let told =
+        |seconds: i64| json!({ "type": "knowledge.editing", "memberId": me, "itemId": item, "seconds": seconds });
+    assert_eq!(reads.next().await.unwrap(), told(30));
+    assert_eq!(looks.next().await.unwrap(), told(30));
+    // Whoever goes without a word has left, too.
+    writes.close().await;
+    assert_eq!(reads.next().await.unwrap(), told(0));
+    // The member's own other page was told nothing of it: what comes next is the next change.
+    let cards = board(&mut owner).await;
+    write(&mut owner, &cards, 1).await;
+    assert_eq!(second.next().await.unwrap()["type"], "project.created");
+}

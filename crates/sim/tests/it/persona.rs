@@ -215,3 +215,29 @@ async fn what_is_mentioned_first_is_built() {
         agent.work("# Count\n\n`todo count` prints what is open; what `todo done` marked is not counted.").await;
     assert!(closing.starts_with("`todo count`"), "{closing}");
 }
+
+#[tokio::test]
+async fn asked_what_is_worth_keeping_it_tells_of_its_own_work_and_of_none_that_was_scripted() {
+    let agent = Agent::on_nothing().await;
+    let tools = json!([
+        { "name": "learning_record", "description": "", "input_schema": { "type": "object" } },
+        { "name": "nothing_to_keep", "description": "", "input_schema": { "type": "object" } },
+    ]);
+    let answer = async |work: &str| {
+        let asked = format!("What is worth keeping?\n\n<transcript>\n{work}\n</transcript>");
+        let body = json!({ "model": "simulated", "max_tokens": 1_000, "tools": tools, "tool_choice": { "type": "any" },
+            "messages": [user(&asked)] });
+        let answer = ask(&agent.sim, &body).await.json();
+        let call = answer["content"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!((&answer["stop_reason"], &call["type"]), (&json!("tool_use"), &json!("tool_use")), "{answer}");
+        (call["name"].as_str().unwrap().to_owned(), call["input"].clone())
+    };
+    let (name, input) = answer("[Said to the agent]\n# Count\n\nAdd a `todo count` command.").await;
+    assert_eq!(name, "learning_record");
+    assert!(input["title"].as_str().unwrap().contains("add 0") && input["type"] == "pattern", "{input}");
+    assert_eq!(answer("Something else.").await.0, "nothing_to_keep");
+    let scripted = "Add `todo count`.\n```sim\n{\"say\": \"Done.\"}\n```";
+    assert_eq!(answer(scripted).await.0, "nothing_to_keep");
+    let kept = format!("{scripted}\n```keep\n{{\"tools\": [[\"learning_record\", {{\"title\": \"Mine\"}}]]}}\n```");
+    assert_eq!(answer(&kept).await, ("learning_record".to_owned(), json!({ "title": "Mine" })));
+}

@@ -105,7 +105,7 @@ impl Store {
     }
 
     /// Writes a call to the ledger in the place of what was set aside for it.
-    async fn bill(&self, tx: &mut Tx, lease: &Lease, run: &Run, row: &LedgerRow) -> Result<(), StoreError> {
+    pub(crate) async fn bill(&self, tx: &mut Tx, lease: &Lease, run: &Run, row: &LedgerRow) -> Result<(), StoreError> {
         let Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens } = row.usage;
         on!(tx, c => sqlx::query(
             "INSERT INTO ledger (id, at, member_id, key_source, run_id, turn, provider, model, input_tokens, output_tokens,

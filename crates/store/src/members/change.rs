@@ -64,6 +64,7 @@ impl Store {
             tx.note(Note::new(action).on(AuditObject::Member, id));
         }
         self.delete_sessions(&mut tx, id, None).await?;
+        self.disconnect_clients(&mut tx, id, "the role changed, or the member was disabled or enabled").await?;
         if ends {
             on!(tx, c => sqlx::query("UPDATE tokens SET revoked_at = $2 WHERE member_id = $1 AND revoked_at IS NULL")
                 .bind(id).bind(self.now()).execute(c).await.rows())?;
@@ -93,7 +94,9 @@ impl Store {
     /// [`StoreError::NotFound`].
     pub async fn sign_out_member(&self, id: MemberId) -> Result<u64, StoreError> {
         let mut tx = self.begin().await?;
+        self.locked_member(&mut tx, id).await?.ok_or(StoreError::NotFound { what: "member" })?;
         let ended = self.delete_sessions(&mut tx, id, None).await?;
+        self.disconnect_clients(&mut tx, id, "an admin signed the member out").await?;
         tx.note(Note::new(AuditAction::SignOutMember).on(AuditObject::Member, id).with("sessions", ended));
         self.tell_member(&mut tx, id).await?;
         self.commit(tx).await?;

@@ -60,6 +60,14 @@ impl Notice {
         )
     }
 
+    /// A program was connected.
+    pub fn client_connected(name: &str) -> Self {
+        Self::new(
+            "A program was connected to your account",
+            format!("A program that calls itself “{name}” was connected and may act on your behalf."),
+        )
+    }
+
     /// The role is another one.
     pub fn role_changed(from: MemberRole, to: MemberRole) -> Self {
         Self::new(

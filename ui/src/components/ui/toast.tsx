@@ -1,78 +1,81 @@
-import { Toast as Base } from "@base-ui/react/toast";
-import { CircleAlert, CircleCheck, X } from "lucide-react";
+import { type ComponentType, useEffect } from "react";
 import { isDeclined } from "@/api/client";
 import type { ApiError } from "@/api/error";
+import { announce } from "@/lib/announce";
+import { createStore } from "@/lib/store";
 import { t } from "@/strings";
-import { RequestId } from "./request-id";
 
-type Data = { requestId?: string | null };
+/** A few words at the edge of the page. */
+export interface Words {
+  type: "done" | "error";
+  title: string;
+  description?: string;
+  action?: { label: string; onClick: () => void };
+  requestId?: string | null;
+}
 
-const manager = Base.createToastManager<Data>();
+/** Those that were said before what shows them was here. */
+const waiting: Words[] = [];
+let show: ((words: Words) => void) | null = null;
+const shower = createStore<ComponentType | null>(null);
+let loading: Promise<void> | null = null;
+
+/** Fetches what shows toasts. Should that fail, it is tried again with the next one. */
+function load(): Promise<void> {
+  loading ??= import("./toaster").then(
+    (loaded) => shower.set(() => loaded.default),
+    () => {
+      loading = null;
+      for (const words of waiting.splice(0)) announce(words.title);
+    },
+  );
+  return loading;
+}
+
+function say(words: Words) {
+  if (show !== null) return show(words);
+  waiting.push(words);
+  void load();
+}
+
+/** From now on toasts are shown by this. Returns how to stop. */
+export function showBy(handler: (words: Words) => void): () => void {
+  show = handler;
+  for (const words of waiting.splice(0)) handler(words);
+  return () => {
+    if (show === handler) show = null;
+  };
+}
 
 /** Short words at the edge of the page; callable from anywhere. */
 export const toast = {
   done(title: string, description?: string, action?: { label: string; onClick: () => void }) {
-    manager.add({
+    say({
       type: "done",
       title,
       ...(description === undefined ? {} : { description }),
-      ...(action === undefined ? {} : { actionProps: { children: action.label, onClick: action.onClick } }),
+      ...(action === undefined ? {} : { action }),
     });
   },
   error(title: string | undefined, error: ApiError) {
     if (isDeclined(error)) return;
-    manager.add({
+    say({
       type: "error",
-      priority: "high",
-      timeout: 12_000,
       title: title ?? t.common.wentWrong,
       description: error.detail,
-      data: { requestId: error.requestId },
+      requestId: error.requestId,
     });
   },
 };
 
-function List() {
-  const { toasts } = Base.useToastManager<Data>();
-  return toasts.map((entry) => (
-    <Base.Root
-      key={entry.id}
-      toast={entry}
-      swipeDirection={["right", "down"]}
-      className="mt-2 w-full rounded-lg bg-raised shadow-pop transition-[opacity,transform] duration-200 data-ending-style:translate-x-6 data-starting-style:translate-y-3 data-ending-style:opacity-0 data-starting-style:opacity-0 data-limited:hidden"
-    >
-      <Base.Content className="flex items-start gap-2.5 p-3 text-sm">
-        {entry.type === "error" ? (
-          <CircleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-red" />
-        ) : (
-          <CircleCheck aria-hidden className="mt-0.5 size-4 shrink-0 text-green" />
-        )}
-        <div className="min-w-0 flex-1">
-          <Base.Title className="break-words font-medium" />
-          <Base.Description className="break-words text-muted" />
-          {entry.data?.requestId && <RequestId id={entry.data.requestId} className="mt-1" />}
-          {entry.actionProps && <Base.Action className="mt-1 font-medium text-accent-text hover:underline" />}
-        </div>
-        <Base.Close
-          aria-label={t.common.close}
-          className="-m-1 rounded p-1 text-faint hover:bg-hover hover:text-ink"
-        >
-          <X className="size-3.5" />
-        </Base.Close>
-      </Base.Content>
-    </Base.Root>
-  ));
-}
+const IDLE_MS = 1_500;
 
-/** Where the toasts appear; once in the page. */
+/** Where the toasts appear; once in the page. What shows them is fetched while nothing else is, or with the first one. */
 export function Toaster() {
-  return (
-    <Base.Provider toastManager={manager} limit={4}>
-      <Base.Portal>
-        <Base.Viewport className="fixed right-4 bottom-16 left-4 z-80 mx-auto flex flex-col sm:bottom-4 sm:left-auto sm:w-92">
-          <List />
-        </Base.Viewport>
-      </Base.Portal>
-    </Base.Provider>
-  );
+  const Shower = shower.use();
+  useEffect(() => {
+    const timer = setTimeout(() => void load(), IDLE_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  return Shower && <Shower />;
 }

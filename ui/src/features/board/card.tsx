@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Check, CircleAlert, Link2, Moon, Play, RotateCcw } from "lucide-react";
-import { memo, useEffect, useRef } from "react";
+import { lazy, memo, Suspense, useEffect, useRef } from "react";
 import { queries } from "@/api/queries";
 import type { FeatureCard } from "@/api/types";
 import { DiffSize } from "@/components/diff-size";
@@ -18,6 +18,8 @@ import * as words from "@/strings";
 import { CardMenu } from "./card-menu";
 import { dragging } from "./dragging";
 import { openDependencies, toggle, useBoardContext } from "./state";
+
+const AgentName = lazy(() => import("@/features/library/agent-name"));
 
 /** One card on the board. The title is the link that opens it; everything else on it lies above that link. */
 export const BoardCard = memo(function BoardCard({
@@ -83,6 +85,11 @@ export const BoardCard = memo(function BoardCard({
         <span className="num">#{card.number}</span>
         <PriorityIcon priority={card.priority} className="size-3.5" />
         {card.category && <span className="min-w-0 truncate">{card.category}</span>}
+        {card.agentId && (
+          <Suspense fallback={null}>
+            <AgentName id={card.agentId} />
+          </Suspense>
+        )}
         <span className="ml-auto flex items-center">
           {mayBuild && <QuickAction card={card} />}
           <CardMenu card={card} tabIndex={current ? 0 : -1} />

@@ -3,6 +3,7 @@ import { useState } from "react";
 import type { PlanningMode, ThinkingLevel } from "@/api/types";
 import { PriorityIcon } from "@/components/priority";
 import { Select } from "@/components/ui/select";
+import { AgentSelect } from "@/features/library/agent-select";
 import { ModelSelect } from "@/features/model-select";
 import { dollarsOf, microsOf } from "@/features/usage/money";
 import { cn } from "@/lib/cn";
@@ -64,6 +65,7 @@ export function CardOptions({
           </datalist>
         </label>
         <DependencyPicker self={self} {...dependencies} />
+        <AgentSelect value={draft.agentId} onChange={(agentId) => onChange({ agentId })} />
         <ModelSelect
           variant="chip"
           label="Model"

@@ -10,6 +10,8 @@ export interface Draft {
   planningMode: PlanningMode;
   requirePlanApproval: boolean;
   thinkingLevel: ThinkingLevel;
+  /** Who works on it; the usual agent when there is none. */
+  agentId: string | null;
   model: string | null;
   skipVerification: boolean;
   needsApproval: boolean;
@@ -26,6 +28,7 @@ export const BLANK: Draft = {
   planningMode: "skip",
   requirePlanApproval: false,
   thinkingLevel: "medium",
+  agentId: null,
   model: null,
   skipVerification: false,
   needsApproval: false,
@@ -34,7 +37,7 @@ export const BLANK: Draft = {
 
 export function draftOf(feature: Feature): Draft {
   const { title, description, category, priority, dependencies } = feature;
-  const { planningMode, requirePlanApproval, thinkingLevel, model } = feature;
+  const { planningMode, requirePlanApproval, thinkingLevel, agentId, model } = feature;
   const { skipVerification, needsApproval, budgetMicros } = feature;
   return {
     title,
@@ -45,6 +48,7 @@ export function draftOf(feature: Feature): Draft {
     planningMode,
     requirePlanApproval,
     thinkingLevel,
+    agentId,
     model,
     skipVerification,
     needsApproval,
@@ -54,12 +58,13 @@ export function draftOf(feature: Feature): Draft {
 
 /** What is sent to write a new card: what was left empty is left out. */
 export function toCreate(draft: Draft): FeatureDraft {
-  const { title, category, model, description, ...rest } = draft;
+  const { title, category, agentId, model, description, ...rest } = draft;
   return {
     ...rest,
     description: description.trim() === "" ? title.trim() : description,
     ...(title.trim() === "" ? {} : { title: title.trim() }),
     ...(category.trim() === "" ? {} : { category: category.trim() }),
+    ...(agentId === null ? {} : { agentId }),
     ...(model === null ? {} : { model }),
   };
 }

@@ -86,6 +86,7 @@ export const s = {
   noRight: "You can look, but only members who build can change this.",
 
   live: {
+    keep: "Keep in the knowledge hub",
     label: "What happens in this run",
     emptyBacklog: "Not started yet",
     emptyBacklogText: "Once it is started, you see here what the agent thinks, reads, changes and runs.",
@@ -320,6 +321,16 @@ export const s = {
     checksOn: "Run when the agent is done",
     checksOff: "Left out",
     written: "Written",
+    knowledge: "Knowledge",
+    knowledgeWays: {
+      instructions: "in the instructions",
+      offered: "offered by title",
+      read: "read",
+    },
+    knowledgeKinds: { blueprint: "Blueprint", entry: "Entry", learning: "Learning" },
+    recorded: "recorded in this run",
+    reviews: { proposed: "Proposed", accepted: "Verified", rejected: "Rejected" },
+    withdrawn: "Deleted",
     history: "Runs",
     noRuns: "Not started yet.",
     attempts: (n: number) => `taken up ${n} times`,

@@ -5,7 +5,16 @@ use crate::SystemPart;
 
 fn request<'a>(messages: &'a [Message], system: &'a [SystemPart], tools: &'a [ToolSpec]) -> Request<'a> {
     let thinking = ThinkingLevel::High;
-    Request { model: "compatible/qwen3", system, tools, messages, max_tokens: 8_000, thinking, temperature: None }
+    Request {
+        model: "compatible/qwen3",
+        system,
+        tools,
+        messages,
+        max_tokens: 8_000,
+        thinking,
+        temperature: None,
+        must_call: false,
+    }
 }
 
 fn call(id: &str) -> Block {
@@ -92,6 +101,16 @@ fn google_gets_its_seals_back_and_no_words_that_it_refuses() {
     assert_eq!(made["reasoning_effort"], "high");
     let other = body(&request(&messages, &[], &tools), ProviderKind::Compatible, Without::default());
     assert!(other["reasoning_effort"].is_null() && !other["messages"].to_string().contains(NO_SEAL));
+}
+
+#[test]
+fn a_call_that_is_owed_is_asked_for() {
+    let messages = [Message::user("Hi.")];
+    let tools = [ToolSpec { name: "keep".to_owned(), description: String::new(), input_schema: json!({}) }];
+    let owed = Request { must_call: true, ..request(&messages, &[], &tools) };
+    assert_eq!(body(&owed, ProviderKind::Compatible, Without::default())["tool_choice"], "required");
+    let free = request(&messages, &[], &tools);
+    assert!(body(&free, ProviderKind::Compatible, Without::default())["tool_choice"].is_null());
 }
 
 #[test]

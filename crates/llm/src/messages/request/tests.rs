@@ -14,6 +14,7 @@ fn request<'a>(messages: &'a [Message], system: &'a [SystemPart], tools: &'a [To
         max_tokens: 8_000,
         thinking: ThinkingLevel::High,
         temperature: None,
+        must_call: false,
     }
 }
 
@@ -97,6 +98,21 @@ fn a_budget_leaves_room_for_an_answer() {
     assert_eq!(Body(&small).whole(true)["thinking"], json!({ "type": "enabled", "budget_tokens": 2_000 }));
     let tiny = Request { max_tokens: 1_500, ..small };
     assert!(Body(&tiny).whole(true)["thinking"].is_null());
+}
+
+#[test]
+fn a_call_that_is_owed_is_asked_for_without_reasoning() {
+    let messages = [Message::user("Hi.")];
+    let tools = [ToolSpec { name: "keep".to_owned(), description: String::new(), input_schema: json!({}) }];
+    for model in ["claude-opus-5-5", "claude-haiku-4-5"] {
+        let owed = Request { model, must_call: true, ..request(&messages, &[], &tools) };
+        let body = Body(&owed).whole(true);
+        assert_eq!((&body["tool_choice"], &body["thinking"]), (&json!({ "type": "any" }), &Value::Null));
+        let free = Body(&Request { must_call: false, ..owed }).whole(true);
+        assert!(free["tool_choice"].is_null() && !free["thinking"].is_null());
+    }
+    let nothing = Request { must_call: true, ..request(&messages, &[], &[]) };
+    assert!(Body(&nothing).whole(true)["tool_choice"].is_null(), "there is nothing to call");
 }
 
 fn any_message() -> impl Strategy<Value = Message> {

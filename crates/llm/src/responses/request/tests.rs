@@ -12,6 +12,7 @@ fn request<'a>(messages: &'a [Message], system: &'a [SystemPart], tools: &'a [To
         max_tokens: 8_000,
         thinking: ThinkingLevel::High,
         temperature: None,
+        must_call: false,
     }
 }
 
@@ -121,4 +122,13 @@ fn a_model_that_does_not_reason_is_not_asked_to() {
     assert_eq!(unverified["reasoning"], json!({ "effort": "high" }));
     let named = Request { model: "openai/gpt-9", ..request(&messages, &[], &[]) };
     assert_eq!(body(&named, Without::default())["model"], "gpt-9");
+}
+
+#[test]
+fn a_call_that_is_owed_is_asked_for() {
+    let messages = [Message::user("Hi.")];
+    let tools = [ToolSpec { name: "keep".to_owned(), description: String::new(), input_schema: json!({}) }];
+    let owed = Request { must_call: true, ..request(&messages, &[], &tools) };
+    assert_eq!(body(&owed, Without::default())["tool_choice"], "required");
+    assert!(body(&Request { must_call: false, ..owed }, Without::default())["tool_choice"].is_null());
 }

@@ -123,6 +123,11 @@ impl Night<'_> {
             for commit in turns.iter().filter_map(|turn| turn.snapshot.as_ref()) {
                 assert!(self.knows(commit), "the snapshot {commit} was lost");
             }
+            // What was worth keeping is in the hub, each thing once.
+            let kept: Vec<String> =
+                store.run_records(run.id).await.unwrap().into_iter().map(|kept| kept.title).collect();
+            assert_eq!(kept.len(), if card.title == "Last" { 2 } else { 0 }, "{}: {kept:?}", card.title);
+            assert_eq!(store.asked::<()>(run.id).await.unwrap(), guildhall_store::Asked::Over, "{}", card.title);
             assert!(run.cost_micros <= guildhall_types::limits::RunLimits::default().max_cost_micros);
         }
         let tip = repo.branch("main").await.unwrap().unwrap();
@@ -134,7 +139,9 @@ impl Night<'_> {
         }
         let asked = self.sim.requests().len();
         let spare = 3 * (self.kills.len() + self.stops);
-        assert!(asked <= turns_in_all + spare, "{asked} calls for {turns_in_all} turns: {:?}", self.kills);
+        // Beside its turns each run has one call, by which its agent is asked what is worth keeping.
+        let owed = turns_in_all + cards.len();
+        assert!(asked <= owed + spare, "{asked} calls for {turns_in_all} turns: {:?}", self.kills);
 
         let notes: ProjectId = self.template.notes.parse().unwrap();
         let kept = store.features(notes, &all).await.unwrap();

@@ -103,7 +103,7 @@ async fn shard(number: u64) {
         Err(_) => (0..POINTS).filter(|seed| seed % SHARDS == number).collect(),
     };
     tell(&format!("{} boundaries, passed {} times: {counts:?}", counts.len(), counts.values().sum::<u64>()));
-    for part in ["store.", "git.", "tool.", "check.", "worktree.", "shutdown."] {
+    for part in ["store.", "git.", "tool.", "check.", "keep.", "worktree.", "shutdown."] {
         assert!(counts.keys().any(|name| name.starts_with(part)), "no boundary of {part} was passed");
     }
     killed_at(&template, seeds, &counts).await;

@@ -86,7 +86,16 @@ fn cards() -> Vec<Value> {
     let mine = || touch("mine.txt");
     let fix = || touch("fixed.txt");
     let repaired = script(&[mine(), mine(), mine(), touch("wants-fix.txt"), done.clone(), fix(), fix(), fix(), mended]);
+    let lesson = |title: &str, description: &str, content: &str| {
+        json!(["learning_record", { "title": title, "description": description, "content": content, "type": "pattern",
+            "confidence": "low" }])
+    };
+    let kept = json!({ "tools": [
+        lesson("Files are touched once", "For steps that are done again.", "A command looks for its file before it writes."),
+        lesson("Auto mode closes its window", "When a board seems stuck.", "At the hour of the order nothing new begins."),
+    ] });
     let last = script(&[touch("last.txt"), touch("last.txt"), touch("last.txt"), done]);
+    let last = format!("{last}\n\n```keep\n{kept}\n```");
     vec![
         json!({ "title": "Planned", "description": planned, "model": "simulated", "requirePlanApproval": true }),
         json!({ "title": "Repaired", "description": repaired, "model": "simulated" }),

@@ -30,6 +30,7 @@ async fn what_is_unknown_in_a_query_is_refused_on_every_route_that_takes_one() {
         if parameters.is_some_and(|all| all.iter().any(|parameter| parameter["in"] == "query")) {
             seen += 1;
             let path = path.replace("{id}", "01890000-0000-7000-8000-000000000000");
+            let path = path.replace("{kind}", "entries").replace("{version}", "1");
             let request = owner.request(method, &format!("{path}?limti=3&path=x"));
             let problem = owner.send(request).await.is_problem(StatusCode::BAD_REQUEST, "bad-query");
             assert!(!problem["errors"][0]["field"].as_str().unwrap().is_empty(), "{problem}");
@@ -54,6 +55,7 @@ async fn bodies_that_cannot_be_used_are_refused_on_every_route_that_takes_one() 
         }
         seen += 1;
         let path = path.replace("{id}", "01890000-0000-7000-8000-000000000000").replace("{provider}", "anthropic");
+        let path = path.replace("{kind}", "entries");
         let send =
             |kind: &str, body: Vec<u8>| owner.request(method.clone(), &path).header("content-type", kind).body(body);
         let requests = [
@@ -87,11 +89,17 @@ async fn things_that_are_not_there_are_not_found_on_every_route() {
     let mut owner = app.owner().await;
     for (method, path, operation) in operations().filter(|(_, path, _)| path.contains("{id}")) {
         let path = path.replace("{id}", "01890000-0000-7000-8000-000000000000");
+        let path = path.replace("{kind}", "entries").replace("{version}", "1");
         let body = match operation["operationId"].as_str().unwrap() {
             "create_feature" => json!({ "description": "x" }),
             "send_again" | "send_team_again" => json!({ "deliveryId": "01890000-0000-7000-8000-000000000000" }),
             "rename_passkey" => json!({ "name": "x" }),
             "follow_up" => json!({ "message": "x" }),
+            "update_blueprint" => json!({ "name": "x", "content": "x", "version": 1 }),
+            "update_entry" | "update_learning" => json!({ "title": "x", "content": "x", "version": 1 }),
+            "reject_learning" | "roll_back_knowledge" => json!({ "reason": "x" }),
+            "apply_learning" => json!({ "outcome": "helped" }),
+            "promote_knowledge" => json!({ "kind": "entry", "title": "x", "content": "x" }),
             "set_auto_mode" => json!({ "action": "start" }),
             "allow_cost" => json!({ "micros": 1_000_000 }),
             "give_budget" => json!({ "monthMicros": 1 }),

@@ -1,5 +1,5 @@
 import { Clock, Coins, Cpu, FileDiff } from "lucide-react";
-import type { ReactNode } from "react";
+import { lazy, type ReactNode, Suspense } from "react";
 import { useMembers, useModels } from "@/api/queries";
 import type { Feature, Run, Usage } from "@/api/types";
 import { Avatar } from "@/components/ui/avatar";
@@ -7,6 +7,8 @@ import { Tooltip } from "@/components/ui/tooltip";
 import { count, exactMoney, money, shortCount } from "@/lib/format";
 import { Elapsed } from "@/lib/time";
 import { s } from "../strings";
+
+const AgentName = lazy(() => import("@/features/library/agent-name"));
 
 export function totalTokens(usage: Usage): number {
   return usage.inputTokens + usage.outputTokens + usage.cacheReadTokens + usage.cacheWriteTokens;
@@ -45,6 +47,11 @@ export function Facts({ feature, run }: { feature: Feature; run: Run | undefined
         >
           <span className="max-w-40 truncate">{who.name}</span>
         </Fact>
+      )}
+      {feature.kind === "card" && feature.agentId && (
+        <Suspense fallback={null}>
+          <AgentName id={feature.agentId} className="max-w-48" />
+        </Suspense>
       )}
       {model && (
         <Fact label={s.header.model} icon={<Cpu />}>

@@ -41,7 +41,9 @@ export function Header({
   return (
     <header className={cn("flex flex-col gap-2 px-4 pt-3 pb-2", layout === "page" && "@3xl:px-6 @3xl:pt-5")}>
       <div className="flex min-h-7 flex-wrap items-center gap-x-2 gap-y-1.5">
-        <span className="num font-mono text-faint text-xs">#{feature.number}</span>
+        {feature.kind === "card" && (
+          <span className="num font-mono text-faint text-xs">#{feature.number}</span>
+        )}
         <StatusBadge status={feature.status} stage={feature.stage} />
         {feature.category !== "" && (
           <Badge tone="outline" className="hidden max-w-32 truncate @lg:inline-block">

@@ -18,6 +18,7 @@ import {
   StepStarted,
   Waiting,
 } from "./Divider";
+import { Keep } from "./Keep";
 import { TaskList } from "./Plan";
 import { CheckRow, ToolRow } from "./ToolRow";
 import { type Item, sameItem, type TurnFacts } from "./timeline";
@@ -51,7 +52,7 @@ export const Row = memo(
           )}
         </div>
         <div className={cn("min-w-0 rounded-md", marked && "bg-selected")}>
-          <Content row={row} open={open} onToggle={onToggle} shownAbove={shownAbove} />
+          <Content row={row} open={open} onToggle={onToggle} shownAbove={shownAbove} runId={runId} />
         </div>
       </div>
     );
@@ -76,11 +77,13 @@ function Content({
   open,
   onToggle,
   shownAbove,
+  runId,
 }: {
   row: RowData;
   open: boolean;
   onToggle: () => void;
   shownAbove: string | undefined;
+  runId: string;
 }) {
   if (row.kind === "working") {
     return (
@@ -105,7 +108,11 @@ function Content({
     case "said":
       return <Said item={item} {...fold} />;
     case "words":
-      return <Words text={item.text} />;
+      return (
+        <Keep runId={runId} text={item.text}>
+          <Words text={item.text} />
+        </Keep>
+      );
     case "thinking":
       return <Thinking text={item.text} {...fold} />;
     case "tool":

@@ -3,6 +3,7 @@ import {
   FilePlus2,
   FileSearch,
   FileText,
+  Lightbulb,
   ListTodo,
   type LucideIcon,
   Search,
@@ -30,6 +31,7 @@ const ICONS: Record<Saying["icon"], LucideIcon> = {
   search: Search,
   run: SquareTerminal,
   plan: ListTodo,
+  know: Lightbulb,
   other: Wrench,
 };
 

@@ -4,7 +4,7 @@ import type { ToolItem } from "./timeline";
 
 /** A tool call in a few words: `Read README.md`, `Edited src/a.rs +3 −1`, `Ran ./test.sh`. */
 export interface Saying {
-  icon: "read" | "write" | "edit" | "find" | "search" | "run" | "plan" | "other";
+  icon: "read" | "write" | "edit" | "find" | "search" | "run" | "plan" | "know" | "other";
   /** What it did, or does. */
   verb: string;
   /** What it did it to, in the type of code. */
@@ -149,6 +149,26 @@ export function sayingOf({ tool, input, state }: Pick<ToolItem, "tool" | "input"
       const which = numbers.filter((number) => number !== null).join(", ");
       return { icon: "plan", verb: say("Ticking off tasks", "Updated tasks"), target: "", more: which };
     }
+    case "knowledge_search":
+      return {
+        icon: "know",
+        verb: say("Asking the hub for", "Asked the hub for"),
+        target: text(input, "query"),
+      };
+    case "knowledge_read":
+      return { icon: "know", verb: say("Reading in the hub", "Read in the hub"), target: "" };
+    case "learning_record":
+      return {
+        icon: "know",
+        verb: say("Recording", "Recorded"),
+        target: text(input, "title"),
+      };
+    case "learning_outcome":
+      return {
+        icon: "know",
+        verb: bag(input).helped === true ? "Said that a learning helped" : "Said that a learning did not help",
+        target: "",
+      };
     case "request_changes":
       return { icon: "other", verb: say("Asking for changes", "Asked for changes"), target: "" };
     default:

@@ -11,6 +11,7 @@ import type { Place } from "../place";
 import { s } from "../strings";
 import { Attachments } from "./Attachments";
 import { Dependencies } from "./Dependencies";
+import { Knowledge } from "./Knowledge";
 import { Runs } from "./Runs";
 import { Section } from "./Section";
 
@@ -47,6 +48,7 @@ export function OverviewTab({
               <TaskList tasks={plan} />
             </Section>
           )}
+          {runs?.[0] && <Knowledge runId={runs[0].id} />}
           {feature.dependencies.length > 0 && <Dependencies ids={feature.dependencies} />}
           <Section title={s.overview.history}>
             <Runs runs={runs} go={go} />

@@ -1,5 +1,16 @@
 import type { CheckStatus, TrialStatus } from "@/api/types";
 
+/** What a project's settings say of the team's knowledge. */
+export const knowing = {
+  tokens: "Knowledge in the instructions",
+  tokensHelp:
+    "Blueprints and verified learnings of the hub that suit a card go into its agents' instructions, up to this size. What has no room is offered by its title.",
+  size: (tokens: number) =>
+    tokens === 0 ? "None" : `Up to ${tokens.toLocaleString("en")} tokens${tokens === 4_000 ? " (usual)" : ""}`,
+  asks: "Ask what is worth keeping",
+  asksHelp: "Once, when the work has passed its checks. What the agent records waits for a member to look at it.",
+};
+
 /** What a project's settings say of what follows the work. */
 export const w = {
   checks: {

@@ -1,0 +1,342 @@
+//! The knowledge hub.
+
+use std::time::{Duration, Instant};
+
+use guildhall_types::member::MemberRole;
+use guildhall_types::rights::Scope;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Persona, TestApp};
+
+const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
+
+fn learning(title: &str, content: &str) -> Value {
+    json!({ "title": title, "content": content, "type": "bug-fix", "tags": ["Web UI"], "confidence": "low",
+        "problem": "It drops.", "context": { "languages": ["TypeScript"] } })
+}
+
+async fn wrote(persona: &mut Persona, kind: &str, body: Value) -> Value {
+    persona.post(&format!("/api/knowledge/{kind}"), body).await.is(StatusCode::CREATED)
+}
+
+fn path(kind: &str, item: &Value) -> String {
+    format!("/api/knowledge/{kind}/{}", item["id"].as_str().unwrap())
+}
+
+async fn titles(persona: &mut Persona, query: &str) -> Vec<String> {
+    let found = persona.get(&format!("/api/knowledge/search?{query}")).await.is(StatusCode::OK);
+    found["items"].as_array().unwrap().iter().map(|hit| hit["title"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn sent(persona: &mut Persona, kind: &str, body: impl Into<reqwest::Body>) -> Answer {
+    let request = persona.request(Method::POST, "/api/knowledge/import").header("content-type", kind).body(body);
+    persona.send(request).await
+}
+
+#[tokio::test]
+async fn what_one_member_writes_another_sees_at_once_and_finds() {
+    let app = TestApp::start().await;
+    let mut olga = app.owner().await;
+    let mut ben = app.member(MemberRole::Member).await;
+    let mut viewer = app.member(MemberRole::Viewer).await;
+    let mut page = viewer.listen("").await.unwrap();
+    assert_eq!(page.next().await.unwrap()["type"], "hello");
+    let blueprint = json!({ "name": "How we test", "description": "Tests first.", "content": "Write the test first.",
+        "category": "testing", "status": "active", "priority": 8, "tags": ["Quality"],
+        "autoLoadConditions": { "filePatterns": ["**/*.rs"], "languages": ["rust"], "taskTypes": [] } });
+    let began = Instant::now();
+    let made = wrote(&mut ben, "blueprints", blueprint).await;
+    let event = page.wait(|frame| frame["type"] == "knowledge.blueprint.created").await;
+    assert!(began.elapsed() < Duration::from_secs(10), "a busy machine, but not so busy");
+    assert_eq!(
+        (&event["id"], &event["title"], &event["actor"]),
+        (&made["id"], &json!("How we test"), &made["createdBy"])
+    );
+    assert_eq!(made["createdBy"], ben.id().await);
+    assert_eq!(
+        (&made["name"], &made["kind"], &made["version"]),
+        (&json!("How we test"), &json!("blueprint"), &json!(1))
+    );
+    assert_eq!(viewer.get(&path("blueprints", &made)).await.is(StatusCode::OK), made);
+    let found = viewer
+        .get("/api/knowledge/search?q=tset%20frist&kind=blueprint&tag=quality&language=Rust")
+        .await
+        .is(StatusCode::OK);
+    let hit = &found["items"][0];
+    assert_eq!(
+        (&hit["id"], &hit["title"], &hit["tags"]),
+        (&made["id"], &json!("How we test"), &json!(["quality"])),
+        "{found}"
+    );
+    assert!(hit["score"].as_f64().unwrap() > 0.0 && hit["snippet"]["text"].as_str().unwrap().contains("test first"));
+
+    let entry = json!({ "title": "Glossary", "content": "One word for one thing.", "related": [made["id"]],
+        "sourceUrl": "https://example.com/x", "type": "glossary" });
+    let entry = wrote(&mut olga, "entries", entry).await;
+    let shown = viewer.get(&format!("/api/knowledge/items/{}", made["id"].as_str().unwrap())).await.is(StatusCode::OK);
+    assert_eq!(shown["relatedFrom"][0]["id"], entry["id"]);
+    let list = viewer.get("/api/knowledge/entries").await.is(StatusCode::OK);
+    assert_eq!((list["items"][0]["title"].as_str(), list["items"][0].get("content")), (Some("Glossary"), None));
+    assert!(
+        viewer.get("/api/knowledge/entries?type=faq").await.is(StatusCode::OK)["items"].as_array().unwrap().is_empty()
+    );
+    // Who looks does not write.
+    viewer
+        .post("/api/knowledge/entries", json!({ "title": "x", "content": "y" }))
+        .await
+        .is_problem(StatusCode::FORBIDDEN, "missing-right");
+    // Only its author and an admin delete; anybody who writes may take it back.
+    ben.delete(&path("entries", &entry)).await.is_problem(StatusCode::FORBIDDEN, "not-yours");
+    olga.delete(&format!("{}?why=old", path("blueprints", &made))).await.is(StatusCode::NO_CONTENT);
+    page.wait(|frame| frame["type"] == "knowledge.blueprint.deleted").await;
+    assert!(titles(&mut viewer, "q=first").await.is_empty());
+    assert_eq!(viewer.get("/api/knowledge/deleted").await.is(StatusCode::OK)["items"][0]["id"], made["id"]);
+    ben.post(&format!("{}/restore", path("blueprints", &made)), json!({})).await.is(StatusCode::OK);
+    ben.post(&format!("{}/restore", path("blueprints", &made)), json!({}))
+        .await
+        .is_problem(StatusCode::CONFLICT, "not-deleted");
+    assert_eq!(titles(&mut viewer, "q=first").await, ["How we test"]);
+    page.close().await;
+    let audit = olga.get("/api/audit?object=knowledge").await.is(StatusCode::OK);
+    let actions: Vec<&str> =
+        audit["items"].as_array().unwrap().iter().map(|row| row["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["knowledge.restore", "knowledge.delete", "knowledge.create", "knowledge.create"]);
+}
+
+#[tokio::test]
+async fn two_who_change_the_same_lose_nothing_and_versions_are_compared_and_taken_back() {
+    let app = TestApp::start().await;
+    let mut olga = app.owner().await;
+    let mut ben = app.member(MemberRole::Member).await;
+    let made = wrote(&mut olga, "entries", json!({ "title": "Deploy", "content": "One.\nTwo.\nThree." })).await;
+    let at = path("entries", &made);
+    let change = |content: &str| json!({ "title": "Deploy", "content": content, "version": 1, "why": "better" });
+    ben.put(&at, change("One.\n2.\nThree.")).await.is(StatusCode::OK);
+    let problem = olga.put(&at, change("Mine.")).await.is_problem(StatusCode::CONFLICT, "item-changed");
+    assert_eq!(
+        (&problem["current"], &problem["item"]["content"]),
+        (&json!(2), &json!("One.\n2.\nThree.")),
+        "{problem}"
+    );
+    let versions = olga.get(&format!("{at}/versions")).await.is(StatusCode::OK);
+    assert_eq!((&versions["items"][0]["deed"], &versions["items"][0]["why"]), (&json!("updated"), &json!("better")));
+    let compared = olga.get(&format!("{at}/versions/2/compare")).await.is(StatusCode::OK);
+    let lines: Vec<String> = compared["fields"][0]["lines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| format!("{} {}", line["change"].as_str().unwrap(), line["text"].as_str().unwrap()))
+        .collect();
+    assert_eq!(lines, ["same One.", "removed Two.", "added 2.", "same Three."]);
+    assert_eq!(compared["fields"].as_array().unwrap().len(), 1);
+    let back = olga.post(&format!("{at}/restore"), json!({ "version": 1 })).await.is(StatusCode::OK);
+    assert_eq!((&back["content"], &back["version"]), (&json!("One.\nTwo.\nThree."), &json!(3)));
+    assert_eq!(
+        olga.get(&format!("{at}/versions/1")).await.is(StatusCode::OK)["draft"]["content"],
+        "One.\nTwo.\nThree."
+    );
+    olga.get(&format!("{at}/versions/9")).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    olga.get(&format!("/api/knowledge/blueprints/{}/versions", made["id"].as_str().unwrap()))
+        .await
+        .is_problem(StatusCode::NOT_FOUND, "not-found");
+}
+
+#[tokio::test]
+async fn what_may_not_come_in_is_refused_and_nothing_is_written() {
+    let app = TestApp::start().await;
+    let mut olga = app.owner().await;
+    let key = format!("ghp_{}", "q2m8d1rTHqT5kdrY2HmuCkuYv205dC8TvvT8");
+    let body = json!({ "title": "Clone", "content": format!("First.\nUse {key} for it.") });
+    let problem = olga
+        .post("/api/knowledge/entries", body)
+        .await
+        .is_problem(StatusCode::UNPROCESSABLE_ENTITY, "looks-like-secret");
+    assert_eq!(problem["errors"][0]["field"], "content");
+    assert!(problem["detail"].as_str().unwrap().contains("line 2") && !problem.to_string().contains(&key), "{problem}");
+    let problem = olga
+        .post("/api/knowledge/entries?anyway=true", json!({ "title": key, "content": "x" }))
+        .await
+        .is_problem(StatusCode::UNPROCESSABLE_ENTITY, "looks-like-secret");
+    assert!(!problem.to_string().contains(&key));
+    // What is the server's own is nobody's to set.
+    for (name, value) in [
+        ("applicationCount", json!(99)),
+        ("successCount", json!(99)),
+        ("verifiedBy", json!(NOBODY)),
+        ("createdBy", json!(NOBODY)),
+        ("review", json!("accepted")),
+        ("sourceRunId", json!(NOBODY)),
+    ] {
+        let mut body = learning("x", "y");
+        body[name] = value;
+        let problem =
+            olga.post("/api/knowledge/learnings", body).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+        assert_eq!(problem["errors"][0]["field"], name, "{problem}");
+    }
+    for (field, body) in [
+        ("title", json!({ "title": " ", "content": "x" })),
+        ("title", json!({ "title": "a\nb", "content": "x" })),
+        ("content", json!({ "title": "x", "content": "y".repeat(100_001) })),
+        ("tags", json!({ "title": "x", "content": "y", "tags": (0..21).map(|n| n.to_string()).collect::<Vec<_>>() })),
+        ("sourceUrl", json!({ "title": "x", "content": "y", "sourceUrl": "javascript:alert(1)" })),
+        ("related", json!({ "title": "x", "content": "y", "related": [NOBODY] })),
+    ] {
+        let problem =
+            olga.post("/api/knowledge/entries", body).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+        assert_eq!(problem["errors"][0]["field"], field, "{problem}");
+    }
+    let mut body = learning("x", "y");
+    body["confidence"] = json!("verified");
+    let problem =
+        olga.post("/api/knowledge/learnings", body).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+    assert_eq!(problem["errors"][0]["field"], "confidence");
+    assert!(titles(&mut olga, "").await.is_empty());
+
+    // Much the same is found before it is written a second time.
+    let first =
+        wrote(&mut olga, "learnings", learning("Sockets drop", "Connect again with since and ask for the rest.")).await;
+    let again = learning("Sockets drop", "Connect again with since, and ask for the rest of it.");
+    let problem =
+        olga.post("/api/knowledge/learnings", again.clone()).await.is_problem(StatusCode::CONFLICT, "near-duplicate");
+    assert_eq!((&problem["similar"][0]["id"], &problem["similar"][0]["title"]), (&first["id"], &json!("Sockets drop")));
+    let similar = olga
+        .get("/api/knowledge/similar?title=Sockets%20drop&content=Connect%20again%20with%20since%20and%20ask")
+        .await;
+    assert_eq!(similar.is(StatusCode::OK)["items"][0]["id"], first["id"]);
+    olga.post("/api/knowledge/learnings?anyway=true", again).await.is(StatusCode::CREATED);
+    olga.get("/api/knowledge/search?kind=note").await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+    olga.get("/api/knowledge/search?limit=51").await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+}
+
+#[tokio::test]
+async fn a_programs_learning_is_proposed_until_a_member_judges_it() {
+    let app = TestApp::start().await;
+    let mut olga = app.owner().await;
+    let mut ben = app.member(MemberRole::Member).await;
+    let (token, _) = olga.token(&[Scope::Read, Scope::Knowledge]).await;
+    let mut program = app.program(&token);
+    let made = wrote(&mut program, "learnings", learning("Sockets drop", "Connect again.")).await;
+    assert_eq!(
+        (&made["review"], &made["origin"], &made["createdBy"]),
+        (&json!("proposed"), &json!("token"), &json!(olga.id().await))
+    );
+    assert!(titles(&mut ben, "q=sockets&trusted=true").await.is_empty());
+    let queue = ben.get("/api/knowledge/learnings?review=proposed").await.is(StatusCode::OK);
+    assert_eq!(queue["items"][0]["id"], made["id"]);
+    let at = path("learnings", &made);
+    let mut better = learning("Sockets drop", "Connect again, with since.");
+    ben.post(&format!("{at}/verify"), json!({ "draft": better }))
+        .await
+        .is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+    let verified = ben.post(&format!("{at}/verify"), json!({ "draft": better, "version": 1 })).await.is(StatusCode::OK);
+    assert_eq!((&verified["review"], &verified["confidence"]), (&json!("accepted"), &json!("verified")));
+    assert_eq!(
+        (&verified["verifiedBy"], &verified["content"]),
+        (&json!(ben.id().await), &json!("Connect again, with since."))
+    );
+    assert_eq!(titles(&mut ben, "q=sockets&trusted=true").await, ["Sockets drop"]);
+    // Counted once for each member.
+    for outcome in ["unknown", "helped", "helped"] {
+        ben.post(&format!("{at}/apply"), json!({ "outcome": outcome })).await.is(StatusCode::OK);
+    }
+    let applied = olga
+        .post(&format!("{at}/apply"), json!({ "outcome": "did-not-help", "note": "Not here." }))
+        .await
+        .is(StatusCode::OK);
+    assert_eq!(
+        (&applied["learning"]["applicationCount"], &applied["learning"]["successCount"]),
+        (&json!(2), &json!(1))
+    );
+    assert_eq!(ben.get(&format!("{at}/applications")).await.is(StatusCode::OK)["items"][0]["note"], "Not here.");
+    // A program that changes it puts it back into the queue, and cannot keep it verified.
+    better["version"] = json!(2);
+    better["content"] = json!("Trust me.");
+    let changed = program.put(&at, better.clone()).await.is(StatusCode::OK);
+    assert_eq!((&changed["review"], &changed["verifiedBy"]), (&json!("proposed"), &Value::Null));
+    ben.post(&format!("{at}/reject"), json!({ "reason": "wrong", "version": 2 }))
+        .await
+        .is_problem(StatusCode::CONFLICT, "item-changed");
+    let rejected =
+        ben.post(&format!("{at}/reject"), json!({ "reason": "wrong", "version": 3 })).await.is(StatusCode::OK);
+    assert_eq!((&rejected["review"], &rejected["rejectReason"]), (&json!("rejected"), &json!("wrong")));
+    assert!(titles(&mut ben, "q=sockets").await.is_empty());
+    assert_eq!(titles(&mut ben, "q=sockets&review=rejected").await, ["Sockets drop"]);
+    // The rule is off at first, and an admin's to set.
+    let rule = ben.get("/api/settings/knowledge").await.is(StatusCode::OK);
+    assert_eq!(rule["on"], false);
+    ben.put("/api/settings/knowledge", json!({ "on": true })).await.is_problem(StatusCode::FORBIDDEN, "missing-right");
+    let set =
+        olga.put("/api/settings/knowledge", json!({ "on": true, "runs": 3, "members": 2, "successPercent": 90 })).await;
+    assert_eq!(set.is(StatusCode::OK)["runs"], 3);
+    olga.put("/api/settings/knowledge", json!({ "on": true, "runs": 1, "members": 2 }))
+        .await
+        .is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+}
+
+#[tokio::test]
+async fn what_goes_out_as_files_comes_in_again() {
+    let app = TestApp::start().await;
+    let mut olga = app.owner().await;
+    let blueprint = wrote(
+        &mut olga,
+        "blueprints",
+        json!({ "name": "../Tests: how?", "content": "Write\n\n---\n\nthem.", "priority": 9 }),
+    )
+    .await;
+    let mut body = learning("Sockets drop", "Connect again.");
+    body["related"] = json!([blueprint["id"]]);
+    let told = wrote(&mut olga, "learnings", body).await;
+    let archive = olga.get("/api/knowledge/export").await;
+    assert_eq!(archive.header("content-type"), "application/x-tar");
+    let bytes = archive.text().into_bytes();
+
+    // Nothing changed: nothing is written.
+    let report = sent(&mut olga, "application/x-tar", bytes.clone()).await.is(StatusCode::OK);
+    assert_eq!(
+        (report["unchanged"].as_array().unwrap().len(), report["created"].as_array().unwrap().len()),
+        (2, 0),
+        "{report}"
+    );
+    // Into another hub.
+    let other = TestApp::start().await;
+    let mut ida = other.owner().await;
+    let report = sent(&mut ida, "application/x-tar", bytes.clone()).await.is(StatusCode::OK);
+    assert_eq!(report["created"].as_array().unwrap().len(), 2, "{report}");
+    let there = ida.get("/api/knowledge/blueprints").await.is(StatusCode::OK)["items"][0].clone();
+    assert_eq!((&there["name"], &there["priority"]), (&blueprint["name"], &json!(9)));
+    let there = ida.get(&path("blueprints", &there)).await.is(StatusCode::OK);
+    assert_eq!(there["content"], blueprint["content"]);
+    let learnt = ida.get("/api/knowledge/learnings").await.is(StatusCode::OK)["items"][0].clone();
+    assert_eq!(
+        (&learnt["related"], &learnt["problem"], &learnt["tags"]),
+        (&json!([there["id"]]), &told["problem"], &told["tags"])
+    );
+    assert_ne!(learnt["id"], told["id"], "ids are the hub's own");
+    // A second time, much the same is there.
+    let report = sent(&mut ida, "application/x-tar", bytes).await.is(StatusCode::OK);
+    assert_eq!(report["skipped"].as_array().unwrap().len(), 2, "{report}");
+
+    // One file, changed by hand.
+    let file = olga.get(&format!("/api/knowledge/items/{}/markdown", told["id"].as_str().unwrap())).await;
+    assert!(file.header("content-disposition").contains("sockets-drop-"), "{}", file.header("content-disposition"));
+    let text = file.text().replace("Connect again.", "Connect at once.");
+    let report = sent(&mut olga, "text/markdown; charset=utf-8", text).await.is(StatusCode::OK);
+    assert_eq!(report["updated"][0]["id"], told["id"], "{report}");
+    assert_eq!(olga.get(&path("learnings", &told)).await.is(StatusCode::OK)["content"], "Connect at once.");
+
+    let bad = "---\nkind: entry\ntitle: x\napplicationCount: 9\n---\ny".to_owned();
+    sent(&mut olga, "text/markdown", bad).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+    let secret = format!("---\nkind: entry\ntitle: x\n---\nghp_{}", "q2m8d1rTHqT5kdrY2HmuCkuYv205dC8TvvT8");
+    let problem =
+        sent(&mut olga, "text/markdown", secret).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+    assert!(!problem.to_string().contains("q2m8"), "{problem}");
+    sent(&mut olga, "application/x-tar", vec![1_u8; 2_000])
+        .await
+        .is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+    sent(&mut olga, "application/zip", "PK").await.is_problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-knowledge");
+    sent(&mut olga, "application/x-tar", vec![0_u8; 33 << 20])
+        .await
+        .is_problem(StatusCode::PAYLOAD_TOO_LARGE, "too-large");
+    assert_eq!(titles(&mut olga, "").await.len(), 2);
+}

@@ -1,0 +1,47 @@
+-- Programs that members connect (OAuth 2.1). No secret is kept, only hashes.
+CREATE TABLE oauth_clients (
+  id BLOB PRIMARY KEY NOT NULL,
+  name TEXT NOT NULL,
+  redirect_uris TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  -- When a member last connected it.
+  allowed_at TEXT
+) STRICT;
+CREATE INDEX oauth_clients_by_age ON oauth_clients (created_at) WHERE allowed_at IS NULL;
+
+-- What a member allows a program, until it is taken back or not used for long.
+CREATE TABLE oauth_grants (
+  id BLOB PRIMARY KEY NOT NULL,
+  member_id BLOB NOT NULL REFERENCES members (id),
+  client_id BLOB NOT NULL REFERENCES oauth_clients (id),
+  scopes TEXT NOT NULL,
+  -- The address that its tokens are good for.
+  resource TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  last_used_at TEXT,
+  ends_at TEXT NOT NULL,
+  revoked_at TEXT
+) STRICT;
+CREATE INDEX oauth_grants_of_member ON oauth_grants (member_id);
+CREATE INDEX oauth_grants_of_client ON oauth_grants (client_id);
+
+-- Codes that a program exchanges for its first tokens, once.
+CREATE TABLE oauth_codes (
+  code_hash BLOB PRIMARY KEY NOT NULL,
+  grant_id BLOB NOT NULL REFERENCES oauth_grants (id),
+  redirect_uri TEXT NOT NULL,
+  challenge TEXT NOT NULL,
+  expires_at TEXT NOT NULL,
+  used_at TEXT
+) STRICT;
+CREATE INDEX oauth_codes_of_grant ON oauth_codes (grant_id);
+
+CREATE TABLE oauth_tokens (
+  token_hash BLOB PRIMARY KEY NOT NULL,
+  grant_id BLOB NOT NULL REFERENCES oauth_grants (id),
+  kind TEXT NOT NULL,
+  expires_at TEXT NOT NULL,
+  -- When a refresh token was exchanged for the next one.
+  used_at TEXT
+) STRICT;
+CREATE INDEX oauth_tokens_of_grant ON oauth_tokens (grant_id);

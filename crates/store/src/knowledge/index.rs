@@ -1,0 +1,99 @@
+//! What the indexes are told of items. Everything here runs below the lock of the hub's counter.
+
+use std::collections::BTreeMap;
+
+use guildhall_types::knowledge::index::Indexed;
+use guildhall_types::knowledge::words::{grams, stem};
+
+use crate::{Backend, Rows, Store, StoreError, Tx, on};
+
+/// An item in the index: where it stands, and what is told of it.
+pub(super) struct Standing<'a> {
+    pub(super) place: i64,
+    pub(super) indexed: &'a Indexed,
+}
+
+impl Store {
+    /// Locks the hub for this transaction, and gives its next `count` places away; returns the first. The number of items
+    /// changes by `more`.
+    pub(super) async fn next_places(&self, tx: &mut Tx, count: i64, more: i64) -> Result<i64, StoreError> {
+        let (last,): (i64,) = on!(tx, c => sqlx::query_as(
+            "UPDATE knowledge_counter SET place = place + $1, items = items + $2 WHERE one = 1 RETURNING place")
+            .bind(count).bind(more).fetch_one(c).await)?;
+        Ok(last - count + 1)
+    }
+
+    /// Takes items out of the index and puts others in.
+    pub(super) async fn reindex(
+        &self,
+        tx: &mut Tx,
+        gone: &[Standing<'_>],
+        come: &[Standing<'_>],
+    ) -> Result<(), StoreError> {
+        let delete = match self.backend() {
+            Backend::Sqlite => "DELETE FROM knowledge_index WHERE rowid = $1",
+            Backend::Postgres => "DELETE FROM knowledge_index WHERE place = $1",
+        };
+        for one in gone {
+            on!(tx, c => sqlx::query(delete).bind(one.place).execute(c).await.rows())?;
+        }
+        let insert = match self.backend() {
+            Backend::Sqlite => "INSERT INTO knowledge_index (rowid, terms) VALUES ($1, $2)",
+            Backend::Postgres => {
+                "INSERT INTO knowledge_index (place, terms) VALUES ($1, array_to_tsvector(string_to_array($2, ' ')))"
+            }
+        };
+        for one in come {
+            on!(tx, c => sqlx::query(insert).bind(one.place).bind(one.indexed.terms.join(" ")).execute(c).await.rows())?;
+        }
+        let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+        for (all, one) in [(gone, -1), (come, 1)] {
+            for word in all.iter().flat_map(|standing| &standing.indexed.terms) {
+                *counts.entry(word).or_default() += one;
+            }
+        }
+        counts.retain(|_, count| *count != 0);
+        self.count_words(tx, &counts).await
+    }
+
+    async fn count_words(&self, tx: &mut Tx, counts: &BTreeMap<&str, i64>) -> Result<(), StoreError> {
+        if counts.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<(&str, String, i64)> = counts.iter().map(|(word, count)| (*word, stem(word), *count)).collect();
+        let each = match self.backend() {
+            Backend::Sqlite => "SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1) WHERE true",
+            Backend::Postgres => {
+                "SELECT value ->> 0, value ->> 1, (value ->> 2)::bigint FROM jsonb_array_elements($1::jsonb) AS value"
+            }
+        };
+        // A word that nobody wrote before comes back with the very count that it got now. One that was gone for a while does,
+        // too, and its trigrams are there already.
+        let sql = format!(
+            "INSERT INTO knowledge_words (word, stem, docs) {each}
+             ON CONFLICT (word) DO UPDATE SET docs = knowledge_words.docs + excluded.docs RETURNING word, docs"
+        );
+        let known: Vec<(String, i64)> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(serde_json::to_string(&rows)?).fetch_all(c).await)?;
+        let new = known.iter().filter(|(word, docs)| counts.get(word.as_str()) == Some(docs) && *docs > 0);
+        let grams: Vec<(String, usize, &str)> = new
+            .filter(|(word, _)| word.chars().all(char::is_alphanumeric) && word.chars().count() >= 4)
+            .flat_map(|(word, _)| {
+                let letters = word.chars().count();
+                grams(word).into_iter().map(move |gram| (gram, letters, word.as_str()))
+            })
+            .collect();
+        if grams.is_empty() {
+            return Ok(());
+        }
+        let each = match self.backend() {
+            Backend::Sqlite => "SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1) WHERE true",
+            Backend::Postgres => {
+                "SELECT value ->> 0, (value ->> 1)::bigint, value ->> 2 FROM jsonb_array_elements($1::jsonb) AS value"
+            }
+        };
+        let sql = format!("INSERT INTO knowledge_grams (gram, letters, word) {each} ON CONFLICT DO NOTHING");
+        on!(tx, c => sqlx::query(sqlx::AssertSqlSafe(sql)).bind(serde_json::to_string(&grams)?).execute(c).await.rows())?;
+        Ok(())
+    }
+}

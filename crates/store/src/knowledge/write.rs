@@ -1,0 +1,456 @@
+//! Writing in the hub: each change is a version, an event and an entry in the audit, in one transaction.
+
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
+use guildhall_types::event::Happening;
+use guildhall_types::knowledge::index::{Indexed, index};
+use guildhall_types::knowledge::item::LearningStanding;
+use guildhall_types::knowledge::{
+    Author, KnowledgeDeed, KnowledgeDetails, KnowledgeDraft, KnowledgeItem, KnowledgeOrigin, KnowledgeReview,
+    LearningConfidence,
+};
+use guildhall_types::{FeatureId, KnowledgeId, RunId};
+use sqlx::types::Json;
+
+use super::index::Standing;
+use crate::{Rows, Store, StoreError, Tx, on};
+
+/// An item to be written.
+#[derive(Debug, Clone)]
+pub struct NewKnowledge {
+    /// What is said of it.
+    pub draft: KnowledgeDraft,
+    /// Who writes it, and how.
+    pub author: Author,
+    /// Whether the team takes it for true.
+    pub review: KnowledgeReview,
+    /// The run in which it was found.
+    pub source_run: Option<RunId>,
+    /// The card on which it was found.
+    pub source_feature: Option<FeatureId>,
+}
+
+/// What a change of a learning's text says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// Nothing: it stands as before.
+    AsBefore,
+    /// A member stands for it.
+    Verified,
+    /// Nobody has looked at it as it is now.
+    Proposed,
+}
+
+/// What a change makes of an item.
+struct Changed {
+    draft: KnowledgeDraft,
+    standing: LearningStanding,
+    deleted: bool,
+    deed: KnowledgeDeed,
+    why: Option<String>,
+}
+
+fn note(action: AuditAction, item: &KnowledgeItem) -> Note {
+    let note = Note::new(action).on(AuditObject::Knowledge, item.id()).with("kind", item.kind());
+    note.with("title", &item.title).with("version", item.common.version)
+}
+
+/// Text without NUL, wherever it stands in a draft.
+fn cleaned(mut draft: KnowledgeDraft) -> KnowledgeDraft {
+    for (_, text) in draft.texts_mut() {
+        if text.contains('\0') {
+            *text = crate::clean(text);
+        }
+    }
+    draft
+}
+
+fn indexed_of(item: &KnowledgeItem) -> Indexed {
+    index(&item.draft(), item.standing.review, item.common.origin)
+}
+
+impl Store {
+    /// Writes an item.
+    ///
+    /// # Errors
+    /// [`StoreError::BadRelation`] when it names an item as related that is not there.
+    pub async fn create_knowledge(&self, new: NewKnowledge) -> Result<KnowledgeItem, StoreError> {
+        let mut made = self.create_all_knowledge(vec![new]).await?;
+        made.pop().ok_or(StoreError::NotFound { what: "item" })
+    }
+
+    /// Writes several items, all or none, in this order.
+    ///
+    /// # Errors
+    /// As for [`Store::create_knowledge`].
+    pub async fn create_all_knowledge(&self, new: Vec<NewKnowledge>) -> Result<Vec<KnowledgeItem>, StoreError> {
+        let with_ids = new.into_iter().map(|new| (KnowledgeId::new(), new)).collect();
+        self.create_knowledge_as(with_ids).await
+    }
+
+    /// The same, under ids that the caller chose: items that are written together may name each other as related.
+    ///
+    /// # Errors
+    /// As for [`Store::create_knowledge`].
+    pub async fn create_knowledge_as(
+        &self,
+        new: Vec<(KnowledgeId, NewKnowledge)>,
+    ) -> Result<Vec<KnowledgeItem>, StoreError> {
+        let count = new.len() as i64;
+        let new: Vec<_> = new
+            .into_iter()
+            .map(|(id, new)| {
+                let new = NewKnowledge { draft: cleaned(new.draft), ..new };
+                let indexed = index(&new.draft, new.review, new.author.origin());
+                (id, new, indexed)
+            })
+            .collect();
+        let mut tx = self.begin().await?;
+        let first = self.next_places(&mut tx, count, count).await?;
+        for (place, (id, new, indexed)) in (first..).zip(&new) {
+            self.insert_knowledge(&mut tx, *id, place, new, indexed).await?;
+        }
+        let come: Vec<Standing<'_>> =
+            (first..).zip(&new).map(|(place, (.., indexed))| Standing { place, indexed }).collect();
+        self.reindex(&mut tx, &[], &come).await?;
+        let mut items = Vec::with_capacity(new.len());
+        for (id, new, _) in &new {
+            self.relate_knowledge(&mut tx, *id, &new.draft.related).await?;
+            let (item, _) = self.knowledge_in(&mut tx, *id).await?;
+            self.tell_knowledge(&mut tx, &item, KnowledgeDeed::Created, None, &new.author).await?;
+            tx.note(note(AuditAction::CreateKnowledge, &item).with("origin", new.author.origin()));
+            items.push(item);
+        }
+        self.commit(tx).await?;
+        Ok(items)
+    }
+
+    async fn insert_knowledge(
+        &self,
+        tx: &mut Tx,
+        id: KnowledgeId,
+        place: i64,
+        new: &NewKnowledge,
+        indexed: &Indexed,
+    ) -> Result<(), StoreError> {
+        let (draft, author) = (&new.draft, &new.author);
+        on!(tx, c => sqlx::query(
+            "INSERT INTO knowledge_items (id, kind, place, title, tags, review, origin, source_run_id, source_feature_id,
+               version, created_by, created_at, updated_by, updated_at, description, profile, related, details, content)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $10, $11, $12, $13, $14, $15, $16)")
+            .bind(id).bind(draft.kind()).bind(place).bind(&draft.title).bind(Json(&draft.tags)).bind(new.review)
+            .bind(author.origin()).bind(new.source_run).bind(new.source_feature).bind(author.member).bind(self.now())
+            .bind(&draft.description).bind(&indexed.profile).bind(Json(&draft.related)).bind(Json(&draft.details))
+            .bind(&draft.content).execute(c).await.rows())?;
+        Ok(())
+    }
+
+    /// Changes the text of an item, and what that says of it.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], also for a deleted one; [`StoreError::StaleItem`] when somebody else's change came in
+    /// between; [`StoreError::BadRelation`].
+    pub async fn update_knowledge(
+        &self,
+        id: KnowledgeId,
+        version: i64,
+        draft: KnowledgeDraft,
+        why: Option<&str>,
+        judged: Judged,
+        author: &Author,
+    ) -> Result<KnowledgeItem, StoreError> {
+        let now = self.now();
+        let verifies = judged == Judged::Verified;
+        let action = if verifies { AuditAction::VerifyKnowledge } else { AuditAction::ChangeKnowledge };
+        self.change_knowledge(id, Some(version), false, author, action, |item| {
+            let mut standing = item.standing.clone();
+            let mut draft = draft;
+            match judged {
+                Judged::AsBefore => as_sure_as_it_says(&mut standing, &draft),
+                Judged::Verified => verify(&mut standing, &mut draft, author, now),
+                Judged::Proposed => {
+                    unsure(&mut draft);
+                    (standing.verified_by, standing.verified_at) = (None, None);
+                    standing.review = KnowledgeReview::Proposed;
+                }
+            }
+            let deed = if verifies { KnowledgeDeed::Verified } else { KnowledgeDeed::Updated };
+            Changed { draft, standing, deleted: false, deed, why: why.map(str::to_owned) }
+        })
+        .await
+    }
+
+    /// Finds a learning good, as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::StaleItem`] when it is not at `version` any more, if one is given.
+    pub async fn verify_knowledge(
+        &self,
+        id: KnowledgeId,
+        version: Option<i64>,
+        why: Option<&str>,
+        author: &Author,
+    ) -> Result<KnowledgeItem, StoreError> {
+        let now = self.now();
+        self.change_knowledge(id, version, false, author, AuditAction::VerifyKnowledge, |item| {
+            let (mut standing, mut draft) = (item.standing.clone(), item.draft());
+            verify(&mut standing, &mut draft, author, now);
+            Changed { draft, standing, deleted: false, deed: KnowledgeDeed::Verified, why: why.map(str::to_owned) }
+        })
+        .await
+    }
+
+    /// Finds a learning wrong.
+    ///
+    /// # Errors
+    /// As for [`Store::verify_knowledge`].
+    pub async fn reject_knowledge(
+        &self,
+        id: KnowledgeId,
+        version: Option<i64>,
+        reason: &str,
+        author: &Author,
+    ) -> Result<KnowledgeItem, StoreError> {
+        self.change_knowledge(id, version, false, author, AuditAction::RejectKnowledge, |item| {
+            let mut draft = item.draft();
+            unsure(&mut draft);
+            let standing = LearningStanding {
+                review: KnowledgeReview::Rejected,
+                reject_reason: Some(crate::clean(reason)),
+                verified_by: None,
+                verified_at: None,
+                ..item.standing.clone()
+            };
+            Changed { draft, standing, deleted: false, deed: KnowledgeDeed::Rejected, why: Some(reason.to_owned()) }
+        })
+        .await
+    }
+
+    /// Deletes an item; it can be taken back.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], also for a deleted one.
+    pub async fn delete_knowledge(
+        &self,
+        id: KnowledgeId,
+        why: Option<&str>,
+        author: &Author,
+    ) -> Result<KnowledgeItem, StoreError> {
+        self.change_knowledge(id, None, false, author, AuditAction::DeleteKnowledge, |item| Changed {
+            draft: item.draft(),
+            standing: item.standing.clone(),
+            deleted: true,
+            deed: KnowledgeDeed::Deleted,
+            why: why.map(str::to_owned),
+        })
+        .await
+    }
+
+    /// Takes a deleted item back, or a former text of one, or both.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn restore_knowledge(
+        &self,
+        id: KnowledgeId,
+        draft: Option<KnowledgeDraft>,
+        why: Option<&str>,
+        author: &Author,
+    ) -> Result<KnowledgeItem, StoreError> {
+        self.change_knowledge(id, None, true, author, AuditAction::RestoreKnowledge, |item| Changed {
+            draft: draft.map_or_else(|| item.draft(), |draft| as_sure_as(draft, item)),
+            standing: item.standing.clone(),
+            deleted: false,
+            deed: KnowledgeDeed::Restored,
+            why: why.map(str::to_owned),
+        })
+        .await
+    }
+
+    /// Deletes everything that a run brought into the hub, all or nothing; each can be taken back. Returns how much.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn roll_back_knowledge(&self, run: RunId, why: &str, author: &Author) -> Result<i64, StoreError> {
+        let mut tx = self.begin().await?;
+        // Locked before it is looked, so that nothing comes in between.
+        self.next_places(&mut tx, 0, 0).await?;
+        let ids: Vec<(KnowledgeId,)> = on!(tx, c => sqlx::query_as(
+            "SELECT id FROM knowledge_items WHERE source_run_id = $1 AND deleted_at IS NULL ORDER BY place")
+            .bind(run).fetch_all(c).await)?;
+        for (id,) in &ids {
+            let (item, place) = self.knowledge_in(&mut tx, *id).await?;
+            let changed = Changed {
+                draft: item.draft(),
+                standing: item.standing.clone(),
+                deleted: true,
+                deed: KnowledgeDeed::Deleted,
+                why: Some(why.to_owned()),
+            };
+            self.put_change(&mut tx, &item, place, changed, author).await?;
+        }
+        let note = Note::new(AuditAction::RollBackKnowledge).with("run", run).with("items", ids.len());
+        tx.note(note.with("why", why));
+        self.commit(tx).await?;
+        Ok(ids.len() as i64)
+    }
+
+    async fn change_knowledge(
+        &self,
+        id: KnowledgeId,
+        version: Option<i64>,
+        deleted_too: bool,
+        author: &Author,
+        action: AuditAction,
+        change: impl FnOnce(&KnowledgeItem) -> Changed,
+    ) -> Result<KnowledgeItem, StoreError> {
+        let mut tx = self.begin().await?;
+        self.next_places(&mut tx, 0, 0).await?;
+        let (item, place) = self.knowledge_in(&mut tx, id).await?;
+        if item.common.deleted_at.is_some() && !deleted_too {
+            return Err(StoreError::NotFound { what: "item" });
+        }
+        if version.is_some_and(|version| version != item.common.version) {
+            return Err(StoreError::StaleItem { current: item.common.version });
+        }
+        let changed = change(&item);
+        let item = self.put_change(&mut tx, &item, place, changed, author).await?;
+        tx.note(note(action, &item));
+        self.commit(tx).await?;
+        Ok(item)
+    }
+
+    /// Writes a change down: the row, its version, the index, the event. The caller holds the lock of the hub.
+    async fn put_change(
+        &self,
+        tx: &mut Tx,
+        old: &KnowledgeItem,
+        old_place: i64,
+        changed: Changed,
+        author: &Author,
+    ) -> Result<KnowledgeItem, StoreError> {
+        let Changed { draft, standing, deleted, deed, why } = changed;
+        let draft = cleaned(draft);
+        let was_there = old.common.deleted_at.is_none();
+        let place = self.next_places(tx, 1, i64::from(!deleted) - i64::from(was_there)).await?;
+        let (before, after) = (indexed_of(old), index(&draft, standing.review, old.common.origin));
+        let gone = [Standing { place: old_place, indexed: &before }];
+        let come = [Standing { place, indexed: &after }];
+        self.reindex(tx, if was_there { &gone } else { &[] }, if deleted { &[] } else { &come }).await?;
+        let now = self.now();
+        on!(tx, c => sqlx::query(
+            "UPDATE knowledge_items SET place = $2, title = $3, tags = $4, review = $5, reject_reason = $6, verified_by = $7,
+               verified_at = $8, version = version + 1, updated_by = $9, updated_at = $10, deleted_at = $11,
+               description = $12, profile = $13, related = $14, details = $15, content = $16 WHERE id = $1")
+            .bind(old.id()).bind(place).bind(&draft.title).bind(Json(&draft.tags)).bind(standing.review)
+            .bind(&standing.reject_reason).bind(standing.verified_by).bind(standing.verified_at).bind(author.member)
+            .bind(now).bind(deleted.then_some(now)).bind(&draft.description).bind(&after.profile)
+            .bind(Json(&draft.related)).bind(Json(&draft.details)).bind(&draft.content).execute(c).await.rows())?;
+        if draft.related != old.common.related {
+            self.relate_knowledge(tx, old.id(), &draft.related).await?;
+        }
+        let (item, _) = self.knowledge_in(tx, old.id()).await?;
+        self.tell_knowledge(tx, &item, deed, why.as_deref(), author).await?;
+        Ok(item)
+    }
+
+    /// That a learning has proven itself by the team's rule. The caller holds the lock of the hub.
+    pub(super) async fn prove_knowledge(
+        &self,
+        tx: &mut Tx,
+        id: KnowledgeId,
+        author: &Author,
+    ) -> Result<KnowledgeItem, StoreError> {
+        let (item, place) = self.knowledge_in(tx, id).await?;
+        let changed = Changed {
+            draft: item.draft(),
+            standing: LearningStanding { review: KnowledgeReview::Accepted, ..item.standing.clone() },
+            deleted: false,
+            deed: KnowledgeDeed::Proven,
+            why: Some("It has proven itself by the team's rule.".to_owned()),
+        };
+        self.put_change(tx, &item, place, changed, author).await
+    }
+
+    async fn relate_knowledge(&self, tx: &mut Tx, id: KnowledgeId, related: &[KnowledgeId]) -> Result<(), StoreError> {
+        on!(tx, c => sqlx::query("DELETE FROM knowledge_relations WHERE item_id = $1").bind(id).execute(c).await.rows())?;
+        for other in related {
+            let done = on!(tx, c => sqlx::query(
+                "INSERT INTO knowledge_relations (item_id, related_id)
+                 SELECT $1, id FROM knowledge_items WHERE id = $2 AND id <> $1 ON CONFLICT DO NOTHING")
+                .bind(id).bind(*other).execute(c).await.rows())?;
+            if done != 1 {
+                return Err(StoreError::BadRelation { id: *other });
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell_knowledge(
+        &self,
+        tx: &mut Tx,
+        item: &KnowledgeItem,
+        deed: KnowledgeDeed,
+        why: Option<&str>,
+        author: &Author,
+    ) -> Result<(), StoreError> {
+        on!(tx, c => sqlx::query(
+            "INSERT INTO knowledge_versions (item_id, version, deed, why, draft, origin, member_id, token_id, run_id, at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+            .bind(item.id()).bind(item.common.version).bind(deed).bind(why.map(crate::clean)).bind(Json(item.draft()))
+            .bind(author.origin()).bind(author.member).bind(author.token()).bind(author.run()).bind(self.now())
+            .execute(c).await.rows())?;
+        self.record_knowledge(tx, item, deed, author.member, author.origin()).await
+    }
+
+    pub(super) async fn record_knowledge(
+        &self,
+        tx: &mut Tx,
+        item: &KnowledgeItem,
+        deed: KnowledgeDeed,
+        member: guildhall_types::MemberId,
+        origin: KnowledgeOrigin,
+    ) -> Result<(), StoreError> {
+        self.record(tx, &Happening::knowledge(item.change(deed, member, origin))).await
+    }
+}
+
+fn verify(
+    standing: &mut LearningStanding,
+    draft: &mut KnowledgeDraft,
+    author: &Author,
+    now: guildhall_types::DateTime,
+) {
+    standing.review = KnowledgeReview::Accepted;
+    standing.reject_reason = None;
+    standing.verified_by = Some(author.member);
+    standing.verified_at = Some(now);
+    if let KnowledgeDetails::Learning(of) = &mut draft.details {
+        of.confidence = LearningConfidence::Verified;
+    }
+}
+
+/// Whoever says that a learning is less sure than verified takes it back that somebody verified it.
+fn as_sure_as_it_says(standing: &mut LearningStanding, draft: &KnowledgeDraft) {
+    if let KnowledgeDetails::Learning(of) = &draft.details
+        && of.confidence != LearningConfidence::Verified
+    {
+        (standing.verified_by, standing.verified_at) = (None, None);
+    }
+}
+
+/// Nobody stands for it any more.
+fn unsure(draft: &mut KnowledgeDraft) {
+    if let KnowledgeDetails::Learning(of) = &mut draft.details
+        && of.confidence == LearningConfidence::Verified
+    {
+        of.confidence = LearningConfidence::Low;
+    }
+}
+
+/// A former text of an item, as sure as the item is now: how sure it was is not taken back.
+fn as_sure_as(mut draft: KnowledgeDraft, item: &KnowledgeItem) -> KnowledgeDraft {
+    if let (KnowledgeDetails::Learning(of), KnowledgeDetails::Learning(now)) = (&mut draft.details, &item.details) {
+        of.confidence = now.confidence;
+    }
+    draft
+}

@@ -1,0 +1,244 @@
+//! The hub as files: items as Markdown with a front matter, one by one or as an archive of them, out and in again.
+
+use std::collections::HashMap;
+
+use guildhall_store::{Judged, KnowledgeFilter, NewKnowledge};
+use guildhall_types::KnowledgeId;
+use guildhall_types::knowledge::draft::CONTENT;
+use guildhall_types::knowledge::markdown::{MarkdownItem, file_name, parse, render};
+use guildhall_types::knowledge::{
+    Author, KnowledgeDraft, KnowledgeItem, KnowledgeKind, KnowledgeRef, KnowledgeReview, SimilarItem, Via,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{check, tar};
+use crate::{Team, TeamError};
+
+/// Files of one import at most.
+const FILES: usize = 1_000;
+/// Bytes of a file at most: a content of letters that take four bytes each, and what stands above it.
+const FILE: usize = 4 * CONTENT + 200_000;
+/// Items that are read at once for an archive.
+const AT_ONCE: i64 = 50;
+
+/// What came of an import.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct ImportReport {
+    /// What was written.
+    pub created: Vec<KnowledgeRef>,
+    /// What was there already and has the file's text now.
+    pub updated: Vec<KnowledgeRef>,
+    /// What was there already with this very text.
+    pub unchanged: Vec<KnowledgeRef>,
+    /// Files that were passed over, because the hub holds much the same.
+    pub skipped: Vec<SkippedFile>,
+}
+
+/// A file that was passed over.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SkippedFile {
+    /// Its name.
+    pub file: String,
+    /// What says much the same.
+    pub similar: Vec<SimilarItem>,
+}
+
+/// A file that was read.
+struct Read {
+    name: String,
+    item: MarkdownItem,
+}
+
+fn named(item: &KnowledgeItem) -> KnowledgeRef {
+    KnowledgeRef { id: item.id(), kind: item.kind(), title: item.title.clone() }
+}
+
+impl Team {
+    /// An item as a Markdown file.
+    ///
+    /// # Errors
+    /// [`TeamError::NotFound`], also for a deleted one.
+    pub async fn knowledge_file(&self, id: KnowledgeId) -> Result<(String, String), TeamError> {
+        let item = self.store.knowledge(id).await?.filter(|item| item.common.deleted_at.is_none());
+        let item = item.ok_or_else(super::gone)?;
+        Ok((file_name(&item), render(&item)))
+    }
+
+    /// The next part of an archive of all items that pass a filter, and where the part after it begins, if there is one. The
+    /// parts, one after the other, are the archive.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn knowledge_archive(
+        &self,
+        filter: &KnowledgeFilter,
+        after: Option<i64>,
+    ) -> Result<(Vec<u8>, Option<i64>), TeamError> {
+        let page = self.store.knowledge_list(filter, after, AT_ONCE).await?;
+        let ids: Vec<KnowledgeId> = page.items.iter().map(KnowledgeItem::id).collect();
+        let mut bytes = Vec::new();
+        for item in self.store.knowledge_items(&ids, true).await? {
+            let seconds = item.common.updated_at.timestamp();
+            bytes.extend(tar::file(&file_name(&item), render(&item).as_bytes(), seconds));
+        }
+        let next = page.next.and_then(|next| next.parse().ok());
+        if next.is_none() {
+            bytes.extend(tar::END);
+        }
+        Ok((bytes, next))
+    }
+
+    /// Brings an archive of Markdown files into the hub.
+    ///
+    /// # Errors
+    /// As for [`Team::import_knowledge`]; [`TeamError::Invalid`] for what is no archive of files.
+    pub async fn import_archive(
+        &self,
+        author: &Author,
+        archive: &[u8],
+        anyway: bool,
+    ) -> Result<ImportReport, TeamError> {
+        let files = tar::files(archive, FILES).map_err(|problem| TeamError::invalid("archive", problem))?;
+        let texts = files.into_iter().filter(|(name, _)| name.to_ascii_lowercase().ends_with(".md"));
+        let texts: Vec<(String, Vec<u8>)> = texts.map(|(name, bytes)| (name, bytes.to_vec())).collect();
+        self.import_knowledge(author, texts, anyway).await
+    }
+
+    /// Brings Markdown files into the hub. An item that is there already, by the id in its file, gets the file's text; others
+    /// are written anew, unless the hub holds much the same. Items that name each other as related still do.
+    ///
+    /// # Errors
+    /// [`TeamError::Invalid`] or [`TeamError::LooksLikeSecret`] when one of the files cannot come in: then none does.
+    pub async fn import_knowledge(
+        &self,
+        author: &Author,
+        files: Vec<(String, Vec<u8>)>,
+        anyway: bool,
+    ) -> Result<ImportReport, TeamError> {
+        self.people_only(author)?;
+        if files.is_empty() {
+            return Err(TeamError::invalid("archive", "there is no file that ends in .md"));
+        }
+        let read = files.into_iter().map(|(name, bytes)| read(name, &bytes)).collect::<Result<Vec<_>, _>>()?;
+        let mut report = ImportReport::default();
+        let (mut new, mut known): (Vec<Read>, Vec<(Read, KnowledgeItem)>) = (Vec::new(), Vec::new());
+        for file in read {
+            let there = match file.item.id {
+                Some(id) => self.store.knowledge(id).await?,
+                None => None,
+            };
+            match there.filter(|item| item.kind() == file.item.draft.kind() && item.common.deleted_at.is_none()) {
+                Some(item) => known.push((file, item)),
+                None => {
+                    let similar =
+                        if anyway { Vec::new() } else { self.store.similar_knowledge(&file.item.draft, None).await? };
+                    match similar.is_empty() {
+                        true => new.push(file),
+                        false => report.skipped.push(SkippedFile { file: file.name, similar }),
+                    }
+                }
+            }
+        }
+        let mut names: HashMap<KnowledgeId, KnowledgeId> = HashMap::new();
+        let mut written: Vec<(KnowledgeId, NewKnowledge)> = Vec::new();
+        for file in new {
+            let id = KnowledgeId::new();
+            names.extend(file.item.id.map(|former| (former, id)));
+            let review = standing(author, file.item.draft.kind(), file.item.review);
+            let new = NewKnowledge {
+                draft: file.item.draft,
+                author: *author,
+                review,
+                source_run: None,
+                source_feature: None,
+            };
+            written.push((id, new));
+        }
+        for (id, new) in &mut written {
+            self.relate(&names, *id, &mut new.draft).await?;
+        }
+        if !written.is_empty() {
+            report.created = self.store.create_knowledge_as(written).await?.iter().map(named).collect();
+        }
+        for (mut file, item) in known {
+            self.relate(&names, item.id(), &mut file.item.draft).await?;
+            // How sure it is, the hub says where a member has verified it.
+            let mut draft = file.item.draft;
+            keep_verified(&mut draft, &item);
+            if draft == item.draft() {
+                report.unchanged.push(named(&item));
+                continue;
+            }
+            let version = item.common.version;
+            let judged = match (author.via, item.kind()) {
+                (Via::Page, _) | (_, KnowledgeKind::Blueprint | KnowledgeKind::Entry) => Judged::AsBefore,
+                (Via::Token(_) | Via::Run { .. }, KnowledgeKind::Learning) => Judged::Proposed,
+            };
+            let done = self.store.update_knowledge(item.id(), version, draft, Some("Imported."), judged, author).await;
+            report.updated.push(named(&self.or_changed(item.id(), done).await?));
+        }
+        Ok(report)
+    }
+
+    /// What a file names as related, by the ids that it has here: those that came with it, and those that are there. Others
+    /// are left out.
+    async fn relate(
+        &self,
+        names: &HashMap<KnowledgeId, KnowledgeId>,
+        own: KnowledgeId,
+        draft: &mut KnowledgeDraft,
+    ) -> Result<(), TeamError> {
+        let mut related = Vec::new();
+        for id in std::mem::take(&mut draft.related) {
+            let here = match names.get(&id) {
+                Some(here) => Some(*here),
+                None => self.store.knowledge(id).await?.map(|item| item.id()),
+            };
+            related.extend(here.filter(|here| *here != own && !related.contains(here)));
+        }
+        draft.related = related;
+        Ok(())
+    }
+}
+
+fn read(name: String, bytes: &[u8]) -> Result<Read, TeamError> {
+    let bad = |problem: &str| TeamError::invalid("file", format!("{name}: {problem}"));
+    if bytes.len() > FILE {
+        return Err(bad("the file is too large for an item"));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| bad("the file is no UTF-8 text"))?;
+    let item = parse(text).map_err(|problem| bad(&problem))?;
+    let draft = check::sound(item.draft, None).map_err(|error| match error {
+        TeamError::Invalid { field, message } => bad(&format!("{field}: {message}")),
+        TeamError::LooksLikeSecret { field, line, what } => {
+            bad(&format!("{field}: line {line} looks like {what}; take it out, and exchange it if it is a real one"))
+        }
+        other => other,
+    })?;
+    Ok(Read { item: MarkdownItem { draft, ..item }, name })
+}
+
+/// How an item stands that comes in a file: never better than what its author could write.
+fn standing(author: &Author, kind: KnowledgeKind, then: Option<KnowledgeReview>) -> KnowledgeReview {
+    let looked_at = matches!(then, None | Some(KnowledgeReview::Accepted)) && author.via == Via::Page;
+    match kind {
+        KnowledgeKind::Learning if !looked_at => KnowledgeReview::Proposed,
+        _ => KnowledgeReview::Accepted,
+    }
+}
+
+fn keep_verified(draft: &mut KnowledgeDraft, item: &KnowledgeItem) {
+    use guildhall_types::knowledge::{KnowledgeDetails, LearningConfidence};
+    if let (KnowledgeDetails::Learning(of), KnowledgeDetails::Learning(now)) = (&mut draft.details, &item.details)
+        && (of.confidence, now.confidence) == (LearningConfidence::High, LearningConfidence::Verified)
+    {
+        // In a file, verified is written as it is and read as high.
+        let mut verified = of.clone();
+        verified.confidence = LearningConfidence::Verified;
+        let same = KnowledgeDraft { details: KnowledgeDetails::Learning(verified), ..draft.clone() } == item.draft();
+        if same {
+            draft.details = item.details.clone();
+        }
+    }
+}

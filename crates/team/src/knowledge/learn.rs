@@ -1,0 +1,145 @@
+//! Learnings: recorded by agents, judged by members or by what came of them, and taken back by the run that they came from.
+
+use guildhall_store::Applied;
+use guildhall_types::knowledge::draft::WHY;
+use guildhall_types::knowledge::{
+    Author, KnowledgeDraft, KnowledgeItem, KnowledgeKind, KnowledgeRule, LearningOutcome,
+};
+use guildhall_types::{KnowledgeId, RunId};
+
+use super::{KnowledgeSource, check};
+use crate::cards::text;
+use crate::{Team, TeamError};
+
+/// The name of the setting that holds the team's rule.
+pub const KNOWLEDGE_RULE: &str = "knowledge_rule";
+
+impl Team {
+    /// Records what was learnt. By an agent or a program it is proposed, until a member looks or it has proven itself.
+    ///
+    /// # Errors
+    /// As for [`Team::create_knowledge`].
+    pub async fn record_learning(
+        &self,
+        author: &Author,
+        draft: KnowledgeDraft,
+        anyway: bool,
+    ) -> Result<KnowledgeItem, TeamError> {
+        if draft.kind() != KnowledgeKind::Learning {
+            return Err(TeamError::invalid("kind", "record a learning"));
+        }
+        self.create_knowledge(author, draft, KnowledgeSource::default(), anyway).await
+    }
+
+    /// A member finds a learning good: as it is, or with `draft` in place of its text. `version` is the one that was looked at.
+    ///
+    /// # Errors
+    /// [`TeamError::NotFound`]; [`TeamError::KnowledgeChanged`] when it is another version by now; for a draft as
+    /// [`Team::update_knowledge`].
+    pub async fn verify_learning(
+        &self,
+        author: &Author,
+        id: KnowledgeId,
+        version: Option<i64>,
+        draft: Option<KnowledgeDraft>,
+        why: Option<&str>,
+    ) -> Result<KnowledgeItem, TeamError> {
+        self.people_only(author)?;
+        let why = check::why(why)?;
+        let item = self.live(id, KnowledgeKind::Learning).await?;
+        let done = match draft {
+            None => self.store.verify_knowledge(id, version, why.as_deref(), author).await,
+            Some(draft) => {
+                let version =
+                    version.ok_or_else(|| TeamError::invalid("version", "say which version you corrected"))?;
+                let draft = check::sound(draft, super::confidence(&item))?;
+                let judged = guildhall_store::Judged::Verified;
+                self.store.update_knowledge(id, version, draft, why.as_deref(), judged, author).await
+            }
+        };
+        self.or_changed(id, done).await
+    }
+
+    /// A member finds a learning wrong: no agent is given it.
+    ///
+    /// # Errors
+    /// As for [`Team::verify_learning`].
+    pub async fn reject_learning(
+        &self,
+        author: &Author,
+        id: KnowledgeId,
+        version: Option<i64>,
+        reason: &str,
+    ) -> Result<KnowledgeItem, TeamError> {
+        self.people_only(author)?;
+        let reason = check::reason("reason", reason)?;
+        self.live(id, KnowledgeKind::Learning).await?;
+        let done = self.store.reject_knowledge(id, version, &reason, author).await;
+        self.or_changed(id, done).await
+    }
+
+    /// Tells that a learning was used and what came of it: by the author's run, or by the member without one. Told again, it
+    /// counts once. By the team's rule a proposed learning may become accepted by it.
+    ///
+    /// # Errors
+    /// [`TeamError::NotFound`].
+    pub async fn apply_learning(
+        &self,
+        author: &Author,
+        id: KnowledgeId,
+        outcome: LearningOutcome,
+        remark: Option<&str>,
+    ) -> Result<Applied, TeamError> {
+        let remark = remark.map(|words| text("note", words, 0, WHY)).transpose()?.filter(|words| !words.is_empty());
+        if let Some(words) = &remark {
+            check::no_secret("note", words)?;
+        }
+        self.live(id, KnowledgeKind::Learning).await?;
+        let rule = self.knowledge_rule().await?;
+        Ok(self.store.apply_knowledge(id, outcome, remark.as_deref(), author, &rule).await?)
+    }
+
+    /// Takes back everything that a run brought into the hub: an admin may, and the member whose run it was. Returns how much.
+    ///
+    /// # Errors
+    /// [`TeamError::NotFound`] without such a run, [`TeamError::NotYours`].
+    pub async fn roll_back_knowledge(&self, author: &Author, run: RunId, reason: &str) -> Result<i64, TeamError> {
+        self.people_only(author)?;
+        let reason = check::reason("reason", reason)?;
+        let run = self.store.run(run).await?.ok_or(TeamError::NotFound { what: "run" })?;
+        if run.member_id != author.member && !author.may_manage {
+            let words = "Only the member whose run it was and an admin may take back what it brought into the hub.";
+            return Err(TeamError::not_yours(words));
+        }
+        Ok(self.store.roll_back_knowledge(run.id, &reason, author).await?)
+    }
+
+    /// The team's rule by which a proposed learning becomes accepted without a member's look.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn knowledge_rule(&self) -> Result<KnowledgeRule, TeamError> {
+        Ok(self.store.setting(KNOWLEDGE_RULE).await?.unwrap_or_default())
+    }
+
+    /// Sets this rule.
+    ///
+    /// # Errors
+    /// [`TeamError::Invalid`] for numbers that prove nothing.
+    pub async fn put_knowledge_rule(&self, rule: KnowledgeRule) -> Result<KnowledgeRule, TeamError> {
+        for (field, value, least, most) in [
+            ("runs", rule.runs, 1, 1_000),
+            ("members", rule.members, 1, 1_000),
+            ("successPercent", rule.success_percent, 1, 100),
+        ] {
+            if !(least..=most).contains(&value) {
+                return Err(TeamError::invalid(field, format!("give a number from {least} to {most}")));
+            }
+        }
+        if rule.members > rule.runs {
+            return Err(TeamError::invalid("members", "fewer runs than members cannot be of so many members"));
+        }
+        self.store.put_setting(KNOWLEDGE_RULE, &rule).await?;
+        Ok(rule)
+    }
+}

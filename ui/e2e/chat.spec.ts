@@ -1,0 +1,72 @@
+import { cards, expect, expectAccessible, makeProject, test } from "./support";
+
+const script = (...steps: object[]) =>
+  `Please.\n\n\`\`\`sim\n${steps.map((step) => JSON.stringify(step)).join("\n")}\n\`\`\``;
+
+test("a member talks with an agent, lets it change files, and takes that to the board", async ({
+  page,
+  baseURL,
+}) => {
+  test.setTimeout(240_000);
+  const project = await makeProject(page, baseURL, "sample");
+  await page.goto(`/chat?p=${project.id}`);
+  const field = page.getByRole("textbox", { name: "Your message" });
+  await expect(field).toBeVisible();
+  await expectAccessible(page);
+
+  // What is typed survives a reload; Shift and Enter begins a line, Enter sends.
+  await field.fill("What is this project?");
+  await page.reload();
+  await expect(field).toHaveValue("What is this project?");
+  await field.press("Shift+Enter");
+  await field.pressSequentially("In a sentence.");
+  await expect(field).toHaveValue("What is this project?\nIn a sentence.");
+  await page.getByRole("combobox", { name: "Model" }).click();
+  await page
+    .getByRole("option", { name: /Simulated/ })
+    .first()
+    .click();
+  await field.press("Enter");
+  await expect(page).toHaveURL(/\/chat\/[0-9a-f-]{36}/);
+  const talk = page.getByRole("article", { name: "What is this project?" });
+  await expect(talk.getByText("changed nothing")).toBeVisible({ timeout: 60_000 });
+  await expect(talk.getByRole("tab", { name: "Changes" })).toHaveCount(0);
+  await expectAccessible(page);
+
+  // From now on it may change files.
+  await talk.getByRole("combobox", { name: "What it may do" }).click();
+  await page.getByRole("option", { name: /May change files/ }).click();
+  await field.fill(
+    script({ tools: [["write", { path: "hello.txt", content: "hello\n" }]] }, { say: "It is written." }),
+  );
+  await field.press("Enter");
+  await expect(talk.getByText("It is written.")).toBeVisible({ timeout: 60_000 });
+  await talk.getByRole("tab", { name: /Changes/ }).click();
+  await expect(talk.getByText("hello.txt").first()).toBeVisible();
+  await expectAccessible(page);
+
+  // The list knows it, at the width of a phone as well.
+  await page.setViewportSize({ width: 390, height: 800 });
+  await page.getByRole("link", { name: "All chats" }).click();
+  const list = page.getByRole("navigation", { name: "Chats" });
+  await expectAccessible(page);
+  await list.getByRole("link", { name: /What is this project/ }).click();
+  await expect(talk).toBeVisible();
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await talk.getByRole("button", { name: "More to do with this chat" }).click();
+  await page.getByRole("menuitem", { name: "Rename" }).click();
+  const rename = page.getByRole("dialog", { name: "Rename" });
+  await rename.getByLabel("Title").fill("A greeting");
+  await rename.getByRole("button", { name: "Rename" }).click();
+  await expect(list.getByRole("link", { name: /A greeting/ })).toBeVisible();
+
+  // It becomes a card, with all of it.
+  await page.getByRole("button", { name: "Turn into a card" }).click();
+  const dialog = page.getByRole("dialog", { name: "Turn into a card" });
+  await expectAccessible(page);
+  await dialog.getByRole("button", { name: "Turn into a card" }).click();
+  await expect(page).toHaveURL(/\/f\//);
+  await expect(page.getByText("hello.txt").first()).toBeVisible();
+  await page.goto(`/p/${project.id}`);
+  await expect(cards(page, "Waiting for approval").filter({ hasText: "A greeting" })).toBeVisible();
+});

@@ -1,0 +1,264 @@
+import type { Browser, Page } from "@playwright/test";
+import { asPage, expect, expectAccessible, MEMBER, test } from "./support";
+
+// Two members in two browsers at once.
+test.use({ storageState: { cookies: [], origins: [] } });
+
+const PASSWORD = "eleven careful gardeners";
+
+async function signIn(page: Page, baseURL: string | undefined) {
+  const { setUp } = await (await page.request.get("/api/auth/status")).json();
+  const { name, ...account } = MEMBER;
+  const http = asPage(page.request, baseURL);
+  await http.post(setUp ? "/api/auth/login" : "/api/auth/register", setUp ? account : { ...account, name });
+  return http;
+}
+
+/** Another member, in a browser of their own. */
+async function join(
+  browser: Browser,
+  baseURL: string | undefined,
+  owner: ReturnType<typeof asPage>,
+  role = "member",
+) {
+  const context = await browser.newContext({ ...(baseURL === undefined ? {} : { baseURL }) });
+  const page = await context.newPage();
+  const name = `Ben ${Date.now() % 100_000}`;
+  const email = `ben-${Date.now()}@example.com`;
+  const { code } = await owner.post("/api/invitations", { email, role });
+  const http = asPage(page.request, baseURL);
+  await http.post("/api/auth/register", { email, password: PASSWORD, name, invitation: code });
+  return { page, http, name };
+}
+
+const row = (page: Page, title: string) =>
+  page.getByRole("list", { name: "What was found" }).getByRole("link", { name: title });
+
+test("what one member writes another sees at once, finds, and changes; nobody loses what they wrote", async ({
+  page,
+  baseURL,
+  browser,
+}) => {
+  const anna = await signIn(page, baseURL);
+  const ben = await join(browser, baseURL, anna);
+  const stamp = Date.now();
+  const title = `Ports of the staging hall ${stamp}`;
+
+  // Ben's page is open and touched by nobody while Anna writes.
+  await ben.page.goto("/knowledge");
+  await expect(ben.page.getByRole("heading", { name: "Knowledge", level: 1 })).toBeVisible();
+  await page.goto("/knowledge");
+  await page.getByRole("link", { name: "Write" }).click();
+  await page.getByRole("radio", { name: "Entry" }).check();
+  await page.getByLabel("Title", { exact: true }).fill(title);
+  await page.getByLabel("Text", { exact: true }).fill("# Ports\n\nThe door is 4300.\n\nThe cellar is 5432.");
+  await expect(
+    page.getByRole("region", { name: "Preview" }).getByRole("heading", { name: "Ports" }),
+  ).toBeVisible();
+  await page.getByLabel("Tags").fill("network, staging,");
+  await expectAccessible(page);
+  await page.screenshot({ path: "test-results/knowledge-editor-1440.png", fullPage: true });
+
+  // What was typed survives a reload.
+  await expect(page.getByText("Draft kept on this device")).toBeVisible();
+  await page.waitForTimeout(400);
+  await page.reload();
+  await expect(page.getByText("You go on with a draft that you left here.")).toBeVisible();
+  await expect(page.getByLabel("Title", { exact: true })).toHaveValue(title);
+  await page.getByRole("button", { name: "Create" }).click();
+  await expect(page.getByRole("heading", { name: title })).toBeVisible();
+  await expect(row(ben.page, title), "without touching anything").toBeVisible();
+
+  // A secret is refused where it was typed.
+  await page.keyboard.press("e");
+  await expect(page.getByRole("heading", { name: `Edit: ${title}` })).toBeVisible();
+  const text = page.getByLabel("Text", { exact: true });
+  await text.fill("The key is sk-ant-api03-Qm9iIHdhcyBoZXJlLCBhbmQgc28gd2FzIEFubmE-x7Kp2LrT9vWz");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByRole("alert").first()).toBeVisible();
+  await expect(text).toHaveAttribute("aria-invalid", "true");
+  await text.fill("# Ports\n\nThe door is 4300.\n\nThe cellar is 5432.");
+  await page
+    .getByRole("button", { name: "Discard the draft" })
+    .or(page.getByRole("button", { name: "Cancel" }))
+    .click();
+
+  // Ben finds it by a mistyped word, with keys alone.
+  await ben.page.keyboard.press("/");
+  await ben.page.keyboard.type(`stagng hall ${stamp}`);
+  await expect(row(ben.page, title)).toBeVisible();
+  await expect(ben.page).toHaveURL(/q=/);
+  await ben.page.keyboard.press("ArrowDown");
+  await expect(row(ben.page, title)).toBeFocused();
+  await ben.page.keyboard.press("Enter");
+  await expect(ben.page.getByRole("heading", { name: title })).toBeVisible();
+  await expect(ben.page.getByText("Written by")).toBeVisible();
+  await expectAccessible(ben.page);
+
+  // Both edit: each is told of the other.
+  await ben.page.keyboard.press("e");
+  await page.keyboard.press("e");
+  await expect(page.getByText(`${ben.name} edits this, too.`, { exact: false })).toBeVisible();
+  await expect(ben.page.getByText(`${MEMBER.name} edits this, too.`, { exact: false })).toBeVisible();
+  await page.getByLabel("Text", { exact: true }).fill("# Ports\n\nThe door is 4310.\n\nThe cellar is 5432.");
+  await ben.page
+    .getByLabel("Text", { exact: true })
+    .fill("# Ports\n\nThe door is 4320.\n\nThe cellar is 5432.\n\nThe attic is 6379.");
+  await page.getByLabel("What you changed, and why").fill("The door moved");
+  await page.keyboard.press("ControlOrMeta+Enter");
+  await expect(page.getByText("The door is 4310.")).toBeVisible();
+  await expect(ben.page.getByText("has changed this since you began", { exact: false })).toBeVisible();
+  await ben.page.getByRole("button", { name: "Save" }).click();
+
+  // Whoever saves second sees both, and chooses.
+  await expect(ben.page.getByRole("heading", { name: "Somebody saved while you wrote" })).toBeVisible();
+  const place = ben.page.getByRole("group", { name: "Place 1 of 1 that both changed" });
+  await expect(place).toContainText("The door is 4310.");
+  await expect(place).toContainText("The door is 4320.");
+  await expectAccessible(ben.page);
+  await ben.page.screenshot({ path: "test-results/knowledge-conflict-1440.png", fullPage: true });
+  await place.getByRole("radio", { name: "Theirs" }).check();
+  await ben.page.getByRole("button", { name: "Take this over" }).click();
+  await expect(ben.page.getByLabel("Text", { exact: true })).toHaveValue(
+    "# Ports\n\nThe door is 4310.\n\nThe cellar is 5432.\n\nThe attic is 6379.",
+  );
+  await ben.page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText("The attic is 6379."), "Anna's page follows").toBeVisible();
+
+  // The history knows who, and why; a former text comes back.
+  await page.keyboard.press("h");
+  const history = page.getByRole("region", { name: "History" });
+  await expect(history.getByRole("listitem")).toHaveCount(3);
+  await expect(history).toContainText("The door moved");
+  await expect(page.getByRole("region", { name: "What changed from version 2 to version 3" })).toContainText(
+    "The attic is 6379.",
+  );
+  await expectAccessible(page);
+  await page.screenshot({ path: "test-results/knowledge-history-1440.png", fullPage: true });
+  await page.getByRole("button", { name: "Restore version 1" }).click();
+  await expect(ben.page.getByText("The door is 4300.")).toBeVisible();
+
+  // Deleted, and taken back at once.
+  await page.getByRole("button", { name: "More", exact: true }).click();
+  await page.getByRole("menuitem", { name: "Delete" }).click();
+  await expect(page.getByText(`${title} was deleted`)).toBeVisible();
+  await expect(ben.page.getByText("This was deleted.", { exact: false })).toBeVisible();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(ben.page.getByText("This was deleted.", { exact: false })).toHaveCount(0);
+  await ben.page.context().close();
+});
+
+test("learnings of agents are reviewed by keys alone", async ({ page, baseURL, browser }) => {
+  const anna = await signIn(page, baseURL);
+  const ben = await join(browser, baseURL, anna);
+  const { token } = await anna.post("/api/auth/tokens", {
+    name: `hub ${Date.now()}`,
+    scopes: ["read", "knowledge"],
+  });
+  // A program records them; what agents record arrives the same way.
+  const stamp = Date.now();
+  const titles = [
+    `Lock the rows in one order ${stamp}`,
+    `Warm the cache before the gates open ${stamp}`,
+    `Never trust the wall clock ${stamp}`,
+  ];
+  await ben.page.goto("/knowledge/review");
+  for (const [n, title] of titles.entries()) {
+    const answer = await browser.newContext().then(async (context) => {
+      const made = await context.request.post(`${baseURL}/api/knowledge/learnings?anyway=true`, {
+        data: { title, content: `What was learnt, number ${n}: ${"abcdefg".slice(n)}.`, type: "pattern" },
+        headers: { authorization: `Bearer ${token}` },
+      });
+      await context.close();
+      return made;
+    });
+    expect(answer.status(), title).toBe(201);
+  }
+  await expect(ben.page.getByRole("heading", { name: titles[0] ?? "" }), "comes by itself").toBeVisible();
+  await page.goto("/knowledge");
+  await expect(page.getByRole("navigation", { name: "Main" }).getByText(/to review/)).toBeAttached();
+  await page.keyboard.press("r");
+  await expect(page.getByRole("heading", { name: "Review", level: 1 })).toBeVisible();
+  await expectAccessible(page);
+  await page.screenshot({ path: "test-results/knowledge-review-1440.png", fullPage: true });
+  const shown = page.getByRole("article").getByRole("heading", { level: 2 });
+  const seen: string[] = [];
+  const next = async () => {
+    await expect(shown).not.toHaveText(seen.at(-1) ?? "");
+    seen.push((await shown.textContent()) ?? "");
+  };
+
+  await next();
+  await page.keyboard.press("v");
+  await next();
+  await page.keyboard.press("x");
+  await page.keyboard.type("It does not hold.");
+  await page.keyboard.press("ControlOrMeta+Enter");
+  await next();
+  await page.keyboard.press("e");
+  const title = page.getByLabel("Title", { exact: true });
+  await expect(title).toBeFocused();
+  await title.fill(`Put right ${stamp}`);
+  await page.keyboard.press("ControlOrMeta+Enter");
+  await expect(page.getByRole("heading", { name: "Nothing to review" })).toBeVisible();
+  // What Ben looked at is decided; his keys can no longer meet it.
+  await expect(ben.page.getByText("Somebody else decided on it meanwhile.")).toBeVisible();
+
+  await page.goto(`/knowledge?kind=learning&q=${stamp}`);
+  await expect(row(page, `Put right ${stamp}`)).toBeVisible();
+  await expect(row(page, seen[0] ?? "")).toBeVisible();
+  await expect(row(page, seen[1] ?? "")).toHaveCount(0);
+  await page.getByRole("combobox", { name: "Review" }).click();
+  await page.getByRole("option", { name: "Rejected" }).click();
+  await expect(row(page, seen[1] ?? "")).toBeVisible();
+  await row(page, seen[1] ?? "").click();
+  await expect(page.getByText("Rejected: It does not hold.")).toBeVisible();
+  await ben.page.context().close();
+});
+
+test("a viewer reads; the hub fits a narrow screen in the dark", async ({ page, baseURL, browser }) => {
+  const anna = await signIn(page, baseURL);
+  const title = `A rather long title of a blueprint that has to be broken somewhere in the middle ${Date.now()}`;
+  const made = await anna.post("/api/knowledge/blueprints?anyway=true", {
+    name: title,
+    content: `Write tests first.\n\n\`\`\`\n${"long ".repeat(60)}\n\`\`\`\n\n${"w".repeat(180)}`,
+    status: "active",
+    tags: ["tests"],
+  });
+  const viewer = await join(browser, baseURL, anna, "viewer");
+  await viewer.page.goto("/knowledge?kind=blueprint");
+  await expect(row(viewer.page, title)).toBeVisible();
+  await expect(viewer.page.getByText("You can read everything here.", { exact: false })).toBeVisible();
+  await expect(viewer.page.getByRole("link", { name: "Write" })).toHaveCount(0);
+  await viewer.page.goto("/knowledge/new");
+  await expect(viewer.page.getByRole("heading", { name: "You may not see this" })).toBeVisible();
+  await viewer.page.goto(`/knowledge/blueprints/${made.id}?edit=true`);
+  await expect(viewer.page.getByText("Write tests first.")).toBeVisible();
+  await expect(viewer.page.getByRole("button", { name: "Edit" })).toHaveCount(0);
+  await viewer.page.context().close();
+
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.emulateMedia({ colorScheme: "dark", reducedMotion: "reduce" });
+  for (const [name, address] of [
+    ["hub", "/knowledge"],
+    ["item", `/knowledge/blueprints/${made.id}`],
+    ["edit", `/knowledge/blueprints/${made.id}?edit=true`],
+    ["history", `/knowledge/blueprints/${made.id}?tab=history`],
+    ["review", "/knowledge/review"],
+    ["new", "/knowledge/new?kind=learning"],
+  ] as const) {
+    await test.step(address, async () => {
+      await page.goto(address);
+      await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+      await page.waitForLoadState("networkidle");
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      expect(wide).toBeLessThanOrEqual(0);
+      await expectAccessible(page);
+      await page.screenshot({ path: `test-results/knowledge-${name}-390-dark.png` });
+    });
+  }
+  await page.goto("/knowledge?q=nothingofthekind&tag=none");
+  await expect(page.getByRole("heading", { name: "Nothing was found" })).toBeVisible();
+  await page.goto("/knowledge/entries/00000000-0000-7000-8000-000000000000");
+  await expect(page.getByRole("heading", { name: "There is nothing here" })).toBeVisible();
+});

@@ -1,0 +1,76 @@
+import { useNavigate } from "@tanstack/react-router";
+import { MessagesSquare } from "lucide-react";
+import type { WorkMode } from "@/api/types";
+import { persistent } from "@/features/feature/lib/persistent";
+import { AgentSelect } from "@/features/library/agent-select";
+import { ModelSelect } from "@/features/model-select";
+import { Composer } from "./composer";
+import { ModeSelect } from "./mode-select";
+import { chatCalls, useChatDeed } from "./queries";
+import { s } from "./strings";
+
+interface Wish {
+  text: string;
+  agentId: string | null;
+  model: string | null;
+  mode: WorkMode;
+}
+
+const BLANK: Wish = { text: "", agentId: null, model: null, mode: "read" };
+
+/** Begins a chat in a project. What is typed survives a reload; what was chosen last is chosen again. */
+export function NewChat({ projectId }: { projectId: string }) {
+  const navigate = useNavigate();
+  const store = persistent<Wish>(`guildhall.new-chat.${projectId}`, BLANK);
+  const wish = store.use();
+  const set = (part: Partial<Wish>) => store.set((before) => ({ ...before, ...part }));
+  const start = useChatDeed(() =>
+    chatCalls.start(projectId, {
+      message: wish.text,
+      mode: wish.mode,
+      ...(wish.agentId === null ? {} : { agentId: wish.agentId }),
+      ...(wish.model === null ? {} : { model: wish.model }),
+    }),
+  );
+  const go = () =>
+    start.mutate(undefined, {
+      onSuccess: (chat) => {
+        set({ text: "" });
+        void navigate({ to: "/chat/$chatId", params: { chatId: chat.id } });
+      },
+    });
+  return (
+    <div className="flex h-full flex-col justify-center gap-5 px-4 pb-[12vh]">
+      <div className="mx-auto flex max-w-md flex-col items-center text-center">
+        <div className="mb-3 flex size-11 items-center justify-center rounded-xl border border-line bg-surface text-faint shadow-card">
+          <MessagesSquare aria-hidden className="size-5" />
+        </div>
+        <h2 className="font-semibold text-lg">{s.ask}</h2>
+        <p className="mt-1 text-muted text-sm">{s.noneText}</p>
+      </div>
+      <Composer
+        text={wish.text}
+        write={(text) => set({ text })}
+        placeholder={s.ask}
+        busy={start.isPending}
+        onSend={go}
+        autoFocus
+        rows={3}
+        tools={
+          <>
+            <ModeSelect value={wish.mode} onChange={(mode) => set({ mode })} />
+            <AgentSelect drafts value={wish.agentId} onChange={(agentId) => set({ agentId })} />
+            <ModelSelect
+              variant="chip"
+              label={s.modelLabel}
+              none={s.model}
+              value={wish.model}
+              onChange={(model) => set({ model })}
+            />
+          </>
+        }
+      />
+      <p className="mx-auto hidden text-faint text-xs md:block">{s.keys}</p>
+    </div>
+  );
+}

@@ -1,0 +1,159 @@
+import { send } from "@/api/client";
+import { bodyOf, type Draft, titleOf } from "./draft";
+import { type HubSearch, pluralOf } from "./search";
+import type {
+  Application,
+  Hit,
+  ImportReport,
+  Item,
+  Kind,
+  Known,
+  Learning,
+  Outcome,
+  Rule,
+  Similar,
+  Version,
+} from "./types";
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+}
+
+/** Which items; `since` is a moment. */
+export type Asked = Omit<HubSearch, "since" | "deleted"> & { since?: string };
+
+/** The most that a search finds. */
+export const FOUND = 50;
+const LISTED = 50;
+const QUEUED = 100;
+
+const address = (path: string, query: object) => {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  return `/api/${path}${text === "" ? "" : `?${text}`}`;
+};
+
+async function get<T>(path: string, query: object = {}, signal?: AbortSignal): Promise<T> {
+  return (await send(address(path, query), { signal: signal ?? null })).json();
+}
+
+async function write<T>(
+  method: "POST" | "PUT" | "DELETE",
+  path: string,
+  body?: object,
+  query: object = {},
+): Promise<T> {
+  // A request and not its parts: it can be sent once more, after the member has proved who they are.
+  const request = new Request(new URL(address(path, query), location.href), {
+    method,
+    ...(body === undefined
+      ? {}
+      : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
+  });
+  const answer = await send(request);
+  return answer.status === 204 ? (undefined as T) : answer.json();
+}
+
+const all = (kind: Kind) => `knowledge/${pluralOf(kind)}`;
+const one = (kind: Kind, id: string) => `${all(kind)}/${id}`;
+
+/** An item of a list as a search would find it. */
+export function hitOf(item: Item): Hit {
+  const learning = item.kind === "learning" ? item : undefined;
+  return {
+    id: item.id,
+    kind: item.kind,
+    title: titleOf(item),
+    description: item.description,
+    score: 0,
+    snippet: { text: "", marks: [] },
+    tags: item.tags,
+    type: item.kind === "blueprint" ? item.category : item.type,
+    review: learning?.review ?? "accepted",
+    updatedAt: item.updatedAt,
+    applicationCount: learning?.applicationCount ?? 0,
+    successCount: learning?.successCount ?? 0,
+  };
+}
+
+/** Where the hub is given out as an archive: all of it, or what is of a kind and has a tag. */
+export const exportUrl = ({ kind, tag }: HubSearch) => address("knowledge/export", { kind, tag });
+/** Where an item is given out as a file. */
+export const fileUrl = (id: string) => address(`knowledge/items/${id}/markdown`, {});
+
+/** Every request that the pages of the hub make, one function each. */
+export const hub = {
+  /** What a search finds, or the latest of all kinds: the best 50. A kind without a search can be read to its end. */
+  search: async (
+    { kind, ...asked }: Asked,
+    after: string | undefined,
+    signal?: AbortSignal,
+  ): Promise<Page<Hit>> => {
+    if (kind === undefined || asked.q !== undefined) {
+      const found = await get<{ items: Hit[] }>("knowledge/search", { ...asked, kind, limit: FOUND }, signal);
+      return { items: found.items, next: null };
+    }
+    const page = await get<Page<Item>>(all(kind), { ...asked, after, limit: LISTED }, signal);
+    return { items: page.items.map(hitOf), next: page.next };
+  },
+  deleted: async (after: string | undefined, signal?: AbortSignal): Promise<Page<Hit>> => {
+    const page = await get<Page<Item>>("knowledge/deleted", { after, limit: LISTED }, signal);
+    return { items: page.items.map(hitOf), next: page.next };
+  },
+  queue: (after: string | undefined, signal?: AbortSignal) =>
+    get<Page<Learning>>(all("learning"), { review: "proposed", after, limit: QUEUED }, signal),
+  item: (id: string, signal?: AbortSignal) => get<Known>(`knowledge/items/${id}`, {}, signal),
+  create: (kind: Kind, draft: Draft, anyway: boolean) =>
+    write<Item>("POST", all(kind), bodyOf(kind, draft), anyway ? { anyway } : {}),
+  /** Keeps something that a run found. */
+  promote: (runId: string, kind: Kind, draft: Draft, anyway: boolean) =>
+    write<Item>(
+      "POST",
+      `runs/${runId}/knowledge`,
+      { kind, ...bodyOf(kind, draft) },
+      anyway ? { anyway } : {},
+    ),
+  update: (kind: Kind, id: string, draft: Draft, version: number, why: string) =>
+    write<Item>("PUT", one(kind, id), {
+      ...bodyOf(kind, draft),
+      version,
+      ...(why.trim() === "" ? {} : { why: why.trim() }),
+    }),
+  remove: (kind: Kind, id: string) => write<void>("DELETE", one(kind, id)),
+  restore: (kind: Kind, id: string, version: number | undefined) =>
+    write<Item>("POST", `${one(kind, id)}/restore`, version === undefined ? {} : { version }),
+  versions: (kind: Kind, id: string, after: string | undefined, signal?: AbortSignal) =>
+    get<Page<Version>>(`${one(kind, id)}/versions`, { after, limit: LISTED }, signal),
+  version: (kind: Kind, id: string, version: number, signal?: AbortSignal) =>
+    get<Version>(`${one(kind, id)}/versions/${version}`, {}, signal),
+  similar: async (title: string, content: string, but: string | null, signal?: AbortSignal) =>
+    (await get<{ items: Similar[] }>("knowledge/similar", { title, content, but }, signal)).items,
+  /** `draft` is the learning as it ought to be, where it had to be corrected. */
+  verify: (id: string, version: number, draft: Draft | null) =>
+    write<Learning>("POST", `knowledge/learnings/${id}/verify`, {
+      version,
+      ...(draft === null ? {} : { draft: bodyOf("learning", draft) }),
+    }),
+  reject: (id: string, version: number, reason: string) =>
+    write<Learning>("POST", `knowledge/learnings/${id}/reject`, { reason, version }),
+  apply: (id: string, outcome: Outcome) =>
+    write<{ learning: Learning }>("POST", `knowledge/learnings/${id}/apply`, { outcome }),
+  applications: async (id: string, signal?: AbortSignal) =>
+    (await get<{ items: Application[] }>(`knowledge/learnings/${id}/applications`, {}, signal)).items,
+  rollBack: async (runId: string, reason: string) =>
+    (await write<{ items: number }>("POST", `runs/${runId}/knowledge/roll-back`, { reason })).items,
+  import: async (archive: Blob, anyway: boolean): Promise<ImportReport> => {
+    const request = new Request(
+      new URL(address("knowledge/import", anyway ? { anyway } : {}), location.href),
+      {
+        method: "POST",
+        headers: { "content-type": "application/x-tar" },
+        body: archive,
+      },
+    );
+    return (await send(request)).json();
+  },
+  rule: (signal?: AbortSignal) => get<Rule>("settings/knowledge", {}, signal),
+  putRule: (rule: Rule) => write<Rule>("PUT", "settings/knowledge", rule),
+};
