@@ -212,6 +212,40 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/clients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the programs that one has connected. */
+        get: operations["list_clients"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/clients/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends what a program may do on one's behalf, at once. */
+        delete: operations["disconnect_client"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/confirm": {
         parameters: {
             query?: never;
@@ -917,6 +951,74 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/executions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists executions, the latest first. */
+        get: operations["list_executions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/executions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows an execution with its steps. */
+        get: operations["get_execution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/executions/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends an execution at once, and stops its agents. */
+        post: operations["cancel_execution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/executions/{id}/steps/{step}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approves what a step shows, or sends it back with a word. */
+        post: operations["review_step"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/features/{id}": {
         parameters: {
             query?: never;
@@ -1342,6 +1444,44 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/knowledge/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gives the hub out as an archive (tar) of Markdown files, a folder for each kind. */
+        get: operations["export_knowledge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Brings a Markdown file, or an archive (tar, without compression) of them, into the hub.
+         * @description An item that is there already, by the id in its file, gets the file's text; others are written anew, unless the hub holds
+         *     much the same. If one of the files cannot come in, none does.
+         */
+        post: operations["import_knowledge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/knowledge/items/{id}": {
         parameters: {
             query?: never;
@@ -1351,6 +1491,23 @@ export type paths = {
         };
         /** Shows an item of any kind, with what it is related to. */
         get: operations["get_knowledge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/items/{id}/markdown": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gives an item out as a Markdown file. */
+        get: operations["export_item"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1807,6 +1964,24 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/oauth/consent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what a program asks for. The query is the one that the program led the member here with. */
+        get: operations["get_consent"];
+        put?: never;
+        /** Connects a program: allows it what it asks for, or less. */
+        post: operations["give_consent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects": {
         parameters: {
             query?: never;
@@ -2153,6 +2328,23 @@ export type paths = {
         };
         /** Lists what happened in a run, in order. */
         get: operations["list_run_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/guide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what a run was told and read of the team's knowledge, and what was recorded in it. */
+        get: operations["get_run_guide"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2533,6 +2725,94 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/systems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the systems. Another member's drafts are left out. */
+        get: operations["list_systems"];
+        put?: never;
+        /** Keeps a new system. */
+        post: operations["create_system"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/systems/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says what is wrong with a system, and keeps nothing. */
+        post: operations["validate_system"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/systems/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows a system. */
+        get: operations["get_system"];
+        /** Changes a system. Executions that have begun go on as they began. */
+        put: operations["change_system"];
+        post?: never;
+        /** Deletes a system. Executions of it stay, and go on. */
+        delete: operations["delete_system"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/systems/{id}/duplicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a draft that is the same as a system. */
+        post: operations["duplicate_system"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/systems/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Runs a system on a project: its agents work in the name of who asks. */
+        post: operations["run_system"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tasks/{id}": {
         parameters: {
             query?: never;
@@ -2818,6 +3098,11 @@ export type components = {
             /** @description Where the next page begins, if there is one. */
             next: string | null;
         };
+        /**
+         * @description What an agent is in a system.
+         * @enum {string}
+         */
+        AgentRole: "orchestrator" | "researcher" | "analyzer" | "implementer" | "reviewer" | "validator" | "custom";
         /** @description An MCP server whose tools the agent gets, once the team has MCP clients. */
         AgentServer: {
             /** @description Which of its tools; all of them when absent. */
@@ -2837,6 +3122,13 @@ export type components = {
             /** @description The tool. */
             name: string;
         };
+        /** @description A member's yes. */
+        Allow: {
+            /** @description What the program asks for, as it came with the member. */
+            asking: components["schemas"]["Asking"];
+            /** @description What the member allows of it. */
+            scopes: components["schemas"]["Scope"][];
+        };
         /** @description How much more a run may cost. */
         AllowCost: {
             /**
@@ -2844,6 +3136,11 @@ export type components = {
              * @description Micro-dollars.
              */
             micros: number;
+        };
+        /** @description Where the member goes next. */
+        Allowed: {
+            /** @description Back to the program, with a code that is good once and for a minute. */
+            to: string;
         };
         /** @description An item of any kind, as it is shown. */
         AnyItem: components["schemas"]["Blueprint"] | components["schemas"]["Entry"] | components["schemas"]["Learning"];
@@ -2920,6 +3217,25 @@ export type components = {
             maxConcurrent?: number;
             window?: components["schemas"]["Window"] | null;
         };
+        /** @description The question of a program, as it stands in the address that it leads a member to; there under the names of the standard. */
+        Asking: {
+            /** @description The program's id. */
+            clientId?: string;
+            /** @description The hash of its proof (PKCE). */
+            codeChallenge?: string;
+            /** @description `S256`. */
+            codeChallengeMethod?: string;
+            /** @description Where it wants the member led back to. */
+            redirectUri?: string;
+            /** @description The address that it wants tokens for. */
+            resource?: string;
+            /** @description `code`. */
+            responseType?: string;
+            /** @description What it wants to be allowed, with spaces between. */
+            scope?: string;
+            /** @description The program's own words, which it gets back. */
+            state?: string;
+        };
         /**
          * @description What becomes of work that is not done when the window closes.
          * @enum {string}
@@ -2965,7 +3281,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -3002,7 +3318,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "knowledge" | "key" | "route" | "audit";
+        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "knowledge" | "key" | "route" | "audit" | "system" | "execution";
         /**
          * @description What came of it.
          * @enum {string}
@@ -3235,6 +3551,18 @@ export type components = {
              */
             runMicros: number;
         };
+        /** @description A system as it is to be. */
+        ChangeSystem: {
+            /** @description What it does; replaces what it did. */
+            definition: components["schemas"]["SystemDefinition"];
+            /** @description Whether it is ready for use. */
+            status: components["schemas"]["SystemStatus"];
+            /**
+             * Format: int64
+             * @description The version that was looked at.
+             */
+            version: number;
+        };
         /** @description Changes a webhook; what is absent stays. One that was switched off is on again. */
         ChangeWebhook: {
             /** @description What is sent. */
@@ -3313,6 +3641,13 @@ export type components = {
          * @enum {string}
          */
         Circle: "project" | "team";
+        /** @description The programs that a member has connected. */
+        ClientList: {
+            /** @description The latest first. */
+            items: components["schemas"]["ConnectedClient"][];
+            /** @description The address of the MCP endpoint, for connecting more. */
+            url: string;
+        };
         /** @description A commit as it is listed. */
         Commit: {
             /** @description When it was committed, in RFC 3339. */
@@ -3366,6 +3701,15 @@ export type components = {
             /** @description The line, without its end. */
             text: string;
         };
+        /** @description Compares a field with a value. */
+        Condition: {
+            /** @description A path such as `verdict` or `steps.review.output.score`. */
+            field: string;
+            /** @description How it compares. */
+            operator: components["schemas"]["Operator"];
+            /** @description With what; nothing for `exists` and `notExists`. */
+            value?: unknown;
+        };
         /** @description The password once more, with a second factor beside it for who has one; or a passkey alone. */
         Confirm: {
             /** @description A code of one's authenticator app; with `password`. */
@@ -3383,6 +3727,41 @@ export type components = {
             kind: string;
             /** @description The path. */
             path: string;
+        };
+        /** @description A program that a member has connected. */
+        ConnectedClient: {
+            /**
+             * Format: date-time
+             * @description When it was connected.
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it ends if it is not used.
+             */
+            endsAt: string;
+            /** @description Names the connection here and in the audit. */
+            id: components["schemas"]["TokenId"];
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute.
+             */
+            lastUsedAt: string | null;
+            /** @description What the program calls itself. */
+            name: string;
+            /** @description What it may be used for. */
+            scopes: components["schemas"]["Scope"][];
+        };
+        /** @description What a program asks a member for. */
+        Consent: {
+            /** @description Where to go to say no. */
+            denied: string;
+            /** @description Where the member is led back to, without what the program wrote into it: its host, or its scheme. */
+            leadsTo: string;
+            /** @description What the program calls itself; nobody has proved it. */
+            name: string;
+            /** @description What it asks to be allowed and the member can allow. */
+            scopes: components["schemas"]["Scope"][];
         };
         /** @description An agent to be defined. */
         CreateAgent: {
@@ -3458,6 +3837,13 @@ export type components = {
             name: string;
             /** @description Where the repository comes from. */
             source: components["schemas"]["ProjectSource"];
+        };
+        /** @description A system to be kept. */
+        CreateSystem: {
+            /** @description What it does. */
+            definition: components["schemas"]["SystemDefinition"];
+            /** @description Whether it is ready for use: a draft when absent. A draft may have problems. */
+            status?: components["schemas"]["SystemStatus"];
         };
         /** @description A token to be made. */
         CreateToken: {
@@ -3669,11 +4055,8 @@ export type components = {
         DiffSide: "base" | "head";
         /** @description A member writes at an item of the knowledge hub, or no longer does. Not stored; it is said again while it lasts. */
         Editing: {
-            /**
-             * Format: uuid
-             * @description The item.
-             */
-            itemId: string;
+            /** @description The item. */
+            itemId: components["schemas"]["KnowledgeId"];
             /** @description Who. */
             memberId: components["schemas"]["MemberId"];
             /**
@@ -3761,6 +4144,104 @@ export type components = {
              */
             seq: number;
         };
+        /** @description An execution as lists show it. */
+        Execution: {
+            /**
+             * Format: int64
+             * @description What they cost so far, in micro-dollars.
+             */
+            costMicros: number;
+            /**
+             * Format: date-time
+             * @description When it was asked for.
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            endedAt: string | null;
+            /** @description Why it failed, or who ended it. */
+            error: string | null;
+            /** @description The execution's id. */
+            id: components["schemas"]["ExecutionId"];
+            /** @description Who started it; its agents use this member's keys. */
+            memberId: components["schemas"]["MemberId"];
+            /** @description The system's name when it began. */
+            name: string;
+            /** @description The project that it works on. */
+            projectId: components["schemas"]["ProjectId"];
+            /**
+             * Format: int64
+             * @description Counts its changes.
+             */
+            revision: number;
+            /** @description Where it stands. */
+            status: components["schemas"]["ExecutionStatus"];
+            /** @description The system. */
+            systemId: components["schemas"]["SystemId"];
+            /**
+             * Format: int64
+             * @description Tokens of all its agents so far.
+             */
+            tokens: number;
+            /**
+             * Format: date-time
+             * @description When it last changed.
+             */
+            updatedAt: string;
+        };
+        /**
+         * Format: uuid
+         * @description One execution of a system of agents.
+         */
+        ExecutionId: string;
+        /** @description A page of executions. */
+        ExecutionPage: {
+            /** @description The executions, the latest first. */
+            items: components["schemas"]["Execution"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
+        };
+        /**
+         * @description Where an execution stands.
+         * @enum {string}
+         */
+        ExecutionStatus: "pending" | "running" | "waiting" | "completed" | "failed" | "cancelled";
+        /** @description An agent at work for a try of a step. */
+        ExecutionTask: {
+            /**
+             * Format: int64
+             * @description The try.
+             */
+            attempt: number;
+            /**
+             * Format: int64
+             * @description What it cost so far, in micro-dollars.
+             */
+            costMicros: number;
+            /** @description The task. */
+            featureId: components["schemas"]["FeatureId"];
+            runId: components["schemas"]["RunId"] | null;
+            /** @description The step's place. */
+            stepKey: string;
+            /**
+             * Format: int64
+             * @description Its tokens so far.
+             */
+            tokens: number;
+        };
+        /** @description An execution whole. */
+        ExecutionView: components["schemas"]["Execution"] & {
+            /** @description The system as it was when it began. */
+            definition: components["schemas"]["SystemDefinition"];
+            /** @description What it was given. */
+            input: unknown;
+            /** @description What it gave. */
+            output?: unknown;
+            /** @description Its steps, in the order in which they began. */
+            steps: components["schemas"]["StepView"][];
+        };
         /** @description What some kinds of problem say besides. */
         Extras: {
             /** @description `merge-conflict`: the branch that the work should be merged into. */
@@ -3804,6 +4285,11 @@ export type components = {
              */
             totpSince: string | null;
         };
+        /**
+         * @description When a parallel step fails.
+         * @enum {string}
+         */
+        FailurePolicy: "fail_all" | "wait_all" | "any";
         /** @description One card with its texts: what to build, and how. */
         Feature: components["schemas"]["FeatureCard"] & {
             /** @description What to build, in Markdown. */
@@ -4013,6 +4499,11 @@ export type components = {
         };
         /** @description One frame from the server. For the description alone: what is sent is made of its parts without a copy. */
         Frame: components["schemas"]["Event"] | components["schemas"]["Notice"];
+        /**
+         * @description How a run came by an item of the hub.
+         * @enum {string}
+         */
+        GuideWay: "instructions" | "offered" | "read";
         /** @description What happened. The tag is the event's type in the outward contract. */
         Happening: {
             /** @description The member. */
@@ -4110,6 +4601,27 @@ export type components = {
             /** @enum {string} */
             type: "knowledge.learning.restored";
         }) | {
+            privateTo: components["schemas"]["MemberId"] | null;
+            /** @description Which. */
+            systemId: components["schemas"]["SystemId"];
+            /** @enum {string} */
+            type: "system.updated";
+            /**
+             * Format: int64
+             * @description The version that it is at.
+             */
+            version: number;
+        } | {
+            /** @description Which. */
+            systemId: components["schemas"]["SystemId"];
+            /** @enum {string} */
+            type: "system.deleted";
+        } | {
+            /** @description The execution. */
+            execution: components["schemas"]["Execution"];
+            /** @enum {string} */
+            type: "execution.updated";
+        } | {
             /** @description The run. */
             run: components["schemas"]["Run"];
             /** @enum {string} */
@@ -4220,6 +4732,62 @@ export type components = {
             lastUsedAt: string | null;
             /** @description The provider's name in addresses; nothing where it can no longer be used. */
             provider: string | null;
+        };
+        /** @description What came of an import. */
+        ImportReport: {
+            /** @description What was written. */
+            created: components["schemas"]["KnowledgeRef"][];
+            /** @description Files that were passed over, because the hub holds much the same. */
+            skipped: components["schemas"]["SkippedFile"][];
+            /** @description What was there already with this very text. */
+            unchanged: components["schemas"]["KnowledgeRef"][];
+            /** @description What was there already and has the file's text now. */
+            updated: components["schemas"]["KnowledgeRef"][];
+        };
+        /** @description A field of the input: the part of JSON Schema that is understood. Anything else is refused rather than ignored. */
+        InputField: {
+            /** @description What it is when nothing is given. */
+            default?: unknown;
+            /** @description What is meant by it. */
+            description?: string | null;
+            /** @description The only values that it may have. */
+            enum?: unknown[] | null;
+            /** @description `multiline` for a text of several lines. */
+            format?: string | null;
+            /** @description Characters of a text at most. */
+            maxLength?: number | null;
+            /**
+             * Format: double
+             * @description A number's greatest value.
+             */
+            maximum?: number | null;
+            /** @description Characters of a text at least. */
+            minLength?: number | null;
+            /**
+             * Format: double
+             * @description A number's least value.
+             */
+            minimum?: number | null;
+            /** @description What the form calls it. */
+            title?: string | null;
+            /** @description What it holds. */
+            type: components["schemas"]["InputFieldKind"];
+        };
+        /**
+         * @description What a field holds.
+         * @enum {string}
+         */
+        InputFieldKind: "string" | "number" | "integer" | "boolean" | "array";
+        /** @description What a system asks for. */
+        InputSchema: {
+            /** @description The fields by name; each becomes a variable. */
+            properties?: {
+                [key: string]: components["schemas"]["InputField"];
+            };
+            /** @description Those that must be given. */
+            required?: string[];
+            /** @description Always `object`. */
+            type?: components["schemas"]["ObjectKind"];
         };
         /** @description An invitation, as admins see it. Its code is shown once, when it is made. */
         Invitation: {
@@ -5199,10 +5767,20 @@ export type components = {
             unread: number;
         };
         /**
+         * @description The one kind of input.
+         * @enum {string}
+         */
+        ObjectKind: "object";
+        /**
          * @description What follows when a step fails, or still finds the work wanting after its last look.
          * @enum {string}
          */
         OnFailure: "stop" | "go_on";
+        /**
+         * @description How a condition compares.
+         * @enum {string}
+         */
+        Operator: "equals" | "notEquals" | "contains" | "notContains" | "greaterThan" | "lessThan" | "exists" | "notExists";
         /** @description A run of an order that failed. */
         OrderFailure: {
             /**
@@ -5227,6 +5805,11 @@ export type components = {
          * @enum {string}
          */
         Outcome: "merged" | "verified" | "waits-for-approval" | "waits-for-plan" | "failed" | "stopped" | "under-way" | "waits-for-provider" | "waits-for-budget" | "rests";
+        /**
+         * @description What an agent's closing words are taken for.
+         * @enum {string}
+         */
+        OutputFormat: "text" | "json";
         /** @description Which live stream of a turn. */
         OutputStream: {
             /**
@@ -5364,6 +5947,19 @@ export type components = {
          * @enum {string}
          */
         PlanningMode: "skip" | "lite" | "spec" | "full";
+        /** @description Where a step stands in the picture of its system. */
+        Position: {
+            /**
+             * Format: double
+             * @description From the left.
+             */
+            x: number;
+            /**
+             * Format: double
+             * @description From the top.
+             */
+            y: number;
+        };
         /** @description How a member likes the page, on whichever device. Nobody else sees it. */
         Preferences: {
             /** @description How changes are laid out. */
@@ -5510,6 +6106,11 @@ export type components = {
              */
             afterWork: components["schemas"]["AfterWork"];
             /**
+             * @description Whether an agent whose work passed is asked once what of it is worth keeping.
+             * @default true
+             */
+            askWhatToKeep: boolean;
+            /**
              * Format: int64
              * @description Minutes that each of them may take before it is ended: 1 to 240.
              * @default 20
@@ -5525,6 +6126,12 @@ export type components = {
              * @default
              */
             instructions: string;
+            /**
+             * Format: int64
+             * @description Tokens that the team's knowledge may take in an agent's instructions: 0 (none of it) to 32,000.
+             * @default 4000
+             */
+            knowledgeTokens: number;
             /**
              * @description Passes over the agent's work before the checks, in order.
              * @default []
@@ -5996,6 +6603,31 @@ export type components = {
             /** @description Why, for whoever reads the history. */
             why?: string;
         };
+        /** @description How often and how soon a step that failed is tried again. */
+        Retry: {
+            /**
+             * Format: double
+             * @description By what the wait grows from try to try.
+             */
+            backoffMultiplier?: number;
+            /**
+             * Format: int64
+             * @description How long to wait before the second, in milliseconds.
+             */
+            delayMs?: number;
+            /**
+             * Format: int64
+             * @description Tries in all, the first included.
+             */
+            maxAttempts: number;
+        };
+        /** @description What a member says of what a step shows. */
+        ReviewStep: {
+            /** @description Whether it is good; if not, it goes back. */
+            approved: boolean;
+            /** @description What is to be different, or what else is to be known; needed when it goes back. */
+            text?: string;
+        };
         /** @description Takes back what a run brought into the hub. */
         RollBackKnowledge: {
             /** @description Why. */
@@ -6328,6 +6960,13 @@ export type components = {
              */
             next: number | null;
         };
+        /** @description What a run had of the team's hub, and gave to it. */
+        RunGuide: {
+            /** @description What went into its agents' instructions, whole or by title, and then what they read, each as it was. */
+            items: components["schemas"]["RunKnowledge"][];
+            /** @description What was recorded in it, as it stands now. */
+            recorded: components["schemas"]["RunRecord"][];
+        };
         /**
          * Format: uuid
          * @description One attempt at a feature.
@@ -6392,6 +7031,27 @@ export type components = {
              * @description The turn that is being made.
              */
             turn: number;
+        };
+        /** @description An item of the hub that was recorded in a run, as it stands now. */
+        RunRecord: {
+            /**
+             * Format: date-time
+             * @description When it was recorded.
+             */
+            at: string;
+            /**
+             * Format: date-time
+             * @description When it was deleted, if it was.
+             */
+            deletedAt: string | null;
+            /** @description Its id. */
+            itemId: components["schemas"]["KnowledgeId"];
+            /** @description What it is. */
+            kind: components["schemas"]["KnowledgeKind"];
+            /** @description Whether the team takes it for true. */
+            review: components["schemas"]["KnowledgeReview"];
+            /** @description Its title. */
+            title: string;
         };
         /**
          * @description Where a run stands.
@@ -6459,6 +7119,13 @@ export type components = {
         RunStepList: {
             /** @description In the order in which they came up: a further look of a step comes after those that were planned before it. */
             items: components["schemas"]["RunStep"][];
+        };
+        /** @description What to run a system on. */
+        RunSystem: {
+            /** @description What the system asks for, by the names of its fields. */
+            input?: unknown;
+            /** @description The project. */
+            projectId: components["schemas"]["ProjectId"];
         };
         /** @description Tokens of a run, added up; the same figures as [`Usage`], as columns. */
         RunUsage: {
@@ -6638,6 +7305,13 @@ export type components = {
             /** @description The likest first. */
             items: components["schemas"]["SimilarItem"][];
         };
+        /** @description A file that was passed over. */
+        SkippedFile: {
+            /** @description Its name. */
+            file: string;
+            /** @description What says much the same. */
+            similar: components["schemas"]["SimilarItem"][];
+        };
         /** @description How a governor stands, for people and monitors. Shares are between 0 and 1; what fades counts the last minutes most. */
         Snapshot: {
             /**
@@ -6738,11 +7412,126 @@ export type components = {
              */
             files: number;
         };
+        /** @description One step. Which fields count depends on what it does; a field that does not belong to it is a problem that is told. */
+        Step: {
+            /** @description Agent: who works. */
+            agentId?: string | null;
+            /**
+             * @description Parallel, sequential, loop: the steps in it. Human review: what is done with work that a person sent back, before they
+             *     are asked again.
+             */
+            children?: components["schemas"]["Step"][];
+            condition?: components["schemas"]["Condition"] | null;
+            failurePolicy?: components["schemas"]["FailurePolicy"] | null;
+            /** @description Conditional: what is done when it does not. */
+            falseBranch?: components["schemas"]["Step"][];
+            /** @description What others call it; once in a system. */
+            id: string;
+            /** @description Agent: what it is asked. Human review: what is looked at. A template. */
+            inputTemplate?: string | null;
+            /**
+             * Format: int64
+             * @description Loop: rounds at most. Human review: how often work may be sent back.
+             */
+            maxIterations?: number | null;
+            mode?: components["schemas"]["WorkMode"] | null;
+            /** @description Its name. */
+            name: string;
+            /** @description Whether the execution goes on when it fails. */
+            optional?: boolean;
+            outputFormat?: components["schemas"]["OutputFormat"] | null;
+            /** @description The variable that holds what the step gives. */
+            outputVariable?: string | null;
+            position?: components["schemas"]["Position"] | null;
+            retry?: components["schemas"]["Retry"] | null;
+            /**
+             * Format: int64
+             * @description How long it may take, in milliseconds. A person's review takes as long as it takes.
+             */
+            timeoutMs?: number | null;
+            transform?: components["schemas"]["Transform"] | null;
+            /** @description Conditional: what is done when its condition holds. */
+            trueBranch?: components["schemas"]["Step"][];
+            /** @description What it does. */
+            type: components["schemas"]["StepKind"];
+        };
+        /**
+         * @description What a step does.
+         * @enum {string}
+         */
+        StepKind: "agent" | "conditional" | "parallel" | "sequential" | "loop" | "human_review" | "transform";
+        /** @description One step of an execution; in a loop, one for each round. */
+        StepState: {
+            /**
+             * Format: int64
+             * @description Counts its tries, from 1.
+             */
+            attempt: number;
+            /**
+             * Format: date-time
+             * @description When it is ended if it has not ended before.
+             */
+            deadline: string | null;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            endedAt: string | null;
+            /** @description Why its last try failed, or what else is to be known of its end. */
+            error: string | null;
+            /** @description What a person said to it. */
+            feedback: string | null;
+            /** @description What it was given. */
+            input: string | null;
+            /**
+             * @description Its place: the ids of the steps that it is in and its own, with dots between them; a loop's with the round, as in
+             *     `improve@2.review`.
+             */
+            key: string;
+            /** @description What it does. */
+            kind: components["schemas"]["StepKind"];
+            /** @description What it gave. */
+            output?: unknown;
+            /**
+             * Format: date-time
+             * @description When it is tried again.
+             */
+            retryAt: string | null;
+            /**
+             * Format: int64
+             * @description Rounds begun of a loop; how often a person sent work back.
+             */
+            rounds: number;
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            startedAt: string;
+            /** @description Where it stands. */
+            status: components["schemas"]["SystemStepStatus"];
+            /** @description The step of the system. */
+            stepId: string;
+        };
         /**
          * @description How far a step is with a run's work.
          * @enum {string}
          */
         StepStatus: "waiting" | "running" | "passed" | "asked" | "failed" | "interrupted" | "left_out";
+        /** @description A step as members see it. */
+        StepView: components["schemas"]["StepState"] & {
+            /**
+             * Format: int64
+             * @description What they cost, in micro-dollars.
+             */
+            costMicros: number;
+            /** @description The agents that worked for it, by tries. */
+            tasks: components["schemas"]["ExecutionTask"][];
+            /**
+             * Format: int64
+             * @description Tokens of all its tries.
+             */
+            tokens: number;
+        };
         /**
          * @description Why the model stopped.
          * @enum {string}
@@ -6806,6 +7595,135 @@ export type components = {
              */
             unpricedCalls: number;
         };
+        /** @description A system of the team. */
+        System: components["schemas"]["SystemDefinition"] & {
+            /** @description Whether it comes with Guildhall. Such a one cannot be changed; a duplicate can. */
+            builtIn: boolean;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            createdAt: string;
+            createdBy: components["schemas"]["MemberId"] | null;
+            /** @description The system's id. */
+            id: components["schemas"]["SystemId"];
+            /** @description Whether it is ready for use. */
+            status: components["schemas"]["SystemStatus"];
+            /**
+             * Format: date-time
+             * @description When it last changed.
+             */
+            updatedAt: string;
+            updatedBy: components["schemas"]["MemberId"] | null;
+            /**
+             * Format: int64
+             * @description Counts the changes; send it back with a change to notice somebody else's in between.
+             */
+            version: number;
+        };
+        /** @description An agent of a system. */
+        SystemAgent: {
+            agentId?: components["schemas"]["AgentId"] | null;
+            /** @description What steps call it. */
+            id: string;
+            /** @description The model that it calls, in place of its own. */
+            modelOverride?: string | null;
+            /** @description Its name. */
+            name: string;
+            /** @description What it is told of its part, in place of what its role says. */
+            promptOverride?: string | null;
+            /** @description What it is here. */
+            role: components["schemas"]["AgentRole"];
+        };
+        /** @description What a system does: what an execution keeps a copy of. */
+        SystemDefinition: {
+            /** @description Its agents. */
+            agents?: components["schemas"]["SystemAgent"][];
+            /** @description A free label to group by. */
+            category?: string | null;
+            /** @description What it is for. */
+            description?: string;
+            /** @description A picture, by name. */
+            icon?: string | null;
+            /** @description What whoever runs it is asked for. */
+            inputSchema?: components["schemas"]["InputSchema"];
+            /** @description Its name. */
+            name: string;
+            /** @description What its end looks like; for people to read. */
+            outputSchema?: unknown;
+            /** @description More labels. */
+            tags?: string[];
+            /** @description Variables with a value from the beginning. */
+            variables?: {
+                [key: string]: unknown;
+            };
+            /** @description Its steps, one after the other. */
+            workflow?: components["schemas"]["Step"][];
+        };
+        /**
+         * Format: uuid
+         * @description A workflow of agents.
+         */
+        SystemId: string;
+        /** @description A system as the list shows it. */
+        SystemListItem: {
+            /** @description How many agents it has. */
+            agents: number;
+            /** @description Whether it comes with Guildhall. */
+            builtIn: boolean;
+            /** @description A free label to group by. */
+            category: string | null;
+            createdBy: components["schemas"]["MemberId"] | null;
+            /** @description What it is for. */
+            description: string;
+            /** @description The system's id. */
+            id: components["schemas"]["SystemId"];
+            /** @description What whoever runs it is asked for. */
+            inputSchema: components["schemas"]["InputSchema"];
+            /** @description Its name. */
+            name: string;
+            /** @description Whether it is ready for use. */
+            status: components["schemas"]["SystemStatus"];
+            /** @description How many steps it has, those within others not counted. */
+            steps: number;
+            /** @description More labels. */
+            tags: string[];
+            /**
+             * Format: date-time
+             * @description When it last changed.
+             */
+            updatedAt: string;
+        };
+        /** @description A page of systems. */
+        SystemPage: {
+            /** @description The systems: those that come with Guildhall first, then in the order of their making. */
+            items: components["schemas"]["SystemListItem"][];
+            next: components["schemas"]["SystemId"] | null;
+        };
+        /** @description Something that is wrong with a system. */
+        SystemProblem: {
+            /** @description What is wrong and how to mend it, in a sentence. */
+            message: string;
+            /** @description Where, as a path into the system, such as `workflow[1].children[0].inputTemplate`. */
+            path: string;
+            /** @description The step that it is in, if it is in one. */
+            stepId: string | null;
+        };
+        /** @description What is wrong with a system. */
+        SystemProblems: {
+            /** @description Everything that keeps it from being run; nothing for one that can be. */
+            problems: components["schemas"]["SystemProblem"][];
+        };
+        /**
+         * @description Whether a system is ready for use.
+         * @enum {string}
+         */
+        SystemStatus: "draft" | "active" | "archived";
+        /**
+         * @description Where a step stands. One that is not there has not begun.
+         * @enum {string}
+         */
+        SystemStepStatus: "running" | "waiting" | "retrying" | "completed" | "failed" | "cancelled";
         /** @description One task of an agent's plan. */
         Task: {
             /** @description The phase that it belongs to, where the plan has phases. */
@@ -6979,6 +7897,40 @@ export type components = {
             secret: string;
             /** @description The address that authenticator apps understand. */
             url: string;
+        };
+        /** @description What a transform makes. All but the last two are pure. */
+        Transform: {
+            /** @enum {string} */
+            op: "template";
+            /** @description The template. */
+            template: string;
+        } | {
+            /** @description The path. */
+            from: string;
+            /** @enum {string} */
+            op: "pick";
+        } | {
+            /** @description The path of each field, by the field's name. */
+            fields: {
+                [key: string]: string;
+            };
+            /** @enum {string} */
+            op: "fields";
+        } | {
+            /** @description The path of the text. */
+            from: string;
+            /** @enum {string} */
+            op: "parse_json";
+        } | {
+            /** @description The path of the card's number or id, or of the branch's name. */
+            from: string;
+            /** @enum {string} */
+            op: "diff";
+        } | {
+            /** @description The path of a list of objects with `title`, `description` and perhaps `priority` and `category`. */
+            from: string;
+            /** @enum {string} */
+            op: "create_cards";
         };
         /** @description A trial of checks. A project has one, the latest. */
         Trial: {
@@ -7455,10 +8407,13 @@ export type Agent = components['schemas']['Agent'];
 export type AgentId = components['schemas']['AgentId'];
 export type AgentModel = components['schemas']['AgentModel'];
 export type AgentPage = components['schemas']['AgentPage'];
+export type AgentRole = components['schemas']['AgentRole'];
 export type AgentServer = components['schemas']['AgentServer'];
 export type AgentStatus = components['schemas']['AgentStatus'];
 export type AgentTool = components['schemas']['AgentTool'];
+export type Allow = components['schemas']['Allow'];
 export type AllowCost = components['schemas']['AllowCost'];
+export type Allowed = components['schemas']['Allowed'];
 export type AnyItem = components['schemas']['AnyItem'];
 export type ApiToken = components['schemas']['ApiToken'];
 export type ApplicationList = components['schemas']['ApplicationList'];
@@ -7467,6 +8422,7 @@ export type ApplyLearning = components['schemas']['ApplyLearning'];
 export type ApprovePlan = components['schemas']['ApprovePlan'];
 export type AskForPasskey = components['schemas']['AskForPasskey'];
 export type AskForecast = components['schemas']['AskForecast'];
+export type Asking = components['schemas']['Asking'];
 export type AtClose = components['schemas']['AtClose'];
 export type AtProvider = components['schemas']['AtProvider'];
 export type Attachment = components['schemas']['Attachment'];
@@ -7493,6 +8449,7 @@ export type BlueprintStatus = components['schemas']['BlueprintStatus'];
 export type BucketState = components['schemas']['BucketState'];
 export type BudgetKind = components['schemas']['BudgetKind'];
 export type BudgetsView = components['schemas']['BudgetsView'];
+export type ChangeSystem = components['schemas']['ChangeSystem'];
 export type ChangeWebhook = components['schemas']['ChangeWebhook'];
 export type ChatPage = components['schemas']['ChatPage'];
 export type ChatToCard = components['schemas']['ChatToCard'];
@@ -7502,18 +8459,23 @@ export type CheckList = components['schemas']['CheckList'];
 export type CheckStatus = components['schemas']['CheckStatus'];
 export type ChooseMails = components['schemas']['ChooseMails'];
 export type Circle = components['schemas']['Circle'];
+export type ClientList = components['schemas']['ClientList'];
 export type Commit = components['schemas']['Commit'];
 export type CommitPage = components['schemas']['CommitPage'];
 export type Compared = components['schemas']['Compared'];
 export type ComparedField = components['schemas']['ComparedField'];
 export type ComparedLine = components['schemas']['ComparedLine'];
+export type Condition = components['schemas']['Condition'];
 export type Confirm = components['schemas']['Confirm'];
 export type ConflictFile = components['schemas']['ConflictFile'];
+export type ConnectedClient = components['schemas']['ConnectedClient'];
+export type Consent = components['schemas']['Consent'];
 export type CreateAgent = components['schemas']['CreateAgent'];
 export type CreateFeature = components['schemas']['CreateFeature'];
 export type CreateInvitation = components['schemas']['CreateInvitation'];
 export type CreatePasskey = components['schemas']['CreatePasskey'];
 export type CreateProject = components['schemas']['CreateProject'];
+export type CreateSystem = components['schemas']['CreateSystem'];
 export type CreateToken = components['schemas']['CreateToken'];
 export type CreateWebhook = components['schemas']['CreateWebhook'];
 export type CreatedInvitation = components['schemas']['CreatedInvitation'];
@@ -7542,8 +8504,15 @@ export type EntryPage = components['schemas']['EntryPage'];
 export type EntryType = components['schemas']['EntryType'];
 export type Estimate = components['schemas']['Estimate'];
 export type Event = components['schemas']['Event'];
+export type Execution = components['schemas']['Execution'];
+export type ExecutionId = components['schemas']['ExecutionId'];
+export type ExecutionPage = components['schemas']['ExecutionPage'];
+export type ExecutionStatus = components['schemas']['ExecutionStatus'];
+export type ExecutionTask = components['schemas']['ExecutionTask'];
+export type ExecutionView = components['schemas']['ExecutionView'];
 export type Extras = components['schemas']['Extras'];
 export type FactorList = components['schemas']['FactorList'];
+export type FailurePolicy = components['schemas']['FailurePolicy'];
 export type Feature = components['schemas']['Feature'];
 export type FeatureAndRun = components['schemas']['FeatureAndRun'];
 export type FeatureCard = components['schemas']['FeatureCard'];
@@ -7558,6 +8527,7 @@ export type FollowUp = components['schemas']['FollowUp'];
 export type Forecast = components['schemas']['Forecast'];
 export type ForgotPassword = components['schemas']['ForgotPassword'];
 export type Frame = components['schemas']['Frame'];
+export type GuideWay = components['schemas']['GuideWay'];
 export type Happening = components['schemas']['Happening'];
 export type Health = components['schemas']['Health'];
 export type HealthDetailed = components['schemas']['HealthDetailed'];
@@ -7565,6 +8535,10 @@ export type HourState = components['schemas']['HourState'];
 export type Hunk = components['schemas']['Hunk'];
 export type IdentityId = components['schemas']['IdentityId'];
 export type IdentityItem = components['schemas']['IdentityItem'];
+export type ImportReport = components['schemas']['ImportReport'];
+export type InputField = components['schemas']['InputField'];
+export type InputFieldKind = components['schemas']['InputFieldKind'];
+export type InputSchema = components['schemas']['InputSchema'];
 export type Invitation = components['schemas']['Invitation'];
 export type InvitationCard = components['schemas']['InvitationCard'];
 export type InvitationId = components['schemas']['InvitationId'];
@@ -7640,10 +8614,13 @@ export type Notification = components['schemas']['Notification'];
 export type NotificationId = components['schemas']['NotificationId'];
 export type NotificationKind = components['schemas']['NotificationKind'];
 export type NotificationPage = components['schemas']['NotificationPage'];
+export type ObjectKind = components['schemas']['ObjectKind'];
 export type OnFailure = components['schemas']['OnFailure'];
+export type Operator = components['schemas']['Operator'];
 export type OrderFailure = components['schemas']['OrderFailure'];
 export type OrderState = components['schemas']['OrderState'];
 export type Outcome = components['schemas']['Outcome'];
+export type OutputFormat = components['schemas']['OutputFormat'];
 export type OutputStream = components['schemas']['OutputStream'];
 export type PassSecondStep = components['schemas']['PassSecondStep'];
 export type Passkey = components['schemas']['Passkey'];
@@ -7656,6 +8633,7 @@ export type PlanList = components['schemas']['PlanList'];
 export type PlanStatus = components['schemas']['PlanStatus'];
 export type PlannedTask = components['schemas']['PlannedTask'];
 export type PlanningMode = components['schemas']['PlanningMode'];
+export type Position = components['schemas']['Position'];
 export type Preferences = components['schemas']['Preferences'];
 export type Price = components['schemas']['Price'];
 export type PriceId = components['schemas']['PriceId'];
@@ -7701,21 +8679,26 @@ export type Reports = components['schemas']['Reports'];
 export type ResetLink = components['schemas']['ResetLink'];
 export type ResetPassword = components['schemas']['ResetPassword'];
 export type RestoreKnowledge = components['schemas']['RestoreKnowledge'];
+export type Retry = components['schemas']['Retry'];
+export type ReviewStep = components['schemas']['ReviewStep'];
 export type RollBackKnowledge = components['schemas']['RollBackKnowledge'];
 export type RolledBack = components['schemas']['RolledBack'];
 export type Run = components['schemas']['Run'];
 export type RunAgent = components['schemas']['RunAgent'];
 export type RunEvent = components['schemas']['RunEvent'];
 export type RunEventPage = components['schemas']['RunEventPage'];
+export type RunGuide = components['schemas']['RunGuide'];
 export type RunId = components['schemas']['RunId'];
 export type RunIntent = components['schemas']['RunIntent'];
 export type RunKnowledge = components['schemas']['RunKnowledge'];
 export type RunLimits = components['schemas']['RunLimits'];
 export type RunList = components['schemas']['RunList'];
 export type RunOutput = components['schemas']['RunOutput'];
+export type RunRecord = components['schemas']['RunRecord'];
 export type RunStatus = components['schemas']['RunStatus'];
 export type RunStep = components['schemas']['RunStep'];
 export type RunStepList = components['schemas']['RunStepList'];
+export type RunSystem = components['schemas']['RunSystem'];
 export type RunUsage = components['schemas']['RunUsage'];
 export type SandboxFinding = components['schemas']['SandboxFinding'];
 export type SandboxReport = components['schemas']['SandboxReport'];
@@ -7735,16 +8718,31 @@ export type SignUp = components['schemas']['SignUp'];
 export type SignUpSetting = components['schemas']['SignUpSetting'];
 export type SimilarItem = components['schemas']['SimilarItem'];
 export type SimilarItems = components['schemas']['SimilarItems'];
+export type SkippedFile = components['schemas']['SkippedFile'];
 export type Snapshot = components['schemas']['Snapshot'];
 export type SnippetMark = components['schemas']['SnippetMark'];
 export type Stage = components['schemas']['Stage'];
 export type StartChat = components['schemas']['StartChat'];
 export type Stat = components['schemas']['Stat'];
+export type Step = components['schemas']['Step'];
+export type StepKind = components['schemas']['StepKind'];
+export type StepState = components['schemas']['StepState'];
 export type StepStatus = components['schemas']['StepStatus'];
+export type StepView = components['schemas']['StepView'];
 export type StopReason = components['schemas']['StopReason'];
 export type StoppedAll = components['schemas']['StoppedAll'];
 export type Suggestion = components['schemas']['Suggestion'];
 export type Sums = components['schemas']['Sums'];
+export type System = components['schemas']['System'];
+export type SystemAgent = components['schemas']['SystemAgent'];
+export type SystemDefinition = components['schemas']['SystemDefinition'];
+export type SystemId = components['schemas']['SystemId'];
+export type SystemListItem = components['schemas']['SystemListItem'];
+export type SystemPage = components['schemas']['SystemPage'];
+export type SystemProblem = components['schemas']['SystemProblem'];
+export type SystemProblems = components['schemas']['SystemProblems'];
+export type SystemStatus = components['schemas']['SystemStatus'];
+export type SystemStepStatus = components['schemas']['SystemStepStatus'];
 export type Task = components['schemas']['Task'];
 export type TaskState = components['schemas']['TaskState'];
 export type TaskStatus = components['schemas']['TaskStatus'];
@@ -7760,6 +8758,7 @@ export type Told = components['schemas']['Told'];
 export type Took = components['schemas']['Took'];
 export type ToolList = components['schemas']['ToolList'];
 export type TotpSetUp = components['schemas']['TotpSetUp'];
+export type Transform = components['schemas']['Transform'];
 export type Trial = components['schemas']['Trial'];
 export type TrialId = components['schemas']['TrialId'];
 export type TrialStatus = components['schemas']['TrialStatus'];
@@ -8315,6 +9314,65 @@ export interface operations {
             query?: never;
             header?: never;
             path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_clients: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    disconnect_client: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The connection. */
+                id: components["schemas"]["TokenId"];
+            };
             cookie?: never;
         };
         requestBody?: never;
@@ -9916,6 +10974,148 @@ export interface operations {
             };
         };
     };
+    list_executions: {
+        parameters: {
+            query?: {
+                /** @description Only on this project. */
+                project?: components["schemas"]["ProjectId"];
+                /** @description Only of this system. */
+                system?: components["schemas"]["SystemId"];
+                /** @description Only those that are not over. */
+                open?: boolean;
+                /** @description What the page before gave as `next`. */
+                before?: components["schemas"]["ExecutionId"];
+                /** @description How many at most; 500 are the most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_execution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The execution. */
+                id: components["schemas"]["ExecutionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionView"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    cancel_execution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The execution. */
+                id: components["schemas"]["ExecutionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    review_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The execution. */
+                id: components["schemas"]["ExecutionId"];
+                /** @description The step's key. */
+                step: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviewStep"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_feature: {
         parameters: {
             query?: never;
@@ -11118,6 +12318,77 @@ export interface operations {
             };
         };
     };
+    export_knowledge: {
+        parameters: {
+            query?: {
+                /** @description Only of this kind: `blueprint`, `entry` or `learning`. */
+                kind?: string;
+                /** @description Only with all of these tags, with commas between them. */
+                tag?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-tar": string;
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    import_knowledge: {
+        parameters: {
+            query?: {
+                /** @description Write it although the hub holds much the same. */
+                anyway?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/x-tar": unknown;
+                "text/markdown": unknown;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_knowledge: {
         parameters: {
             query?: never;
@@ -11137,6 +12408,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RelatedItem"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    export_item: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The item. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/markdown": string;
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -12233,6 +13536,85 @@ export interface operations {
             };
         };
     };
+    get_consent: {
+        parameters: {
+            query?: {
+                /** @description The program's id. */
+                clientId?: string;
+                /** @description Where it wants the member led back to. */
+                redirectUri?: string;
+                /** @description `code`. */
+                responseType?: string;
+                /** @description The hash of its proof (PKCE). */
+                codeChallenge?: string;
+                /** @description `S256`. */
+                codeChallengeMethod?: string;
+                /** @description What it wants to be allowed, with spaces between. */
+                scope?: string;
+                /** @description The program's own words, which it gets back. */
+                state?: string;
+                /** @description The address that it wants tokens for. */
+                resource?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Consent"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    give_consent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Allow"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Allowed"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_projects: {
         parameters: {
             query?: {
@@ -13161,6 +14543,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunEventPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_run_guide: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunGuide"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -14118,6 +15532,272 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_systems: {
+        parameters: {
+            query?: {
+                /** @description What the page before gave as `next`. */
+                after?: components["schemas"]["SystemId"];
+                /** @description How many at most; 500 are the most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_system: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateSystem"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["System"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    validate_system: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SystemDefinition"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemProblems"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_system: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The system. */
+                id: components["schemas"]["SystemId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["System"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    change_system: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The system. */
+                id: components["schemas"]["SystemId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeSystem"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["System"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_system: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The system. */
+                id: components["schemas"]["SystemId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    duplicate_system: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The system. */
+                id: components["schemas"]["SystemId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["System"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    run_system: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The system. */
+                id: components["schemas"]["SystemId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunSystem"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
                 };
             };
             /** @description Why the request was refused or failed. */
