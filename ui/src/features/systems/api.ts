@@ -37,6 +37,18 @@ export const systemQueries = {
       queryKey: keys.system(id),
       queryFn: ({ signal }) => body(client.GET("/api/systems/{id}", { ...path(id), signal })),
     }),
+  /** The agents of the library that can be used. */
+  agents: () =>
+    queryOptions({
+      queryKey: ["agents", "of-systems"],
+      queryFn: async ({ signal }) =>
+        (
+          await body(
+            client.GET("/api/agents", { params: { query: { status: "active", limit: 500 } }, signal }),
+          )
+        ).items,
+      staleTime: 30_000,
+    }),
   problems: (definition: SystemDefinition) =>
     queryOptions({
       queryKey: ["system-problems", definition],

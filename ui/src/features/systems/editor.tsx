@@ -129,7 +129,6 @@ export function Editor({ system }: { system: System }) {
   const shown = { chosen, onChoose: (id: string) => setChosen(id === chosen ? null : id), problems: wrongAt };
 
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: keys for all that is within; each has a button as well
     <main id="content" tabIndex={-1} onKeyDown={onKeyDown} className="flex h-full flex-col outline-none">
       <header className="flex flex-wrap items-center gap-2 border-line border-b px-4 py-3">
         <div className="min-w-0 flex-1 basis-56">

@@ -189,6 +189,7 @@ export const w = {
     promptHelp: "Without this it goes by its role.",
     library: "From the library",
     noLibrary: "None: made of its role and prompt",
+    gone: "An agent that cannot be used any more",
     model: "Model",
     noModel: "As usual",
     inputs: "What it asks for",

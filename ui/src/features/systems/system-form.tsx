@@ -1,3 +1,4 @@
+import { useQuery } from "@tanstack/react-query";
 import { Plus, Trash2 } from "lucide-react";
 import type { AgentRole, InputField, SystemAgent, SystemDefinition, SystemProblem } from "@/api/types";
 import { Button } from "@/components/ui/button";
@@ -5,6 +6,7 @@ import { Field, FieldTextarea, Input } from "@/components/ui/input";
 import { Select } from "@/components/ui/select";
 import { Switch } from "@/components/ui/switch";
 import { ModelSelect } from "@/features/model-select";
+import { systemQueries } from "./api";
 import { roles, w } from "./strings";
 
 const s = w.system;
@@ -96,6 +98,15 @@ function Agents({ definition, onChange }: Part) {
                 options={(Object.keys(roles) as AgentRole[]).map((value) => ({ value, label: roles[value] }))}
               />
             </Field>
+            <Field label={s.library}>
+              <Library
+                value={agent.agentId ?? null}
+                onChange={(agentId) => {
+                  const { agentId: _, ...bare } = agent;
+                  set(at, agentId === null ? bare : { ...bare, agentId });
+                }}
+              />
+            </Field>
             <Field label={s.prompt} help={s.promptHelp} optional>
               <FieldTextarea
                 rows={5}
@@ -132,6 +143,22 @@ function Agents({ definition, onChange }: Part) {
         <Plus /> {s.addAgent}
       </Button>
     </section>
+  );
+}
+
+const NONE = "";
+
+/** One of the team's agents, whose prompt, model and tools it has then. */
+function Library({ value, onChange }: { value: string | null; onChange: (id: string | null) => void }) {
+  const agents = useQuery(systemQueries.agents()).data ?? [];
+  const options: { value: string; label: string; help?: string }[] = [
+    { value: NONE, label: s.noLibrary },
+    ...agents.map((agent) => ({ value: agent.id, label: agent.name, help: agent.description })),
+  ];
+  // One that was archived is shown all the same: it is what the system says.
+  if (value !== null && !agents.some((agent) => agent.id === value)) options.push({ value, label: s.gone });
+  return (
+    <Select value={value ?? NONE} onChange={(id) => onChange(id === NONE ? null : id)} options={options} />
   );
 }
 
