@@ -64,7 +64,11 @@ async fn a_listener_that_sleeps_too_long_is_told() {
 async fn a_listener_hears_who_writes_at_what() {
     let bus = Bus::in_memory();
     let mut ear = bus.listen();
-    let editing = Editing { member_id: guildhall_types::MemberId::new(), item_id: guildhall_types::KnowledgeId::new(), seconds: 30 };
+    let editing = Editing {
+        member_id: guildhall_types::MemberId::new(),
+        item_id: guildhall_types::KnowledgeId::new(),
+        seconds: 30,
+    };
     bus.edit(editing);
     assert!(matches!(ear.next().await, Ok(Some(Hint::Editing(heard))) if heard == editing));
 }

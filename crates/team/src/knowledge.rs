@@ -3,8 +3,8 @@
 mod check;
 mod files;
 mod learn;
-mod tar;
 mod recorded;
+mod tar;
 
 use guildhall_store::{KnowledgeFilter, NewKnowledge, Page, StoreError};
 use guildhall_types::knowledge::compare::{ComparedField, compare};

@@ -59,6 +59,7 @@ impl Work<'_> {
             messages: &[Message::user(ask)],
             max_tokens: self.max_tokens.min(ANSWER),
             thinking: ThinkingLevel::None,
+            temperature: None,
             must_call: true,
         };
         let answer = match self.caller.call(&request, size, None).await {

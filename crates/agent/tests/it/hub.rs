@@ -231,6 +231,8 @@ fn facts(known: Known) -> Facts {
         known,
         hub: true,
         step: None,
+        aside: None,
+        agent: None,
     }
 }
 
