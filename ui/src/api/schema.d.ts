@@ -1074,8 +1074,10 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Lists blueprints. */
         get: operations["list_blueprints"];
         put?: never;
+        /** Writes a blueprint. */
         post: operations["create_blueprint"];
         delete?: never;
         options?: never;
@@ -1090,9 +1092,12 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Shows a blueprint, whole; also a deleted one, which says so. */
         get: operations["get_blueprint"];
+        /** Changes a blueprint: what is sent is the whole of it from then on. */
         put: operations["update_blueprint"];
         post?: never;
+        /** Deletes a blueprint: its author may, and an admin. It can be taken back. */
         delete: operations["delete_blueprint"];
         options?: never;
         head?: never;
@@ -1123,8 +1128,10 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Lists entries. */
         get: operations["list_entries"];
         put?: never;
+        /** Writes an entry. */
         post: operations["create_entry"];
         delete?: never;
         options?: never;
@@ -1139,9 +1146,12 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Shows an entry, whole; also a deleted one, which says so. */
         get: operations["get_entry"];
+        /** Changes an entry: what is sent is the whole of it from then on. */
         put: operations["update_entry"];
         post?: never;
+        /** Deletes an entry: its author may, and an admin. It can be taken back. */
         delete: operations["delete_entry"];
         options?: never;
         head?: never;
@@ -1227,8 +1237,10 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Lists learnings. */
         get: operations["list_learnings"];
         put?: never;
+        /** Writes a learning. */
         post: operations["create_learning"];
         delete?: never;
         options?: never;
@@ -1243,9 +1255,12 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Shows a learning, whole; also a deleted one, which says so. */
         get: operations["get_learning"];
+        /** Changes a learning: what is sent is the whole of it from then on. */
         put: operations["update_learning"];
         post?: never;
+        /** Deletes a learning: its author may, and an admin. It can be taken back. */
         delete: operations["delete_learning"];
         options?: never;
         head?: never;
@@ -2896,6 +2911,7 @@ export type components = {
             /** @description Labels to find it by. */
             tags?: string[];
         };
+        /** @description A page of items of one kind. */
         BlueprintPage: {
             /** @description The latest change first, without their contents. */
             items: components["schemas"]["Blueprint"][];
@@ -3411,6 +3427,7 @@ export type components = {
             /** @description What it is; `documentation` when absent. */
             type?: components["schemas"]["EntryType"];
         };
+        /** @description A page of items of one kind. */
         EntryPage: {
             /** @description The latest change first, without their contents. */
             items: components["schemas"]["Entry"][];
@@ -4368,6 +4385,7 @@ export type components = {
          * @enum {string}
          */
         LearningOutcome: "helped" | "did-not-help" | "unknown";
+        /** @description A page of items of one kind. */
         LearningPage: {
             /** @description The latest change first, without their contents. */
             items: components["schemas"]["Learning"][];
@@ -6642,6 +6660,7 @@ export type components = {
              */
             unread: number;
         };
+        /** @description The whole of an item as it is to be from now on. */
         UpdateBlueprint: {
             /** @description To which work it is given. */
             autoLoadConditions?: components["schemas"]["AutoLoadConditions"];
@@ -6672,6 +6691,7 @@ export type components = {
             /** @description Why, for whoever reads the history. */
             why?: string;
         };
+        /** @description The whole of an item as it is to be from now on. */
         UpdateEntry: {
             /** @description Its text, in Markdown. */
             content: string;
@@ -6742,6 +6762,7 @@ export type components = {
             /** @description A few words. */
             title?: string;
         };
+        /** @description The whole of an item as it is to be from now on. */
         UpdateLearning: {
             /** @description How sure it is: `low`, `medium` or `high`; `medium` when absent. `verified` is given by verifying alone. */
             confidence?: components["schemas"]["LearningConfidence"];
