@@ -1370,8 +1370,10 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Lists blueprints. */
         get: operations["list_blueprints"];
         put?: never;
+        /** Writes a blueprint. */
         post: operations["create_blueprint"];
         delete?: never;
         options?: never;
@@ -1386,9 +1388,12 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Shows a blueprint, whole; also a deleted one, which says so. */
         get: operations["get_blueprint"];
+        /** Changes a blueprint: what is sent is the whole of it from then on. */
         put: operations["update_blueprint"];
         post?: never;
+        /** Deletes a blueprint: its author may, and an admin. It can be taken back. */
         delete: operations["delete_blueprint"];
         options?: never;
         head?: never;
@@ -1419,8 +1424,10 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Lists entries. */
         get: operations["list_entries"];
         put?: never;
+        /** Writes an entry. */
         post: operations["create_entry"];
         delete?: never;
         options?: never;
@@ -1435,9 +1442,12 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Shows an entry, whole; also a deleted one, which says so. */
         get: operations["get_entry"];
+        /** Changes an entry: what is sent is the whole of it from then on. */
         put: operations["update_entry"];
         post?: never;
+        /** Deletes an entry: its author may, and an admin. It can be taken back. */
         delete: operations["delete_entry"];
         options?: never;
         head?: never;
@@ -1523,8 +1533,10 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Lists learnings. */
         get: operations["list_learnings"];
         put?: never;
+        /** Writes a learning. */
         post: operations["create_learning"];
         delete?: never;
         options?: never;
@@ -1539,9 +1551,12 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
+        /** Shows a learning, whole; also a deleted one, which says so. */
         get: operations["get_learning"];
+        /** Changes a learning: what is sent is the whole of it from then on. */
         put: operations["update_learning"];
         post?: never;
+        /** Deletes a learning: its author may, and an admin. It can be taken back. */
         delete: operations["delete_learning"];
         options?: never;
         head?: never;
@@ -3480,6 +3495,7 @@ export type components = {
             /** @description Labels to find it by. */
             tags?: string[];
         };
+        /** @description A page of items of one kind. */
         BlueprintPage: {
             /** @description The latest change first, without their contents. */
             items: components["schemas"]["Blueprint"][];
@@ -4108,6 +4124,7 @@ export type components = {
             /** @description What it is; `documentation` when absent. */
             type?: components["schemas"]["EntryType"];
         };
+        /** @description A page of items of one kind. */
         EntryPage: {
             /** @description The latest change first, without their contents. */
             items: components["schemas"]["Entry"][];
@@ -4499,6 +4516,48 @@ export type components = {
         };
         /** @description One frame from the server. For the description alone: what is sent is made of its parts without a copy. */
         Frame: components["schemas"]["Event"] | components["schemas"]["Notice"];
+        /** @description An item of the hub that was recorded in a run, as it stands now. */
+        GuideRecord: {
+            /**
+             * Format: date-time
+             * @description When it was recorded.
+             */
+            at: string;
+            /**
+             * Format: date-time
+             * @description When it was deleted, if it was.
+             */
+            deletedAt: string | null;
+            /** @description Its id. */
+            itemId: components["schemas"]["KnowledgeId"];
+            /** @description What it is. */
+            kind: components["schemas"]["KnowledgeKind"];
+            /** @description Whether the team takes it for true. */
+            review: components["schemas"]["KnowledgeReview"];
+            /** @description Its title. */
+            title: string;
+        };
+        /** @description An item of the hub that a run was given or took, as it is shown. */
+        GuideUse: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Its id. */
+            itemId: components["schemas"]["KnowledgeId"];
+            /** @description What it is. */
+            kind: components["schemas"]["KnowledgeKind"];
+            /** @description Its title then. */
+            title: string;
+            /**
+             * Format: int64
+             * @description Which version the run had.
+             */
+            version: number;
+            /** @description How the run came by it. */
+            way: components["schemas"]["GuideWay"];
+        };
         /**
          * @description How a run came by an item of the hub.
          * @enum {string}
@@ -5264,6 +5323,7 @@ export type components = {
          * @enum {string}
          */
         LearningOutcome: "helped" | "did-not-help" | "unknown";
+        /** @description A page of items of one kind. */
         LearningPage: {
             /** @description The latest change first, without their contents. */
             items: components["schemas"]["Learning"][];
@@ -6963,9 +7023,9 @@ export type components = {
         /** @description What a run had of the team's hub, and gave to it. */
         RunGuide: {
             /** @description What went into its agents' instructions, whole or by title, and then what they read, each as it was. */
-            items: components["schemas"]["RunKnowledge"][];
+            items: components["schemas"]["GuideUse"][];
             /** @description What was recorded in it, as it stands now. */
-            recorded: components["schemas"]["RunRecord"][];
+            recorded: components["schemas"]["GuideRecord"][];
         };
         /**
          * Format: uuid
@@ -7031,27 +7091,6 @@ export type components = {
              * @description The turn that is being made.
              */
             turn: number;
-        };
-        /** @description An item of the hub that was recorded in a run, as it stands now. */
-        RunRecord: {
-            /**
-             * Format: date-time
-             * @description When it was recorded.
-             */
-            at: string;
-            /**
-             * Format: date-time
-             * @description When it was deleted, if it was.
-             */
-            deletedAt: string | null;
-            /** @description Its id. */
-            itemId: components["schemas"]["KnowledgeId"];
-            /** @description What it is. */
-            kind: components["schemas"]["KnowledgeKind"];
-            /** @description Whether the team takes it for true. */
-            review: components["schemas"]["KnowledgeReview"];
-            /** @description Its title. */
-            title: string;
         };
         /**
          * @description Where a run stands.
@@ -8040,6 +8079,7 @@ export type components = {
             /** @description Its tools; all of them. */
             tools?: components["schemas"]["AgentTool"][];
         };
+        /** @description The whole of an item as it is to be from now on. */
         UpdateBlueprint: {
             /** @description To which work it is given. */
             autoLoadConditions?: components["schemas"]["AutoLoadConditions"];
@@ -8070,6 +8110,7 @@ export type components = {
             /** @description Why, for whoever reads the history. */
             why?: string;
         };
+        /** @description The whole of an item as it is to be from now on. */
         UpdateEntry: {
             /** @description Its text, in Markdown. */
             content: string;
@@ -8141,6 +8182,7 @@ export type components = {
             /** @description A few words. */
             title?: string;
         };
+        /** @description The whole of an item as it is to be from now on. */
         UpdateLearning: {
             /** @description How sure it is: `low`, `medium` or `high`; `medium` when absent. `verified` is given by verifying alone. */
             confidence?: components["schemas"]["LearningConfidence"];
@@ -8527,6 +8569,8 @@ export type FollowUp = components['schemas']['FollowUp'];
 export type Forecast = components['schemas']['Forecast'];
 export type ForgotPassword = components['schemas']['ForgotPassword'];
 export type Frame = components['schemas']['Frame'];
+export type GuideRecord = components['schemas']['GuideRecord'];
+export type GuideUse = components['schemas']['GuideUse'];
 export type GuideWay = components['schemas']['GuideWay'];
 export type Happening = components['schemas']['Happening'];
 export type Health = components['schemas']['Health'];
@@ -8694,7 +8738,6 @@ export type RunKnowledge = components['schemas']['RunKnowledge'];
 export type RunLimits = components['schemas']['RunLimits'];
 export type RunList = components['schemas']['RunList'];
 export type RunOutput = components['schemas']['RunOutput'];
-export type RunRecord = components['schemas']['RunRecord'];
 export type RunStatus = components['schemas']['RunStatus'];
 export type RunStep = components['schemas']['RunStep'];
 export type RunStepList = components['schemas']['RunStepList'];
