@@ -54,12 +54,16 @@ fn ended(key: &str, attempt: i64, result: Result<&str, &str>) -> Happened {
 }
 
 fn started(actions: &[Action]) -> Vec<&str> {
-    let key = |action| if let &Action::Start { ref key, .. } = action { Some(key.as_str()) } else { None };
+    fn key(action: &Action) -> Option<&str> {
+        if let Action::Start { key, .. } = action { Some(key.as_str()) } else { None }
+    }
     actions.iter().filter_map(key).collect()
 }
 
 fn cancelled(actions: &[Action]) -> Vec<&str> {
-    let key = |action| if let &Action::Cancel { ref key, .. } = action { Some(key.as_str()) } else { None };
+    fn key(action: &Action) -> Option<&str> {
+        if let Action::Cancel { key, .. } = action { Some(key.as_str()) } else { None }
+    }
     actions.iter().filter_map(key).collect()
 }
 
