@@ -11,6 +11,7 @@ use guildhall_agent::hub::{Lesson, Place, Recorded};
 use guildhall_agent::{Ended, JournalError, Kept, Toolbox};
 use guildhall_store::Asked;
 use guildhall_types::boundary;
+use guildhall_types::feature::FeatureKind;
 use guildhall_types::run::RunEvent;
 
 use crate::after::After;
@@ -26,7 +27,9 @@ impl After<'_> {
     /// Asks, or goes on with what was answered. Returns whether the run goes on: not when it was told to stop.
     pub(crate) async fn keep(&self, ground: &Ground) -> Result<bool, Trouble> {
         let (store, lease) = (&self.engine.0.team.store, &self.claimed.lease);
-        if !self.claimed.project.settings.ask_what_to_keep {
+        // A chat and a task of its own are no feature: whoever reads them keeps by hand what is worth it.
+        let feature = self.claimed.feature.card.kind == FeatureKind::Card;
+        if !feature || !self.claimed.project.settings.ask_what_to_keep {
             return Ok(true);
         }
         let lessons = match store.asked::<Vec<Lesson>>(lease.run).await? {
@@ -89,7 +92,8 @@ impl After<'_> {
         boundary!("keep.answered");
         match kept {
             Ok(Kept { lessons, call }) => {
-                team.store.save_asked(lease, Some((&journal.row(&call), &lessons))).await?;
+                let answer = (!lessons.is_empty()).then_some(&lessons);
+                team.store.save_asked(lease, Some((&journal.row(&call), answer))).await?;
                 Ok(if lessons.is_empty() { Answer::Nothing } else { Answer::Kept(lessons) })
             }
             Err(Ended::Cancelled) if self.cancel.is_cancelled() => Ok(Answer::Told),

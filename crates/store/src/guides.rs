@@ -174,19 +174,19 @@ impl Store {
     }
 
     /// A run's agent was asked what is worth keeping: its answer is saved with the bill of the call, so that it is never
-    /// asked again. Without a call it was given up.
+    /// asked again; no answer where nothing is to be put into the hub. Without a call it was given up.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`].
     pub async fn save_asked<T: Serialize + Sync>(
         &self,
         lease: &Lease,
-        answer: Option<(&LedgerRow, &T)>,
+        answer: Option<(&LedgerRow, Option<&T>)>,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         tx.boundary = "asked";
         let run = self.held(&mut tx, lease).await?;
-        let text = answer.map(|(_, answer)| serde_json::to_string(answer)).transpose()?;
+        let text = answer.and_then(|(_, answer)| answer).map(serde_json::to_string).transpose()?;
         on!(tx, c => sqlx::query(
             "INSERT INTO run_guides (run_id, chosen_at, tokens, asked_at, answer) VALUES ($1, $2, 0, $2, $3)
              ON CONFLICT (run_id) DO UPDATE SET asked_at = excluded.asked_at, answer = excluded.answer")

@@ -115,7 +115,7 @@ on_both! {
         store.save_guide(&claimed.lease, &[], 0).await.unwrap();
         assert_eq!(store.asked::<Vec<String>>(run).await.unwrap(), Asked::No);
         let answer = vec!["one \"thing\"".to_owned()];
-        store.save_asked(&claimed.lease, Some((&row(&claimed), &answer))).await.unwrap();
+        store.save_asked(&claimed.lease, Some((&row(&claimed), Some(&answer)))).await.unwrap();
         assert_eq!(store.asked::<Vec<String>>(run).await.unwrap(), Asked::Answered(answer));
         let billed = store.run(run).await.unwrap().unwrap();
         assert_eq!((billed.usage.output_tokens, billed.cost_micros, billed.turns), (7, 3, 0));

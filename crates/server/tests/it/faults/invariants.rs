@@ -127,7 +127,12 @@ impl Night<'_> {
             let kept: Vec<String> =
                 store.run_records(run.id).await.unwrap().into_iter().map(|kept| kept.title).collect();
             assert_eq!(kept.len(), if card.title == "Last" { 2 } else { 0 }, "{}: {kept:?}", card.title);
-            assert_eq!(store.asked::<()>(run.id).await.unwrap(), guildhall_store::Asked::Over, "{}", card.title);
+            assert_eq!(
+                store.asked::<serde_json::Value>(run.id).await.unwrap(),
+                guildhall_store::Asked::Over,
+                "{}",
+                card.title
+            );
             assert!(run.cost_micros <= guildhall_types::limits::RunLimits::default().max_cost_micros);
         }
         let tip = repo.branch("main").await.unwrap().unwrap();

@@ -33,9 +33,10 @@ async fn a_project_is_made_listed_changed_and_archived() {
     let bad = json!({ "settings": { "repairs": 4 } });
     owner.patch(&path, bad).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
     let changed = owner.patch(&path, json!({ "name": "Demo 2", "settings": settings })).await.is(StatusCode::OK);
-    for (name, usual) in [("afterWork", json!("wait")), ("checkMinutes", json!(20)), ("pipeline", json!([]))] {
-        settings[name] = usual;
-    }
+    let usual = json!({
+        "afterWork": "wait", "checkMinutes": 20, "pipeline": [], "askWhatToKeep": true, "knowledgeTokens": 4000,
+    });
+    settings.as_object_mut().unwrap().extend(usual.as_object().unwrap().clone());
     assert_eq!((&changed["name"], &changed["settings"]), (&json!("Demo 2"), &settings));
 
     owner.delete(&path).await.is(StatusCode::NO_CONTENT);
