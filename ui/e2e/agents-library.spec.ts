@@ -14,7 +14,7 @@ test("an agent is defined, tried, shared and put on a card", async ({ page, base
   await editor.getByLabel("What it is good for").fill("Finds things.");
   await editor.getByLabel("Prompt").fill("Find what is asked for.");
   await editor.getByLabel("Temperature").fill("7");
-  await expect(editor.getByRole("switch", { name: "read" })).toBeChecked();
+  await expect(editor.getByRole("switch", { name: "read", exact: true })).toBeChecked();
   await expect(editor.getByRole("switch", { name: /bash/ })).not.toBeChecked();
   await expectAccessible(page);
   await editor.getByRole("button", { name: "Save" }).click();

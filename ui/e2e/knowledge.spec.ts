@@ -107,7 +107,7 @@ test("what one member writes another sees at once, finds, and changes; nobody lo
     .fill("# Ports\n\nThe door is 4320.\n\nThe cellar is 5432.\n\nThe attic is 6379.");
   await page.getByLabel("What you changed, and why").fill("The door moved");
   await page.keyboard.press("ControlOrMeta+Enter");
-  await expect(page.getByText("The door is 4310.")).toBeVisible();
+  await expect(page.getByText("The door is 4310.", { exact: true })).toBeVisible();
   await expect(ben.page.getByText("has changed this since you began", { exact: false })).toBeVisible();
   await ben.page.getByRole("button", { name: "Save" }).click();
 

@@ -102,7 +102,12 @@ export default function Shortcuts() {
       title={t.nav.help}
       width="lg"
     >
-      <div className="grid gap-x-10 gap-y-6 px-5 pt-2 pb-6 sm:grid-cols-2">
+      <section
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so it must be reached by keyboard.
+        tabIndex={0}
+        aria-label={t.nav.help}
+        className="grid gap-x-10 gap-y-6 px-5 pt-2 pb-6 sm:grid-cols-2"
+      >
         {groups.map((group) => (
           <section key={group.title} className={group.title === "On the board" ? "sm:row-span-2" : undefined}>
             <h3 className="mb-1.5 font-medium text-faint text-xs">{group.title}</h3>
@@ -126,7 +131,7 @@ export default function Shortcuts() {
             </dl>
           </section>
         ))}
-      </div>
+      </section>
     </Dialog>
   );
 }

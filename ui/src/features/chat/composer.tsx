@@ -36,8 +36,12 @@ export function Composer({
     el.style.height = `${Math.min(el.scrollHeight, 320)}px`;
   }, [text]);
   useEffect(() => {
+    const el = field.current;
     // On a small screen the keyboard would cover what is to be read.
-    if (autoFocus && matchMedia("(min-width: 48rem)").matches) field.current?.focus();
+    if (!autoFocus || el === null || !matchMedia("(min-width: 48rem)").matches) return;
+    el.focus();
+    // A draft is gone on with at its end.
+    el.setSelectionRange(el.value.length, el.value.length);
   }, [autoFocus]);
 
   return (

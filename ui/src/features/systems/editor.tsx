@@ -63,6 +63,8 @@ export function Editor({ system }: { system: System }) {
   const runs = useMay("administer");
   const mine = !system.builtIn && mayBuild && (system.createdBy === me?.id || runs);
   const [saved, setSaved] = useState(system);
+  // As it was sent: the server leaves out what says nothing, which is no change.
+  const [kept, setKept] = useState(() => definitionOf(system));
   const history = useHistory<SystemDefinition>(definitionOf(system));
   const definition = history.now;
   const steps = definition.workflow ?? [];
@@ -70,7 +72,7 @@ export function Editor({ system }: { system: System }) {
   const [view, setView] = useState<"graph" | "list">("graph");
   const [running, setRunning] = useState(false);
   const [removing, setRemoving] = useState(false);
-  const dirty = JSON.stringify(definition) !== JSON.stringify(definitionOf(saved));
+  const dirty = JSON.stringify(definition) !== JSON.stringify(kept);
   const problems = useQuery(systemQueries.problems(useRested(definition))).data ?? NONE;
   const found = chosen === null ? undefined : find(steps, chosen);
   useTitle(definition.name);
@@ -83,9 +85,11 @@ export function Editor({ system }: { system: System }) {
   }, [dirty]);
 
   const save = useMutation({
-    mutationFn: (status: SystemStatus) => systemsApi.change(saved.id, saved.version, status, definition),
-    onSuccess: (next) => {
+    mutationFn: ({ status, definition }: { status: SystemStatus; definition: SystemDefinition }) =>
+      systemsApi.change(saved.id, saved.version, status, definition),
+    onSuccess: (next, sent) => {
       setSaved(next);
+      setKept(sent.definition);
       client.setQueryData(keys.system(next.id), next);
       void client.invalidateQueries({ queryKey: keys.systems, exact: true });
       toast.done(w.saved);
@@ -169,13 +173,20 @@ export function Editor({ system }: { system: System }) {
             <Button variant="ghost" size="icon" aria-label={w.remove} onClick={() => setRemoving(true)}>
               <Trash2 />
             </Button>
-            <Button busy={save.isPending} disabled={!dirty} onClick={() => save.mutate(saved.status)}>
+            <Button
+              busy={save.isPending}
+              disabled={!dirty}
+              onClick={() => save.mutate({ status: saved.status, definition })}
+            >
               {w.save}
             </Button>
             {saved.status === "active" ? (
-              <Button onClick={() => save.mutate("archived")}>{w.archive}</Button>
+              <Button onClick={() => save.mutate({ status: "archived", definition })}>{w.archive}</Button>
             ) : (
-              <Button disabled={problems.length > 0} onClick={() => save.mutate("active")}>
+              <Button
+                disabled={problems.length > 0}
+                onClick={() => save.mutate({ status: "active", definition })}
+              >
                 {w.activate}
               </Button>
             )}

@@ -182,7 +182,7 @@ function Shown({ value }: { value: unknown }) {
 function Part({ title, children }: { title: string; children: ReactNode }) {
   return (
     <section aria-label={title} className="flex flex-col gap-1.5">
-      <h3 className="font-medium text-faint text-xs">{title}</h3>
+      <h2 className="font-medium text-faint text-xs">{title}</h2>
       {children}
     </section>
   );
