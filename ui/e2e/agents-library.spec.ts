@@ -55,7 +55,7 @@ test("an agent is defined, tried, shared and put on a card", async ({ page, base
   await card.getByLabel("Title").fill("Find the bug");
   await card.getByRole("combobox", { name: "Agent" }).click();
   await page.getByRole("option", { name }).click();
-  await card.getByRole("button", { name: "Create", exact: true }).click();
+  await card.getByRole("button", { name: "Create" }).last().click();
   const written = page.locator("[data-card]").filter({ hasText: "Find the bug" });
   await expect(written.getByText(name)).toBeVisible();
 });

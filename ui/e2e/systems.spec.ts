@@ -20,7 +20,8 @@ async function shots(page: Page, name: string) {
 }
 
 test("a system is built by keyboard, run, approved, and gives its result", async ({ page, baseURL }) => {
-  const project = await makeProject(page, baseURL);
+  // Its usual model is the simulated one.
+  const project = await makeProject(page, baseURL, "sample");
   await page.setViewportSize({ width: 1440, height: 900 });
   await page.goto("/systems");
   await expect(page.getByRole("heading", { name: "Come with Guildhall" })).toBeVisible();

@@ -164,7 +164,7 @@ function TurnMark({
             ?.writeText(linkOf(featureId, { tab: "live", run: runId, turn }))
             .then(() => toast.done(s.header.linkCopied, s.live.turn(turn)));
         }}
-        className="num h-4 min-w-4 rounded px-1 text-right font-mono text-2xs text-faint leading-4 hover:bg-hover hover:text-ink"
+        className="num -my-1 h-6 min-w-6 rounded px-1 text-right font-mono text-2xs text-faint leading-6 hover:bg-hover hover:text-ink"
       >
         {turn}
       </button>
