@@ -351,9 +351,15 @@ pub fn pass(instructions: &str) -> Vec<Step> {
     steps
 }
 
-/// The answers to a question where nothing can be changed.
+/// The answers to a question where nothing can be changed. Closing words that are to be JSON are.
 pub fn look(prompt: &str) -> Vec<Step> {
     let asked = heading(prompt);
+    let words = as_json(prompt).unwrap_or_else(|| {
+        format!(
+            "I am the simulated model, so I can only say what I did: for “{asked}” I listed the files and the headings of the \
+             documents, and changed nothing. A real model would answer from what it found there."
+        )
+    });
     vec![
         Step {
             think: Some(format!(
@@ -366,14 +372,25 @@ pub fn look(prompt: &str) -> Vec<Step> {
             ],
             ..Step::default()
         },
-        Step {
-            say: Some(format!(
-                "I am the simulated model, so I can only say what I did: for “{asked}” I listed the files and the headings of \
-                 the documents, and changed nothing. A real model would answer from what it found there."
-            )),
-            ..Step::default()
-        },
+        Step { say: Some(words), ..Step::default() },
     ]
+}
+
+/// What is answered where closing words are to be JSON of a form that the prompt shows: that form, with the goal where it asks
+/// for cards.
+fn as_json(prompt: &str) -> Option<String> {
+    let (_, form) = prompt.rsplit_once("JSON and nothing else")?;
+    let form = form.lines().map(str::trim).find(|line| line.starts_with('{'))?;
+    let mut form: Value = serde_json::from_str(form).ok()?;
+    if let Some(card) = form.pointer_mut("/cards/0") {
+        let goal = prompt.split_once("The goal:").map_or(prompt, |(_, goal)| goal);
+        let goal = goal.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('<'));
+        let goal: String = goal.unwrap_or("What was asked for").chars().take(80).collect();
+        card["description"] =
+            format!("{goal}. Planned by the simulated model, which read no more than the goal.").into();
+        card["title"] = goal.into();
+    }
+    Some(form.to_string())
 }
 
 /// The answers to what a member says later.

@@ -241,3 +241,34 @@ async fn asked_what_is_worth_keeping_it_tells_of_its_own_work_and_of_none_that_w
     let kept = format!("{scripted}\n```keep\n{{\"tools\": [[\"learning_record\", {{\"title\": \"Mine\"}}]]}}\n```");
     assert_eq!(answer(&kept).await, ("learning_record".to_owned(), json!({ "title": "Mine" })));
 }
+
+#[tokio::test]
+async fn asked_for_json_it_closes_with_json_of_the_form_that_is_shown() {
+    let agent = Agent::on_nothing().await;
+    let tools = json!([{ "name": "read", "description": "", "input_schema": { "type": "object" } }]);
+    let closing = async |asked: &str| {
+        let mut body = json!({ "model": "simulated", "max_tokens": 1_000, "tools": tools, "messages": [user(asked)] });
+        loop {
+            let answer = ask(&agent.sim, &body).await.json();
+            let calls = answer["content"].as_array().unwrap().iter().filter(|block| block["type"] == "tool_use");
+            let results: Vec<Value> = calls
+                .map(|call| json!({ "type": "tool_result", "tool_use_id": call["id"], "content": "ok" }))
+                .collect();
+            let messages = body["messages"].as_array_mut().unwrap();
+            messages.push(json!({ "role": "assistant", "content": answer["content"] }));
+            match results.is_empty() {
+                true => {
+                    return answer["content"].as_array().unwrap().last().unwrap()["text"].as_str().unwrap().to_owned();
+                }
+                false => messages.push(json!({ "role": "user", "content": results })),
+            }
+        }
+    };
+    let form = "Your closing words are JSON and nothing else, of this form:\n\n{\"cards\": [{\"title\": \"words\", \"priority\": 2}]}\n\nThat is all.";
+    let said = closing(&format!("The goal:\n\n<data from=\"goal\">\nSort by date\n</data>\n\nPlan. {form}")).await;
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&said["cards"][0]["title"], &said["cards"][0]["priority"]), (&json!("Sort by date"), &json!(2)));
+    let said = closing("Look at it. Your closing words are JSON and nothing else:\n\n{\"verdict\": \"proved\"}").await;
+    assert_eq!(said, "{\"verdict\":\"proved\"}");
+    assert!(closing("Look at it, and say what you see.").await.contains("simulated model"));
+}

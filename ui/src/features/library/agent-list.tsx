@@ -10,6 +10,7 @@ import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/dialog";
 import { Menu, MenuItem, MenuSeparator } from "@/components/ui/menu";
 import { toast } from "@/components/ui/toast";
+import { AgentSign } from "./agent-sign";
 import { agentCalls } from "./queries";
 import { s } from "./strings";
 
@@ -48,12 +49,7 @@ export function AgentCards({
             className="relative flex flex-col gap-2 rounded-xl border border-line bg-surface p-4 shadow-card hover:border-line-strong"
           >
             <div className="flex items-start gap-3">
-              <span
-                aria-hidden
-                className="flex size-9 shrink-0 items-center justify-center rounded-lg bg-sunken text-lg"
-              >
-                {agent.icon ?? "🤖"}
-              </span>
+              <AgentSign icon={agent.icon} className="size-9 shrink-0 rounded-lg bg-sunken text-lg" />
               <div className="min-w-0 flex-1">
                 <h2 className="truncate font-semibold">
                   <button

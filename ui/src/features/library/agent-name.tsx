@@ -1,4 +1,5 @@
 import { cn } from "@/lib/cn";
+import { AgentSign } from "./agent-sign";
 import { useAgent } from "./queries";
 import { s } from "./strings";
 
@@ -11,7 +12,7 @@ export function AgentName({ id, className }: { id: string; className?: string })
       title={`${s.label}: ${agent.name}`}
       className={cn("inline-flex min-w-0 items-center gap-1", className)}
     >
-      {agent.icon && <span aria-hidden>{agent.icon}</span>}
+      {agent.icon && <AgentSign icon={agent.icon} />}
       <span className="sr-only">{s.label} </span>
       <span className="truncate">{agent.name}</span>
     </span>

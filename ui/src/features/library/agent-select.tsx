@@ -1,6 +1,7 @@
 import { Bot } from "lucide-react";
 import { useMe } from "@/api/queries";
 import { type Option, Select } from "@/components/ui/select";
+import { AgentSign } from "./agent-sign";
 import { useAgents } from "./queries";
 import { s } from "./strings";
 
@@ -33,11 +34,7 @@ export function AgentSelect({
       value: agent.id,
       label: agent.name,
       help: agent.description,
-      icon: (
-        <span aria-hidden className="w-3.5 text-center leading-4">
-          {agent.icon ?? "•"}
-        </span>
-      ),
+      icon: <AgentSign icon={agent.icon} className="w-3.5 leading-4" />,
     })),
   ];
   // One that can no longer be chosen is shown all the same: it is what the card says.
