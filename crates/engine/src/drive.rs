@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use guildhall_agent::{Ended, Job, JournalError, Toolbox, prompt, tools};
 use guildhall_git::{GitError, Oid, Repo};
 use guildhall_llm::SystemPart;
-use guildhall_sandbox::{Network, Room, Workspace};
+use guildhall_sandbox::{Room, Workspace};
 use guildhall_store::{Claimed, Ending, Finished, Lease, StepEnd, StoreError};
 use guildhall_team::{Provider, Team};
 use guildhall_types::DateTime;
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Engine;
 use crate::after::{After, Next};
 use crate::journal::{RunJournal, is_last};
+use crate::outfit::Whose;
 use crate::problems::{Trouble, chain, unsaved};
 use crate::room;
 use crate::worktree::Ground;
@@ -162,15 +163,8 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         engine.interrupt_step(claimed, &ground).await?;
     }
     drop(turns);
-    let room = Room {
-        tree: ground.worktree.tree(),
-        git: Some(ground.worktree.agent_git()),
-        objects: Some(repo.objects()),
-        frozen: card.mode == WorkMode::Read,
-        read_only: Vec::new(),
-        network: Network::None,
-        env: Vec::new(),
-    };
+    let whose = Whose { project: claimed.run.project_id, member: claimed.run.member_id };
+    let room = Room { frozen: card.mode == WorkMode::Read, ..engine.outfit(whose, &repo, &ground.worktree).await? };
     let lease = claimed.lease;
     let mut after = After::new(engine, claimed, &repo, &room, cancel);
     // Once round for the work, and once more each time that its agent is given something to mend.
@@ -451,7 +445,7 @@ impl Engine {
             verify_commands: settings.verify_commands.clone(),
             project_instructions: settings.instructions.clone(),
             instructions,
-            network: room.network != Network::None,
+            network: room.network != guildhall_sandbox::Network::None,
             known: prompt::Known::default(),
             hub: true,
             step: None,

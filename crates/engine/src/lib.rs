@@ -12,6 +12,7 @@ mod hub;
 mod journal;
 mod keep;
 mod morning;
+mod outfit;
 mod pipeline;
 mod problems;
 mod rate_limits;

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use guildhall_git::{GitError, Oid, Repo, Worktree};
-use guildhall_sandbox::{Command, Exit, Network, Room};
+use guildhall_sandbox::{Command, Exit, Room};
 use guildhall_team::{Team, TeamError, commands};
 use guildhall_types::project::{CHECK_MINUTES, Project};
 use guildhall_types::run::CheckStatus;
@@ -104,15 +104,8 @@ impl Engine {
         time: Duration,
     ) -> Result<TrialStatus, Trouble> {
         let worktree = self.trial_worktree(repo, project.id, tip).await?;
-        let room = Room {
-            tree: worktree.tree(),
-            git: Some(worktree.agent_git()),
-            objects: Some(repo.objects()),
-            frozen: false,
-            read_only: Vec::new(),
-            network: Network::None,
-            env: Vec::new(),
-        };
+        let whose = Whose { project: project.id, member: trial.member_id };
+        let room = self.outfit(whose, repo, &worktree).await?;
         let mut all = TrialStatus::Passed;
         let mut broken = None;
         for line in lines {

@@ -5,6 +5,7 @@ mod launch;
 mod output;
 mod probe;
 mod room;
+mod running;
 mod seccomp;
 mod watch;
 
@@ -15,8 +16,10 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
-use bwrap::Bwrap;
+use bwrap::{Bwrap, Status};
 use launch::Launch;
+pub use launch::Streams;
+pub use running::Running;
 use watch::Tree;
 
 /// Bytes of a command's line; the kernel takes no argument over 128 KiB.
@@ -62,6 +65,21 @@ pub struct Room {
     pub network: Network,
     /// Environment variables beside the usual ones.
     pub env: Vec<(String, String)>,
+}
+
+impl Room {
+    /// A room that shows this worktree and nothing else: no git folder, no network.
+    pub fn new(tree: PathBuf) -> Self {
+        Self {
+            tree,
+            git: None,
+            objects: None,
+            frozen: false,
+            read_only: Vec::new(),
+            network: Network::None,
+            env: Vec::new(),
+        }
+    }
 }
 
 /// A command to be run.
@@ -120,6 +138,14 @@ pub enum SandboxError {
 impl SandboxError {
     fn starting(error: std::io::Error) -> Self {
         Self::Unavailable { reason: format!("no process could be started: {error}") }
+    }
+
+    fn losing(error: std::io::Error) -> Self {
+        Self::Unavailable { reason: format!("the command was lost: {error}") }
+    }
+
+    fn never_ran(said: &str) -> Self {
+        Self::Unavailable { reason: format!("bubblewrap could not set the sandbox up: {}", said.trim()) }
     }
 }
 
@@ -187,11 +213,27 @@ impl Sandbox {
         command: &Command,
         on_output: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Outcome, SandboxError> {
-        let usable = match self.isolation {
-            Isolation::Bubblewrap => Some(self.usable.get_or_try_init(|| probe::usable(self)).await?),
-            Isolation::None => None,
-        };
-        start_and_watch(usable, room, command, on_output).await
+        start_and_watch(self.usable().await?, room, command, on_output).await
+    }
+
+    /// Starts a command that runs on while others do: a server, a watcher, a program that is spoken to. It has no
+    /// timeout, and its output is for the caller to read; one that does not holds it up. Dropping what is returned kills
+    /// the whole tree of processes.
+    ///
+    /// # Errors
+    /// When the command could not be started.
+    pub async fn start(&self, room: &Room, line: &str, streams: Streams) -> Result<Running, SandboxError> {
+        let (launch, status) = set_up(self.usable().await?, room, line)?;
+        let (child, ends) = launch.start(streams).await.map_err(SandboxError::starting)?;
+        Ok(Running::new(Tree::new(child, status), ends))
+    }
+
+    /// The bubblewrap to use, or nothing where the operator does without.
+    async fn usable(&self) -> Result<Option<&Bwrap>, SandboxError> {
+        match self.isolation {
+            Isolation::Bubblewrap => self.usable.get_or_try_init(|| probe::usable(self)).await.map(Some),
+            Isolation::None => Ok(None),
+        }
     }
 }
 
@@ -202,30 +244,35 @@ async fn start_and_watch(
     command: &Command,
     on_output: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Outcome, SandboxError> {
-    check(room, command)?;
     let started = Instant::now();
-    let (launch, status) = match bwrap {
-        Some(bwrap) => bwrap.launch(room, &command.line).map(|(launch, status)| (launch, Some(status)))?,
-        None if room.frozen => return Err(SandboxError::Refused { reason: FROZEN.to_owned() }),
-        None => (plain(room, &command.line), None),
-    };
-    let (child, output) = launch.start().await.map_err(SandboxError::starting)?;
-    let end = Tree::new(child, output, status).end(command.timeout, command.max_output, on_output).await;
-    let end = end.map_err(|error| SandboxError::Unavailable { reason: format!("the command was lost: {error}") })?;
+    let (launch, status) = set_up(bwrap, room, &command.line)?;
+    let (child, ends) = launch.start(Streams::Merged).await.map_err(SandboxError::starting)?;
+    let tree = Tree::new(child, status);
+    let end = tree.end(ends.output, command.timeout, command.max_output, on_output).await;
+    let end = end.map_err(SandboxError::losing)?;
     if end.never_ran {
-        let said = end.output.trim();
-        return Err(SandboxError::Unavailable { reason: format!("bubblewrap could not set the sandbox up: {said}") });
+        return Err(SandboxError::never_ran(&end.output));
     }
     Ok(Outcome { exit: end.exit, output: end.output, omitted: end.omitted, duration: started.elapsed() })
 }
 
-fn check(room: &Room, command: &Command) -> Result<(), SandboxError> {
+/// What starts `line`, by this bubblewrap or without any.
+fn set_up(bwrap: Option<&Bwrap>, room: &Room, line: &str) -> Result<(Launch, Option<Status>), SandboxError> {
+    check(room, line)?;
+    match bwrap {
+        Some(bwrap) => bwrap.launch(room, line).map(|(launch, status)| (launch, Some(status))),
+        None if room.frozen => Err(SandboxError::Refused { reason: FROZEN.to_owned() }),
+        None => Ok((plain(room, line), None)),
+    }
+}
+
+fn check(room: &Room, line: &str) -> Result<(), SandboxError> {
     let refused = |reason: String| Err(SandboxError::Refused { reason });
-    if command.line.contains('\0') {
+    if line.contains('\0') {
         return refused("its line holds a NUL character".to_owned());
     }
-    if command.line.len() > MAX_LINE {
-        let size = command.line.len();
+    if line.len() > MAX_LINE {
+        let size = line.len();
         return refused(format!("its line has {size} bytes, over {MAX_LINE}; write a file and run that"));
     }
     match room.env.iter().find(|(key, value)| key.is_empty() || key.contains(['=', '\0']) || value.contains('\0')) {

@@ -5,6 +5,8 @@ mod command;
 mod leftovers;
 mod workspace;
 
-pub use command::{Command, Exit, Finding, Isolation, Network, Outcome, Report, Room, Sandbox, SandboxError};
+pub use command::{
+    Command, Exit, Finding, Isolation, Network, Outcome, Report, Room, Running, Sandbox, SandboxError, Streams,
+};
 pub use leftovers::end_leftovers;
 pub use workspace::{FileError, FileRead, Found, GrepQuery, Match, Matches, Workspace};

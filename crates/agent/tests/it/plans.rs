@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use guildhall_agent::{Ended, Job, Toolbox, tools};
-use guildhall_sandbox::{Isolation, Network, Room, Sandbox, Workspace};
+use guildhall_sandbox::{Isolation, Room, Sandbox, Workspace};
 use guildhall_types::feature::PlanningMode;
 use guildhall_types::plan::PlanApproval;
 use serde_json::json;
@@ -11,15 +11,7 @@ use serde_json::json;
 use crate::house::{Cut, House, done, failed, script};
 
 fn toolbox(dir: &Path, approval: PlanApproval) -> Toolbox {
-    let room = Room {
-        tree: dir.canonicalize().unwrap(),
-        git: None,
-        objects: None,
-        frozen: false,
-        read_only: Vec::new(),
-        network: Network::None,
-        env: Vec::new(),
-    };
+    let room = Room::new(dir.canonicalize().unwrap());
     tools::under(PlanningMode::Spec, approval, Workspace::open(dir).unwrap(), Sandbox::new(Isolation::Bubblewrap), room)
 }
 

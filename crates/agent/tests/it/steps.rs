@@ -1,7 +1,7 @@
 //! Steps of the pipeline: agents that look at the work of another.
 
 use guildhall_agent::{Ended, Job, ToolAnswer, Toolbox, prompt, tools};
-use guildhall_sandbox::{Isolation, Network, Room, Sandbox, Workspace};
+use guildhall_sandbox::{Isolation, Room, Sandbox, Workspace};
 use guildhall_types::chat::Block;
 
 use crate::house::{Handy, House, done, script, simple_tools};
@@ -9,15 +9,7 @@ use crate::house::{Handy, House, done, script, simple_tools};
 const ASK: &str = r#"{"tools": [["request_changes", {"changes": " Mend it. "}]]}"#;
 
 fn step(house: &House, dir: &std::path::Path, lines: &[&str]) -> Job {
-    let room = Room {
-        tree: dir.canonicalize().unwrap(),
-        git: None,
-        objects: None,
-        frozen: false,
-        read_only: Vec::new(),
-        network: Network::None,
-        env: Vec::new(),
-    };
+    let room = Room::new(dir.canonicalize().unwrap());
     let tools = tools::of_step(Workspace::open(dir).unwrap(), Sandbox::new(Isolation::Bubblewrap), room);
     // The simulated model takes a step's script from the system prompt.
     let text = format!("# Your step: Review\n\n{}", script(lines));

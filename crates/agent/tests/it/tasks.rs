@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use guildhall_agent::{Job, ToolAnswer, Toolbox, tools};
-use guildhall_sandbox::{Isolation, Network, Room, Sandbox, Workspace};
+use guildhall_sandbox::{Isolation, Room, Sandbox, Workspace};
 use guildhall_types::feature::PlanningMode;
 use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::TaskStatus;
@@ -11,15 +11,7 @@ use guildhall_types::run::TaskStatus;
 use crate::house::{Cut, Handy, House, done, script};
 
 fn toolbox(dir: &Path, planning: PlanningMode) -> Toolbox {
-    let room = Room {
-        tree: dir.canonicalize().unwrap(),
-        git: None,
-        objects: None,
-        frozen: false,
-        read_only: Vec::new(),
-        network: Network::None,
-        env: Vec::new(),
-    };
+    let room = Room::new(dir.canonicalize().unwrap());
     let sandbox = Sandbox::new(Isolation::Bubblewrap);
     tools::under(planning, PlanApproval::NotNeeded, Workspace::open(dir).unwrap(), sandbox, room)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use guildhall_agent::{prompt, tools};
-use guildhall_sandbox::{Isolation, Network, Room, Sandbox, Workspace};
+use guildhall_sandbox::{Isolation, Room, Sandbox, Workspace};
 use guildhall_types::feature::PlanningMode;
 use guildhall_types::run::{RunEvent, TaskStatus};
 
@@ -29,15 +29,7 @@ pub fn sample() -> tempfile::TempDir {
 }
 
 pub fn toolbox(dir: &Path) -> guildhall_agent::Toolbox {
-    let room = Room {
-        tree: dir.to_owned(),
-        git: None,
-        objects: None,
-        frozen: false,
-        read_only: Vec::new(),
-        network: Network::None,
-        env: Vec::new(),
-    };
+    let room = Room::new(dir.to_owned());
     tools::standard(Workspace::open(dir).unwrap(), Sandbox::new(Isolation::None), room)
 }
 

@@ -307,15 +307,7 @@ mod tests {
             std::fs::create_dir(at.join(name)).unwrap();
             at.join(name)
         };
-        let room = Room {
-            tree: part("tree"),
-            git: Some(part("git")),
-            objects: Some(part("objects")),
-            frozen: false,
-            read_only: Vec::new(),
-            network: Network::None,
-            env: Vec::new(),
-        };
+        let room = Room { git: Some(part("git")), objects: Some(part("objects")), ..Room::new(part("tree")) };
         let (launch, _status) = Bwrap::new("/usr/bin/bwrap".into()).launch(&room, "true").unwrap();
         let words: Vec<&str> = launch.args.iter().map(|word| word.to_str().unwrap()).collect();
         let mut destinations = Vec::new();

@@ -29,9 +29,29 @@ pub(crate) struct Launch {
     pub(crate) passed: Vec<OwnedFd>,
 }
 
+/// What a process reads from and writes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Streams {
+    /// Nothing to read, and one pipe for what it prints on both streams, so that their order is kept.
+    Merged,
+    /// A pipe for each of the three.
+    Parted,
+}
+
+/// Our ends of a process's streams.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    /// What it reads. Nothing when the streams are merged.
+    pub(crate) input: Option<pipe::Sender>,
+    /// What it prints: on both streams when they are merged.
+    pub(crate) output: pipe::Receiver,
+    /// What it prints on its second stream. Nothing when they are merged.
+    pub(crate) errors: Option<pipe::Receiver>,
+}
+
 impl Launch {
-    /// Starts it: nothing to read, and one pipe for both of its streams, so that their order is kept.
-    pub(crate) async fn start(self) -> io::Result<(Child, pipe::Receiver)> {
+    /// Starts it.
+    pub(crate) async fn start(self, streams: Streams) -> io::Result<(Child, Ends)> {
         let (reader, writer) = io::pipe()?;
         let mut command = Command::new(&self.program);
         command
@@ -39,11 +59,23 @@ impl Launch {
             .env_clear()
             .envs(self.env.iter().map(|(key, value)| (key, value)))
             .current_dir(&self.folder)
-            .stdin(Stdio::null())
-            .stdout(writer.try_clone()?)
-            .stderr(writer)
             .process_group(0)
             .kill_on_drop(true);
+        let (input, errors) = match streams {
+            Streams::Merged => {
+                command.stdin(Stdio::null()).stderr(writer.try_clone()?);
+                (None, None)
+            }
+            Streams::Parted => {
+                let (theirs, input) = io::pipe()?;
+                let (errors, ours) = io::pipe()?;
+                command.stdin(theirs).stderr(ours);
+                let input = pipe::Sender::from_owned_fd(OwnedFd::from(input))?;
+                (Some(input), Some(pipe::Receiver::from_owned_fd(OwnedFd::from(errors))?))
+            }
+        };
+        command.stdout(writer);
+        let ends = Ends { input, output: pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?, errors };
         let passed: Vec<RawFd> = self.passed.iter().map(AsRawFd::as_raw_fd).collect();
         #[expect(unsafe_code, reason = "only between fork and exec can a child's descriptors and limits be set")]
         // SAFETY: `prepare` makes system calls only: it neither allocates nor takes a lock.
@@ -52,7 +84,7 @@ impl Launch {
         }
         let child = on_starter(command).await?;
         drop(self.passed);
-        Ok((child, pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?))
+        Ok((child, ends))
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::bwrap::{self, Bwrap, OLDEST};
-use super::{Command, Exit, Finding, Isolation, Network, Report, Room, Sandbox, SandboxError};
+use super::{Command, Exit, Finding, Isolation, Report, Room, Sandbox, SandboxError};
 
 /// What the command runs. It prints lines of `key=value`; a key may come more than once.
 const SCRIPT: &str = r#"
@@ -106,13 +106,8 @@ async fn try_out(bwrap: &Bwrap) -> Result<Vec<Finding>, String> {
     fs::create_dir(&tree).and_then(|()| fs::write(&hidden, "")).map_err(|error| error.to_string())?;
     let token = at.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let room = Room {
-        tree: tree.clone(),
-        git: None,
-        objects: None,
-        frozen: false,
-        read_only: Vec::new(),
-        network: Network::None,
         env: vec![("PROBE_HIDDEN".to_owned(), hidden.display().to_string()), ("PROBE_TOKEN".to_owned(), token.clone())],
+        ..Room::new(tree.clone())
     };
     let command = Command { line: SCRIPT.to_owned(), timeout: Duration::from_secs(20), max_output: 64 * 1024 };
     let outcome = super::start_and_watch(Some(bwrap), &room, &command, &mut |_| {}).await;

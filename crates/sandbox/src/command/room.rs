@@ -99,7 +99,6 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-    use crate::Network;
 
     fn reason(room: &Room) -> String {
         Bound::check(room).unwrap_err().to_string()
@@ -116,15 +115,7 @@ mod tests {
         symlink("real", at.join("way")).unwrap();
         fs::write(at.join("file"), "").unwrap();
         fs::set_permissions(at.join("open"), fs::Permissions::from_mode(0o777)).unwrap();
-        let room = Room {
-            tree: at.join("tree"),
-            git: Some(at.join("git")),
-            objects: None,
-            frozen: false,
-            read_only: Vec::new(),
-            network: Network::None,
-            env: Vec::new(),
-        };
+        let room = Room { git: Some(at.join("git")), ..Room::new(at.join("tree")) };
         assert_eq!(Bound::check(&room).unwrap().tree, at.join("tree"));
         let with_tree = |tree: PathBuf| reason(&Room { tree, ..room.clone() });
         assert!(with_tree(at.join("link")).contains("a symbolic link"));

@@ -31,7 +31,6 @@ pub(crate) struct Tree {
     child: Child,
     group: Option<Pid>,
     over: bool,
-    output: pipe::Receiver,
     /// What bubblewrap says; there is none without a sandbox.
     status: Option<Told>,
 }
@@ -77,15 +76,16 @@ impl Told {
 }
 
 impl Tree {
-    pub(crate) fn new(child: Child, output: pipe::Receiver, status: Option<Status>) -> Self {
+    pub(crate) fn new(child: Child, status: Option<Status>) -> Self {
         let group = group_of(&child);
         let status = status.map(|Status(pipe)| Told { pipe, text: Vec::new() });
-        Self { child, group, over: false, output, status }
+        Self { child, group, over: false, status }
     }
 
     /// Waits until the process ended or `timeout` passed, and everything that it started is gone as well.
     pub(crate) async fn end(
         mut self,
+        mut output: pipe::Receiver,
         timeout: Duration,
         max_output: usize,
         on_output: &mut (dyn FnMut(&str) + Send),
@@ -102,7 +102,7 @@ impl Tree {
                 biased;
                 () = &mut deadline => break None,
                 status = self.child.wait() => break Some(status?),
-                count = self.output.read(&mut chunk), if open => {
+                count = output.read(&mut chunk), if open => {
                     let bytes = &chunk[..count?];
                     open = !bytes.is_empty();
                     kept.push(bytes);
@@ -111,13 +111,11 @@ impl Tree {
             }
         };
         // A process that was left behind may hold the pipe: in a sandbox they all die now, elsewhere most do.
-        if let Some(first) = self.kill() {
-            self.gone(first).await?;
-        }
+        self.fell().await?;
         let mut rest = 0;
         while rest < MAX_REST {
             // Asked of the kernel itself: tokio would say that there is nothing until it was told of it.
-            match rustix::io::read(&self.output, &mut chunk) {
+            match rustix::io::read(&output, &mut chunk) {
                 Ok(0) | Err(_) => break,
                 Ok(count) => {
                     kept.push(&chunk[..count]);
@@ -127,16 +125,35 @@ impl Tree {
             }
         }
         live.finish(on_output);
-        let never_ran = match (&ended, self.status.as_mut()) {
-            (Some(status), Some(told)) => status.code().is_some() && told.number("exit-code").is_none(),
-            _ => false,
-        };
+        let never_ran = ended.as_ref().is_some_and(|status| self.never_ran(status));
         let exit = ended.map_or(Exit::TimedOut, |status| exit(status, self.status.is_some()));
         if ended.is_none() {
             tokio::time::timeout(DEATH, self.child.wait()).await.ok();
         }
         let (output, omitted) = kept.finish();
         Ok(End { exit, output, omitted, never_ran })
+    }
+
+    /// Waits until the process ended by itself, and everything that it started is gone as well. May be given up and asked
+    /// again. Says nothing when the sandbox could not be set up, and the command never ran.
+    pub(crate) async fn ended(&mut self) -> io::Result<Option<Exit>> {
+        let status = self.child.wait().await?;
+        self.fell().await?;
+        Ok((!self.never_ran(&status)).then(|| exit(status, self.status.is_some())))
+    }
+
+    /// Kills everything, and waits until it is gone.
+    pub(crate) async fn fell(&mut self) -> io::Result<()> {
+        match self.kill() {
+            Some(first) => self.gone(first).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether bubblewrap ended before the command began.
+    fn never_ran(&mut self, status: &ExitStatus) -> bool {
+        let told = self.status.as_mut();
+        told.is_some_and(|told| status.code().is_some() && told.number("exit-code").is_none())
     }
 
     /// Kills the process, its group, and the first process of its namespace, with which the whole namespace dies.

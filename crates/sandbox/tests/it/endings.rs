@@ -8,14 +8,14 @@ use guildhall_sandbox::{Command, Exit, Isolation, Sandbox};
 use crate::harness::{Place, command};
 
 /// How many processes of the host have this word in their arguments; bubblewrap's own have their command's.
-fn alive(word: &str) -> usize {
+pub fn alive(word: &str) -> usize {
     let line = |entry: fs::DirEntry| fs::read(entry.path().join("cmdline")).unwrap_or_default();
     let holds = |line: &Vec<u8>| String::from_utf8_lossy(line).contains(word);
     fs::read_dir("/proc").unwrap().flatten().map(line).filter(holds).count()
 }
 
 /// Waits for all of them to end; they have been killed, so this takes moments.
-async fn none_alive(word: &str) -> bool {
+pub async fn none_alive(word: &str) -> bool {
     let until = Instant::now() + Duration::from_secs(10);
     while alive(word) > 0 {
         if Instant::now() > until {
@@ -27,12 +27,12 @@ async fn none_alive(word: &str) -> bool {
 }
 
 /// A number of seconds to sleep by which a test knows its own processes.
-fn word(test: u32) -> String {
+pub fn word(test: u32) -> String {
     format!("{}.{test}", 100_000 + std::process::id())
 }
 
 /// Children of every kind: in the background, in a session of their own, and with no parent left.
-fn brood(word: &str) -> String {
+pub fn brood(word: &str) -> String {
     format!(
         "sleep {word} & setsid sleep {word} & (setsid bash -c 'sleep {word} & sleep {word} & exit' &) ; \
          (trap '' HUP TERM INT; exec setsid sleep {word} > /dev/null 2>&1 < /dev/null &) ; nohup sleep {word} &> /dev/null & \

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use guildhall_sandbox::{Command, Isolation, Network, Outcome, Room, Sandbox, SandboxError};
+use guildhall_sandbox::{Command, Isolation, Outcome, Room, Sandbox, SandboxError};
 
 pub struct Place {
     /// Holds `run/tree`, `run/git`, `objects`, `other/tree` and `secret`.
@@ -26,15 +26,8 @@ impl Place {
         }
         fs::write(at.join("secret"), "the key").unwrap();
         fs::write(at.join("other/tree/theirs"), "another member's").unwrap();
-        let room = Room {
-            tree: at.join("run/tree"),
-            git: Some(at.join("run/git")),
-            objects: Some(at.join("objects")),
-            frozen: false,
-            read_only: Vec::new(),
-            network: Network::None,
-            env: Vec::new(),
-        };
+        let room =
+            Room { git: Some(at.join("run/git")), objects: Some(at.join("objects")), ..Room::new(at.join("run/tree")) };
         Self { dir, room, sandbox: Sandbox::new(Isolation::Bubblewrap) }
     }
 

@@ -7,5 +7,6 @@ mod endings;
 mod files;
 mod harness;
 mod host;
+mod running;
 mod search;
 mod walls;
