@@ -128,7 +128,7 @@ impl Bwrap {
         }
         arguments.add(["--", "/bin/bash", "-c", line]);
         let Arguments { list, passed } = arguments;
-        let launch = Launch { program: self.program.clone(), args: list, env: Vec::new(), folder: "/".into(), passed };
+        let launch = Launch { args: list, passed, ..Launch::new(self.program.clone(), "/".into()) };
         Ok((launch, status))
     }
 

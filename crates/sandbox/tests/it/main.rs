@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
+mod cgroups;
 mod commands;
 mod endings;
 mod files;
