@@ -204,11 +204,9 @@ async fn mail(smtp: Option<&SmtpSettings>) -> Line {
 
 async fn git() -> Line {
     const WHAT: &str = "git";
-    let output = match tokio::process::Command::new("git").arg("--version").kill_on_drop(true).output().await {
-        Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-        Err(error) => {
-            return Line::new(Level::Fail, WHAT, format!("cannot be started ({error}); install git 2.40 or later"));
-        }
+    let output = match guildhall_git::version().await {
+        Ok(output) => output,
+        Err(error) => return Line::new(Level::Fail, WHAT, format!("{}; install git 2.40 or later", chain(&error))),
     };
     match git_version(&output) {
         Some(version) if version >= GIT => Line::new(Level::Ok, WHAT, output),
