@@ -1,12 +1,12 @@
 //! Runs that take more of the machine than they may: they are told, and nobody else notices.
 
 use guildhall_engine::LIMITS;
-use guildhall_store::{NewMember, StoreError};
+use guildhall_store::{NewMember, ProjectPatch, StoreError};
 use guildhall_team::{NewCard, TeamError};
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::limits::Limits;
 use guildhall_types::member::MemberRole;
-use guildhall_types::project::{ProjectPatch, ProjectSettings, ProjectSource};
+use guildhall_types::project::{ProjectSettings, ProjectSource};
 use serde_json::json;
 
 use crate::harness::{Hall, script};
