@@ -2,7 +2,7 @@
 //! what a member saw pass is what an agent finds.
 
 use guildhall_git::{Repo, Worktree};
-use guildhall_sandbox::Room;
+use guildhall_sandbox::{Room, Share};
 use guildhall_types::{MemberId, ProjectId};
 
 use crate::Engine;
@@ -19,6 +19,20 @@ impl Engine {
     /// The room of commands in this worktree.
     pub(crate) async fn outfit(&self, whose: Whose, repo: &Repo, worktree: &Worktree) -> Result<Room, Trouble> {
         tracing::trace!(project = %whose.project, member = %whose.member, "a room for commands is made");
-        Ok(Room { git: Some(worktree.agent_git()), objects: Some(repo.objects()), ..Room::new(worktree.tree()) })
+        Ok(Room {
+            git: Some(worktree.agent_git()),
+            objects: Some(repo.objects()),
+            share: Some(self.share(whose.member, worktree).await?),
+            ..Room::new(worktree.tree())
+        })
+    }
+
+    /// What commands in this worktree may have of what their member may.
+    async fn share(&self, member: MemberId, worktree: &Worktree) -> Result<Share, Trouble> {
+        self.apply_limits().await?;
+        let tree = worktree.tree();
+        // Of a run it is the run's id, of a trial the project's.
+        let name = tree.parent().and_then(|folder| folder.file_name()).unwrap_or_default().to_string_lossy();
+        Ok(self.0.groups.share(member, &name).await?)
     }
 }

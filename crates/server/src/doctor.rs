@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall_llm::{Client, Endpoint, Patience};
-use guildhall_sandbox::{Isolation, Sandbox};
+use guildhall_sandbox::{Isolation, Sandbox, look_at_groups};
 use guildhall_store::{Backend, Store};
 use guildhall_team::mail::SmtpSettings;
 use guildhall_team::oidc::Providers;
@@ -230,6 +230,18 @@ async fn sandbox(isolation: Isolation) -> Vec<Line> {
             (false, false) => Level::Fail,
         };
         lines.push(Line::new(level, &format!("{WHAT}: {}", finding.name), &finding.detail));
+    }
+    // Limits can be lacking while commands are kept apart. What the server itself has may be more than what this session has.
+    for finding in tokio::task::spawn_blocking(look_at_groups).await.unwrap_or_default() {
+        let level = if finding.ok { Level::Ok } else { Level::Warn };
+        let detail = match finding.ok {
+            true => finding.detail,
+            false => format!(
+                "{} (seen from this shell; the server's own state is in GET /api/health/detailed)",
+                finding.detail
+            ),
+        };
+        lines.push(Line::new(level, &format!("{WHAT}: {}", finding.name), detail));
     }
     match (report.usable, isolation) {
         (true, Isolation::Bubblewrap) => {
