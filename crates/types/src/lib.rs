@@ -2,6 +2,7 @@
 //! limits, and the decision of what runs next. Nothing here does I/O; everything above speaks in these.
 
 pub mod access;
+pub mod address;
 pub mod agent;
 pub mod audit;
 pub mod auto;
