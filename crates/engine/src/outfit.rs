@@ -3,7 +3,8 @@
 
 use guildhall_git::{Repo, Worktree};
 use guildhall_sandbox::Room;
-use guildhall_types::{MemberId, ProjectId};
+use guildhall_store::Lease;
+use guildhall_types::{MemberId, ProjectId, RunId};
 
 use crate::Engine;
 use crate::problems::Trouble;
@@ -13,11 +14,22 @@ use crate::problems::Trouble;
 pub(crate) struct Whose {
     pub(crate) project: ProjectId,
     pub(crate) member: MemberId,
+    /// The run that they belong to; nothing for a trial of checks.
+    pub(crate) run: Option<RunId>,
+    /// The hold on the run, while it is at work here.
+    pub(crate) lease: Option<Lease>,
 }
 
 impl Engine {
     /// The room of commands in this worktree.
-    pub(crate) async fn outfit(&self, _whose: Whose, repo: &Repo, worktree: &Worktree) -> Result<Room, Trouble> {
-        Ok(Room { git: Some(worktree.agent_git()), objects: Some(repo.objects()), ..Room::new(worktree.tree()) })
+    pub(crate) async fn outfit(&self, whose: Whose, repo: &Repo, worktree: &Worktree) -> Result<Room, Trouble> {
+        let (network, env) = self.network(whose).await?;
+        Ok(Room {
+            git: Some(worktree.agent_git()),
+            objects: Some(repo.objects()),
+            network,
+            env,
+            ..Room::new(worktree.tree())
+        })
     }
 }

@@ -20,6 +20,7 @@ pub mod knowledge;
 pub mod limits;
 pub mod mail;
 pub mod member;
+pub mod network;
 pub mod notification;
 pub mod pipeline;
 pub mod plan;

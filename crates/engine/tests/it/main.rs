@@ -10,6 +10,7 @@ mod harness;
 mod hub;
 mod limits;
 mod morning;
+mod network;
 mod night;
 mod path;
 mod pipeline;
