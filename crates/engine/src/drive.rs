@@ -163,7 +163,8 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         engine.interrupt_step(claimed, &ground).await?;
     }
     drop(turns);
-    let whose = Whose { project: claimed.run.project_id, member: claimed.run.member_id };
+    let Run { id, project_id: project, member_id: member, .. } = claimed.run;
+    let whose = Whose { project, member, run: Some(id), lease: Some(claimed.lease) };
     let room = Room { frozen: card.mode == WorkMode::Read, ..engine.outfit(whose, &repo, &ground.worktree).await? };
     let lease = claimed.lease;
     let mut after = After::new(engine, claimed, &repo, &room, cancel);
@@ -446,7 +447,7 @@ impl Engine {
             verify_commands: settings.verify_commands.clone(),
             project_instructions: settings.instructions.clone(),
             instructions,
-            network: matches!(room.network, guildhall_sandbox::Network::Of(_)),
+            network: self.reached(&settings.network),
             known: prompt::Known::default(),
             hub: true,
             step: None,

@@ -12,6 +12,7 @@ mod hub;
 mod journal;
 mod keep;
 mod morning;
+mod network;
 mod outfit;
 mod pipeline;
 mod problems;
@@ -35,6 +36,7 @@ pub use guildhall_team::{LIMITS, RUN_LIMITS};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::limits::{Limits, RunLimits};
 use guildhall_types::{FeatureId, MemberId, NodeId, ProjectId, RunId};
+pub use network::{Outside, Resolve};
 pub use rate_limits::{KeyLimits, UsedKey};
 use tokio::sync::{Notify, OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -100,6 +102,8 @@ struct Inner {
     sandbox: Sandbox,
     /// What the kernel lets commands have of this machine.
     groups: Groups,
+    /// What commands reach of the network.
+    networks: network::Networks,
     /// Lets the calls of this node's runs go when the limits of their keys have room.
     governor: Governor,
     /// Whose keys its lanes belong to, by the hashes that it tells.
@@ -138,6 +142,21 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub async fn start(team: Team, bus: Bus, sandbox: Sandbox, pace: Pace, alone: bool) -> Result<Self, TeamError> {
+        Self::start_to(team, bus, sandbox, pace, alone, Outside::default()).await
+    }
+
+    /// The same, with another way out for commands than the host's own.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn start_to(
+        team: Team,
+        bus: Bus,
+        sandbox: Sandbox,
+        pace: Pace,
+        alone: bool,
+        outside: Outside,
+    ) -> Result<Self, TeamError> {
         // Whatever database it is, a data folder is one process's: what still works there was a dead one's.
         let rooms = [team.places.worktrees.clone(), team.places.trials.clone()];
         let repositories = team.places.repositories.clone();
@@ -164,6 +183,7 @@ impl Engine {
             bus,
             sandbox,
             groups,
+            networks: network::Networks::to(outside),
             governor: Governor::default(),
             keys: Mutex::default(),
             trials: Arc::new(Semaphore::new(trial::AT_ONCE)),
@@ -186,6 +206,7 @@ impl Engine {
         engine.spawn(hear::listen(engine.clone(), last_seen));
         engine.spawn(schedule::claim_forever(engine.clone()));
         engine.spawn(tidy::tidy_forever(engine.clone()));
+        engine.spawn(network::note_forever(engine.clone()));
         engine.spawn(morning::report_forever(engine.clone()));
         engine.spawn(systems::drive_forever(engine.clone()));
         Ok(engine)

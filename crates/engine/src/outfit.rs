@@ -3,7 +3,8 @@
 
 use guildhall_git::{Repo, Worktree};
 use guildhall_sandbox::{Room, Share};
-use guildhall_types::{MemberId, ProjectId};
+use guildhall_store::Lease;
+use guildhall_types::{MemberId, ProjectId, RunId};
 
 use crate::Engine;
 use crate::problems::Trouble;
@@ -13,15 +14,21 @@ use crate::problems::Trouble;
 pub(crate) struct Whose {
     pub(crate) project: ProjectId,
     pub(crate) member: MemberId,
+    /// The run that they belong to; nothing for a trial of checks.
+    pub(crate) run: Option<RunId>,
+    /// The hold on the run, while it is at work here.
+    pub(crate) lease: Option<Lease>,
 }
 
 impl Engine {
     /// The room of commands in this worktree.
     pub(crate) async fn outfit(&self, whose: Whose, repo: &Repo, worktree: &Worktree) -> Result<Room, Trouble> {
-        tracing::trace!(project = %whose.project, member = %whose.member, "a room for commands is made");
+        let (network, env) = self.network(whose).await?;
         Ok(Room {
             git: Some(worktree.agent_git()),
             objects: Some(repo.objects()),
+            network,
+            env,
             share: Some(self.share(whose.member, worktree).await?),
             ..Room::new(worktree.tree())
         })
