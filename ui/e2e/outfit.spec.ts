@@ -49,7 +49,8 @@ test("a project gives its commands what they need, and shows no secret", async (
 
   // The set-up fails: the card says so, with what was printed. Mended, the same run goes on.
   const bash = {
-    command: 'mkdir -p "$PIP_CACHE_DIR"; head -c 3000000 /dev/zero > "$PIP_CACHE_DIR/x"; cat made; env | grep DATABASE',
+    command:
+      'mkdir -p "$PIP_CACHE_DIR"; head -c 3000000 /dev/zero > "$PIP_CACHE_DIR/x"; cat made; env | grep DATABASE',
     secrets: ["TEST_DATABASE_URL"],
   };
   const description = script({ tools: [["bash", bash]] }, { say: "Done." });
@@ -57,7 +58,9 @@ test("a project gives its commands what they need, and shows no secret", async (
   const headers = { origin: new URL(baseURL ?? "").origin };
   await page.request.post(`/api/features/${card.id}/start`, { headers });
   await page.goto(`/f/${card.id}?tab=checks`);
-  await expect(page.getByText("so the agent did not begin", { exact: false })).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText("so the agent did not begin", { exact: false })).toBeVisible({
+    timeout: 30_000,
+  });
   await expect(page.getByRole("heading", { name: "Set-up of the worktree" })).toBeVisible();
   await expect(page.getByText("at [secret TEST_DATABASE_URL]")).toBeVisible();
   await shots(page, "outfit-failed");

@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn the_oldest_goes_until_the_rest_fits() {
-        let one = |name: &str, bytes, age| Cached {
+        let one = |name: &str, bytes, age: u64| Cached {
             path: name.into(),
             bytes,
             changed: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000 - age),

@@ -180,6 +180,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_secret_takes_the_place_of_what_tools_are_told() {
+        for (key, _) in environment(Path::new(CACHE)) {
+            assert!(guildhall_types::secret::name_fault(&key).is_some(), "{key}");
+        }
+    }
+
+    #[test]
     fn what_agents_leave_is_counted_and_taken_away_and_nothing_else() {
         let place = tempfile::tempdir().unwrap();
         let at = place.path();

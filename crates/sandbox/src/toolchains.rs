@@ -340,6 +340,13 @@ mod tests {
     }
 
     #[test]
+    fn no_secret_takes_the_place_of_what_toolchains_go_by() {
+        for key in KINDS.iter().filter_map(|kind| kind.home) {
+            assert!(guildhall_types::secret::name_fault(key).is_some(), "{key}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_shown_is_refused_with_what_to_do() {
         let place = tempfile::tempdir().unwrap();
         let at = place.path().canonicalize().unwrap();

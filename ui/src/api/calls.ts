@@ -393,7 +393,10 @@ export const api = {
     (await body(client.GET("/api/projects/{id}/secrets", { ...path(id), signal: signal ?? null }))).items,
   putSecret: (id: string, name: string, value: string, uses: SecretUse[]) =>
     body(
-      client.PUT("/api/projects/{id}/secrets/{name}", { params: { path: { id, name } }, body: { value, uses } }),
+      client.PUT("/api/projects/{id}/secrets/{name}", {
+        params: { path: { id, name } },
+        body: { value, uses },
+      }),
     ),
   deleteSecret: (id: string, name: string) =>
     body(client.DELETE("/api/projects/{id}/secrets/{name}", { params: { path: { id, name } } })),

@@ -66,7 +66,7 @@ async fn a_worktree_is_set_up_once_before_its_agent_and_again_when_the_set_up_ch
 
     // Mended, the same run goes on; what follows does not set it up again.
     hall.set(&project, |settings| settings.set_up = lines(&[ignored])).await;
-    hall.start(id).await;
+    hall.team.retry(hall.anna.id, id).await.unwrap();
     let feature = hall.rests(id).await;
     assert_eq!(feature.card.status, FeatureStatus::WaitingApproval, "{:?}", feature.card.error);
     assert_eq!(hall.ran(id, CheckKind::SetUp).await.len(), 3);

@@ -133,9 +133,7 @@ export function CheckRow({
               failed ? "text-red" : running ? "animate-pulse-soft text-accent-text" : "text-green",
             )}
           />
-          <span className="shrink-0 text-muted">
-            {words}
-          </span>
+          <span className="shrink-0 text-muted">{words}</span>
           <code className="min-w-0 truncate text-xs">{check.command}</code>
         </>
       }

@@ -45,7 +45,12 @@ export function Secrets({ projectId }: { projectId: string }) {
         ) : (
           <ul className="w-full divide-y divide-line rounded-xl border border-line bg-surface shadow-card">
             {secrets.data.map((secret) => (
-              <Row key={secret.name} projectId={projectId} secret={secret} onReplace={() => setEditing(secret)} />
+              <Row
+                key={secret.name}
+                projectId={projectId}
+                secret={secret}
+                onReplace={() => setEditing(secret)}
+              />
             ))}
           </ul>
         )}

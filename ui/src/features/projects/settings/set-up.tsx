@@ -24,7 +24,13 @@ export function SetUp({
   return (
     <Section title={s.title} id="set-up" lead={s.lead}>
       <div className="flex flex-col gap-5">
-        <Commands commands={commands} onChange={onCommands} mayManage={mayManage} words={s} example="npm ci" />
+        <Commands
+          commands={commands}
+          onChange={onCommands}
+          mayManage={mayManage}
+          words={s}
+          example="npm ci"
+        />
         <Field label={s.minutes} help={s.minutesHelp} error={error}>
           <Input
             type="number"

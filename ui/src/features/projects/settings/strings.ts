@@ -67,7 +67,10 @@ export const outfit = {
     uses: {
       "set-up": { label: "Set-up", what: "Every command that makes a worktree ready." },
       checks: { label: "Checks", what: "Every check, and every trial of the checks." },
-      agents: { label: "Agents", what: "A command of an agent that asks for it by name; the run shows that it did." },
+      agents: {
+        label: "Agents",
+        what: "A command of an agent that asks for it by name; the run shows that it did.",
+      },
       services: { label: "Services", what: "Commands that run on while others do, such as a server." },
     } satisfies Record<SecretUse, { label: string; what: string }>,
     put: "Put in place",
