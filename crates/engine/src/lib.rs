@@ -4,6 +4,7 @@
 //! itself every few seconds, in case a hint was lost.
 
 mod after;
+mod caches;
 mod checks;
 mod drive;
 mod guide;
@@ -19,6 +20,7 @@ mod problems;
 mod rate_limits;
 mod room;
 mod schedule;
+mod set_up;
 mod systems;
 mod tidy;
 mod trial;
@@ -28,10 +30,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use caches::CacheSize;
 use guildhall_bus::Bus;
 use guildhall_llm::Patience;
 use guildhall_llm::governor::Governor;
-use guildhall_sandbox::{Groups, Report, Sandbox, SandboxError, Usage};
+use guildhall_sandbox::{Groups, Report, Sandbox, SandboxError, Toolchain, Usage};
 pub use guildhall_team::{LIMITS, RUN_LIMITS};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::limits::{Limits, RunLimits};
@@ -122,6 +125,8 @@ struct Inner {
     preparing: Mutex<HashSet<ProjectId>>,
     /// Whose turn it is to merge, in each project.
     merging: Mutex<HashMap<ProjectId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Who works with the caches of each project.
+    holds: Mutex<caches::Holds>,
     /// Cards that auto mode found to lack something, such as a key.
     passed_over: Mutex<HashMap<FeatureId, tokio::time::Instant>>,
     /// There may be a run to claim.
@@ -194,6 +199,7 @@ impl Engine {
             grounds: Mutex::default(),
             preparing: Mutex::default(),
             merging: Mutex::default(),
+            holds: Mutex::default(),
             passed_over: Mutex::default(),
             wake: Notify::new(),
             executions: Notify::new(),
@@ -255,6 +261,11 @@ impl Engine {
     pub async fn usage_of(&self, member: MemberId) -> Usage {
         let groups = self.0.groups.clone();
         tokio::task::spawn_blocking(move || groups.usage(member)).await.unwrap_or_default()
+    }
+
+    /// The toolchains that the operator listed, which commands find.
+    pub fn toolchains(&self) -> &[Toolchain] {
+        self.0.sandbox.toolchains().all()
     }
 
     /// Refuses work on a host that cannot isolate it.

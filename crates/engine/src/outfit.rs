@@ -2,8 +2,9 @@
 //! what a member saw pass is what an agent finds.
 
 use guildhall_git::{Repo, Worktree};
-use guildhall_sandbox::{Room, Share};
+use guildhall_sandbox::{Room, RoomSecret, Secrets, Share};
 use guildhall_store::Lease;
+use guildhall_team::OpenSecret;
 use guildhall_types::{MemberId, ProjectId, RunId};
 
 use crate::Engine;
@@ -21,15 +22,24 @@ pub(crate) struct Whose {
 }
 
 impl Engine {
-    /// The room of commands in this worktree.
+    /// The room of commands in this worktree. Its secrets are there to be blotted out; commands are given none of them yet.
     pub(crate) async fn outfit(&self, whose: Whose, repo: &Repo, worktree: &Worktree) -> Result<Room, Trouble> {
-        let (network, env) = self.network(whose).await?;
+        let team = &self.0.team;
+        let settings = team.store.project(whose.project).await?.map(|project| project.settings).unwrap_or_default();
+        let secrets = team.open_project_secrets(whose.project).await?;
+        let secret = |OpenSecret { name, value, uses }| RoomSecret { name, value, uses };
+        let toolchains = self.0.sandbox.toolchains();
+        let (network, proxy) = self.network(whose).await?;
         Ok(Room {
             git: Some(worktree.agent_git()),
             objects: Some(repo.objects()),
+            read_only: toolchains.read_only().collect(),
             network,
-            env,
             share: Some(self.share(whose.member, worktree).await?),
+            env: toolchains.env().into_iter().chain(proxy).collect(),
+            path: toolchains.path(),
+            cache: self.cache(whose, &settings).await?,
+            secrets: Secrets::new(secrets.into_iter().map(secret).collect()),
             ..Room::new(worktree.tree())
         })
     }

@@ -23,6 +23,7 @@ pub mod models;
 pub mod network;
 pub mod night;
 pub mod notifications;
+pub mod outfit;
 pub mod passkeys;
 pub mod plans;
 pub mod prices;

@@ -114,6 +114,12 @@ text_enum! {
         AllowHost = "project.allow-host",
         /// Took a host that a project's commands had been refused off the list of those.
         DismissHost = "project.dismiss-host",
+        /// Put a secret of a project in place.
+        PutProjectSecret = "project-secret.put",
+        /// Deleted a secret of a project.
+        DeleteProjectSecret = "project-secret.delete",
+        /// Deleted what tools kept for a project's runs.
+        ClearCaches = "project.clear-caches",
         /// Wrote a card.
         CreateFeature = "feature.create",
         /// Changed a card.

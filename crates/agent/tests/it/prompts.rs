@@ -1,7 +1,7 @@
 //! What an agent is told.
 
 use guildhall_agent::prompt::{
-    Aside, Facts, Instruction, Known, Persona, Reached, Step, instructions, opening, system,
+    Aside, Facts, Instruction, Known, Outfit, Persona, Reached, Step, instructions, opening, system,
 };
 use guildhall_sandbox::Workspace;
 use guildhall_types::chat::Block;
@@ -18,6 +18,7 @@ fn facts(planning: PlanningMode) -> Facts {
         project_instructions: "Write in British English.\n".to_owned(),
         instructions: vec![Instruction { path: "AGENTS.md".to_owned(), text: "- Plain Bash <only>.".to_owned() }],
         network: Reached::Nothing,
+        outfit: Outfit::default(),
         known: Known::default(),
         hub: true,
         step: None,
@@ -43,6 +44,7 @@ fn the_system_prompt_with_little_to_say() {
         project_instructions: "  \n".to_owned(),
         instructions: Vec::new(),
         network: Reached::World,
+        outfit: Outfit::default(),
         ..facts(PlanningMode::Skip)
     };
     let parts = system(&facts).unwrap();

@@ -13,6 +13,7 @@ mod limits;
 mod morning;
 mod network;
 mod night;
+mod outfit;
 mod path;
 mod pipeline;
 mod plans;

@@ -9,6 +9,7 @@ mod files;
 mod harness;
 mod host;
 mod net;
+mod outfit;
 mod running;
 mod search;
 mod walls;

@@ -20,6 +20,7 @@ mod members;
 mod network;
 mod night;
 mod notifications;
+mod outfit;
 mod passkeys;
 mod plans;
 mod projects;
