@@ -7,6 +7,7 @@ mod probe;
 mod room;
 mod running;
 mod seccomp;
+mod secrets;
 mod watch;
 
 use std::path::PathBuf;
@@ -16,10 +17,13 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
+use crate::Toolchains;
 use bwrap::{Bwrap, Status};
 use launch::Launch;
 pub use launch::Streams;
+pub(crate) use room::toolchain as bindable;
 pub use running::Running;
+pub use secrets::{RoomSecret, Secrets};
 use watch::Tree;
 
 /// Bytes of a command's line; the kernel takes no argument over 128 KiB.
@@ -65,6 +69,14 @@ pub struct Room {
     pub network: Network,
     /// Environment variables beside the usual ones.
     pub env: Vec<(String, String)>,
+    /// Folders in which programs are looked for first.
+    pub path: Vec<PathBuf>,
+    /// What tools keep between commands; appears at `/run/cache`, writable. In a frozen room there is none.
+    pub cache: Option<PathBuf>,
+    /// Secrets that are blotted out of what commands print; which of them a command is given, `given` says.
+    pub secrets: Secrets,
+    /// The names of the secrets that commands find in their environment.
+    pub given: Vec<String>,
 }
 
 impl Room {
@@ -78,6 +90,10 @@ impl Room {
             read_only: Vec::new(),
             network: Network::None,
             env: Vec::new(),
+            path: Vec::new(),
+            cache: None,
+            secrets: Secrets::default(),
+            given: Vec::new(),
         }
     }
 }
@@ -179,17 +195,29 @@ pub struct Sandbox {
     program: Option<PathBuf>,
     /// What was found usable. What is not usable is tried again: it may have been mended.
     usable: Arc<OnceCell<Bwrap>>,
+    toolchains: Arc<Toolchains>,
 }
 
 impl Sandbox {
     /// A sandbox of this kind.
     pub fn new(isolation: Isolation) -> Self {
-        Self { isolation, program: None, usable: Arc::default() }
+        Self { isolation, program: None, usable: Arc::default(), toolchains: Arc::default() }
     }
 
     /// A sandbox by this bubblewrap, in place of the one on the `PATH`.
     pub fn with_bubblewrap(program: PathBuf) -> Self {
         Self { program: Some(program), ..Self::new(Isolation::Bubblewrap) }
+    }
+
+    /// The same sandbox, on a machine where commands find these toolchains. Each room is given them by whoever makes it.
+    #[must_use]
+    pub fn with_toolchains(self, toolchains: Toolchains) -> Self {
+        Self { toolchains: Arc::new(toolchains), ..self }
+    }
+
+    /// The toolchains that commands find on this machine.
+    pub fn toolchains(&self) -> &Toolchains {
+        &self.toolchains
     }
 
     /// How commands are kept apart.
@@ -217,7 +245,8 @@ impl Sandbox {
     }
 
     /// Starts a command that runs on while others do: a server, a watcher, a program that is spoken to. It has no
-    /// timeout, and its output is for the caller to read; one that does not holds it up. Dropping what is returned kills
+    /// timeout, and its output is for the caller to read, as it is: `room.secrets` blots secrets out of it. A caller that
+    /// does not read holds the command up. Dropping what is returned kills
     /// the whole tree of processes.
     ///
     /// # Errors
@@ -248,7 +277,7 @@ async fn start_and_watch(
     let (launch, status) = set_up(bwrap, room, &command.line)?;
     let (child, ends) = launch.start(Streams::Merged).await.map_err(SandboxError::starting)?;
     let tree = Tree::new(child, status);
-    let end = tree.end(ends.output, command.timeout, command.max_output, on_output).await;
+    let end = tree.end(ends.output, command.timeout, command.max_output, room.secrets.blot(), on_output).await;
     let end = end.map_err(SandboxError::losing)?;
     if end.never_ran {
         return Err(SandboxError::never_ran(&end.output));
@@ -295,7 +324,14 @@ fn plain(room: &Room, line: &str) -> Launch {
     if let Some(objects) = &room.objects {
         env.push(("GIT_ALTERNATE_OBJECT_DIRECTORIES".into(), objects.into()));
     }
+    if let Some(cache) = &room.cache {
+        env.extend(crate::caches::environment(cache).map(|(key, value)| (key.into(), value.into())));
+    }
     env.extend(room.env.iter().map(|(key, value)| (key.into(), value.into())));
+    env.extend(room.secrets.env(&room.given).map(|(key, value)| (key.into(), value.into())));
+    if let Some((_, path)) = env.iter_mut().find(|(key, _)| key == "PATH") {
+        *path = bwrap::search_path(&room.path, path);
+    }
     let args = vec!["-c".into(), line.into()];
     Launch { program: "/bin/bash".into(), args, env, folder: room.tree.clone(), passed: Vec::new() }
 }

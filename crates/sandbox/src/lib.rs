@@ -1,12 +1,17 @@
 //! Where agents work: files through a directory handle that cannot be left, commands in a sandbox in which the server's
 //! data, the other worktrees and the host's processes do not exist.
 
+mod caches;
 mod command;
 mod leftovers;
+mod toolchains;
 mod workspace;
 
+pub use caches::{Cached, cached, take_away};
 pub use command::{
-    Command, Exit, Finding, Isolation, Network, Outcome, Report, Room, Running, Sandbox, SandboxError, Streams,
+    Command, Exit, Finding, Isolation, Network, Outcome, Report, Room, RoomSecret, Running, Sandbox, SandboxError,
+    Secrets, Streams,
 };
 pub use leftovers::end_leftovers;
+pub use toolchains::{Toolchain, Toolchains, on_this_machine};
 pub use workspace::{FileError, FileRead, Found, GrepQuery, Match, Matches, Workspace};

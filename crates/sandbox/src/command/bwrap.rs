@@ -6,9 +6,12 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::launch::Launch;
 use super::room::{Bound, GIT, HOME, OBJECTS, WORKSPACE};
 use super::{Network, Room, SandboxError, seccomp};
+use crate::caches::{self, CACHE};
 
 /// The first version that can forbid further user namespaces.
 pub(crate) const OLDEST: (u32, u32) = (0, 8);
@@ -126,6 +129,7 @@ impl Bwrap {
         for (key, value) in environment(room, bound) {
             arguments.add(["--setenv".as_ref(), key.as_os_str(), value.as_os_str()]);
         }
+        arguments.secrets(room)?;
         arguments.add(["--", "/bin/bash", "-c", line]);
         let Arguments { list, passed } = arguments;
         let launch = Launch { program: self.program.clone(), args: list, env: Vec::new(), folder: "/".into(), passed };
@@ -164,6 +168,9 @@ impl Bwrap {
         let bind = if frozen { "--ro-bind" } else { "--bind" };
         if let Some(git) = &bound.git {
             arguments.bind(bind, git, Path::new(GIT));
+        }
+        if let Some(cache) = &bound.cache {
+            arguments.bind("--bind", cache, Path::new(CACHE));
         }
         arguments.bind(bind, &bound.tree, Path::new(WORKSPACE));
         arguments.add(["--remount-ro", "/", "--chdir", WORKSPACE]);
@@ -212,6 +219,21 @@ impl Arguments {
         Ok(())
     }
 
+    /// Environment variables that must not stand among the arguments, which everybody on the host can read.
+    fn secrets(&mut self, room: &Room) -> io::Result<()> {
+        let mut words = Zeroizing::new(Vec::new());
+        for (key, value) in room.secrets.env(&room.given) {
+            for word in ["--setenv", key, value] {
+                words.extend_from_slice(word.as_bytes());
+                words.push(0);
+            }
+        }
+        if !words.is_empty() {
+            self.pass("--args", in_memory("secrets", &words)?);
+        }
+        Ok(())
+    }
+
     fn bind(&mut self, option: &str, from: &Path, to: &Path) {
         self.add([option.as_ref(), from.as_os_str(), to.as_os_str()]);
     }
@@ -237,16 +259,25 @@ fn in_memory(name: &str, bytes: &[u8]) -> io::Result<OwnedFd> {
 
 /// The whole environment of a command.
 fn environment(room: &Room, bound: &Bound) -> Vec<(OsString, OsString)> {
+    let path = search_path(&room.path, OsStr::new(PATH));
+    let mut all = vec![("PATH".into(), path), ("HOME".into(), HOME.into()), ("USER".into(), "agent".into())];
+    all.extend(usual());
+    if bound.cache.is_some() {
+        all.extend(caches::environment(Path::new(CACHE)).map(|(key, value)| (key.into(), value.into())));
+    }
+    all.extend(room.env.iter().map(|(key, value)| (key.into(), value.into())));
+    all
+}
+
+/// Where programs are looked for: in these folders, then where they are usually.
+pub(crate) fn search_path(first: &[PathBuf], usual: &OsStr) -> OsString {
     let mut path = OsString::new();
-    for folder in bound.read_only.iter().map(|folder| folder.join("bin")).filter(|folder| folder.is_dir()) {
+    for folder in first {
         path.push(folder);
         path.push(":");
     }
-    path.push(PATH);
-    let mut all = vec![("PATH".into(), path), ("HOME".into(), HOME.into()), ("USER".into(), "agent".into())];
-    all.extend(usual());
-    all.extend(room.env.iter().map(|(key, value)| (key.into(), value.into())));
-    all
+    path.push(usual);
+    path
 }
 
 /// What every command finds, sandboxed or not: plain output, and a git that asks nothing and obeys no host's settings.
@@ -307,7 +338,12 @@ mod tests {
             std::fs::create_dir(at.join(name)).unwrap();
             at.join(name)
         };
-        let room = Room { git: Some(part("git")), objects: Some(part("objects")), ..Room::new(part("tree")) };
+        let room = Room {
+            git: Some(part("git")),
+            objects: Some(part("objects")),
+            cache: Some(part("cache")),
+            ..Room::new(part("tree"))
+        };
         let (launch, _status) = Bwrap::new("/usr/bin/bwrap".into()).launch(&room, "true").unwrap();
         let words: Vec<&str> = launch.args.iter().map(|word| word.to_str().unwrap()).collect();
         let mut destinations = Vec::new();
@@ -319,7 +355,7 @@ mod tests {
                 _ => {}
             }
         }
-        for writable in [WORKSPACE, GIT, HOME, "/tmp", "/dev/shm"] {
+        for writable in [WORKSPACE, GIT, CACHE, HOME, "/tmp", "/dev/shm"] {
             assert!(destinations.contains(&writable), "{writable}");
             for destination in &destinations {
                 let below = Path::new(destination).starts_with(writable) && *destination != writable;

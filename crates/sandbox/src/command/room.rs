@@ -26,6 +26,7 @@ pub(crate) struct Bound {
     pub(crate) tree: PathBuf,
     pub(crate) git: Option<PathBuf>,
     pub(crate) objects: Option<PathBuf>,
+    pub(crate) cache: Option<PathBuf>,
     pub(crate) read_only: Vec<PathBuf>,
 }
 
@@ -34,18 +35,23 @@ impl Bound {
         let tree = real_folder(&room.tree)?;
         let git = room.git.as_deref().map(real_folder).transpose()?;
         let objects = room.objects.as_deref().map(real_folder).transpose()?;
+        // What only is looked at is kept nowhere, and finds nothing that was kept.
+        let cache = room.cache.as_deref().filter(|_| !room.frozen).map(real_folder).transpose()?;
         let read_only = room.read_only.iter().map(|path| toolchain(path)).collect::<Result<Vec<_>, _>>()?;
         // What an agent can write must neither hold nor lie in another thing that is bound.
-        let all: Vec<&PathBuf> =
-            [Some(&tree), git.as_ref(), objects.as_ref()].into_iter().flatten().chain(&read_only).collect();
-        for writable in [Some(&tree), git.as_ref()].into_iter().flatten() {
+        let all: Vec<&PathBuf> = [Some(&tree), git.as_ref(), objects.as_ref(), cache.as_ref()]
+            .into_iter()
+            .flatten()
+            .chain(&read_only)
+            .collect();
+        for writable in [Some(&tree), git.as_ref(), cache.as_ref()].into_iter().flatten() {
             for other in all.iter().filter(|other| !std::ptr::eq(**other, writable)) {
                 if other.starts_with(writable) || writable.starts_with(other) {
                     return Err(refused(writable, &format!("it and {} lie within each other", other.display())));
                 }
             }
         }
-        Ok(Self { tree, git, objects, read_only })
+        Ok(Self { tree, git, objects, cache, read_only })
     }
 }
 
@@ -82,7 +88,7 @@ fn real_folder(path: &Path) -> Result<PathBuf, SandboxError> {
 }
 
 /// The path of a folder that appears where it is.
-fn toolchain(path: &Path) -> Result<PathBuf, SandboxError> {
+pub(crate) fn toolchain(path: &Path) -> Result<PathBuf, SandboxError> {
     let real = real_folder(path)?;
     if real != path {
         return Err(refused(path, &format!("there is a symbolic link on the way; list {} instead", real.display())));

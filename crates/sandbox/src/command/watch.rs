@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use guildhall_types::blot::Blot;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 use tokio::io::AsyncReadExt;
 use tokio::io::unix::AsyncFd;
@@ -88,10 +89,13 @@ impl Tree {
         mut output: pipe::Receiver,
         timeout: Duration,
         max_output: usize,
+        blot: &Blot,
         on_output: &mut (dyn FnMut(&str) + Send),
     ) -> io::Result<End> {
         let mut kept = HeadAndTail::new(max_output);
         let mut live = Live::default();
+        // Before anything is kept or shown, so that no cut goes through a secret and leaves half of it.
+        let mut blot = blot.stream();
         let mut chunk = vec![0; CHUNK];
         let mut open = true;
         let deadline = tokio::time::sleep_until(later(timeout));
@@ -105,8 +109,9 @@ impl Tree {
                 count = output.read(&mut chunk), if open => {
                     let bytes = &chunk[..count?];
                     open = !bytes.is_empty();
-                    kept.push(bytes);
-                    live.push(bytes, on_output);
+                    let shown = blot.push(bytes);
+                    kept.push(&shown);
+                    live.push(&shown, on_output);
                 }
             }
         };
@@ -118,12 +123,16 @@ impl Tree {
             match rustix::io::read(&output, &mut chunk) {
                 Ok(0) | Err(_) => break,
                 Ok(count) => {
-                    kept.push(&chunk[..count]);
-                    live.push(&chunk[..count], on_output);
+                    let shown = blot.push(&chunk[..count]);
+                    kept.push(&shown);
+                    live.push(&shown, on_output);
                     rest += count;
                 }
             }
         }
+        let shown = blot.finish();
+        kept.push(&shown);
+        live.push(&shown, on_output);
         live.finish(on_output);
         let never_ran = ended.as_ref().is_some_and(|status| self.never_ran(status));
         let exit = ended.map_or(Exit::TimedOut, |status| exit(status, self.status.is_some()));

@@ -81,6 +81,7 @@ async fn toolchains_appear_where_they_are_and_can_be_called() {
     fs::write(&program, "#!/bin/sh\necho hello\n").unwrap();
     fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     place.room.read_only = vec![tools.path().to_owned()];
+    place.room.path = vec![tools.path().join("bin")];
     let line = format!("hello; ls -A {0}/..; touch {0}/x", tools.path().display());
     let out = place.says(&line).await;
     let name = tools.path().file_name().unwrap().to_str().unwrap();

@@ -7,6 +7,7 @@ mod endings;
 mod files;
 mod harness;
 mod host;
+mod outfit;
 mod running;
 mod search;
 mod walls;

@@ -1,0 +1,217 @@
+//! What tools keep between commands: a folder of the server's, in which everything is the agents'. It appears at one place of
+//! its own. The host looks into it only to see how large it is and to take it away, and follows nothing that is in it.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
+
+/// Where it appears.
+pub(crate) const CACHE: &str = "/run/cache";
+
+/// Entries that are looked at in one folder of a tool at most, so that no agent keeps the host busy without end.
+const ENTRIES: u64 = 2_000_000;
+/// Folders within each other that are gone into at most.
+const DEPTH: usize = 200;
+
+/// How tools are told of it: the variable, and the folder below it. What a tool fetches or builds is here, and nothing that a
+/// later command of another kind would run unasked: no folder of it is where programs are looked for.
+const TOOLS: &[(&str, &str)] = &[
+    ("CARGO_HOME", "cargo"),
+    ("npm_config_cache", "npm"),
+    ("npm_config_store_dir", "pnpm"),
+    ("YARN_CACHE_FOLDER", "yarn"),
+    ("BUN_INSTALL_CACHE_DIR", "bun"),
+    ("DENO_DIR", "deno"),
+    ("PIP_CACHE_DIR", "pip"),
+    ("UV_CACHE_DIR", "uv"),
+    ("POETRY_CACHE_DIR", "poetry"),
+    ("GOMODCACHE", "go-mod"),
+    ("GOCACHE", "go-build"),
+    ("GRADLE_USER_HOME", "gradle"),
+    ("BUNDLE_USER_CACHE", "bundle"),
+    ("COMPOSER_CACHE_DIR", "composer"),
+    ("NUGET_PACKAGES", "nuget"),
+    ("CCACHE_DIR", "ccache"),
+    ("SCCACHE_DIR", "sccache"),
+];
+
+/// What a command finds of it in its environment, where it appears at `at`.
+pub(crate) fn environment(at: &Path) -> impl Iterator<Item = (String, String)> {
+    let folders = TOOLS.iter().map({
+        let at = at.to_owned();
+        move |(key, folder)| ((*key).to_owned(), at.join(folder).display().to_string())
+    });
+    let maven = format!("-Dmaven.repo.local={}", at.join("maven").display());
+    // Or Go makes its modules such that not even their owner can take them away.
+    folders.chain([("MAVEN_ARGS".to_owned(), maven), ("GOFLAGS".to_owned(), "-modcacherw".to_owned())])
+}
+
+/// What one tool keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cached {
+    /// Its folder.
+    pub path: PathBuf,
+    /// Bytes on the disk.
+    pub bytes: u64,
+    /// When something in it last changed.
+    pub changed: SystemTime,
+}
+
+/// What is in a folder that appears as a cache, one entry for each tool. Blocks.
+///
+/// # Errors
+/// When the folder cannot be read. One that is not there holds nothing.
+pub fn cached(folder: &Path) -> io::Result<Vec<Cached>> {
+    let dir = match rustix::fs::openat(CWD, folder, FOLDER, Mode::empty()) {
+        Ok(dir) => dir,
+        Err(rustix::io::Errno::NOENT) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let mut all = Vec::new();
+    for entry in Dir::read_from(&dir)? {
+        let entry = entry?;
+        if matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let mut sum = Sum { bytes: 0, changed: 0, left: ENTRIES };
+        sum.add(dir.as_fd(), entry.file_name(), 0);
+        all.push(Cached {
+            path: folder.join(OsStr::from_bytes(entry.file_name().to_bytes())),
+            bytes: sum.bytes,
+            changed: SystemTime::UNIX_EPOCH + Duration::from_secs(sum.changed),
+        });
+    }
+    all.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(all)
+}
+
+/// Takes a folder or a file away that agents could write. Nobody may be at work in it. Blocks.
+///
+/// # Errors
+/// When something in it cannot be taken away.
+pub fn take_away(path: &Path) -> io::Result<()> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a path in a folder"));
+    };
+    let name = CString::new(name.as_bytes())?;
+    match rustix::fs::openat(CWD, parent, FOLDER, Mode::empty()) {
+        Ok(parent) => remove(parent.as_fd(), &name, 0),
+        Err(rustix::io::Errno::NOENT) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A folder itself, not what a symbolic link in its place leads to.
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+struct Sum {
+    bytes: u64,
+    changed: u64,
+    left: u64,
+}
+
+impl Sum {
+    /// Adds an entry with everything below it. What cannot be looked at counts nothing.
+    fn add(&mut self, parent: BorrowedFd<'_>, name: &CStr, depth: usize) {
+        let Ok(stat) = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) else { return };
+        self.bytes += u64::try_from(stat.st_blocks).unwrap_or_default() * 512;
+        self.changed = self.changed.max(u64::try_from(stat.st_mtime).unwrap_or_default());
+        self.left = self.left.saturating_sub(1);
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory || depth >= DEPTH {
+            return;
+        }
+        let Ok(dir) = rustix::fs::openat(parent, name, FOLDER, Mode::empty()) else { return };
+        let Ok(entries) = Dir::read_from(&dir) else { return };
+        for entry in entries.flatten() {
+            if self.left == 0 {
+                return;
+            }
+            if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                self.add(dir.as_fd(), entry.file_name(), depth + 1);
+            }
+        }
+    }
+}
+
+/// Removes an entry with everything below it, by way of handles: whatever is put in its place, nothing else is removed.
+fn remove(parent: BorrowedFd<'_>, name: &CStr, depth: usize) -> io::Result<()> {
+    match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
+        Ok(()) | Err(rustix::io::Errno::NOENT) => return Ok(()),
+        Err(rustix::io::Errno::ISDIR | rustix::io::Errno::PERM) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let dir = opened(parent, name)?;
+    if depth >= DEPTH {
+        return Err(io::Error::other("there are too many folders within each other"));
+    }
+    let names: Vec<CString> = Dir::read_from(&dir)?
+        .filter_map(|entry| entry.ok().map(|entry| entry.file_name().to_owned()))
+        .filter(|name| !matches!(name.to_bytes(), b"." | b".."))
+        .collect();
+    for name in names {
+        remove(dir.as_fd(), &name, depth + 1)?;
+    }
+    rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)?;
+    Ok(())
+}
+
+/// Opens a folder so that it can be emptied, though its mode forbid it to its owner.
+fn opened(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
+    let whole = Mode::RWXU;
+    let handle = rustix::fs::openat(parent, name, FOLDER | OFlags::PATH, Mode::empty())?;
+    let mode = Mode::from_raw_mode(rustix::fs::fstat(&handle)?.st_mode);
+    if !mode.contains(whole) {
+        // A handle of this kind has no mode to change; the path of the handle leads to the very same folder.
+        rustix::fs::chmod(format!("/proc/self/fd/{}", handle.as_raw_fd()), whole)?;
+    }
+    Ok(rustix::fs::openat(parent, name, FOLDER, Mode::empty())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn no_secret_takes_the_place_of_what_tools_are_told() {
+        for (key, _) in environment(Path::new(CACHE)) {
+            assert!(guildhall_types::secret::name_fault(&key).is_some(), "{key}");
+        }
+    }
+
+    #[test]
+    fn what_agents_leave_is_counted_and_taken_away_and_nothing_else() {
+        let place = tempfile::tempdir().unwrap();
+        let at = place.path();
+        fs::create_dir_all(at.join("cache/cargo/deep")).unwrap();
+        fs::create_dir_all(at.join("cache/go-mod/locked")).unwrap();
+        fs::create_dir_all(at.join("outside")).unwrap();
+        fs::write(at.join("outside/kept"), vec![1; 100_000]).unwrap();
+        fs::write(at.join("cache/cargo/deep/crate"), vec![1; 50_000]).unwrap();
+        fs::write(at.join("cache/go-mod/locked/module"), "x").unwrap();
+        symlink("../../outside", at.join("cache/cargo/link")).unwrap();
+        symlink(at.join("outside"), at.join("cache/way")).unwrap();
+        fs::set_permissions(at.join("cache/go-mod/locked"), fs::Permissions::from_mode(0o000)).unwrap();
+
+        let found = cached(&at.join("cache")).unwrap();
+        let names: Vec<_> = found.iter().map(|tool| tool.path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, ["cargo", "go-mod", "way"]);
+        assert!((50_000..90_000).contains(&found[0].bytes), "{found:?}");
+        assert!(found[2].bytes < 8_192, "a link is not followed: {found:?}");
+        assert!(found[0].changed > SystemTime::UNIX_EPOCH);
+        assert_eq!(cached(&at.join("absent")).unwrap(), []);
+        assert!(cached(&at.join("cache/way")).is_err(), "a link in its place");
+
+        take_away(&at.join("cache/cargo/link")).unwrap();
+        take_away(&at.join("cache")).unwrap();
+        take_away(&at.join("absent/cache")).unwrap();
+        assert!(!at.join("cache").exists() && at.join("outside/kept").exists());
+    }
+}
