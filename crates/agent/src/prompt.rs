@@ -57,6 +57,8 @@ pub struct Facts {
     pub instructions: Vec<Instruction>,
     /// Whether commands reach the network.
     pub network: bool,
+    /// What there is for its commands.
+    pub outfit: Outfit,
     /// What of the team's knowledge it is told.
     pub known: Known,
     /// Whether it has the tools that reach the team's hub.
@@ -67,6 +69,17 @@ pub struct Facts {
     pub aside: Option<Aside>,
     /// Who the agent is, where it is not the usual one.
     pub agent: Option<Persona>,
+}
+
+/// What there is for an agent's commands beside the system's own programs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Outfit {
+    /// Toolchains, such as "Rust (rustup)".
+    pub toolchains: Vec<String>,
+    /// The commands that have set the worktree up.
+    pub set_up: Vec<String>,
+    /// Whether tools keep what they fetch for the next run.
+    pub cache: bool,
 }
 
 /// Work without a card, as its agent is told of it.

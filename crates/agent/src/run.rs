@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use guildhall_llm::governor::Governor;
 use guildhall_llm::{Backoff, Client, Endpoint, SystemPart};
+use guildhall_types::blot::Blot;
 use guildhall_types::budget::BudgetKind;
 use guildhall_types::chat::Block;
 use guildhall_types::feature::{Problem, ThinkingLevel};
@@ -46,6 +47,8 @@ pub struct Job {
     pub system: Vec<SystemPart>,
     /// The tools.
     pub tools: Toolbox,
+    /// Blots out of all that is said to the model what neither it nor a member is to read.
+    pub blot: Blot,
     /// Whether a person's yes to its plan is needed: while that is awaited, the work ends with a proposal.
     pub approval: PlanApproval,
     /// What the run may use.
@@ -81,6 +84,7 @@ impl Job {
             temperature: None,
             system: Vec::new(),
             tools: Toolbox::default(),
+            blot: Blot::default(),
             approval: PlanApproval::NotNeeded,
             limits: RunLimits::default(),
             history: Vec::new(),

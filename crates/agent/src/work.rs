@@ -8,6 +8,7 @@ mod tools;
 
 use chrono::Duration;
 use guildhall_llm::{Answer, ErrorKind, LlmError, Request, SystemPart, models};
+use guildhall_types::blot::Blot;
 use guildhall_types::chat::{Block, ToolSpec};
 use guildhall_types::feature::ThinkingLevel;
 use guildhall_types::run::{Compaction, RunEvent, Said, Turn};
@@ -33,6 +34,7 @@ pub(crate) struct Work<'a> {
     system: Vec<SystemPart>,
     tools: Toolbox,
     specs: Vec<ToolSpec>,
+    blot: Blot,
     /// What is said first, until it is said.
     opening: Vec<Block>,
     /// The saved turns, until they are read.
@@ -56,7 +58,15 @@ pub(crate) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    pub(crate) fn new(job: Job, journal: &'a dyn Journal) -> Self {
+    pub(crate) fn new(mut job: Job, journal: &'a dyn Journal) -> Self {
+        for part in &mut job.system {
+            part.text = job.blot.owned(std::mem::take(&mut part.text));
+        }
+        for block in &mut job.opening {
+            if let Block::Text { text } = block {
+                *text = job.blot.owned(std::mem::take(text));
+            }
+        }
         let model = models::assume(&job.model);
         Self {
             window: job.context_window.unwrap_or(model.context_window),
@@ -87,6 +97,7 @@ impl<'a> Work<'a> {
             system: job.system,
             specs: job.tools.specs(),
             tools: job.tools,
+            blot: job.blot,
             opening: job.opening,
             last: job.history.last().map_or(0, |turn| turn.number).max(job.last_turn),
             tell_tasks: !job.history.is_empty(),
@@ -182,7 +193,7 @@ impl<'a> Work<'a> {
         if std::mem::take(&mut self.tell_tasks) {
             input.extend(standing::note(&self.journal.tasks().await?));
         }
-        input.extend(said.into_iter().map(|said| Block::text(said.text)));
+        input.extend(said.into_iter().map(|said| Block::text(self.blot.owned(said.text))));
         if is_from_member(&input) {
             self.alone = 0;
         }

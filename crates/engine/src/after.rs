@@ -5,10 +5,11 @@ use std::sync::{Arc, PoisonError};
 use guildhall_git::{BroughtUp, ConflictFile, Landed, Repo};
 use guildhall_sandbox::Room;
 use guildhall_store::{Claimed, Counts, Ending};
+use guildhall_team::{Added, added_secrets, listed};
 use guildhall_types::ProjectId;
 use guildhall_types::feature::{Feature, Move, Problem, Stage};
 use guildhall_types::project::AfterWork;
-use guildhall_types::run::{RunIntent, RunStatus};
+use guildhall_types::run::{CheckKind, RunIntent, RunStatus};
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
@@ -72,9 +73,25 @@ impl<'a> After<'a> {
             self.engine.0.team.store.set_stage(&self.claimed.lease, Stage::Verifying).await?;
         }
         let settings = &self.claimed.project.settings;
+        let commands = (CheckKind::Check, self.commands());
         self.engine
-            .check(self.claimed.lease, self.room, self.commands(), settings.check_time(), &ground.head, self.cancel)
+            .check(self.claimed.lease, self.room, commands, settings.check_time(), &ground.head, self.cancel)
             .await
+    }
+
+    /// Why a member must look at the work before anything else, if a secret of the project stands in it.
+    async fn secret_in(&self, ground: &Ground) -> Result<Option<Problem>, Trouble> {
+        let added = added_secrets(self.room.secrets.blot(), self.repo, &ground.base, &ground.head).await?;
+        let message = match added {
+            Added::None => return Ok(None),
+            Added::Secrets(names) => format!("The work holds the value of {}. It is not merged so.", listed(&names)),
+            Added::TooMuch => {
+                "The work changes more than can be looked through for the project's secrets. It is not merged so."
+                    .to_owned()
+            }
+        };
+        let hint = "Tell the agent to take it out. If others have seen it, exchange the secret.";
+        Ok(Some(problem("secret-in-work", message, hint)))
     }
 
     /// Lets the work pass the pipeline, runs the checks and does what follows from them. Every step is written down before the next begins: a server that
@@ -84,6 +101,9 @@ impl<'a> After<'a> {
         let work = self.claimed.run.intent == RunIntent::Work;
         if work && let Some(first) = self.pass(ground, summary.as_deref()).await? {
             return Ok(first);
+        }
+        if let Some(problem) = self.secret_in(ground).await? {
+            return Ok(finish(Move::Finish, summary, Some(problem)));
         }
         match self.check(ground).await? {
             Verdict::Told => return Ok(Next::Told),

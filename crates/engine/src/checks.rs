@@ -9,7 +9,8 @@ use guildhall_types::CheckId;
 use guildhall_types::boundary;
 use guildhall_types::event::OutputStream;
 use guildhall_types::feature::Problem;
-use guildhall_types::run::{Check, CheckStatus};
+use guildhall_types::run::{Check, CheckKind, CheckStatus};
+use guildhall_types::secret::SecretUse;
 use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
@@ -52,21 +53,27 @@ impl Failing {
 }
 
 impl Engine {
-    /// Runs the checks in order, each for `time` at most, until one fails.
+    /// Runs the project's commands of one kind in order, each for `time` at most, until one fails. They are given the secrets
+    /// for that kind.
     pub(crate) async fn check(
         &self,
         lease: Lease,
         room: &Room,
-        commands: &[String],
+        (kind, commands): (CheckKind, &[String]),
         time: Duration,
         commit: &Oid,
         cancel: &CancellationToken,
     ) -> Result<Verdict, Trouble> {
         let team = &self.0.team;
+        let room = room.given(match kind {
+            CheckKind::Check => SecretUse::Checks,
+            CheckKind::SetUp => SecretUse::SetUp,
+        });
         for line in commands {
             let mut check = Check {
                 id: CheckId::new(),
                 run_id: lease.run,
+                kind,
                 command: line.clone(),
                 status: CheckStatus::Running,
                 exit_code: None,
@@ -78,13 +85,13 @@ impl Engine {
             team.store.put_check(&lease, &check).await?;
             let command = Command { line: line.clone(), timeout: time, max_output: OUTPUT };
             let stream = OutputStream::Check { command: line.clone() };
-            // Checks come after every turn; their live output belongs to none.
+            // What they print while they run belongs to no turn.
             let mut show = |text: &str| self.0.bus.write(lease.run, i64::MAX, stream.clone(), text);
             boundary!("check.start");
             let outcome = tokio::select! {
                 biased;
                 () = cancel.cancelled() => None,
-                outcome = self.0.sandbox.run(room, &command, &mut show) => Some(outcome?),
+                outcome = self.0.sandbox.run(&room, &command, &mut show) => Some(outcome?),
             };
             boundary!("check.end");
             let ended = |check: &mut Check, status, output: String| {
@@ -113,14 +120,27 @@ impl Engine {
             ended(&mut check, status, outcome.output);
             team.store.put_check(&lease, &check).await?;
             if status == CheckStatus::Failed {
-                let problem = Problem {
-                    code: "checks-failed".to_owned(),
-                    message: format!("The check `{line}` {how}."),
-                    hint: "Look at its output, then tell the agent what to mend, or verify again.".to_owned(),
-                };
+                let problem = failed(kind, line, &how);
                 return Ok(Verdict::Failed(Failing { problem, output: check.output }));
             }
         }
         Ok(Verdict::Passed)
     }
+}
+
+/// How a command that failed is told on the card.
+fn failed(kind: CheckKind, line: &str, how: &str) -> Problem {
+    let (code, message, hint) = match kind {
+        CheckKind::Check => (
+            "checks-failed",
+            format!("The check `{line}` {how}."),
+            "Look at its output, then tell the agent what to mend, or verify again.",
+        ),
+        CheckKind::SetUp => (
+            "set-up-failed",
+            format!("The set-up command `{line}` {how}, so the agent did not begin."),
+            "Look at its output among the checks, mend the set-up in the project's settings, then retry. Nothing is lost.",
+        ),
+    };
+    Problem { code: code.to_owned(), message, hint: hint.to_owned() }
 }

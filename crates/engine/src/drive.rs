@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
 use crate::after::{After, Next};
+use crate::checks::Verdict;
 use crate::journal::{RunJournal, is_last};
 use crate::outfit::Whose;
 use crate::problems::{Trouble, chain, unsaved};
@@ -163,9 +164,15 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         engine.interrupt_step(claimed, &ground).await?;
     }
     drop(turns);
+    let _caches = engine.hold_caches(claimed.run.project_id).await;
     let whose = Whose { project: claimed.run.project_id, member: claimed.run.member_id };
     let room = Room { frozen: card.mode == WorkMode::Read, ..engine.outfit(whose, &repo, &ground.worktree).await? };
     let lease = claimed.lease;
+    match engine.set_up(claimed, &ground, &room, cancel).await? {
+        Verdict::Passed => {}
+        Verdict::Told => return Ok(End::Told),
+        Verdict::Failed(failing) => return Ok(End::Written(Box::new(failed(failing.problem)))),
+    }
     let mut after = After::new(engine, claimed, &repo, &room, cancel);
     // Once round for the work, and once more each time that its agent is given something to mend.
     loop {
@@ -379,7 +386,10 @@ impl Engine {
             None => run.approval,
             Some(_) => PlanApproval::NotNeeded,
         };
+        let blot = team.blot_of(claimed.run.project_id).await?;
         let journal = RunJournal {
+            blot: blot.clone(),
+            tells: step.is_none() && claimed.feature.card.kind == FeatureKind::Card,
             team: team.clone(),
             hold: self.0.pace.hold(),
             done: AtomicBool::new(history.last().is_some_and(|turn| is_last(turn, approval))),
@@ -408,6 +418,7 @@ impl Engine {
             temperature: agent.temperature,
             system,
             tools,
+            blot,
             approval,
             limits: self.run_limits().await?,
             history,
@@ -446,6 +457,11 @@ impl Engine {
             project_instructions: settings.instructions.clone(),
             instructions,
             network: room.network != guildhall_sandbox::Network::None,
+            outfit: prompt::Outfit {
+                toolchains: self.toolchains().iter().map(|one| one.name.clone()).collect(),
+                set_up: if room.frozen { Vec::new() } else { settings.set_up.clone() },
+                cache: room.cache.is_some() && !room.frozen,
+            },
             known: prompt::Known::default(),
             hub: true,
             step: None,

@@ -85,6 +85,10 @@ impl Engine {
                 self.passed_over().clear();
                 self.0.wake.notify_one();
             }
+            Happening::ProjectDeleted { project_id } => {
+                let (engine, project) = (self.clone(), *project_id);
+                self.spawn(async move { engine.tidy_cache(project).await });
+            }
             Happening::FeatureDeleted { .. } => self.0.untidy.notify_one(),
             _ => {}
         }

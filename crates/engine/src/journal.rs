@@ -10,9 +10,10 @@ use guildhall_agent::{Call, Journal, JournalError, Leave, PriceTable};
 use guildhall_bus::Bus;
 use guildhall_git::{GitError, Identity, Oid, Repo, Worktree};
 use guildhall_llm::models;
-use guildhall_store::{Lease, Reserved, StoreError};
-use guildhall_team::{Team, TeamError};
+use guildhall_store::{Counts, Lease, Reserved, StoreError, Word};
+use guildhall_team::{Added, Team, TeamError, added_secrets, listed};
 use guildhall_types::RunId;
+use guildhall_types::blot::Blot;
 use guildhall_types::budget::{BudgetKind, Need, never};
 use guildhall_types::chat::StopReason;
 use guildhall_types::event::{Happening, OutputStream};
@@ -30,6 +31,10 @@ const AGAIN: Duration = Duration::from_millis(300);
 /// A run's journal.
 pub(crate) struct RunJournal {
     pub(crate) team: Team,
+    /// The project's secrets: work in which one stands is told.
+    pub(crate) blot: Blot,
+    /// Whether the agent itself is told of it as well.
+    pub(crate) tells: bool,
     /// The length of a lease.
     pub(crate) hold: chrono::Duration,
     pub(crate) bus: Bus,
@@ -82,6 +87,19 @@ impl RunJournal {
         });
         let told: Vec<RunEvent> = told.collect();
         Ok(told.ends_with(events))
+    }
+
+    /// What is to be told of a turn after which a secret of the project stands in a file that has none before it.
+    async fn secrets_in(&self, commit: &Oid) -> Result<Option<String>, JournalError> {
+        let added = added_secrets(&self.blot, &self.repo, &self.head(), commit).await.map_err(not_had)?;
+        Ok(match added {
+            Added::Secrets(names) => Some(format!(
+                "The value of {} stands in the work now. Take it out: work with a secret in it is not merged. A command that \
+                 needs it gets it as an environment variable.",
+                listed(&names)
+            )),
+            Added::None | Added::TooMuch => None,
+        })
     }
 
     async fn saved_turn(&self, number: i64) -> Result<Option<Turn>, StoreError> {
@@ -281,6 +299,13 @@ impl Journal for RunJournal {
             events.extend(told.iter().cloned());
             saved = Some((commit.to_string(), *stat));
         }
+        let secrets = match &taken {
+            Some((commit, ..)) => self.secrets_in(commit).await?,
+            None => None,
+        };
+        if let Some(text) = secrets.clone().filter(|_| !self.tells) {
+            events.push(RunEvent::Note { text });
+        }
         events.push(RunEvent::TurnSaved {
             turn: turn.number,
             stop_reason: turn.stop_reason,
@@ -305,6 +330,15 @@ impl Journal for RunJournal {
             if !tries.go_on(&done).await {
                 done.map_err(refused)?;
                 break;
+            }
+        }
+        if let Some(text) = secrets.filter(|_| self.tells) {
+            let word = Word { text, data: String::new(), counts: Counts::Nothing };
+            match self.team.store.say(&self.lease, &word).await {
+                Err(StoreError::LeaseLost) => return Err(JournalError::Lost),
+                // The work is looked through once more at its end.
+                Err(error) => tracing::warn!(run = %self.id(), %error, "an agent was not told of a secret in its work"),
+                Ok(()) => {}
             }
         }
         if let Some((commit, ..)) = taken {

@@ -4,6 +4,7 @@
 //! itself every few seconds, in case a hint was lost.
 
 mod after;
+mod caches;
 mod checks;
 mod drive;
 mod guide;
@@ -18,6 +19,7 @@ mod problems;
 mod rate_limits;
 mod room;
 mod schedule;
+mod set_up;
 mod systems;
 mod tidy;
 mod trial;
@@ -27,10 +29,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use caches::CacheSize;
 use guildhall_bus::Bus;
 use guildhall_llm::Patience;
 use guildhall_llm::governor::Governor;
-use guildhall_sandbox::{Report, Sandbox, SandboxError};
+use guildhall_sandbox::{Report, Sandbox, SandboxError, Toolchain};
 pub use guildhall_team::{LIMITS, RUN_LIMITS};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::limits::{Limits, RunLimits};
@@ -116,6 +119,8 @@ struct Inner {
     preparing: Mutex<HashSet<ProjectId>>,
     /// Whose turn it is to merge, in each project.
     merging: Mutex<HashMap<ProjectId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Who works with the caches of each project.
+    holds: Mutex<caches::Holds>,
     /// Cards that auto mode found to lack something, such as a key.
     passed_over: Mutex<HashMap<FeatureId, tokio::time::Instant>>,
     /// There may be a run to claim.
@@ -168,6 +173,7 @@ impl Engine {
             grounds: Mutex::default(),
             preparing: Mutex::default(),
             merging: Mutex::default(),
+            holds: Mutex::default(),
             passed_over: Mutex::default(),
             wake: Notify::new(),
             executions: Notify::new(),
@@ -208,6 +214,11 @@ impl Engine {
     /// What this host's sandbox can do; tried once.
     pub async fn sandbox_report(&self) -> &Report {
         self.0.report.get_or_init(|| self.0.sandbox.probe()).await
+    }
+
+    /// The toolchains that the operator listed, which commands find.
+    pub fn toolchains(&self) -> &[Toolchain] {
+        self.0.sandbox.toolchains().all()
     }
 
     /// Refuses work on a host that cannot isolate it.

@@ -24,6 +24,12 @@ pub(crate) enum Trouble {
     File(#[from] FileError),
     #[error(transparent)]
     NoRoom(#[from] NoRoom),
+    #[error("the folder {path} for what tools keep could not be made")]
+    Cache {
+        path: std::path::PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("a prompt could not be made")]
     Prompt(#[from] guildhall_agent::prompt::PromptError),
     #[error("a task ended too early")]

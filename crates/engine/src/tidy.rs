@@ -5,6 +5,7 @@ use guildhall_git::{Identity, Oid, Repo};
 use guildhall_types::RunId;
 use guildhall_types::feature::FeatureKind;
 use guildhall_types::run::{Run, RunStatus};
+use tokio::time::Instant;
 
 use crate::Engine;
 use crate::problems::Trouble;
@@ -16,7 +17,13 @@ const TASK: Duration = Duration::minutes(10);
 
 /// Removes worktrees that nobody needs, now and whenever there may be one, until the engine stops.
 pub(crate) async fn tidy_forever(engine: Engine) {
+    // They are large, and nothing that happens to a card changes which of them is too much.
+    let mut measured: Option<Instant> = None;
     loop {
+        if measured.is_none_or(|at| at.elapsed() >= engine.0.pace.tidy) {
+            engine.tidy_caches().await;
+            measured = Some(Instant::now());
+        }
         for run in engine.worktrees_on_disk().await {
             if engine.0.stop.is_cancelled() {
                 return;

@@ -7,12 +7,14 @@ use guildhall_git::{GitError, Oid, Repo, Worktree};
 use guildhall_sandbox::{Command, Exit, Room};
 use guildhall_team::{Team, TeamError, commands};
 use guildhall_types::project::{CHECK_MINUTES, Project};
-use guildhall_types::run::CheckStatus;
+use guildhall_types::run::{CheckKind, CheckStatus};
+use guildhall_types::secret::SecretUse;
 use guildhall_types::trial::{Trial, TrialStatus, TriedCheck};
 use guildhall_types::{MemberId, ProjectId};
 
 use crate::Engine;
 use crate::checks::OUTPUT;
+use crate::outfit::Whose;
 use crate::problems::{Trouble, chain};
 
 /// Trials at once on this node.
@@ -23,8 +25,24 @@ const ALIVE: u32 = 20;
 /// Bytes of what a command prints that are shown while it runs.
 const SHOWN: usize = 32 * 1024;
 
+/// What a trial runs.
+struct Jobs {
+    set_up: Vec<String>,
+    set_up_time: Duration,
+    checks: Vec<String>,
+    check_time: Duration,
+}
+
+impl Jobs {
+    fn all(&self) -> impl Iterator<Item = (CheckKind, &str, Duration)> {
+        let set_up = self.set_up.iter().map(|line| (CheckKind::SetUp, line.as_str(), self.set_up_time));
+        set_up.chain(self.checks.iter().map(|line| (CheckKind::Check, line.as_str(), self.check_time)))
+    }
+}
+
 impl Engine {
-    /// Begins a trial of these commands, or of the project's checks, and returns at once; [`Store::trial`] tells how far it
+    /// Begins a trial of these commands, or of the project's checks, in a worktree that is set up by these commands, or as the
+    /// project says, and returns at once; [`Store::trial`] tells how far it
     /// is. The audit tells that it was whoever `by` acts for.
     ///
     /// [`Store::trial`]: guildhall_store::Store::trial
@@ -38,6 +56,7 @@ impl Engine {
         member: MemberId,
         project: ProjectId,
         lines: Option<Vec<String>>,
+        set_up: Option<Vec<String>>,
         minutes: Option<i64>,
     ) -> Result<Trial, TeamError> {
         let team = &self.0.team;
@@ -46,7 +65,11 @@ impl Engine {
             Some(lines) => commands(lines)?,
             None => project.settings.verify_commands.clone(),
         };
-        if lines.is_empty() {
+        let set_up = match set_up {
+            Some(lines) => commands(lines)?,
+            None => project.settings.set_up.clone(),
+        };
+        if lines.is_empty() && set_up.is_empty() {
             return Err(TeamError::invalid("commands", "give at least one command to try"));
         }
         let minutes = minutes.unwrap_or(project.settings.check_minutes);
@@ -66,7 +89,7 @@ impl Engine {
             .branch(&project.default_branch)
             .await?
             .ok_or_else(|| GitError::Missing { what: "branch", name: project.default_branch.clone() })?;
-        let begun = by.store.begin_trial(project.id, member, tip.as_str(), lines.len()).await?;
+        let begun = by.store.begin_trial(project.id, member, tip.as_str(), set_up.len() + lines.len()).await?;
         let trial = begun.ok_or_else(|| {
             TeamError::conflict(
                 "checks-running",
@@ -76,8 +99,9 @@ impl Engine {
         let engine = self.clone();
         let mut job = trial.clone();
         let time = Duration::from_secs(60 * minutes.unsigned_abs());
+        let jobs = Jobs { set_up, set_up_time: project.settings.set_up_time(), checks: lines, check_time: time };
         self.spawn(async move {
-            let done = engine.try_all(&mut job, &repo, &project, &tip, &lines, time).await;
+            let done = engine.try_all(&mut job, &repo, &project, &tip, &jobs).await;
             match done {
                 Ok(status) => job.status = status,
                 Err(trouble) => {
@@ -100,17 +124,22 @@ impl Engine {
         repo: &Repo,
         project: &Project,
         tip: &Oid,
-        lines: &[String],
-        time: Duration,
+        jobs: &Jobs,
     ) -> Result<TrialStatus, Trouble> {
+        let _caches = self.hold_caches(project.id).await;
         let worktree = self.trial_worktree(repo, project.id, tip).await?;
         let whose = Whose { project: project.id, member: trial.member_id };
         let room = self.outfit(whose, repo, &worktree).await?;
         let mut all = TrialStatus::Passed;
         let mut broken = None;
-        for line in lines {
-            match self.try_one(trial, &room, line, time).await {
+        for (kind, line, time) in jobs.all() {
+            match self.try_one(trial, &room, (kind, line), time).await {
                 Ok(true) => {}
+                // Without what it sets up, the rest would say nothing.
+                Ok(false) if kind == CheckKind::SetUp => {
+                    all = TrialStatus::Failed;
+                    break;
+                }
                 Ok(false) => all = TrialStatus::Failed,
                 Err(trouble) => {
                     broken = Some(trouble);
@@ -128,9 +157,20 @@ impl Engine {
     }
 
     /// Tries one command. Returns whether it passed.
-    async fn try_one(&self, trial: &mut Trial, room: &Room, line: &str, time: Duration) -> Result<bool, Trouble> {
+    async fn try_one(
+        &self,
+        trial: &mut Trial,
+        room: &Room,
+        (kind, line): (CheckKind, &str),
+        time: Duration,
+    ) -> Result<bool, Trouble> {
         let team = &self.0.team;
+        let room = room.given(match kind {
+            CheckKind::Check => SecretUse::Checks,
+            CheckKind::SetUp => SecretUse::SetUp,
+        });
         trial.checks.push(TriedCheck {
+            kind,
             command: line.to_owned(),
             status: CheckStatus::Running,
             exit_code: None,
@@ -149,7 +189,7 @@ impl Engine {
             printed.drain(..cut);
         };
         let outcome = {
-            let running = self.0.sandbox.run(room, &command, &mut show);
+            let running = self.0.sandbox.run(&room, &command, &mut show);
             tokio::pin!(running);
             let mut silent = 0;
             loop {

@@ -9,6 +9,7 @@ use guildhall_types::run::{DiffStat, Turn};
 
 use crate::Engine;
 use crate::problems::Trouble;
+use crate::set_up;
 
 /// Names that are tried when a run's branch was taken in between.
 const BRANCHES: usize = 20;
@@ -43,13 +44,17 @@ impl Engine {
         let head = run.head_commit.as_deref().map_or_else(|| Ok(base.clone()), Oid::parse)?;
         let worktree = match repo.worktree(&name, &folder)? {
             Some(worktree) => worktree,
-            None => repo.readd_worktree(&name, &folder, &head).await?,
+            None => {
+                set_up::forget(&folder)?;
+                repo.readd_worktree(&name, &folder, &head).await?
+            }
         };
         repo.take_snapshots(&name, &head).await?;
         let cut_off = turns.last().is_some_and(|turn| turn.results.is_none());
         // A restoring that was itself cut off has not yet given the agent its `.git` back.
         let whole = worktree.tree().join(".git").exists() && worktree.agent_git().is_dir();
         if cut_off || !whole {
+            set_up::forget(&folder)?;
             repo.restore(&worktree, &run.branch, &base, &head).await?;
         }
         Ok(Ground { worktree, branch: run.branch.clone(), base, head })

@@ -185,6 +185,29 @@ impl Repo {
     }
 }
 
+impl Repo {
+    /// What a change adds: new lines of files of every kind, and their names, a line each. Nothing when it is too large to be
+    /// had at once.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn added(&self, base: &Oid, head: &Oid) -> Result<Option<Vec<u8>>, GitError> {
+        let args = COMMON.iter().copied().chain(["-p", "--text", "-U0", base.as_str(), head.as_str(), "--"]);
+        let patch = self.git("diff-tree").args(args).output().await?;
+        if patch.cut {
+            return Ok(None);
+        }
+        if patch.code != Some(0) {
+            return Err(patch.failed("diff-tree"));
+        }
+        // A file that is renamed alone has no line with a `+`.
+        let names = [&b"+"[..], b"rename to "];
+        let lines = patch.stdout.split(|byte| *byte == b'\n');
+        let added = lines.filter_map(|line| names.iter().find_map(|mark| line.strip_prefix(*mark)));
+        Ok(Some(added.flat_map(|line| line.iter().chain(b"\n")).copied().collect()))
+    }
+}
+
 fn total(numbers: &[(i64, i64, bool)]) -> Stat {
     numbers.iter().fold(Stat::default(), |sum, (additions, deletions, _)| Stat {
         files: sum.files + 1,

@@ -37,6 +37,8 @@ pub struct Config {
     pub public_url: Option<Url>,
     /// Folders below which a project may be cloned from a path or a `file://` URL.
     pub allowed_repo_paths: Vec<PathBuf>,
+    /// Folders of toolchains outside of `/usr` that agents' commands find where they are, read-only.
+    pub toolchains: Vec<PathBuf>,
     /// A file of the operator's with key-encryption keys, instead of those in the data folder.
     pub key_file: Option<PathBuf>,
     /// Whether that file is a credential that systemd guards.

@@ -50,7 +50,7 @@ pub struct Line {
 }
 
 impl Line {
-    fn new(level: Level, what: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(level: Level, what: &str, detail: impl Into<String>) -> Self {
         Self { level, what: what.to_owned(), detail: detail.into() }
     }
 }
@@ -72,6 +72,7 @@ pub async fn examine(config: Result<Config, Faults>, clock: Arc<dyn Clock>) -> V
     lines.extend(database(&config, clock).await);
     lines.push(git().await);
     lines.extend(sandbox(config.sandbox).await);
+    lines.extend(crate::toolchains::examine(&config));
     lines.push(disk(&config.data_dir));
     lines.push(mail(config.mail.as_ref()).await);
     if let Some(endpoint) = &config.anthropic {

@@ -24,6 +24,7 @@ pub mod rescue;
 mod router;
 pub mod routes;
 pub mod serve;
+mod toolchains;
 pub mod ws;
 
 pub use router::router;

@@ -59,6 +59,8 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::projects::list_projects))
         .routes(routes!(on::projects::get_project))
         .routes(routes!(on::projects::list_commits))
+        .routes(routes!(on::outfit::list_project_secrets))
+        .routes(routes!(on::outfit::get_project_outfit))
         .routes(routes!(on::features::list_features))
         .routes(routes!(on::agents::list_agents))
         .routes(routes!(on::agents::list_agent_tools))
@@ -188,7 +190,9 @@ fn keys() -> OpenApiRouter<App> {
 
 /// The same, for who has proved lately who they are.
 fn keys_confirmed() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(on::credentials::put_credential, on::credentials::delete_credential))
+    OpenApiRouter::new()
+        .routes(routes!(on::credentials::put_credential, on::credentials::delete_credential))
+        .routes(routes!(on::outfit::put_project_secret, on::outfit::delete_project_secret))
 }
 
 /// Whoever builds may call these.
@@ -246,6 +250,7 @@ fn manage_projects() -> OpenApiRouter<App> {
         .routes(routes!(on::projects::update_project, on::projects::archive_project))
         .routes(routes!(on::projects::retry_project))
         .routes(routes!(on::trials::try_checks))
+        .routes(routes!(on::outfit::clear_project_caches))
 }
 
 /// Whoever writes in the knowledge hub may call these.

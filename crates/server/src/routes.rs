@@ -22,6 +22,7 @@ pub mod members;
 pub mod models;
 pub mod night;
 pub mod notifications;
+pub mod outfit;
 pub mod passkeys;
 pub mod plans;
 pub mod prices;

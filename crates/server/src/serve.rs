@@ -27,7 +27,7 @@ use crate::auth::origin::Public;
 use crate::config::Config;
 use crate::rates::Rates;
 use crate::ws::Listening;
-use crate::{connections, keys, router};
+use crate::{connections, keys, router, toolchains};
 
 /// How long runs may take to give themselves back when the server stops.
 const ENGINE_GRACE: Duration = Duration::from_secs(10);
@@ -65,6 +65,9 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// A toolchain that the operator listed cannot be shown to agents.
+    #[error("the list of toolchains (GUILDHALL_TOOLCHAINS) cannot be used:\n{}", .0.iter().map(|fault| format!("  - {fault}")).collect::<Vec<_>>().join("\n"))]
+    Toolchains(Vec<String>),
     /// The database cannot be used.
     #[error("the database cannot be used; run `guildhall doctor`")]
     Store(#[from] StoreError),
@@ -118,6 +121,7 @@ impl Server {
         for note in &config.notes {
             tracing::warn!("{note}");
         }
+        let toolchains = toolchains::listed(config).map_err(StartError::Toolchains)?;
         make_private_folder(&config.data_dir)?;
         let lock = lock(&config.data_dir).await?;
         let failed = |source| StartError::Listen { address: config.listen, source };
@@ -164,7 +168,8 @@ impl Server {
             tracing::info!(agents, "the agents that every team begins with were made");
         }
         let bus = Bus::in_memory();
-        let engine = Engine::start(team.clone(), bus.clone(), Sandbox::new(config.sandbox), pace, alone).await?;
+        let sandbox = Sandbox::new(config.sandbox).with_toolchains(toolchains);
+        let engine = Engine::start(team.clone(), bus.clone(), sandbox, pace, alone).await?;
         let report = engine.sandbox_report().await;
         for finding in report.findings.iter().filter(|finding| !finding.ok) {
             tracing::warn!(finding = finding.name, detail = finding.detail, "the sandbox is not as it should be");

@@ -221,7 +221,7 @@ where
     let mut sql = QueryBuilder::new(
         "SELECT k.item_id,
            sum(CASE WHEN f.run_id = r.id AND f.status IN ('verified', 'completed') AND NOT EXISTS (
-             SELECT 1 FROM checks c WHERE c.run_id = r.id AND c.status = 'failed' AND c.exit_code IS NOT NULL)
+             SELECT 1 FROM checks c WHERE c.run_id = r.id AND c.kind = 'check' AND c.status = 'failed' AND c.exit_code IS NOT NULL)
              THEN 1 ELSE 0 END),
            sum(CASE WHEN r.status = 'failed' THEN 1 ELSE 0 END)
          FROM run_knowledge k JOIN runs r ON r.id = k.run_id JOIN features f ON f.id = r.feature_id

@@ -5,7 +5,7 @@ use guildhall_store::{FeaturePatch, NewFeature, NewRun};
 use guildhall_types::agent::{Agent, AgentStatus, Briefing};
 use guildhall_types::feature::{Feature, PlanningMode, ThinkingLevel};
 use guildhall_types::member::Member;
-use guildhall_types::run::{CheckStatus, Run};
+use guildhall_types::run::{CheckKind, CheckStatus, Run};
 use guildhall_types::{AgentId, FeatureId, MemberId, ProjectId};
 
 use crate::budgets::sum;
@@ -216,7 +216,9 @@ impl Team {
         let state = run.head_commit.as_ref().or(run.base_commit.as_ref());
         let checks = self.store.checks(run.id).await?;
         let passed = |command: &String| {
-            let latest = checks.iter().find(|check| check.command == *command && check.commit_id.as_ref() == state);
+            let latest = checks.iter().find(|check| {
+                check.kind == CheckKind::Check && check.command == *command && check.commit_id.as_ref() == state
+            });
             latest.is_some_and(|check| check.status == CheckStatus::Passed)
         };
         Ok(state.is_some() && commands.iter().all(passed))

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use guildhall_git::{GitError, Source};
-use guildhall_types::{ProjectId, RunId};
+use guildhall_types::{MemberId, ProjectId, RunId};
 
 use crate::TeamError;
 
@@ -16,6 +16,8 @@ pub struct Places {
     pub worktrees: PathBuf,
     /// The worktrees of trials of checks.
     pub trials: PathBuf,
+    /// What tools keep between runs, by project.
+    pub caches: PathBuf,
     /// Folders below which a project may be cloned from a path or a `file://` URL.
     pub allowed_repositories: Vec<PathBuf>,
     /// The data folder: nothing in it is ever cloned.
@@ -29,6 +31,7 @@ impl Places {
             repositories: data.join("repositories"),
             worktrees: data.join("worktrees"),
             trials: data.join("trials"),
+            caches: data.join("caches"),
             allowed_repositories,
             data: data.to_owned(),
         }
@@ -47,6 +50,12 @@ impl Places {
     /// The folder in which a project's checks are tried.
     pub fn trial(&self, project: ProjectId) -> PathBuf {
         self.trials.join(project.to_string())
+    }
+
+    /// What tools keep between a project's runs: of everybody's in common, or of one member's.
+    pub fn cache(&self, project: ProjectId, of: Option<MemberId>) -> PathBuf {
+        let of = of.map_or_else(|| "shared".to_owned(), |member| member.to_string());
+        self.caches.join(project.to_string()).join(of)
     }
 
     /// Where a project is to be cloned from, if the operator allows it.

@@ -5,7 +5,9 @@ use guildhall_store::{NewProject, ProjectPatch};
 use guildhall_types::guide;
 use guildhall_types::member::Member;
 use guildhall_types::pipeline::{self, PipelineStep};
-use guildhall_types::project::{CHECK_MINUTES, Project, ProjectSettings, ProjectSource, ProjectStatus, REPAIRS};
+use guildhall_types::project::{
+    CACHE_GIB, CHECK_MINUTES, Project, ProjectSettings, ProjectSource, ProjectStatus, REPAIRS, SET_UP_MINUTES,
+};
 use guildhall_types::{MemberId, ProjectId};
 
 use crate::{Team, TeamError};
@@ -102,6 +104,13 @@ impl Team {
             if !(1..=CHECK_MINUTES).contains(&settings.check_minutes) {
                 return Err(TeamError::invalid("settings.checkMinutes", "give a number from 1 to 240"));
             }
+            settings.set_up = commands(std::mem::take(&mut settings.set_up))?;
+            if !(1..=SET_UP_MINUTES).contains(&settings.set_up_minutes) {
+                return Err(TeamError::invalid("settings.setUpMinutes", "give a number from 1 to 240"));
+            }
+            if !(0..=CACHE_GIB).contains(&settings.cache_gib) {
+                return Err(TeamError::invalid("settings.cacheGib", "give a number from 0 to 500"));
+            }
             settings.pipeline = pipeline(std::mem::take(&mut settings.pipeline))?;
             if settings.instructions.chars().count() > INSTRUCTIONS {
                 return Err(TeamError::invalid("settings", "the instructions may have at most 20,000 characters"));
@@ -146,14 +155,14 @@ impl Team {
     }
 }
 
-/// The checks as they are kept.
+/// The checks, or the commands that set a worktree up, as they are kept.
 ///
 /// # Errors
 /// [`TeamError::Invalid`] when there are too many, or one is too long.
 pub fn commands(mut given: Vec<String>) -> Result<Vec<String>, TeamError> {
     given.retain(|command| !command.trim().is_empty());
     if given.len() > CHECKS || given.iter().any(|command| command.len() > 2_000) {
-        return Err(TeamError::invalid("settings", "at most 20 checks of at most 2,000 characters each"));
+        return Err(TeamError::invalid("settings", "at most 20 commands of at most 2,000 characters each"));
     }
     Ok(given)
 }

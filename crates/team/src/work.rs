@@ -7,6 +7,7 @@ use guildhall_types::project::Project;
 use guildhall_types::run::Run;
 use guildhall_types::{FeatureId, ProjectId};
 
+use crate::project_secrets::blotted;
 use crate::{Team, TeamError};
 
 /// Bytes of a file that are shown at most.
@@ -52,7 +53,8 @@ impl Team {
         let (feature, run) = self.card_and_run(id).await?;
         let repo = self.repository(feature.card.project_id)?;
         let (base, head) = ends(&run)?;
-        Ok(repo.diff(&base, &head, &DiffLimits::default()).await?)
+        let blot = self.blot_of(feature.card.project_id).await?;
+        Ok(blotted(repo.diff(&base, &head, &DiffLimits::default()).await?, &blot))
     }
 
     /// A file of a card's latest work; nothing when there is none at this path.
@@ -67,8 +69,9 @@ impl Team {
             Side::Base => base,
             Side::Head => head,
         };
+        let blot = self.blot_of(feature.card.project_id).await?;
         Ok(repo.file_at(&commit, path, FILE).await?.map(|blob| match blob {
-            Blob::Bytes(bytes) => WorkFile::Bytes(bytes),
+            Blob::Bytes(bytes) => WorkFile::Bytes(blot.bytes(&bytes).into_owned()),
             Blob::TooLarge(size) => WorkFile::TooLarge(size),
         }))
     }
@@ -87,6 +90,8 @@ impl Team {
         let nothing =
             || TeamError::conflict("nothing-to-merge", "this work changes nothing that the branch does not have");
         let head = Oid::parse(run.head_commit.as_deref().ok_or_else(nothing)?)?;
+        let base = ends(&run)?.0;
+        self.must_hold_no_secret(project.id, &repo, &base, &head).await?;
         let author = self.identity(member.id).await?;
         let message = commit_message(&feature, message);
         let commit = match repo.merge(&head, &project.default_branch, &message, &author).await? {
@@ -116,6 +121,7 @@ impl Team {
         tip: &Oid,
     ) -> Result<Landed, TeamError> {
         let repo = self.repository(project.id)?;
+        self.must_hold_no_secret(project.id, &repo, tip, head).await?;
         let author = self.identity(run.member_id).await?;
         let message = commit_message(feature, None);
         Ok(repo.land(head, tip, &project.default_branch, &message, &author).await?)

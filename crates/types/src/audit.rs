@@ -110,6 +110,12 @@ text_enum! {
         RetryProject = "project.retry",
         /// Tried a project's checks on its default branch.
         TryChecks = "project.try-checks",
+        /// Put a secret of a project in place.
+        PutProjectSecret = "project-secret.put",
+        /// Deleted a secret of a project.
+        DeleteProjectSecret = "project-secret.delete",
+        /// Deleted what tools kept for a project's runs.
+        ClearCaches = "project.clear-caches",
         /// Wrote a card.
         CreateFeature = "feature.create",
         /// Changed a card.

@@ -53,6 +53,11 @@ pub const REPAIRS: i64 = 3;
 /// Minutes that one check may take at most, in any project.
 pub const CHECK_MINUTES: i64 = 240;
 
+/// Minutes that a set-up command may take at most, in any project.
+pub const SET_UP_MINUTES: i64 = 240;
+/// GiB that the tool caches of a project may take at most.
+pub const CACHE_GIB: i64 = 500;
+
 /// How agents work in a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -75,12 +80,30 @@ pub struct ProjectSettings {
     pub knowledge_tokens: i64,
     /// Whether an agent whose work passed is asked once what of it is worth keeping.
     pub ask_what_to_keep: bool,
+    /// Commands that set a worktree up, run in order and once in each, before its agent begins.
+    pub set_up: Vec<String>,
+    /// Minutes that each of them may take before it is ended: 1 to 240.
+    pub set_up_minutes: i64,
+    /// GiB that tools may keep of what they fetch and build, between runs: 0 (nothing is kept) to 500.
+    pub cache_gib: i64,
+    /// Whether all members' runs share what tools keep. Otherwise each member's have their own.
+    pub shared_caches: bool,
 }
 
 impl ProjectSettings {
     /// How long each of the checks may take.
     pub fn check_time(&self) -> Duration {
         Duration::from_secs(60 * self.check_minutes.clamp(1, CHECK_MINUTES).unsigned_abs())
+    }
+
+    /// How long each of the set-up commands may take.
+    pub fn set_up_time(&self) -> Duration {
+        Duration::from_secs(60 * self.set_up_minutes.clamp(1, SET_UP_MINUTES).unsigned_abs())
+    }
+
+    /// Bytes that the tool caches may take.
+    pub fn cache_bytes(&self) -> u64 {
+        self.cache_gib.clamp(0, CACHE_GIB).unsigned_abs() * 1024 * 1024 * 1024
     }
 }
 
@@ -96,6 +119,10 @@ impl Default for ProjectSettings {
             repairs: 1,
             knowledge_tokens: guide::TOKENS,
             ask_what_to_keep: true,
+            set_up: Vec::new(),
+            set_up_minutes: 30,
+            cache_gib: 10,
+            shared_caches: false,
         }
     }
 }

@@ -73,7 +73,12 @@ const fn row(right: MemberRight, roles: &'static [MemberRole], scope: Option<Sco
 pub const RIGHTS: &[RightRow] = &[
     row(MemberRight::Read, EVERYBODY, Some(Scope::Read), "see members, projects, boards, runs and diffs"),
     row(MemberRight::Account, EVERYBODY, None, "change one's own name, password, sessions and tokens"),
-    row(MemberRight::Keys, BUILDERS, None, "put one's own provider keys in place, test and delete them"),
+    row(
+        MemberRight::Keys,
+        BUILDERS,
+        None,
+        "put one's own provider keys in place, test and delete them; put secrets of projects in place and delete them",
+    ),
     row(MemberRight::Build, BUILDERS, Some(Scope::Write), "write cards and put files on them"),
     row(
         MemberRight::Run,

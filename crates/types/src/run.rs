@@ -248,6 +248,23 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// What a command of the project is for.
+    pub enum CheckKind {
+        /// It verifies the work.
+        Check = "check",
+        /// It sets the worktree up.
+        SetUp = "set-up",
+    }
+}
+
+impl CheckKind {
+    /// What a command is of which nothing was said, as before there was more than one kind.
+    pub const fn usual() -> Self {
+        Self::Check
+    }
+}
+
 /// What a run's calls cost is written to the ledger, a row a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -298,7 +315,7 @@ pub struct DiffStat {
     pub removed: i64,
 }
 
-/// One verification command that was run, with its output as evidence.
+/// One command of the project that was run for a run: a check, with its output as evidence, or one that set the worktree up.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
 #[serde(rename_all = "camelCase")]
@@ -307,6 +324,9 @@ pub struct Check {
     pub id: CheckId,
     /// The run whose work was checked.
     pub run_id: RunId,
+    /// What it is for.
+    #[serde(default = "CheckKind::usual")]
+    pub kind: CheckKind,
     /// The command as the project states it.
     pub command: String,
     /// How it ended.
@@ -315,7 +335,7 @@ pub struct Check {
     pub exit_code: Option<i64>,
     /// What it printed: head and tail, with the rest counted.
     pub output: String,
-    /// The commit that was checked.
+    /// The commit that was checked, or that the worktree stood at.
     pub commit_id: Option<String>,
     /// When it began.
     pub started_at: DateTime,

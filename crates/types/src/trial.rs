@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::run::CheckStatus;
+use crate::run::{CheckKind, CheckStatus};
 use crate::{DateTime, MemberId, ProjectId, TrialId, text_enum::text_enum};
 
 text_enum! {
@@ -24,6 +24,9 @@ text_enum! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TriedCheck {
+    /// What it is for.
+    #[serde(default = "CheckKind::usual")]
+    pub kind: CheckKind,
     /// The command.
     pub command: String,
     /// How it ended.
@@ -38,7 +41,7 @@ pub struct TriedCheck {
     pub ended_at: Option<DateTime>,
 }
 
-/// A trial of checks. A project has one, the latest.
+/// A trial of checks, and of what sets a worktree up for them. A project has one, the latest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
 #[serde(rename_all = "camelCase")]
@@ -53,7 +56,8 @@ pub struct Trial {
     pub commit_id: String,
     /// How far it is.
     pub status: TrialStatus,
-    /// The commands that were begun, in order. Those after one that failed are tried as well.
+    /// The commands that were begun, in order. After a check that failed the others are tried as well; after a set-up command
+    /// that failed, nothing is.
     #[cfg_attr(feature = "sqlx", sqlx(json))]
     pub checks: Vec<TriedCheck>,
     /// How many commands there are.

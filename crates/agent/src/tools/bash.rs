@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use guildhall_sandbox::{Command, Exit, Room, Sandbox};
 use guildhall_types::chat::ToolSpec;
+use guildhall_types::secret::SecretUse;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -17,6 +18,11 @@ const USUAL: u64 = 120_000;
 /// … and at most.
 const LONGEST: u64 = 600_000;
 
+const WHAT: &str = "Runs a command with bash in the root of the worktree, and answers with what it printed on both streams and its \
+    exit code. Nothing carries over to the next call but the files. There is no terminal to answer questions.";
+const SECRETS: &str = "A command that needs a secret of the project gets it as an environment variable when `secrets` names it, and \
+    no other command does; what is printed of it is blotted out. Never write one into a file. There are:";
+
 pub(super) struct Bash {
     pub(super) sandbox: Sandbox,
     pub(super) room: Room,
@@ -28,24 +34,30 @@ struct Arguments {
     command: String,
     #[serde(alias = "timeout")]
     timeout_ms: Option<u64>,
+    #[serde(default)]
+    secrets: Vec<String>,
 }
 
 #[async_trait]
 impl Tool for Bash {
     fn spec(&self) -> ToolSpec {
-        spec(
-            "bash",
-            "Runs a command with bash in the root of the worktree, and answers with what it printed on both streams and its \
-             exit code. Nothing carries over to the next call but the files. There is no terminal to answer questions.",
-            json!({
-                "command": { "type": "string" },
-                "timeoutMs": {
-                    "type": "integer", "minimum": 1, "maximum": LONGEST,
-                    "description": "After which it is ended; 120000 when left out.",
-                },
-            }),
-            &["command"],
-        )
+        let mut description = WHAT.to_owned();
+        let mut properties = json!({
+            "command": { "type": "string" },
+            "timeoutMs": {
+                "type": "integer", "minimum": 1, "maximum": LONGEST,
+                "description": "After which it is ended; 120000 when left out.",
+            },
+        });
+        let names: Vec<&str> = self.room.secrets.names(SecretUse::Agents).collect();
+        if !names.is_empty() {
+            description = format!("{description} {SECRETS} {}.", names.join(", "));
+            properties["secrets"] = json!({
+                "type": "array", "items": { "type": "string", "enum": names },
+                "description": "Names of secrets that the command needs; none when left out.",
+            });
+        }
+        spec("bash", &description, properties, &["command"])
     }
 
     fn changes_files(&self) -> bool {
@@ -53,13 +65,17 @@ impl Tool for Bash {
     }
 
     async fn call(&self, input: Value, context: ToolContext<'_>) -> ToolAnswer {
-        let Arguments { command, timeout_ms } = match arguments("bash", input) {
+        let Arguments { command, timeout_ms, secrets } = match arguments("bash", input) {
             Ok(arguments) => arguments,
             Err(answer) => return answer,
         };
+        let room = match self.room.asking(&secrets) {
+            Ok(room) => room,
+            Err(why) => return ToolAnswer::error(why),
+        };
         let timeout = Duration::from_millis(timeout_ms.unwrap_or(USUAL).clamp(1, LONGEST));
         let command = Command { line: command, timeout, max_output: OUTPUT };
-        let outcome = self.sandbox.run(&self.room, &command, &mut |text| context.live(text)).await;
+        let outcome = self.sandbox.run(&room, &command, &mut |text| context.live(text)).await;
         match outcome {
             Ok(outcome) => {
                 let ended = match outcome.exit {

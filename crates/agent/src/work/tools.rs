@@ -78,7 +78,10 @@ impl Work<'_> {
         boundary!("tool.{name}.start");
         let answer = tool.call(input.clone(), context).await;
         boundary!("tool.{name}.end");
-        ToolAnswer { text: bounded(&answer.text, RESULT), ..answer }
+        // The one place that every answer passes on its way to the model, the store and the page, whichever tool gives it: a
+        // secret may have come into a file, and from there into anything.
+        let text = self.blot.owned(answer.text);
+        ToolAnswer { text: bounded(&text, RESULT), ..answer }
     }
 
     /// Answers the calls of a turn that was cut as interrupted; those that can be made again are.

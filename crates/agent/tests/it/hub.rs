@@ -233,6 +233,7 @@ fn facts(known: Known) -> Facts {
         project_instructions: "The house's own rule.".to_owned(),
         instructions: Vec::new(),
         network: false,
+        outfit: prompt::Outfit::default(),
         known,
         hub: true,
         step: None,

@@ -1,6 +1,6 @@
 //! What an agent is told.
 
-use guildhall_agent::prompt::{Aside, Facts, Instruction, Known, Persona, Step, instructions, opening, system};
+use guildhall_agent::prompt::{Aside, Facts, Instruction, Known, Outfit, Persona, Step, instructions, opening, system};
 use guildhall_sandbox::Workspace;
 use guildhall_types::chat::Block;
 use guildhall_types::feature::PlanningMode;
@@ -16,6 +16,7 @@ fn facts(planning: PlanningMode) -> Facts {
         project_instructions: "Write in British English.\n".to_owned(),
         instructions: vec![Instruction { path: "AGENTS.md".to_owned(), text: "- Plain Bash <only>.".to_owned() }],
         network: false,
+        outfit: Outfit::default(),
         known: Known::default(),
         hub: true,
         step: None,
@@ -41,6 +42,7 @@ fn the_system_prompt_with_little_to_say() {
         project_instructions: "  \n".to_owned(),
         instructions: Vec::new(),
         network: true,
+        outfit: Outfit::default(),
         ..facts(PlanningMode::Skip)
     };
     let parts = system(&facts).unwrap();

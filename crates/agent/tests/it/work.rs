@@ -48,6 +48,7 @@ async fn a_feature_of_the_sample_project_is_built() {
         project_instructions: String::new(),
         instructions: prompt::instructions(&workspace),
         network: false,
+        outfit: prompt::Outfit::default(),
         known: prompt::Known::default(),
         hub: true,
         step: None,

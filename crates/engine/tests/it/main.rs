@@ -11,6 +11,7 @@ mod hub;
 mod limits;
 mod morning;
 mod night;
+mod outfit;
 mod path;
 mod pipeline;
 mod plans;

@@ -83,6 +83,7 @@ settings! {
     DATA_DIR "data_dir" "GUILDHALL_DATA_DIR" Some("data-dir"), false;
     PUBLIC_URL "public_url" "GUILDHALL_PUBLIC_URL" Some("public-url"), false;
     ALLOWED_REPO_PATHS "allowed_repo_paths" "GUILDHALL_ALLOWED_REPO_PATHS" Some("allow-repo-path"), false;
+    TOOLCHAINS "toolchains" "GUILDHALL_TOOLCHAINS" None, false;
     DATABASE_URL "database_url" "DATABASE_URL" Some("database-url"), true;
     REDIS_URL "redis_url" "REDIS_URL" None, true;
     KEY_FILE "key_file" "GUILDHALL_KEY_FILE" None, false;

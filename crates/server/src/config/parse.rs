@@ -61,7 +61,8 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
         "https:// and the name under which members reach the server, without a path, or http:// on a loopback name (signing in elsewhere needs https: put a server that speaks TLS in front, such as Caddy)",
         public_url,
     );
-    let allowed_repo_paths = folders(s);
+    let allowed_repo_paths = folders(s, layers::ALLOWED_REPO_PATHS);
+    let toolchains = folders(s, layers::TOOLCHAINS);
     let database_url = s.value(
         layers::DATABASE_URL,
         "sqlite:// and an absolute path, or postgres:// and a server's address (not shown here: it may hold a password)",
@@ -136,6 +137,7 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
             data_dir,
             public_url: public_url.map(|(url, _)| url),
             allowed_repo_paths,
+            toolchains,
             key_file,
             key_file_guarded,
             sandbox: sandbox.unwrap_or(Isolation::Bubblewrap),
@@ -185,8 +187,8 @@ fn yes_or_no(s: &mut Settings<'_>, setting: Setting) -> bool {
 }
 
 /// A list in the file, repeated flags, or one text with colons in between.
-fn folders(s: &mut Settings<'_>) -> Vec<PathBuf> {
-    let Some(found) = s.find(layers::ALLOWED_REPO_PATHS) else { return Vec::new() };
+fn folders(s: &mut Settings<'_>, setting: Setting) -> Vec<PathBuf> {
+    let Some(found) = s.find(setting) else { return Vec::new() };
     let list: Vec<String> = match &found.value {
         Value::Text(text) => text.split(':').filter(|part| !part.is_empty()).map(str::to_owned).collect(),
         Value::List(list) => list.clone(),

@@ -38,7 +38,7 @@ fn nothing_said_means_the_defaults() {
     assert_eq!(config.sandbox, Isolation::Bubblewrap);
     assert_eq!(config.log_format, LogFormat::Text);
     assert!(config.public_url.is_none() && config.anthropic.is_none() && config.simulated.is_none());
-    assert!(config.allowed_repo_paths.is_empty() && config.notes.is_empty());
+    assert!(config.allowed_repo_paths.is_empty() && config.toolchains.is_empty() && config.notes.is_empty());
 }
 
 #[test]

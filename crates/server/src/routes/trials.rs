@@ -14,17 +14,20 @@ use crate::problem::Problem;
 
 /// Which checks to try.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TryChecks {
     /// The commands, which need not be saved; the project's checks when absent.
     #[schema(nullable = false)]
     commands: Option<Vec<String>>,
+    /// The commands that set the worktree up first; the project's when absent.
+    #[schema(nullable = false)]
+    set_up: Option<Vec<String>>,
     /// Minutes that each may take; as the project says when absent.
     #[schema(nullable = false)]
     minutes: Option<i64>,
 }
 
-/// Tries a project's checks on its default branch, in the sandbox and in the background.
+/// Tries a project's checks, after what sets a worktree up, on its default branch, in the sandbox and in the background.
 #[utoipa::path(post, path = "/api/projects/{id}/try-checks", tag = "projects",
     params(("id" = ProjectId, Path, description = "The project.")), responses((status = 202, body = Trial)))]
 pub async fn try_checks(
@@ -33,7 +36,8 @@ pub async fn try_checks(
     Path(id): Path<ProjectId>,
     Json(what): Json<TryChecks>,
 ) -> Result<(StatusCode, Json<Trial>), Problem> {
-    let trial = app.engine.try_checks(&signed.team, signed.member.id, id, what.commands, what.minutes).await?;
+    let TryChecks { commands, set_up, minutes } = what;
+    let trial = app.engine.try_checks(&signed.team, signed.member.id, id, commands, set_up, minutes).await?;
     Ok((StatusCode::ACCEPTED, Json(trial)))
 }
 

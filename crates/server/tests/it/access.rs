@@ -21,7 +21,7 @@ open: GET /api/health, GET /api/auth/status, POST /api/auth/register, POST /api/
   POST /api/auth/oidc/{name}, GET /api/auth/oidc/{name}/callback
 read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/members, GET /api/members/{id},
   GET /api/members/{id}/avatar,
-  GET /api/sample/suggestions, GET /api/projects, GET /api/projects/{id}, GET /api/projects/{id}/commits,
+  GET /api/sample/suggestions, GET /api/projects, GET /api/projects/{id}, GET /api/projects/{id}/commits, GET /api/projects/{id}/secrets, GET /api/projects/{id}/outfit,
   GET /api/agents, GET /api/agents/tools, GET /api/agents/{id}, GET /api/tasks/{id}, GET /api/projects/{id}/chats, GET /api/chats/{id},
   GET /api/projects/{id}/features, GET /api/projects/{id}/auto-mode, GET /api/projects/{id}/queue, GET /api/queue, GET /api/auto-modes,
   GET /api/projects/{id}/try-checks, GET /api/rate-limits,
@@ -50,7 +50,8 @@ account+: POST /api/auth/tokens, POST /api/oauth/consent, POST /api/auth/totp, P
   DELETE /api/auth/passkeys/{id}, POST /api/auth/identities, DELETE /api/auth/identities/{id},
   POST /api/webhooks, PATCH /api/webhooks/{id}, DELETE /api/webhooks/{id}, POST /api/webhooks/{id}/secret
 keys: POST /api/user/credentials/{provider}/test
-keys+: PUT /api/user/credentials/{provider}, DELETE /api/user/credentials/{provider}
+keys+: PUT /api/user/credentials/{provider}, DELETE /api/user/credentials/{provider},
+  PUT /api/projects/{id}/secrets/{name}, DELETE /api/projects/{id}/secrets/{name}
 build: POST /api/projects/{id}/features, PATCH /api/features/{id}, DELETE /api/features/{id},
   POST /api/features/{id}/attachments, DELETE /api/attachments/{id},
   POST /api/agents, PATCH /api/agents/{id}, DELETE /api/agents/{id}, POST /api/agents/{id}/activate,
@@ -63,7 +64,8 @@ run: POST /api/features/{id}/start, POST /api/features/{id}/retry, POST /api/fea
   POST /api/agents/{id}/run, POST /api/projects/{id}/chats, POST /api/chats/{id}/messages, POST /api/chats/{id}/stop,
   PATCH /api/chats/{id}, DELETE /api/chats/{id},
   POST /api/systems/{id}/run, POST /api/executions/{id}/cancel, POST /api/executions/{id}/steps/{step}/review
-manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry, POST /api/projects/{id}/try-checks
+manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry, POST /api/projects/{id}/try-checks,
+  DELETE /api/projects/{id}/caches
 knowledge: POST /api/knowledge/blueprints, PUT /api/knowledge/blueprints/{id}, DELETE /api/knowledge/blueprints/{id},
   POST /api/knowledge/entries, PUT /api/knowledge/entries/{id}, DELETE /api/knowledge/entries/{id},
   POST /api/knowledge/learnings, PUT /api/knowledge/learnings/{id}, DELETE /api/knowledge/learnings/{id},

@@ -39,6 +39,12 @@ const SMTP: &str = "canary-smtp-password-a90c";
 const CLIENT: &str = "canary-client-secret-27fb61";
 /// The part of a webhook's address that lets one in.
 const HOOK: &str = "canary-webhook-path-5d20c8e4";
+/// Given to the commands of a project that ask for it, which then do with it what they can.
+const OF_PROJECT: &str = "canary/project+secret=8b17d3e0";
+/// Tells it in every way that a program may, but for writing it into the work, where an agent may put whatever it has.
+const TELL: &str = "env; echo \"it is $PROJECT_SECRET.\" | tee /tmp/left; base64 -w0 /tmp/left; od -An -v -tx1 /tmp/left | tr -d ' \\n'
+    python3 -c 'import os,json,urllib.parse as u; t=os.environ[\"PROJECT_SECRET\"]; print(json.dumps(t), u.quote(t, safe=\"\"), t.encode().hex().upper())'
+    cat /proc/self/environ /proc/1/environ; set -x; : \"$PROJECT_SECRET\"";
 const CREDENTIAL: &str = "/api/user/credentials/anthropic";
 /// Where the decoy is found when everything was searched.
 const PLACES: [&str; 9] = ["log", "answer", "event", "conversation", "file", "object", "process", "database", "copy"];
@@ -85,7 +91,12 @@ fn watch_processes(server: u32, stop: &AtomicBool, seen: &Mutex<BTreeSet<Vec<u8>
                 // Between its birth and its own program a child is still the server, environment included.
                 let of_server =
                     std::fs::read_link(format!("/proc/{id}/exe")).is_ok_and(|exe| exe.ends_with("guildhall"));
-                let bytes = std::fs::read(format!("/proc/{id}/{file}")).unwrap_or_default();
+                let mut bytes = std::fs::read(format!("/proc/{id}/{file}")).unwrap_or_default();
+                if *file == "environ" {
+                    // A command that was given the project's secret has it in this one place, which is what it is for.
+                    let others = bytes.split(|byte| *byte == 0).filter(|entry| !entry.starts_with(b"PROJECT_SECRET="));
+                    bytes = others.flat_map(|entry| entry.iter().chain(b"\0")).copied().collect();
+                }
                 if !(bytes.is_empty() || of_server && *file == "environ") {
                     seen.lock().unwrap().insert(bytes);
                 }
@@ -198,8 +209,11 @@ fn spy() -> Value {
     );
     let turn =
         |command: &str| json!({ "say": "I look around.", "tools": [["bash", { "command": command }]] }).to_string();
+    let given = json!({ "command": TELL, "secrets": ["PROJECT_SECRET"] });
+    let tell = json!({ "say": "I tell all I know.", "tools": [["bash", given]] }).to_string();
     let mut script: Vec<String> = looks.iter().map(|command| turn(command)).collect();
     script.push(turn(&keep));
+    script.push(tell);
     script.push(json!({ "say": "Done." }).to_string());
     json!({ "description": format!("Look around {DECOY}\n\n```sim\n{}\n```", script.join("\n")), "model": models::DEFAULT })
 }
@@ -266,6 +280,7 @@ async fn the_whole_way(url: String, data: &Path) -> (Vec<Planted>, Found) {
         Planted::new("the mail server's password", SMTP),
         Planted::new("the secret for an OpenID provider", CLIENT),
         Planted::new("a webhook's address", HOOK),
+        Planted::new("a project's secret", OF_PROJECT),
     ];
     let mut found = Found::new();
 
@@ -317,6 +332,14 @@ async fn the_whole_way(url: String, data: &Path) -> (Vec<Planted>, Found) {
 
     let project = owner.project("p", json!({ "kind": "empty" })).await["id"].as_str().unwrap().to_owned();
     let cards = format!("/api/projects/{project}/features");
+    owner
+        .put(&format!("/api/projects/{project}/secrets/PROJECT_SECRET"), json!({ "value": OF_PROJECT }))
+        .await
+        .is(StatusCode::OK);
+    let settings =
+        json!({ "settings": { "setUp": [format!("{TELL}; true")], "verifyCommands": [format!("{TELL}; true")] } });
+    owner.patch(&format!("/api/projects/{project}"), settings).await.is(StatusCode::OK);
+    owner.post(&format!("/api/projects/{project}/try-checks"), json!({})).await.is(StatusCode::ACCEPTED);
     owner.put(CREDENTIAL, json!({ "key": FORMER, "baseUrl": bad })).await.is(StatusCode::OK);
     let tested = owner.call(&format!("{CREDENTIAL}/test")).await;
     assert_eq!(tested.is(StatusCode::OK)["ok"], false);

@@ -81,6 +81,7 @@ impl TestApp {
         };
         let simulated = Endpoint::new(ProviderKind::Anthropic, Some(&sim.url()), Secret::new("simulated")).unwrap();
         let mut config = Config {
+            toolchains: Vec::new(),
             listen: "127.0.0.1:0".parse().unwrap(),
             data_dir: dir.path().to_owned(),
             public_url: None,

@@ -19,6 +19,7 @@ mod mail;
 mod members;
 mod night;
 mod notifications;
+mod outfit;
 mod passkeys;
 mod plans;
 mod projects;

@@ -235,12 +235,12 @@ impl Store {
         let mut tx = self.begin_light().await?;
         let run = self.held(&mut tx, lease).await?;
         on!(tx, c => sqlx::query(
-            "INSERT INTO checks (id, run_id, command, status, exit_code, output, commit_id, started_at, ended_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            "INSERT INTO checks (id, run_id, command, status, exit_code, output, commit_id, started_at, ended_at, kind)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              ON CONFLICT (id) DO UPDATE SET status = excluded.status, exit_code = excluded.exit_code,
                output = excluded.output, ended_at = excluded.ended_at")
             .bind(check.id).bind(run.id).bind(&check.command).bind(check.status).bind(check.exit_code).bind(&check.output)
-            .bind(&check.commit_id).bind(check.started_at).bind(check.ended_at).execute(c).await.rows())?;
+            .bind(&check.commit_id).bind(check.started_at).bind(check.ended_at).bind(check.kind).execute(c).await.rows())?;
         let cut = check.output.len().saturating_sub(2_000);
         let cut = check.output.ceil_char_boundary(cut);
         check.output.drain(..cut);

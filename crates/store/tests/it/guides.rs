@@ -8,7 +8,7 @@ use guildhall_types::guide::{GuideItem, GuideWay, Guided};
 use guildhall_types::knowledge::{Author, KnowledgeItem, KnowledgeReview, LearningDraft, Via};
 use guildhall_types::limits::Limits;
 use guildhall_types::member::{Member, ProviderKind};
-use guildhall_types::run::{Check, CheckStatus, KeySource, LedgerRow, RunEvent, RunStatus};
+use guildhall_types::run::{Check, CheckKind, CheckStatus, KeySource, LedgerRow, RunEvent, RunStatus};
 use guildhall_types::{CheckId, Clock, NodeId};
 use serde_json::json;
 
@@ -154,6 +154,7 @@ on_both! {
         let mended = another(&fresh, &anna).await;
         store.save_guide(&mended.lease, &told, 0).await.unwrap();
         let check = Check {
+            kind: CheckKind::Check,
             id: CheckId::new(),
             run_id: mended.run.id,
             command: "test".to_owned(),

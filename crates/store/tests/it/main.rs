@@ -24,6 +24,7 @@ mod orders;
 mod people;
 mod plans;
 mod prices;
+mod project_secrets;
 mod reports;
 mod steps;
 mod systems;

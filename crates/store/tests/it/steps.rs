@@ -9,7 +9,7 @@ use guildhall_types::feature::{FeatureStatus, Move, Problem, Stage};
 use guildhall_types::limits::Limits;
 use guildhall_types::member::ProviderKind;
 use guildhall_types::pipeline::{OnFailure, PipelineStep, RunStep, StepStatus as S};
-use guildhall_types::run::{CheckStatus, KeySource, LedgerRow, RunEvent, RunStatus, Turn};
+use guildhall_types::run::{CheckKind, CheckStatus, KeySource, LedgerRow, RunEvent, RunStatus, Turn};
 use guildhall_types::trial::{TrialStatus, TriedCheck};
 
 use crate::harness::{Fresh, new_run, on_both};
@@ -190,6 +190,7 @@ on_both! {
         assert_eq!(begun.len(), 1);
         let mut trial = begun.remove(0);
         trial.checks.push(TriedCheck {
+            kind: CheckKind::Check,
             command: "true".to_owned(),
             status: CheckStatus::Running,
             exit_code: None,

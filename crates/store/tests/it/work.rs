@@ -137,6 +137,7 @@ on_both! {
         let before = fresh.store.last_seq().await.unwrap();
         let store = &fresh.store;
         let check = Check {
+            kind: CheckKind::Check,
             id: CheckId::new(), run_id: first.run.id, command: "true".to_owned(), status: CheckStatus::Passed, exit_code: Some(0),
             output: String::new(), commit_id: None, started_at: fresh.clock.now(), ended_at: None,
         };

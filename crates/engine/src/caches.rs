@@ -1,0 +1,193 @@
+//! What tools keep between a project's runs: a folder for each member's, or one for all where the project says so. It is
+//! measured, and taken away when it is too large, when a member asks for it and when the project goes, but never while
+//! somebody works with it.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use guildhall_sandbox::{Cached, cached, take_away};
+use guildhall_team::{Team, TeamError};
+use guildhall_types::ProjectId;
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
+use guildhall_types::project::ProjectSettings;
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+
+use crate::Engine;
+use crate::outfit::Whose;
+use crate::problems::Trouble;
+
+/// Who works with a project's caches, and who takes from them.
+pub(crate) type Holds = HashMap<ProjectId, Arc<RwLock<()>>>;
+
+/// What tools keep for a project on this node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheSize {
+    /// Bytes on the disk.
+    pub bytes: u64,
+    /// Bytes that it may have: over that, what was not used for longest goes.
+    pub most: u64,
+    /// Whether a run or a trial works with it.
+    pub in_use: bool,
+}
+
+impl Engine {
+    /// The folder for a member's commands in a project, made if need be; none where the project wants nothing kept.
+    pub(crate) async fn cache(&self, whose: Whose, settings: &ProjectSettings) -> Result<Option<PathBuf>, Trouble> {
+        if settings.cache_bytes() == 0 {
+            return Ok(None);
+        }
+        let of = (!settings.shared_caches).then_some(whose.member);
+        let folder = self.0.team.places.cache(whose.project, of);
+        let made = folder.clone();
+        let making =
+            tokio::task::spawn_blocking(move || std::fs::DirBuilder::new().recursive(true).mode(0o700).create(made));
+        making.await?.map_err(|source| Trouble::Cache { path: folder.clone(), source })?;
+        Ok(Some(folder))
+    }
+
+    /// Works with a project's caches until what is returned is dropped: nothing is taken from them meanwhile.
+    pub(crate) async fn hold_caches(&self, project: ProjectId) -> OwnedRwLockReadGuard<()> {
+        let hold = Arc::clone(self.holds().entry(project).or_default());
+        hold.read_owned().await
+    }
+
+    fn holds(&self) -> MutexGuard<'_, Holds> {
+        self.0.holds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes from a project's caches, if nobody works with them. Returns whether that was so.
+    async fn while_unused(
+        &self,
+        project: ProjectId,
+        take: impl FnOnce(&Path) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<bool> {
+        let hold = Arc::clone(self.holds().entry(project).or_default());
+        let Ok(alone) = hold.try_write_owned() else { return Ok(false) };
+        let folder = self.0.team.places.caches.join(project.to_string());
+        let taking = tokio::task::spawn_blocking(move || {
+            let taken = take(&folder);
+            drop(alone);
+            taken
+        });
+        taking.await.map_err(io::Error::other)??;
+        Ok(true)
+    }
+
+    /// How much tools keep for a project.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub async fn cache_size(&self, project: ProjectId, settings: &ProjectSettings) -> Result<CacheSize, TeamError> {
+        let in_use = self.holds().get(&project).is_some_and(|hold| hold.try_write().is_err());
+        let folder = self.0.team.places.caches.join(project.to_string());
+        let looking = tokio::task::spawn_blocking(move || all_in(&folder));
+        let looked = looking.await.map_err(io::Error::other).and_then(|looked| looked);
+        let all = looked.map_err(|error| TeamError::internal("measuring the caches", error))?;
+        Ok(CacheSize { bytes: all.iter().map(|one| one.bytes).sum(), most: settings.cache_bytes(), in_use })
+    }
+
+    /// Takes away all that tools keep for a project. The audit tells that it was whoever `by` acts for.
+    ///
+    /// # Errors
+    /// [`TeamError::NotFound`]; [`TeamError::Conflict`] while a run or a trial works with it.
+    pub async fn clear_caches(&self, by: &Team, project: ProjectId) -> Result<(), TeamError> {
+        if by.store.project(project).await?.is_none() {
+            return Err(TeamError::NotFound { what: "project" });
+        }
+        by.store.audit(Note::new(AuditAction::ClearCaches).on(AuditObject::Project, project)).await?;
+        let cleared = self.while_unused(project, take_away).await;
+        match cleared.map_err(|error| TeamError::internal("clearing the caches", error))? {
+            true => Ok(()),
+            false => Err(TeamError::conflict(
+                "caches-in-use",
+                "a run or a trial of this project works with the caches; stop it, or wait until it has ended",
+            )),
+        }
+    }
+
+    /// Takes away what is over the limits of the projects, and what is of no project any more.
+    pub(crate) async fn tidy_caches(&self) {
+        let folder = self.0.team.places.caches.clone();
+        let listed = tokio::task::spawn_blocking(move || -> Vec<ProjectId> {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+        });
+        for project in listed.await.unwrap_or_default() {
+            if self.0.stop.is_cancelled() {
+                return;
+            }
+            self.tidy_cache(project).await;
+        }
+    }
+
+    /// The same for one project.
+    pub(crate) async fn tidy_cache(&self, project: ProjectId) {
+        let done = match self.0.team.store.project(project).await {
+            Ok(None) => self.while_unused(project, take_away).await,
+            Ok(Some(found)) => {
+                let most = found.settings.cache_bytes();
+                let take =
+                    move |folder: &Path| too_much(all_in(folder)?, most).iter().try_for_each(|path| take_away(path));
+                self.while_unused(project, take).await
+            }
+            // It is tried again.
+            Err(_) => return,
+        };
+        if let Err(error) = done {
+            tracing::warn!(%project, %error, "what tools keep for a project could not be tidied away");
+        }
+    }
+}
+
+/// What each tool keeps for each member of a project.
+fn all_in(folder: &Path) -> io::Result<Vec<Cached>> {
+    let mut all = Vec::new();
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(all),
+        entries => entries?,
+    };
+    for entry in entries {
+        // These folders are the server's; in them, all is the agents'.
+        all.extend(cached(&entry?.path())?);
+    }
+    Ok(all)
+}
+
+/// What has to go so that the rest is no more than `most`: what was not changed for longest first.
+fn too_much(mut all: Vec<Cached>, most: u64) -> Vec<PathBuf> {
+    all.sort_by_key(|one| one.changed);
+    let mut bytes: u64 = all.iter().map(|one| one.bytes).sum();
+    let mut gone = Vec::new();
+    for one in all {
+        if bytes <= most {
+            break;
+        }
+        bytes -= one.bytes;
+        gone.push(one.path);
+    }
+    gone
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn the_oldest_goes_until_the_rest_fits() {
+        let one = |name: &str, bytes, age: u64| Cached {
+            path: name.into(),
+            bytes,
+            changed: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000 - age),
+        };
+        let all = || vec![one("new", 50, 1), one("old", 30, 900), one("middle", 40, 500)];
+        assert_eq!(too_much(all(), 120), Vec::<PathBuf>::new());
+        assert_eq!(too_much(all(), 119), [PathBuf::from("old")]);
+        assert_eq!(too_much(all(), 60), ["old", "middle"].map(PathBuf::from));
+        assert_eq!(too_much(all(), 0).len(), 3);
+    }
+}
