@@ -27,6 +27,7 @@ import type {
   RunHistoryEvent,
   Scope,
   SecondFactorSetting,
+  SecretUse,
   SetAutoMode,
   SignUpSetting,
   TokenDraft,
@@ -386,7 +387,21 @@ export const api = {
   runGuide: (id: string) => body(client.GET("/api/runs/{id}/guide", path(id))),
   trial: (id: string, signal?: AbortSignal) =>
     body(client.GET("/api/projects/{id}/try-checks", { ...path(id), signal: signal ?? null })),
-  tryChecks: (id: string, commands: string[], minutes: number) =>
-    body(client.POST("/api/projects/{id}/try-checks", { ...path(id), body: { commands, minutes } })),
+  tryChecks: (id: string, commands: string[], setUp: string[], minutes: number) =>
+    body(client.POST("/api/projects/{id}/try-checks", { ...path(id), body: { commands, setUp, minutes } })),
+  secrets: async (id: string, signal?: AbortSignal) =>
+    (await body(client.GET("/api/projects/{id}/secrets", { ...path(id), signal: signal ?? null }))).items,
+  putSecret: (id: string, name: string, value: string, uses: SecretUse[]) =>
+    body(
+      client.PUT("/api/projects/{id}/secrets/{name}", {
+        params: { path: { id, name } },
+        body: { value, uses },
+      }),
+    ),
+  deleteSecret: (id: string, name: string) =>
+    body(client.DELETE("/api/projects/{id}/secrets/{name}", { params: { path: { id, name } } })),
+  outfit: (id: string, signal?: AbortSignal) =>
+    body(client.GET("/api/projects/{id}/outfit", { ...path(id), signal: signal ?? null })),
+  clearCaches: (id: string) => body(client.DELETE("/api/projects/{id}/caches", path(id))),
   rateLimits: (signal?: AbortSignal) => body(client.GET("/api/rate-limits", { signal: signal ?? null })),
 };

@@ -65,6 +65,10 @@ export const keys = {
   runGuide: (runId: string) => ["run-guide", runId] as const,
   /** The latest trial of a project's checks. */
   trial: (projectId: string) => ["trial", projectId] as const,
+  /** A project's secrets, masked. */
+  secrets: (projectId: string) => ["secrets", projectId] as const,
+  /** What there is for a project's commands. */
+  outfit: (projectId: string) => ["outfit", projectId] as const,
   systems: ["systems"] as const,
   system: (id: string) => ["systems", id] as const,
   executions: ["executions"] as const,

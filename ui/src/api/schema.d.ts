@@ -2069,6 +2069,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{id}/caches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes away what tools keep for a project; the next run fetches it anew. */
+        delete: operations["clear_project_caches"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{id}/chats": {
         parameters: {
             query?: never;
@@ -2122,6 +2139,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{id}/outfit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what there is for a project's commands: toolchains, and what tools keep between runs. */
+        get: operations["get_project_outfit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{id}/queue": {
         parameters: {
             query?: never;
@@ -2159,6 +2193,41 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{id}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists a project's secrets, masked. */
+        get: operations["list_project_secrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{id}/secrets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Seals a secret of a project and puts it in place of the former one of its name. */
+        put: operations["put_project_secret"];
+        post?: never;
+        /** Deletes a secret of a project. */
+        delete: operations["delete_project_secret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{id}/try-checks": {
         parameters: {
             query?: never;
@@ -2169,7 +2238,7 @@ export type paths = {
         /** Shows how the latest trial of a project's checks goes, with what the commands print. */
         get: operations["get_trial"];
         put?: never;
-        /** Tries a project's checks on its default branch, in the sandbox and in the background. */
+        /** Tries a project's checks, after what sets a worktree up, on its default branch, in the sandbox and in the background. */
         post: operations["try_checks"];
         delete?: never;
         options?: never;
@@ -3296,7 +3365,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project-secret.put" | "project-secret.delete" | "project.clear-caches" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -3602,11 +3671,11 @@ export type components = {
             /** @description Its title; the chat's when absent. */
             title?: string | null;
         };
-        /** @description One verification command that was run, with its output as evidence. */
+        /** @description One command of the project that was run for a run: a check, with its output as evidence, or one that set the worktree up. */
         Check: {
             /** @description The command as the project states it. */
             command: string;
-            /** @description The commit that was checked. */
+            /** @description The commit that was checked, or that the worktree stood at. */
             commitId: string | null;
             /**
              * Format: date-time
@@ -3620,6 +3689,8 @@ export type components = {
             exitCode: number | null;
             /** @description The check's id. */
             id: components["schemas"]["CheckId"];
+            /** @description What it is for. */
+            kind?: components["schemas"]["CheckKind"];
             /** @description What it printed: head and tail, with the rest counted. */
             output: string;
             /** @description The run whose work was checked. */
@@ -3637,6 +3708,11 @@ export type components = {
          * @description One verification command that was run.
          */
         CheckId: string;
+        /**
+         * @description What a command of the project is for.
+         * @enum {string}
+         */
+        CheckKind: "check" | "set-up";
         /** @description A run's checks. */
         CheckList: {
             /** @description The latest first. */
@@ -5430,6 +5506,13 @@ export type components = {
             /** @description The server's name for it. */
             id: string;
         };
+        /** @description A toolchain that the operator listed. */
+        ListedToolchain: {
+            /** @description What it is. */
+            name: string;
+            /** @description Where it is, on the server as in the sandbox. */
+            path: string;
+        };
         /** @description Who wants to sign in. */
         Login: {
             /** @description The e-mail address. */
@@ -6139,6 +6222,21 @@ export type components = {
              */
             updatedAt: string;
         };
+        /** @description What tools keep for a project on this server. */
+        ProjectCaches: {
+            /**
+             * Format: int64
+             * @description Bytes on the disk.
+             */
+            bytes: number;
+            /** @description Whether a run or a trial works with it. */
+            inUse: boolean;
+            /**
+             * Format: int64
+             * @description Bytes that it may have; over that, what was not used for longest goes when nobody works with it.
+             */
+            mostBytes: number;
+        };
         /**
          * Format: uuid
          * @description A git repository on the team's board.
@@ -6151,12 +6249,40 @@ export type components = {
                 [key: string]: number;
             };
         };
+        /** @description What there is for a project's commands beside the system's own programs. */
+        ProjectOutfit: {
+            /** @description What tools keep between runs. */
+            caches: components["schemas"]["ProjectCaches"];
+            /** @description In the order in which programs are looked for. */
+            toolchains: components["schemas"]["ListedToolchain"][];
+        };
         /** @description A page of projects. */
         ProjectPage: {
             /** @description The projects, in the order of their making. */
             items: components["schemas"]["ProjectListItem"][];
             /** @description Where the next page begins, if there is one. */
             next: string | null;
+        };
+        /** @description A secret of a project, as far as it may be shown. */
+        ProjectSecret: {
+            /** @description Its last characters, to tell it from another; nothing of a short one. */
+            hint: string;
+            /** @description The environment variable in which commands find it. */
+            name: string;
+            /** @description Who put it in place. */
+            putBy: components["schemas"]["MemberId"];
+            /**
+             * Format: date-time
+             * @description When it was put in place.
+             */
+            updatedAt: string;
+            /** @description Which commands it is given to. */
+            uses: components["schemas"]["SecretUse"][];
+        };
+        /** @description A project's secrets. */
+        ProjectSecretList: {
+            /** @description By name; none of them with its value. */
+            items: components["schemas"]["ProjectSecret"][];
         };
         /** @description How agents work in a project. */
         ProjectSettings: {
@@ -6170,6 +6296,12 @@ export type components = {
              * @default true
              */
             askWhatToKeep: boolean;
+            /**
+             * Format: int64
+             * @description GiB that tools may keep of what they fetch and build, between runs: 0 (nothing is kept) to 500.
+             * @default 10
+             */
+            cacheGib: number;
             /**
              * Format: int64
              * @description Minutes that each of them may take before it is ended: 1 to 240.
@@ -6203,6 +6335,22 @@ export type components = {
              * @default 1
              */
             repairs: number;
+            /**
+             * @description Commands that set a worktree up, run in order and once in each, before its agent begins.
+             * @default []
+             */
+            setUp: string[];
+            /**
+             * Format: int64
+             * @description Minutes that each of them may take before it is ended: 1 to 240.
+             * @default 30
+             */
+            setUpMinutes: number;
+            /**
+             * @description Whether all members' runs share what tools keep. Otherwise each member's have their own.
+             * @default false
+             */
+            sharedCaches: boolean;
             /**
              * @description Commands that must pass before a feature counts as verified, run in order in the feature's worktree.
              * @default []
@@ -6285,6 +6433,13 @@ export type components = {
             pattern: string;
             /** @description Whose models. */
             provider: components["schemas"]["ProviderKind"];
+        };
+        /** @description A secret to be put in place. */
+        PutProjectSecret: {
+            /** @description Which commands it is given to; all kinds when absent. */
+            uses?: components["schemas"]["SecretUse"][];
+            /** @description The secret; at least 8 characters on one of its lines. */
+            value: string;
         };
         /** @description A QR code, to be drawn. */
         QrPicture: {
@@ -7233,6 +7388,11 @@ export type components = {
             /** @description What can be shown. */
             kinds: components["schemas"]["SecondFactor"][];
         };
+        /**
+         * @description Which commands a secret is given to.
+         * @enum {string}
+         */
+        SecretUse: "set-up" | "checks" | "agents" | "services";
         /** @description Which message is to be sent again. */
         SendAgain: {
             /** @description The message. */
@@ -7971,9 +8131,12 @@ export type components = {
             /** @enum {string} */
             op: "create_cards";
         };
-        /** @description A trial of checks. A project has one, the latest. */
+        /** @description A trial of checks, and of what sets a worktree up for them. A project has one, the latest. */
         Trial: {
-            /** @description The commands that were begun, in order. Those after one that failed are tried as well. */
+            /**
+             * @description The commands that were begun, in order. After a check that failed the others are tried as well; after a set-up command
+             *     that failed, nothing is.
+             */
             checks: components["schemas"]["TriedCheck"][];
             /** @description The commit of the default branch that is tried. */
             commitId: string;
@@ -8027,6 +8190,8 @@ export type components = {
              * @description The exit code, or nothing when it was killed or still runs.
              */
             exitCode: number | null;
+            /** @description What it is for. */
+            kind?: components["schemas"]["CheckKind"];
             /** @description What it printed so far: head and tail, with the rest counted. */
             output: string;
             /**
@@ -8046,6 +8211,8 @@ export type components = {
              * @description Minutes that each may take; as the project says when absent.
              */
             minutes?: number;
+            /** @description The commands that set the worktree up first; the project's when absent. */
+            setUp?: string[];
         };
         /** @description How much is unread. */
         Unread: {
@@ -8497,6 +8664,7 @@ export type ChatPage = components['schemas']['ChatPage'];
 export type ChatToCard = components['schemas']['ChatToCard'];
 export type Check = components['schemas']['Check'];
 export type CheckId = components['schemas']['CheckId'];
+export type CheckKind = components['schemas']['CheckKind'];
 export type CheckList = components['schemas']['CheckList'];
 export type CheckStatus = components['schemas']['CheckStatus'];
 export type ChooseMails = components['schemas']['ChooseMails'];
@@ -8628,6 +8796,7 @@ export type Line = components['schemas']['Line'];
 export type LineChange = components['schemas']['LineChange'];
 export type LineKind = components['schemas']['LineKind'];
 export type ListedModel = components['schemas']['ListedModel'];
+export type ListedToolchain = components['schemas']['ListedToolchain'];
 export type Login = components['schemas']['Login'];
 export type LookAtInvitation = components['schemas']['LookAtInvitation'];
 export type LookIntoYourMail = components['schemas']['LookIntoYourMail'];
@@ -8686,9 +8855,13 @@ export type Prices = components['schemas']['Prices'];
 export type Problem = components['schemas']['Problem'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
 export type Project = components['schemas']['Project'];
+export type ProjectCaches = components['schemas']['ProjectCaches'];
 export type ProjectId = components['schemas']['ProjectId'];
 export type ProjectListItem = components['schemas']['ProjectListItem'];
+export type ProjectOutfit = components['schemas']['ProjectOutfit'];
 export type ProjectPage = components['schemas']['ProjectPage'];
+export type ProjectSecret = components['schemas']['ProjectSecret'];
+export type ProjectSecretList = components['schemas']['ProjectSecretList'];
 export type ProjectSettings = components['schemas']['ProjectSettings'];
 export type ProjectSource = components['schemas']['ProjectSource'];
 export type ProjectStatus = components['schemas']['ProjectStatus'];
@@ -8697,6 +8870,7 @@ export type ProviderButton = components['schemas']['ProviderButton'];
 export type ProviderKind = components['schemas']['ProviderKind'];
 export type PutCredential = components['schemas']['PutCredential'];
 export type PutPrice = components['schemas']['PutPrice'];
+export type PutProjectSecret = components['schemas']['PutProjectSecret'];
 export type QrPicture = components['schemas']['QrPicture'];
 export type Queue = components['schemas']['Queue'];
 export type QueueItem = components['schemas']['QueueItem'];
@@ -8750,6 +8924,7 @@ export type Scope = components['schemas']['Scope'];
 export type SecondFactor = components['schemas']['SecondFactor'];
 export type SecondFactorSetting = components['schemas']['SecondFactorSetting'];
 export type SecondStep = components['schemas']['SecondStep'];
+export type SecretUse = components['schemas']['SecretUse'];
 export type SendAgain = components['schemas']['SendAgain'];
 export type SessionId = components['schemas']['SessionId'];
 export type SessionItem = components['schemas']['SessionItem'];
@@ -13930,6 +14105,36 @@ export interface operations {
             };
         };
     };
+    clear_project_caches: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_chats: {
         parameters: {
             query?: {
@@ -14121,6 +14326,38 @@ export interface operations {
             };
         };
     };
+    get_project_outfit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectOutfit"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_queue: {
         parameters: {
             query?: never;
@@ -14173,6 +14410,108 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Project"];
                 };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_project_secrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectSecretList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_project_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+                /** @description The environment variable in which commands find it. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutProjectSecret"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectSecret"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_project_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+                /** @description The environment variable in which commands find it. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why the request was refused or failed. */
             default: {

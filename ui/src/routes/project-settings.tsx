@@ -17,9 +17,13 @@ import { Select } from "@/components/ui/select";
 import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import { ModelSelect } from "@/features/model-select";
-import { Checks, command, linesOf } from "@/features/projects/settings/checks";
+import { Checks } from "@/features/projects/settings/checks";
+import { command, linesOf } from "@/features/projects/settings/commands";
+import { Keeping } from "@/features/projects/settings/keeping";
 import { Knowing } from "@/features/projects/settings/knowing";
 import { draft, Pipeline, stepsOf } from "@/features/projects/settings/pipeline";
+import { Secrets } from "@/features/projects/settings/secrets";
+import { SetUp } from "@/features/projects/settings/set-up";
 import { sourceWords } from "@/features/projects/source";
 import { putProject } from "@/live/apply";
 
@@ -83,6 +87,10 @@ function ProjectForm({ project }: { project: Project }) {
   const [repairs, setRepairs] = useState(project.settings.repairs);
   const [knowledgeTokens, setKnowledgeTokens] = useState(project.settings.knowledgeTokens);
   const [askWhatToKeep, setAskWhatToKeep] = useState(project.settings.askWhatToKeep);
+  const [setUp, setSetUp] = useState(() => project.settings.setUp.map(command));
+  const [setUpMinutes, setSetUpMinutes] = useState(project.settings.setUpMinutes);
+  const [cacheGib, setCacheGib] = useState(project.settings.cacheGib);
+  const [sharedCaches, setSharedCaches] = useState(project.settings.sharedCaches);
   const save = useMutation({
     mutationFn: () =>
       api.updateProject(project.id, {
@@ -97,11 +105,16 @@ function ProjectForm({ project }: { project: Project }) {
           repairs,
           knowledgeTokens,
           askWhatToKeep,
+          setUp: linesOf(setUp),
+          setUpMinutes,
+          cacheGib,
+          sharedCaches,
         },
       }),
     onSuccess: (saved) => {
       putProject(client, saved);
       setCommands(saved.settings.verifyCommands.map(command));
+      setSetUp(saved.settings.setUp.map(command));
       setSteps(saved.settings.pipeline.map(draft));
       toast.done("Settings saved");
     },
@@ -116,6 +129,10 @@ function ProjectForm({ project }: { project: Project }) {
     minutes !== project.settings.checkMinutes ||
     knowledgeTokens !== project.settings.knowledgeTokens ||
     askWhatToKeep !== project.settings.askWhatToKeep ||
+    setUpMinutes !== project.settings.setUpMinutes ||
+    cacheGib !== project.settings.cacheGib ||
+    sharedCaches !== project.settings.sharedCaches ||
+    setUp.map((entry) => entry.text.trim()).join("\n") !== project.settings.setUp.join("\n") ||
     JSON.stringify(stepsOf(steps)) !== JSON.stringify(stepsOf(project.settings.pipeline.map(draft))) ||
     commands.map((entry) => entry.text.trim()).join("\n") !== project.settings.verifyCommands.join("\n");
 
@@ -148,6 +165,14 @@ function ProjectForm({ project }: { project: Project }) {
               </dl>
             </div>
           </Section>
+          <SetUp
+            commands={setUp}
+            onCommands={setSetUp}
+            minutes={setUpMinutes}
+            onMinutes={setSetUpMinutes}
+            mayManage={mayManage}
+            error={error?.field("settings.setUpMinutes")}
+          />
           <Pipeline
             steps={steps}
             onChange={setSteps}
@@ -158,6 +183,7 @@ function ProjectForm({ project }: { project: Project }) {
             projectId={project.id}
             commands={commands}
             onCommands={setCommands}
+            setUp={linesOf(setUp)}
             minutes={minutes}
             onMinutes={setMinutes}
             mayManage={mayManage}
@@ -226,6 +252,15 @@ function ProjectForm({ project }: { project: Project }) {
               />
             </div>
           </Section>
+          <Keeping
+            projectId={project.id}
+            gib={cacheGib}
+            onGib={setCacheGib}
+            shared={sharedCaches}
+            onShared={setSharedCaches}
+            mayManage={mayManage}
+            error={error?.field("settings.cacheGib")}
+          />
         </fieldset>
         {mayManage && (
           <div className="flex flex-col gap-3 border-line border-t pt-5">
@@ -242,6 +277,9 @@ function ProjectForm({ project }: { project: Project }) {
           </div>
         )}
       </form>
+      <div className="mt-10">
+        <Secrets projectId={project.id} />
+      </div>
       {mayManage && <Archive project={project} />}
     </>
   );

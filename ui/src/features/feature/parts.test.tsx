@@ -2,7 +2,7 @@ import { render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Check, RunHistoryEvent } from "@/api/types";
-import { roundsOf } from "./checks/rounds";
+import { roundsOf, setUpOf } from "./checks/rounds";
 import { languageOf } from "./code/languages";
 import { kept, persistent } from "./lib/persistent";
 import { rowsOf, wordsOf } from "./live/rows";
@@ -21,6 +21,7 @@ describe("rounds of checks", () => {
   ): Check => ({
     id,
     runId: "r",
+    kind: "check",
     command,
     status,
     exitCode: 0,
@@ -42,6 +43,10 @@ describe("rounds of checks", () => {
     );
     expect(rounds.map((round) => round.checks.map((entry) => entry.id).join())).toEqual(["5", "3,4", "1,2"]);
     expect(roundsOf([])).toEqual([]);
+    const setUp = (id: string): Check => ({ ...check(id, "npm ci", "a"), kind: "set-up" });
+    const mixed = [check("3", "lint", "a"), setUp("2"), setUp("1")];
+    expect(roundsOf(mixed)).toHaveLength(1);
+    expect(setUpOf(mixed).map((entry) => entry.id)).toEqual(["2"]);
   });
 });
 

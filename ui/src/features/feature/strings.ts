@@ -1,4 +1,4 @@
-import type { RunStatus, StepStatus, StopReason } from "@/api/types";
+import type { CheckStatus, RunStatus, StepStatus, StopReason } from "@/api/types";
 
 /** How far a step of the pipeline is. */
 export const STEP: Record<StepStatus, string> = {
@@ -173,9 +173,16 @@ export const s = {
     waits: (at: string) => `goes on at ${at}`,
     waited: (at: string) => `waited until ${at}`,
     compacted: (tokens: string) => `The conversation was summarised to make room (${tokens} tokens before)`,
-    checkPassed: "Check passed",
-    checkFailed: "Check failed",
-    checkRuns: "Checking",
+    check: {
+      passed: "Check passed",
+      failed: "Check failed",
+      running: "Checking",
+    } satisfies Record<CheckStatus, string>,
+    setUp: {
+      passed: "Set up",
+      failed: "Set-up failed",
+      running: "Setting up",
+    } satisfies Record<CheckStatus, string>,
     announce: {
       failed: "The run failed.",
       waiting: "The agent is done.",
@@ -294,6 +301,7 @@ export const s = {
     failed: "Failed",
     running: "Running",
     killed: "killed",
+    setUp: "Set-up of the worktree",
     earlier: "Earlier",
     round: (passed: number, all: number | string) => `${passed} of ${all} passed`,
     exit: (code: number) => `exit code ${code}`,

@@ -23,7 +23,7 @@ import { Level } from "../level";
 import { Terminal } from "../live/Terminal";
 import { s } from "../strings";
 import { Pipeline, useSteps } from "./Pipeline";
-import { type Round, roundsOf } from "./rounds";
+import { type Round, roundsOf, setUpOf } from "./rounds";
 
 /** The project's own commands, and what each of them said. */
 export function ChecksTab({
@@ -38,7 +38,8 @@ export function ChecksTab({
   const checks = useChecks(run?.id);
   const project = useProject(feature.projectId).data;
   const rounds = useMemo(() => roundsOf(checks.data ?? []), [checks.data]);
-  const passed = (useSteps(run?.id).data ?? []).length > 0;
+  const setUp = useMemo(() => setUpOf(checks.data ?? []), [checks.data]);
+  const passed = (useSteps(run?.id).data ?? []).length > 0 || setUp.length > 0;
   const commands = project?.settings.verifyCommands;
   const Heading = use(Level);
   const [latest, ...earlier] = rounds;
@@ -58,6 +59,7 @@ export function ChecksTab({
     return (
       <div className="h-full overflow-y-auto scroll-thin">
         <div className="mx-auto max-w-4xl p-4 @3xl:px-6">
+          <SetUp checks={setUp} />
           <Pipeline run={run} />
           {none}
         </div>
@@ -71,6 +73,7 @@ export function ChecksTab({
   return (
     <div className="h-full overflow-y-auto scroll-thin">
       <div className="mx-auto flex max-w-4xl flex-col gap-5 p-4 @3xl:px-6">
+        <SetUp checks={setUp} />
         <Pipeline run={run} />
         <section className="flex flex-col gap-2">
           <RoundHead round={latest} />
@@ -149,6 +152,19 @@ function None({
         ))}
       </ul>
     </Empty>
+  );
+}
+
+/** What made the worktree ready. */
+function SetUp({ checks }: { checks: Check[] }) {
+  const [first] = checks;
+  const Heading = use(Level);
+  if (first === undefined) return null;
+  return (
+    <section className="flex flex-col gap-2">
+      <Heading className="font-medium text-xs">{s.checks.setUp}</Heading>
+      <List round={{ key: first.id, commit: null, at: first.startedAt, checks }} />
+    </section>
   );
 }
 

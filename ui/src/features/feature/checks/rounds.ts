@@ -9,10 +9,15 @@ export interface Round {
   checks: Check[];
 }
 
-/** Sorts checks (the latest first) into rounds, the latest first. A command that runs again begins a new round. */
-export function roundsOf(checks: readonly Check[]): Round[] {
+/** The commands that set the worktree up the last time, in the order in which they ran; `checks` has the latest first. */
+export function setUpOf(checks: readonly Check[]): Check[] {
+  return roundsOf(checks, "set-up")[0]?.checks ?? [];
+}
+
+/** Sorts commands of a kind (the latest first) into rounds, the latest first. A command that runs again begins a new round. */
+export function roundsOf(checks: readonly Check[], kind: Check["kind"] = "check"): Round[] {
   const rounds: Round[] = [];
-  for (const check of [...checks].reverse()) {
+  for (const check of checks.filter((entry) => entry.kind === kind).reverse()) {
     const last = rounds.at(-1);
     const fits =
       last !== undefined &&

@@ -119,6 +119,7 @@ export function CheckRow({
   const running = check.status === "running";
   const failed = check.status === "failed";
   const text = running ? (live?.text ?? "") : check.output;
+  const words = (check.kind === "set-up" ? s.live.setUp : s.live.check)[check.status];
   return (
     <Fold
       open={open || (running && text !== "")}
@@ -132,9 +133,7 @@ export function CheckRow({
               failed ? "text-red" : running ? "animate-pulse-soft text-accent-text" : "text-green",
             )}
           />
-          <span className="shrink-0 text-muted">
-            {running ? s.live.checkRuns : failed ? s.live.checkFailed : s.live.checkPassed}
-          </span>
+          <span className="shrink-0 text-muted">{words}</span>
           <code className="min-w-0 truncate text-xs">{check.command}</code>
         </>
       }

@@ -51,6 +51,7 @@ const check = (status: Check["status"], output = ""): RunEvent => ({
   check: {
     id: "c",
     runId: "r",
+    kind: "check",
     command: "./test.sh",
     status,
     exitCode: null,

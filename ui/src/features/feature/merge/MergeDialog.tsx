@@ -144,7 +144,7 @@ function Checked({ feature, run }: { feature: Feature; run: Run | undefined }) {
   if (feature.status === "verified" || feature.skipVerification) return null;
   const wanted = project?.settings.verifyCommands ?? [];
   if (wanted.length === 0 || checks === undefined) return null;
-  const here = checks.filter((check) => check.commitId === run?.headCommit);
+  const here = checks.filter((check) => check.kind === "check" && check.commitId === run?.headCommit);
   const passed = wanted.filter((command) =>
     here.some((check) => check.command === command && check.status === "passed"),
   );

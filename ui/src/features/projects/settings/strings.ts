@@ -1,4 +1,4 @@
-import type { CheckStatus, TrialStatus } from "@/api/types";
+import type { CheckStatus, SecretUse, TrialStatus } from "@/api/types";
 
 /** What a project's settings say of the team's knowledge. */
 export const knowing = {
@@ -14,6 +14,70 @@ export const knowing = {
     "Once, when the work has passed its checks. What the agent records waits for a member to look at it.",
 };
 
+/** What a project's settings say of what its commands are given. */
+export const outfit = {
+  setUp: {
+    title: "Set-up",
+    lead: "Commands that make a worktree ready, such as installing dependencies. They run in order, in the sandbox, once in each worktree before its agent begins, and again when they change.",
+    one: (n: number) => `Set-up command ${n}`,
+    remove: (n: number) => `Remove set-up command ${n}`,
+    add: "Add a command",
+    minutes: "Minutes that each set-up command may take",
+    minutesHelp: "If one fails or takes longer, the run stops before its agent begins, and can be retried.",
+  },
+  keeping: {
+    title: "Caches and toolchains",
+    lead: "What package managers fetch and compilers build is kept for the next run. It is never part of the work.",
+    size: "GiB that may be kept",
+    sizeHelp: "Over that, what was not used for longest goes when no run works with it. 0 keeps nothing.",
+    shared: "All members share it",
+    sharedHelp:
+      "Otherwise each member's runs have their own: what one agent leaves there, another member's agent never runs.",
+    kept: "Kept on this server",
+    of: (bytes: string, most: string) => `${bytes} of ${most}`,
+    inUse: "in use",
+    clear: "Clear",
+    clearTitle: "Clear the caches?",
+    clearText: "Nothing of the work is lost. The next runs fetch and build everything anew.",
+    cleared: "Caches cleared",
+    toolchains: "Toolchains",
+    noToolchains:
+      "The system's own programs alone. Whoever runs this server can list others; `guildhall doctor` proposes them.",
+  },
+  secrets: {
+    title: "Secrets",
+    lead: "What commands need and nobody should read: a test database's address, a registry's token. Sealed, never shown again, and blotted out of what commands print, of diffs and of what agents are told.",
+    none: "No secrets yet.",
+    add: "Add a secret",
+    all: "All commands",
+    placed: "put in place",
+    replace: "Replace",
+    replaceOf: (name: string) => `Replace ${name}`,
+    remove: "Delete",
+    removeOf: (name: string) => `Delete ${name}`,
+    removeTitle: (name: string) => `Delete ${name}?`,
+    removeText:
+      "Commands no longer get it, and its value is no longer blotted out. Exchange it where it comes from if it may have been seen.",
+    removed: "Secret deleted",
+    name: "Name",
+    nameHelp: "The environment variable in which commands find it.",
+    value: "Value",
+    valueHelp: "At least 8 characters. It cannot be read again, only replaced.",
+    given: "Given to",
+    uses: {
+      "set-up": { label: "Set-up", what: "Every command that makes a worktree ready." },
+      checks: { label: "Checks", what: "Every check, and every trial of the checks." },
+      agents: {
+        label: "Agents",
+        what: "A command of an agent that asks for it by name; the run shows that it did.",
+      },
+      services: { label: "Services", what: "Commands that run on while others do, such as a server." },
+    } satisfies Record<SecretUse, { label: string; what: string }>,
+    put: "Put in place",
+    done: "Secret in place",
+  },
+} as const;
+
 /** What a project's settings say of what follows the work. */
 export const w = {
   checks: {
@@ -27,10 +91,10 @@ export const w = {
   },
   trial: {
     title: "Try the checks now",
-    lead: "Runs what stands above, saved or not, on the default branch, before the night depends on it.",
+    lead: "Runs what stands above after the set-up, saved or not, on the default branch, before the night depends on it.",
     start: "Try the checks",
     again: "Try again",
-    none: "Write a check first.",
+    none: "Write a check or a set-up command first.",
     on: "on",
     status: {
       running: "They run",
@@ -38,6 +102,7 @@ export const w = {
       failed: "Not all passed",
       stopped: "Broken off",
     } satisfies Record<TrialStatus, string>,
+    setUp: "Set-up",
     check: { running: "runs", passed: "passed", failed: "failed" } satisfies Record<CheckStatus, string>,
     noOutput: "It printed nothing.",
   },

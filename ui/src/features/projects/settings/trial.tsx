@@ -29,11 +29,14 @@ const LOOK = {
 export function Trial({
   projectId,
   lines,
+  setUp,
   minutes,
   mayManage,
 }: {
   projectId: string;
   lines: string[];
+  /** What sets the worktree up first. */
+  setUp: string[];
   minutes: number;
   mayManage: boolean;
 }) {
@@ -45,22 +48,23 @@ export function Trial({
     refetchInterval: (query) => (query.state.data?.trial?.status === "running" ? 1_000 : false),
   }).data?.trial;
   const start = useMutation({
-    mutationFn: () => api.tryChecks(projectId, lines, minutes),
+    mutationFn: () => api.tryChecks(projectId, lines, setUp, minutes),
     onSuccess: (begun) => client.setQueryData(keys.trial(projectId), { trial: begun }),
   });
   const running = trial?.status === "running";
+  const nothing = lines.length + setUp.length === 0;
   return (
     <div className="rounded-xl border border-line bg-surface p-4 shadow-card">
       <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
         <div className="min-w-48 flex-1">
           <h3 className="font-medium text-sm">{w.trial.title}</h3>
-          <p className="text-faint text-xs">{lines.length === 0 ? w.trial.none : w.trial.lead}</p>
+          <p className="text-faint text-xs">{nothing ? w.trial.none : w.trial.lead}</p>
         </div>
         {mayManage && (
           <Button
             size="sm"
             busy={start.isPending || running}
-            disabled={lines.length === 0 || !(minutes >= 1)}
+            disabled={nothing || !(minutes >= 1)}
             onClick={() => start.mutate()}
           >
             <Play /> {trial ? w.trial.again : w.trial.start}
@@ -97,6 +101,7 @@ function One({ check }: { check: TriedCheck }) {
         <code className="min-w-0 flex-1 truncate" title={check.command}>
           {check.command}
         </code>
+        {check.kind === "set-up" && <Badge>{w.trial.setUp}</Badge>}
         <span className="sr-only">{w.trial.check[check.status]}</span>
         <span className="num text-faint">
           {check.endedAt === null ? (

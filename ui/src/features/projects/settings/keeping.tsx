@@ -1,0 +1,127 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { api } from "@/api/calls";
+import { asApiError } from "@/api/error";
+import { keys } from "@/api/keys";
+import { Section } from "@/components/page";
+import { ErrorState } from "@/components/state";
+import { Button } from "@/components/ui/button";
+import { Confirm } from "@/components/ui/dialog";
+import { Field, Input } from "@/components/ui/input";
+import { Skeleton } from "@/components/ui/skeleton";
+import { Switch } from "@/components/ui/switch";
+import { toast } from "@/components/ui/toast";
+import { bytes } from "@/lib/format";
+import { outfit } from "./strings";
+
+const s = outfit.keeping;
+
+/** What tools keep between runs, whether members share it, and which toolchains the machine offers. */
+export function Keeping({
+  projectId,
+  gib,
+  onGib,
+  shared,
+  onShared,
+  mayManage,
+  error,
+}: {
+  projectId: string;
+  gib: number;
+  onGib: (gib: number) => void;
+  shared: boolean;
+  onShared: (shared: boolean) => void;
+  mayManage: boolean;
+  error: string | undefined;
+}) {
+  const there = useQuery({
+    queryKey: keys.outfit(projectId),
+    queryFn: ({ signal }) => api.outfit(projectId, signal),
+  });
+  return (
+    <Section title={s.title} id="caches" lead={s.lead}>
+      <div className="flex flex-col gap-5">
+        <Field label={s.size} help={s.sizeHelp} error={error}>
+          <Input
+            type="number"
+            min={0}
+            max={500}
+            required
+            className="max-w-28"
+            value={Number.isNaN(gib) ? "" : gib}
+            onChange={(event) => onGib(event.target.valueAsNumber)}
+          />
+        </Field>
+        <Switch
+          checked={shared}
+          onChange={onShared}
+          disabled={!mayManage}
+          label={s.shared}
+          help={s.sharedHelp}
+        />
+        {there.isError ? (
+          <ErrorState error={there.error} onRetry={() => there.refetch()} className="py-6" />
+        ) : there.data === undefined ? (
+          <Skeleton className="h-24 rounded-xl" />
+        ) : (
+          <dl className="flex flex-col gap-4 rounded-xl border border-line bg-surface p-4 text-sm shadow-card">
+            <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
+              <div className="min-w-48 flex-1">
+                <dt className="font-medium">{s.kept}</dt>
+                <dd className="num text-muted">
+                  {s.of(bytes(there.data.caches.bytes), bytes(there.data.caches.mostBytes))}
+                  {there.data.caches.inUse && <span className="text-faint"> · {s.inUse}</span>}
+                </dd>
+              </div>
+              {mayManage && <Clear projectId={projectId} empty={there.data.caches.bytes === 0} />}
+            </div>
+            <div>
+              <dt className="font-medium">{s.toolchains}</dt>
+              {there.data.toolchains.length === 0 ? (
+                <dd className="text-muted">{s.noToolchains}</dd>
+              ) : (
+                there.data.toolchains.map((one) => (
+                  <dd key={one.path} className="text-muted">
+                    {one.name} <code className="break-all text-xs">{one.path}</code>
+                  </dd>
+                ))
+              )}
+            </div>
+          </dl>
+        )}
+      </div>
+    </Section>
+  );
+}
+
+function Clear({ projectId, empty }: { projectId: string; empty: boolean }) {
+  const client = useQueryClient();
+  const [open, setOpen] = useState(false);
+  return (
+    <>
+      <Button size="sm" disabled={empty} onClick={() => setOpen(true)}>
+        {s.clear}
+      </Button>
+      <Confirm
+        open={open}
+        onOpenChange={setOpen}
+        danger
+        title={s.clearTitle}
+        confirm={s.clear}
+        onConfirm={async () => {
+          try {
+            await api.clearCaches(projectId);
+            toast.done(s.cleared);
+          } catch (cause) {
+            toast.error(undefined, asApiError(cause));
+            throw cause;
+          } finally {
+            void client.invalidateQueries({ queryKey: keys.outfit(projectId) });
+          }
+        }}
+      >
+        {s.clearText}
+      </Confirm>
+    </>
+  );
+}
