@@ -21,6 +21,7 @@ fn limits(memory: i64, processes: i64) -> Limits {
 
 /// The groups of this process. None, with the reason printed, where the host offers none: but root on a host with version 1
 /// has them.
+#[expect(clippy::print_stdout, reason = "whoever reads the tests' output is to know what was not tried")]
 async fn groups(limits: Limits) -> Option<Groups> {
     let groups = tokio::task::spawn_blocking(move || Groups::begin(limits)).await.unwrap();
     if groups.limit_memory() && groups.limit_processes() {
