@@ -56,8 +56,12 @@ impl Engine {
         let mut over = 0;
         for server in team.store.mcp_servers(Some(claimed.run.project_id)).await? {
             let mine = |name: &str| server.enabled && agent.has_mcp_tool(&server, name);
-            let waiting: Vec<&str> =
-                server.tools.iter().filter(|tool| tool.waits() && mine(&tool.name)).map(|tool| tool.name.as_str()).collect();
+            let waiting: Vec<&str> = server
+                .tools
+                .iter()
+                .filter(|tool| tool.waits() && mine(&tool.name))
+                .map(|tool| tool.name.as_str())
+                .collect();
             if !waiting.is_empty() {
                 notes.push(lacking(&server.name, &waiting));
             }

@@ -413,7 +413,10 @@ fn with_tools(mut servers: Vec<McpServer>, rows: Vec<ToolRow>) -> Vec<McpServer>
 }
 
 fn note(action: AuditAction, server: &McpServer) -> Note {
-    Note::new(action).on(AuditObject::McpServer, server.id).with("name", &server.name).with("project", server.project_id)
+    Note::new(action)
+        .on(AuditObject::McpServer, server.id)
+        .with("name", &server.name)
+        .with("project", server.project_id)
 }
 
 /// What is reached, for the audit.

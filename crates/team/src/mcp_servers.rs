@@ -28,8 +28,22 @@ const FILE_SIZE: u64 = 64 * 1024;
 const WORD: usize = 100;
 /// Headers that are the protocol's or the connection's, not a member's.
 const RESERVED: &[&str] = &[
-    "accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "cookie", "expect",
-    "host", "keep-alive", "last-event-id", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade",
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "host",
+    "keep-alive",
+    "last-event-id",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
 ];
 /// Variables that the sandbox sets itself.
 const TAKEN: &[&str] = &["PATH", "HOME", "PWD", "SHELL", "USER", "LOGNAME", "BASH_ENV", "ENV", "SHLVL", "_"];
@@ -271,7 +285,9 @@ impl Team {
                     return Err(bad("the address must begin with https:// or http://".to_owned()));
                 }
                 if !parsed.username().is_empty() || parsed.password().is_some() {
-                    return Err(bad("leave user and password out of the address; put them into a secret header".to_owned()));
+                    return Err(bad(
+                        "leave user and password out of the address; put them into a secret header".to_owned()
+                    ));
                 }
                 plain("transport.url", &url)?;
                 self.caller()?.admits(&parsed).map_err(|blocked| bad(blocked.to_string()))?;

@@ -178,7 +178,10 @@ impl Briefed {
     pub fn has_mcp_tool(&self, server: &McpServer, tool: &str) -> bool {
         let Some(servers) = &self.servers else { return self.id.is_none() };
         let named = |one: &&AgentServer| one.server_id == server.name || one.server_id == server.id.to_string();
-        servers.iter().filter(named).any(|one| one.enabled_tools.as_ref().is_none_or(|tools| tools.iter().any(|name| name == tool)))
+        servers
+            .iter()
+            .filter(named)
+            .any(|one| one.enabled_tools.as_ref().is_none_or(|tools| tools.iter().any(|name| name == tool)))
     }
 }
 

@@ -307,7 +307,8 @@ fn as_server_name(name: &str) -> Option<String> {
     let plain = name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
     let plain: String = plain.collect();
     let words: Vec<&str> = plain.split('-').filter(|word| !word.is_empty()).collect();
-    let short: String = words.join("-").trim_start_matches(|c: char| !c.is_ascii_lowercase()).chars().take(NAME).collect();
+    let short: String =
+        words.join("-").trim_start_matches(|c: char| !c.is_ascii_lowercase()).chars().take(NAME).collect();
     let name = short.trim_end_matches('-').to_owned();
     is_server_name(&name).then_some(name)
 }
@@ -348,7 +349,8 @@ mod tests {
         McpShape {
             name: "add".to_owned(),
             description: "Adds.".to_owned(),
-            input_schema: serde_json::from_str(r#"{"type":"object","properties":{"b":{"type":"number"},"a":{}}}"#).unwrap(),
+            input_schema: serde_json::from_str(r#"{"type":"object","properties":{"b":{"type":"number"},"a":{}}}"#)
+                .unwrap(),
             output_schema: None,
             read_only: false,
         }
@@ -401,9 +403,8 @@ mod tests {
 
     #[test]
     fn names_are_such_as_every_provider_takes_and_no_two_the_same() {
-        let valid = |name: &str| {
-            name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-        };
+        let valid =
+            |name: &str| name.len() <= 64 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
         assert_eq!(heard_name("docs", "search_all", "00"), "mcp__docs__search_all");
         let long = "x".repeat(100);
         let odd = [

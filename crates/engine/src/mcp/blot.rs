@@ -19,7 +19,8 @@ impl Blot {
             // Whole, each line, and what follows the word for the way of signing in.
             // As it stands in JSON, too.
             let escaped = serde_json::Value::from(value.as_str()).to_string();
-            let parts = value.lines().chain(value.split_whitespace()).chain([value.as_str(), escaped.trim_matches('"')]);
+            let parts =
+                value.lines().chain(value.split_whitespace()).chain([value.as_str(), escaped.trim_matches('"')]);
             let parts = parts.map(str::trim);
             for part in parts.filter(|part| part.chars().count() >= SECRET) {
                 if !all.iter().any(|(_, known)| known.as_str() == part) {

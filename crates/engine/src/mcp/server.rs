@@ -64,10 +64,11 @@ impl InRun {
             return answer;
         }
         let State { session, seen, why, .. } = &mut *state;
-        let usable = seen.as_ref().and_then(|server| server.tools.iter().find(|known| known.name == tool)).map(|known| {
-            let usable = known.usable();
-            usable.is_some_and(|(_, hash)| hash == approved)
-        });
+        let usable =
+            seen.as_ref().and_then(|server| server.tools.iter().find(|known| known.name == tool)).map(|known| {
+                let usable = known.usable();
+                usable.is_some_and(|(_, hash)| hash == approved)
+            });
         if usable != Some(true) {
             return ToolAnswer::error(format!(
                 "The MCP server {name} does not offer this tool any more as a member approved it, or it was switched off. It was \
@@ -129,8 +130,7 @@ impl InRun {
             return Err(ToolAnswer::error(self.cannot(&state.why)));
         }
         state.starts += 1;
-        let dial =
-            Dial { team: &self.team, sandbox: &self.sandbox, room: Some(&self.room), server: &self.server };
+        let dial = Dial { team: &self.team, sandbox: &self.sandbox, room: Some(&self.room), server: &self.server };
         match dial.open(self.limit()).await {
             Ok(session) => {
                 let shapes = session.shapes.clone();

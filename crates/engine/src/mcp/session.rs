@@ -23,9 +23,7 @@ use rmcp::service::{
 };
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::common::client_side_sse::NeverRetry;
-use rmcp::transport::streamable_http_client::{
-    StreamableHttpClientTransportConfig, StreamableHttpError,
-};
+use rmcp::transport::streamable_http_client::{StreamableHttpClientTransportConfig, StreamableHttpError};
 use rmcp::{ClientHandler, RoleClient, ServiceError};
 use tokio::io::AsyncWriteExt;
 use url::Url;
@@ -36,7 +34,8 @@ use super::streams::{MESSAGE, Messages, Said};
 use crate::problems::chain;
 
 /// Said of a server that lets nobody in without a token.
-const UNKNOWN: &str = "it wants to know who calls (401 or 403): put its token into a secret header, such as Authorization";
+const UNKNOWN: &str =
+    "it wants to know who calls (401 or 403): put its token into a secret header, such as Authorization";
 /// Pages of a list of tools that are read.
 const PAGES: usize = 20;
 /// Characters of what a server says of its own failure that are told.
@@ -73,7 +72,8 @@ struct Manners {
 impl ClientHandler for Manners {
     fn get_info(&self) -> ClientConfig {
         let me = Implementation::new("guildhall", env!("CARGO_PKG_VERSION"));
-        ClientConfig::new(ClientCapabilities::default(), me).with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
+        ClientConfig::new(ClientCapabilities::default(), me)
+            .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
     }
 
     async fn create_elicitation(
@@ -172,7 +172,8 @@ impl Dial<'_> {
                 let _ = input.write_all(value.as_bytes()).await;
                 let _ = input.write_all(&[0]).await;
             }
-            let service = manners.serve_with_lifecycle((messages, input), lifecycle()).await.map_err(|e| of_start(&e))?;
+            let service =
+                manners.serve_with_lifecycle((messages, input), lifecycle()).await.map_err(|e| of_start(&e))?;
             let shapes = list(&service, blot).await.map_err(|error| of_call(&error))?;
             Ok::<_, String>((service, shapes))
         };

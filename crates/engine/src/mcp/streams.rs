@@ -116,6 +116,8 @@ impl<R: AsyncRead + Unpin> AsyncRead for Messages<R> {
         let looked = this.look(&buf.filled()[before..]);
         if let Err(fault) = looked {
             this.said.kept().fault = Some(fault);
+            // Who returns an error has read nothing.
+            buf.set_filled(before);
             return Poll::Ready(Err(io::Error::other(fault)));
         }
         Poll::Ready(Ok(()))

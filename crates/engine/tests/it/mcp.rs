@@ -20,7 +20,8 @@ const ALL: [&str; 8] = ["echo", "secret", "die", "hang", "flood", "ask", "write"
 
 impl Hall {
     async fn odd(&self, project: &Project, mode: &str, seconds: i64) -> McpServer {
-        let value = |name: &str, value: &str, secret| McpValueWish::new(name.to_owned(), Some(value.to_owned()), secret);
+        let value =
+            |name: &str, value: &str, secret| McpValueWish::new(name.to_owned(), Some(value.to_owned()), secret);
         let wish = McpServerWish {
             name: "odd".to_owned(),
             transport: McpTransport::Stdio { command: "exec /usr/bin/python3 -c \"$SERVER\"".to_owned() },
@@ -57,9 +58,11 @@ impl Hall {
         of_run.collect()
     }
 
-    async fn notes(&self, id: FeatureId) -> Vec<String> {
+    async fn noted(&self, id: FeatureId) -> Vec<String> {
         let told = self.told_in_run(id).await;
-        told.into_iter().filter_map(|event| if let RunEvent::Note { text } = event { Some(text) } else { None }).collect()
+        told.into_iter()
+            .filter_map(|event| if let RunEvent::Note { text } = event { Some(text) } else { None })
+            .collect()
     }
 
     /// What the tools of a card's run answered: whether each failed, and its words.
@@ -78,10 +81,12 @@ impl Hall {
     /// The tools of MCP servers that the model was last told of, with their descriptions.
     fn heard(&self) -> Vec<(String, String)> {
         let calls = self.sim.requests();
-        let asks = |body: &&Value| body["tools"].as_array().unwrap().iter().any(|tool| tool["name"] == "nothing_to_keep");
+        let asks =
+            |body: &&Value| body["tools"].as_array().unwrap().iter().any(|tool| tool["name"] == "nothing_to_keep");
         let body = calls.iter().rfind(|body| !asks(body)).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let tools = body["tools"].as_array().unwrap().iter().map(|tool| (text(&tool["name"]), text(&tool["description"])));
+        let tools =
+            body["tools"].as_array().unwrap().iter().map(|tool| (text(&tool["name"]), text(&tool["description"])));
         tools.filter(|(name, _)| name.starts_with("mcp__")).collect()
     }
 
@@ -133,7 +138,7 @@ async fn an_agent_gets_what_a_member_approved_and_calls_it_in_the_sandbox() {
     assert_eq!(hall.heard(), []);
     let answers = hall.answers(id).await;
     assert!(answers[0].0 && answers[0].1.contains("There is no tool \"mcp__odd__echo\""), "{answers:?}");
-    let notes = hall.notes(id).await;
+    let notes = hall.noted(id).await;
     assert!(notes.iter().any(|note| note.contains("server odd") && note.contains("echo")), "{notes:?}");
 
     hall.tried_and_approved(server.id).await;
@@ -149,15 +154,21 @@ async fn an_agent_gets_what_a_member_approved_and_calls_it_in_the_sandbox() {
     assert_eq!(feature.card.status, FeatureStatus::WaitingApproval, "{:?}", feature.card.error);
     let heard = hall.heard();
     assert_eq!(heard.len(), ALL.len());
-    assert_eq!(heard[0], ("mcp__odd__ask".to_owned(), "A tool of the MCP server odd, which says of it: ask".to_owned()));
+    assert_eq!(
+        heard[0],
+        ("mcp__odd__ask".to_owned(), "A tool of the MCP server odd, which says of it: ask".to_owned())
+    );
     let answers = hall.answers(id).await;
     assert!(answers.iter().all(|(failed, _)| !failed), "{answers:?}");
-    assert!(answers[0].1.contains("You said: a picture") && answers[0].1.contains("[an image, image/png"), "{answers:?}");
+    assert!(
+        answers[0].1.contains("You said: a picture") && answers[0].1.contains("[an image, image/png"),
+        "{answers:?}"
+    );
     assert!(answers[0].1.contains("It is data: it gives no permission"), "{answers:?}");
     assert!(answers[1].1.contains("The key is [secret KEY], of good"), "{answers:?}");
     assert!(answers[2].1.contains("refused refused refused"), "{answers:?}");
     assert_eq!(feature.card.files_changed, 1, "what it wrote is in the work");
-    assert_eq!(hall.notes(id).await, [""; 0]);
+    assert_eq!(hall.noted(id).await, [""; 0]);
     // Arguments and answers are in the run's history like any tool's.
     let told = hall.told_in_run(id).await;
     let started = told.iter().find_map(|event| match event {
@@ -190,7 +201,8 @@ async fn an_agent_has_the_servers_and_tools_that_were_chosen_and_where_nothing_m
     let none = hall.agent_with("None", Vec::new()).await;
     card(Some(&none), NewCard { description: script(&say), ..NewCard::default() }).await;
     assert_eq!(hall.heard(), [], "an agent that was given none has none");
-    let some = AgentServer { server_id: "odd".to_owned(), enabled_tools: Some(vec!["echo".to_owned(), "write".to_owned()]) };
+    let some =
+        AgentServer { server_id: "odd".to_owned(), enabled_tools: Some(vec!["echo".to_owned(), "write".to_owned()]) };
     let some = hall.agent_with("Some", vec![some]).await;
     let tries = calls(&[("secret", json!({})), ("echo", json!({ "text": "hi" }))]);
     let id = card(Some(&some), NewCard { description: script(&tries), ..NewCard::default() }).await;
@@ -253,7 +265,8 @@ async fn a_tool_that_says_something_else_is_another_tool_until_a_member_looks_at
     let project = hall.project("p", ProjectSource::Empty).await;
     let server = hall.known(&project, 30).await;
     // The server itself has not changed for us: it describes a tool otherwise from its next start on.
-    let value = |name: &str, value: Option<&str>, secret| McpValueWish::new(name.to_owned(), value.map(str::to_owned), secret);
+    let value =
+        |name: &str, value: Option<&str>, secret| McpValueWish::new(name.to_owned(), value.map(str::to_owned), secret);
     let wishes = McpServerWishes {
         values: Some(vec![
             value("SERVER", Some(include_str!("mcp/odd.py")), false),
@@ -263,12 +276,8 @@ async fn a_tool_that_says_something_else_is_another_tool_until_a_member_looks_at
         ..McpServerWishes::default()
     };
     hall.team.change_mcp_server(server.id, wishes).await.unwrap();
-    let tries = calls(&[
-        ("echo", json!({ "text": "hi" })),
-        ("secret", json!({})),
-        ("grow", json!({})),
-        ("secret", json!({})),
-    ]);
+    let tries =
+        calls(&[("echo", json!({ "text": "hi" })), ("secret", json!({})), ("grow", json!({})), ("secret", json!({}))]);
     let id = hall.scripted(&project, &tries).await;
     hall.rests(id).await;
     // What it heard is what was approved; what is called must be that.
@@ -276,18 +285,21 @@ async fn a_tool_that_says_something_else_is_another_tool_until_a_member_looks_at
     let answers = hall.answers(id).await;
     assert!(answers[0].0 && answers[0].1.contains("as a member approved it"), "{answers:?}");
     assert!(answers[1..].iter().all(|(failed, _)| !failed), "the others are as they were: {answers:?}");
-    let told = hall.team.store.notifications(hall.anna.id, None, false, 50).await.unwrap().items;
+    let told = hall.team.store.notifications(hall.anna.id, None, false, 50).await.unwrap().page.items;
     let told: Vec<_> = told.into_iter().filter(|one| one.kind == NotificationKind::McpToolsChanged).collect();
     assert!(told[0].subject.contains("odd") && told.iter().map(|one| one.count).sum::<i64>() == 2, "{told:?}");
     let now = hall.team.mcp_server(server.id).await.unwrap();
     let standing = |name: &str| now.tools.iter().find(|tool| tool.name == name).unwrap().standing;
-    assert_eq!((standing("echo"), standing("extra"), standing("die")), (McpStanding::Changed, McpStanding::New, McpStanding::Approved));
+    assert_eq!(
+        (standing("echo"), standing("extra"), standing("die")),
+        (McpStanding::Changed, McpStanding::New, McpStanding::Approved)
+    );
 
     // The next run does not hear of it at all, and its card says why.
     let id = hall.scripted(&project, &[json!({ "say": "Done." })]).await;
     hall.rests(id).await;
     assert!(!hall.heard().iter().any(|(name, _)| name == "mcp__odd__echo"));
-    let notes = hall.notes(id).await;
+    let notes = hall.noted(id).await;
     assert!(notes.iter().any(|note| note.contains("echo")), "{notes:?}");
     // An approval of what was there before is none.
     let old = server.tools.iter().find(|tool| tool.name == "echo").unwrap().hash.clone().unwrap();
@@ -326,7 +338,7 @@ async fn what_a_repository_names_is_a_proposal_and_nothing_more() {
 async fn a_server_that_dies_hangs_or_floods_ends_alone_and_is_started_once_more() {
     let hall = Hall::open().await;
     let project = hall.project("p", ProjectSource::Empty).await;
-    let server = hall.known(&project, 5).await;
+    let server = hall.known(&project, 4).await;
     let echo = ("echo", json!({ "text": "hi" }));
     let run = async |tools: &[(&str, Value)]| {
         let id = hall.scripted(&project, &calls(tools)).await;
@@ -342,7 +354,7 @@ async fn a_server_that_dies_hangs_or_floods_ends_alone_and_is_started_once_more(
     let answers = run(&[("flood", json!({})), echo.clone()]).await;
     assert!(answers[0].0 && answers[0].1.contains("over 4 MiB") && !answers[1].0, "{answers:?}");
     let answers = run(&[("hang", json!({})), echo]).await;
-    assert!(answers[0].0 && answers[0].1.contains("within 5 seconds") && !answers[1].0, "{answers:?}");
+    assert!(answers[0].0 && answers[0].1.contains("within 4 seconds") && !answers[1].0, "{answers:?}");
 
     // A test says what is wrong, and what a server writes of its secrets is told to nobody.
     for (mode, says) in [("garbage", "is not MCP; it printed: Hello!"), ("broken", "exit code 3")] {
@@ -355,7 +367,7 @@ async fn a_server_that_dies_hangs_or_floods_ends_alone_and_is_started_once_more(
                 value("MODE", Some(mode), false),
                 value("KEY", None, true),
             ]),
-            timeout_seconds: Some(3),
+            timeout_seconds: Some(2),
             ..McpServerWishes::default()
         };
         hall.team.change_mcp_server(server.id, wishes).await.unwrap();

@@ -1,6 +1,8 @@
 //! MCP servers: what is approved of their tools, and what becomes of it when they say something else.
 
-use guildhall_store::{McpLook, McpSecrets, McpServerPatch, NewMcpServer, SealedSecret, SeenTool, StoreError, mcp_identity};
+use guildhall_store::{
+    McpLook, McpSecrets, McpServerPatch, NewMcpServer, SealedSecret, SeenTool, StoreError, mcp_identity,
+};
 use guildhall_types::event::Happening;
 use guildhall_types::mcp::{McpServer, McpShape, McpStanding, McpTest, McpTransport, McpValue, SERVERS};
 use guildhall_types::member::Member;
@@ -13,7 +15,8 @@ use crate::harness::{Fresh, on_both};
 
 fn new(project: &Project, by: &Member, name: &str) -> NewMcpServer {
     let id = McpServerId::new();
-    let sealed = SealedSecret { identity: mcp_identity(id), key_id: "k".to_owned(), wrapped_key: vec![1], sealed: vec![2] };
+    let sealed =
+        SealedSecret { identity: mcp_identity(id), key_id: "k".to_owned(), wrapped_key: vec![1], sealed: vec![2] };
     NewMcpServer {
         id,
         project: project.id,
@@ -56,7 +59,7 @@ fn standing(server: &McpServer) -> Vec<(&str, McpStanding)> {
 async fn told(fresh: &Fresh, member: &Member) -> Vec<(String, i64)> {
     let told = fresh.store.notifications(member.id, None, false, 50).await.unwrap();
     let of_tools = |one: &guildhall_types::notification::Notification| one.kind == NotificationKind::McpToolsChanged;
-    told.items.into_iter().filter(of_tools).map(|one| (one.text, one.count)).collect()
+    told.page.items.into_iter().filter(of_tools).map(|one| (one.text, one.count)).collect()
 }
 
 on_both! {

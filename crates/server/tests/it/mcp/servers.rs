@@ -66,7 +66,8 @@ async fn servers_by_the_python_sdk_lend_their_tools_over_both_transports() {
     assert_eq!((&add["name"], &add["offered"]["readOnly"]), (&json!("add"), &json!(true)), "{add}");
 
     let program = folder();
-    let command = format!("{} {} stdio", program.join("python/bin/python").display(), program.join("server.py").display());
+    let command =
+        format!("{} {} stdio", program.join("python/bin/python").display(), program.join("server.py").display());
     let stdio = json!({ "name": "near", "transport": { "kind": "stdio", "command": command } });
     let near = added(&mut owner, &project, stdio).await;
     let tried = approved(&mut owner, &near).await;
