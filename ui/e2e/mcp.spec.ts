@@ -91,7 +91,9 @@ test("an MCP server is added, tried, approved, and asks again when it says somet
   await expect(row.getByText("offers 2 tools", { exact: false })).toBeVisible({ timeout: 30_000 });
   await expect(row.getByText("2 tools to look at")).toBeVisible();
   await row.getByRole("button", { name: "Look at echo" }).click();
-  await expect(row.getByRole("region", { name: "What the server says of echo" })).toContainText("Says it again.");
+  await expect(row.getByRole("region", { name: "What the server says of echo" })).toContainText(
+    "Says it again.",
+  );
   await row.getByRole("button", { name: "Approve all 2" }).click();
   await expect(row.getByText("Approved", { exact: true })).toHaveCount(2);
   await row.getByRole("switch", { name: "Agents may have list_pages" }).click();

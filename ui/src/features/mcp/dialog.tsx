@@ -212,11 +212,7 @@ function ServerForm({
       </Field>
       {server && (
         <>
-          <Switch
-            label={s.form.enabled}
-            checked={draft.enabled}
-            onChange={(enabled) => set({ enabled })}
-          />
+          <Switch label={s.form.enabled} checked={draft.enabled} onChange={(enabled) => set({ enabled })} />
           <Switch
             label={s.form.trusted}
             help={s.form.trustedHelp}

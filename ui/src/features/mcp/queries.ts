@@ -21,8 +21,11 @@ export const mcpCalls = {
     (await body(client.GET("/api/projects/{id}/mcp-servers", { ...path(projectId), signal: signal ?? null })))
       .items,
   proposals: async (projectId: string, signal?: AbortSignal) =>
-    (await body(client.GET("/api/projects/{id}/mcp-proposals", { ...path(projectId), signal: signal ?? null })))
-      .items,
+    (
+      await body(
+        client.GET("/api/projects/{id}/mcp-proposals", { ...path(projectId), signal: signal ?? null }),
+      )
+    ).items,
   create: (projectId: string, draft: McpServerDraft) =>
     body(client.POST("/api/projects/{id}/mcp-servers", { ...path(projectId), body: draft })),
   change: (id: string, change: McpServerChange) =>

@@ -41,12 +41,7 @@ export function Tools({ server, mayManage }: { server: McpServer; mayManage: boo
   return (
     <div className="mt-3 flex flex-col gap-3">
       {mayManage && all.length > 1 && (
-        <Button
-          size="sm"
-          className="self-start"
-          busy={approve.isPending}
-          onClick={() => approve.mutate(all)}
-        >
+        <Button size="sm" className="self-start" busy={approve.isPending} onClick={() => approve.mutate(all)}>
           {s.tools.approveAll(all.length)}
         </Button>
       )}
