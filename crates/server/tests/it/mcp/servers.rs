@@ -23,8 +23,8 @@ async fn python(token: &str) -> (Child, u16) {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let line = BufReader::new(child.stdout.take().unwrap()).lines().next_line();
-    let port = tokio::time::timeout(PATIENCE, line).await.unwrap().unwrap().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let port = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
     (child, port.parse().unwrap())
 }
 
