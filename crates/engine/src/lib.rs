@@ -12,6 +12,7 @@ mod hear;
 mod hub;
 mod journal;
 mod keep;
+mod mcp;
 mod morning;
 mod network;
 mod outfit;
@@ -111,6 +112,8 @@ struct Inner {
     governor: Governor,
     /// Whose keys its lanes belong to, by the hashes that it tells.
     keys: Mutex<HashMap<String, UsedKey>>,
+    /// The projects in which an MCP server is tried here.
+    trying: Mutex<HashSet<ProjectId>>,
     /// Places for trials of checks.
     trials: Arc<Semaphore>,
     /// What this host can do, once that was tried.
@@ -191,6 +194,7 @@ impl Engine {
             networks: network::Networks::to(outside),
             governor: Governor::default(),
             keys: Mutex::default(),
+            trying: Mutex::default(),
             trials: Arc::new(Semaphore::new(trial::AT_ONCE)),
             report: OnceCell::new(),
             node: NodeId::new(),

@@ -120,6 +120,16 @@ text_enum! {
         DeleteProjectSecret = "project-secret.delete",
         /// Deleted what tools kept for a project's runs.
         ClearCaches = "project.clear-caches",
+        /// Added an MCP server to a project.
+        CreateMcpServer = "mcp-server.create",
+        /// Changed an MCP server, or which of its tools agents may have.
+        ChangeMcpServer = "mcp-server.change",
+        /// Took an MCP server out of a project.
+        DeleteMcpServer = "mcp-server.delete",
+        /// Started or called an MCP server to see whether it works, and which tools it has.
+        TestMcpServer = "mcp-server.test",
+        /// Approved tools of an MCP server as it describes them.
+        ApproveMcpTools = "mcp-server.approve-tools",
         /// Wrote a card.
         CreateFeature = "feature.create",
         /// Changed a card.
@@ -260,6 +270,8 @@ text_enum! {
         Agent = "agent",
         /// A webhook.
         Webhook = "webhook",
+        /// An MCP server of a project.
+        McpServer = "mcp-server",
         /// An item of the knowledge hub.
         Knowledge = "knowledge",
         /// A key-encryption key; its id is the short hash that names it.

@@ -20,6 +20,7 @@ pub mod ids;
 pub mod knowledge;
 pub mod limits;
 pub mod mail;
+pub mod mcp;
 pub mod member;
 pub mod network;
 pub mod notification;

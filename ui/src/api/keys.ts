@@ -71,6 +71,9 @@ export const keys = {
   secrets: (projectId: string) => ["secrets", projectId] as const,
   /** What there is for a project's commands. */
   outfit: (projectId: string) => ["outfit", projectId] as const,
+  /** The MCP servers of all projects; those of one lie below it. */
+  mcpServers: ["mcp-servers"] as const,
+  mcpServersOf: (projectId: string) => ["mcp-servers", projectId] as const,
   systems: ["systems"] as const,
   system: (id: string) => ["systems", id] as const,
   executions: ["executions"] as const,

@@ -10,6 +10,7 @@ mod harness;
 mod hub;
 mod leaks;
 mod limits;
+mod mcp;
 mod morning;
 mod network;
 mod night;

@@ -45,6 +45,9 @@ const OF_PROJECT: &str = "canary/project+secret=8b17d3e0";
 const TELL: &str = "env; echo \"it is $PROJECT_SECRET.\" | tee /tmp/left; base64 -w0 /tmp/left; od -An -v -tx1 /tmp/left | tr -d ' \\n'
     python3 -c 'import os,json,urllib.parse as u; t=os.environ[\"PROJECT_SECRET\"]; print(json.dumps(t), u.quote(t, safe=\"\"), t.encode().hex().upper())'
     cat /proc/self/environ /proc/1/environ; set -x; : \"$PROJECT_SECRET\"";
+/// Given to an MCP server, which tells it back.
+const SERVER: &str = "canary-mcp-variable-8c1f20d7";
+const HEADER: &str = "canary-mcp-header-44b07e9a";
 const CREDENTIAL: &str = "/api/user/credentials/anthropic";
 /// Where the decoy is found when everything was searched.
 const PLACES: [&str; 9] = ["log", "answer", "event", "conversation", "file", "object", "process", "database", "copy"];
@@ -281,6 +284,8 @@ async fn the_whole_way(url: String, data: &Path) -> (Vec<Planted>, Found) {
         Planted::new("the secret for an OpenID provider", CLIENT),
         Planted::new("a webhook's address", HOOK),
         Planted::new("a project's secret", OF_PROJECT),
+        Planted::new("an MCP server's variable", SERVER),
+        Planted::new("an MCP server's header", HEADER),
     ];
     let mut found = Found::new();
 
@@ -340,6 +345,20 @@ async fn the_whole_way(url: String, data: &Path) -> (Vec<Planted>, Found) {
         json!({ "settings": { "setUp": [format!("{TELL}; true")], "verifyCommands": [format!("{TELL}; true")] } });
     owner.patch(&format!("/api/projects/{project}"), settings).await.is(StatusCode::OK);
     owner.post(&format!("/api/projects/{project}/try-checks"), json!({})).await.is(StatusCode::ACCEPTED);
+    // Only what bash does itself: a program that is given a secret has it in its environment.
+    let told = "echo \"I am $TOLD\"; echo \"no $TOLD here\" >&2; exit 3";
+    for server in [
+        json!({ "name": "near", "transport": { "kind": "stdio", "command": told },
+            "values": [{ "name": "TOLD", "value": SERVER }] }),
+        json!({ "name": "far", "transport": { "kind": "http", "url": bad },
+            "values": [{ "name": "x-api-key", "value": HEADER }] }),
+    ] {
+        let path = format!("/api/projects/{project}/mcp-servers");
+        let made = owner.post(&path, server).await.is(StatusCode::CREATED);
+        let tried = owner.call(&format!("/api/mcp-servers/{}/test", made["id"].as_str().unwrap())).await;
+        assert!(tried.is(StatusCode::OK)["test"]["problem"].is_string());
+        found.push(("answer", "a test of an MCP server".to_owned(), tried.bytes));
+    }
     owner.put(CREDENTIAL, json!({ "key": FORMER, "baseUrl": bad })).await.is(StatusCode::OK);
     let tested = owner.call(&format!("{CREDENTIAL}/test")).await;
     assert_eq!(tested.is(StatusCode::OK)["ok"], false);
