@@ -18,7 +18,9 @@ mod problems;
 mod rate_limits;
 mod room;
 mod schedule;
+mod services;
 mod systems;
+mod terminal;
 mod tidy;
 mod trial;
 mod worktree;
@@ -36,6 +38,8 @@ use guildhall_team::{Team, TeamError};
 use guildhall_types::limits::{Limits, RunLimits};
 use guildhall_types::{FeatureId, NodeId, ProjectId, RunId};
 pub use rate_limits::{KeyLimits, UsedKey};
+pub use services::NoAnswer;
+pub use terminal::Sitting;
 use tokio::sync::{Notify, OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -112,6 +116,10 @@ struct Inner {
     active: Mutex<HashMap<RunId, CancellationToken>>,
     /// Whose turn it is to work in the worktree of each of them: one claim's at a time.
     grounds: Mutex<HashMap<RunId, Arc<tokio::sync::Mutex<()>>>>,
+    /// The services of runs that this node runs.
+    services: services::Registry,
+    /// Who sits at a terminal here.
+    sittings: terminal::Registry,
     /// The projects whose repository is being made here.
     preparing: Mutex<HashSet<ProjectId>>,
     /// Whose turn it is to merge, in each project.
@@ -153,6 +161,7 @@ impl Engine {
                 tracing::info!(orphans, "runs of a former process go on");
             }
         }
+        team.store.lose_services(alone).await?;
         let last_seen = team.store.last_seq().await?;
         let inner = Inner {
             team,
@@ -166,6 +175,8 @@ impl Engine {
             pace,
             active: Mutex::default(),
             grounds: Mutex::default(),
+            services: services::Registry::default(),
+            sittings: terminal::Registry::default(),
             preparing: Mutex::default(),
             merging: Mutex::default(),
             passed_over: Mutex::default(),
@@ -182,6 +193,7 @@ impl Engine {
         engine.spawn(tidy::tidy_forever(engine.clone()));
         engine.spawn(morning::report_forever(engine.clone()));
         engine.spawn(systems::drive_forever(engine.clone()));
+        engine.spawn(services::beat_forever(engine.clone()));
         Ok(engine)
     }
 

@@ -7,6 +7,7 @@ mod probe;
 mod room;
 mod running;
 mod seccomp;
+mod terminal;
 mod watch;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use bwrap::{Bwrap, Status};
 use launch::Launch;
 pub use launch::Streams;
 pub use running::Running;
+pub use terminal::{Size, Terminal};
 use watch::Tree;
 
 /// Bytes of a command's line; the kernel takes no argument over 128 KiB.
@@ -223,7 +225,7 @@ impl Sandbox {
     /// # Errors
     /// When the command could not be started.
     pub async fn start(&self, room: &Room, line: &str, streams: Streams) -> Result<Running, SandboxError> {
-        let (launch, status) = set_up(self.usable().await?, room, line)?;
+        let (launch, status) = set_up(self.usable().await?, room, line, streams)?;
         let (child, ends) = launch.start(streams).await.map_err(SandboxError::starting)?;
         Ok(Running::new(Tree::new(child, status), ends))
     }
@@ -245,10 +247,11 @@ async fn start_and_watch(
     on_output: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Outcome, SandboxError> {
     let started = Instant::now();
-    let (launch, status) = set_up(bwrap, room, &command.line)?;
+    let (launch, status) = set_up(bwrap, room, &command.line, Streams::Merged)?;
     let (child, ends) = launch.start(Streams::Merged).await.map_err(SandboxError::starting)?;
     let tree = Tree::new(child, status);
-    let end = tree.end(ends.output, command.timeout, command.max_output, on_output).await;
+    let output = ends.output.ok_or_else(|| SandboxError::losing(std::io::Error::other("its output is not to be had")))?;
+    let end = tree.end(output, command.timeout, command.max_output, on_output).await;
     let end = end.map_err(SandboxError::losing)?;
     if end.never_ran {
         return Err(SandboxError::never_ran(&end.output));
@@ -257,10 +260,15 @@ async fn start_and_watch(
 }
 
 /// What starts `line`, by this bubblewrap or without any.
-fn set_up(bwrap: Option<&Bwrap>, room: &Room, line: &str) -> Result<(Launch, Option<Status>), SandboxError> {
+fn set_up(
+    bwrap: Option<&Bwrap>,
+    room: &Room,
+    line: &str,
+    streams: Streams,
+) -> Result<(Launch, Option<Status>), SandboxError> {
     check(room, line)?;
     match bwrap {
-        Some(bwrap) => bwrap.launch(room, line).map(|(launch, status)| (launch, Some(status))),
+        Some(bwrap) => bwrap.launch(room, line, streams).map(|(launch, status)| (launch, Some(status))),
         None if room.frozen => Err(SandboxError::Refused { reason: FROZEN.to_owned() }),
         None => Ok((plain(room, line), None)),
     }

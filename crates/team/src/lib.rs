@@ -25,6 +25,7 @@ pub mod passwords;
 mod picture;
 mod places;
 mod plans;
+mod previews;
 mod prices;
 mod projects;
 mod providers;
@@ -53,6 +54,7 @@ pub use knowledge::{ImportReport, KNOWLEDGE_RULE, KnowledgeSource, KnownItem, Sk
 pub use night::{AutoMode, LIMITS, QueueItem, Told};
 pub use places::Places;
 pub use plans::Correction;
+pub use previews::{PREVIEW, PreviewPass, is_preview_label, preview_label};
 pub use prices::{KnownPrice, Prices};
 pub use projects::commands;
 pub use providers::{ModelChoice, Models, Provider, TeamProviders};

@@ -4,6 +4,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 use super::launch::Ends;
+use super::terminal::Terminal;
 use super::watch::Tree;
 use super::{Exit, SandboxError};
 
@@ -15,16 +16,18 @@ const SAID: u64 = 4096;
 pub struct Running {
     /// What it reads; closed by dropping it. Nothing when its streams are merged.
     pub input: Option<pipe::Sender>,
-    /// What it prints: on both streams when they are merged. Taken by whoever reads it.
+    /// What it prints: on both streams when they are merged. Taken by whoever reads it. Nothing where it has a terminal.
     pub output: Option<pipe::Receiver>,
     /// What it prints on its second stream. Nothing when its streams are merged.
     pub errors: Option<pipe::Receiver>,
+    /// Its terminal, if it has one.
+    pub terminal: Option<Terminal>,
     tree: Tree,
 }
 
 impl Running {
     pub(super) fn new(tree: Tree, ends: Ends) -> Self {
-        Self { input: ends.input, output: Some(ends.output), errors: ends.errors, tree }
+        Self { input: ends.input, output: ends.output, errors: ends.errors, terminal: ends.terminal, tree }
     }
 
     /// Waits until it ended by itself, and everything that it started is gone as well. May be given up and asked again.

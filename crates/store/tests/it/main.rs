@@ -25,6 +25,7 @@ mod people;
 mod plans;
 mod prices;
 mod reports;
+mod services;
 mod steps;
 mod systems;
 mod usage;
