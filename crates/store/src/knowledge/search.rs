@@ -143,27 +143,36 @@ impl Store {
         scored.sort_by(|(one, a), (other, b)| other.total_cmp(one).then(b.place.cmp(&a.place)));
         scored.truncate(limit);
         let words: HashSet<&str> = terms.iter().flat_map(|term| &term.meant).map(|meant| meant.word.as_str()).collect();
+        let mut items = self.at_places(scored.iter().map(|(_, found)| found.place)).await?;
         let mut hits = Vec::with_capacity(scored.len());
         for (score, found) in scored {
-            // Gone in between is not found.
-            if let Some(item) = self.knowledge(found.id).await? {
-                hits.push(hit(item, (score * 1e4).round() / 1e4, &words));
-            }
+            let item = match items.remove(&found.place) {
+                Some(item) => Some(item),
+                // What changed in between stands elsewhere now; what is gone is not found.
+                None => self.knowledge(found.id).await?,
+            };
+            hits.extend(item.map(|item| hit(item, (score * 1e4).round() / 1e4, &words)));
         }
         Ok(hits)
     }
 
     async fn latest(&self, filter: &KnowledgeFilter, limit: usize) -> Result<Vec<KnowledgeHit>, StoreError> {
         let places = self.places(filter, None, limit as i64).await?;
-        let sql = format!("SELECT {WHOLE} FROM knowledge_items WHERE place = $1");
-        let mut hits = Vec::with_capacity(places.len());
-        for place in places {
-            let sql = sql.clone();
-            let row: Option<Row> =
-                read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(place).fetch_optional(c).await)?;
-            hits.extend(row.map(|row| hit(row.item(), 0.0, &HashSet::new())));
-        }
-        Ok(hits)
+        let mut items = self.at_places(places.iter().copied()).await?;
+        Ok(places.iter().filter_map(|place| Some(hit(items.remove(place)?, 0.0, &HashSet::new()))).collect())
+    }
+
+    /// The items that stand at these places, whole.
+    async fn at_places(&self, places: impl Iterator<Item = i64>) -> Result<HashMap<i64, KnowledgeItem>, StoreError> {
+        let list = match self.backend() {
+            Backend::Sqlite => "IN (SELECT value FROM json_each($1))",
+            Backend::Postgres => "= ANY (ARRAY (SELECT place::bigint FROM jsonb_array_elements_text($1::jsonb) place))",
+        };
+        let sql = format!("SELECT {WHOLE} FROM knowledge_items WHERE place {list}");
+        let places = serde_json::to_string(&places.collect::<Vec<_>>())?;
+        let rows: Vec<Row> =
+            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(places).fetch_all(c).await)?;
+        Ok(rows.into_iter().map(|row| (row.place, row.item())).collect())
     }
 
     /// The places of items that pass a filter, the latest first.
