@@ -88,14 +88,8 @@ impl Engine {
         size: Size,
     ) -> Result<Sitting, TeamError> {
         let store = &self.0.team.store;
-        let run = store.run(id).await?.ok_or(TeamError::NotFound { what: "run" })?;
-        if run.member_id != member.id && !member.role.may(MemberRight::Administer) {
-            return Err(TeamError::not_yours(
-                "a terminal is for whoever started this work, and for admins; ask one of them",
-            ));
-        }
         let taken = self.take_seat(member.id, id)?;
-        let (_, room) = self.room_to_look(member.id, id).await?;
+        let (run, room) = self.place_to_sit(member, id).await?;
         let turn = match self.may_be_changed(&run).await? {
             true => self.free_ground(id),
             false => None,
@@ -117,6 +111,25 @@ impl Engine {
         tracing::info!(run = %id, member = %member.id, read_only, "a terminal was opened");
         let _task = self.0.tasks.token();
         Ok(Sitting { running, by: by.clone(), member: member.clone(), run: id, read_only, turn, taken, _task })
+    }
+
+    /// Whether a member may open a terminal there.
+    ///
+    /// # Errors
+    /// Those of [`Self::open_terminal`].
+    pub async fn may_sit(&self, member: &Member, id: RunId) -> Result<(), TeamError> {
+        self.place_to_sit(member, id).await?;
+        self.take_seat(member.id, id).map(drop)
+    }
+
+    async fn place_to_sit(&self, member: &Member, id: RunId) -> Result<(Run, Room), TeamError> {
+        let run = self.0.team.store.run(id).await?.ok_or(TeamError::NotFound { what: "run" })?;
+        if run.member_id != member.id && !member.role.may(MemberRight::Administer) {
+            return Err(TeamError::not_yours(
+                "a terminal is for whoever started this work, and for admins; ask one of them",
+            ));
+        }
+        self.room_to_look(member.id, id).await
     }
 
     fn take_seat(&self, member: MemberId, run: RunId) -> Result<Taken, TeamError> {

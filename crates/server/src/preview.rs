@@ -60,7 +60,12 @@ async fn answer(app: &App, place: Place, mut request: Request) -> Result<Respons
     let stranger = || rates::stranger(app, address.as_deref()).map_err(IntoResponse::into_response);
     if request.uri().path() == ENTRANCE {
         stranger()?;
-        return enter(app, &place, &request).await;
+        if *request.method() != Method::GET {
+            return Err(pages::closed());
+        }
+        let query = request.uri().query().unwrap_or_default();
+        let ticket = query.split('&').find_map(|pair| pair.strip_prefix("ticket=")).unwrap_or_default().to_owned();
+        return enter(app, &place, &ticket).await;
     }
     let token = Held::Preview.token(request.headers(), place.secure);
     let found = match &token {
@@ -91,12 +96,7 @@ async fn answer(app: &App, place: Place, mut request: Request) -> Result<Respons
 }
 
 /// Exchanges a ticket for the cookie.
-async fn enter(app: &App, place: &Place, request: &Request) -> Result<Response, Response> {
-    if *request.method() != Method::GET {
-        return Err(pages::closed());
-    }
-    let query = request.uri().query().unwrap_or_default();
-    let ticket = query.split('&').find_map(|pair| pair.strip_prefix("ticket=")).unwrap_or_default();
+async fn enter(app: &App, place: &Place, ticket: &str) -> Result<Response, Response> {
     let entered = app.team.enter_preview(&place.label, ticket).await.map_err(|error| pages::failed(&error))?;
     let pass = entered.ok_or_else(pages::closed)?;
     let seconds = (pass.expires_at - app.team.clock.now()).num_seconds();

@@ -106,7 +106,14 @@ pub async fn open_terminal(
         return Err(Problem::not_found("run"));
     }
     signed.session()?;
-    let upgrade = upgrade.map_err(|refused| Problem::upgrade_wanted(&refused.body_text()))?;
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(refused) => {
+            // A browser does not say why it was refused a WebSocket: it can ask without one.
+            app.engine.may_sit(&signed.member, id).await?;
+            return Err(Problem::upgrade_wanted(&refused.body_text()));
+        }
+    };
     let size = size(query.columns.unwrap_or(80), query.rows.unwrap_or(24));
     let sitting = app.engine.open_terminal(&signed.team, &signed.member, id, size).await?;
     Ok(upgrade.max_message_size(HEARD).max_frame_size(HEARD).on_upgrade(move |socket| async move {
