@@ -13,7 +13,14 @@ use crate::problems::Trouble;
 pub(crate) struct Whose {
     pub(crate) project: ProjectId,
     pub(crate) member: MemberId,
+    /// The run that they belong to; nothing for a trial of checks.
+    pub(crate) run: Option<RunId>,
+    /// The hold on the run, while it is at work here.
+    pub(crate) lease: Option<Lease>,
 }
+
+/// The networks of the runs on this node, for as long as anything holds them.
+pub(crate) type Networks = tokio::sync::Mutex<HashMap<RunId, WeakNet>>;
 
 impl Engine {
     /// The room of commands in this worktree.

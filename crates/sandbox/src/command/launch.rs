@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::net::{Joined, Net};
 use super::terminal::{Size, Terminal};
 
 /// Open files that a process may have.
@@ -29,6 +30,8 @@ pub(crate) struct Launch {
     pub(crate) folder: PathBuf,
     /// Descriptors that it gets beside the usual three, under the numbers that they have here.
     pub(crate) passed: Vec<OwnedFd>,
+    /// The network that it joins.
+    pub(crate) net: Option<Net>,
 }
 
 /// What a process reads from and writes to.
@@ -66,15 +69,16 @@ impl Launch {
             .current_dir(&self.folder)
             .kill_on_drop(true);
         let ends = connect(&mut command, streams)?;
+        let net = self.net.as_ref().map(Net::joined);
         let passed: Vec<RawFd> = self.passed.iter().map(AsRawFd::as_raw_fd).collect();
         let terminal = ends.terminal.is_some();
         #[expect(unsafe_code, reason = "only between fork and exec can a child's descriptors and limits be set")]
         // SAFETY: `prepare` makes system calls only: it neither allocates nor takes a lock.
         unsafe {
-            command.pre_exec(move || prepare(&passed, terminal));
+            command.pre_exec(move || prepare(net, &passed, terminal));
         }
         let child = on_starter(command).await?;
-        drop(self.passed);
+        drop((self.passed, self.net));
         Ok((child, ends))
     }
 }
@@ -107,7 +111,8 @@ fn connect(command: &mut Command, streams: Streams) -> io::Result<Ends> {
 }
 
 /// What a child does before it becomes its program.
-fn prepare(passed: &[RawFd], terminal: bool) -> io::Result<()> {
+fn prepare(net: Option<Joined>, passed: &[RawFd], terminal: bool) -> io::Result<()> {
+    net.map_or(Ok(()), Joined::enter)?;
     close_on_exec()?;
     if terminal {
         super::terminal::take()?;
@@ -149,7 +154,7 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// Starts a process on a thread that never ends: the kernel kills a child with a parent-death signal when the *thread*
 /// that started it ends, and a runtime's threads come and go.
-async fn on_starter(mut command: Command) -> io::Result<Child> {
+pub(super) async fn on_starter(mut command: Command) -> io::Result<Child> {
     static STARTER: Mutex<Option<mpsc::Sender<Job>>> = Mutex::new(None);
     let (answer, answered) = oneshot::channel();
     let runtime = Handle::current();

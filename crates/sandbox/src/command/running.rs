@@ -6,7 +6,7 @@ use tokio::net::unix::pipe;
 use super::launch::Ends;
 use super::terminal::Terminal;
 use super::watch::Tree;
-use super::{Exit, SandboxError};
+use super::{Exit, Network, SandboxError};
 
 /// Bytes that are kept of what bubblewrap says when it cannot set a sandbox up.
 const SAID: u64 = 4096;
@@ -23,11 +23,14 @@ pub struct Running {
     /// Its terminal, if it has one.
     pub terminal: Option<Terminal>,
     tree: Tree,
+    /// What it reaches of the network is there for as long as it is.
+    _network: Network,
 }
 
 impl Running {
-    pub(super) fn new(tree: Tree, ends: Ends) -> Self {
-        Self { input: ends.input, output: ends.output, errors: ends.errors, terminal: ends.terminal, tree }
+    pub(super) fn new(tree: Tree, ends: Ends, network: Network) -> Self {
+        let Ends { input, output, errors, terminal } = ends;
+        Self { input, output, errors, terminal, tree, _network: network }
     }
 
     /// Waits until it ended by itself, and everything that it started is gone as well. May be given up and asked again.
