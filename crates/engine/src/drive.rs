@@ -170,7 +170,8 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
     }
     team.store.forget_services(&claimed.lease, goes_on(team, claimed, &turns).await?).await?;
     drop(turns);
-    let whose = Whose { project: claimed.run.project_id, member: claimed.run.member_id };
+    let Run { id, project_id: project, member_id: member, .. } = claimed.run;
+    let whose = Whose { project, member, run: Some(id), lease: Some(claimed.lease) };
     let room = Room { frozen: card.mode == WorkMode::Read, ..engine.outfit(whose, &repo, &ground.worktree).await? };
     let lease = claimed.lease;
     let mut after = After::new(engine, claimed, &repo, &room, cancel);
@@ -462,7 +463,8 @@ impl Engine {
             verify_commands: settings.verify_commands.clone(),
             project_instructions: settings.instructions.clone(),
             instructions,
-            network: matches!(room.network, guildhall_sandbox::Network::Of(_)),
+            // Its network leads nowhere yet.
+            network: false,
             known: prompt::Known::default(),
             hub: true,
             step: None,

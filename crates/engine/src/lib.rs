@@ -116,6 +116,8 @@ struct Inner {
     active: Mutex<HashMap<RunId, CancellationToken>>,
     /// Whose turn it is to work in the worktree of each of them: one claim's at a time.
     grounds: Mutex<HashMap<RunId, Arc<tokio::sync::Mutex<()>>>>,
+    /// What commands reach of the network.
+    networks: outfit::Networks,
     /// The services of runs that this node runs.
     services: services::Registry,
     /// Who sits at a terminal here.
@@ -175,6 +177,7 @@ impl Engine {
             pace,
             active: Mutex::default(),
             grounds: Mutex::default(),
+            networks: outfit::Networks::default(),
             services: services::Registry::default(),
             sittings: terminal::Registry::default(),
             preparing: Mutex::default(),

@@ -196,7 +196,7 @@ impl Engine {
             ));
         };
         self.usable_sandbox().await.map_err(|error| TeamError::conflict("no-sandbox", chain(&error)))?;
-        let whose = Whose { project: project.id, member };
+        let whose = Whose { project: project.id, member, run: Some(id), lease: None };
         let room = self.outfit(whose, &repo, &worktree).await.map_err(of_trouble)?;
         Ok((run, room))
     }
@@ -205,13 +205,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`TeamError::NotFound`]; [`TeamError::Conflict`] when it runs on another server.
-    pub async fn stop_service(
-        &self,
-        by: &Team,
-        member: &Member,
-        run: RunId,
-        name: &str,
-    ) -> Result<Service, TeamError> {
+    pub async fn stop_service(&self, by: &Team, member: &Member, run: RunId, name: &str) -> Result<Service, TeamError> {
         let service = self.known_service(run, name).await?;
         if service.status == ServiceStatus::Running {
             let live = self.live(run, name).ok_or_else(elsewhere)?;
@@ -265,6 +259,7 @@ impl Engine {
         let connecting = async {
             match (self.0.sandbox.isolation(), &room.network) {
                 (Isolation::None, _) => TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await,
+                (Isolation::Bubblewrap, Network::Of(net)) => net.connect(port).await,
                 (Isolation::Bubblewrap, Network::None) => Err(io::ErrorKind::Unsupported.into()),
             }
         };
@@ -494,7 +489,10 @@ async fn read(output: &mut Option<pipe::Receiver>, chunk: &mut [u8]) -> Option<u
 }
 
 fn at_work() -> TeamError {
-    TeamError::conflict("agent-at-work", "an agent works in this worktree, or is about to; wait until the work waits for you")
+    TeamError::conflict(
+        "agent-at-work",
+        "an agent works in this worktree, or is about to; wait until the work waits for you",
+    )
 }
 
 fn elsewhere() -> TeamError {

@@ -80,13 +80,7 @@ impl Engine {
     /// # Errors
     /// [`TeamError::NotFound`], [`TeamError::NotYours`]; [`TeamError::Conflict`] without a worktree on this server, or with too
     /// many terminals.
-    pub async fn open_terminal(
-        &self,
-        by: &Team,
-        member: &Member,
-        id: RunId,
-        size: Size,
-    ) -> Result<Sitting, TeamError> {
+    pub async fn open_terminal(&self, by: &Team, member: &Member, id: RunId, size: Size) -> Result<Sitting, TeamError> {
         let store = &self.0.team.store;
         let taken = self.take_seat(member.id, id)?;
         let (run, room) = self.place_to_sit(member, id).await?;
@@ -150,10 +144,8 @@ impl Engine {
         let feature = self.0.team.store.feature(run.feature_id).await?;
         Ok(feature.is_some_and(|feature| {
             let card = &feature.card;
-            let waits = matches!(
-                card.status,
-                FeatureStatus::WaitingApproval | FeatureStatus::Failed | FeatureStatus::Paused
-            );
+            let waits =
+                matches!(card.status, FeatureStatus::WaitingApproval | FeatureStatus::Failed | FeatureStatus::Paused);
             card.kind == FeatureKind::Card && card.mode == WorkMode::Work && waits
         }))
     }

@@ -105,7 +105,7 @@ impl Engine {
         time: Duration,
     ) -> Result<TrialStatus, Trouble> {
         let worktree = self.trial_worktree(repo, project.id, tip).await?;
-        let whose = Whose { project: project.id, member: trial.member_id };
+        let whose = Whose { project: project.id, member: trial.member_id, run: None, lease: None };
         let room = self.outfit(whose, repo, &worktree).await?;
         let mut all = TrialStatus::Passed;
         let mut broken = None;

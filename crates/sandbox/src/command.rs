@@ -272,7 +272,8 @@ async fn start_and_watch(
     let (launch, status) = set_up(bwrap, room, &command.line, Streams::Merged)?;
     let (child, ends) = launch.start(Streams::Merged).await.map_err(SandboxError::starting)?;
     let tree = Tree::new(child, status);
-    let output = ends.output.ok_or_else(|| SandboxError::losing(std::io::Error::other("its output is not to be had")))?;
+    let output =
+        ends.output.ok_or_else(|| SandboxError::losing(std::io::Error::other("its output is not to be had")))?;
     let end = tree.end(output, command.timeout, command.max_output, on_output).await;
     let end = end.map_err(SandboxError::losing)?;
     if end.never_ran {

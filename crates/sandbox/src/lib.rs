@@ -6,8 +6,8 @@ mod leftovers;
 mod workspace;
 
 pub use command::{
-    Command, Exit, Finding, Isolation, Net, Network, Outcome, Report, Room, Running, Sandbox, SandboxError, Size, Streams,
-    Terminal, WeakNet,
+    Command, Exit, Finding, Isolation, Net, Network, Outcome, Report, Room, Running, Sandbox, SandboxError, Size,
+    Streams, Terminal, WeakNet,
 };
 pub use leftovers::end_leftovers;
 pub use workspace::{FileError, FileRead, Found, GrepQuery, Match, Matches, Workspace};

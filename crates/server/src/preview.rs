@@ -100,7 +100,8 @@ async fn enter(app: &App, place: &Place, ticket: &str) -> Result<Response, Respo
     let entered = app.team.enter_preview(&place.label, ticket).await.map_err(|error| pages::failed(&error))?;
     let pass = entered.ok_or_else(pages::closed)?;
     let seconds = (pass.expires_at - app.team.clock.now()).num_seconds();
-    let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, "/"), (header::CACHE_CONTROL, "no-store")]).into_response();
+    let mut response =
+        (StatusCode::SEE_OTHER, [(header::LOCATION, "/"), (header::CACHE_CONTROL, "no-store")]).into_response();
     let headers = response.headers_mut();
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     if let Some(cookie) = Held::Preview.set(place.secure, &pass.token, seconds) {

@@ -110,7 +110,8 @@ mod tests {
     fn labels_are_names_that_nobody_guesses() {
         let (one, other) = (preview_label(), preview_label());
         assert!(one != other && is_preview_label(&one) && is_preview_label(&other), "{one} {other}");
-        for no in ["", "p-", "p-abc", "www", &one[1..], &format!("{one}a"), &one.to_uppercase(), &one.replace('-', ".")] {
+        for no in ["", "p-", "p-abc", "www", &one[1..], &format!("{one}a"), &one.to_uppercase(), &one.replace('-', ".")]
+        {
             assert!(!is_preview_label(no), "{no}");
         }
     }

@@ -113,7 +113,10 @@ async fn an_agents_services_run_beside_its_commands_and_end_with_its_work() {
     hall.rests(id).await;
     let turns = hall.team.store.turns(run.id).await.unwrap();
     let heard = heard(&turns);
-    assert!(heard.contains("These services ended when the work was interrupted: watch (`echo begun; sleep 86399`)"), "{heard}");
+    assert!(
+        heard.contains("These services ended when the work was interrupted: watch (`echo begun; sleep 86399`)"),
+        "{heard}"
+    );
     assert!(!heard.contains("web (`"), "{heard}");
 }
 
@@ -121,10 +124,7 @@ async fn an_agents_services_run_beside_its_commands_and_end_with_its_work() {
 async fn a_member_looks_at_work_that_waits_and_leaves_before_it_goes_on() {
     let hall = Hall::open().await;
     let project = hall.project("p", ProjectSource::Empty).await;
-    let lines = [
-        json!({ "tools": [["write", { "path": "serve.pl", "content": SERVER }]] }),
-        json!({ "say": "Done." }),
-    ];
+    let lines = [json!({ "tools": [["write", { "path": "serve.pl", "content": SERVER }]] }), json!({ "say": "Done." })];
     let id = hall.scripted(&project, &lines).await;
     hall.rests(id).await;
     let run = hall.run_of(id).await;

@@ -40,8 +40,7 @@ async fn types(sitting: &Sitting, line: &str, wanted: &str) -> String {
 async fn what_a_member_changes_by_hand_is_work_in_their_name() {
     let hall = Hall::open().await;
     let project = hall.project("p", ProjectSource::Empty).await;
-    let lines =
-        [json!({ "tools": [["write", { "path": "a.txt", "content": "agent\n" }]] }), json!({ "say": "Done." })];
+    let lines = [json!({ "tools": [["write", { "path": "a.txt", "content": "agent\n" }]] }), json!({ "say": "Done." })];
     let id = hall.scripted(&project, &lines).await;
     hall.rests(id).await;
     let before = hall.run_of(id).await;

@@ -117,13 +117,7 @@ impl Bwrap {
         Ok((launch, status))
     }
 
-    fn put_together(
-        &self,
-        room: &Room,
-        bound: &Bound,
-        line: &str,
-        streams: Streams,
-    ) -> io::Result<(Launch, Status)> {
+    fn put_together(&self, room: &Room, bound: &Bound, line: &str, streams: Streams) -> io::Result<(Launch, Status)> {
         let mut arguments = Arguments::default();
         arguments.isolate(&room.network);
         // Whoever has a terminal of the server's own making leads its session already; a new one would have none.

@@ -6,14 +6,22 @@ use super::Place;
 
 /// Headers of one connection, beside those that `Connection` itself names.
 const HOPS: &[&str] = &[
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
-    "transfer-encoding", "upgrade",
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
 ];
 /// Of a request: who sent it is said anew.
 const OURS: &[&str] =
     &["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "x-real-ip"];
 /// Of an answer: they reach beyond the origin that sends them.
-const BEYOND: &[&str] = &["alt-svc", "clear-site-data", "nel", "report-to", "reporting-endpoints", "strict-transport-security"];
+const BEYOND: &[&str] =
+    &["alt-svc", "clear-site-data", "nel", "report-to", "reporting-endpoints", "strict-transport-security"];
 /// What the names of the house's own cookies begin with.
 const COOKIES: &[&str] = &["guildhall", "__Host-guildhall"];
 
@@ -172,9 +180,13 @@ mod tests {
             ("authorization", "Basic abc"),
         ]);
         assert_eq!(headers, expected);
-        let mut upgrade = map(&[("connection", "Upgrade"), ("upgrade", "WebSocket"), ("origin", "http://p-a.localhost:43001")]);
+        let mut upgrade =
+            map(&[("connection", "Upgrade"), ("upgrade", "WebSocket"), ("origin", "http://p-a.localhost:43001")]);
         to_service(&mut upgrade, &place(), 3000, None);
-        assert_eq!((&upgrade["connection"], &upgrade["upgrade"]), (&"upgrade".parse().unwrap(), &"websocket".parse().unwrap()));
+        assert_eq!(
+            (&upgrade["connection"], &upgrade["upgrade"]),
+            (&"upgrade".parse().unwrap(), &"websocket".parse().unwrap())
+        );
         assert_eq!(upgrade["origin"], "http://p-a.localhost:43001", "another origin stays another");
     }
 

@@ -51,7 +51,10 @@ pub(super) fn foreign() -> Response {
 /// The service does not run any more.
 pub(super) fn ended(service: &Service) -> Response {
     let why = service.problem.clone().unwrap_or_else(|| "It ended by itself.".to_owned());
-    let text = format!("The service {} no longer runs. {why} Its log is on the card, where it can be started again.", service.name);
+    let text = format!(
+        "The service {} no longer runs. {why} Its log is on the card, where it can be started again.",
+        service.name
+    );
     page(StatusCode::BAD_GATEWAY, "The service has ended", &text, false)
 }
 
@@ -76,7 +79,10 @@ pub(super) fn elsewhere(service: &Service) -> Response {
 
 /// It cannot be reached.
 pub(super) fn unreachable(service: &Service, why: &dyn std::error::Error) -> Response {
-    let text = format!("The pages of {} cannot be shown: {why}. Whoever runs this server can ask `guildhall doctor`.", service.name);
+    let text = format!(
+        "The pages of {} cannot be shown: {why}. Whoever runs this server can ask `guildhall doctor`.",
+        service.name
+    );
     page(StatusCode::BAD_GATEWAY, "Out of reach", &text, false)
 }
 
@@ -88,7 +94,10 @@ pub(super) fn broken(service: &Service, why: &str) -> Response {
 
 /// It takes too long.
 pub(super) fn late(service: &Service) -> Response {
-    let text = format!("The service {} took the request and did not answer in time. Its log on the card may say why.", service.name);
+    let text = format!(
+        "The service {} took the request and did not answer in time. Its log on the card may say why.",
+        service.name
+    );
     page(StatusCode::GATEWAY_TIMEOUT, "No answer in time", &text, false)
 }
 

@@ -54,7 +54,8 @@ pub(super) async fn pass(
             tracing::debug!(%error, "a connection to a service ended early");
         }
     });
-    let answered = tokio::time::timeout(PATIENCE, sender.send_request(asked)).await.map_err(|_| pages::late(service))?;
+    let answered =
+        tokio::time::timeout(PATIENCE, sender.send_request(asked)).await.map_err(|_| pages::late(service))?;
     let mut answer = answered.map_err(|error| pages::broken(service, &error.to_string()))?;
 
     let switched = upgrade && answer.status() == StatusCode::SWITCHING_PROTOCOLS;
