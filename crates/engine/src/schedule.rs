@@ -114,7 +114,7 @@ impl Engine {
 
     /// The same, where somebody may be there who only looks, or works by hand: they have to leave.
     pub(crate) async fn clear_ground(&self, run: RunId) -> OwnedMutexGuard<()> {
-        self.send_away(run);
+        self.send_away(run, false);
         self.end_services(run, Why::Ground).await;
         self.ground_turn(run).await
     }

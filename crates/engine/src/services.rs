@@ -379,7 +379,7 @@ impl Engine {
 
     /// A worktree is about to go: whoever looks at it there has to leave.
     pub(crate) fn leave_ground(&self, run: RunId) {
-        self.send_away(run);
+        self.send_away(run, true);
         for live in self.services().values().filter(|live| live.run == run && live.member.is_some()) {
             live.halt(Why::Ground);
         }

@@ -30,8 +30,10 @@ pub(crate) type Registry = Mutex<Vec<Arc<Seat>>>;
 pub(crate) struct Seat {
     run: RunId,
     member: MemberId,
-    /// Cancelled when whoever sits there has to leave.
+    /// Cancelled when whoever may change files there has to leave.
     leave: CancellationToken,
+    /// Cancelled when the worktree goes.
+    gone: CancellationToken,
 }
 
 /// A seat that is given back when it is dropped.
@@ -67,10 +69,13 @@ impl Engine {
         self.0.sittings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks everybody who may change files of a run to leave their terminals.
-    pub(crate) fn send_away(&self, run: RunId) {
+    /// Asks everybody who may change files of a run to leave their terminals; everybody at all, if the worktree goes.
+    pub(crate) fn send_away(&self, run: RunId, goes: bool) {
         for seat in self.sittings().iter().filter(|seat| seat.run == run) {
             seat.leave.cancel();
+            if goes {
+                seat.gone.cancel();
+            }
         }
     }
 
@@ -127,7 +132,7 @@ impl Engine {
     }
 
     fn take_seat(&self, member: MemberId, run: RunId) -> Result<Taken, TeamError> {
-        let seat = Arc::new(Seat { run, member, leave: CancellationToken::new() });
+        let seat = Arc::new(Seat { run, member, leave: CancellationToken::new(), gone: CancellationToken::new() });
         let mut sittings = self.sittings();
         if sittings.iter().filter(|seat| seat.member == member).count() >= AT_ONCE {
             return Err(TeamError::conflict(
@@ -196,7 +201,7 @@ impl Sitting {
     pub fn leave(&self) -> CancellationToken {
         // Whoever only looks is in nobody's way.
         match self.read_only {
-            true => CancellationToken::new(),
+            true => self.taken.seat.gone.clone(),
             false => self.taken.seat.leave.clone(),
         }
     }

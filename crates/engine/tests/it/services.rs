@@ -42,7 +42,7 @@ fn heard(turns: &[Turn]) -> String {
 }
 
 impl Hall {
-    pub async fn run_of(&self, id: FeatureId) -> Run {
+    pub async fn latest_run(&self, id: FeatureId) -> Run {
         let run = self.feature(id).await.card.run_id.unwrap();
         self.team.store.run(run).await.unwrap().unwrap()
     }
@@ -83,7 +83,7 @@ async fn an_agents_services_run_beside_its_commands_and_end_with_its_work() {
     ];
     let id = hall.scripted(&project, &lines).await;
     hall.rests(id).await;
-    let run = hall.run_of(id).await;
+    let run = hall.latest_run(id).await;
     let turns = hall.team.store.turns(run.id).await.unwrap();
     let told = results(&turns);
     let of = |at: usize| told[at].1;
@@ -127,7 +127,7 @@ async fn a_member_looks_at_work_that_waits_and_leaves_before_it_goes_on() {
     let lines = [json!({ "tools": [["write", { "path": "serve.pl", "content": SERVER }]] }), json!({ "say": "Done." })];
     let id = hall.scripted(&project, &lines).await;
     hall.rests(id).await;
-    let run = hall.run_of(id).await;
+    let run = hall.latest_run(id).await;
     let start = async |name: &str, command: &str| {
         hall.engine.start_service(&hall.team, &hall.anna, run.id, (name, command, Some(8123))).await
     };
@@ -175,7 +175,7 @@ async fn services_of_a_server_that_stops_are_told_to_whoever_goes_on() {
         json!({ "silence_ms": 3_000, "say": "Done." }),
     ];
     let id = hall.scripted(&project, &lines).await;
-    let saved = async || Some(hall.run_of(id).await).filter(|run| run.turns == 1);
+    let saved = async || Some(hall.latest_run(id).await).filter(|run| run.turns == 1);
     let run = hall.until("the first turn", saved).await;
     assert_eq!(hall.service(&run, "watch").await.status, ServiceStatus::Running);
     hall.die_and_start_again().await;

@@ -16,7 +16,7 @@ const SIZE: Size = Size { columns: 100, rows: 30 };
 
 impl Hall {
     async fn sit_down(&self, member: &Member, id: FeatureId) -> Result<Sitting, TeamError> {
-        let run = self.run_of(id).await;
+        let run = self.latest_run(id).await;
         self.engine.open_terminal(&self.team, member, run.id, SIZE).await
     }
 }
@@ -43,7 +43,7 @@ async fn what_a_member_changes_by_hand_is_work_in_their_name() {
     let lines = [json!({ "tools": [["write", { "path": "a.txt", "content": "agent\n" }]] }), json!({ "say": "Done." })];
     let id = hall.scripted(&project, &lines).await;
     hall.rests(id).await;
-    let before = hall.run_of(id).await;
+    let before = hall.latest_run(id).await;
 
     let sitting = hall.sit_down(&hall.anna, id).await.unwrap();
     assert!(!sitting.is_read_only());
@@ -55,7 +55,7 @@ async fn what_a_member_changes_by_hand_is_work_in_their_name() {
     types(&second, "echo x > c.txt", "Read-only file system").await;
     second.close().await;
     sitting.close().await;
-    let after = hall.run_of(id).await;
+    let after = hall.latest_run(id).await;
     assert_ne!(after.head_commit, before.head_commit);
     let diff = hall.team.diff(id).await.unwrap();
     let files: Vec<&str> = diff.files.iter().map(|file| file.new_path.as_str()).collect();
@@ -67,7 +67,7 @@ async fn what_a_member_changes_by_hand_is_work_in_their_name() {
 
     // A terminal that nothing was changed in leaves nothing.
     hall.sit_down(&hall.anna, id).await.unwrap().close().await;
-    assert_eq!(hall.run_of(id).await.head_commit, after.head_commit);
+    assert_eq!(hall.latest_run(id).await.head_commit, after.head_commit);
 
     // Whoever is at it leaves when the work goes on, and what was done until then is there for the agent.
     let sitting = hall.sit_down(&hall.anna, id).await.unwrap();
@@ -91,7 +91,7 @@ async fn beside_an_agent_at_work_a_terminal_only_looks_and_strangers_get_none() 
         json!({ "silence_ms": 600_000, "say": "Never." }),
     ];
     let id = hall.scripted(&project, &lines).await;
-    hall.until("the first turn", async || Some(hall.run_of(id).await).filter(|run| run.turns == 1)).await;
+    hall.until("the first turn", async || Some(hall.latest_run(id).await).filter(|run| run.turns == 1)).await;
     let sitting = hall.sit_down(&hall.anna, id).await.unwrap();
     assert!(sitting.is_read_only());
     types(&sitting, "cat a.txt; touch b.txt", "Read-only file system").await;

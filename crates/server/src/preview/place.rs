@@ -20,7 +20,19 @@ pub struct PreviewUrl {
     port: Option<u16>,
 }
 
+impl std::fmt::Display for PreviewUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.origin("*"))
+    }
+}
+
 impl PreviewUrl {
+    fn origin(&self, label: &str) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        let port = self.port.map_or(String::new(), |port| format!(":{port}"));
+        format!("{scheme}://{label}{}{port}", self.suffix)
+    }
+
     /// Reads it: `https://*.` and a name, or `http://*.` and a name below `localhost`, with a port or not, and nothing more.
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once("://*.")?;
@@ -34,6 +46,11 @@ impl PreviewUrl {
             _ => return None,
         };
         (plain && url.password().is_none()).then_some(Self { secure, suffix, port: url.port() })
+    }
+
+    /// The host of one of these names, and whether it is on this machine by its name alone.
+    pub fn host(&self, label: &str) -> (String, bool) {
+        (format!("{label}{}", self.suffix), !self.secure)
     }
 
     /// Whether a host is one of these names.
@@ -69,10 +86,8 @@ impl Previews {
 
     /// The origin of a service for a browser that sent these headers; nothing where the operator has to name one.
     pub fn origin(&self, label: &str, headers: &HeaderMap, public: &Public) -> Option<String> {
-        if let Some(PreviewUrl { secure, suffix, port }) = &self.0 {
-            let scheme = if *secure { "https" } else { "http" };
-            let port = port.map_or(String::new(), |port| format!(":{port}"));
-            return Some(format!("{scheme}://{label}{suffix}{port}"));
+        if let Some(url) = &self.0 {
+            return Some(url.origin(label));
         }
         let site = public.site(headers).filter(is_loopback).filter(|site| site.scheme() == "http")?;
         let port = site.port().map_or(String::new(), |port| format!(":{port}"));
