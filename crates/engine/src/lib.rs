@@ -21,8 +21,10 @@ mod problems;
 mod rate_limits;
 mod room;
 mod schedule;
+mod services;
 mod set_up;
 mod systems;
+mod terminal;
 mod tidy;
 mod trial;
 mod worktree;
@@ -42,6 +44,8 @@ use guildhall_types::limits::{Limits, RunLimits};
 use guildhall_types::{FeatureId, MemberId, NodeId, ProjectId, RunId};
 pub use network::{Outside, Resolve};
 pub use rate_limits::{KeyLimits, UsedKey};
+pub use services::NoAnswer;
+pub use terminal::Sitting;
 use tokio::sync::{Notify, OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -124,6 +128,10 @@ struct Inner {
     active: Mutex<HashMap<RunId, CancellationToken>>,
     /// Whose turn it is to work in the worktree of each of them: one claim's at a time.
     grounds: Mutex<HashMap<RunId, Arc<tokio::sync::Mutex<()>>>>,
+    /// The services of runs that this node runs.
+    services: services::Registry,
+    /// Who sits at a terminal here.
+    sittings: terminal::Registry,
     /// The projects whose repository is being made here.
     preparing: Mutex<HashSet<ProjectId>>,
     /// Whose turn it is to merge, in each project.
@@ -185,6 +193,7 @@ impl Engine {
         let limits = team.limits().await?;
         let groups = tokio::task::spawn_blocking(move || Groups::begin(limits));
         let groups = groups.await.map_err(|error| TeamError::internal("control groups", error))?;
+        team.store.lose_services(alone).await?;
         let last_seen = team.store.last_seq().await?;
         let inner = Inner {
             team,
@@ -201,6 +210,8 @@ impl Engine {
             pace,
             active: Mutex::default(),
             grounds: Mutex::default(),
+            services: services::Registry::default(),
+            sittings: terminal::Registry::default(),
             preparing: Mutex::default(),
             merging: Mutex::default(),
             holds: Mutex::default(),
@@ -219,6 +230,7 @@ impl Engine {
         engine.spawn(network::note_forever(engine.clone()));
         engine.spawn(morning::report_forever(engine.clone()));
         engine.spawn(systems::drive_forever(engine.clone()));
+        engine.spawn(services::beat_forever(engine.clone()));
         Ok(engine)
     }
 

@@ -161,7 +161,7 @@ impl Engine {
                 .ok_or_else(|| GitError::Missing { what: "branch", name: project.default_branch.clone() })?;
             let folder = team.places.mcp_trial(project.id);
             let worktree = self.side_worktree(&repo, &format!("mcp-{}", project.id), &folder, &tip).await?;
-            let whose = Whose { project: project.id, member };
+            let whose = Whose { project: project.id, member, run: None, lease: None };
             let room = self.outfit(whose, &repo, &worktree).await?;
             Ok::<_, Trouble>((repo, worktree, room))
         };

@@ -12,7 +12,7 @@ pub use caches::{Cached, cached, take_away};
 pub use cgroup::{Groups, Over, Share, Usage, look_at_groups};
 pub use command::{
     Command, Exit, Finding, Isolation, Net, Network, Outcome, Report, Room, RoomSecret, Running, Sandbox, SandboxError,
-    Secrets, Streams, WeakNet,
+    Secrets, Size, Streams, Terminal, WeakNet,
 };
 pub use leftovers::end_leftovers;
 pub use toolchains::{Toolchain, Toolchains, on_this_machine};

@@ -33,6 +33,7 @@ pub mod rights;
 pub mod run;
 pub mod schedule;
 pub mod secret;
+pub mod service;
 mod stage;
 pub mod system;
 mod text_enum;

@@ -18,6 +18,8 @@ mod outfit;
 mod path;
 mod pipeline;
 mod plans;
+mod services;
 mod sources;
 mod systems;
+mod terminal;
 mod trouble;
