@@ -110,13 +110,21 @@ impl Engine {
                 }
             };
             check.exit_code = code.map(i64::from);
-            ended(&mut check, status, outcome.output);
+            let met = outcome.over.map(|over| format!(" {over}")).unwrap_or_default();
+            let output = if met.is_empty() { outcome.output } else { format!("{}\n({})", outcome.output, met.trim()) };
+            ended(&mut check, status, output);
             team.store.put_check(&lease, &check).await?;
+            if let Some(share) = &room.share {
+                // They are told here.
+                share.take_hits();
+            }
             if status == CheckStatus::Failed {
+                let advice = outcome.over.map_or("", guildhall_sandbox::Over::advice);
+                let hint = format!("{advice} Look at its output, then tell the agent what to mend, or verify again.");
                 let problem = Problem {
                     code: "checks-failed".to_owned(),
-                    message: format!("The check `{line}` {how}."),
-                    hint: "Look at its output, then tell the agent what to mend, or verify again.".to_owned(),
+                    message: format!("The check `{line}` {how}.{met}"),
+                    hint: hint.trim_start().to_owned(),
                 };
                 return Ok(Verdict::Failed(Failing { problem, output: check.output }));
             }

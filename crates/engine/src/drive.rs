@@ -402,6 +402,7 @@ impl Engine {
             hold: self.0.pace.hold(),
             done: AtomicBool::new(history.last().is_some_and(|turn| is_last(turn, approval))),
             bus: self.0.bus.clone(),
+            groups: self.0.groups.clone(),
             lease: claimed.lease,
             provider: provider.endpoint.provider,
             key: provider.key.clone(),

@@ -10,6 +10,7 @@ use guildhall_agent::{Call, Journal, JournalError, Leave, PriceTable};
 use guildhall_bus::Bus;
 use guildhall_git::{GitError, Identity, Oid, Repo, Worktree};
 use guildhall_llm::models;
+use guildhall_sandbox::Groups;
 use guildhall_store::{Lease, Reserved, StoreError};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::RunId;
@@ -33,6 +34,8 @@ pub(crate) struct RunJournal {
     /// The length of a lease.
     pub(crate) hold: chrono::Duration,
     pub(crate) bus: Bus,
+    /// Know of the limits that the run's commands came up against.
+    pub(crate) groups: Groups,
     pub(crate) lease: Lease,
     pub(crate) run: Run,
     pub(crate) provider: ProviderKind,
@@ -281,6 +284,8 @@ impl Journal for RunJournal {
             events.extend(told.iter().cloned());
             saved = Some((commit.to_string(), *stat));
         }
+        let hits = self.groups.take_hits(self.run.member_id, &self.id().to_string());
+        events.extend(hits.iter().map(|over| RunEvent::Note { text: format!("A command met a limit. {over}") }));
         events.push(RunEvent::TurnSaved {
             turn: turn.number,
             stop_reason: turn.stop_reason,

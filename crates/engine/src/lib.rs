@@ -32,11 +32,11 @@ use std::time::Duration;
 use guildhall_bus::Bus;
 use guildhall_llm::Patience;
 use guildhall_llm::governor::Governor;
-use guildhall_sandbox::{Report, Sandbox, SandboxError};
+use guildhall_sandbox::{Groups, Report, Sandbox, SandboxError, Usage};
 pub use guildhall_team::{LIMITS, RUN_LIMITS};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::limits::{Limits, RunLimits};
-use guildhall_types::{FeatureId, NodeId, ProjectId, RunId};
+use guildhall_types::{FeatureId, MemberId, NodeId, ProjectId, RunId};
 pub use rate_limits::{KeyLimits, UsedKey};
 pub use services::NoAnswer;
 pub use terminal::Sitting;
@@ -102,6 +102,8 @@ struct Inner {
     team: Team,
     bus: Bus,
     sandbox: Sandbox,
+    /// What the kernel lets commands have of this machine.
+    groups: Groups,
     /// Lets the calls of this node's runs go when the limits of their keys have room.
     governor: Governor,
     /// Whose keys its lanes belong to, by the hashes that it tells.
@@ -164,11 +166,15 @@ impl Engine {
             }
         }
         team.store.lose_services(alone).await?;
+        let limits = team.limits().await?;
+        let groups = tokio::task::spawn_blocking(move || Groups::begin(limits));
+        let groups = groups.await.map_err(|error| TeamError::internal("control groups", error))?;
         let last_seen = team.store.last_seq().await?;
         let inner = Inner {
             team,
             bus,
             sandbox,
+            groups,
             governor: Governor::default(),
             keys: Mutex::default(),
             trials: Arc::new(Semaphore::new(trial::AT_ONCE)),
@@ -222,7 +228,27 @@ impl Engine {
 
     /// What this host's sandbox can do; tried once.
     pub async fn sandbox_report(&self) -> &Report {
-        self.0.report.get_or_init(|| self.0.sandbox.probe()).await
+        let look = async || {
+            let mut report = self.0.sandbox.probe().await;
+            report.findings.extend(self.0.groups.findings());
+            report
+        };
+        self.0.report.get_or_init(look).await
+    }
+
+    /// Lets the team's limits hold as they are set now, for runs at work as well. They hold within seconds without this.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn apply_limits(&self) -> Result<(), TeamError> {
+        self.0.groups.set(self.limits().await?).await;
+        Ok(())
+    }
+
+    /// What the commands of this member's runs use on this node now.
+    pub async fn usage_of(&self, member: MemberId) -> Usage {
+        let groups = self.0.groups.clone();
+        tokio::task::spawn_blocking(move || groups.usage(member)).await.unwrap_or_default()
     }
 
     /// Refuses work on a host that cannot isolate it.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use guildhall_git::{Repo, Worktree};
-use guildhall_sandbox::{Isolation, Network, Room, WeakNet};
+use guildhall_sandbox::{Isolation, Network, Room, Share, WeakNet};
 use guildhall_store::Lease;
 use guildhall_types::{MemberId, ProjectId, RunId};
 
@@ -30,9 +30,13 @@ impl Engine {
     /// The room of commands in this worktree.
     pub(crate) async fn outfit(&self, whose: Whose, repo: &Repo, worktree: &Worktree) -> Result<Room, Trouble> {
         tracing::trace!(project = %whose.project, member = %whose.member, "a room for commands is made");
-        let network = self.network(whose).await?;
-        let (git, objects) = (Some(worktree.agent_git()), Some(repo.objects()));
-        Ok(Room { git, objects, network, ..Room::new(worktree.tree()) })
+        Ok(Room {
+            git: Some(worktree.agent_git()),
+            objects: Some(repo.objects()),
+            network: self.network(whose).await?,
+            share: Some(self.share(whose.member, worktree).await?),
+            ..Room::new(worktree.tree())
+        })
     }
 
     /// The network of somebody's commands. Those of a run meet in one.
@@ -48,5 +52,14 @@ impl Engine {
         };
         networks.insert(run, net.downgrade());
         Ok(Network::Of(net))
+    }
+
+    /// What commands in this worktree may have of what their member may.
+    async fn share(&self, member: MemberId, worktree: &Worktree) -> Result<Share, Trouble> {
+        self.apply_limits().await?;
+        let tree = worktree.tree();
+        // Of a run it is the run's id, of a trial the project's.
+        let name = tree.parent().and_then(|folder| folder.file_name()).unwrap_or_default().to_string_lossy();
+        Ok(self.0.groups.share(member, &name).await?)
     }
 }

@@ -185,6 +185,9 @@ impl Engine {
                 check.output.push_str(&format!("\n(It was ended after {} minutes.)", time.as_secs() / 60));
             }
         }
+        if let Some(over) = outcome.over {
+            check.output.push_str(&format!("\n({over} {})", over.advice()));
+        }
         Ok(passed)
     }
 

@@ -1,6 +1,7 @@
 //! Commands in a sandbox.
 
 mod bwrap;
+mod growth;
 mod launch;
 mod net;
 mod output;
@@ -19,12 +20,15 @@ use serde::Serialize;
 use tokio::sync::OnceCell;
 
 use bwrap::{Bwrap, Status};
+use growth::Growth;
 use launch::Launch;
 pub use launch::Streams;
 pub use net::{Net, WeakNet};
 pub use running::Running;
 pub use terminal::{Size, Terminal};
 use watch::Tree;
+
+use crate::cgroup::{Cell, Over, Share};
 
 /// Bytes of a command's line; the kernel takes no argument over 128 KiB.
 const MAX_LINE: usize = 120 * 1024;
@@ -72,6 +76,8 @@ pub struct Room {
     pub read_only: Vec<PathBuf>,
     /// What it reaches of the network.
     pub network: Network,
+    /// What its commands may have of memory and processes, and its worktree of the disk. Without one nothing bounds them.
+    pub share: Option<Share>,
     /// Environment variables beside the usual ones.
     pub env: Vec<(String, String)>,
 }
@@ -86,6 +92,7 @@ impl Room {
             frozen: false,
             read_only: Vec::new(),
             network: Network::None,
+            share: None,
             env: Vec::new(),
         }
     }
@@ -125,6 +132,10 @@ pub struct Outcome {
     pub omitted: u64,
     /// How long it took.
     pub duration: Duration,
+    /// The limit that it came up against, if any. Where that did not end it, it has gone on.
+    pub over: Option<Over>,
+    /// The most bytes of memory that it had at once, where the kernel tells.
+    pub peak_memory: Option<u64>,
 }
 
 /// Why a command could not be run.
@@ -155,6 +166,14 @@ impl SandboxError {
 
     fn no_net(error: &std::io::Error) -> Self {
         Self::Unavailable { reason: format!("the network of the run could not be taken hold of: {error}") }
+    }
+
+    pub(crate) fn no_group(error: &std::io::Error) -> Self {
+        let reason = format!(
+            "the kernel made no control group for it, so nothing would bound it: {error}; try again, or ask whoever runs the \
+             server to run `guildhall doctor`"
+        );
+        Self::Unavailable { reason }
     }
 
     fn never_ran(said: &str) -> Self {
@@ -236,9 +255,10 @@ impl Sandbox {
     /// # Errors
     /// When the command could not be started.
     pub async fn start(&self, room: &Room, line: &str, streams: Streams) -> Result<Running, SandboxError> {
-        let (launch, status) = set_up(self.usable().await?, room, line, streams)?;
+        let (mut launch, status) = set_up(self.usable().await?, room, line, streams)?;
+        let cell = enclose(room, &mut launch).await?;
         let (child, ends) = launch.start(streams).await.map_err(SandboxError::starting)?;
-        Ok(Running::new(Tree::new(child, status), ends, room.network.clone()))
+        Ok(Running::new(Tree::new(child, status, cell), ends, room.network.clone(), Growth::watch(room)))
     }
 
     /// Makes a network for the commands of a run, in which there is nothing yet. Takes some ten milliseconds.
@@ -269,17 +289,45 @@ async fn start_and_watch(
     on_output: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Outcome, SandboxError> {
     let started = Instant::now();
-    let (launch, status) = set_up(bwrap, room, &command.line, Streams::Merged)?;
+    let (mut launch, status) = set_up(bwrap, room, &command.line, Streams::Merged)?;
+    let cell = enclose(room, &mut launch).await?;
     let (child, ends) = launch.start(Streams::Merged).await.map_err(SandboxError::starting)?;
-    let tree = Tree::new(child, status);
+    let tree = Tree::new(child, status, cell);
     let output =
         ends.output.ok_or_else(|| SandboxError::losing(std::io::Error::other("its output is not to be had")))?;
-    let end = tree.end(output, command.timeout, command.max_output, on_output).await;
+    let mut growth = Growth::watch(room);
+    let end = tree.end(output, command.timeout, command.max_output, &mut growth, on_output).await;
     let end = end.map_err(SandboxError::losing)?;
     if end.never_ran {
         return Err(SandboxError::never_ran(&end.output));
     }
-    Ok(Outcome { exit: end.exit, output: end.output, omitted: end.omitted, duration: started.elapsed() })
+    let over = match end.met.over {
+        None => growth.at_the_end().await,
+        over => over,
+    };
+    Ok(Outcome {
+        exit: end.exit,
+        output: end.output,
+        omitted: end.omitted,
+        duration: started.elapsed(),
+        over,
+        peak_memory: end.met.peak,
+    })
+}
+
+/// Makes the control group that a command is started in, where its room has a part of what the host offers.
+async fn enclose(room: &Room, launch: &mut Launch) -> Result<Option<Cell>, SandboxError> {
+    let Some(share) = room.share.clone() else { return Ok(None) };
+    launch.processes = share.processes_by_user();
+    let made = tokio::task::spawn_blocking(move || {
+        let cell = share.cell()?;
+        let doors = cell.as_ref().map(Cell::doors).transpose()?;
+        Ok((cell, doors))
+    });
+    let made = made.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    let (cell, doors) = made.map_err(|error| SandboxError::no_group(&error))?;
+    launch.doors = doors.unwrap_or_default();
+    Ok(cell)
 }
 
 /// What starts `line`, by this bubblewrap or without any.
@@ -329,5 +377,5 @@ fn plain(room: &Room, line: &str) -> Launch {
     }
     env.extend(room.env.iter().map(|(key, value)| (key.into(), value.into())));
     let args = vec!["-c".into(), line.into()];
-    Launch { program: "/bin/bash".into(), args, env, folder: room.tree.clone(), passed: Vec::new(), net: None }
+    Launch { args, env, ..Launch::new("/bin/bash".into(), room.tree.clone()) }
 }

@@ -11,6 +11,7 @@ import type {
   FeaturePatch,
   FeatureStatus,
   Invitation,
+  LimitsSettings,
   MailChoice,
   Member,
   MemberPatch,
@@ -252,6 +253,7 @@ export const api = {
       ? body(client.POST("/api/settings/webhooks/{id}/send-again", { ...path(id), body: { deliveryId } }))
       : body(client.POST("/api/webhooks/{id}/send-again", { ...path(id), body: { deliveryId } })),
   limits: () => body(client.GET("/api/settings/limits")),
+  putLimits: (limits: LimitsSettings) => body(client.PUT("/api/settings/limits", { body: limits })),
   prices: () => body(client.GET("/api/settings/prices")),
   putPrice: (price: PriceDraft) => body(client.PUT("/api/settings/prices", { body: price })),
   deletePrice: (id: string) => body(client.DELETE("/api/settings/prices/{id}", path(id))),

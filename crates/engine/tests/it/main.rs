@@ -8,6 +8,7 @@ mod chats;
 mod death;
 mod harness;
 mod hub;
+mod leaks;
 mod limits;
 mod morning;
 mod night;

@@ -133,8 +133,7 @@ impl Bwrap {
         arguments.add(["--", "/bin/bash", "-c", line]);
         let Arguments { list, passed } = arguments;
         let net = room.network.net().cloned();
-        let program = self.program.clone();
-        let launch = Launch { program, args: list, env: Vec::new(), folder: "/".into(), passed, net };
+        let launch = Launch { args: list, passed, net, ..Launch::new(self.program.clone(), "/".into()) };
         Ok((launch, status))
     }
 
@@ -147,8 +146,7 @@ impl Bwrap {
         self.programs(&mut arguments);
         arguments.add(["--", "/bin/bash", "-c", "echo; read -r _"]);
         let Arguments { list, passed } = arguments;
-        let program = self.program.clone();
-        Ok((Launch { program, args: list, env: Vec::new(), folder: "/".into(), passed, net: None }, status))
+        Ok((Launch { args: list, passed, ..Launch::new(self.program.clone(), "/".into()) }, status))
     }
 
     /// The host's programs and what they need.

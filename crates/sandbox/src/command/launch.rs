@@ -32,6 +32,10 @@ pub(crate) struct Launch {
     pub(crate) passed: Vec<OwnedFd>,
     /// The network that it joins.
     pub(crate) net: Option<Net>,
+    /// The control groups that it joins.
+    pub(crate) doors: Vec<OwnedFd>,
+    /// Processes that its user may have, where no control group counts them.
+    pub(crate) processes: Option<u64>,
 }
 
 /// What a process reads from and writes to.
@@ -59,6 +63,20 @@ pub(crate) struct Ends {
 }
 
 impl Launch {
+    /// Starts `program` in `folder`, with nothing.
+    pub(crate) fn new(program: PathBuf, folder: PathBuf) -> Self {
+        Self {
+            program,
+            args: Vec::new(),
+            env: Vec::new(),
+            folder,
+            passed: Vec::new(),
+            doors: Vec::new(),
+            net: None,
+            processes: None,
+        }
+    }
+
     /// Starts it.
     pub(crate) async fn start(self, streams: Streams) -> io::Result<(Child, Ends)> {
         let mut command = Command::new(&self.program);
@@ -69,16 +87,20 @@ impl Launch {
             .current_dir(&self.folder)
             .kill_on_drop(true);
         let ends = connect(&mut command, streams)?;
+        let numbers = |list: &[OwnedFd]| list.iter().map(AsRawFd::as_raw_fd).collect::<Vec<RawFd>>();
         let net = self.net.as_ref().map(Net::joined);
-        let passed: Vec<RawFd> = self.passed.iter().map(AsRawFd::as_raw_fd).collect();
+        let (doors, passed, processes) = (numbers(&self.doors), numbers(&self.passed), self.processes);
         let terminal = ends.terminal.is_some();
         #[expect(unsafe_code, reason = "only between fork and exec can a child's descriptors and limits be set")]
         // SAFETY: `prepare` makes system calls only: it neither allocates nor takes a lock.
         unsafe {
-            command.pre_exec(move || prepare(net, &passed, terminal));
+            command.pre_exec(move || {
+                join(&doors)?;
+                prepare(net, &passed, processes, terminal)
+            });
         }
         let child = on_starter(command).await?;
-        drop((self.passed, self.net));
+        drop((self.passed, self.doors, self.net));
         Ok((child, ends))
     }
 }
@@ -110,8 +132,20 @@ fn connect(command: &mut Command, streams: Streams) -> io::Result<Ends> {
     }
 }
 
+/// Joins control groups. Before all else, so that nothing is done outside of them.
+fn join(doors: &[RawFd]) -> io::Result<()> {
+    for fd in doors {
+        #[expect(unsafe_code, reason = "a number is all that crosses the fork")]
+        // SAFETY: the descriptor is open: the `Launch` that owns it outlives the fork.
+        let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
+        // Whoever writes it.
+        rustix::io::write(fd, b"0")?;
+    }
+    Ok(())
+}
+
 /// What a child does before it becomes its program.
-fn prepare(net: Option<Joined>, passed: &[RawFd], terminal: bool) -> io::Result<()> {
+fn prepare(net: Option<Joined>, passed: &[RawFd], processes: Option<u64>, terminal: bool) -> io::Result<()> {
     net.map_or(Ok(()), Joined::enter)?;
     close_on_exec()?;
     if terminal {
@@ -127,7 +161,8 @@ fn prepare(net: Option<Joined>, passed: &[RawFd], terminal: bool) -> io::Result<
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     limit(Resource::Core, 0)?;
     limit(Resource::Nofile, MAX_OPEN_FILES)?;
-    limit(Resource::Fsize, MAX_FILE_SIZE)
+    limit(Resource::Fsize, MAX_FILE_SIZE)?;
+    processes.map_or(Ok(()), |most| limit(Resource::Nproc, most))
 }
 
 /// Marks every descriptor but the usual three to be closed at exec, whoever opened it and however.

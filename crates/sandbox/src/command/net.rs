@@ -88,7 +88,7 @@ impl Net {
     pub(super) async fn make(bwrap: &Bwrap) -> Result<Self, SandboxError> {
         let (launch, status) = bwrap.hold().map_err(SandboxError::starting)?;
         let (child, ends) = launch.start(Streams::Parted).await.map_err(SandboxError::starting)?;
-        let mut tree = Tree::new(child, Some(status));
+        let mut tree = Tree::new(child, Some(status), None);
         // Until its input is closed, it is there to be looked at.
         let _input = ends.input;
         let ready = async {
