@@ -5386,6 +5386,24 @@ export type components = {
             maxConcurrentTasksPerMember: number;
             /**
              * Format: int64
+             * @description What one worktree may take of the disk with all that was built in it, in MB of a million bytes.
+             * @default 10000
+             */
+            maxDiskMbPerWorktree: number;
+            /**
+             * Format: int64
+             * @description Memory of all commands of one member together on one server, in MB of a million bytes.
+             * @default 8000
+             */
+            maxMemoryMbPerMember: number;
+            /**
+             * Format: int64
+             * @description Processes and threads of all commands of one member together on one server.
+             * @default 2000
+             */
+            maxProcessesPerMember: number;
+            /**
+             * Format: int64
              * @description Worktrees of one member on disk at once.
              * @default 10
              */

@@ -9,7 +9,10 @@ export const limits = {
       title: "At once",
       fields: {
         maxConcurrentFeaturesPerMember: { label: "Cards of one member", help: "More wait in the queue." },
-        maxConcurrentChatsPerMember: { label: "Chats of one member", help: "Answers that are being written." },
+        maxConcurrentChatsPerMember: {
+          label: "Chats of one member",
+          help: "Answers that are being written.",
+        },
         maxConcurrentTasksPerMember: { label: "Tasks of one member", help: "Agents that run by themselves." },
         maxConcurrentFeatures: { label: "The whole team", help: "Cards, chats and tasks together." },
         maxWorktreesPerMember: {

@@ -24,7 +24,10 @@ const DOLLARS = "maxCostMicros";
 function draftOf(limits: LimitsSettings): Draft {
   const texts = (part: object) =>
     Object.fromEntries(
-      Object.entries(part).map(([name, value]) => [name, name === DOLLARS ? dollarsOf(value) : String(value)]),
+      Object.entries(part).map(([name, value]) => [
+        name,
+        name === DOLLARS ? dollarsOf(value) : String(value),
+      ]),
     );
   return { team: texts(limits.team), run: texts(limits.run) };
 }
