@@ -175,7 +175,11 @@ async fn services_of_a_server_that_stops_are_told_to_whoever_goes_on() {
         json!({ "silence_ms": 3_000, "say": "Done." }),
     ];
     let id = hall.scripted(&project, &lines).await;
-    let saved = async || Some(hall.latest_run(id).await).filter(|run| run.turns == 1);
+    let saved = async || {
+        let run = hall.latest_run(id).await;
+        let turns = hall.team.store.turns(run.id).await.unwrap();
+        turns.first().is_some_and(|turn| turn.results.is_some()).then_some(run)
+    };
     let run = hall.until("the first turn", saved).await;
     assert_eq!(hall.service(&run, "watch").await.status, ServiceStatus::Running);
     hall.die_and_start_again().await;

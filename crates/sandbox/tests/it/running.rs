@@ -112,7 +112,7 @@ async fn a_terminal_is_one_to_the_command_and_keeps_the_walls() {
     types(&running, "\u{3}echo still-$((1+1))\n").await;
     until(&mut running, &mut shown, "still-2\r\n").await;
     // Nobody puts words into its mouth.
-    types(&running, "perl -e 'print ioctl(STDIN, 0x5412, \"x\") ? \"put\" : \"kept: $!\", \"\\n\"'\n").await;
+    types(&running, "perl -e '$x = \"x\"; print ioctl(STDIN, 0x5412, $x) ? \"put\" : \"kept: $!\", \"\\n\"'\n").await;
     until(&mut running, &mut shown, "kept: Operation not permitted\r\n").await;
     assert!(!shown.contains("job control"), "{shown}");
     types(&running, "exit 3\n").await;
