@@ -464,8 +464,7 @@ impl Engine {
             verify_commands: settings.verify_commands.clone(),
             project_instructions: settings.instructions.clone(),
             instructions,
-            // Its network leads nowhere yet.
-            network: false,
+            network: self.reached(&settings.network),
             known: prompt::Known::default(),
             hub: true,
             step: None,

@@ -12,6 +12,7 @@ mod hub;
 mod journal;
 mod keep;
 mod morning;
+mod network;
 mod outfit;
 mod pipeline;
 mod problems;
@@ -37,6 +38,7 @@ pub use guildhall_team::{LIMITS, RUN_LIMITS};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::limits::{Limits, RunLimits};
 use guildhall_types::{FeatureId, MemberId, NodeId, ProjectId, RunId};
+pub use network::{Outside, Resolve};
 pub use rate_limits::{KeyLimits, UsedKey};
 pub use services::NoAnswer;
 pub use terminal::Sitting;
@@ -104,6 +106,8 @@ struct Inner {
     sandbox: Sandbox,
     /// What the kernel lets commands have of this machine.
     groups: Groups,
+    /// What commands reach of the network.
+    networks: network::Networks,
     /// Lets the calls of this node's runs go when the limits of their keys have room.
     governor: Governor,
     /// Whose keys its lanes belong to, by the hashes that it tells.
@@ -118,8 +122,6 @@ struct Inner {
     active: Mutex<HashMap<RunId, CancellationToken>>,
     /// Whose turn it is to work in the worktree of each of them: one claim's at a time.
     grounds: Mutex<HashMap<RunId, Arc<tokio::sync::Mutex<()>>>>,
-    /// What commands reach of the network.
-    networks: outfit::Networks,
     /// The services of runs that this node runs.
     services: services::Registry,
     /// Who sits at a terminal here.
@@ -148,6 +150,21 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub async fn start(team: Team, bus: Bus, sandbox: Sandbox, pace: Pace, alone: bool) -> Result<Self, TeamError> {
+        Self::start_to(team, bus, sandbox, pace, alone, Outside::default()).await
+    }
+
+    /// The same, with another way out for commands than the host's own.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn start_to(
+        team: Team,
+        bus: Bus,
+        sandbox: Sandbox,
+        pace: Pace,
+        alone: bool,
+        outside: Outside,
+    ) -> Result<Self, TeamError> {
         // Whatever database it is, a data folder is one process's: what still works there was a dead one's.
         let rooms = [team.places.worktrees.clone(), team.places.trials.clone()];
         let repositories = team.places.repositories.clone();
@@ -175,6 +192,7 @@ impl Engine {
             bus,
             sandbox,
             groups,
+            networks: network::Networks::to(outside),
             governor: Governor::default(),
             keys: Mutex::default(),
             trials: Arc::new(Semaphore::new(trial::AT_ONCE)),
@@ -183,7 +201,6 @@ impl Engine {
             pace,
             active: Mutex::default(),
             grounds: Mutex::default(),
-            networks: outfit::Networks::default(),
             services: services::Registry::default(),
             sittings: terminal::Registry::default(),
             preparing: Mutex::default(),
@@ -200,6 +217,7 @@ impl Engine {
         engine.spawn(hear::listen(engine.clone(), last_seen));
         engine.spawn(schedule::claim_forever(engine.clone()));
         engine.spawn(tidy::tidy_forever(engine.clone()));
+        engine.spawn(network::note_forever(engine.clone()));
         engine.spawn(morning::report_forever(engine.clone()));
         engine.spawn(systems::drive_forever(engine.clone()));
         engine.spawn(services::beat_forever(engine.clone()));

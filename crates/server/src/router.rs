@@ -59,6 +59,7 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::projects::list_projects))
         .routes(routes!(on::projects::get_project))
         .routes(routes!(on::projects::list_commits))
+        .routes(routes!(on::network::get_network))
         .routes(routes!(on::features::list_features))
         .routes(routes!(on::agents::list_agents))
         .routes(routes!(on::agents::list_agent_tools))
@@ -252,6 +253,8 @@ fn manage_projects() -> OpenApiRouter<App> {
         .routes(routes!(on::projects::update_project, on::projects::archive_project))
         .routes(routes!(on::projects::retry_project))
         .routes(routes!(on::trials::try_checks))
+        .routes(routes!(on::network::allow_host))
+        .routes(routes!(on::network::dismiss_host))
 }
 
 /// Whoever writes in the knowledge hub may call these.

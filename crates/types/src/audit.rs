@@ -110,6 +110,10 @@ text_enum! {
         RetryProject = "project.retry",
         /// Tried a project's checks on its default branch.
         TryChecks = "project.try-checks",
+        /// Allowed a project's commands a host that they had been refused.
+        AllowHost = "project.allow-host",
+        /// Took a host that a project's commands had been refused off the list of those.
+        DismissHost = "project.dismiss-host",
         /// Wrote a card.
         CreateFeature = "feature.create",
         /// Changed a card.

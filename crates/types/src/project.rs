@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::guide;
+use crate::network::NetworkSettings;
 use crate::pipeline::PipelineStep;
 use crate::{DateTime, MemberId, ProjectId, text_enum::text_enum};
 
@@ -75,6 +76,8 @@ pub struct ProjectSettings {
     pub knowledge_tokens: i64,
     /// Whether an agent whose work passed is asked once what of it is worth keeping.
     pub ask_what_to_keep: bool,
+    /// What commands reach of the network.
+    pub network: NetworkSettings,
 }
 
 impl ProjectSettings {
@@ -96,6 +99,7 @@ impl Default for ProjectSettings {
             repairs: 1,
             knowledge_tokens: guide::TOKENS,
             ask_what_to_keep: true,
+            network: NetworkSettings::default(),
         }
     }
 }

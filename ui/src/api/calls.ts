@@ -399,5 +399,11 @@ export const api = {
     body(client.GET("/api/projects/{id}/try-checks", { ...path(id), signal: signal ?? null })),
   tryChecks: (id: string, commands: string[], minutes: number) =>
     body(client.POST("/api/projects/{id}/try-checks", { ...path(id), body: { commands, minutes } })),
+  network: (id: string, signal?: AbortSignal) =>
+    body(client.GET("/api/projects/{id}/network", { ...path(id), signal: signal ?? null })),
+  allowHost: (id: string, host: string) =>
+    body(client.POST("/api/projects/{id}/network/allow", { ...path(id), body: { host } })),
+  dismissHost: (id: string, host: string, port: number) =>
+    body(client.POST("/api/projects/{id}/network/dismiss", { ...path(id), body: { host, port } })),
   rateLimits: (signal?: AbortSignal) => body(client.GET("/api/rate-limits", { signal: signal ?? null })),
 };

@@ -19,6 +19,7 @@ import { toast } from "@/components/ui/toast";
 import { ModelSelect } from "@/features/model-select";
 import { Checks, command, linesOf } from "@/features/projects/settings/checks";
 import { Knowing } from "@/features/projects/settings/knowing";
+import { Network, networkDraft, networkOf } from "@/features/projects/settings/network";
 import { draft, Pipeline, stepsOf } from "@/features/projects/settings/pipeline";
 import { sourceWords } from "@/features/projects/source";
 import { putProject } from "@/live/apply";
@@ -83,6 +84,8 @@ function ProjectForm({ project }: { project: Project }) {
   const [repairs, setRepairs] = useState(project.settings.repairs);
   const [knowledgeTokens, setKnowledgeTokens] = useState(project.settings.knowledgeTokens);
   const [askWhatToKeep, setAskWhatToKeep] = useState(project.settings.askWhatToKeep);
+  const mayOpen = useMay("administer");
+  const [network, setNetwork] = useState(() => networkDraft(project.settings.network));
   const save = useMutation({
     mutationFn: () =>
       api.updateProject(project.id, {
@@ -97,12 +100,14 @@ function ProjectForm({ project }: { project: Project }) {
           repairs,
           knowledgeTokens,
           askWhatToKeep,
+          network: networkOf(network),
         },
       }),
     onSuccess: (saved) => {
       putProject(client, saved);
       setCommands(saved.settings.verifyCommands.map(command));
       setSteps(saved.settings.pipeline.map(draft));
+      setNetwork(networkDraft(saved.settings.network));
       toast.done("Settings saved");
     },
   });
@@ -116,6 +121,7 @@ function ProjectForm({ project }: { project: Project }) {
     minutes !== project.settings.checkMinutes ||
     knowledgeTokens !== project.settings.knowledgeTokens ||
     askWhatToKeep !== project.settings.askWhatToKeep ||
+    JSON.stringify(networkOf(network)) !== JSON.stringify(project.settings.network) ||
     JSON.stringify(stepsOf(steps)) !== JSON.stringify(stepsOf(project.settings.pipeline.map(draft))) ||
     commands.map((entry) => entry.text.trim()).join("\n") !== project.settings.verifyCommands.join("\n");
 
@@ -226,6 +232,15 @@ function ProjectForm({ project }: { project: Project }) {
               />
             </div>
           </Section>
+          <Network
+            projectId={project.id}
+            draft={network}
+            onChange={setNetwork}
+            saved={project.settings.network.policy}
+            mayManage={mayManage}
+            mayOpen={mayOpen}
+            error={error?.field("settings.network.hosts")}
+          />
         </fieldset>
         {mayManage && (
           <div className="flex flex-col gap-3 border-line border-t pt-5">

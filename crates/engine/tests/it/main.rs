@@ -11,6 +11,7 @@ mod hub;
 mod leaks;
 mod limits;
 mod morning;
+mod network;
 mod night;
 mod path;
 mod pipeline;

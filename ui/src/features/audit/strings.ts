@@ -84,6 +84,8 @@ export const action: Record<AuditAction, string> = {
   "project.archive": "Archived a project",
   "project.retry": "Tried a project again",
   "project.try-checks": "Tried a project's checks",
+  "project.allow-host": "Allowed a host to commands",
+  "project.dismiss-host": "Dismissed a refused host",
   "feature.create": "Wrote a card",
   "feature.change": "Changed a card",
   "feature.delete": "Deleted a card",
