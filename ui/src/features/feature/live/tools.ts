@@ -159,7 +159,11 @@ export function sayingOf({ tool, input, state }: Pick<ToolItem, "tool" | "input"
     case "service_list":
       return { icon: "find", verb: say("Listing services", "Listed services"), target: "" };
     case "service_logs":
-      return { icon: "read", verb: say("Reading the log of", "Read the log of"), target: text(input, "name") };
+      return {
+        icon: "read",
+        verb: say("Reading the log of", "Read the log of"),
+        target: text(input, "name"),
+      };
     case "service_stop":
       return { icon: "run", verb: say("Stopping", "Stopped"), target: text(input, "name") };
     case "knowledge_search":

@@ -1,4 +1,13 @@
-import { ChevronRight, CircleDot, CircleSlash, CircleX, ExternalLink, Plus, ServerCog, Square } from "lucide-react";
+import {
+  ChevronRight,
+  CircleDot,
+  CircleSlash,
+  CircleX,
+  ExternalLink,
+  Plus,
+  ServerCog,
+  Square,
+} from "lucide-react";
 import { use, useState } from "react";
 import { useMay, useMembers } from "@/api/queries";
 import type { Run, Service } from "@/api/types";
@@ -29,8 +38,7 @@ export function ServicesTab({ run }: { run: Run | undefined }) {
         {v.noneYet}
       </Empty>
     );
-  if (services.isError)
-    return <ErrorState error={services.error} onRetry={() => void services.refetch()} />;
+  if (services.isError) return <ErrorState error={services.error} onRetry={() => void services.refetch()} />;
   if (services.isPending)
     return (
       <div role="status" className="mx-auto flex max-w-4xl flex-col gap-2 p-4">

@@ -26,7 +26,10 @@ export function StartForm({ runId, wish, onDone }: { runId: string; wish: Wish; 
     start.mutate(port.trim() === "" ? given : { ...given, port: Number(port) }, { onSuccess: onDone });
   };
   return (
-    <form onSubmit={submit} className="flex flex-col gap-4 rounded-xl border border-line bg-surface p-4 shadow-card">
+    <form
+      onSubmit={submit}
+      className="flex flex-col gap-4 rounded-xl border border-line bg-surface p-4 shadow-card"
+    >
       <div className="grid gap-4 @lg:grid-cols-[1fr_2fr_auto]">
         <Field label={v.name} help={v.nameHelp}>
           <Input

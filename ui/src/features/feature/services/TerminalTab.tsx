@@ -44,7 +44,13 @@ export function TerminalTab({ run }: { run: Run | undefined }) {
       </Empty>
     );
   return (
-    <Suspense fallback={<p role="status" className="p-4 text-faint text-sm">{w.connecting}</p>}>
+    <Suspense
+      fallback={
+        <p role="status" className="p-4 text-faint text-sm">
+          {w.connecting}
+        </p>
+      }
+    >
       <Shell
         key={sitting}
         runId={run.id}

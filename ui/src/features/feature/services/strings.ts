@@ -14,7 +14,8 @@ export const v = {
   noneText:
     "A service is a command that runs on, such as a web server to look at or a watcher. Agents start them while they work; you can start one while the work waits for you.",
   noneYet: "When an agent has begun, there is a worktree in which something can run.",
-  atWork: "While an agent works, it starts what it needs. You can start something yourself when the work waits for you.",
+  atWork:
+    "While an agent works, it starts what it needs. You can start something yourself when the work waits for you.",
   add: "Start a service",
   name: "Name",
   nameHelp: "Small letters, digits and hyphens.",
