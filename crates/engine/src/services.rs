@@ -459,7 +459,10 @@ async fn keep(engine: Engine, live: Arc<Live>, id: ServiceId, mut running: Runni
         }
     };
     let how = match ended {
-        Some(Ok(exit)) => Ok(exit),
+        Some(Ok(exit)) => match running.over() {
+            Some(over) => Err(Why::Failed(format!("{over} {}", over.advice()))),
+            None => Ok(exit),
+        },
         Some(Err(error)) => Err(Why::Failed(chain(&error))),
         None => Err(live.why.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or(Why::Attempt)),
     };

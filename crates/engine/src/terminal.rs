@@ -53,6 +53,7 @@ impl Drop for Taken {
 #[derive(Debug)]
 pub struct Sitting {
     running: Running,
+    terminal: Terminal,
     by: Team,
     member: Member,
     run: RunId,
@@ -103,13 +104,26 @@ impl Engine {
         let room = Room { frozen: read_only || room.frozen, env, ..room };
         by.store.note_terminal(&run, read_only).await?;
         let running = self.0.sandbox.start(&room, SHELL, Streams::Terminal(size)).await;
-        let running = running.map_err(|error| match error {
+        let mut running = running.map_err(|error| match error {
             SandboxError::Refused { reason } => TeamError::conflict("command-refused", reason),
             other => TeamError::conflict("no-sandbox", chain(&other)),
         })?;
+        let terminal = running.terminal.take();
+        let terminal =
+            terminal.ok_or_else(|| TeamError::conflict("no-sandbox", "the shell came without a terminal"))?;
         tracing::info!(run = %id, member = %member.id, read_only, "a terminal was opened");
         let _task = self.0.tasks.token();
-        Ok(Sitting { running, by: by.clone(), member: member.clone(), run: id, read_only, turn, taken, _task })
+        Ok(Sitting {
+            running,
+            terminal,
+            by: by.clone(),
+            member: member.clone(),
+            run: id,
+            read_only,
+            turn,
+            taken,
+            _task,
+        })
     }
 
     /// Whether a member may open a terminal there.
@@ -184,12 +198,15 @@ impl Engine {
 }
 
 impl Sitting {
-    /// The terminal.
-    ///
-    /// # Errors
-    /// When the shell has none, which it always has.
-    pub fn terminal(&self) -> std::io::Result<&Terminal> {
-        self.running.terminal.as_ref().ok_or_else(|| std::io::Error::other("the shell has no terminal"))
+    /// The terminal, and what resolves when its shell has ended, with the limit that it came up against, if any. To be
+    /// awaited while the terminal is used: that keeps the worktree within what it may take.
+    pub fn split(&mut self) -> (&Terminal, impl Future<Output = Option<String>> + Send) {
+        let running = &mut self.running;
+        let ended = async move {
+            let _ = running.ended().await;
+            running.over().map(|over| over.to_string())
+        };
+        (&self.terminal, ended)
     }
 
     /// Whether files can only be looked at.
@@ -208,7 +225,7 @@ impl Sitting {
 
     /// Ends the shell with everything that it started, and keeps what was changed.
     pub async fn close(self) {
-        let Self { running, by, member, run, read_only, turn, taken, _task } = self;
+        let Self { running, terminal: _terminal, by, member, run, read_only, turn, taken, _task } = self;
         let engine = taken.engine.clone();
         if let Err(error) = running.kill().await {
             tracing::warn!(%run, error = &error as &dyn std::error::Error, "a shell may not be gone");

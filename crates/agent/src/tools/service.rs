@@ -47,7 +47,10 @@ fn standing(service: &Service) -> String {
             Some(code) => format!("ended with exit code {code}"),
             None => "was ended by a signal".to_owned(),
         },
-        ServiceStatus::Stopped => "stopped".to_owned(),
+        ServiceStatus::Stopped => match &service.problem {
+            Some(why) => format!("stopped. {why}"),
+            None => "stopped".to_owned(),
+        },
         ServiceStatus::Lost => "gone: the server that ran it was stopped".to_owned(),
     };
     format!("{name}: {stands} (`{command}`{port})")

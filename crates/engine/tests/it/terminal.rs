@@ -22,8 +22,8 @@ impl Hall {
 }
 
 /// Types a line and reads until `wanted` is shown.
-async fn types(sitting: &Sitting, line: &str, wanted: &str) -> String {
-    let terminal = sitting.terminal().unwrap();
+async fn types(sitting: &mut Sitting, line: &str, wanted: &str) -> String {
+    let (terminal, _ended) = sitting.split();
     terminal.write(format!("{line}\n").as_bytes()).await.unwrap();
     let mut shown = String::new();
     let mut chunk = [0; 4096];
@@ -45,14 +45,14 @@ async fn what_a_member_changes_by_hand_is_work_in_their_name() {
     hall.rests(id).await;
     let before = hall.latest_run(id).await;
 
-    let sitting = hall.sit_down(&hall.anna, id).await.unwrap();
+    let mut sitting = hall.sit_down(&hall.anna, id).await.unwrap();
     assert!(!sitting.is_read_only());
-    types(&sitting, "pwd; cat a.txt; stty size", "/workspace\r\nagent\r\n30 100\r\n").await;
-    types(&sitting, "echo by hand > b.txt; echo $((40 + 2))", "42\r\n").await;
+    types(&mut sitting, "pwd; cat a.txt; stty size", "/workspace\r\nagent\r\n30 100\r\n").await;
+    types(&mut sitting, "echo by hand > b.txt; echo $((40 + 2))", "42\r\n").await;
     // Another one may look meanwhile, and no more.
-    let second = hall.sit_down(&hall.anna, id).await.unwrap();
+    let mut second = hall.sit_down(&hall.anna, id).await.unwrap();
     assert!(second.is_read_only());
-    types(&second, "echo x > c.txt", "Read-only file system").await;
+    types(&mut second, "echo x > c.txt", "Read-only file system").await;
     second.close().await;
     sitting.close().await;
     let after = hall.latest_run(id).await;
@@ -70,8 +70,8 @@ async fn what_a_member_changes_by_hand_is_work_in_their_name() {
     assert_eq!(hall.latest_run(id).await.head_commit, after.head_commit);
 
     // Whoever is at it leaves when the work goes on, and what was done until then is there for the agent.
-    let sitting = hall.sit_down(&hall.anna, id).await.unwrap();
-    types(&sitting, "echo late > d.txt; echo $((1 + 1))", "2\r\n").await;
+    let mut sitting = hall.sit_down(&hall.anna, id).await.unwrap();
+    types(&mut sitting, "echo late > d.txt; echo $((1 + 1))", "2\r\n").await;
     let more = [json!({ "tools": [["bash", { "command": "cat d.txt > e.txt" }]] }), json!({ "say": "Done." })];
     hall.team.follow_up(hall.anna.id, id, &script(&more)).await.unwrap();
     tokio::time::timeout(Duration::from_secs(30), sitting.leave().cancelled()).await.unwrap();
@@ -92,9 +92,9 @@ async fn beside_an_agent_at_work_a_terminal_only_looks_and_strangers_get_none() 
     ];
     let id = hall.scripted(&project, &lines).await;
     hall.until("the first turn", async || Some(hall.latest_run(id).await).filter(|run| run.turns == 1)).await;
-    let sitting = hall.sit_down(&hall.anna, id).await.unwrap();
+    let mut sitting = hall.sit_down(&hall.anna, id).await.unwrap();
     assert!(sitting.is_read_only());
-    types(&sitting, "cat a.txt; touch b.txt", "Read-only file system").await;
+    types(&mut sitting, "cat a.txt; touch b.txt", "Read-only file system").await;
     let other = guildhall_store::NewMember {
         email: "bert@example.com".to_owned(),
         name: "Bert".to_owned(),

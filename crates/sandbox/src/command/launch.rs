@@ -105,18 +105,6 @@ impl Launch {
     }
 }
 
-/// Joins control groups. Before all else, so that nothing is done outside of them.
-fn join(doors: &[RawFd]) -> io::Result<()> {
-    for fd in doors {
-        #[expect(unsafe_code, reason = "a number is all that crosses the fork")]
-        // SAFETY: the descriptor is open: the `Launch` that owns it outlives the fork.
-        let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
-        // Whoever writes it.
-        rustix::io::write(fd, b"0")?;
-    }
-    Ok(())
-}
-
 /// Gives a process what it reads from and writes to. Returns our ends.
 fn connect(command: &mut Command, streams: Streams) -> io::Result<Ends> {
     let receiver = |reader: io::PipeReader| pipe::Receiver::from_owned_fd(OwnedFd::from(reader));
@@ -142,6 +130,18 @@ fn connect(command: &mut Command, streams: Streams) -> io::Result<Ends> {
             Ok(Ends { input: None, output: None, errors: None, terminal: Some(terminal) })
         }
     }
+}
+
+/// Joins control groups. Before all else, so that nothing is done outside of them.
+fn join(doors: &[RawFd]) -> io::Result<()> {
+    for fd in doors {
+        #[expect(unsafe_code, reason = "a number is all that crosses the fork")]
+        // SAFETY: the descriptor is open: the `Launch` that owns it outlives the fork.
+        let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
+        // Whoever writes it.
+        rustix::io::write(fd, b"0")?;
+    }
+    Ok(())
 }
 
 /// What a child does before it becomes its program.

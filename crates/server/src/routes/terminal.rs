@@ -36,6 +36,8 @@ const CHUNK: usize = 16 * 1024;
 const EXTENT: (u16, u16) = (2, 1000);
 /// A page that takes nothing, or says nothing (not even pongs), for so long is gone.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the last words of a shell that has ended may take.
+const LAST: Duration = Duration::from_secs(1);
 /// After which a terminal ends in which nobody types.
 const IDLE: Duration = Duration::from_secs(30 * 60);
 
@@ -143,9 +145,9 @@ impl From<std::io::Error> for End {
     }
 }
 
-async fn sit(app: App, signed: Signed, sitting: Sitting, socket: WebSocket) {
+async fn sit(app: App, signed: Signed, mut sitting: Sitting, socket: WebSocket) {
     let (mut sink, mut page) = socket.split();
-    let end = match talk(&app, &signed, &sitting, &mut sink, &mut page).await {
+    let end = match talk(&app, &signed, &mut sitting, &mut sink, &mut page).await {
         Ok(never) => match never {},
         Err(end) => end,
     };
@@ -160,18 +162,19 @@ async fn sit(app: App, signed: Signed, sitting: Sitting, socket: WebSocket) {
 async fn talk(
     app: &App,
     signed: &Signed,
-    sitting: &Sitting,
+    sitting: &mut Sitting,
     sink: &mut SplitSink<WebSocket, Message>,
     page: &mut SplitStream<WebSocket>,
 ) -> Result<std::convert::Infallible, End> {
     let mut ear = app.bus.listen();
-    let terminal = sitting.terminal()?;
     let ready = TerminalNotice::Ready { read_only: sitting.is_read_only() };
     let ready = serde_json::to_string(&ready).map_err(std::io::Error::other)?;
     give(sink, Message::Text(ready.into())).await?;
     // What ended the session after it was looked at, and before the bus was listened to, was not heard.
     still(app, signed).await?;
     let (leave, pace) = (sitting.leave(), app.listening);
+    let (terminal, ended) = sitting.split();
+    tokio::pin!(ended);
     let mut ping = tokio::time::interval_at(Instant::now() + pace.ping, pace.ping);
     let mut recheck = tokio::time::interval_at(Instant::now() + pace.recheck, pace.recheck);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -182,6 +185,17 @@ async fn talk(
     loop {
         tokio::select! {
             () = app.closing.cancelled() => return Err(End::Close(ws::close::GOING_AWAY, "the server shuts down")),
+            over = &mut ended => {
+                // What it still shows comes before its end, unless it was ended for a limit.
+                if let Some(over) = over {
+                    give(sink, Message::Binary(format!("\r\n{over}\r\n").into_bytes().into())).await?;
+                } else {
+                    while let Ok(Ok(count @ 1..)) = tokio::time::timeout(LAST, terminal.read(&mut chunk)).await {
+                        give(sink, Message::Binary(chunk[..count].to_vec().into())).await?;
+                    }
+                }
+                return Err(End::Close(close::ENDED, "the shell has ended"));
+            }
             () = leave.cancelled() => return Err(End::Close(close::NEEDED, "the worktree is needed for work")),
             hint = ear.next() => match hint {
                 Ok(Some(Hint::Event(event))) => {

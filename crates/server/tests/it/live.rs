@@ -21,7 +21,7 @@ while (my $guest = $door->accept) {
   while (my $line = <$guest>) { last if $line =~ /^\r?\n$/; $head .= $line }
   if ($head =~ /^upgrade: websocket/im) {
     print $guest "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
-      "Sec-WebSocket-Accept: s3pPLBMiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+      "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
     while (read($guest, my $begin, 6) == 6) {
       my ($kind, $length, @mask) = unpack 'C6', $begin;
       read($guest, my $text, $length & 127) or last;
@@ -101,7 +101,9 @@ async fn open(app: &TestApp, path: &str, headers: &[(&str, &str)]) -> Result<Soc
         .header("upgrade", "websocket")
         .header("sec-websocket-version", "13")
         .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
-    for (name, value) in headers {
+    let house = [("host", address)];
+    let house = house.iter().filter(|_| headers.iter().all(|(name, _)| *name != "host"));
+    for (name, value) in headers.iter().chain(house) {
         request = request.header(*name, *value);
     }
     let stream = TcpStream::connect(address).await.unwrap();
