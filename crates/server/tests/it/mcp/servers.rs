@@ -79,7 +79,7 @@ async fn servers_by_the_python_sdk_lend_their_tools_over_both_transports() {
         json!({ "say": "Done." }),
     ];
     let script: Vec<String> = script.iter().map(Value::to_string).collect();
-    let card = json!({ "description": format!("```sim\n{}\n```", script.join("\n")), "model": "simulated" });
+    let card = json!({ "description": format!("Do it.\n\n```sim\n{}\n```", script.join("\n")), "model": "simulated" });
     let card = owner.post(&format!("/api/projects/{project}/features"), card).await.is(StatusCode::CREATED);
     let path = format!("/api/features/{}", card["id"].as_str().unwrap());
     owner.call(&format!("{path}/start")).await.is(StatusCode::ACCEPTED);

@@ -36,7 +36,7 @@ async fn a_servers_secrets_come_in_and_go_nowhere_else() {
     );
     // Whoever moves it does not take the secret along.
     let away = json!({ "transport": { "kind": "http", "url": "https://elsewhere.example/mcp" } });
-    let refused = ben.patch(&path, away).await.is(StatusCode::BAD_REQUEST);
+    let refused = ben.patch(&path, away).await.is(StatusCode::UNPROCESSABLE_ENTITY);
     assert!(refused["detail"].as_str().unwrap().contains("anew"), "{refused}");
     let named = json!({ "name": "more", "timeoutSeconds": 5, "values": [{ "name": "Authorization" }] });
     let changed = ben.patch(&path, named).await.is(StatusCode::OK);
@@ -50,16 +50,16 @@ async fn a_servers_secrets_come_in_and_go_nowhere_else() {
         (json!({ "values": [{ "name": "Host", "value": "abcdefgh" }] }), "values"),
         (json!({ "values": [{ "name": "X", "value": "short" }] }), "values"),
     ] {
-        let refused = ben.patch(&path, bad.clone()).await.is(StatusCode::BAD_REQUEST);
-        assert_eq!(refused["fields"][0]["field"], field, "{bad}: {refused}");
+        let refused = ben.patch(&path, bad.clone()).await.is(StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(refused["errors"][0]["field"], field, "{bad}: {refused}");
     }
     let open = json!({ "values": [{ "name": "API_TOKEN", "value": "Zx81kQp22LmWv93TyRs7", "secret": false }] });
-    ben.patch(&path, open).await.is(StatusCode::BAD_REQUEST);
+    ben.patch(&path, open).await.is(StatusCode::UNPROCESSABLE_ENTITY);
 
     // What was not seen is not approved.
     let nothing = json!({ "tools": [{ "name": "add", "hash": "x" }] });
     ben.post(&format!("{path}/approve-tools"), nothing).await.is_problem(StatusCode::CONFLICT, "tool-changed");
-    ben.post(&format!("{path}/choose-tools"), json!({ "tools": [] })).await.is(StatusCode::BAD_REQUEST);
+    ben.post(&format!("{path}/choose-tools"), json!({ "tools": [] })).await.is(StatusCode::UNPROCESSABLE_ENTITY);
 
     ben.delete(&path).await.is(StatusCode::NO_CONTENT);
     ben.delete(&path).await.is_problem(StatusCode::NOT_FOUND, "not-found");
@@ -81,8 +81,9 @@ async fn no_server_leads_into_the_house_without_the_operators_leave() {
     let project = olga.project("p", json!({ "kind": "empty" })).await["id"].as_str().unwrap().to_owned();
     let list = format!("/api/projects/{project}/mcp-servers");
     for address in ["169.254.169.254", "127.0.0.1", "[::ffff:10.0.0.1]", "2852039166"] {
-        let refused = olga.post(&list, http(&format!("http://{address}/mcp"))).await.is(StatusCode::BAD_REQUEST);
-        assert_eq!(refused["fields"][0]["field"], "transport.url", "{refused}");
+        let refused =
+            olga.post(&list, http(&format!("http://{address}/mcp"))).await.is(StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(refused["errors"][0]["field"], "transport.url", "{refused}");
     }
     // A name is judged by what it leads to, when it is called.
     let port = app.url.rsplit(':').next().unwrap();
