@@ -445,7 +445,7 @@ impl Engine {
             verify_commands: settings.verify_commands.clone(),
             project_instructions: settings.instructions.clone(),
             instructions,
-            network: room.network != guildhall_sandbox::Network::None,
+            network: matches!(room.network, guildhall_sandbox::Network::Of(_)),
             known: prompt::Known::default(),
             hub: true,
             step: None,

@@ -17,7 +17,8 @@ pub(crate) struct Whose {
 
 impl Engine {
     /// The room of commands in this worktree.
-    pub(crate) async fn outfit(&self, _whose: Whose, repo: &Repo, worktree: &Worktree) -> Result<Room, Trouble> {
+    pub(crate) async fn outfit(&self, whose: Whose, repo: &Repo, worktree: &Worktree) -> Result<Room, Trouble> {
+        tracing::trace!(project = %whose.project, member = %whose.member, "a room for commands is made");
         Ok(Room { git: Some(worktree.agent_git()), objects: Some(repo.objects()), ..Room::new(worktree.tree()) })
     }
 }

@@ -13,6 +13,7 @@ use guildhall_types::{MemberId, ProjectId};
 
 use crate::Engine;
 use crate::checks::OUTPUT;
+use crate::outfit::Whose;
 use crate::problems::{Trouble, chain};
 
 /// Trials at once on this node.

@@ -2,6 +2,7 @@
 
 mod bwrap;
 mod launch;
+mod net;
 mod output;
 mod probe;
 mod room;
@@ -19,6 +20,7 @@ use tokio::sync::OnceCell;
 use bwrap::{Bwrap, Status};
 use launch::Launch;
 pub use launch::Streams;
+pub use net::{Net, WeakNet};
 pub use running::Running;
 use watch::Tree;
 
@@ -28,6 +30,9 @@ const MAX_LINE: usize = 120 * 1024;
 /// Without a sandbox nothing keeps a command from writing.
 const FROZEN: &str = "files must not be changed now, and this server has no sandbox that would keep a command from it; use \
     `read`, `glob` and `grep`";
+
+/// The network of a run is a part of its sandbox.
+const NO_NET: &str = "this server has no sandbox, so a run has no network of its own";
 
 /// How commands are kept apart from the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -40,11 +45,13 @@ pub enum Isolation {
 }
 
 /// What a command reaches of the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub enum Network {
-    /// Nothing.
+    /// Nothing, not even what other commands listen at.
     #[default]
     None,
+    /// What the commands of the same run listen at, and what the server opens in the run's network.
+    Of(Net),
 }
 
 /// What a run's commands see.
@@ -144,6 +151,10 @@ impl SandboxError {
         Self::Unavailable { reason: format!("the command was lost: {error}") }
     }
 
+    fn no_net(error: &std::io::Error) -> Self {
+        Self::Unavailable { reason: format!("the network of the run could not be taken hold of: {error}") }
+    }
+
     fn never_ran(said: &str) -> Self {
         Self::Unavailable { reason: format!("bubblewrap could not set the sandbox up: {}", said.trim()) }
     }
@@ -225,7 +236,18 @@ impl Sandbox {
     pub async fn start(&self, room: &Room, line: &str, streams: Streams) -> Result<Running, SandboxError> {
         let (launch, status) = set_up(self.usable().await?, room, line)?;
         let (child, ends) = launch.start(streams).await.map_err(SandboxError::starting)?;
-        Ok(Running::new(Tree::new(child, status), ends))
+        Ok(Running::new(Tree::new(child, status), ends, room.network.clone()))
+    }
+
+    /// Makes a network for the commands of a run, in which there is nothing yet. Takes some ten milliseconds.
+    ///
+    /// # Errors
+    /// When the host cannot make one, or there is no sandbox.
+    pub async fn net(&self) -> Result<Net, SandboxError> {
+        match self.usable().await? {
+            Some(bwrap) => Net::make(bwrap).await,
+            None => Err(SandboxError::Refused { reason: NO_NET.to_owned() }),
+        }
     }
 
     /// The bubblewrap to use, or nothing where the operator does without.
@@ -261,6 +283,7 @@ fn set_up(bwrap: Option<&Bwrap>, room: &Room, line: &str) -> Result<(Launch, Opt
     check(room, line)?;
     match bwrap {
         Some(bwrap) => bwrap.launch(room, line).map(|(launch, status)| (launch, Some(status))),
+        None if room.network.net().is_some() => Err(SandboxError::Refused { reason: NO_NET.to_owned() }),
         None if room.frozen => Err(SandboxError::Refused { reason: FROZEN.to_owned() }),
         None => Ok((plain(room, line), None)),
     }
@@ -297,5 +320,5 @@ fn plain(room: &Room, line: &str) -> Launch {
     }
     env.extend(room.env.iter().map(|(key, value)| (key.into(), value.into())));
     let args = vec!["-c".into(), line.into()];
-    Launch { program: "/bin/bash".into(), args, env, folder: room.tree.clone(), passed: Vec::new() }
+    Launch { program: "/bin/bash".into(), args, env, folder: room.tree.clone(), passed: Vec::new(), net: None }
 }

@@ -6,7 +6,8 @@ mod leftovers;
 mod workspace;
 
 pub use command::{
-    Command, Exit, Finding, Isolation, Network, Outcome, Report, Room, Running, Sandbox, SandboxError, Streams,
+    Command, Exit, Finding, Isolation, Net, Network, Outcome, Report, Room, Running, Sandbox, SandboxError, Streams,
+    WeakNet,
 };
 pub use leftovers::end_leftovers;
 pub use workspace::{FileError, FileRead, Found, GrepQuery, Match, Matches, Workspace};

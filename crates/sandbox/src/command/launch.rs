@@ -13,6 +13,8 @@ use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::net::{Joined, Net};
+
 /// Open files that a process may have.
 const MAX_OPEN_FILES: u64 = 16_384;
 /// Bytes that a file may grow to.
@@ -27,6 +29,8 @@ pub(crate) struct Launch {
     pub(crate) folder: PathBuf,
     /// Descriptors that it gets beside the usual three, under the numbers that they have here.
     pub(crate) passed: Vec<OwnedFd>,
+    /// The network that it joins.
+    pub(crate) net: Option<Net>,
 }
 
 /// What a process reads from and writes to.
@@ -76,20 +80,22 @@ impl Launch {
         };
         command.stdout(writer);
         let ends = Ends { input, output: pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?, errors };
+        let net = self.net.as_ref().map(Net::joined);
         let passed: Vec<RawFd> = self.passed.iter().map(AsRawFd::as_raw_fd).collect();
         #[expect(unsafe_code, reason = "only between fork and exec can a child's descriptors and limits be set")]
         // SAFETY: `prepare` makes system calls only: it neither allocates nor takes a lock.
         unsafe {
-            command.pre_exec(move || prepare(&passed));
+            command.pre_exec(move || prepare(net, &passed));
         }
         let child = on_starter(command).await?;
-        drop(self.passed);
+        drop((self.passed, self.net));
         Ok((child, ends))
     }
 }
 
 /// What a child does before it becomes its program.
-fn prepare(passed: &[RawFd]) -> io::Result<()> {
+fn prepare(net: Option<Joined>, passed: &[RawFd]) -> io::Result<()> {
+    net.map_or(Ok(()), Joined::enter)?;
     close_on_exec()?;
     for fd in passed {
         #[expect(unsafe_code, reason = "a number is all that crosses the fork")]
@@ -128,7 +134,7 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// Starts a process on a thread that never ends: the kernel kills a child with a parent-death signal when the *thread*
 /// that started it ends, and a runtime's threads come and go.
-async fn on_starter(mut command: Command) -> io::Result<Child> {
+pub(super) async fn on_starter(mut command: Command) -> io::Result<Child> {
     static STARTER: Mutex<Option<mpsc::Sender<Job>>> = Mutex::new(None);
     let (answer, answered) = oneshot::channel();
     let runtime = Handle::current();

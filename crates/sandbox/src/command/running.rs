@@ -5,7 +5,7 @@ use tokio::net::unix::pipe;
 
 use super::launch::Ends;
 use super::watch::Tree;
-use super::{Exit, SandboxError};
+use super::{Exit, Network, SandboxError};
 
 /// Bytes that are kept of what bubblewrap says when it cannot set a sandbox up.
 const SAID: u64 = 4096;
@@ -20,11 +20,13 @@ pub struct Running {
     /// What it prints on its second stream. Nothing when its streams are merged.
     pub errors: Option<pipe::Receiver>,
     tree: Tree,
+    /// What it reaches of the network is there for as long as it is.
+    _network: Network,
 }
 
 impl Running {
-    pub(super) fn new(tree: Tree, ends: Ends) -> Self {
-        Self { input: ends.input, output: Some(ends.output), errors: ends.errors, tree }
+    pub(super) fn new(tree: Tree, ends: Ends, network: Network) -> Self {
+        Self { input: ends.input, output: Some(ends.output), errors: ends.errors, tree, _network: network }
     }
 
     /// Waits until it ended by itself, and everything that it started is gone as well. May be given up and asked again.

@@ -68,10 +68,14 @@ impl Told {
         rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())].parse().ok()
     }
 
+    /// The number of the process that bubblewrap started.
+    fn child(&mut self) -> Option<Pid> {
+        Pid::from_raw(self.number("child-pid")?)
+    }
+
     /// The first process of the sandbox's own process namespace. The kernel lets it end only after all the others.
     fn first_process(&mut self) -> Option<OwnedFd> {
-        let pid = Pid::from_raw(self.number("child-pid")?)?;
-        rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK).ok()
+        rustix::process::pidfd_open(self.child()?, PidfdFlags::NONBLOCK).ok()
     }
 }
 
@@ -140,6 +144,11 @@ impl Tree {
         let status = self.child.wait().await?;
         self.fell().await?;
         Ok((!self.never_ran(&status)).then(|| exit(status, self.status.is_some())))
+    }
+
+    /// The number of the process that bubblewrap started, once it did.
+    pub(crate) fn first(&mut self) -> Option<Pid> {
+        self.status.as_mut().and_then(Told::child)
     }
 
     /// Kills everything, and waits until it is gone.
