@@ -36,7 +36,7 @@ use guildhall_team::{Team, TeamError};
 use guildhall_types::limits::{Limits, RunLimits};
 use guildhall_types::{FeatureId, NodeId, ProjectId, RunId};
 pub use rate_limits::{KeyLimits, UsedKey};
-use tokio::sync::{Notify, OnceCell, Semaphore};
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -89,6 +89,9 @@ pub struct Stats {
     pub worktrees: usize,
 }
 
+/// How long a host counts as one that cannot isolate before it is tried again.
+const UNUSABLE: Duration = Duration::from_secs(10);
+
 /// The engine of this node. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Engine(Arc<Inner>);
@@ -104,8 +107,8 @@ struct Inner {
     keys: Mutex<HashMap<String, UsedKey>>,
     /// Places for trials of checks.
     trials: Arc<Semaphore>,
-    /// What this host can do, once that was tried.
-    report: OnceCell<Report>,
+    /// What this host can do, and when that was tried.
+    report: tokio::sync::Mutex<Option<(tokio::time::Instant, Arc<Report>)>>,
     node: NodeId,
     pace: Pace,
     /// The runs at work here, and how to stop each.
@@ -161,7 +164,7 @@ impl Engine {
             governor: Governor::default(),
             keys: Mutex::default(),
             trials: Arc::new(Semaphore::new(trial::AT_ONCE)),
-            report: OnceCell::new(),
+            report: tokio::sync::Mutex::default(),
             node: NodeId::new(),
             pace,
             active: Mutex::default(),
@@ -205,9 +208,18 @@ impl Engine {
         tokio::time::timeout(grace, self.0.tasks.wait()).await.is_ok()
     }
 
-    /// What this host's sandbox can do; tried once.
-    pub async fn sandbox_report(&self) -> &Report {
-        self.0.report.get_or_init(|| self.0.sandbox.probe()).await
+    /// What this host's sandbox can do. A host that cannot isolate is tried again after some seconds: it may have been
+    /// mended.
+    pub async fn sandbox_report(&self) -> Arc<Report> {
+        let mut known = self.0.report.lock().await;
+        if let Some((tried, report)) = &*known
+            && (report.usable || tried.elapsed() < UNUSABLE)
+        {
+            return Arc::clone(report);
+        }
+        let report = Arc::new(self.0.sandbox.probe().await);
+        *known = Some((tokio::time::Instant::now(), Arc::clone(&report)));
+        report
     }
 
     /// Refuses work on a host that cannot isolate it.

@@ -82,6 +82,7 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::runs::get_run_guide))
         .routes(routes!(on::trials::get_trial))
         .routes(routes!(on::rate_limits::list_rate_limits))
+        .routes(routes!(on::health::get_sandbox))
         .routes(routes!(on::plans::list_plans))
         .routes(routes!(on::work::get_diff))
         .routes(routes!(on::work::get_file))

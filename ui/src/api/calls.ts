@@ -389,4 +389,5 @@ export const api = {
   tryChecks: (id: string, commands: string[], minutes: number) =>
     body(client.POST("/api/projects/{id}/try-checks", { ...path(id), body: { commands, minutes } })),
   rateLimits: (signal?: AbortSignal) => body(client.GET("/api/rate-limits", { signal: signal ?? null })),
+  sandbox: (signal?: AbortSignal) => body(client.GET("/api/sandbox", { signal: signal ?? null })),
 };

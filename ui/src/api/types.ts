@@ -99,6 +99,7 @@ export type {
   RunOutput,
   RunStatus,
   RunStep,
+  SandboxReport,
   Scope,
   SecondFactor,
   SecondFactorSetting,
