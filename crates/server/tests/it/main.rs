@@ -25,5 +25,6 @@ mod receiver;
 mod rotation;
 mod routes;
 mod schema;
+mod soak;
 mod socket;
 mod webhooks;
