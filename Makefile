@@ -1,11 +1,11 @@
 # Guildhall's two commands: `make run` and `make test`. Both install what they need and say so.
-.PHONY: run test setup-test format lint dependencies rust page browser
+.PHONY: run test setup-test format lint dependencies rust ordinary page browser
 
 run:
 	@scripts/run.sh
 
 # Everything, in the order of what fails fastest. Each step can be called by itself.
-test: setup-test format dependencies lint page rust browser
+test: setup-test format dependencies lint page rust ordinary browser
 
 setup-test:
 	@scripts/setup.sh test
@@ -26,6 +26,10 @@ page:
 
 rust:
 	scripts/with-postgres.sh cargo nextest run --workspace --locked
+
+# What keeps agents apart, once more as a user without any rights, when this one is root.
+ordinary:
+	scripts/ordinary.sh
 
 browser:
 	scripts/browser.sh

@@ -7,7 +7,9 @@ mod idle;
 mod knowledge;
 mod night;
 mod repository;
+mod sandbox;
 mod server;
+mod soak;
 mod start;
 mod table;
 mod trials;
@@ -35,6 +37,12 @@ struct Options {
     /// Items in the hub at most; a tenth and a hundredth of them are measured on the way.
     #[arg(long, default_value_t = 100_000)]
     items: usize,
+    /// sandbox: starts of each kind.
+    #[arg(long, default_value_t = 200)]
+    rounds: usize,
+    /// soak: agents that misbehave.
+    #[arg(long, default_value_t = soak::AGENTS)]
+    bad: usize,
     #[command(flatten)]
     night: night::Options,
 }
@@ -54,6 +62,10 @@ enum What {
     /// Search, writing and live sync of the knowledge hub; takes some minutes, and is measured only when it is named. Over
     /// PostgreSQL, too, where `GUILDHALL_TEST_POSTGRES` names a server.
     Knowledge,
+    /// Start of a sandboxed command, against plain fork and exec and against bare bubblewrap; and 200 at once.
+    Sandbox,
+    /// Agents that misbehave beside a run that must not be disturbed; takes some minutes, and is measured only when it is named.
+    Soak,
     /// A night of a team in auto mode; takes some minutes, and is measured only when it is named.
     Night,
 }
@@ -64,7 +76,7 @@ async fn main() -> anyhow::Result<()> {
     // Fails only if there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let what = match options.what.is_empty() {
-        true => vec![What::Idle, What::Agents, What::Start, What::Board, What::Governor],
+        true => vec![What::Idle, What::Agents, What::Start, What::Board, What::Sandbox, What::Governor],
         false => options.what,
     };
     for what in &what {
@@ -74,6 +86,11 @@ async fn main() -> anyhow::Result<()> {
     }
     if what.iter().all(|what| *what == What::Governor) {
         return Ok(());
+    }
+    if what.iter().all(|what| *what == What::Sandbox) {
+        let mut table = Table::default();
+        sandbox::measure(options.rounds, &mut table).await?;
+        return Ok(table.print()?);
     }
     let server = match options.server {
         Some(path) => path,
@@ -89,6 +106,8 @@ async fn main() -> anyhow::Result<()> {
             What::Start => start::measure(&server, &mut table).await?,
             What::Knowledge => knowledge::measure(&server, options.items, &mut table).await?,
             What::Board => board::measure(&server, &mut table).await?,
+            What::Sandbox => sandbox::measure(options.rounds, &mut table).await?,
+            What::Soak => sound &= soak::measure(&server, options.bad, &mut table).await?,
             What::Night => {
                 sound &= night::measure(&server, &options.night, options.seed).await?;
                 continue;

@@ -292,6 +292,12 @@ const limits = createRoute({
   component: lazyRouteComponent(() => import("@/routes/limits")),
 });
 
+const sandbox = createRoute({
+  getParentRoute: () => frame,
+  path: "/operation/sandbox",
+  component: lazyRouteComponent(() => import("@/routes/sandbox")),
+});
+
 const settings = createRoute({
   getParentRoute: () => frame,
   path: "/settings",
@@ -334,6 +340,7 @@ export const router = createRouter({
       team,
       audit,
       limits,
+      sandbox,
       settings,
     ]),
   ]),

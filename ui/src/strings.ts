@@ -69,6 +69,7 @@ export const t = {
     settings: "Settings",
     audit: "Audit",
     rateLimits: "Rate limits",
+    sandbox: "Sandbox",
     search: "Search or do…",
     addProject: "Add a project",
     signOut: "Sign out",

@@ -46,7 +46,7 @@ pub use network::{Outside, Resolve};
 pub use rate_limits::{KeyLimits, UsedKey};
 pub use services::NoAnswer;
 pub use terminal::Sitting;
-use tokio::sync::{Notify, OnceCell, Semaphore};
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -99,6 +99,9 @@ pub struct Stats {
     pub worktrees: usize,
 }
 
+/// How long a host counts as one that cannot isolate before it is tried again.
+const UNUSABLE: Duration = Duration::from_secs(10);
+
 /// The engine of this node. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Engine(Arc<Inner>);
@@ -120,8 +123,8 @@ struct Inner {
     trying: Mutex<HashSet<ProjectId>>,
     /// Places for trials of checks.
     trials: Arc<Semaphore>,
-    /// What this host can do, once that was tried.
-    report: OnceCell<Report>,
+    /// What this host can do, and when that was tried.
+    report: tokio::sync::Mutex<Option<(tokio::time::Instant, Arc<Report>)>>,
     node: NodeId,
     pace: Pace,
     /// The runs at work here, and how to stop each.
@@ -205,7 +208,7 @@ impl Engine {
             keys: Mutex::default(),
             trying: Mutex::default(),
             trials: Arc::new(Semaphore::new(trial::AT_ONCE)),
-            report: OnceCell::new(),
+            report: tokio::sync::Mutex::default(),
             node: NodeId::new(),
             pace,
             active: Mutex::default(),
@@ -254,14 +257,20 @@ impl Engine {
         tokio::time::timeout(grace, self.0.tasks.wait()).await.is_ok()
     }
 
-    /// What this host's sandbox can do; tried once.
-    pub async fn sandbox_report(&self) -> &Report {
-        let look = async || {
-            let mut report = self.0.sandbox.probe().await;
-            report.findings.extend(self.0.groups.findings());
-            report
-        };
-        self.0.report.get_or_init(look).await
+    /// What this host's sandbox can do. A host that cannot isolate is tried again after some seconds: it may have been
+    /// mended.
+    pub async fn sandbox_report(&self) -> Arc<Report> {
+        let mut known = self.0.report.lock().await;
+        if let Some((tried, report)) = &*known
+            && (report.usable || tried.elapsed() < UNUSABLE)
+        {
+            return Arc::clone(report);
+        }
+        let mut report = self.0.sandbox.probe().await;
+        report.findings.extend(self.0.groups.findings());
+        let report = Arc::new(report);
+        *known = Some((tokio::time::Instant::now(), Arc::clone(&report)));
+        report
     }
 
     /// Lets the team's limits hold as they are set now, for runs at work as well. They hold within seconds without this.

@@ -214,7 +214,7 @@ mod tests {
         std::os::unix::fs::symlink(at("kept"), at("tree/link")).unwrap();
         std::os::unix::fs::symlink(at("kept"), at("tree/closed/link")).unwrap();
         for closed in ["tree/closed/inner", "tree/closed"] {
-            fs::set_permissions(at(closed), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(at(closed), fs::Permissions::from_mode(0o000)).unwrap();
         }
         // Deeper than a stack of this size holds.
         let mut folder = rustix::fs::open(at("tree"), FOLDER, Mode::empty()).unwrap();
@@ -247,7 +247,7 @@ mod tests {
         let (opened, done) = std::sync::mpsc::channel();
         std::thread::spawn(move || opened.send(fs::read(waits).unwrap_or_default()).unwrap());
         for closed in ["tree/a/b", "tree/a", "tree"] {
-            fs::set_permissions(at(closed), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(at(closed), fs::Permissions::from_mode(0o000)).unwrap();
         }
         tame(&at("tree"), true).unwrap();
         // It found somebody at the other end, who went, or came when the pipe was gone.

@@ -90,6 +90,7 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::mcp_servers::list_mcp_servers))
         .routes(routes!(on::mcp_servers::list_mcp_proposals))
         .routes(routes!(on::rate_limits::list_rate_limits))
+        .routes(routes!(on::health::get_sandbox))
         .routes(routes!(on::plans::list_plans))
         .routes(routes!(on::work::get_diff))
         .routes(routes!(on::work::get_file))

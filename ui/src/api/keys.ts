@@ -81,5 +81,6 @@ export const keys = {
   executions: ["executions"] as const,
   execution: (id: string) => ["execution", id] as const,
   rateLimits: ["rate-limits"] as const,
+  sandbox: ["sandbox"] as const,
   checks: (runId: string) => ["checks", runId] as const,
 };

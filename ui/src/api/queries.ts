@@ -31,6 +31,14 @@ export const queries = {
   secondFactor: () => queryOptions({ queryKey: keys.secondFactor, queryFn: api.secondFactor }),
   signUp: () => queryOptions({ queryKey: keys.signUp, queryFn: api.signUp }),
   sealKeys: () => queryOptions({ queryKey: keys.sealKeys, queryFn: api.sealKeys }),
+  // A host that cannot isolate is tried again by the server, so it is asked again.
+  sandbox: () =>
+    queryOptions({
+      queryKey: keys.sandbox,
+      queryFn: ({ signal }) => api.sandbox(signal),
+      staleTime: 60_000,
+      refetchInterval: (query) => (query.state.data?.usable === false ? 15_000 : false),
+    }),
   mail: () => queryOptions({ queryKey: keys.mail, queryFn: api.mail, refetchInterval: 15_000 }),
   audit: (filter: AuditFilter) =>
     infiniteQueryOptions({

@@ -2586,6 +2586,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/sandbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Says how agents' commands are kept apart from the host. For every member: whoever starts an agent should know. */
+        get: operations["get_sandbox"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings/budgets": {
         parameters: {
             query?: never;
@@ -7470,7 +7487,7 @@ export type components = {
         };
         /** @description How agents' commands are kept apart from the host. */
         SandboxReport: {
-            /** @description What was looked at when the server started. */
+            /** @description What was looked at: when the server started, and again where it was not usable. */
             findings: components["schemas"]["SandboxFinding"][];
             /** @description `bubblewrap`, or `none` where the operator wrote so. */
             isolation: string;
@@ -15466,6 +15483,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Suggestion"][];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SandboxReport"];
                 };
             };
             /** @description Why the request was refused or failed. */

@@ -104,6 +104,7 @@ export type {
   RunOutput,
   RunStatus,
   RunStep,
+  SandboxReport,
   Scope,
   SecondFactor,
   SecondFactorSetting,

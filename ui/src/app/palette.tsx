@@ -4,6 +4,7 @@ import {
   Bell,
   BookOpen,
   Bot,
+  Box,
   ChartColumn,
   FolderGit2,
   Gauge,
@@ -144,6 +145,14 @@ function useEntries(): Entry[] {
       words: "governor provider 429 tokens minute quota wait",
       icon: <Gauge />,
       run: () => void navigate({ to: "/operation/limits" }),
+    });
+    entries.push({
+      id: "sandbox",
+      group: "Go to",
+      label: t.nav.sandbox,
+      words: "isolation bubblewrap host security doctor operation",
+      icon: <Box />,
+      run: () => void navigate({ to: "/operation/sandbox" }),
     });
     if (runs) {
       entries.push({

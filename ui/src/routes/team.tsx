@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useMay } from "@/api/queries";
 import { Page, Section } from "@/components/page";
 import { Button } from "@/components/ui/button";
+import { SandboxSection } from "@/features/sandbox/section";
 import { RequiredFactor } from "@/features/security/required";
 import { Invitations } from "@/features/team/invitations";
 import { InviteDialog } from "@/features/team/invite";
@@ -43,6 +44,7 @@ export default function TeamPage() {
       {runs && <Mail />}
       {runs && <SealKeys />}
       {runs && <RequiredFactor />}
+      {runs && <SandboxSection />}
       {runs && <StopAll />}
       {runs && <InviteDialog open={inviting} onOpenChange={setInviting} />}
     </Page>

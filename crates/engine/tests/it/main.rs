@@ -7,6 +7,7 @@ mod budgets;
 mod chats;
 mod death;
 mod harness;
+mod hostile;
 mod hub;
 mod leaks;
 mod limits;

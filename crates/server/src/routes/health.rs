@@ -83,7 +83,7 @@ pub struct SandboxReport {
     isolation: &'static str,
     /// Whether commands can be run.
     usable: bool,
-    /// What was looked at when the server started.
+    /// What was looked at: when the server started, and again where it was not usable.
     findings: Vec<SandboxFinding>,
 }
 
@@ -138,9 +138,15 @@ pub async fn health_detailed(State(app): State<App>) -> Result<Json<HealthDetail
             },
             ok,
         },
-        sandbox: SandboxReport::from(sandbox),
+        sandbox: SandboxReport::from(&*sandbox),
         limits: limits(&app).await.unwrap_or_default(),
     }))
+}
+
+/// Says how agents' commands are kept apart from the host. For every member: whoever starts an agent should know.
+#[utoipa::path(get, path = "/api/sandbox", tag = "health", responses((status = 200, body = SandboxReport)))]
+pub async fn get_sandbox(State(app): State<App>) -> Json<SandboxReport> {
+    Json(SandboxReport::from(&*app.engine.sandbox_report().await))
 }
 
 /// Reads `/proc/self/status`. The allocator is not asked: the kernel knows what it took.

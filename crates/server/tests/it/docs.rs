@@ -17,10 +17,10 @@ fn sources(folder: &Path, out: &mut Vec<(String, String)>) {
     }
 }
 
-#[test]
-fn every_test_that_the_security_page_names_is_there() {
+/// Looks for every test that a page of the docs names; how many there are.
+fn named_in(page: &str) -> usize {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
+    let page = std::fs::read_to_string(root.join("docs").join(page)).unwrap();
     let mut named = 0;
     for word in page.split('`').skip(1).step_by(2).filter(|word| word.contains("::")) {
         let (place, test) = word.split_once("::").unwrap();
@@ -42,5 +42,27 @@ fn every_test_that_the_security_page_names_is_there() {
         assert!(found, "{word} is not there");
         named += 1;
     }
+    named
+}
+
+#[test]
+fn every_test_that_the_security_page_names_is_there() {
+    let named = named_in("security.md");
     assert!(named > 60, "{named}");
+}
+
+#[test]
+fn every_case_of_the_sandbox_has_its_row_and_every_test_that_it_names_is_there() {
+    let named = named_in("sandbox.md");
+    assert!(named > 45, "{named}");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/sandbox.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    for number in 1..=36 {
+        let row = page.lines().find(|line| line.starts_with(&format!("| {number} |")));
+        let row = row.unwrap_or_else(|| panic!("case {number} has no row"));
+        assert!(
+            row.contains("::") || row.contains("see \""),
+            "case {number} names neither a test nor a section: {row}"
+        );
+    }
 }

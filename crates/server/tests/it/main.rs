@@ -26,5 +26,6 @@ mod receiver;
 mod rotation;
 mod routes;
 mod schema;
+mod soak;
 mod socket;
 mod webhooks;

@@ -20,6 +20,7 @@ import { BoardContext, createBoardStore } from "./state";
 import { BoardToolbar } from "./toolbar";
 import { focusCard, useBoardKeys } from "./use-board-keys";
 
+const SandboxBanner = lazy(() => import("@/features/sandbox/banner"));
 const AutoModeBanner = lazy(() => import("@/features/auto/banner"));
 // Few boards need these at first.
 const BulkBar = lazy(() => import("./bulk-bar").then((module) => ({ default: module.BulkBar })));
@@ -215,6 +216,9 @@ export function Board({ projectId }: { projectId: string }) {
             mayBuild={mayBuild}
             inputRef={filterInput}
           />
+          <Suspense>
+            <SandboxBanner />
+          </Suspense>
           {mayBuild && (
             <Suspense>
               <AutoModeBanner projectId={projectId} />

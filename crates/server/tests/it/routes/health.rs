@@ -1,6 +1,9 @@
+use guildhall_sandbox::Isolation;
+use guildhall_types::member::MemberRole;
 use reqwest::StatusCode;
+use serde_json::json;
 
-use crate::harness::TestApp;
+use crate::harness::{TestApp, Wish};
 
 #[tokio::test]
 async fn the_server_says_how_it_is() {
@@ -22,4 +25,24 @@ async fn the_server_says_how_it_is() {
         assert!(found.is_some_and(|finding| !finding["detail"].as_str().unwrap().is_empty()), "{name}: {findings:?}");
     }
     assert_eq!(detailed["limits"]["team"]["maxConcurrentFeatures"], 8);
+}
+
+#[tokio::test]
+async fn every_member_sees_how_agents_are_kept_apart() {
+    let app = TestApp::start().await;
+    app.owner().await;
+    let mut viewer = app.member(MemberRole::Viewer).await;
+    let sandbox = viewer.get("/api/sandbox").await.is(StatusCode::OK);
+    assert_eq!((&sandbox["isolation"], &sandbox["usable"]), (&json!("bubblewrap"), &json!(true)));
+    let findings = sandbox["findings"].as_array().unwrap();
+    assert!(
+        findings.iter().all(|found| found["ok"] == true && found["detail"].as_str().unwrap().len() > 3),
+        "{sandbox}"
+    );
+    // An operator who does without is told so, wherever that is shown.
+    let wish = Wish { change: Box::new(|config| config.sandbox = Isolation::None), ..Wish::default() };
+    let app = TestApp::with(wish).await;
+    let sandbox = app.owner().await.get("/api/sandbox").await.is(StatusCode::OK);
+    assert_eq!((&sandbox["isolation"], &sandbox["findings"][0]["ok"]), (&json!("none"), &json!(false)));
+    assert!(sandbox["findings"][0]["detail"].as_str().unwrap().contains("sandbox = \"none\""), "{sandbox}");
 }
