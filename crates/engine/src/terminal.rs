@@ -20,7 +20,7 @@ use crate::problems::{Trouble, chain};
 /// Terminals of a member at once, on this node.
 const AT_ONCE: usize = 4;
 /// What a terminal runs. The home folder is new each time, so nothing in it is read.
-const SHELL: &str = "exec /bin/bash --noprofile -i";
+const SHELL: &str = "export PS1='\\w \\$ '; exec /bin/bash --noprofile -i";
 
 /// Who sits at a terminal here.
 pub(crate) type Registry = Mutex<Vec<Arc<Seat>>>;
@@ -99,8 +99,7 @@ impl Engine {
         let turn = turn.filter(|_| still);
         let read_only = turn.is_none();
         let mut env = room.env.clone();
-        let more = [("TERM", "xterm-256color"), ("PS1", "\\w \\$ ")];
-        env.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        env.push(("TERM".to_owned(), "xterm-256color".to_owned()));
         let room = Room { frozen: read_only || room.frozen, env, ..room };
         by.store.note_terminal(&run, read_only).await?;
         let running = self.0.sandbox.start(&room, SHELL, Streams::Terminal(size)).await;

@@ -118,7 +118,7 @@ async fn what_an_agent_plants_runs_nothing_on_the_host() {
     let settings = ProjectSettings { verify_commands: vec![plants.clone()], ..ProjectSettings::default() };
     let patch = ProjectPatch { settings: Some(settings), ..ProjectPatch::default() };
     hall.team.update_project(project.id, patch).await.unwrap();
-    hall.engine.try_checks(&hall.team, hall.anna.id, project.id, Some(vec![plants]), None).await.unwrap();
+    hall.engine.try_checks(&hall.team, hall.anna.id, project.id, Some(vec![plants]), None, None).await.unwrap();
     let fails = json!({ "fault": { "kind": "bad-key" }, "say": "Done." });
     let write = json!({ "tools": [["write", { "path": "more.txt", "content": "more\n" }]] });
     let id = hall.scripted(project, &[hostile.plants("elsewhere written"), write, fails]).await;

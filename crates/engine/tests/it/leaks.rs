@@ -25,7 +25,8 @@ impl Hall {
     /// Whether this host keeps limits of memory.
     #[expect(clippy::print_stdout, reason = "whoever reads the tests' output is to know what was not tried")]
     async fn keeps_memory(&self) -> bool {
-        let kept = self.engine.sandbox_report().await.findings.iter().find(|found| found.name == "limit of memory");
+        let report = self.engine.sandbox_report().await;
+        let kept = report.findings.iter().find(|found| found.name == "limit of memory");
         if kept.is_some_and(|found| found.ok) {
             return true;
         }

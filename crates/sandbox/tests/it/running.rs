@@ -95,7 +95,7 @@ async fn types(running: &Running, words: &str) {
 async fn a_terminal_is_one_to_the_command_and_keeps_the_walls() {
     let place = Place::new();
     let mut env = place.room.env.clone();
-    env.extend([("TERM", "xterm-256color"), ("PS1", "> ")].map(|(key, value)| (key.to_owned(), value.to_owned())));
+    env.push(("TERM".to_owned(), "xterm-256color".to_owned()));
     let room = Room { env, ..place.room.clone() };
     let size = Size { columns: 91, rows: 17 };
     let line = "exec /bin/bash --norc -i";

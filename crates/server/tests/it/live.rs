@@ -230,11 +230,14 @@ async fn pages_of_a_service_are_shown_to_members_on_an_origin_of_their_own() {
     }
 }
 
-/// Reads what a terminal shows until `wanted` is there; says what was shown if `acknowledge`.
+/// Reads what a terminal shows until `wanted` is there, and says that it was shown.
 async fn until(socket: &mut Socket, wanted: &str) -> String {
     let mut shown = String::new();
+    let late = tokio::time::Instant::now() + PATIENCE;
     while !shown.contains(wanted) {
-        match next(socket).await {
+        // Pings alone are no sign of life.
+        let message = tokio::time::timeout_at(late, next(socket)).await;
+        match message.unwrap_or_else(|_| panic!("waited in vain for {wanted:?}; {shown:?}")) {
             Some(Message::Binary(bytes)) => {
                 shown.push_str(&String::from_utf8_lossy(&bytes));
                 let told = json!({ "type": "shown", "bytes": bytes.len() });
@@ -274,7 +277,7 @@ async fn a_terminal_is_a_members_own_holds_back_and_ends_with_the_session() {
     let mut socket = open(&app, &path, &[("cookie", &cookie), own]).await.unwrap();
     let ready = next(&mut socket).await.unwrap().into_text().unwrap();
     assert_eq!(serde_json::from_str::<Value>(&ready).unwrap(), json!({ "type": "ready", "readOnly": false }));
-    types(&mut socket, "stty size; ls; id -un").await;
+    types(&mut socket, "stty size; ls *.pl; id -un").await;
     until(&mut socket, "20 90\r\nserve.pl\r\nagent\r\n").await;
     socket.send(Message::Text(r#"{"type":"resize","columns":120,"rows":40}"#.into())).await.unwrap();
     types(&mut socket, "stty size; printf 'gr\\303\\274n\\n'; echo hand > hand.txt").await;
