@@ -9,6 +9,7 @@ mod probe;
 mod room;
 mod running;
 mod seccomp;
+mod terminal;
 mod watch;
 
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use launch::Launch;
 pub use launch::Streams;
 pub use net::{Net, WeakNet};
 pub use running::Running;
+pub use terminal::{Size, Terminal};
 use watch::Tree;
 
 use crate::cgroup::{Cell, Over, Share};
@@ -253,7 +255,7 @@ impl Sandbox {
     /// # Errors
     /// When the command could not be started.
     pub async fn start(&self, room: &Room, line: &str, streams: Streams) -> Result<Running, SandboxError> {
-        let (mut launch, status) = set_up(self.usable().await?, room, line)?;
+        let (mut launch, status) = set_up(self.usable().await?, room, line, streams)?;
         let cell = enclose(room, &mut launch).await?;
         let (child, ends) = launch.start(streams).await.map_err(SandboxError::starting)?;
         Ok(Running::new(Tree::new(child, status, cell), ends, room.network.clone(), Growth::watch(room)))
@@ -287,12 +289,14 @@ async fn start_and_watch(
     on_output: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Outcome, SandboxError> {
     let started = Instant::now();
-    let (mut launch, status) = set_up(bwrap, room, &command.line)?;
+    let (mut launch, status) = set_up(bwrap, room, &command.line, Streams::Merged)?;
     let cell = enclose(room, &mut launch).await?;
     let (child, ends) = launch.start(Streams::Merged).await.map_err(SandboxError::starting)?;
     let tree = Tree::new(child, status, cell);
+    let output =
+        ends.output.ok_or_else(|| SandboxError::losing(std::io::Error::other("its output is not to be had")))?;
     let mut growth = Growth::watch(room);
-    let end = tree.end(ends.output, command.timeout, command.max_output, &mut growth, on_output).await;
+    let end = tree.end(output, command.timeout, command.max_output, &mut growth, on_output).await;
     let end = end.map_err(SandboxError::losing)?;
     if end.never_ran {
         return Err(SandboxError::never_ran(&end.output));
@@ -327,10 +331,15 @@ async fn enclose(room: &Room, launch: &mut Launch) -> Result<Option<Cell>, Sandb
 }
 
 /// What starts `line`, by this bubblewrap or without any.
-fn set_up(bwrap: Option<&Bwrap>, room: &Room, line: &str) -> Result<(Launch, Option<Status>), SandboxError> {
+fn set_up(
+    bwrap: Option<&Bwrap>,
+    room: &Room,
+    line: &str,
+    streams: Streams,
+) -> Result<(Launch, Option<Status>), SandboxError> {
     check(room, line)?;
     match bwrap {
-        Some(bwrap) => bwrap.launch(room, line).map(|(launch, status)| (launch, Some(status))),
+        Some(bwrap) => bwrap.launch(room, line, streams).map(|(launch, status)| (launch, Some(status))),
         None if room.network.net().is_some() => Err(SandboxError::Refused { reason: NO_NET.to_owned() }),
         None if room.frozen => Err(SandboxError::Refused { reason: FROZEN.to_owned() }),
         None => Ok((plain(room, line), None)),

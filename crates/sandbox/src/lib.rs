@@ -8,8 +8,8 @@ mod workspace;
 
 pub use cgroup::{Groups, Over, Share, Usage, look_at_groups};
 pub use command::{
-    Command, Exit, Finding, Isolation, Net, Network, Outcome, Report, Room, Running, Sandbox, SandboxError, Streams,
-    WeakNet,
+    Command, Exit, Finding, Isolation, Net, Network, Outcome, Report, Room, Running, Sandbox, SandboxError, Size,
+    Streams, Terminal, WeakNet,
 };
 pub use leftovers::end_leftovers;
 pub use workspace::{FileError, FileRead, Found, GrepQuery, Match, Matches, Workspace};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::launch::Launch;
 use super::room::{Bound, GIT, HOME, OBJECTS, WORKSPACE};
-use super::{Network, Room, SandboxError, seccomp};
+use super::{Network, Room, SandboxError, Streams, seccomp};
 
 /// The first version that can forbid further user namespaces.
 pub(crate) const OLDEST: (u32, u32) = (0, 8);
@@ -111,15 +111,19 @@ impl Bwrap {
     }
 
     /// What starts `line` in a sandbox that shows `room`.
-    pub(crate) fn launch(&self, room: &Room, line: &str) -> Result<(Launch, Status), SandboxError> {
+    pub(crate) fn launch(&self, room: &Room, line: &str, streams: Streams) -> Result<(Launch, Status), SandboxError> {
         let bound = Bound::check(room)?;
-        let (launch, status) = self.put_together(room, &bound, line).map_err(SandboxError::starting)?;
+        let (launch, status) = self.put_together(room, &bound, line, streams).map_err(SandboxError::starting)?;
         Ok((launch, status))
     }
 
-    fn put_together(&self, room: &Room, bound: &Bound, line: &str) -> io::Result<(Launch, Status)> {
+    fn put_together(&self, room: &Room, bound: &Bound, line: &str, streams: Streams) -> io::Result<(Launch, Status)> {
         let mut arguments = Arguments::default();
         arguments.isolate(&room.network);
+        // Whoever has a terminal of the server's own making leads its session already; a new one would have none.
+        if !matches!(streams, Streams::Terminal(_)) {
+            arguments.add(["--new-session"]);
+        }
         let status = arguments.report()?;
         arguments.filter()?;
         self.file_systems(&mut arguments, bound, room.frozen)?;
@@ -203,7 +207,7 @@ impl Arguments {
 
     fn isolate(&mut self, network: &Network) {
         self.add(["--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]);
-        self.add(["--unshare-cgroup", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]);
+        self.add(["--unshare-cgroup", "--die-with-parent", "--cap-drop", "ALL", "--clearenv"]);
         self.add(["--uid", "1000", "--gid", "1000", "--hostname", "sandbox"]);
         match network {
             Network::None => self.add(["--unshare-net"]),
@@ -328,7 +332,7 @@ mod tests {
             at.join(name)
         };
         let room = Room { git: Some(part("git")), objects: Some(part("objects")), ..Room::new(part("tree")) };
-        let (launch, _status) = Bwrap::new("/usr/bin/bwrap".into()).launch(&room, "true").unwrap();
+        let (launch, _status) = Bwrap::new("/usr/bin/bwrap".into()).launch(&room, "true", Streams::Merged).unwrap();
         let words: Vec<&str> = launch.args.iter().map(|word| word.to_str().unwrap()).collect();
         let mut destinations = Vec::new();
         for (at, word) in words.iter().enumerate() {

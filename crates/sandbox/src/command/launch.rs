@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::net::{Joined, Net};
+use super::terminal::{Size, Terminal};
 
 /// Open files that a process may have.
 const MAX_OPEN_FILES: u64 = 16_384;
@@ -44,6 +45,8 @@ pub enum Streams {
     Merged,
     /// A pipe for each of the three.
     Parted,
+    /// A terminal of this size, of which it is the foreground.
+    Terminal(Size),
 }
 
 /// Our ends of a process's streams.
@@ -51,10 +54,12 @@ pub enum Streams {
 pub(crate) struct Ends {
     /// What it reads. Nothing when the streams are merged.
     pub(crate) input: Option<pipe::Sender>,
-    /// What it prints: on both streams when they are merged.
-    pub(crate) output: pipe::Receiver,
+    /// What it prints: on both streams when they are merged. Nothing where it has a terminal.
+    pub(crate) output: Option<pipe::Receiver>,
     /// What it prints on its second stream. Nothing when they are merged.
     pub(crate) errors: Option<pipe::Receiver>,
+    /// The terminal that it has in their place.
+    pub(crate) terminal: Option<Terminal>,
 }
 
 impl Launch {
@@ -74,44 +79,56 @@ impl Launch {
 
     /// Starts it.
     pub(crate) async fn start(self, streams: Streams) -> io::Result<(Child, Ends)> {
-        let (reader, writer) = io::pipe()?;
         let mut command = Command::new(&self.program);
         command
             .args(&self.args)
             .env_clear()
             .envs(self.env.iter().map(|(key, value)| (key, value)))
             .current_dir(&self.folder)
-            .process_group(0)
             .kill_on_drop(true);
-        let (input, errors) = match streams {
-            Streams::Merged => {
-                command.stdin(Stdio::null()).stderr(writer.try_clone()?);
-                (None, None)
-            }
-            Streams::Parted => {
-                let (theirs, input) = io::pipe()?;
-                let (errors, ours) = io::pipe()?;
-                command.stdin(theirs).stderr(ours);
-                let input = pipe::Sender::from_owned_fd(OwnedFd::from(input))?;
-                (Some(input), Some(pipe::Receiver::from_owned_fd(OwnedFd::from(errors))?))
-            }
-        };
-        command.stdout(writer);
-        let ends = Ends { input, output: pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?, errors };
+        let ends = connect(&mut command, streams)?;
         let numbers = |list: &[OwnedFd]| list.iter().map(AsRawFd::as_raw_fd).collect::<Vec<RawFd>>();
         let net = self.net.as_ref().map(Net::joined);
         let (doors, passed, processes) = (numbers(&self.doors), numbers(&self.passed), self.processes);
+        let terminal = ends.terminal.is_some();
         #[expect(unsafe_code, reason = "only between fork and exec can a child's descriptors and limits be set")]
         // SAFETY: `prepare` makes system calls only: it neither allocates nor takes a lock.
         unsafe {
             command.pre_exec(move || {
                 join(&doors)?;
-                prepare(net, &passed, processes)
+                prepare(net, &passed, processes, terminal)
             });
         }
         let child = on_starter(command).await?;
         drop((self.passed, self.doors, self.net));
         Ok((child, ends))
+    }
+}
+
+/// Gives a process what it reads from and writes to. Returns our ends.
+fn connect(command: &mut Command, streams: Streams) -> io::Result<Ends> {
+    let receiver = |reader: io::PipeReader| pipe::Receiver::from_owned_fd(OwnedFd::from(reader));
+    match streams {
+        Streams::Merged => {
+            let (output, ours) = io::pipe()?;
+            command.stdin(Stdio::null()).stderr(ours.try_clone()?).stdout(ours).process_group(0);
+            Ok(Ends { input: None, output: Some(receiver(output)?), errors: None, terminal: None })
+        }
+        Streams::Parted => {
+            let (theirs, input) = io::pipe()?;
+            let (output, out) = io::pipe()?;
+            let (errors, err) = io::pipe()?;
+            command.stdin(theirs).stdout(out).stderr(err).process_group(0);
+            let input = pipe::Sender::from_owned_fd(OwnedFd::from(input))?;
+            let (output, errors) = (receiver(output)?, receiver(errors)?);
+            Ok(Ends { input: Some(input), output: Some(output), errors: Some(errors), terminal: None })
+        }
+        Streams::Terminal(size) => {
+            // It leads a session of its own, and with that a group of its own.
+            let (terminal, theirs) = Terminal::open(size)?;
+            command.stdin(theirs.try_clone()?).stdout(theirs.try_clone()?).stderr(theirs);
+            Ok(Ends { input: None, output: None, errors: None, terminal: Some(terminal) })
+        }
     }
 }
 
@@ -128,9 +145,12 @@ fn join(doors: &[RawFd]) -> io::Result<()> {
 }
 
 /// What a child does before it becomes its program.
-fn prepare(net: Option<Joined>, passed: &[RawFd], processes: Option<u64>) -> io::Result<()> {
+fn prepare(net: Option<Joined>, passed: &[RawFd], processes: Option<u64>, terminal: bool) -> io::Result<()> {
     net.map_or(Ok(()), Joined::enter)?;
     close_on_exec()?;
+    if terminal {
+        super::terminal::take()?;
+    }
     for fd in passed {
         #[expect(unsafe_code, reason = "a number is all that crosses the fork")]
         // SAFETY: the descriptor is open: the `Launch` that owns it outlives the fork.

@@ -91,8 +91,13 @@ impl Net {
         let mut tree = Tree::new(child, Some(status), None);
         // Until its input is closed, it is there to be looked at.
         let _input = ends.input;
-        let mut output = ends.output;
-        let ready = tokio::time::timeout(MAKING, output.read_u8()).await;
+        let ready = async {
+            match ends.output {
+                Some(mut output) => output.read_u8().await,
+                None => Err(io::ErrorKind::BrokenPipe.into()),
+            }
+        };
+        let ready = tokio::time::timeout(MAKING, ready).await;
         let made = match (ready, tree.first()) {
             (Ok(Ok(_)), Some(pid)) => Self::of(pid).map_err(|error| SandboxError::no_net(&error)),
             (Err(_), _) => Err(SandboxError::never_ran("it was not ready in ten seconds")),

@@ -5,6 +5,7 @@ use tokio::net::unix::pipe;
 
 use super::growth::Growth;
 use super::launch::Ends;
+use super::terminal::Terminal;
 use super::watch::Tree;
 use super::{Exit, Network, SandboxError};
 use crate::cgroup::Over;
@@ -17,10 +18,12 @@ const SAID: u64 = 4096;
 pub struct Running {
     /// What it reads; closed by dropping it. Nothing when its streams are merged.
     pub input: Option<pipe::Sender>,
-    /// What it prints: on both streams when they are merged. Taken by whoever reads it.
+    /// What it prints: on both streams when they are merged. Taken by whoever reads it. Nothing where it has a terminal.
     pub output: Option<pipe::Receiver>,
     /// What it prints on its second stream. Nothing when its streams are merged.
     pub errors: Option<pipe::Receiver>,
+    /// Its terminal, if it has one.
+    pub terminal: Option<Terminal>,
     tree: Tree,
     /// What it reaches of the network is there for as long as it is.
     _network: Network,
@@ -30,8 +33,8 @@ pub struct Running {
 
 impl Running {
     pub(super) fn new(tree: Tree, ends: Ends, network: Network, growth: Growth) -> Self {
-        let (output, errors) = (Some(ends.output), ends.errors);
-        Self { input: ends.input, output, errors, tree, _network: network, growth, over: None }
+        let Ends { input, output, errors, terminal } = ends;
+        Self { input, output, errors, terminal, tree, _network: network, growth, over: None }
     }
 
     /// Waits until it ended by itself, and everything that it started is gone as well; while this is waited for, it is

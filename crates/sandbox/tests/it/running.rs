@@ -1,6 +1,8 @@
 //! Commands that run on while others do.
 
-use guildhall_sandbox::{Exit, SandboxError, Streams};
+use std::time::Duration;
+
+use guildhall_sandbox::{Exit, Room, Running, SandboxError, Size, Streams};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use crate::endings::{alive, brood, none_alive, word};
@@ -70,4 +72,61 @@ async fn what_cannot_be_started_says_so() {
     let place = Place::new();
     let refused = place.sandbox.start(&place.room, "a\0b", Streams::Parted).await;
     assert!(matches!(refused, Err(SandboxError::Refused { .. })), "{refused:?}");
+}
+
+/// Reads what a terminal shows until `wanted` is there.
+async fn until(running: &mut Running, shown: &mut String, wanted: &str) {
+    let terminal = running.terminal.as_ref().unwrap();
+    let mut chunk = [0; 4096];
+    while !shown.contains(wanted) {
+        let read = tokio::time::timeout(Duration::from_secs(30), terminal.read(&mut chunk)).await;
+        let count = read.unwrap_or_else(|_| panic!("waited in vain for {wanted:?}; there is {shown:?}")).unwrap();
+        assert!(count > 0, "it ended before {wanted:?}; there is {shown:?}");
+        shown.push_str(&String::from_utf8_lossy(&chunk[..count]));
+    }
+}
+
+async fn types(running: &Running, words: &str) {
+    let terminal = running.terminal.as_ref().unwrap();
+    assert_eq!(terminal.write(words.as_bytes()).await.unwrap(), words.len());
+}
+
+#[tokio::test]
+async fn a_terminal_is_one_to_the_command_and_keeps_the_walls() {
+    let place = Place::new();
+    let mut env = place.room.env.clone();
+    env.push(("TERM".to_owned(), "xterm-256color".to_owned()));
+    let room = Room { env, ..place.room.clone() };
+    let size = Size { columns: 91, rows: 17 };
+    let line = "exec /bin/bash --norc -i";
+    let mut running = place.sandbox.start(&room, line, Streams::Terminal(size)).await.unwrap();
+    let mut shown = String::new();
+    types(&running, "test -t 0 && test -t 1 && stty size && echo $TERM\n").await;
+    until(&mut running, &mut shown, "17 91\r\nxterm-256color\r\n").await;
+    running.terminal.as_ref().unwrap().resize(Size { columns: 120, rows: 40 }).unwrap();
+    types(&running, "stty size\n").await;
+    until(&mut running, &mut shown, "40 120\r\n").await;
+    // Ctrl-C reaches what is in the foreground, and the shell stays.
+    types(&running, "sleep 300; echo ended $?\n").await;
+    until(&mut running, &mut shown, "sleep 300").await;
+    types(&running, "\u{3}echo still-$((1+1))\n").await;
+    until(&mut running, &mut shown, "still-2\r\n").await;
+    // Nobody puts words into its mouth.
+    types(&running, "perl -e '$x = \"x\"; print ioctl(STDIN, 0x5412, $x) ? \"put\" : \"kept: $!\", \"\\n\"'\n").await;
+    until(&mut running, &mut shown, "kept: Operation not permitted\r\n").await;
+    assert!(!shown.contains("job control"), "{shown}");
+    types(&running, "exit 3\n").await;
+    assert_eq!(running.ended().await.unwrap(), Exit::Code(3));
+}
+
+#[tokio::test]
+async fn what_a_terminal_started_goes_with_it() {
+    let place = Place::new();
+    let word = word(14);
+    let line = format!("{}; sleep {word}", brood(&word));
+    let size = Size { columns: 80, rows: 24 };
+    let mut running = place.sandbox.start(&place.room, &line, Streams::Terminal(size)).await.unwrap();
+    until(&mut running, &mut String::new(), "ready").await;
+    drop(running);
+    assert!(none_alive(&word).await);
 }
