@@ -12,6 +12,7 @@ mod money;
 mod problem;
 pub mod prompt;
 mod run;
+pub mod services;
 mod text;
 mod tool;
 pub mod tools;

@@ -10,6 +10,7 @@ mod read;
 mod replace;
 mod request;
 mod search;
+mod service;
 mod tick;
 mod write;
 
@@ -27,6 +28,7 @@ use crate::{ToolAnswer, Toolbox};
 pub use hub::{SEARCH as KNOWLEDGE_SEARCH, of_hub};
 pub use propose::proposal;
 pub use request::changes_requested;
+pub use service::of_services;
 
 /// Bytes of what a search or a command answers at most: head and tail, the rest counted.
 const OUTPUT: usize = 30_000;

@@ -83,6 +83,11 @@ impl Bus {
         self.live.settle(run, turn);
     }
 
+    /// Forgets one live stream of a run: what wrote it has ended.
+    pub fn forget(&self, run: RunId, stream: &OutputStream) {
+        self.live.forget(run, stream);
+    }
+
     /// Forgets all live streams of a run: it no longer works.
     pub fn ended(&self, run: RunId) {
         self.live.end(run);

@@ -41,7 +41,12 @@ impl LiveText {
     }
 
     pub(crate) fn settle(&self, run: RunId, turn: i64) {
-        self.streams().retain(|(of, number, _), _| *of != run || *number > turn);
+        let goes_on = |stream: &OutputStream| matches!(stream, OutputStream::Service { .. });
+        self.streams().retain(|(of, number, stream), _| *of != run || *number > turn || goes_on(stream));
+    }
+
+    pub(crate) fn forget(&self, run: RunId, stream: &OutputStream) {
+        self.streams().retain(|(of, _, other), _| *of != run || other != stream);
     }
 
     pub(crate) fn end(&self, run: RunId) {

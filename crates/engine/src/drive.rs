@@ -26,6 +26,7 @@ use crate::journal::{RunJournal, is_last};
 use crate::outfit::Whose;
 use crate::problems::{Trouble, chain, unsaved};
 use crate::room;
+use crate::services::Why;
 use crate::worktree::Ground;
 
 /// How an attempt at a run ended.
@@ -77,11 +78,15 @@ async fn hold(engine: &Engine, lease: Lease, cancel: &CancellationToken) {
     std::future::pending().await
 }
 
-async fn work(engine: &Engine, claimed: Claimed, cancel: &CancellationToken) {
+async fn work(engine: &Engine, mut claimed: Claimed, cancel: &CancellationToken) {
     let store = &engine.0.team.store;
     let lease = claimed.lease;
     // Dropped at the very end: whoever comes next finds nothing of this one at work.
-    let _turn = engine.ground_turn(lease.run).await;
+    let _turn = engine.clear_ground(lease.run).await;
+    // A member may have changed files until then.
+    if let Ok(Some(now)) = store.run(lease.run).await {
+        claimed.run.head_commit = now.head_commit;
+    }
     let ended = match attempt(engine, &claimed, cancel).await {
         Err(trouble) if !trouble.lost() => match trouble.passes().or_else(|| engine.lacks_room()) {
             Some(reason) => Ok(put_off(engine, &trouble, reason)),
@@ -89,6 +94,7 @@ async fn work(engine: &Engine, claimed: Claimed, cancel: &CancellationToken) {
         },
         ended => ended,
     };
+    engine.end_services(lease.run, Why::Attempt).await;
     let ending = match ended {
         Ok(End::Written(ending)) => *ending,
         Ok(End::Parked { until, reason, budget }) => {
@@ -162,6 +168,7 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         ground = engine.join_conflicts(&repo, claimed, &turns, ground).await?;
         engine.interrupt_step(claimed, &ground).await?;
     }
+    team.store.forget_services(&claimed.lease, goes_on(team, claimed, &turns).await?).await?;
     drop(turns);
     let Run { id, project_id: project, member_id: member, .. } = claimed.run;
     let whose = Whose { project, member, run: Some(id), lease: Some(claimed.lease) };
@@ -193,6 +200,12 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
             Next::Again => team.store.set_stage(&claimed.lease, Stage::Implementing).await?,
         }
     }
+}
+
+/// Whether the agent that builds the card will be called once more, and so hears what is said to it.
+async fn goes_on(team: &Team, claimed: &Claimed, turns: &[Turn]) -> Result<bool, StoreError> {
+    let Some(last) = turns.last().filter(|_| claimed.run.intent == RunIntent::Work) else { return Ok(false) };
+    Ok(!is_last(last, claimed.run.approval) || !team.store.inbox(claimed.run.id).await?.is_empty())
 }
 
 /// The agent's closing words, or how the attempt ends without any.
@@ -306,7 +319,11 @@ async fn agent(
     let (sandbox, room) = (engine.0.sandbox.clone(), room.clone());
     let tools = match card.mode {
         WorkMode::Read => tools::looking(workspace, sandbox, room),
-        WorkMode::Work => tools::under(card.planning_mode, run.approval, workspace, sandbox, room),
+        WorkMode::Work => {
+            let frozen = room.frozen || run.approval == PlanApproval::Awaited;
+            let services = engine.services_of(claimed, Room { frozen, ..room.clone() });
+            tools::under(card.planning_mode, run.approval, workspace, sandbox, room).with(services)
+        }
     };
     let work = Work {
         model: run.model.clone(),

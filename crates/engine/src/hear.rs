@@ -61,6 +61,9 @@ impl Engine {
                 // Whatever ended it, here it must not go on. A run that ended by itself is no longer among the active ones.
                 RunStatus::Stopped | RunStatus::Closed => {
                     self.cancel(run.id);
+                    if run.status == RunStatus::Closed {
+                        self.leave_ground(run.id);
+                    }
                     self.0.executions.notify_one();
                 }
                 RunStatus::Waiting | RunStatus::Failed => {

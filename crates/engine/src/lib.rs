@@ -19,7 +19,9 @@ mod problems;
 mod rate_limits;
 mod room;
 mod schedule;
+mod services;
 mod systems;
+mod terminal;
 mod tidy;
 mod trial;
 mod worktree;
@@ -38,6 +40,8 @@ use guildhall_types::limits::{Limits, RunLimits};
 use guildhall_types::{FeatureId, MemberId, NodeId, ProjectId, RunId};
 pub use network::{Outside, Resolve};
 pub use rate_limits::{KeyLimits, UsedKey};
+pub use services::NoAnswer;
+pub use terminal::Sitting;
 use tokio::sync::{Notify, OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -118,6 +122,10 @@ struct Inner {
     active: Mutex<HashMap<RunId, CancellationToken>>,
     /// Whose turn it is to work in the worktree of each of them: one claim's at a time.
     grounds: Mutex<HashMap<RunId, Arc<tokio::sync::Mutex<()>>>>,
+    /// The services of runs that this node runs.
+    services: services::Registry,
+    /// Who sits at a terminal here.
+    sittings: terminal::Registry,
     /// The projects whose repository is being made here.
     preparing: Mutex<HashSet<ProjectId>>,
     /// Whose turn it is to merge, in each project.
@@ -174,6 +182,7 @@ impl Engine {
                 tracing::info!(orphans, "runs of a former process go on");
             }
         }
+        team.store.lose_services(alone).await?;
         let limits = team.limits().await?;
         let groups = tokio::task::spawn_blocking(move || Groups::begin(limits));
         let groups = groups.await.map_err(|error| TeamError::internal("control groups", error))?;
@@ -192,6 +201,8 @@ impl Engine {
             pace,
             active: Mutex::default(),
             grounds: Mutex::default(),
+            services: services::Registry::default(),
+            sittings: terminal::Registry::default(),
             preparing: Mutex::default(),
             merging: Mutex::default(),
             passed_over: Mutex::default(),
@@ -209,6 +220,7 @@ impl Engine {
         engine.spawn(network::note_forever(engine.clone()));
         engine.spawn(morning::report_forever(engine.clone()));
         engine.spawn(systems::drive_forever(engine.clone()));
+        engine.spawn(services::beat_forever(engine.clone()));
         Ok(engine)
     }
 

@@ -164,6 +164,7 @@ impl After<'_> {
             opening,
             system: prompt::system(&facts)?,
             tools: tools::of_step(workspace, engine.0.sandbox.clone(), self.room.clone())
+                .with(engine.services_of(claimed, self.room.clone()))
                 .with(tools::of_hub(&engine.hub(claimed))),
             agent: None,
             deaf: false,

@@ -11,6 +11,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::services::Why;
 use crate::{Engine, drive};
 
 /// Cards that auto mode looks at in one round at most, to find how they would run.
@@ -113,6 +114,27 @@ impl Engine {
         turn.lock_owned().await
     }
 
+    /// The same, where somebody may be there who only looks, or works by hand: they have to leave.
+    pub(crate) async fn clear_ground(&self, run: RunId) -> OwnedMutexGuard<()> {
+        self.send_away(run, false);
+        self.end_services(run, Why::Ground).await;
+        self.ground_turn(run).await
+    }
+
+    /// The worktree of a run, if nobody works in it now.
+    pub(crate) fn free_ground(&self, run: RunId) -> Option<OwnedMutexGuard<()>> {
+        let turn = Arc::clone(self.grounds().entry(run).or_default());
+        turn.try_lock_owned().ok()
+    }
+
+    /// Forgets whose turn it is in a worktree, if it is nobody's and nobody waits for it.
+    pub(crate) fn forget_ground(&self, run: RunId) {
+        let mut grounds = self.grounds();
+        if grounds.get(&run).is_some_and(|turn| Arc::strong_count(turn) == 1) {
+            grounds.remove(&run);
+        }
+    }
+
     fn grounds(&self) -> MutexGuard<'_, HashMap<RunId, Arc<tokio::sync::Mutex<()>>>> {
         self.0.grounds.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -123,7 +145,7 @@ impl Engine {
         let mut active = self.active();
         if active.get(&run).is_some_and(CancellationToken::is_cancelled) {
             active.remove(&run);
-            self.grounds().remove(&run);
+            self.forget_ground(run);
         }
     }
 

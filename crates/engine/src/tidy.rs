@@ -79,7 +79,7 @@ impl Engine {
             return Ok(());
         }
         // Whoever claims it this very moment waits, and then makes the worktree anew.
-        let _turn = self.ground_turn(id).await;
+        let _turn = self.clear_ground(id).await;
         if team.store.run(id).await?.is_none_or(|now| now.status != run.status || now.attempt != run.attempt) {
             return Ok(());
         }

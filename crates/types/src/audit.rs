@@ -156,6 +156,16 @@ text_enum! {
         Verify = "feature.verify",
         /// Put work on the default branch.
         Merge = "feature.merge",
+        /// Started a service in the worktree of a run.
+        StartService = "service.start",
+        /// Stopped a service of a run.
+        StopService = "service.stop",
+        /// Opened the pages of a service.
+        OpenPreview = "preview.open",
+        /// Opened a terminal in the worktree of a run.
+        OpenTerminal = "terminal.open",
+        /// Changed files of a run in a terminal.
+        ChangeFiles = "terminal.change-files",
         /// Switched auto mode on.
         StartAutoMode = "auto-mode.start",
         /// Switched auto mode off.
@@ -266,6 +276,8 @@ text_enum! {
         System = "system",
         /// An execution of a system.
         Execution = "execution",
+        /// A service of a run.
+        Service = "service",
     }
 }
 

@@ -10,8 +10,9 @@ use crate::member::Member;
 use crate::notification::Notification;
 use crate::project::Project;
 use crate::run::{Run, RunEvent};
+use crate::service::Service;
 use crate::system::Execution;
-use crate::{AgentId, DateTime, FeatureId, KnowledgeId, MemberId, ProjectId, RunId, SystemId};
+use crate::{AgentId, DateTime, FeatureId, KnowledgeId, MemberId, ProjectId, RunId, ServiceId, SystemId};
 
 /// A stored event as it goes to clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -173,6 +174,12 @@ pub enum Happening {
         /// The run.
         run: Run,
     },
+    /// A service of a run was started, or no longer runs.
+    #[serde(rename = "service.updated")]
+    ServiceUpdated {
+        /// The service.
+        service: Service,
+    },
     /// Something happened inside a run.
     #[serde(rename = "run.event")]
     Run {
@@ -217,6 +224,7 @@ impl Happening {
             Self::SystemDeleted { .. } => "system.deleted",
             Self::ExecutionUpdated { .. } => "execution.updated",
             Self::RunUpdated { .. } => "run.updated",
+            Self::ServiceUpdated { .. } => "service.updated",
             Self::Run { .. } => "run.event",
         }
     }
@@ -316,5 +324,10 @@ pub enum OutputStream {
     Check {
         /// The command.
         command: String,
+    },
+    /// What a service prints. It belongs to no turn, and goes on over many.
+    Service {
+        /// Which.
+        service: ServiceId,
     },
 }

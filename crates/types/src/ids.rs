@@ -91,6 +91,8 @@ id! {
     ReportId,
     /// One verification command that was run.
     CheckId,
+    /// A command of a run that runs on.
+    ServiceId,
     /// A workflow of agents.
     SystemId,
     /// A trial of a project's checks.

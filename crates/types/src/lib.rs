@@ -30,6 +30,7 @@ pub mod report;
 pub mod rights;
 pub mod run;
 pub mod schedule;
+pub mod service;
 mod stage;
 pub mod system;
 mod text_enum;

@@ -88,7 +88,7 @@ impl Tool for Bash {
 }
 
 /// A program's output without the sequences that colour a terminal, which only cost tokens.
-fn plain(output: &str) -> String {
+pub(super) fn plain(output: &str) -> String {
     let mut text = String::with_capacity(output.len());
     let mut rest = output;
     while let Some((before, sequence)) = rest.split_once("\x1b[") {

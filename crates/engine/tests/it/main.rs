@@ -16,6 +16,8 @@ mod night;
 mod path;
 mod pipeline;
 mod plans;
+mod services;
 mod sources;
 mod systems;
+mod terminal;
 mod trouble;

@@ -26,6 +26,7 @@ mod people;
 mod plans;
 mod prices;
 mod reports;
+mod services;
 mod steps;
 mod systems;
 mod usage;

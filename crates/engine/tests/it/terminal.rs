@@ -1,0 +1,118 @@
+//! Members at a terminal in the worktree of a run.
+
+use std::time::Duration;
+
+use guildhall_engine::Sitting;
+use guildhall_sandbox::Size;
+use guildhall_team::TeamError;
+use guildhall_types::FeatureId;
+use guildhall_types::member::{Member, MemberRole};
+use guildhall_types::project::ProjectSource;
+use serde_json::json;
+
+use crate::harness::{Hall, script};
+
+const SIZE: Size = Size { columns: 100, rows: 30 };
+
+impl Hall {
+    async fn sit_down(&self, member: &Member, id: FeatureId) -> Result<Sitting, TeamError> {
+        let run = self.latest_run(id).await;
+        self.engine.open_terminal(&self.team, member, run.id, SIZE).await
+    }
+}
+
+/// Types a line and reads until `wanted` is shown.
+async fn types(sitting: &mut Sitting, line: &str, wanted: &str) -> String {
+    let (terminal, _ended) = sitting.split();
+    terminal.write(format!("{line}\n").as_bytes()).await.unwrap();
+    let mut shown = String::new();
+    let mut chunk = [0; 4096];
+    while !shown.contains(wanted) {
+        let read = tokio::time::timeout(Duration::from_secs(30), terminal.read(&mut chunk)).await;
+        let count = read.unwrap_or_else(|_| panic!("waited in vain for {wanted:?}: {shown:?}")).unwrap();
+        assert!(count > 0, "it ended: {shown:?}");
+        shown.push_str(&String::from_utf8_lossy(&chunk[..count]));
+    }
+    shown
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_member_changes_by_hand_is_work_in_their_name() {
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let lines = [json!({ "tools": [["write", { "path": "a.txt", "content": "agent\n" }]] }), json!({ "say": "Done." })];
+    let id = hall.scripted(&project, &lines).await;
+    hall.rests(id).await;
+    let before = hall.latest_run(id).await;
+
+    let mut sitting = hall.sit_down(&hall.anna, id).await.unwrap();
+    assert!(!sitting.is_read_only());
+    types(&mut sitting, "pwd; cat a.txt; stty size", "/workspace\r\nagent\r\n30 100\r\n").await;
+    types(&mut sitting, "echo by hand > b.txt; echo $((40 + 2))", "42\r\n").await;
+    // Another one may look meanwhile, and no more.
+    let mut second = hall.sit_down(&hall.anna, id).await.unwrap();
+    assert!(second.is_read_only());
+    types(&mut second, "echo x > c.txt", "Read-only file system").await;
+    second.close().await;
+    sitting.close().await;
+    let after = hall.latest_run(id).await;
+    assert_ne!(after.head_commit, before.head_commit);
+    let diff = hall.team.diff(id).await.unwrap();
+    let files: Vec<&str> = diff.files.iter().map(|file| file.new_path.as_str()).collect();
+    assert_eq!(files, ["a.txt", "b.txt"]);
+    assert_eq!(hall.feature(id).await.card.files_changed, 2);
+    let (_, repo) = hall.team.ready_project(project.id).await.unwrap();
+    let log = repo.log(&after.branch, 0, 5).await.unwrap();
+    assert_eq!((log[0].author_name.as_str(), Some(&log[0].id)), ("Anna", after.head_commit.as_ref()));
+
+    // A terminal that nothing was changed in leaves nothing.
+    hall.sit_down(&hall.anna, id).await.unwrap().close().await;
+    assert_eq!(hall.latest_run(id).await.head_commit, after.head_commit);
+
+    // Whoever is at it leaves when the work goes on, and what was done until then is there for the agent.
+    let mut sitting = hall.sit_down(&hall.anna, id).await.unwrap();
+    types(&mut sitting, "echo late > d.txt; echo $((1 + 1))", "2\r\n").await;
+    let more = [json!({ "tools": [["bash", { "command": "cat d.txt > e.txt" }]] }), json!({ "say": "Done." })];
+    hall.team.follow_up(hall.anna.id, id, &script(&more)).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(30), sitting.leave().cancelled()).await.unwrap();
+    sitting.close().await;
+    hall.rests(id).await;
+    let diff = hall.team.diff(id).await.unwrap();
+    let files: Vec<&str> = diff.files.iter().map(|file| file.new_path.as_str()).collect();
+    assert_eq!(files, ["a.txt", "b.txt", "d.txt", "e.txt"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn beside_an_agent_at_work_a_terminal_only_looks_and_strangers_get_none() {
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let lines = [
+        json!({ "tools": [["write", { "path": "a.txt", "content": "agent\n" }]] }),
+        json!({ "silence_ms": 600_000, "say": "Never." }),
+    ];
+    let id = hall.scripted(&project, &lines).await;
+    hall.until("the first turn", async || Some(hall.latest_run(id).await).filter(|run| run.turns == 1)).await;
+    let mut sitting = hall.sit_down(&hall.anna, id).await.unwrap();
+    assert!(sitting.is_read_only());
+    types(&mut sitting, "cat a.txt; touch b.txt", "Read-only file system").await;
+    let other = guildhall_store::NewMember {
+        email: "bert@example.com".to_owned(),
+        name: "Bert".to_owned(),
+        password_hash: None,
+    };
+    let bert = hall.team.store.create_member(other, MemberRole::Member).await.unwrap();
+    let refused = hall.sit_down(&bert, id).await;
+    assert!(matches!(refused, Err(TeamError::NotYours { .. })), "{refused:?}");
+    let mut more = Vec::new();
+    for _ in 0..3 {
+        more.push(hall.sit_down(&hall.anna, id).await.unwrap());
+    }
+    let refused = hall.sit_down(&hall.anna, id).await;
+    assert!(matches!(refused, Err(TeamError::Conflict { code: "too-many-terminals", .. })), "{refused:?}");
+    // Dropping one ends it and gives its place back.
+    more.clear();
+    hall.sit_down(&hall.anna, id).await.unwrap().close().await;
+    sitting.close().await;
+    hall.team.stop(id).await.unwrap();
+    hall.rests(id).await;
+}
