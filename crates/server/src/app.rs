@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::origin::Public;
 use crate::config::Guard;
+use crate::preview::Previews;
 use crate::rates::Rates;
 use crate::ws::Listening;
 
@@ -22,6 +23,8 @@ pub struct App {
     pub bus: Bus,
     /// The address under which members reach this server.
     pub public: Arc<Public>,
+    /// Under which names pages of services are shown.
+    pub previews: Arc<Previews>,
     /// What works on the runs.
     pub engine: Engine,
     /// How WebSockets are kept.

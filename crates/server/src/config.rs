@@ -21,6 +21,8 @@ use guildhall_team::vault::KeyFiles;
 use ipnet::IpNet;
 use url::Url;
 
+use crate::preview::PreviewUrl;
+
 pub use layers::{Flags, Layers};
 
 /// Where the server listens unless told otherwise.
@@ -35,6 +37,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The address under which members reach the server, when it is not the one where it listens.
     pub public_url: Option<Url>,
+    /// The names under which pages of services are shown, when that is not on the loopback address.
+    pub preview_url: Option<PreviewUrl>,
     /// Folders below which a project may be cloned from a path or a `file://` URL.
     pub allowed_repo_paths: Vec<PathBuf>,
     /// A file of the operator's with key-encryption keys, instead of those in the data folder.

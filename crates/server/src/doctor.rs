@@ -74,6 +74,7 @@ pub async fn examine(config: Result<Config, Faults>, clock: Arc<dyn Clock>) -> V
     lines.extend(sandbox(config.sandbox).await);
     lines.push(disk(&config.data_dir));
     lines.push(mail(config.mail.as_ref()).await);
+    lines.push(previews(&config).await);
     if let Some(endpoint) = &config.anthropic {
         lines.push(provider("the team's provider", endpoint).await);
     }
@@ -300,6 +301,34 @@ async fn sign_in(config: &Config) -> Vec<Line> {
         lines.push(Line::new(Level::Warn, "sign-in", detail));
     }
     lines
+}
+
+/// Where pages of services are shown. Whether a name leads here cannot be seen from here; whether it leads anywhere can.
+async fn previews(config: &Config) -> Line {
+    const WHAT: &str = "pages of services";
+    let local = config.public_url.as_ref().is_none_or(|url| url.scheme() == "http");
+    match &config.preview_url {
+        None if local => Line::new(Level::Ok, WHAT, "are shown on this machine, below localhost"),
+        None => Line::new(
+            Level::Warn,
+            WHAT,
+            "are not shown: let a wildcard name lead to this server and set GUILDHALL_PREVIEW_URL, such as https://*.preview.example.com",
+        ),
+        Some(url) => {
+            let (host, local) = url.host("p-doctor");
+            let found = tokio::time::timeout(PROVIDER, tokio::net::lookup_host((host.as_str(), 443))).await;
+            match local || matches!(found, Ok(Ok(_))) {
+                true => Line::new(Level::Ok, WHAT, format!("are shown under {url}")),
+                false => Line::new(
+                    Level::Warn,
+                    WHAT,
+                    format!(
+                        "the name {host} is not found; let a wildcard name lead to this server, or mend GUILDHALL_PREVIEW_URL ({url})"
+                    ),
+                ),
+            }
+        }
+    }
 }
 
 async fn provider(what: &str, endpoint: &Endpoint) -> Line {

@@ -18,6 +18,7 @@ pub mod mcp;
 pub mod oauth;
 pub mod openapi;
 mod page;
+pub mod preview;
 pub mod problem;
 pub mod rates;
 pub mod rescue;

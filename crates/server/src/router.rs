@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::auth::Gate;
 use crate::routes as on;
-use crate::{auth, layers, mcp, oauth, openapi, page, rates, ws};
+use crate::{auth, layers, mcp, oauth, openapi, page, preview, rates, ws};
 
 /// Bytes of a body at most.
 const BODY: usize = 2 * 1024 * 1024;
@@ -81,6 +81,8 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::runs::list_checks))
         .routes(routes!(on::runs::list_run_steps))
         .routes(routes!(on::runs::get_run_guide))
+        .routes(routes!(on::services::list_services))
+        .routes(routes!(on::services::get_service_log))
         .routes(routes!(on::trials::get_trial))
         .routes(routes!(on::rate_limits::list_rate_limits))
         .routes(routes!(on::plans::list_plans))
@@ -128,6 +130,7 @@ fn read_lacking() -> OpenApiRouter<App> {
 fn account() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(on::account::update_me))
+        .routes(routes!(on::services::open_preview))
         .routes(routes!(on::budgets::put_own_budget))
         .routes(routes!(on::passkeys::rename_passkey))
         .routes(routes!(on::account::delete_avatar))
@@ -227,6 +230,9 @@ fn run() -> OpenApiRouter<App> {
         .routes(routes!(on::deeds::verify_feature))
         .routes(routes!(on::deeds::merge_feature))
         .routes(routes!(on::deeds::shelve_feature))
+        .routes(routes!(on::services::start_service))
+        .routes(routes!(on::services::stop_service))
+        .routes(routes!(on::terminal::open_terminal))
         .routes(routes!(on::agents::run_agent))
         .routes(routes!(on::chats::start_chat))
         .routes(routes!(on::chats::say_in_chat))
@@ -374,5 +380,6 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(app.clone(), layers::careful))
         .layer(from_fn_with_state(app.clone(), auth::proxy::see_through))
         .layer(CompressionLayer::new().compress_when(compressed))
+        .layer(from_fn_with_state(app.clone(), preview::divert))
         .with_state(app)
 }

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::auth::origin::Public;
 use crate::config::Config;
+use crate::preview::Previews;
 use crate::rates::Rates;
 use crate::ws::Listening;
 use crate::{connections, keys, router};
@@ -180,6 +181,7 @@ impl Server {
             team,
             bus,
             public: Arc::new(Public::new(config.public_url.clone())),
+            previews: Arc::new(Previews::new(config.preview_url.clone())),
             engine,
             listening,
             guard: Arc::new(config.guard.clone()),

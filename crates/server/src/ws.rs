@@ -16,6 +16,7 @@ use axum::response::Response;
 use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt, StreamExt};
 use guildhall_bus::{Hint, Lagged, Listener};
+use guildhall_team::TeamError;
 use guildhall_types::NodeId;
 use guildhall_types::event::{Editing, Event, Happening, RunOutput};
 use guildhall_types::rights::MemberRight;
@@ -55,10 +56,10 @@ impl Default for Listening {
 }
 
 /// Close codes: 1001 and 1011 are of RFC 6455, 4401 and 4409 our own.
-mod close {
-    pub(super) const GOING_AWAY: u16 = 1001;
-    pub(super) const FAILED: u16 = 1011;
-    pub(super) const SESSION_ENDED: u16 = 4401;
+pub(crate) mod close {
+    pub(crate) const GOING_AWAY: u16 = 1001;
+    pub(crate) const FAILED: u16 = 1011;
+    pub(crate) const SESSION_ENDED: u16 = 4401;
     pub(super) const RESYNC: u16 = 4409;
 }
 
@@ -243,15 +244,7 @@ impl Teller {
     }
 
     async fn still_signed_in(&self) -> Result<(), End> {
-        let holds = match &self.signed.pass {
-            Pass::Session(session) => self.app.team.session_holds(session.id).await,
-            Pass::Token(token) => self.app.team.token_holds(token.id).await,
-        };
-        let holds = match holds {
-            Ok(true) => self.app.team.lacks_second_factor(self.signed.member.id).await.map(|lacks| !lacks),
-            other => other,
-        };
-        match holds {
+        match still_signed_in(&self.app, &self.signed).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(End::Close(close::SESSION_ENDED, "the session has ended")),
             // The store may be closed already.
@@ -319,6 +312,21 @@ impl Teller {
             Ok(sent) => Ok(sent?),
             Err(_) => Err(End::Left),
         }
+    }
+}
+
+/// Whether what a member is known by on a connection that goes on still holds.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn still_signed_in(app: &App, signed: &Signed) -> Result<bool, TeamError> {
+    let holds = match &signed.pass {
+        Pass::Session(session) => app.team.session_holds(session.id).await,
+        Pass::Token(token) => app.team.token_holds(token.id).await,
+    };
+    match holds? {
+        true => Ok(!app.team.lacks_second_factor(signed.member.id).await?),
+        false => Ok(false),
     }
 }
 

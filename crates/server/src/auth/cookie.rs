@@ -16,6 +16,8 @@ pub enum Held {
     /// What it keeps of the sign-in that it has begun at a provider. The provider leads back by a link, which Lax lets
     /// through.
     Try,
+    /// The token by which it sees the pages of a service. It is a cookie of their origin, never of the house's.
+    Preview,
 }
 
 impl Held {
@@ -31,6 +33,8 @@ impl Held {
             (Self::Passkey, false) => "guildhall-passkey",
             (Self::Try, true) => "__Host-guildhall-try",
             (Self::Try, false) => "guildhall-try",
+            (Self::Preview, true) => "__Host-guildhall-preview",
+            (Self::Preview, false) => "guildhall-preview",
         }
     }
 

@@ -14,6 +14,12 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Puts the client's address in the place of the proxy's. Everything behind this sees the client's alone.
 pub async fn see_through(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    see_through_of(&app, &mut request);
+    next.run(request).await
+}
+
+/// The same, of one request.
+pub(crate) fn see_through_of(app: &App, request: &mut Request) {
     let trusted = &app.guard.trusted_proxies;
     if !trusted.is_empty()
         && let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied()
@@ -21,7 +27,6 @@ pub async fn see_through(State(app): State<App>, mut request: Request, next: Nex
         let client = client(peer.ip(), request.headers(), trusted);
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(client, peer.port())));
     }
-    next.run(request).await
 }
 
 /// Goes from the connection's own address to the left through what each proxy has added, as long as it was added by a

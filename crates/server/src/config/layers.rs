@@ -82,6 +82,7 @@ settings! {
     LISTEN "listen" "GUILDHALL_LISTEN" Some("listen"), false;
     DATA_DIR "data_dir" "GUILDHALL_DATA_DIR" Some("data-dir"), false;
     PUBLIC_URL "public_url" "GUILDHALL_PUBLIC_URL" Some("public-url"), false;
+    PREVIEW_URL "preview_url" "GUILDHALL_PREVIEW_URL" None, false;
     ALLOWED_REPO_PATHS "allowed_repo_paths" "GUILDHALL_ALLOWED_REPO_PATHS" Some("allow-repo-path"), false;
     DATABASE_URL "database_url" "DATABASE_URL" Some("database-url"), true;
     REDIS_URL "redis_url" "REDIS_URL" None, true;

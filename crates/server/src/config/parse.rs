@@ -15,6 +15,7 @@ use url::Url;
 use super::layers::{self, Found, Setting, Settings, Value};
 use super::{Config, Fault, Faults, Guard, LISTEN, LogFormat};
 use crate::auth::origin::is_loopback;
+use crate::preview::PreviewUrl;
 
 /// What a log tells unless told otherwise.
 const LOG: &str = "info,sqlx=warn,hyper=warn,tower_http=warn";
@@ -61,6 +62,18 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
         "https:// and the name under which members reach the server, without a path, or http:// on a loopback name (signing in elsewhere needs https: put a server that speaks TLS in front, such as Caddy)",
         public_url,
     );
+    let preview_url = s.text(
+        layers::PREVIEW_URL,
+        "https://*. and a name whose subdomains lead here, such as https://*.preview.example.com, or http://*. and a name below localhost",
+        PreviewUrl::parse,
+    );
+    if let (Some((pages, found)), Some((public, _))) = (&preview_url, &public_url)
+        && public.host_str().is_some_and(|host| pages.holds(host))
+    {
+        s.faults.push(found.fault(
+            "names of which none is the one under which members reach the server (GUILDHALL_PUBLIC_URL): what agents build must not run there",
+        ));
+    }
     let allowed_repo_paths = folders(s);
     let database_url = s.value(
         layers::DATABASE_URL,
@@ -135,6 +148,7 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
                 .unwrap_or_else(|| Secret::new(format!("sqlite://{}", data_dir.join("guildhall.db").display()))),
             data_dir,
             public_url: public_url.map(|(url, _)| url),
+            preview_url: preview_url.map(|(url, _)| url),
             allowed_repo_paths,
             key_file,
             key_file_guarded,

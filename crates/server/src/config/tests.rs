@@ -303,3 +303,22 @@ fn proxies_and_measures_are_read_or_refused() {
     ];
     assert_eq!(faults(Case { env: &env, ..Case::default() }).len(), 4);
 }
+
+#[test]
+fn pages_of_services_are_never_shown_under_the_houses_own_name() {
+    let config = |preview, public| {
+        let env = [("GUILDHALL_PREVIEW_URL", preview), ("GUILDHALL_PUBLIC_URL", public)];
+        read(Case { env: &env, file: None }, &Flags::default())
+    };
+    let good = config("https://*.preview.example.com", "https://guild.example.com").unwrap();
+    assert_eq!(good.preview_url.unwrap().to_string(), "https://*.preview.example.com");
+    for (preview, public) in [
+        ("https://*.example.com", "https://guild.example.com"),
+        ("https://guild.example.com", "https://guild.example.com"),
+        ("http://*.preview.example.com", "https://guild.example.com"),
+    ] {
+        let faults = config(preview, public).unwrap_err();
+        assert_eq!(faults.0.len(), 1, "{faults}");
+        assert!(faults.0[0].at.starts_with("GUILDHALL_PREVIEW_URL"), "{faults}");
+    }
+}

@@ -27,6 +27,7 @@ read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/mem
   GET /api/projects/{id}/try-checks, GET /api/projects/{id}/network, GET /api/rate-limits,
   GET /api/reports, GET /api/reports/latest, GET /api/reports/{id}, GET /api/features/{id}, GET /api/features/{id}/runs, GET /api/runs/{id},
   GET /api/features/{id}/plans, GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/runs/{id}/steps, GET /api/runs/{id}/guide,
+  GET /api/runs/{id}/services, GET /api/runs/{id}/services/{name}/log,
   GET /api/features/{id}/diff, GET /api/features/{id}/files,
   GET /api/features/{id}/attachments, GET /api/attachments/{id}, GET /api/settings/limits, GET /api/events,
   GET /api/systems, GET /api/systems/{id}, GET /api/executions, GET /api/executions/{id},
@@ -42,7 +43,7 @@ account: POST /api/auth/logout, PATCH /api/auth/me, POST /api/auth/confirm, GET 
   GET /api/oauth/consent, GET /api/auth/tokens, DELETE /api/auth/tokens/{id},
   POST /api/auth/confirm/passkey, GET /api/auth/factors, PATCH /api/auth/passkeys/{id}, GET /api/auth/identities,
   POST /api/auth/confirm/provider, DELETE /api/auth/avatar, POST /api/reports/{id}/read, GET /api/report-settings,
-  PUT /api/report-settings, PUT /api/budgets/own, POST /api/notifications/read,
+  PUT /api/report-settings, PUT /api/budgets/own, POST /api/runs/{id}/services/{name}/preview, POST /api/notifications/read,
   GET /api/notifications/settings, PUT /api/notifications/settings, GET /api/webhooks, GET /api/webhooks/{id}/deliveries,
   POST /api/webhooks/{id}/test, POST /api/webhooks/{id}/send-again
 account+: POST /api/auth/tokens, POST /api/oauth/consent, POST /api/auth/totp, POST /api/auth/totp/enable, DELETE /api/auth/totp,
@@ -57,7 +58,8 @@ build: POST /api/projects/{id}/features, PATCH /api/features/{id}, DELETE /api/f
   POST /api/agents/{id}/archive, POST /api/agents/{id}/duplicate, POST /api/chats/{id}/to-card,
   POST /api/systems, POST /api/systems/validate, PUT /api/systems/{id}, DELETE /api/systems/{id},
   POST /api/systems/{id}/duplicate
-run: POST /api/features/{id}/start, POST /api/features/{id}/retry, POST /api/features/{id}/stop,
+run: POST /api/runs/{id}/services, POST /api/runs/{id}/services/{name}/stop, GET /api/runs/{id}/terminal,
+  POST /api/features/{id}/start, POST /api/features/{id}/retry, POST /api/features/{id}/stop,
   POST /api/features/{id}/approve-plan, POST /api/features/{id}/reject-plan, POST /api/features/{id}/follow-up, POST /api/features/{id}/verify, POST /api/features/{id}/merge,
   POST /api/features/{id}/shelve, POST /api/projects/{id}/auto-mode, POST /api/projects/{id}/auto-mode/forecast, POST /api/features/{id}/allow-cost,
   POST /api/agents/{id}/run, POST /api/projects/{id}/chats, POST /api/chats/{id}/messages, POST /api/chats/{id}/stop,

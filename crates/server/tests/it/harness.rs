@@ -84,6 +84,7 @@ impl TestApp {
             listen: "127.0.0.1:0".parse().unwrap(),
             data_dir: dir.path().to_owned(),
             public_url: None,
+            preview_url: None,
             allowed_repo_paths: Vec::new(),
             key_file: None,
             key_file_guarded: false,

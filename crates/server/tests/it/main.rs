@@ -14,6 +14,7 @@ mod faults;
 mod guard;
 mod harness;
 mod keys;
+mod live;
 mod mail;
 mod main_path;
 mod mcp;
