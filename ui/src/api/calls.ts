@@ -386,6 +386,15 @@ export const api = {
   checks: (id: string) => body(client.GET("/api/runs/{id}/checks", path(id))),
   steps: (id: string) => body(client.GET("/api/runs/{id}/steps", path(id))),
   runGuide: (id: string) => body(client.GET("/api/runs/{id}/guide", path(id))),
+  services: (id: string) => body(client.GET("/api/runs/{id}/services", path(id))),
+  startService: (id: string, wish: { name: string; command: string; port?: number }) =>
+    body(client.POST("/api/runs/{id}/services", { ...path(id), body: wish })),
+  serviceLog: (id: string, name: string) =>
+    body(client.GET("/api/runs/{id}/services/{name}/log", { params: { path: { id, name } } })),
+  stopService: (id: string, name: string) =>
+    body(client.POST("/api/runs/{id}/services/{name}/stop", { params: { path: { id, name } } })),
+  openPreview: (id: string, name: string) =>
+    body(client.POST("/api/runs/{id}/services/{name}/preview", { params: { path: { id, name } } })),
   trial: (id: string, signal?: AbortSignal) =>
     body(client.GET("/api/projects/{id}/try-checks", { ...path(id), signal: signal ?? null })),
   tryChecks: (id: string, commands: string[], minutes: number) =>

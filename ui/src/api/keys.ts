@@ -63,6 +63,8 @@ export const keys = {
   runEvents: (id: string) => ["run-events", id] as const,
   /** What a run's work passed of the pipeline. */
   steps: (runId: string) => ["steps", runId] as const,
+  /** What runs on in the worktree of a run; logs lie below it. */
+  services: (runId: string) => ["services", runId] as const,
   /** What a run was told and read of the hub, and what was recorded in it. */
   runGuide: (runId: string) => ["run-guide", runId] as const,
   /** The latest trial of a project's checks. */

@@ -2454,6 +2454,81 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/runs/{id}/services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists a run's services, those that have ended as well. */
+        get: operations["list_services"];
+        put?: never;
+        /**
+         * Starts a service in the worktree of work that waits for somebody, to look at the work. It ends after an hour, and before
+         *     anybody works in the worktree again.
+         */
+        post: operations["start_service"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/services/{name}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what a service printed. */
+        get: operations["get_service_log"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/services/{name}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes an address at which this browser sees the pages of a service, as long as the service runs and the member is signed
+         *     in. `preview-not-set`: the operator has to say under which name pages are shown.
+         */
+        post: operations["open_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/services/{name}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops a service with everything that it started. Nothing happens to one that has ended. */
+        post: operations["stop_service"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs/{id}/steps": {
         parameters: {
             query?: never;
@@ -2463,6 +2538,29 @@ export type paths = {
         };
         /** Lists what a run's work passed of the pipeline, with each step as it was when the run reached it. */
         get: operations["list_run_steps"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/terminal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Opens a terminal in the worktree of a run, in the sandbox of its commands, for the run's member and admins.
+         * @description Over a WebSocket: binary frames hold what is typed and what is shown, in UTF-8. In text frames the page says
+         *     `{"type": "resize", "columns": 80, "rows": 24}`, and `{"type": "shown", "bytes": 4096}` for what it has shown: with 128 KiB
+         *     that it has not, the shell waits. Close codes: 4000 the shell ended, 4401 the session has ended, 4408 nobody typed for half an
+         *     hour, 4423 somebody works in the worktree.
+         */
+        get: operations["open_terminal"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3352,7 +3450,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project.allow-host" | "project.dismiss-host" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project.allow-host" | "project.dismiss-host" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "service.start" | "service.stop" | "preview.open" | "terminal.open" | "terminal.change-files" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -3389,7 +3487,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "knowledge" | "key" | "route" | "audit" | "system" | "execution";
+        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "knowledge" | "key" | "route" | "audit" | "system" | "execution" | "service";
         /**
          * @description What came of it.
          * @enum {string}
@@ -4757,6 +4855,11 @@ export type components = {
             /** @enum {string} */
             type: "run.updated";
         } | {
+            /** @description The service. */
+            service: components["schemas"]["Service"];
+            /** @enum {string} */
+            type: "service.updated";
+        } | {
             /** @description What happened. */
             event: components["schemas"]["RunEvent"];
             /** @description Its feature. */
@@ -6010,6 +6113,11 @@ export type components = {
             command: string;
             /** @enum {string} */
             kind: "check";
+        } | {
+            /** @enum {string} */
+            kind: "service";
+            /** @description Which. */
+            service: components["schemas"]["ServiceId"];
         };
         /** @description What is shown beside the password: one of the two. A passkey is shown to `POST /api/auth/passkey`. */
         PassSecondStep: {
@@ -6143,6 +6251,11 @@ export type components = {
             hideWhitespace: boolean;
             /** @description The colours. */
             theme: components["schemas"]["Theme"];
+        };
+        /** @description Where the pages of a service are. */
+        Preview: {
+            /** @description The address to open, good once and for a minute. It leads to an origin of the service's own. */
+            url: string;
         };
         /** @description Prices in micro-dollars per million tokens (which is dollars per million times a million). */
         Price: {
@@ -7395,6 +7508,69 @@ export type components = {
             /** @description The message. */
             deliveryId: components["schemas"]["DeliveryId"];
         };
+        /** @description A service of a run: the latest of its name. */
+        Service: {
+            /** @description The command, for bash. */
+            command: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            endedAt: string | null;
+            /**
+             * Format: int64
+             * @description The exit code, where it ended by itself and not by a signal.
+             */
+            exitCode: number | null;
+            /** @description The service's id; another one each time that it is started. */
+            id: components["schemas"]["ServiceId"];
+            memberId: components["schemas"]["MemberId"] | null;
+            /** @description What it is called within its run: small letters, digits and hyphens. */
+            name: string;
+            /**
+             * Format: int64
+             * @description The port at which it listens, where it is a server.
+             */
+            port: number | null;
+            /** @description Why it no longer runs, in a sentence, where it did not end by itself. */
+            problem: string | null;
+            /** @description The run in whose worktree it runs. */
+            runId: components["schemas"]["RunId"];
+            /**
+             * Format: date-time
+             * @description When it was started.
+             */
+            startedAt: string;
+            /** @description How far it is. */
+            status: components["schemas"]["ServiceStatus"];
+            /**
+             * Format: date-time
+             * @description When it is stopped at the latest; nothing for an agent's, which ends with the agent's work.
+             */
+            until: string | null;
+        };
+        /**
+         * Format: uuid
+         * @description A command of a run that runs on.
+         */
+        ServiceId: string;
+        /** @description A run's services. */
+        ServiceList: {
+            /** @description In the order of their names; of each name the latest. */
+            items: components["schemas"]["Service"][];
+        };
+        /** @description What a service printed. */
+        ServiceLog: {
+            /** @description The service as it stands. */
+            service: components["schemas"]["Service"];
+            /** @description The end of what it printed on both streams: up to 256 KiB while it runs, less when it has ended. */
+            text: string;
+        };
+        /**
+         * @description How far a service is.
+         * @enum {string}
+         */
+        ServiceStatus: "running" | "ended" | "stopped" | "lost";
         /**
          * Format: uuid
          * @description A sign-in of a member in one browser.
@@ -7589,6 +7765,18 @@ export type components = {
             model?: string | null;
             /** @description A few words; made from the message when absent. */
             title?: string | null;
+        };
+        /** @description A service to be started. */
+        StartService: {
+            /** @description The command, for bash in the root of the worktree. */
+            command: string;
+            /** @description What it is called: small letters, digits and hyphens. */
+            name: string;
+            /**
+             * Format: int32
+             * @description The port at which it will listen, if its pages are to be looked at.
+             */
+            port?: number;
         };
         /** @description How much changed. */
         Stat: {
@@ -8026,6 +8214,13 @@ export type components = {
             run: components["schemas"]["RunLimits"];
             /** @description What a member and the whole team may use at once. */
             team: components["schemas"]["Limits"];
+        };
+        /** @description What the server says in text frames; what the terminal shows comes in binary frames. */
+        TerminalNotice: {
+            /** @description Whether files can only be looked at: an agent is at work, or the work does not wait for anybody. */
+            readOnly: boolean;
+            /** @enum {string} */
+            type: "ready";
         };
         /**
          * @description The colours of the page.
@@ -8840,6 +9035,7 @@ export type PlannedTask = components['schemas']['PlannedTask'];
 export type PlanningMode = components['schemas']['PlanningMode'];
 export type Position = components['schemas']['Position'];
 export type Preferences = components['schemas']['Preferences'];
+export type Preview = components['schemas']['Preview'];
 export type Price = components['schemas']['Price'];
 export type PriceId = components['schemas']['PriceId'];
 export type PriceRow = components['schemas']['PriceRow'];
@@ -8914,6 +9110,11 @@ export type SecondFactor = components['schemas']['SecondFactor'];
 export type SecondFactorSetting = components['schemas']['SecondFactorSetting'];
 export type SecondStep = components['schemas']['SecondStep'];
 export type SendAgain = components['schemas']['SendAgain'];
+export type Service = components['schemas']['Service'];
+export type ServiceId = components['schemas']['ServiceId'];
+export type ServiceList = components['schemas']['ServiceList'];
+export type ServiceLog = components['schemas']['ServiceLog'];
+export type ServiceStatus = components['schemas']['ServiceStatus'];
 export type SessionId = components['schemas']['SessionId'];
 export type SessionItem = components['schemas']['SessionItem'];
 export type SetAutoMode = components['schemas']['SetAutoMode'];
@@ -8929,6 +9130,7 @@ export type Snapshot = components['schemas']['Snapshot'];
 export type SnippetMark = components['schemas']['SnippetMark'];
 export type Stage = components['schemas']['Stage'];
 export type StartChat = components['schemas']['StartChat'];
+export type StartService = components['schemas']['StartService'];
 export type Stat = components['schemas']['Stat'];
 export type Step = components['schemas']['Step'];
 export type StepKind = components['schemas']['StepKind'];
@@ -8956,6 +9158,7 @@ export type TeamCredential = components['schemas']['TeamCredential'];
 export type TeamCredentials = components['schemas']['TeamCredentials'];
 export type TeamKey = components['schemas']['TeamKey'];
 export type TeamLimits = components['schemas']['TeamLimits'];
+export type TerminalNotice = components['schemas']['TerminalNotice'];
 export type Theme = components['schemas']['Theme'];
 export type ThinkingLevel = components['schemas']['ThinkingLevel'];
 export type TokenId = components['schemas']['TokenId'];
@@ -15005,6 +15208,179 @@ export interface operations {
             };
         };
     };
+    list_services: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    start_service: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartService"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Service"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_service_log: {
+        parameters: {
+            query?: {
+                /** @description How many lines, from the end; 5000 are the most. */
+                lines?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The run. */
+                id: components["schemas"]["RunId"];
+                /** @description The service's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceLog"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    open_preview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                id: components["schemas"]["RunId"];
+                /** @description The service's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    stop_service: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                id: components["schemas"]["RunId"];
+                /** @description The service's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Service"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_run_steps: {
         parameters: {
             query?: never;
@@ -15024,6 +15400,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunStepList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    open_terminal: {
+        parameters: {
+            query?: {
+                /** @description Characters in a line; 80 when left out. */
+                columns?: number;
+                /** @description Lines; 24 when left out. */
+                rows?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A WebSocket whose text frames are these. */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TerminalNotice"];
                 };
             };
             /** @description Why the request was refused or failed. */

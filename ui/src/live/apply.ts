@@ -15,7 +15,7 @@ import { announce } from "@/lib/announce";
 import { told } from "@/strings";
 import { noteDoing } from "./doing";
 import { isKnowledge, tellKnowledge } from "./knowledge";
-import { settle } from "./output";
+import { dropService, settle } from "./output";
 import {
   boardOrder,
   joinEvents,
@@ -249,6 +249,12 @@ export function applyEvents(client: QueryClient, events: Event[]) {
       case "auto-mode.updated":
         staleQueue(client, event.order.projectId);
         break;
+      case "service.updated": {
+        const { service } = event;
+        if (service.status !== "running") dropService(service.runId, service.id);
+        void client.invalidateQueries({ queryKey: keys.services(service.runId) });
+        break;
+      }
       case "run.event": {
         rememberRunEvent(event);
         noteDoing(event.runId, event.event);

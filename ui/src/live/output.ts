@@ -23,6 +23,8 @@ export function streamKey(turn: number, stream: OutputStream): string {
       return `${turn}:tool:${stream.call}`;
     case "check":
       return `${turn}:check:${stream.command}`;
+    case "service":
+      return `service:${stream.service}`;
     default:
       return `${turn}:${stream.kind}:${stream.block}`;
   }
@@ -99,13 +101,21 @@ export function settle(runId: string, event: RunEvent) {
         );
       case "started":
       case "ended":
-        return true;
+        // What a service prints ends with the service.
+        return kind !== "service";
       default:
         return false;
     }
   };
   const left = streams.filter((entry) => !gone(entry));
   if (left.length !== streams.length) set(runId, left);
+}
+
+/** Drops what a service printed that has ended: it is stored now. */
+export function dropService(runId: string, service: string) {
+  const streams = runs.get(runId);
+  const left = streams?.filter((entry) => entry.key !== `service:${service}`);
+  if (left !== undefined && left.length !== streams?.length) set(runId, left);
 }
 
 /** Tells whoever looks at a run that changed. Called once for a batch of frames. */

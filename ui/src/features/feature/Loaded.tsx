@@ -25,6 +25,12 @@ import { useFixMessage } from "./useFixMessage";
 const loadChanges = () => import("./changes/ChangesTab");
 const ParkedNotice = lazy(() => import("@/features/usage/parked"));
 const RefusedNotice = lazy(() => import("@/features/projects/settings/refused-notice"));
+const ServicesTab = lazy(() =>
+  import("./services/ServicesTab").then((module) => ({ default: module.ServicesTab })),
+);
+const TerminalTab = lazy(() =>
+  import("./services/TerminalTab").then((module) => ({ default: module.TerminalTab })),
+);
 const PlanTab = lazy(() => import("./plan/PlanTab").then((module) => ({ default: module.PlanTab })));
 const ChangesTab = lazy(() => loadChanges().then((module) => ({ default: module.ChangesTab })));
 
@@ -56,6 +62,7 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
     newest.current = latest?.id;
   }, [latest, refetch]);
   const planned = latest !== undefined && (latest.approval !== "not_needed" || latest.plan.length > 0);
+  const worked = latest !== undefined && latest.baseCommit !== null;
   const tab = asked === "plan" && !planned && !runs.isPending ? "live" : asked;
   const run = place.run === undefined ? latest : runs.data?.find((entry) => entry.id === place.run);
   const prefill = (message: string) => {
@@ -140,6 +147,8 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
               ),
             },
             { value: "checks", label: s.tabs.checks, badge: <CheckMark run={latest} /> },
+            ...(worked || tab === "services" ? [{ value: "services" as const, label: s.tabs.services }] : []),
+            ...(worked || tab === "terminal" ? [{ value: "terminal" as const, label: s.tabs.terminal }] : []),
             { value: "overview", label: s.tabs.overview },
           ]}
         >
@@ -180,6 +189,22 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
           </TabPanel>
           <TabPanel value="checks" className="min-h-0 flex-1">
             {body(<ChecksTab feature={feature} run={latest} mayBuild={mayBuild} />, null)}
+          </TabPanel>
+          <TabPanel value="services" className="min-h-0 flex-1">
+            {body(
+              <Suspense fallback={<TimelineSkeleton />}>
+                <ServicesTab run={run} />
+              </Suspense>,
+              <TimelineSkeleton />,
+            )}
+          </TabPanel>
+          <TabPanel value="terminal" className="min-h-0 flex-1">
+            {body(
+              <Suspense fallback={<TimelineSkeleton />}>
+                <TerminalTab run={latest} />
+              </Suspense>,
+              <TimelineSkeleton />,
+            )}
           </TabPanel>
           <TabPanel value="overview" className="min-h-0 flex-1">
             <OverviewTab feature={feature} runs={runs.data} go={go} />

@@ -3,7 +3,7 @@ import { useCallback } from "react";
 import type { FeatureCard } from "@/api/types";
 import { planWaits } from "@/features/actions";
 
-export const TABS = ["live", "plan", "changes", "checks", "overview"] as const;
+export const TABS = ["live", "plan", "changes", "checks", "services", "terminal", "overview"] as const;
 export type TabName = (typeof TABS)[number];
 
 /** What the address says of the view: the tab, an older run, a turn of it. */

@@ -13,7 +13,15 @@ export const STEP: Record<StepStatus, string> = {
 
 /** What the view of a feature says. Sentences end in a full stop; labels do not. */
 export const s = {
-  tabs: { live: "Live", plan: "Plan", changes: "Changes", checks: "Checks", overview: "Overview" },
+  tabs: {
+    live: "Live",
+    plan: "Plan",
+    changes: "Changes",
+    checks: "Checks",
+    services: "Services",
+    terminal: "Terminal",
+    overview: "Overview",
+  },
   tabList: "Parts of this feature",
 
   header: {

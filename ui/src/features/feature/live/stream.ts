@@ -24,6 +24,8 @@ export function writingOf(streams: readonly LiveStream[], timeline: Timeline): W
     const { stream } = live;
     if (stream.kind === "tool") calls.set(stream.call, live);
     else if (stream.kind === "check") checks.set(stream.command, live);
+    // What a service prints belongs to no turn, and is shown with the services.
+    else if (stream.kind === "service") continue;
     else if (live.turn > told && live.text !== "") tail.push(live);
   }
   // In the order of the answer: thoughts, then what is said.

@@ -149,6 +149,23 @@ export function sayingOf({ tool, input, state }: Pick<ToolItem, "tool" | "input"
       const which = numbers.filter((number) => number !== null).join(", ");
       return { icon: "plan", verb: say("Ticking off tasks", "Updated tasks"), target: "", more: which };
     }
+    case "service_start":
+      return {
+        icon: "run",
+        verb: say("Starting a service", "Started a service"),
+        target: oneLine(args.command(input)),
+        more: text(input, "name"),
+      };
+    case "service_list":
+      return { icon: "find", verb: say("Listing services", "Listed services"), target: "" };
+    case "service_logs":
+      return {
+        icon: "read",
+        verb: say("Reading the log of", "Read the log of"),
+        target: text(input, "name"),
+      };
+    case "service_stop":
+      return { icon: "run", verb: say("Stopping", "Stopped"), target: text(input, "name") };
     case "knowledge_search":
       return {
         icon: "know",
