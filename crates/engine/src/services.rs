@@ -19,6 +19,7 @@ use guildhall_team::{Team, TeamError};
 use guildhall_types::event::OutputStream;
 use guildhall_types::member::Member;
 use guildhall_types::run::{Run, RunStatus};
+use guildhall_types::secret::SecretUse;
 use guildhall_types::service::{MINUTES, Service, ServiceStatus, checked};
 use guildhall_types::{MemberId, RunId, ServiceId};
 use tokio::io::AsyncReadExt;
@@ -319,7 +320,8 @@ impl Engine {
                 return Err(refused.err().map_or_else(running, TeamError::from));
             }
         };
-        match self.0.sandbox.start(&live.room, &command, Streams::Merged).await {
+        let room = live.room.given(SecretUse::Services);
+        match self.0.sandbox.start(&room, &command, Streams::Merged).await {
             Ok(process) => {
                 self.spawn(keep(self.clone(), Arc::clone(&live), service.id, process));
                 Ok((service, live))
@@ -421,6 +423,8 @@ async fn keep(engine: Engine, live: Arc<Live>, id: ServiceId, mut running: Runni
     let mut output = running.output.take();
     let stream = OutputStream::Service { service: id };
     let mut shown = Shown::default();
+    // Before anything is kept or shown, so that no cut goes through a secret and leaves half of it.
+    let mut blot = live.room.secrets.blot().stream();
     let mut chunk = vec![0; CHUNK];
     let mut tick = tokio::time::interval(SHOW);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -451,8 +455,9 @@ async fn keep(engine: Engine, live: Arc<Live>, id: ServiceId, mut running: Runni
             }
             read = read(&mut output, &mut chunk), if output.is_some() => match read {
                 Some(count) => {
-                    live.log().push(&chunk[..count]);
-                    shown.push(&chunk[..count]);
+                    let said = blot.push(&chunk[..count]);
+                    live.log().push(&said);
+                    shown.push(&said);
                 }
                 None => output = None,
             },
@@ -475,12 +480,16 @@ async fn keep(engine: Engine, live: Arc<Live>, id: ServiceId, mut running: Runni
             match rustix::io::read(&output, &mut chunk) {
                 Ok(0) | Err(_) => break,
                 Ok(count) => {
-                    live.log().push(&chunk[..count]);
-                    shown.push(&chunk[..count]);
+                    let said = blot.push(&chunk[..count]);
+                    live.log().push(&said);
+                    shown.push(&said);
                 }
             }
         }
     }
+    let said = blot.finish();
+    live.log().push(&said);
+    shown.push(&said);
     engine.0.bus.write(live.run, 0, stream, &shown.take(true));
     engine.put_end(&live, id, how).await;
 }
