@@ -1767,6 +1767,92 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/mcp-servers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the MCP servers of all projects, with their tools. Secrets are named and not shown. */
+        get: operations["list_all_mcp_servers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mcp-servers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes an MCP server out of its project, with its secrets. Agents at work can call it no more. */
+        delete: operations["delete_mcp_server"];
+        options?: never;
+        head?: never;
+        /** Changes an MCP server. */
+        patch: operations["change_mcp_server"];
+        trace?: never;
+    };
+    "/api/mcp-servers/{id}/approve-tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approves tools of an MCP server as the member saw them. Agents that begin from then on have them. */
+        post: operations["approve_mcp_tools"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mcp-servers/{id}/choose-tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switches tools of an MCP server on and off for agents. */
+        post: operations["choose_mcp_tools"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mcp-servers/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Starts or reaches an MCP server and lists its tools. What came of it stands in `test`, also when it failed. */
+        post: operations["test_mcp_server"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/members": {
         parameters: {
             query?: never;
@@ -2069,6 +2155,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{id}/caches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes away what tools keep for a project; the next run fetches it anew. */
+        delete: operations["clear_project_caches"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{id}/chats": {
         parameters: {
             query?: never;
@@ -2116,6 +2219,41 @@ export type paths = {
         put?: never;
         /** Writes a card at the end of the backlog. */
         post: operations["create_feature"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{id}/mcp-proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the servers that the project's repository names in its `.mcp.json`. Nothing of that file is obeyed: a member may add one. */
+        get: operations["list_mcp_proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{id}/mcp-servers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the MCP servers of a project, with their tools. Secrets are named and not shown. */
+        get: operations["list_mcp_servers"];
+        put?: never;
+        /** Adds an MCP server to a project. Its tools are told to no agent before a member has approved them. */
+        post: operations["create_mcp_server"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2173,6 +2311,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{id}/outfit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what there is for a project's commands: toolchains, and what tools keep between runs. */
+        get: operations["get_project_outfit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{id}/queue": {
         parameters: {
             query?: never;
@@ -2210,6 +2365,41 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{id}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists a project's secrets, masked. */
+        get: operations["list_project_secrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{id}/secrets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Seals a secret of a project and puts it in place of the former one of its name. */
+        put: operations["put_project_secret"];
+        post?: never;
+        /** Deletes a secret of a project. */
+        delete: operations["delete_project_secret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects/{id}/try-checks": {
         parameters: {
             query?: never;
@@ -2220,7 +2410,7 @@ export type paths = {
         /** Shows how the latest trial of a project's checks goes, with what the commands print. */
         get: operations["get_trial"];
         put?: never;
-        /** Tries a project's checks on its default branch, in the sandbox and in the background. */
+        /** Tries a project's checks, after what sets a worktree up, on its default branch, in the sandbox and in the background. */
         post: operations["try_checks"];
         delete?: never;
         options?: never;
@@ -3284,11 +3474,11 @@ export type components = {
          * @enum {string}
          */
         AgentRole: "orchestrator" | "researcher" | "analyzer" | "implementer" | "reviewer" | "validator" | "custom";
-        /** @description An MCP server whose tools the agent gets, once the team has MCP clients. */
+        /** @description An MCP server whose tools the agent gets, as far as a member approved them. */
         AgentServer: {
-            /** @description Which of its tools; all of them when absent. */
+            /** @description Which of its tools, by the names that the server gives them; all of them when absent. */
             enabledTools?: string[] | null;
-            /** @description Which one. */
+            /** @description Which one: its name, which means the server of that name in each project, or its id. */
             serverId: string;
         };
         /**
@@ -3374,6 +3564,11 @@ export type components = {
             note?: string;
             /** @description What came of it. */
             outcome: components["schemas"]["LearningOutcome"];
+        };
+        /** @description Which tools are approved. */
+        ApproveMcpTools: {
+            /** @description All of them, or none. */
+            tools: components["schemas"]["SeenMcpTool"][];
         };
         /** @description A yes to a plan, and what the member made of it. */
         ApprovePlan: {
@@ -3467,7 +3662,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project.allow-host" | "project.dismiss-host" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "service.start" | "service.stop" | "preview.open" | "terminal.open" | "terminal.change-files" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project.allow-host" | "project.dismiss-host" | "project-secret.put" | "project-secret.delete" | "project.clear-caches" | "mcp-server.create" | "mcp-server.change" | "mcp-server.delete" | "mcp-server.test" | "mcp-server.approve-tools" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "service.start" | "service.stop" | "preview.open" | "terminal.open" | "terminal.change-files" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -3504,7 +3699,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "knowledge" | "key" | "route" | "audit" | "system" | "execution" | "service";
+        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "mcp-server" | "knowledge" | "key" | "route" | "audit" | "system" | "execution" | "service";
         /**
          * @description What came of it.
          * @enum {string}
@@ -3738,6 +3933,24 @@ export type components = {
              */
             runMicros: number;
         };
+        /** @description Changes an MCP server; what is absent stays. */
+        ChangeMcpServer: {
+            /** @description Whether agents may have its tools at all. */
+            enabled?: boolean;
+            /** @description What it is called. */
+            name?: string;
+            /**
+             * Format: int64
+             * @description Seconds that a start and each call may take.
+             */
+            timeoutSeconds?: number;
+            /** @description How it is reached. Secrets go nowhere else by themselves: for another address or command, give them anew. */
+            transport?: components["schemas"]["McpTransport"];
+            /** @description Whether tools that it calls read-only may be used where nothing may be changed. */
+            trusted?: boolean;
+            /** @description Its environment or headers, all of them. */
+            values?: components["schemas"]["SetMcpValue"][];
+        };
         /** @description A system as it is to be. */
         ChangeSystem: {
             /** @description What it does; replaces what it did. */
@@ -3773,11 +3986,11 @@ export type components = {
             /** @description Its title; the chat's when absent. */
             title?: string | null;
         };
-        /** @description One verification command that was run, with its output as evidence. */
+        /** @description One command of the project that was run for a run: a check, with its output as evidence, or one that set the worktree up. */
         Check: {
             /** @description The command as the project states it. */
             command: string;
-            /** @description The commit that was checked. */
+            /** @description The commit that was checked, or that the worktree stood at. */
             commitId: string | null;
             /**
              * Format: date-time
@@ -3791,6 +4004,8 @@ export type components = {
             exitCode: number | null;
             /** @description The check's id. */
             id: components["schemas"]["CheckId"];
+            /** @description What it is for. */
+            kind?: components["schemas"]["CheckKind"];
             /** @description What it printed: head and tail, with the rest counted. */
             output: string;
             /** @description The run whose work was checked. */
@@ -3808,6 +4023,11 @@ export type components = {
          * @description One verification command that was run.
          */
         CheckId: string;
+        /**
+         * @description What a command of the project is for.
+         * @enum {string}
+         */
+        CheckKind: "check" | "set-up";
         /** @description A run's checks. */
         CheckList: {
             /** @description The latest first. */
@@ -3822,6 +4042,11 @@ export type components = {
         ChooseMails: {
             /** @description Kinds; what is absent stays as it is. */
             items: components["schemas"]["MailChoice"][];
+        };
+        /** @description Which tools agents may have. Those that are not named stay as they are. */
+        ChooseMcpTools: {
+            /** @description The tools. */
+            tools: components["schemas"]["SwitchMcpTool"][];
         };
         /**
          * @description How far around the past runs were looked for.
@@ -4010,6 +4235,20 @@ export type components = {
             mail?: boolean;
             /** @description The role that the new member will have; not above one's own. */
             role: components["schemas"]["MemberRole"];
+        };
+        /** @description An MCP server to be added. */
+        CreateMcpServer: {
+            /** @description What it is called: small letters, digits and hyphens. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Seconds that a start and each call may take; 60 when absent.
+             */
+            timeoutSeconds?: number;
+            /** @description How it is reached. */
+            transport: components["schemas"]["McpTransport"];
+            /** @description The environment of a program, or the headers of each request. */
+            values?: components["schemas"]["SetMcpValue"][];
         };
         /** @description A new passkey. */
         CreatePasskey: {
@@ -4798,6 +5037,13 @@ export type components = {
             privateTo: components["schemas"]["MemberId"] | null;
             /** @enum {string} */
             type: "agent.updated";
+        } | {
+            /** @description Its project. */
+            projectId: components["schemas"]["ProjectId"];
+            /** @description Which. */
+            serverId: components["schemas"]["McpServerId"];
+            /** @enum {string} */
+            type: "mcp-server.updated";
         } | {
             /** @description The order as it stands. */
             order: components["schemas"]["AutoOrder"];
@@ -5639,6 +5885,13 @@ export type components = {
             /** @description The server's name for it. */
             id: string;
         };
+        /** @description A toolchain that the operator listed. */
+        ListedToolchain: {
+            /** @description What it is. */
+            name: string;
+            /** @description Where it is, on the server as in the sandbox. */
+            path: string;
+        };
         /** @description Who wants to sign in. */
         Login: {
             /** @description The e-mail address. */
@@ -5734,6 +5987,161 @@ export type components = {
          * @enum {string}
          */
         MailStatus: "waiting" | "sent" | "failed";
+        /** @description A server that a project's repository names in its `.mcp.json`. It is shown to members and is nothing before one adds it. */
+        McpProposal: {
+            /** @description What it would be called. */
+            name: string;
+            /** @description How it would be reached. */
+            transport: components["schemas"]["McpTransport"];
+            /** @description The names of its environment or headers. What the file gives them is not taken over. */
+            values: string[];
+        };
+        /** @description Servers that a repository names. */
+        McpProposalList: {
+            /** @description In the order of the file. */
+            items: components["schemas"]["McpProposal"][];
+        };
+        /** @description An MCP server of a project. */
+        McpServer: {
+            /**
+             * Format: date-time
+             * @description When it was added.
+             */
+            createdAt: string;
+            /** @description Who added it; told when its tools change. */
+            createdBy: components["schemas"]["MemberId"];
+            /** @description Whether agents may have its tools at all. */
+            enabled: boolean;
+            /** @description The server's id. */
+            id: components["schemas"]["McpServerId"];
+            /** @description What it is called: unique in its project, a part of its tools' names. Agents name it by this. */
+            name: string;
+            /** @description Its project. */
+            projectId: components["schemas"]["ProjectId"];
+            test: components["schemas"]["McpTest"] | null;
+            /**
+             * Format: int64
+             * @description Seconds that a start and each call may take: 1 to 600.
+             */
+            timeoutSeconds: number;
+            /** @description Its tools, by name. */
+            tools: components["schemas"]["McpTool"][];
+            /** @description How it is reached. */
+            transport: components["schemas"]["McpTransport"];
+            /**
+             * @description Whether a member trusts what it says of its tools: those that it calls read-only may then be used where nothing may be
+             *     changed.
+             */
+            trusted: boolean;
+            /**
+             * Format: date-time
+             * @description When it last changed.
+             */
+            updatedAt: string;
+            /** @description The environment of a program, or the headers of each request. */
+            values: components["schemas"]["McpValue"][];
+        };
+        /**
+         * Format: uuid
+         * @description An MCP server of a project.
+         */
+        McpServerId: string;
+        /** @description MCP servers. */
+        McpServerList: {
+            /** @description By name. */
+            items: components["schemas"]["McpServer"][];
+        };
+        /** @description What a server says of a tool. */
+        McpShape: {
+            /** @description What it does, for the model. */
+            description: string;
+            /** @description The JSON Schema of its arguments. */
+            inputSchema: unknown;
+            /** @description What the tool is called. */
+            name: string;
+            /** @description The JSON Schema of its structured answer. */
+            outputSchema?: unknown;
+            /** @description Whether the server says that it changes nothing. */
+            readOnly: boolean;
+        };
+        /**
+         * @description How a tool stands.
+         * @enum {string}
+         */
+        McpStanding: "new" | "approved" | "changed" | "gone";
+        /** @description What came of trying a server. */
+        McpTest: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Why it failed, in words; nothing when it went well. */
+            problem: string | null;
+            /** @description The revision of the protocol that was agreed on. */
+            protocol: string | null;
+            /** @description What the server calls itself, with its version. */
+            server: string | null;
+            /** @description The end of what a program wrote to its standard error, when it failed. */
+            stderr: string | null;
+            /**
+             * Format: int64
+             * @description How long it took to start or reach the server and to list its tools, in milliseconds.
+             */
+            tookMs: number;
+            /**
+             * Format: int64
+             * @description How many tools it offers.
+             */
+            tools: number;
+        };
+        /** @description A tool of a server. An agent gets it while it is `approved` and switched on. */
+        McpTool: {
+            approved: components["schemas"]["McpShape"] | null;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            approvedAt: string | null;
+            approvedBy: components["schemas"]["MemberId"] | null;
+            /** @description The SHA-256 of that. */
+            approvedHash: string | null;
+            /** @description Whether agents may have it. */
+            enabled: boolean;
+            /** @description The SHA-256 of that, in hexadecimal. An approval names it. */
+            hash: string | null;
+            /** @description What the server calls it. */
+            name: string;
+            offered: components["schemas"]["McpShape"] | null;
+            /**
+             * Format: date-time
+             * @description When the server was last seen to offer it.
+             */
+            seenAt: string;
+            /** @description How it stands. */
+            standing: components["schemas"]["McpStanding"];
+        };
+        /** @description How a server is reached. */
+        McpTransport: {
+            /** @description The command line, for bash. */
+            command: string;
+            /** @enum {string} */
+            kind: "stdio";
+        } | {
+            /** @enum {string} */
+            kind: "http";
+            /** @description Its address. */
+            url: string;
+        };
+        /** @description An environment variable of a program, or a header of each request. */
+        McpValue: {
+            /** @description What it is called. */
+            name: string;
+            /** @description Whether the value is a secret, which is sealed and never shown again. */
+            secret: boolean;
+            /** @description The value; nothing for a secret. */
+            value: string | null;
+        };
         /** @description The member who asks, and what the member may do. */
         Me: components["schemas"]["Member"] & {
             /** @description Whether the member has a password. */
@@ -6046,7 +6454,7 @@ export type components = {
          * @description What a member can be told of. The text is also the type of a webhook's message.
          * @enum {string}
          */
-        NotificationKind: "card.waits" | "card.verified" | "card.failed" | "plan.ready" | "auto-mode.paused" | "budget.reached" | "morning-report.ready" | "webhook.off";
+        NotificationKind: "card.waits" | "card.verified" | "card.failed" | "plan.ready" | "auto-mode.paused" | "budget.reached" | "morning-report.ready" | "webhook.off" | "mcp-server.tools-changed";
         /** @description A page of what a member was told. */
         NotificationPage: {
             /** @description The latest first. */
@@ -6382,6 +6790,21 @@ export type components = {
              */
             updatedAt: string;
         };
+        /** @description What tools keep for a project on this server. */
+        ProjectCaches: {
+            /**
+             * Format: int64
+             * @description Bytes on the disk.
+             */
+            bytes: number;
+            /** @description Whether a run or a trial works with it. */
+            inUse: boolean;
+            /**
+             * Format: int64
+             * @description Bytes that it may have; over that, what was not used for longest goes when nobody works with it.
+             */
+            mostBytes: number;
+        };
         /**
          * Format: uuid
          * @description A git repository on the team's board.
@@ -6403,12 +6826,40 @@ export type components = {
             /** @description What the project's settings say. */
             settings: components["schemas"]["NetworkSettings"];
         };
+        /** @description What there is for a project's commands beside the system's own programs. */
+        ProjectOutfit: {
+            /** @description What tools keep between runs. */
+            caches: components["schemas"]["ProjectCaches"];
+            /** @description In the order in which programs are looked for. */
+            toolchains: components["schemas"]["ListedToolchain"][];
+        };
         /** @description A page of projects. */
         ProjectPage: {
             /** @description The projects, in the order of their making. */
             items: components["schemas"]["ProjectListItem"][];
             /** @description Where the next page begins, if there is one. */
             next: string | null;
+        };
+        /** @description A secret of a project, as far as it may be shown. */
+        ProjectSecret: {
+            /** @description Its last characters, to tell it from another; nothing of a short one. */
+            hint: string;
+            /** @description The environment variable in which commands find it. */
+            name: string;
+            /** @description Who put it in place. */
+            putBy: components["schemas"]["MemberId"];
+            /**
+             * Format: date-time
+             * @description When it was put in place.
+             */
+            updatedAt: string;
+            /** @description Which commands it is given to. */
+            uses: components["schemas"]["SecretUse"][];
+        };
+        /** @description A project's secrets. */
+        ProjectSecretList: {
+            /** @description By name; none of them with its value. */
+            items: components["schemas"]["ProjectSecret"][];
         };
         /** @description How agents work in a project. */
         ProjectSettings: {
@@ -6422,6 +6873,12 @@ export type components = {
              * @default true
              */
             askWhatToKeep: boolean;
+            /**
+             * Format: int64
+             * @description GiB that tools may keep of what they fetch and build, between runs: 0 (nothing is kept) to 500.
+             * @default 10
+             */
+            cacheGib: number;
             /**
              * Format: int64
              * @description Minutes that each of them may take before it is ended: 1 to 240.
@@ -6464,6 +6921,22 @@ export type components = {
              * @default 1
              */
             repairs: number;
+            /**
+             * @description Commands that set a worktree up, run in order and once in each, before its agent begins.
+             * @default []
+             */
+            setUp: string[];
+            /**
+             * Format: int64
+             * @description Minutes that each of them may take before it is ended: 1 to 240.
+             * @default 30
+             */
+            setUpMinutes: number;
+            /**
+             * @description Whether all members' runs share what tools keep. Otherwise each member's have their own.
+             * @default false
+             */
+            sharedCaches: boolean;
             /**
              * @description Commands that must pass before a feature counts as verified, run in order in the feature's worktree.
              * @default []
@@ -6546,6 +7019,13 @@ export type components = {
             pattern: string;
             /** @description Whose models. */
             provider: components["schemas"]["ProviderKind"];
+        };
+        /** @description A secret to be put in place. */
+        PutProjectSecret: {
+            /** @description Which commands it is given to; all kinds when absent. */
+            uses?: components["schemas"]["SecretUse"][];
+            /** @description The secret; at least 8 characters on one of its lines. */
+            value: string;
         };
         /** @description A QR code, to be drawn. */
         QrPicture: {
@@ -7520,6 +8000,18 @@ export type components = {
             /** @description What can be shown. */
             kinds: components["schemas"]["SecondFactor"][];
         };
+        /**
+         * @description Which commands a secret is given to.
+         * @enum {string}
+         */
+        SecretUse: "set-up" | "checks" | "agents" | "services";
+        /** @description A tool as the member saw it. */
+        SeenMcpTool: {
+            /** @description The hash of what the server said of it then. */
+            hash: string;
+            /** @description Which tool. */
+            name: string;
+        };
         /** @description Which message is to be sent again. */
         SendAgain: {
             /** @description The message. */
@@ -7633,6 +8125,15 @@ export type components = {
             /** @description Whose auto mode an admin stops; oneself when absent. */
             memberId?: components["schemas"]["MemberId"];
             window?: components["schemas"]["Window"] | null;
+        };
+        /** @description An environment variable or a header. */
+        SetMcpValue: {
+            /** @description What it is called. */
+            name: string;
+            /** @description Whether it is sealed and never shown again; it is when nothing is said. */
+            secret?: boolean;
+            /** @description The value. A secret that is there already stays when it is absent. */
+            value?: string;
         };
         /** @description A budget for a month. */
         SetMonthBudget: {
@@ -7996,6 +8497,13 @@ export type components = {
              */
             unpricedCalls: number;
         };
+        /** @description A tool, and whether agents may have it. */
+        SwitchMcpTool: {
+            /** @description Whether agents may have it. */
+            enabled: boolean;
+            /** @description Which tool. */
+            name: string;
+        };
         /** @description A system of the team. */
         System: components["schemas"]["SystemDefinition"] & {
             /** @description Whether it comes with Guildhall. Such a one cannot be changed; a duplicate can. */
@@ -8340,9 +8848,12 @@ export type components = {
             /** @enum {string} */
             op: "create_cards";
         };
-        /** @description A trial of checks. A project has one, the latest. */
+        /** @description A trial of checks, and of what sets a worktree up for them. A project has one, the latest. */
         Trial: {
-            /** @description The commands that were begun, in order. Those after one that failed are tried as well. */
+            /**
+             * @description The commands that were begun, in order. After a check that failed the others are tried as well; after a set-up command
+             *     that failed, nothing is.
+             */
             checks: components["schemas"]["TriedCheck"][];
             /** @description The commit of the default branch that is tried. */
             commitId: string;
@@ -8396,6 +8907,8 @@ export type components = {
              * @description The exit code, or nothing when it was killed or still runs.
              */
             exitCode: number | null;
+            /** @description What it is for. */
+            kind?: components["schemas"]["CheckKind"];
             /** @description What it printed so far: head and tail, with the rest counted. */
             output: string;
             /**
@@ -8415,6 +8928,8 @@ export type components = {
              * @description Minutes that each may take; as the project says when absent.
              */
             minutes?: number;
+            /** @description The commands that set the worktree up first; the project's when absent. */
+            setUp?: string[];
         };
         /** @description How much is unread. */
         Unread: {
@@ -8831,6 +9346,7 @@ export type ApiToken = components['schemas']['ApiToken'];
 export type ApplicationList = components['schemas']['ApplicationList'];
 export type AppliedLearning = components['schemas']['AppliedLearning'];
 export type ApplyLearning = components['schemas']['ApplyLearning'];
+export type ApproveMcpTools = components['schemas']['ApproveMcpTools'];
 export type ApprovePlan = components['schemas']['ApprovePlan'];
 export type AskForPasskey = components['schemas']['AskForPasskey'];
 export type AskForecast = components['schemas']['AskForecast'];
@@ -8861,15 +9377,18 @@ export type BlueprintStatus = components['schemas']['BlueprintStatus'];
 export type BucketState = components['schemas']['BucketState'];
 export type BudgetKind = components['schemas']['BudgetKind'];
 export type BudgetsView = components['schemas']['BudgetsView'];
+export type ChangeMcpServer = components['schemas']['ChangeMcpServer'];
 export type ChangeSystem = components['schemas']['ChangeSystem'];
 export type ChangeWebhook = components['schemas']['ChangeWebhook'];
 export type ChatPage = components['schemas']['ChatPage'];
 export type ChatToCard = components['schemas']['ChatToCard'];
 export type Check = components['schemas']['Check'];
 export type CheckId = components['schemas']['CheckId'];
+export type CheckKind = components['schemas']['CheckKind'];
 export type CheckList = components['schemas']['CheckList'];
 export type CheckStatus = components['schemas']['CheckStatus'];
 export type ChooseMails = components['schemas']['ChooseMails'];
+export type ChooseMcpTools = components['schemas']['ChooseMcpTools'];
 export type Circle = components['schemas']['Circle'];
 export type ClientList = components['schemas']['ClientList'];
 export type Commit = components['schemas']['Commit'];
@@ -8885,6 +9404,7 @@ export type Consent = components['schemas']['Consent'];
 export type CreateAgent = components['schemas']['CreateAgent'];
 export type CreateFeature = components['schemas']['CreateFeature'];
 export type CreateInvitation = components['schemas']['CreateInvitation'];
+export type CreateMcpServer = components['schemas']['CreateMcpServer'];
 export type CreatePasskey = components['schemas']['CreatePasskey'];
 export type CreateProject = components['schemas']['CreateProject'];
 export type CreateSystem = components['schemas']['CreateSystem'];
@@ -8999,6 +9519,7 @@ export type Line = components['schemas']['Line'];
 export type LineChange = components['schemas']['LineChange'];
 export type LineKind = components['schemas']['LineKind'];
 export type ListedModel = components['schemas']['ListedModel'];
+export type ListedToolchain = components['schemas']['ListedToolchain'];
 export type Login = components['schemas']['Login'];
 export type LookAtInvitation = components['schemas']['LookAtInvitation'];
 export type LookIntoYourMail = components['schemas']['LookIntoYourMail'];
@@ -9009,6 +9530,17 @@ export type MailId = components['schemas']['MailId'];
 export type MailKind = components['schemas']['MailKind'];
 export type MailOverview = components['schemas']['MailOverview'];
 export type MailStatus = components['schemas']['MailStatus'];
+export type McpProposal = components['schemas']['McpProposal'];
+export type McpProposalList = components['schemas']['McpProposalList'];
+export type McpServer = components['schemas']['McpServer'];
+export type McpServerId = components['schemas']['McpServerId'];
+export type McpServerList = components['schemas']['McpServerList'];
+export type McpShape = components['schemas']['McpShape'];
+export type McpStanding = components['schemas']['McpStanding'];
+export type McpTest = components['schemas']['McpTest'];
+export type McpTool = components['schemas']['McpTool'];
+export type McpTransport = components['schemas']['McpTransport'];
+export type McpValue = components['schemas']['McpValue'];
 export type Me = components['schemas']['Me'];
 export type Member = components['schemas']['Member'];
 export type MemberId = components['schemas']['MemberId'];
@@ -9060,10 +9592,14 @@ export type Prices = components['schemas']['Prices'];
 export type Problem = components['schemas']['Problem'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
 export type Project = components['schemas']['Project'];
+export type ProjectCaches = components['schemas']['ProjectCaches'];
 export type ProjectId = components['schemas']['ProjectId'];
 export type ProjectListItem = components['schemas']['ProjectListItem'];
 export type ProjectNetwork = components['schemas']['ProjectNetwork'];
+export type ProjectOutfit = components['schemas']['ProjectOutfit'];
 export type ProjectPage = components['schemas']['ProjectPage'];
+export type ProjectSecret = components['schemas']['ProjectSecret'];
+export type ProjectSecretList = components['schemas']['ProjectSecretList'];
 export type ProjectSettings = components['schemas']['ProjectSettings'];
 export type ProjectSource = components['schemas']['ProjectSource'];
 export type ProjectStatus = components['schemas']['ProjectStatus'];
@@ -9072,6 +9608,7 @@ export type ProviderButton = components['schemas']['ProviderButton'];
 export type ProviderKind = components['schemas']['ProviderKind'];
 export type PutCredential = components['schemas']['PutCredential'];
 export type PutPrice = components['schemas']['PutPrice'];
+export type PutProjectSecret = components['schemas']['PutProjectSecret'];
 export type QrPicture = components['schemas']['QrPicture'];
 export type Queue = components['schemas']['Queue'];
 export type QueueItem = components['schemas']['QueueItem'];
@@ -9126,6 +9663,8 @@ export type Scope = components['schemas']['Scope'];
 export type SecondFactor = components['schemas']['SecondFactor'];
 export type SecondFactorSetting = components['schemas']['SecondFactorSetting'];
 export type SecondStep = components['schemas']['SecondStep'];
+export type SecretUse = components['schemas']['SecretUse'];
+export type SeenMcpTool = components['schemas']['SeenMcpTool'];
 export type SendAgain = components['schemas']['SendAgain'];
 export type Service = components['schemas']['Service'];
 export type ServiceId = components['schemas']['ServiceId'];
@@ -9135,6 +9674,7 @@ export type ServiceStatus = components['schemas']['ServiceStatus'];
 export type SessionId = components['schemas']['SessionId'];
 export type SessionItem = components['schemas']['SessionItem'];
 export type SetAutoMode = components['schemas']['SetAutoMode'];
+export type SetMcpValue = components['schemas']['SetMcpValue'];
 export type SetMonthBudget = components['schemas']['SetMonthBudget'];
 export type ShowPasskey = components['schemas']['ShowPasskey'];
 export type SignIn = components['schemas']['SignIn'];
@@ -9158,6 +9698,7 @@ export type StopReason = components['schemas']['StopReason'];
 export type StoppedAll = components['schemas']['StoppedAll'];
 export type Suggestion = components['schemas']['Suggestion'];
 export type Sums = components['schemas']['Sums'];
+export type SwitchMcpTool = components['schemas']['SwitchMcpTool'];
 export type System = components['schemas']['System'];
 export type SystemAgent = components['schemas']['SystemAgent'];
 export type SystemDefinition = components['schemas']['SystemDefinition'];
@@ -13504,6 +14045,205 @@ export interface operations {
             };
         };
     };
+    list_all_mcp_servers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServerList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_mcp_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The server. */
+                id: components["schemas"]["McpServerId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    change_mcp_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The server. */
+                id: components["schemas"]["McpServerId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeMcpServer"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServer"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    approve_mcp_tools: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The server. */
+                id: components["schemas"]["McpServerId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApproveMcpTools"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServer"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    choose_mcp_tools: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The server. */
+                id: components["schemas"]["McpServerId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChooseMcpTools"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServer"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    test_mcp_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The server. */
+                id: components["schemas"]["McpServerId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServer"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_members: {
         parameters: {
             query?: {
@@ -14313,6 +15053,36 @@ export interface operations {
             };
         };
     };
+    clear_project_caches: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_chats: {
         parameters: {
             query?: {
@@ -14504,6 +15274,106 @@ export interface operations {
             };
         };
     };
+    list_mcp_proposals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpProposalList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_mcp_servers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServerList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_mcp_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateMcpServer"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServer"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_network: {
         parameters: {
             query?: never;
@@ -14608,6 +15478,38 @@ export interface operations {
             };
         };
     };
+    get_project_outfit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectOutfit"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_queue: {
         parameters: {
             query?: never;
@@ -14660,6 +15562,108 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Project"];
                 };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_project_secrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectSecretList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_project_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+                /** @description The environment variable in which commands find it. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PutProjectSecret"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectSecret"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_project_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+                /** @description The environment variable in which commands find it. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why the request was refused or failed. */
             default: {
