@@ -108,6 +108,6 @@ async fn servers_by_the_python_sdk_lend_their_tools_over_both_transports() {
     };
     answered(0, false, "42");
     answered(1, false, "1111");
-    answered(2, true, "nothing to be done");
+    answered(2, true, "Error executing tool");
     answered(3, true, "b");
 }
