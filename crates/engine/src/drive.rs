@@ -302,7 +302,7 @@ async fn agent(
         FeatureKind::Chat | FeatureKind::Task => prompt::asked(&feature.description),
     };
     let steps = team.store.steps(run.id).await?;
-    let (sandbox, room) = (engine.0.sandbox.clone(), room.clone());
+    let (sandbox, room, whole) = (engine.0.sandbox.clone(), room.clone(), room.clone());
     let tools = match card.mode {
         WorkMode::Read => tools::looking(workspace, sandbox, room),
         WorkMode::Work => tools::under(card.planning_mode, run.approval, workspace, sandbox, room),
@@ -314,6 +314,7 @@ async fn agent(
         opening,
         system: prompt::system(&facts)?,
         tools: tools.with(tools::of_hub(&engine.hub(claimed))),
+        room: Some(whole),
         agent: briefed,
         deaf: steps.iter().any(|step| step.status == StepStatus::Running),
         step: None,
@@ -333,6 +334,8 @@ pub(crate) struct Work {
     pub(crate) opening: Vec<Block>,
     pub(crate) system: Vec<SystemPart>,
     pub(crate) tools: Toolbox,
+    /// What its commands see, and MCP servers that are programs. Without one it has no such servers.
+    pub(crate) room: Option<Room>,
     /// Who it is, as that was when the run began; nothing for the usual agent.
     pub(crate) agent: Option<Briefed>,
     /// It hears nothing new: another agent of the run is in the middle of its turns.
@@ -365,7 +368,7 @@ impl Engine {
         work: Work,
         cancel: &CancellationToken,
     ) -> Result<(Job, RunJournal), Trouble> {
-        let Work { run, model, provider, history, opening, system, tools, agent, deaf, step } = work;
+        let Work { run, model, provider, history, opening, system, tools, room, agent, deaf, step } = work;
         let agent = agent.unwrap_or_default();
         // The one place where an agent gets its tools: whatever is put into the box before, this is what it has. What is not
         // switched on is neither told to the model nor there when it is called all the same.
@@ -374,11 +377,12 @@ impl Engine {
             None => tools,
         };
         let team = &self.0.team;
-        self.note_key(&provider, run.member_id, &model);
         let approval = match step {
             None => run.approval,
             Some(_) => PlanApproval::NotNeeded,
         };
+        let tools = tools.with(self.mcp_tools(claimed, &agent, room, approval, history.is_empty()).await?);
+        self.note_key(&provider, run.member_id, &model);
         let journal = RunJournal {
             team: team.clone(),
             hold: self.0.pace.hold(),

@@ -69,6 +69,7 @@ impl After<'_> {
             opening: Vec::new(),
             system: Vec::new(),
             tools: Toolbox::default(),
+            room: None,
             agent: None,
             deaf: true,
             step: None,

@@ -11,6 +11,7 @@ mod hear;
 mod hub;
 mod journal;
 mod keep;
+mod mcp;
 mod morning;
 mod outfit;
 mod pipeline;
@@ -102,6 +103,8 @@ struct Inner {
     governor: Governor,
     /// Whose keys its lanes belong to, by the hashes that it tells.
     keys: Mutex<HashMap<String, UsedKey>>,
+    /// The projects in which an MCP server is tried here.
+    trying: Mutex<HashSet<ProjectId>>,
     /// Places for trials of checks.
     trials: Arc<Semaphore>,
     /// What this host can do, once that was tried.
@@ -160,6 +163,7 @@ impl Engine {
             sandbox,
             governor: Governor::default(),
             keys: Mutex::default(),
+            trying: Mutex::default(),
             trials: Arc::new(Semaphore::new(trial::AT_ONCE)),
             report: OnceCell::new(),
             node: NodeId::new(),

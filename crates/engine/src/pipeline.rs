@@ -165,6 +165,7 @@ impl After<'_> {
             system: prompt::system(&facts)?,
             tools: tools::of_step(workspace, engine.0.sandbox.clone(), self.room.clone())
                 .with(tools::of_hub(&engine.hub(claimed))),
+            room: Some(self.room.clone()),
             agent: None,
             deaf: false,
             step: Some(step.number),

@@ -1,5 +1,6 @@
 //! Trials: a project's checks on its default branch, in a worktree that is made for them and removed afterwards.
 
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use guildhall_types::{MemberId, ProjectId};
 
 use crate::Engine;
 use crate::checks::OUTPUT;
+use crate::outfit::Whose;
 use crate::problems::{Trouble, chain};
 
 /// Trials at once on this node.
@@ -189,12 +191,21 @@ impl Engine {
 
     /// A worktree with the files of `tip`. One that is there was left by a trial that was cut off: a project has one at a time.
     async fn trial_worktree(&self, repo: &Repo, project: ProjectId, tip: &Oid) -> Result<Worktree, Trouble> {
-        let folder = self.0.team.places.trial(project);
-        let name = format!("trial-{project}");
-        if let Some(left) = repo.worktree(&name, &folder)? {
+        self.side_worktree(repo, &format!("trial-{project}"), &self.0.team.places.trial(project), tip).await
+    }
+
+    /// The same, for whatever is tried under this name in this folder, one thing at a time.
+    pub(crate) async fn side_worktree(
+        &self,
+        repo: &Repo,
+        name: &str,
+        folder: &Path,
+        tip: &Oid,
+    ) -> Result<Worktree, Trouble> {
+        if let Some(left) = repo.worktree(name, folder)? {
             repo.remove_worktree(&left).await?;
         }
-        let worktree = repo.readd_worktree(&name, &folder, tip).await?;
+        let worktree = repo.readd_worktree(name, folder, tip).await?;
         repo.restore(&worktree, "trial", tip, tip).await?;
         Ok(worktree)
     }
@@ -202,15 +213,23 @@ impl Engine {
     /// Removes what trials left that were cut off by the end of a former process on this disk.
     pub(crate) async fn sweep_trials(&self) {
         let folder = self.0.team.places.trials.clone();
-        let listed = tokio::task::spawn_blocking(move || -> Vec<ProjectId> {
+        let listed = tokio::task::spawn_blocking(move || -> Vec<(ProjectId, bool)> {
             let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+            let of = |name: &str| match name.strip_prefix("mcp-") {
+                Some(id) => id.parse().ok().map(|project| (project, true)),
+                None => name.parse().ok().map(|project| (project, false)),
+            };
+            entries.filter_map(|entry| of(entry.file_name().to_str()?)).collect()
         });
-        for project in listed.await.unwrap_or_default() {
+        for (project, mcp) in listed.await.unwrap_or_default() {
             let places = &self.0.team.places;
+            let (name, folder) = match mcp {
+                true => (format!("mcp-{project}"), places.mcp_trial(project)),
+                false => (format!("trial-{project}"), places.trial(project)),
+            };
             let removed = async {
                 let repo = Repo::open(&places.repository(project))?;
-                match repo.worktree(&format!("trial-{project}"), &places.trial(project))? {
+                match repo.worktree(&name, &folder)? {
                     Some(worktree) => repo.remove_worktree(&worktree).await,
                     None => Ok(()),
                 }

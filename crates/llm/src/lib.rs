@@ -26,7 +26,7 @@ pub use client::{Client, Patience, ready_tls};
 pub use dialect::Dialect;
 pub use endpoint::{Endpoint, Secret};
 pub use error::{ErrorKind, LlmError, Partial};
-pub use outside::{Called, Caller, Uncalled};
+pub use outside::{CallError, Called, Caller, Uncalled};
 pub use rate::{Bucket, RateLimits};
 pub use reach::Reach;
 pub use request::{Request, SystemPart};

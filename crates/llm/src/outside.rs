@@ -65,6 +65,16 @@ impl Caller {
         self.reach.admits_host(url).map_err(|blocked| Uncalled { words: blocked.to_string() })
     }
 
+    /// The client for a conversation with this address, whoever speaks its protocol. As for all calls here, no redirect is
+    /// followed; what is read of answers, and for how long, is for whoever speaks to bound.
+    ///
+    /// # Errors
+    /// [`Uncalled`] when the address may not be called.
+    pub fn client_for(&self, url: &Url) -> Result<reqwest::Client, Uncalled> {
+        self.admits(url)?;
+        Ok(self.http.clone())
+    }
+
     /// Posts a body, and reads at most `most` bytes of the answer. All of it takes at most `within`.
     ///
     /// # Errors
@@ -104,11 +114,23 @@ async fn beginning(mut answer: reqwest::Response, most: usize, end: Instant) -> 
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// What a client of [`Caller::client_for`] says of a call that failed. It names the address; [`Uncalled`] does not.
+pub type CallError = reqwest::Error;
+
+impl From<&CallError> for Uncalled {
+    fn from(error: &CallError) -> Self {
+        uncalled(error)
+    }
+}
+
 fn uncalled(error: &reqwest::Error) -> Uncalled {
     let mut causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
     let blocked = causes.find_map(|error| error.downcast_ref::<Blocked>());
     let words = match blocked {
         Some(blocked) => blocked.to_string(),
+        None if error.status().is_some() => {
+            format!("it answered {}", error.status().map_or(0, |status| status.as_u16()))
+        }
         None if error.is_timeout() => "no connection stood in time".to_owned(),
         // What the innermost cause says is of the network or of TLS, and never the address whole.
         None if error.is_connect() => format!("no connection could be made: {}", innermost(error)),

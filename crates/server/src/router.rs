@@ -81,6 +81,9 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::runs::list_run_steps))
         .routes(routes!(on::runs::get_run_guide))
         .routes(routes!(on::trials::get_trial))
+        .routes(routes!(on::mcp_servers::list_all_mcp_servers))
+        .routes(routes!(on::mcp_servers::list_mcp_servers))
+        .routes(routes!(on::mcp_servers::list_mcp_proposals))
         .routes(routes!(on::rate_limits::list_rate_limits))
         .routes(routes!(on::plans::list_plans))
         .routes(routes!(on::work::get_diff))
@@ -246,6 +249,11 @@ fn manage_projects() -> OpenApiRouter<App> {
         .routes(routes!(on::projects::update_project, on::projects::archive_project))
         .routes(routes!(on::projects::retry_project))
         .routes(routes!(on::trials::try_checks))
+        .routes(routes!(on::mcp_servers::create_mcp_server))
+        .routes(routes!(on::mcp_servers::change_mcp_server, on::mcp_servers::delete_mcp_server))
+        .routes(routes!(on::mcp_servers::test_mcp_server))
+        .routes(routes!(on::mcp_servers::approve_mcp_tools))
+        .routes(routes!(on::mcp_servers::choose_mcp_tools))
 }
 
 /// Whoever writes in the knowledge hub may call these.

@@ -18,6 +18,7 @@ pub mod identities;
 pub mod invitations;
 pub mod knowledge;
 pub mod mail;
+pub mod mcp_servers;
 pub mod members;
 pub mod models;
 pub mod night;

@@ -99,6 +99,12 @@ pub enum StoreError {
         /// How many there may be.
         most: i64,
     },
+    /// A tool of an MCP server is not what the member looked at.
+    #[error("the server does not offer the tool {name:?} like that any more; look at what it says now")]
+    McpToolMoved {
+        /// Which tool.
+        name: String,
+    },
     /// The run is no longer this node's: another node has it, or a member stopped it.
     #[error("the run is no longer held by this node")]
     LeaseLost,

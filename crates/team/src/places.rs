@@ -49,6 +49,11 @@ impl Places {
         self.trials.join(project.to_string())
     }
 
+    /// The folder in which a project's MCP servers are tried.
+    pub fn mcp_trial(&self, project: ProjectId) -> PathBuf {
+        self.trials.join(format!("mcp-{project}"))
+    }
+
     /// Where a project is to be cloned from, if the operator allows it.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::feature::ThinkingLevel;
+use crate::mcp::McpServer;
 use crate::member::ProviderKind;
 use crate::{AgentId, DateTime, FeatureId, MemberId, ProjectId, RunId, text_enum::text_enum};
 
@@ -69,13 +70,13 @@ pub struct AgentTool {
     pub enabled: bool,
 }
 
-/// An MCP server whose tools the agent gets, once the team has MCP clients.
+/// An MCP server whose tools the agent gets, as far as a member approved them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AgentServer {
-    /// Which one.
+    /// Which one: its name, which means the server of that name in each project, or its id.
     pub server_id: String,
-    /// Which of its tools; all of them when absent.
+    /// Which of its tools, by the names that the server gives them; all of them when absent.
     #[serde(default)]
     pub enabled_tools: Option<Vec<String>>,
 }
@@ -141,6 +142,7 @@ impl Agent {
             name: self.name.clone(),
             prompt: self.system_prompt.clone(),
             tools: Some(self.enabled_tools()),
+            servers: Some(self.mcp_servers.clone()),
             thinking: self.model.thinking,
             max_tokens: self.model.max_tokens,
             temperature: self.model.temperature,
@@ -160,12 +162,27 @@ pub struct Briefed {
     pub prompt: String,
     /// The tools that it has, and no other; all where nothing is said.
     pub tools: Option<Vec<String>>,
+    /// The MCP servers whose tools it has, and no other; all of the project's for the usual agent.
+    #[serde(default)]
+    pub servers: Option<Vec<AgentServer>>,
     /// How hard it is asked to think.
     pub thinking: Option<ThinkingLevel>,
     /// Tokens of one answer at most.
     pub max_tokens: Option<i64>,
     /// How freely it words its answers.
     pub temperature: Option<f64>,
+}
+
+impl Briefed {
+    /// Whether it gets this tool of this MCP server, if the project has it.
+    pub fn has_mcp_tool(&self, server: &McpServer, tool: &str) -> bool {
+        let Some(servers) = &self.servers else { return self.id.is_none() };
+        let named = |one: &&AgentServer| one.server_id == server.name || one.server_id == server.id.to_string();
+        servers
+            .iter()
+            .filter(named)
+            .any(|one| one.enabled_tools.as_ref().is_none_or(|tools| tools.iter().any(|name| name == tool)))
+    }
 }
 
 /// What a run goes by that its card does not say, settled when it is made.

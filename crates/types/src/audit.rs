@@ -110,6 +110,16 @@ text_enum! {
         RetryProject = "project.retry",
         /// Tried a project's checks on its default branch.
         TryChecks = "project.try-checks",
+        /// Added an MCP server to a project.
+        CreateMcpServer = "mcp-server.create",
+        /// Changed an MCP server, or which of its tools agents may have.
+        ChangeMcpServer = "mcp-server.change",
+        /// Took an MCP server out of a project.
+        DeleteMcpServer = "mcp-server.delete",
+        /// Started or called an MCP server to see whether it works, and which tools it has.
+        TestMcpServer = "mcp-server.test",
+        /// Approved tools of an MCP server as it describes them.
+        ApproveMcpTools = "mcp-server.approve-tools",
         /// Wrote a card.
         CreateFeature = "feature.create",
         /// Changed a card.
@@ -250,6 +260,8 @@ text_enum! {
         Agent = "agent",
         /// A webhook.
         Webhook = "webhook",
+        /// An MCP server of a project.
+        McpServer = "mcp-server",
         /// An item of the knowledge hub.
         Knowledge = "knowledge",
         /// A key-encryption key; its id is the short hash that names it.

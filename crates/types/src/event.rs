@@ -11,7 +11,7 @@ use crate::notification::Notification;
 use crate::project::Project;
 use crate::run::{Run, RunEvent};
 use crate::system::Execution;
-use crate::{AgentId, DateTime, FeatureId, KnowledgeId, MemberId, ProjectId, RunId, SystemId};
+use crate::{AgentId, DateTime, FeatureId, KnowledgeId, McpServerId, MemberId, ProjectId, RunId, SystemId};
 
 /// A stored event as it goes to clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -88,6 +88,14 @@ pub enum Happening {
         agent_id: AgentId,
         /// The only member who may hear of it; nothing where everybody may.
         private_to: Option<MemberId>,
+    },
+    /// An MCP server of a project was added, changed or taken out, or its tools were looked at.
+    #[serde(rename = "mcp-server.updated")]
+    McpServerUpdated {
+        /// Which.
+        server_id: McpServerId,
+        /// Its project.
+        project_id: ProjectId,
     },
     /// A member's auto mode was switched, or counted a run.
     #[serde(rename = "auto-mode.updated")]
@@ -192,6 +200,7 @@ impl Happening {
             Self::FeatureUpdated { .. } => "feature.updated",
             Self::FeatureDeleted { .. } => "feature.deleted",
             Self::AgentUpdated { .. } => "agent.updated",
+            Self::McpServerUpdated { .. } => "mcp-server.updated",
             Self::AutoModeUpdated { .. } => "auto-mode.updated",
             Self::NotificationUpdated { .. } => "notification.updated",
             Self::BlueprintCreated(_) => "knowledge.blueprint.created",

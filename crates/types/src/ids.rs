@@ -77,6 +77,8 @@ id! {
     DeliveryLeaseId,
     /// A git repository on the team's board.
     ProjectId,
+    /// An MCP server of a project.
+    McpServerId,
     /// One card.
     FeatureId,
     /// An image or a text file on a card.

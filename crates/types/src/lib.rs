@@ -18,6 +18,7 @@ pub mod ids;
 pub mod knowledge;
 pub mod limits;
 pub mod mail;
+pub mod mcp;
 pub mod member;
 pub mod notification;
 pub mod pipeline;

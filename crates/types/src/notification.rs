@@ -27,6 +27,8 @@ text_enum! {
         MorningReport = "morning-report.ready",
         /// A webhook was switched off, because nobody took what it sent.
         WebhookOff = "webhook.off",
+        /// An MCP server that the member added offers tools that nobody has approved as they are.
+        McpToolsChanged = "mcp-server.tools-changed",
     }
 }
 
@@ -42,6 +44,7 @@ impl NotificationKind {
             Self::BudgetReached => "a budget is used up",
             Self::MorningReport => "the morning report is ready",
             Self::WebhookOff => "a webhook was switched off",
+            Self::McpToolsChanged => "tools of an MCP server changed",
         }
     }
 
@@ -113,6 +116,7 @@ impl Notification {
     pub fn path(&self) -> String {
         match (self.project_id, self.feature_id) {
             (_, Some(feature)) => format!("/f/{feature}"),
+            (Some(project), None) if self.kind == NotificationKind::McpToolsChanged => format!("/p/{project}/settings"),
             (Some(project), None) => format!("/p/{project}"),
             _ if self.kind == NotificationKind::WebhookOff => "/settings".to_owned(),
             _ => "/".to_owned(),

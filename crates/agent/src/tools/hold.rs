@@ -10,6 +10,8 @@ use crate::{Tool, ToolAnswer, ToolContext};
 
 const HELD: &str = "Nothing may change a file before a person has approved your plan. Look at what you need with the other \
     tools, then call `propose_plan`.";
+const OUTSIDE: &str = "Before a person has approved your plan, only tools that are known to change nothing can be used. Look at what \
+    you need with the other tools, then call `propose_plan`.";
 const FROZEN: &str = "(Before a person has approved your plan, a command can read the worktree and not write to it; /tmp and \
     the home folder can be written, and are empty again for each command.)";
 
@@ -20,7 +22,7 @@ const LOOKS: &str = "(Here a command can read the worktree and not write to it: 
 pub(super) fn until_approved(tool: Arc<dyn Tool>) -> Arc<dyn Tool> {
     match tool.spec().name.as_str() {
         "bash" => Arc::new(Reading(tool, FROZEN)),
-        _ if tool.changes_files() => Arc::new(Held(tool)),
+        _ if tool.changes_files() => Arc::new(Held(tool, HELD)),
         _ => tool,
     }
 }
@@ -30,7 +32,12 @@ pub(super) fn looking(bash: Arc<dyn Tool>) -> Arc<dyn Tool> {
     Arc::new(Reading(bash, LOOKS))
 }
 
-struct Held(Arc<dyn Tool>);
+/// A tool that reaches out of the worktree, as it is while a plan is awaited.
+pub(super) fn outside(tool: Arc<dyn Tool>) -> Arc<dyn Tool> {
+    Arc::new(Held(tool, OUTSIDE))
+}
+
+struct Held(Arc<dyn Tool>, &'static str);
 
 #[async_trait]
 impl Tool for Held {
@@ -39,7 +46,7 @@ impl Tool for Held {
     }
 
     async fn call(&self, _input: Value, _context: ToolContext<'_>) -> ToolAnswer {
-        ToolAnswer::error(HELD)
+        ToolAnswer::error(self.1)
     }
 }
 

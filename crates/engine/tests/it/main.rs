@@ -9,6 +9,7 @@ mod death;
 mod harness;
 mod hub;
 mod limits;
+mod mcp;
 mod morning;
 mod night;
 mod path;

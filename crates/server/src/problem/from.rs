@@ -91,6 +91,7 @@ impl From<StoreError> for Problem {
             StoreError::Changed { current, .. } => {
                 Self::conflict("stale", detail).with(Extras { current: Some(current), ..Extras::default() })
             }
+            StoreError::McpToolMoved { .. } => Self::conflict("tool-changed", detail),
             StoreError::StalePlan { current } => {
                 Self::conflict("stale-plan", detail).with(Extras { current: Some(current), ..Extras::default() })
             }

@@ -39,6 +39,9 @@ const SMTP: &str = "canary-smtp-password-a90c";
 const CLIENT: &str = "canary-client-secret-27fb61";
 /// The part of a webhook's address that lets one in.
 const HOOK: &str = "canary-webhook-path-5d20c8e4";
+/// Given to an MCP server, which tells it back.
+const SERVER: &str = "canary-mcp-variable-8c1f20d7";
+const HEADER: &str = "canary-mcp-header-44b07e9a";
 const CREDENTIAL: &str = "/api/user/credentials/anthropic";
 /// Where the decoy is found when everything was searched.
 const PLACES: [&str; 9] = ["log", "answer", "event", "conversation", "file", "object", "process", "database", "copy"];
@@ -266,6 +269,8 @@ async fn the_whole_way(url: String, data: &Path) -> (Vec<Planted>, Found) {
         Planted::new("the mail server's password", SMTP),
         Planted::new("the secret for an OpenID provider", CLIENT),
         Planted::new("a webhook's address", HOOK),
+        Planted::new("an MCP server's variable", SERVER),
+        Planted::new("an MCP server's header", HEADER),
     ];
     let mut found = Found::new();
 
@@ -317,6 +322,20 @@ async fn the_whole_way(url: String, data: &Path) -> (Vec<Planted>, Found) {
 
     let project = owner.project("p", json!({ "kind": "empty" })).await["id"].as_str().unwrap().to_owned();
     let cards = format!("/api/projects/{project}/features");
+    // Only what bash does itself: a program that is given a secret has it in its environment.
+    let told = "echo \"I am $TOLD\"; echo \"no $TOLD here\" >&2; exit 3";
+    for server in [
+        json!({ "name": "near", "transport": { "kind": "stdio", "command": told },
+            "values": [{ "name": "TOLD", "value": SERVER }] }),
+        json!({ "name": "far", "transport": { "kind": "http", "url": bad },
+            "values": [{ "name": "x-api-key", "value": HEADER }] }),
+    ] {
+        let path = format!("/api/projects/{project}/mcp-servers");
+        let made = owner.post(&path, server).await.is(StatusCode::CREATED);
+        let tried = owner.call(&format!("/api/mcp-servers/{}/test", made["id"].as_str().unwrap())).await;
+        assert!(tried.is(StatusCode::OK)["test"]["problem"].is_string());
+        found.push(("answer", "a test of an MCP server".to_owned(), tried.bytes));
+    }
     owner.put(CREDENTIAL, json!({ "key": FORMER, "baseUrl": bad })).await.is(StatusCode::OK);
     let tested = owner.call(&format!("{CREDENTIAL}/test")).await;
     assert_eq!(tested.is(StatusCode::OK)["ok"], false);

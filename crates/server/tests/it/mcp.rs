@@ -1,6 +1,7 @@
 //! The MCP endpoint: who is let in, what is offered, both revisions of the protocol; clients that nobody here wrote.
 
 mod clients;
+mod servers;
 
 use guildhall_types::member::MemberRole;
 use guildhall_types::rights::Scope;

@@ -16,6 +16,7 @@ mod identities;
 mod invitations;
 mod knowledge;
 mod mail;
+mod mcp_servers;
 mod members;
 mod night;
 mod notifications;

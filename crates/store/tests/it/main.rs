@@ -18,6 +18,7 @@ mod identities;
 mod keys;
 mod knowledge;
 mod mails;
+mod mcp_servers;
 mod members;
 mod notifications;
 mod orders;

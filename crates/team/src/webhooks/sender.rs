@@ -73,8 +73,11 @@ const KEPT: Duration = Duration::days(180);
 const TIDY: StdDuration = StdDuration::from_secs(3600);
 
 impl Team {
-    /// What calls the addresses that members chose for their webhooks.
-    pub(super) fn caller(&self) -> Result<&Caller, TeamError> {
+    /// What calls the addresses that members chose: webhooks, MCP servers.
+    ///
+    /// # Errors
+    /// When no client could be made.
+    pub fn caller(&self) -> Result<&Caller, TeamError> {
         if let Some(made) = self.caller.get() {
             return Ok(made);
         }

@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::harness::{PATIENCE, TestApp};
 
-fn folder() -> PathBuf {
+pub(super) fn folder() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mcp");
     let there = folder.join("node_modules").is_dir() && folder.join("python/bin/python").exists();
     assert!(there, "run scripts/setup.sh test first: the tests' MCP clients are missing");

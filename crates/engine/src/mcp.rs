@@ -1,0 +1,229 @@
+//! MCP servers of projects: which of their tools an agent gets, and trying one out.
+//!
+//! A model is told of a tool what a member approved, from the database: no server is started or called for that.
+
+mod blot;
+mod server;
+mod session;
+mod streams;
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use guildhall_agent::{Tool, tools};
+use guildhall_git::GitError;
+use guildhall_sandbox::Room;
+use guildhall_store::{Claimed, McpLook};
+use guildhall_team::{Team, TeamError, mcp_hash};
+use guildhall_types::agent::Briefed;
+use guildhall_types::chat::ToolSpec;
+use guildhall_types::mcp::{GIVEN, McpServer, McpShape, McpTest, McpTransport, TOLD, heard_name};
+use guildhall_types::plan::PlanApproval;
+use guildhall_types::run::RunEvent;
+use guildhall_types::{McpServerId, MemberId, ProjectId};
+
+use crate::Engine;
+use crate::outfit::Whose;
+use crate::problems::{Trouble, chain};
+use server::{InRun, Offered};
+use session::{Dial, Failed};
+
+/// How long a test may take, whatever the server's own limit is.
+const TEST: Duration = Duration::from_secs(60);
+/// Names of tools in a note at most.
+const NAMED: usize = 8;
+
+impl Engine {
+    /// The tools of the project's MCP servers that this agent gets: those that are switched on, as a member approved them, and
+    /// chosen for it. Where nothing may be changed, only those that their server calls read-only, if a member trusts it with
+    /// that; while a plan is awaited, the others are told and not run. `begins` says that the agent has done nothing yet: then
+    /// it is noted what it lacks because nobody has approved it.
+    pub(crate) async fn mcp_tools(
+        &self,
+        claimed: &Claimed,
+        agent: &Briefed,
+        room: Option<Room>,
+        approval: PlanApproval,
+        begins: bool,
+    ) -> Result<Vec<Arc<dyn Tool>>, Trouble> {
+        let Some(room) = room else { return Ok(Vec::new()) };
+        let team = &self.0.team;
+        let looks = room.frozen;
+        let awaited = approval == PlanApproval::Awaited;
+        let room = Room { frozen: looks || awaited, ..room };
+        let mut given: Vec<Arc<dyn Tool>> = Vec::new();
+        let mut notes = Vec::new();
+        let mut over = 0;
+        for server in team.store.mcp_servers(Some(claimed.run.project_id)).await? {
+            let mine = |name: &str| server.enabled && agent.has_mcp_tool(&server, name);
+            let waiting: Vec<&str> = server
+                .tools
+                .iter()
+                .filter(|tool| tool.waits() && mine(&tool.name))
+                .map(|tool| tool.name.as_str())
+                .collect();
+            if !waiting.is_empty() {
+                notes.push(lacking(&server.name, &waiting));
+            }
+            let in_run = Arc::new(InRun::new(team.clone(), self.0.sandbox.clone(), room.clone(), server.clone()));
+            for (tool, (shape, hash)) in server.tools.iter().filter_map(|tool| Some((tool, tool.usable()?))) {
+                let only_looks = shape.read_only && server.trusted;
+                if !mine(&tool.name) || looks && !only_looks {
+                    continue;
+                }
+                if given.len() >= GIVEN {
+                    over += 1;
+                    continue;
+                }
+                let offered: Arc<dyn Tool> = Arc::new(Offered {
+                    spec: spec(&server, shape),
+                    server: Arc::clone(&in_run),
+                    name: tool.name.clone(),
+                    hash: hash.to_owned(),
+                    // A program stands in the worktree and may write there whatever it says; the kernel keeps it from it
+                    // where nothing may be changed.
+                    changes_files: matches!(server.transport, McpTransport::Stdio { .. }) && !room.frozen,
+                });
+                given.push(if awaited && !only_looks { tools::held(offered) } else { offered });
+            }
+        }
+        if over > 0 {
+            notes.push(format!(
+                "{over} tools of MCP servers are not given to the agent: it gets {GIVEN} at most. Switch off what it does not need, \
+                 in the project's settings or for this agent."
+            ));
+        }
+        if begins && !notes.is_empty() {
+            let notes = notes.into_iter().map(|text| RunEvent::Note { text }).collect();
+            team.store.append_events(&claimed.lease, notes).await?;
+        }
+        Ok(given)
+    }
+
+    /// Starts or reaches an MCP server, lists its tools, and writes down what came of it. A program is started on a copy of
+    /// the default branch, as a check of the project is. The audit tells that it was whoever `by` acts for.
+    ///
+    /// # Errors
+    /// [`TeamError::NotFound`]; [`TeamError::Conflict`] while another server of the project is tried, or where nothing can be
+    /// run.
+    pub async fn try_mcp_server(&self, by: &Team, member: MemberId, id: McpServerId) -> Result<McpServer, TeamError> {
+        let server = by.mcp_server(id).await?;
+        let Some(place) = Place::take(self, server.project_id) else {
+            return Err(TeamError::conflict(
+                "server-tried",
+                "an MCP server of this project is being tried already; wait for the end",
+            ));
+        };
+        let (engine, by) = (self.clone(), by.clone());
+        // On a task of its own: whoever asked may go away, and what was made for it must go all the same.
+        let trying = self.0.tasks.spawn(async move {
+            let _place = place;
+            let began = Instant::now();
+            let looked = engine.look_at(&server, member).await;
+            let took_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+            let mut test = McpTest {
+                at: engine.0.team.clock.now(),
+                took_ms,
+                tools: 0,
+                problem: None,
+                stderr: None,
+                protocol: None,
+                server: None,
+            };
+            let shapes = match looked {
+                Ok(Looked { shapes, protocol, calls_itself }) => {
+                    test.tools = i64::try_from(shapes.len()).unwrap_or(i64::MAX);
+                    (test.protocol, test.server) = (protocol, calls_itself);
+                    Some(shapes)
+                }
+                Err(Failed { words, stderr }) => {
+                    (test.problem, test.stderr) = (Some(words), stderr);
+                    None
+                }
+            };
+            by.see_mcp_tools(server.id, shapes, McpLook::Test(test)).await
+        });
+        trying.await.map_err(|error| TeamError::internal("trying an MCP server", error))?
+    }
+
+    async fn look_at(&self, server: &McpServer, member: MemberId) -> Result<Looked, Failed> {
+        let failed = |trouble: Trouble| Failed { words: chain(&trouble), stderr: None };
+        if matches!(server.transport, McpTransport::Http { .. }) {
+            return self.look_from(server, None).await;
+        }
+        self.usable_sandbox().await.map_err(|error| failed(error.into()))?;
+        let team = &self.0.team;
+        let prepared = async {
+            let (project, repo) = team.ready_project(server.project_id).await?;
+            let tip = repo
+                .branch(&project.default_branch)
+                .await?
+                .ok_or_else(|| GitError::Missing { what: "branch", name: project.default_branch.clone() })?;
+            let folder = team.places.mcp_trial(project.id);
+            let worktree = self.side_worktree(&repo, &format!("mcp-{}", project.id), &folder, &tip).await?;
+            let whose = Whose { project: project.id, member };
+            let room = self.outfit(whose, &repo, &worktree).await?;
+            Ok::<_, Trouble>((repo, worktree, room))
+        };
+        let (repo, worktree, room) = prepared.await.map_err(failed)?;
+        let looked = self.look_from(server, Some(&room)).await;
+        if let Err(error) = repo.remove_worktree(&worktree).await {
+            tracing::warn!(server = %server.id, error = &error as &dyn std::error::Error, "what a trial left was not removed");
+        }
+        looked
+    }
+
+    async fn look_from(&self, server: &McpServer, room: Option<&Room>) -> Result<Looked, Failed> {
+        let dial = Dial { team: &self.0.team, sandbox: &self.0.sandbox, room, server };
+        let limit = Duration::from_secs(server.timeout_seconds.unsigned_abs().max(1)).min(TEST);
+        let session = dial.open(limit).await?;
+        let (protocol, calls_itself) = session.about();
+        Ok(Looked { shapes: session.shapes.clone(), protocol, calls_itself })
+    }
+}
+
+/// What was seen of a server that answered.
+struct Looked {
+    shapes: Vec<McpShape>,
+    protocol: Option<String>,
+    calls_itself: Option<String>,
+}
+
+/// The place in which a project's servers are tried, one at a time.
+struct Place(Engine, ProjectId);
+
+impl Place {
+    fn take(engine: &Engine, project: ProjectId) -> Option<Self> {
+        let mut trying = engine.0.trying.lock().unwrap_or_else(PoisonError::into_inner);
+        trying.insert(project).then(|| Self(engine.clone(), project))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.0.trying.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+    }
+}
+
+/// A tool as a model is told of it.
+fn spec(server: &McpServer, shape: &McpShape) -> ToolSpec {
+    let McpShape { name, description, input_schema, .. } = shape;
+    let said: String = description.chars().take(TOLD).collect();
+    ToolSpec {
+        name: heard_name(&server.name, name, &mcp_hash(&format!("{}\n{name}", server.name))),
+        description: format!("A tool of the MCP server {}, which says of it: {said}", server.name),
+        input_schema: input_schema.clone(),
+    }
+}
+
+/// What a card says of tools that its agent lacks.
+fn lacking(server: &str, tools: &[&str]) -> String {
+    let mut named = tools.iter().take(NAMED).map(|name| (*name).to_owned()).collect::<Vec<_>>().join(", ");
+    if tools.len() > NAMED {
+        named.push_str(&format!(" and {} more", tools.len() - NAMED));
+    }
+    format!(
+        "The agent does not get these tools of the MCP server {server}, because they are new or changed since a member approved \
+         them: {named}. Look at them in the project's settings."
+    )
+}

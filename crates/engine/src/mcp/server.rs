@@ -1,0 +1,239 @@
+//! An MCP server in an agent's run: started or reached when the first of its tools is called, and gone with the attempt.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use guildhall_agent::{Tool, ToolAnswer, ToolContext, tools};
+use guildhall_sandbox::{Room, Sandbox};
+use guildhall_store::{McpLook, StoreError};
+use guildhall_team::{Team, TeamError};
+use guildhall_types::chat::ToolSpec;
+use guildhall_types::mcp::{McpServer, McpTransport};
+use rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use super::session::{Called, Dial, Failed, Session};
+use crate::problems::chain;
+
+/// How often a program is started in an attempt: once more when it died.
+const STARTS: usize = 2;
+/// How often a server elsewhere is reached anew in an attempt.
+const REACHED: usize = 8;
+
+/// A server as it was when the attempt began.
+pub(crate) struct InRun {
+    team: Team,
+    sandbox: Sandbox,
+    room: Room,
+    server: McpServer,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    session: Option<Session>,
+    /// The server as it was last seen, with its tools.
+    seen: Option<McpServer>,
+    starts: usize,
+    /// Why the last conversation ended or did not begin.
+    why: String,
+}
+
+impl InRun {
+    pub(crate) fn new(team: Team, sandbox: Sandbox, room: Room, server: McpServer) -> Self {
+        Self { team, sandbox, room, server, state: Mutex::default() }
+    }
+
+    fn limit(&self) -> Duration {
+        Duration::from_secs(self.server.timeout_seconds.unsigned_abs().max(1))
+    }
+
+    const fn is_program(&self) -> bool {
+        matches!(self.server.transport, McpTransport::Stdio { .. })
+    }
+
+    /// Calls a tool that a member approved under this hash.
+    async fn call(&self, tool: &str, approved: &str, arguments: Value) -> ToolAnswer {
+        let name = &self.server.name;
+        let Value::Object(arguments) = arguments else {
+            return ToolAnswer::error("The arguments are not a JSON object. Call again with one.");
+        };
+        let mut state = self.state.lock().await;
+        if let Err(answer) = self.ready(&mut state).await {
+            return answer;
+        }
+        let State { session, seen, why, .. } = &mut *state;
+        let usable =
+            seen.as_ref().and_then(|server| server.tools.iter().find(|known| known.name == tool)).map(|known| {
+                let usable = known.usable();
+                usable.is_some_and(|(_, hash)| hash == approved)
+            });
+        if usable != Some(true) {
+            return ToolAnswer::error(format!(
+                "The MCP server {name} does not offer this tool any more as a member approved it, or it was switched off. It was \
+                 not called, and is not to be called again in this run: go on without it."
+            ));
+        }
+        let Some(open) = session else { return ToolAnswer::error(self.cannot(why)) };
+        match open.call(tool, arguments).await {
+            Called::Answered(result) => {
+                let text = tools::from_outside(&format!("the MCP server {name}"), &open.blotted(&words(&result)));
+                ToolAnswer { text, is_error: result.is_error == Some(true) }
+            }
+            Called::Refused(why) => ToolAnswer::error(format!("The call of the MCP server {name} failed: {why}.")),
+            Called::Late => {
+                let seconds = self.limit().as_secs();
+                let mut text = format!(
+                    "The MCP server {name} did not answer within {seconds} seconds. The call may or may not have had its effect."
+                );
+                if self.is_program() {
+                    *why = format!("it did not answer a call within {seconds} seconds and was ended");
+                    *session = None;
+                    text.push_str(" The server was ended, and is started once more if it is called again.");
+                }
+                ToolAnswer::error(text)
+            }
+            Called::Over(words) => {
+                let text = format!(
+                    "The MCP server {name} broke off in the middle of the call: {words}. The call may or may not have had its \
+                     effect."
+                );
+                *why = words;
+                *session = None;
+                ToolAnswer::error(text)
+            }
+        }
+    }
+
+    /// Sees to it that there is a conversation, and that what the server offers is known.
+    async fn ready(&self, state: &mut State) -> Result<(), ToolAnswer> {
+        if state.session.as_ref().is_some_and(Session::is_over) {
+            state.session = None;
+            state.why = "it ended by itself".to_owned();
+        }
+        if let Some(session) = &mut state.session {
+            match session.refresh().await {
+                Ok(false) => return Ok(()),
+                Ok(true) => {
+                    let shapes = session.shapes.clone();
+                    return self.see(state, shapes).await;
+                }
+                Err(why) => {
+                    state.session = None;
+                    state.why = why;
+                }
+            }
+        }
+        let most = if self.is_program() { STARTS } else { REACHED };
+        if state.starts >= most {
+            return Err(ToolAnswer::error(self.cannot(&state.why)));
+        }
+        state.starts += 1;
+        let dial = Dial { team: &self.team, sandbox: &self.sandbox, room: Some(&self.room), server: &self.server };
+        match dial.open(self.limit()).await {
+            Ok(session) => {
+                let shapes = session.shapes.clone();
+                state.session = Some(session);
+                self.see(state, shapes).await
+            }
+            Err(Failed { words, stderr }) => {
+                let mut text = format!("The MCP server {} could not be used: {words}.", self.server.name);
+                if let Some(stderr) = stderr {
+                    text.push_str(&format!(
+                        "\n\n{}",
+                        tools::from_outside("it wrote to its standard error. That", &stderr)
+                    ));
+                }
+                state.why = words;
+                Err(ToolAnswer::error(text))
+            }
+        }
+    }
+
+    async fn see(&self, state: &mut State, shapes: Vec<guildhall_types::mcp::McpShape>) -> Result<(), ToolAnswer> {
+        match self.team.see_mcp_tools(self.server.id, Some(shapes), McpLook::Run).await {
+            Ok(server) if server.enabled => {
+                state.seen = Some(server);
+                Ok(())
+            }
+            Ok(_) | Err(TeamError::NotFound { .. } | TeamError::Store(StoreError::NotFound { .. })) => {
+                (state.session, state.seen, state.starts) = (None, None, usize::MAX);
+                state.why = "a member took it out of the project or switched it off".to_owned();
+                Err(ToolAnswer::error(self.cannot(&state.why)))
+            }
+            Err(error) => {
+                // What cannot be compared with what was approved is not called.
+                (state.session, state.seen) = (None, None);
+                state.why = "its tools could not be compared with what was approved".to_owned();
+                tracing::warn!(server = %self.server.id, error = %chain(&error), "an MCP server's tools were not looked at");
+                Err(ToolAnswer::error(self.cannot(&state.why)))
+            }
+        }
+    }
+
+    fn cannot(&self, why: &str) -> String {
+        format!("The MCP server {} cannot be used in this run: {why}. Go on without it.", self.server.name)
+    }
+}
+
+/// What a result says, as text. What is no text is named.
+fn words(result: &CallToolResult) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for block in &result.content {
+        parts.push(match block {
+            ContentBlock::Text(text) => text.text.clone(),
+            ContentBlock::Image(image) => unshown("an image", &image.mime_type, image.data.len()),
+            ContentBlock::Audio(audio) => unshown("a sound", &audio.mime_type, audio.data.len()),
+            ContentBlock::Resource(resource) => match &resource.resource {
+                ResourceContents::TextResourceContents { uri, text, .. } => format!("{uri}:\n{text}"),
+                ResourceContents::BlobResourceContents { uri, mime_type, blob, .. } => {
+                    unshown(&format!("a file, {uri}"), mime_type.as_deref().unwrap_or("of no said type"), blob.len())
+                }
+                _ => "[something that is not known here]".to_owned(),
+            },
+            ContentBlock::ResourceLink(link) => format!("[a link: {}, {}]", link.name, link.uri),
+            _ => "[something that is not known here]".to_owned(),
+        });
+    }
+    if parts.iter().all(|part| part.trim().is_empty())
+        && let Some(structured) = &result.structured_content
+    {
+        parts.push(structured.to_string());
+    }
+    parts.join("\n\n")
+}
+
+/// What of `length` characters of base64 is not shown.
+fn unshown(what: &str, kind: &str, length: usize) -> String {
+    let kind: String = kind.chars().take(100).filter(|c| !c.is_control()).collect();
+    format!("[{what}, {kind}, about {} KiB: it cannot be shown here]", (length / 4 * 3).div_ceil(1024))
+}
+
+/// A tool of a server, as a member approved it.
+pub(crate) struct Offered {
+    /// As it is told to the model.
+    pub(crate) spec: ToolSpec,
+    pub(crate) server: std::sync::Arc<InRun>,
+    /// What the server calls it.
+    pub(crate) name: String,
+    /// The hash of what was approved.
+    pub(crate) hash: String,
+    /// Whether it may change files of the worktree.
+    pub(crate) changes_files: bool,
+}
+
+#[async_trait]
+impl Tool for Offered {
+    fn spec(&self) -> ToolSpec {
+        self.spec.clone()
+    }
+
+    fn changes_files(&self) -> bool {
+        self.changes_files
+    }
+
+    async fn call(&self, input: Value, _context: ToolContext<'_>) -> ToolAnswer {
+        self.server.call(&self.name, &self.hash, input).await
+    }
+}

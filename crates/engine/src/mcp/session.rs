@@ -1,0 +1,443 @@
+//! A conversation with an MCP server, by rmcp.
+//!
+//! Of the protocol this speaks the revision without sessions (2026-07-28) where the server does, and otherwise the handshake of
+//! 2025-11-25 or whichever older one the server answers with. A server is told no roots, is lent no model, and may ask nobody
+//! anything: such requests are refused, and a call that would need them fails.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use guildhall_llm::{CallError, Uncalled};
+use guildhall_sandbox::{Exit, Room, Running, Sandbox, Streams};
+use guildhall_team::Team;
+use guildhall_types::mcp::{McpServer, McpShape, McpTransport, McpValue, SHAPE, TOOL_NAME, TOOLS};
+use http::{HeaderName, HeaderValue};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientConfig, ElicitRequestParams,
+    ElicitResult, ErrorCode, ErrorData, Implementation, JsonObject, PaginatedRequestParams, ProtocolVersion, Tool,
+};
+use rmcp::service::{
+    ClientInitializeError, ClientLifecycleMode, ClientServiceExt, NotificationContext, RequestContext, RunningService,
+};
+use rmcp::transport::StreamableHttpClientTransport;
+use rmcp::transport::common::client_side_sse::NeverRetry;
+use rmcp::transport::streamable_http_client::{StreamableHttpClientTransportConfig, StreamableHttpError};
+use rmcp::{ClientHandler, RoleClient, ServiceError};
+use tokio::io::AsyncWriteExt;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::blot::Blot;
+use super::streams::{MESSAGE, Messages, Said};
+use crate::problems::chain;
+
+/// Said of a server that lets nobody in without a token.
+const UNKNOWN: &str =
+    "it wants to know who calls (401 or 403): put its token into a secret header, such as Authorization";
+/// Pages of a list of tools that are read.
+const PAGES: usize = 20;
+/// Characters of what a server says of its own failure that are told.
+const WORDS: usize = 500;
+/// How long a program that said nothing more is waited for, to tell how it ended.
+const LAST: Duration = Duration::from_millis(300);
+
+/// Why a server could not be spoken to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failed {
+    /// In words that may follow “it does not work: ”.
+    pub(crate) words: String,
+    /// The end of what a program wrote to its standard error.
+    pub(crate) stderr: Option<String>,
+}
+
+/// What came of a call.
+pub(crate) enum Called {
+    /// The server answered.
+    Answered(Box<CallToolResult>),
+    /// It refused, or asked for what it does not get.
+    Refused(String),
+    /// It took too long.
+    Late,
+    /// The conversation is over.
+    Over(String),
+}
+
+/// Who speaks for us.
+struct Manners {
+    changed: Arc<AtomicBool>,
+}
+
+impl ClientHandler for Manners {
+    fn get_info(&self) -> ClientConfig {
+        let me = Implementation::new("guildhall", env!("CARGO_PKG_VERSION"));
+        ClientConfig::new(ClientCapabilities::default(), me)
+            .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
+    }
+
+    async fn create_elicitation(
+        &self,
+        _request: ElicitRequestParams,
+        _context: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "nobody is asked anything here", None))
+    }
+
+    #[expect(deprecated, reason = "servers of older revisions ask for it, and are refused")]
+    async fn list_roots(
+        &self,
+        _context: RequestContext<RoleClient>,
+    ) -> Result<rmcp::model::ListRootsResult, ErrorData> {
+        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "no roots are told here", None))
+    }
+
+    async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
+        self.changed.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A program at work.
+struct Program {
+    running: Running,
+    said: Arc<Said>,
+}
+
+/// A server that answers. Dropping it ends the conversation, and the program.
+pub(crate) struct Session {
+    service: RunningService<RoleClient, Manners>,
+    program: Option<Program>,
+    changed: Arc<AtomicBool>,
+    blot: Blot,
+    limit: Duration,
+    /// The tools that it offers.
+    pub(crate) shapes: Vec<McpShape>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("tools", &self.shapes.len()).finish_non_exhaustive()
+    }
+}
+
+/// How a server is spoken to with what, and where a program sees what.
+pub(crate) struct Dial<'a> {
+    pub(crate) team: &'a Team,
+    pub(crate) sandbox: &'a Sandbox,
+    pub(crate) room: Option<&'a Room>,
+    pub(crate) server: &'a McpServer,
+}
+
+impl Dial<'_> {
+    /// Starts or reaches the server, and lists its tools.
+    pub(crate) async fn open(&self, limit: Duration) -> Result<Session, Failed> {
+        let bare = |words: String| Failed { words, stderr: None };
+        let values = self.team.mcp_values(self.server).await.map_err(|error| bare(error.to_string()))?;
+        let blot = Blot::new(&values);
+        let opened = match &self.server.transport {
+            McpTransport::Stdio { command } => self.start(command, &values, &blot, limit).await,
+            McpTransport::Http { url } => self.reach(url, &values, &blot, limit).await,
+        };
+        let (service, changed, program, shapes) = opened.map_err(|failed| Failed {
+            words: blot.over(&failed.words),
+            stderr: failed.stderr.map(|text| blot.over(&text)),
+        })?;
+        Ok(Session { service, program, changed, blot, limit, shapes })
+    }
+
+    async fn start(
+        &self,
+        command: &str,
+        values: &[(McpValue, Zeroizing<String>)],
+        blot: &Blot,
+        limit: Duration,
+    ) -> Result<Opened, Failed> {
+        let bare = |words: String| Failed { words, stderr: None };
+        let room = self.room.ok_or_else(|| bare("there is no place to start it in".to_owned()))?;
+        let line = line(command, values);
+        let mut running =
+            self.sandbox.start(room, &line, Streams::Parted).await.map_err(|error| bare(error.to_string()))?;
+        let (Some(mut input), Some(output), Some(errors)) =
+            (running.input.take(), running.output.take(), running.errors.take())
+        else {
+            return Err(bare("its streams could not be had".to_owned()));
+        };
+        let said = Arc::new(Said::default());
+        said.listen(errors);
+        let (manners, changed) = manners();
+        let messages = Messages::new(output, Arc::clone(&said));
+        let speaking = async {
+            for (_, value) in values {
+                // One that ends before it has read them says why elsewhere.
+                let _ = input.write_all(value.as_bytes()).await;
+                let _ = input.write_all(&[0]).await;
+            }
+            let service =
+                manners.serve_with_lifecycle((messages, input), lifecycle()).await.map_err(|e| of_start(&e))?;
+            let shapes = list(&service, blot).await.map_err(|error| of_call(&error))?;
+            Ok::<_, String>((service, shapes))
+        };
+        let spoken = match tokio::time::timeout(limit, speaking).await {
+            Ok(spoken) => spoken,
+            Err(_) => Err(format!("it did not answer within {} seconds", limit.as_secs())),
+        };
+        match spoken {
+            Ok((service, shapes)) => Ok((service, changed, Some(Program { running, said }), shapes)),
+            Err(words) => {
+                let ended = last_words(&mut running, &said).await;
+                Err(Failed { words: ended.unwrap_or(words), stderr: said.errors() })
+            }
+        }
+    }
+
+    async fn reach(
+        &self,
+        url: &str,
+        values: &[(McpValue, Zeroizing<String>)],
+        blot: &Blot,
+        limit: Duration,
+    ) -> Result<Opened, Failed> {
+        let bare = |words: String| Failed { words, stderr: None };
+        let parsed: Url = url.parse().map_err(|_| bare("its address cannot be read".to_owned()))?;
+        let caller = self.team.caller().map_err(|error| bare(error.to_string()))?;
+        let client = caller.client_for(&parsed).map_err(|error| bare(error.to_string()))?;
+        let mut config = StreamableHttpClientTransportConfig::with_uri(url)
+            .custom_headers(headers(values).map_err(bare)?)
+            .max_json_response_size(MESSAGE)
+            .max_sse_event_size(MESSAGE)
+            .max_error_response_size(WORDS);
+        config.retry_config = Arc::new(NeverRetry::default());
+        let (manners, changed) = manners();
+        let speaking = async {
+            let transport = StreamableHttpClientTransport::with_client(client, config);
+            let service = manners.serve_with_lifecycle(transport, lifecycle()).await.map_err(|e| of_start(&e))?;
+            let shapes = list(&service, blot).await.map_err(|error| of_call(&error))?;
+            Ok::<_, String>((service, shapes))
+        };
+        match tokio::time::timeout(limit, speaking).await {
+            Ok(Ok((service, shapes))) => Ok((service, changed, None, shapes)),
+            Ok(Err(words)) => Err(bare(words)),
+            Err(_) => Err(bare(format!("it did not answer within {} seconds", limit.as_secs()))),
+        }
+    }
+}
+
+type Opened = (RunningService<RoleClient, Manners>, Arc<AtomicBool>, Option<Program>, Vec<McpShape>);
+
+fn manners() -> (Manners, Arc<AtomicBool>) {
+    let changed = Arc::new(AtomicBool::new(false));
+    (Manners { changed: Arc::clone(&changed) }, changed)
+}
+
+fn lifecycle() -> ClientLifecycleMode {
+    ClientLifecycleMode::Auto {
+        preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+        legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
+    }
+}
+
+/// The line that starts a program. Its environment comes through its standard input, before anything else does: what stands
+/// in a line or among arguments can be read by others on this machine.
+fn line(command: &str, values: &[(McpValue, Zeroizing<String>)]) -> String {
+    let reads = values.iter().map(|(about, _)| format!("IFS= read -r -d '' {0} && export {0}\n", about.name));
+    reads.chain([command.to_owned()]).collect()
+}
+
+fn headers(values: &[(McpValue, Zeroizing<String>)]) -> Result<HashMap<HeaderName, HeaderValue>, String> {
+    let mut all = HashMap::with_capacity(values.len());
+    for (about, value) in values {
+        let unfit = || format!("{} cannot be a header; set it again", about.name);
+        let name = HeaderName::try_from(about.name.as_str()).map_err(|_| unfit())?;
+        let mut value = HeaderValue::try_from(value.as_str()).map_err(|_| unfit())?;
+        value.set_sensitive(about.secret);
+        all.insert(name, value);
+    }
+    Ok(all)
+}
+
+/// How a program ended, or what it did instead of answering.
+async fn last_words(running: &mut Running, said: &Said) -> Option<String> {
+    if let Some(fault) = said.fault() {
+        return Some(format!("{fault}, and was ended"));
+    }
+    let printed = said.stray().map(|text| format!("; it printed: {}", beginning(&text))).unwrap_or_default();
+    match tokio::time::timeout(LAST, running.ended()).await {
+        Ok(Ok(Exit::Code(code))) => Some(format!("it ended with exit code {code} before it answered{printed}")),
+        Ok(Ok(Exit::Signal(signal))) => Some(format!("it was ended by signal {signal} before it answered{printed}")),
+        Ok(Ok(Exit::TimedOut)) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) if !printed.is_empty() => Some(format!("what it prints is not MCP{printed}")),
+        Err(_) => None,
+    }
+}
+
+async fn list(service: &RunningService<RoleClient, Manners>, blot: &Blot) -> Result<Vec<McpShape>, ServiceError> {
+    let mut shapes: Vec<McpShape> = Vec::new();
+    let mut cursor = None;
+    for _ in 0..PAGES {
+        let page = service.list_tools(Some(PaginatedRequestParams::default().with_cursor(cursor))).await?;
+        for shape in page.tools.into_iter().filter_map(|tool| shape(tool, blot)) {
+            if shapes.len() < TOOLS && !shapes.iter().any(|known| known.name == shape.name) {
+                shapes.push(shape);
+            }
+        }
+        cursor = page.next_cursor;
+        if cursor.is_none() || shapes.len() >= TOOLS {
+            break;
+        }
+    }
+    Ok(shapes)
+}
+
+/// What a server says of a tool; nothing if that is too much, holds what no database does, or repeats a secret.
+fn shape(tool: Tool, blot: &Blot) -> Option<McpShape> {
+    let name = tool.name.into_owned();
+    if name.is_empty() || name.chars().count() > TOOL_NAME || name.chars().any(char::is_control) {
+        return None;
+    }
+    let object = |schema: Arc<JsonObject>| serde_json::Value::Object(Arc::unwrap_or_clone(schema));
+    let shape = McpShape {
+        name,
+        description: tool.description.map(|text| text.trim().to_owned()).unwrap_or_default(),
+        input_schema: object(tool.input_schema),
+        output_schema: tool.output_schema.map(object),
+        read_only: tool.annotations.and_then(|hints| hints.read_only_hint).unwrap_or(false),
+    };
+    let text = shape.canonical();
+    (text.len() <= SHAPE && !text.contains("\\u0000") && !blot.is_in(&text)).then_some(shape)
+}
+
+impl Session {
+    /// The revision that was agreed on, and what the server calls itself.
+    pub(crate) fn about(&self) -> (Option<String>, Option<String>) {
+        let Some(info) = self.service.peer_info() else { return (None, None) };
+        let server = info.server_info.as_ref().map(|server| format!("{} {}", server.name, server.version));
+        let told = |text: String| self.blot.over(&beginning(&text));
+        (Some(told(info.protocol_version.to_string())), server.map(told))
+    }
+
+    /// Lists the tools anew if the server said that they changed. Returns whether they were listed.
+    pub(crate) async fn refresh(&mut self) -> Result<bool, String> {
+        if !self.changed.swap(false, Ordering::Relaxed) {
+            return Ok(false);
+        }
+        match tokio::time::timeout(self.limit, list(&self.service, &self.blot)).await {
+            Ok(Ok(shapes)) => {
+                self.shapes = shapes;
+                Ok(true)
+            }
+            Ok(Err(error)) => Err(self.blot.over(&of_call(&error))),
+            Err(_) => Err(format!("it did not list its tools within {} seconds", self.limit.as_secs())),
+        }
+    }
+
+    /// Whether the conversation is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.service.is_closed() || self.service.is_transport_closed()
+    }
+
+    /// Calls a tool. Dropping the future tells the server that nobody waits any more.
+    pub(crate) async fn call(&mut self, tool: &str, arguments: JsonObject) -> Called {
+        let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
+        match tokio::time::timeout(self.limit, self.service.call_tool_once(params)).await {
+            Err(_) => Called::Late,
+            Ok(Ok(CallToolResponse::Complete(result))) => Called::Answered(Box::new(result)),
+            Ok(Ok(CallToolResponse::InputRequired(_))) => {
+                Called::Refused("it asks somebody for more before it answers, and nobody is asked here".to_owned())
+            }
+            Ok(Ok(_)) => Called::Refused("it answers later, by a task, which is not waited for here".to_owned()),
+            Ok(Err(ServiceError::McpError(error))) => Called::Refused(self.blot.over(&refusal(&error))),
+            Ok(Err(error)) => Called::Over(self.why(&error).await),
+        }
+    }
+
+    async fn why(&mut self, error: &ServiceError) -> String {
+        let Some(program) = &mut self.program else { return self.blot.over(&of_call(error)) };
+        let words = last_words(&mut program.running, &program.said).await;
+        let words = words.map(|words| words.replace("before it answered", "in the middle of the call"));
+        let mut words = words.unwrap_or_else(|| of_call(error));
+        if let Some(errors) = program.said.errors() {
+            words.push_str(&format!("; the end of its standard error: {}", ending(&errors)));
+        }
+        self.blot.over(&words)
+    }
+
+    /// The text without the secrets that the server was given.
+    pub(crate) fn blotted(&self, text: &str) -> String {
+        self.blot.over(text)
+    }
+}
+
+/// The beginning of a text, on one line.
+fn beginning(text: &str) -> String {
+    let line = |c: char| if c.is_control() { ' ' } else { c };
+    text.trim().chars().take(WORDS).map(line).collect()
+}
+
+/// The end of a text.
+fn ending(text: &str) -> &str {
+    &text[text.ceil_char_boundary(text.len().saturating_sub(WORDS))..]
+}
+
+fn refusal(error: &ErrorData) -> String {
+    format!("it refused: {} ({})", beginning(&error.message), error.code.0)
+}
+
+/// Why a conversation did not begin.
+fn of_start(error: &ClientInitializeError) -> String {
+    match error {
+        ClientInitializeError::JsonRpcError(error) => refusal(error),
+        ClientInitializeError::LegacyFallbackFailed { fallback, .. } => of_start(fallback),
+        ClientInitializeError::ConnectionClosed(_) => "it ended the conversation before it began".to_owned(),
+        ClientInitializeError::NoCompatibleProtocolVersion { server_supported, .. } => {
+            let theirs: Vec<String> = server_supported.iter().map(ToString::to_string).collect();
+            format!("it speaks only revisions of MCP that are not spoken here: {}", beginning(&theirs.join(", ")))
+        }
+        ClientInitializeError::TransportError { error, .. } => of_transport(error),
+        other => of_transport(other),
+    }
+}
+
+/// Why a request was not answered.
+fn of_call(error: &ServiceError) -> String {
+    match error {
+        ServiceError::McpError(error) => refusal(error),
+        ServiceError::TransportClosed => "it ended the conversation".to_owned(),
+        other => of_transport(other),
+    }
+}
+
+/// Whether rmcp's words for an answer begin with one of the two statuses by which somebody is not let in.
+fn is_refusal(words: &str) -> bool {
+    ["HTTP 401", "HTTP 403"].iter().any(|status| words.starts_with(status))
+}
+
+fn of_transport(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    match causes.find_map(|cause| cause.downcast_ref::<StreamableHttpError<CallError>>()) {
+        Some(StreamableHttpError::Client(error)) => Uncalled::from(error).to_string(),
+        Some(StreamableHttpError::AuthRequired(_) | StreamableHttpError::InsufficientScope(_)) => UNKNOWN.to_owned(),
+        Some(StreamableHttpError::UnexpectedServerResponse(words)) if is_refusal(words) => UNKNOWN.to_owned(),
+        Some(error) => beginning(&chain(error)),
+        None => beginning(&chain(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_stands_in_the_line() {
+        let value = McpValue { name: "KEY".to_owned(), secret: true, value: None };
+        let line = line("node server.js", &[(value, Zeroizing::new("it's a secret".to_owned()))]);
+        assert_eq!(line, "IFS= read -r -d '' KEY && export KEY\nnode server.js");
+    }
+
+    #[test]
+    fn a_secret_header_does_not_show_itself() {
+        let value = McpValue { name: "Authorization".to_owned(), secret: true, value: None };
+        let all = headers(&[(value, Zeroizing::new("Bearer abcdefgh".to_owned()))]).unwrap();
+        assert!(!format!("{all:?}").contains("abcdefgh"));
+    }
+}

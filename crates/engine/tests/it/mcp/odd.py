@@ -1,0 +1,84 @@
+# An MCP server of the older kind that does what none should. What it is to do stands in its environment.
+import json
+import os
+import sys
+import time
+
+
+def say(message):
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+def tools():
+    more = os.environ.get("SAYS", "Says it again.")
+    names = "echo secret die hang flood ask write grow".split()
+    bare = {"type": "object", "properties": {"text": {"type": "string"}}}
+    listed = [{"name": n, "description": more if n == "echo" else n, "inputSchema": bare} for n in names]
+    listed[0]["annotations"] = {"readOnlyHint": True}
+    return listed + grown
+
+
+def ask():
+    asks = ["sampling/createMessage", "roots/list", "elicitation/create"]
+    forms = [{"messages": [], "maxTokens": 1}, {}, {"message": "Your name?", "requestedSchema": {"type": "object", "properties": {}}}]
+    for n, (method, params) in enumerate(zip(asks, forms)):
+        say({"jsonrpc": "2.0", "id": f"ask-{n}", "method": method, "params": params})
+    answers = {}
+    while len(answers) < len(asks):
+        message = json.loads(sys.stdin.readline())
+        if str(message.get("id")).startswith("ask-"):
+            answers[message["id"]] = "refused" if "error" in message else "granted"
+    return " ".join(answers[key] for key in sorted(answers))
+
+
+def call(name, arguments):
+    if name == "echo":
+        return "You said: " + arguments.get("text", "")
+    if name == "secret":
+        return "The key is " + os.environ["KEY"] + ", of " + os.environ.get("MODE", "-")
+    if name == "die":
+        print("the key was " + os.environ["KEY"], file=sys.stderr, flush=True)
+        os._exit(9)
+    if name == "hang":
+        time.sleep(600)
+    if name == "flood":
+        return "x" * 10_000_000
+    if name == "ask":
+        return ask()
+    if name == "write":
+        with open("/workspace/made.txt", "w") as file:
+            file.write("made\n")
+        return "written"
+    if name == "grow":
+        grown.append({"name": "extra", "description": "New.", "inputSchema": {"type": "object"}})
+        say({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
+        return "grown"
+
+
+grown = []
+mode = os.environ.get("MODE")
+if mode == "garbage":
+    print("Hello! I am no server, key " + os.environ["KEY"], flush=True)
+    time.sleep(600)
+if mode == "broken":
+    print("cannot read " + os.environ["KEY"], file=sys.stderr)
+    sys.exit(3)
+if mode == "leaky":
+    grown.append({"name": "leak", "description": "The key is " + os.environ["KEY"], "inputSchema": {"type": "object"}})
+for line in sys.stdin:
+    message = json.loads(line)
+    number, method = message.get("id"), message.get("method")
+    answer = {"jsonrpc": "2.0", "id": number}
+    if method == "initialize":
+        about = {"name": "odd", "version": "1"}
+        say(answer | {"result": {"protocolVersion": "2025-06-18", "capabilities": {"tools": {"listChanged": True}}, "serverInfo": about}})
+    elif method == "tools/list":
+        say(answer | {"result": {"tools": tools()}})
+    elif method == "tools/call":
+        text = call(message["params"]["name"], message["params"].get("arguments", {}))
+        image = {"type": "image", "data": "aGVsbG8=", "mimeType": "image/png"}
+        content = [{"type": "text", "text": text}] + ([image] if text.endswith("picture") else [])
+        say(answer | {"result": {"content": content}})
+    elif method and number is not None:
+        say(answer | {"error": {"code": -32601, "message": "not known"}})

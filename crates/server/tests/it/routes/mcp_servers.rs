@@ -1,0 +1,94 @@
+//! MCP servers over the API: who may, what is never told, and where none leads.
+
+use guildhall_server::config::Config;
+use guildhall_types::member::MemberRole;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::harness::{TestApp, Wish};
+
+const SECRET: &str = "a-secret-of-the-server";
+
+fn http(url: &str) -> Value {
+    json!({ "name": "docs", "transport": { "kind": "http", "url": url },
+        "values": [{ "name": "Authorization", "value": SECRET }, { "name": "X-Team", "value": "guild", "secret": false }] })
+}
+
+#[tokio::test]
+async fn a_servers_secrets_come_in_and_go_nowhere_else() {
+    let app = TestApp::start().await;
+    let mut olga = app.owner().await;
+    let project = olga.project("p", json!({ "kind": "empty" })).await["id"].as_str().unwrap().to_owned();
+    let list = format!("/api/projects/{project}/mcp-servers");
+    let mut ben = app.member(MemberRole::Member).await;
+    let mut vera = app.member(MemberRole::Viewer).await;
+    vera.post(&list, http("https://example.com/mcp")).await.is_problem(StatusCode::FORBIDDEN, "missing-right");
+    let made = ben.post(&list, http("https://example.com/mcp")).await;
+    let path = format!("/api/mcp-servers/{}", made.is(StatusCode::CREATED)["id"].as_str().unwrap());
+    ben.post(&list, http("https://example.com/mcp")).await.is_problem(StatusCode::CONFLICT, "taken");
+    let seen = vera.get(&list).await;
+    assert_eq!(
+        seen.is(StatusCode::OK)["items"][0]["values"],
+        json!([
+            { "name": "Authorization", "secret": true, "value": null },
+            { "name": "X-Team", "secret": false, "value": "guild" },
+        ])
+    );
+    // Whoever moves it does not take the secret along.
+    let away = json!({ "transport": { "kind": "http", "url": "https://elsewhere.example/mcp" } });
+    let refused = ben.patch(&path, away).await.is(StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused["detail"].as_str().unwrap().contains("anew"), "{refused}");
+    let named = json!({ "name": "more", "timeoutSeconds": 5, "values": [{ "name": "Authorization" }] });
+    let changed = ben.patch(&path, named).await.is(StatusCode::OK);
+    assert_eq!((&changed["name"], changed["values"].as_array().unwrap().len()), (&json!("more"), 1));
+    for (bad, field) in [
+        (json!({ "name": "A b" }), "name"),
+        (json!({ "timeoutSeconds": 0 }), "timeoutSeconds"),
+        (json!({ "transport": { "kind": "http", "url": "ftp://example.com" } }), "transport.url"),
+        (json!({ "transport": { "kind": "http", "url": "https://u:pw@example.com" } }), "transport.url"),
+        (json!({ "transport": { "kind": "stdio", "command": " " } }), "transport.command"),
+        (json!({ "values": [{ "name": "Host", "value": "abcdefgh" }] }), "values"),
+        (json!({ "values": [{ "name": "X", "value": "short" }] }), "values"),
+    ] {
+        let refused = ben.patch(&path, bad.clone()).await.is(StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(refused["errors"][0]["field"], field, "{bad}: {refused}");
+    }
+    let open = json!({ "values": [{ "name": "API_TOKEN", "value": "Zx81kQp22LmWv93TyRs7", "secret": false }] });
+    ben.patch(&path, open).await.is(StatusCode::UNPROCESSABLE_ENTITY);
+
+    // What was not seen is not approved.
+    let nothing = json!({ "tools": [{ "name": "add", "hash": "x" }] });
+    ben.post(&format!("{path}/approve-tools"), nothing).await.is_problem(StatusCode::CONFLICT, "tool-changed");
+    ben.post(&format!("{path}/choose-tools"), json!({ "tools": [] })).await.is(StatusCode::UNPROCESSABLE_ENTITY);
+
+    ben.delete(&path).await.is(StatusCode::NO_CONTENT);
+    ben.delete(&path).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    assert_eq!(ben.get("/api/mcp-servers").await.is(StatusCode::OK)["items"], json!([]));
+    let audit = olga.get("/api/audit?object=mcp-server").await;
+    let entries = audit.is(StatusCode::OK)["items"].as_array().unwrap().clone();
+    let actions: Vec<&Value> = entries.iter().map(|one| &one["action"]).collect();
+    assert_eq!(actions, ["mcp-server.delete", "mcp-server.change", "mcp-server.create"]);
+    for answer in [made, seen, audit] {
+        assert!(!answer.text().contains(SECRET), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn no_server_leads_into_the_house_without_the_operators_leave() {
+    let change = Box::new(|config: &mut Config| config.allow_private_providers = false);
+    let app = TestApp::with(Wish { change, ..Wish::default() }).await;
+    let mut olga = app.owner().await;
+    let project = olga.project("p", json!({ "kind": "empty" })).await["id"].as_str().unwrap().to_owned();
+    let list = format!("/api/projects/{project}/mcp-servers");
+    for address in ["169.254.169.254", "127.0.0.1", "[::ffff:10.0.0.1]", "2852039166"] {
+        let refused =
+            olga.post(&list, http(&format!("http://{address}/mcp"))).await.is(StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(refused["errors"][0]["field"], "transport.url", "{refused}");
+    }
+    // A name is judged by what it leads to, when it is called.
+    let port = app.url.rsplit(':').next().unwrap();
+    let made = olga.post(&list, http(&format!("http://localhost:{port}/mcp"))).await.is(StatusCode::CREATED);
+    let tried = olga.call(&format!("/api/mcp-servers/{}/test", made["id"].as_str().unwrap())).await.is(StatusCode::OK);
+    let problem = tried["test"]["problem"].as_str().unwrap();
+    assert!(problem.contains("GUILDHALL_ALLOW_PRIVATE_PROVIDERS"), "{problem}");
+}
