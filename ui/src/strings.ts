@@ -31,6 +31,7 @@ export const told: Record<NotificationKind, string> = {
   "budget.reached": "a budget is used up",
   "morning-report.ready": "the morning report is ready",
   "webhook.off": "a webhook was switched off",
+  "mcp-server.tools-changed": "tools of an MCP server changed",
 };
 
 export const planning: Record<PlanningMode, { label: string; help: string }> = {

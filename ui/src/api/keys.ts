@@ -65,6 +65,9 @@ export const keys = {
   runGuide: (runId: string) => ["run-guide", runId] as const,
   /** The latest trial of a project's checks. */
   trial: (projectId: string) => ["trial", projectId] as const,
+  /** The MCP servers of all projects; those of one lie below it. */
+  mcpServers: ["mcp-servers"] as const,
+  mcpServersOf: (projectId: string) => ["mcp-servers", projectId] as const,
   systems: ["systems"] as const,
   system: (id: string) => ["systems", id] as const,
   executions: ["executions"] as const,

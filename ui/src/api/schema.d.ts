@@ -1767,6 +1767,92 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/mcp-servers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the MCP servers of all projects, with their tools. Secrets are named and not shown. */
+        get: operations["list_all_mcp_servers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mcp-servers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes an MCP server out of its project, with its secrets. Agents at work can call it no more. */
+        delete: operations["delete_mcp_server"];
+        options?: never;
+        head?: never;
+        /** Changes an MCP server. */
+        patch: operations["change_mcp_server"];
+        trace?: never;
+    };
+    "/api/mcp-servers/{id}/approve-tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approves tools of an MCP server as the member saw them. Agents that begin from then on have them. */
+        post: operations["approve_mcp_tools"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mcp-servers/{id}/choose-tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switches tools of an MCP server on and off for agents. */
+        post: operations["choose_mcp_tools"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mcp-servers/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Starts or reaches an MCP server and lists its tools. What came of it stands in `test`, also when it failed. */
+        post: operations["test_mcp_server"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/members": {
         parameters: {
             query?: never;
@@ -2116,6 +2202,41 @@ export type paths = {
         put?: never;
         /** Writes a card at the end of the backlog. */
         post: operations["create_feature"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{id}/mcp-proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the servers that the project's repository names in its `.mcp.json`. Nothing of that file is obeyed: a member may add one. */
+        get: operations["list_mcp_proposals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{id}/mcp-servers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the MCP servers of a project, with their tools. Secrets are named and not shown. */
+        get: operations["list_mcp_servers"];
+        put?: never;
+        /** Adds an MCP server to a project. Its tools are told to no agent before a member has approved them. */
+        post: operations["create_mcp_server"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3118,11 +3239,11 @@ export type components = {
          * @enum {string}
          */
         AgentRole: "orchestrator" | "researcher" | "analyzer" | "implementer" | "reviewer" | "validator" | "custom";
-        /** @description An MCP server whose tools the agent gets, once the team has MCP clients. */
+        /** @description An MCP server whose tools the agent gets, as far as a member approved them. */
         AgentServer: {
-            /** @description Which of its tools; all of them when absent. */
+            /** @description Which of its tools, by the names that the server gives them; all of them when absent. */
             enabledTools?: string[] | null;
-            /** @description Which one. */
+            /** @description Which one: its name, which means the server of that name in each project, or its id. */
             serverId: string;
         };
         /**
@@ -3203,6 +3324,11 @@ export type components = {
             note?: string;
             /** @description What came of it. */
             outcome: components["schemas"]["LearningOutcome"];
+        };
+        /** @description Which tools are approved. */
+        ApproveMcpTools: {
+            /** @description All of them, or none. */
+            tools: components["schemas"]["SeenMcpTool"][];
         };
         /** @description A yes to a plan, and what the member made of it. */
         ApprovePlan: {
@@ -3296,7 +3422,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "mcp-server.create" | "mcp-server.change" | "mcp-server.delete" | "mcp-server.test" | "mcp-server.approve-tools" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -3333,7 +3459,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "knowledge" | "key" | "route" | "audit" | "system" | "execution";
+        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "mcp-server" | "knowledge" | "key" | "route" | "audit" | "system" | "execution";
         /**
          * @description What came of it.
          * @enum {string}
@@ -3567,6 +3693,24 @@ export type components = {
              */
             runMicros: number;
         };
+        /** @description Changes an MCP server; what is absent stays. */
+        ChangeMcpServer: {
+            /** @description Whether agents may have its tools at all. */
+            enabled?: boolean;
+            /** @description What it is called. */
+            name?: string;
+            /**
+             * Format: int64
+             * @description Seconds that a start and each call may take.
+             */
+            timeoutSeconds?: number;
+            /** @description How it is reached. Secrets go nowhere else by themselves: for another address or command, give them anew. */
+            transport?: components["schemas"]["McpTransport"];
+            /** @description Whether tools that it calls read-only may be used where nothing may be changed. */
+            trusted?: boolean;
+            /** @description Its environment or headers, all of them. */
+            values?: components["schemas"]["SetMcpValue"][];
+        };
         /** @description A system as it is to be. */
         ChangeSystem: {
             /** @description What it does; replaces what it did. */
@@ -3651,6 +3795,11 @@ export type components = {
         ChooseMails: {
             /** @description Kinds; what is absent stays as it is. */
             items: components["schemas"]["MailChoice"][];
+        };
+        /** @description Which tools agents may have. Those that are not named stay as they are. */
+        ChooseMcpTools: {
+            /** @description The tools. */
+            tools: components["schemas"]["SwitchMcpTool"][];
         };
         /**
          * @description How far around the past runs were looked for.
@@ -3839,6 +3988,20 @@ export type components = {
             mail?: boolean;
             /** @description The role that the new member will have; not above one's own. */
             role: components["schemas"]["MemberRole"];
+        };
+        /** @description An MCP server to be added. */
+        CreateMcpServer: {
+            /** @description What it is called: small letters, digits and hyphens. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Seconds that a start and each call may take; 60 when absent.
+             */
+            timeoutSeconds?: number;
+            /** @description How it is reached. */
+            transport: components["schemas"]["McpTransport"];
+            /** @description The environment of a program, or the headers of each request. */
+            values?: components["schemas"]["SetMcpValue"][];
         };
         /** @description A new passkey. */
         CreatePasskey: {
@@ -4612,6 +4775,13 @@ export type components = {
             privateTo: components["schemas"]["MemberId"] | null;
             /** @enum {string} */
             type: "agent.updated";
+        } | {
+            /** @description Its project. */
+            projectId: components["schemas"]["ProjectId"];
+            /** @description Which. */
+            serverId: components["schemas"]["McpServerId"];
+            /** @enum {string} */
+            type: "mcp-server.updated";
         } | {
             /** @description The order as it stands. */
             order: components["schemas"]["AutoOrder"];
@@ -5525,6 +5695,161 @@ export type components = {
          * @enum {string}
          */
         MailStatus: "waiting" | "sent" | "failed";
+        /** @description A server that a project's repository names in its `.mcp.json`. It is shown to members and is nothing before one adds it. */
+        McpProposal: {
+            /** @description What it would be called. */
+            name: string;
+            /** @description How it would be reached. */
+            transport: components["schemas"]["McpTransport"];
+            /** @description The names of its environment or headers. What the file gives them is not taken over. */
+            values: string[];
+        };
+        /** @description Servers that a repository names. */
+        McpProposalList: {
+            /** @description In the order of the file. */
+            items: components["schemas"]["McpProposal"][];
+        };
+        /** @description An MCP server of a project. */
+        McpServer: {
+            /**
+             * Format: date-time
+             * @description When it was added.
+             */
+            createdAt: string;
+            /** @description Who added it; told when its tools change. */
+            createdBy: components["schemas"]["MemberId"];
+            /** @description Whether agents may have its tools at all. */
+            enabled: boolean;
+            /** @description The server's id. */
+            id: components["schemas"]["McpServerId"];
+            /** @description What it is called: unique in its project, a part of its tools' names. Agents name it by this. */
+            name: string;
+            /** @description Its project. */
+            projectId: components["schemas"]["ProjectId"];
+            test: components["schemas"]["McpTest"] | null;
+            /**
+             * Format: int64
+             * @description Seconds that a start and each call may take: 1 to 600.
+             */
+            timeoutSeconds: number;
+            /** @description Its tools, by name. */
+            tools: components["schemas"]["McpTool"][];
+            /** @description How it is reached. */
+            transport: components["schemas"]["McpTransport"];
+            /**
+             * @description Whether a member trusts what it says of its tools: those that it calls read-only may then be used where nothing may be
+             *     changed.
+             */
+            trusted: boolean;
+            /**
+             * Format: date-time
+             * @description When it last changed.
+             */
+            updatedAt: string;
+            /** @description The environment of a program, or the headers of each request. */
+            values: components["schemas"]["McpValue"][];
+        };
+        /**
+         * Format: uuid
+         * @description An MCP server of a project.
+         */
+        McpServerId: string;
+        /** @description MCP servers. */
+        McpServerList: {
+            /** @description By name. */
+            items: components["schemas"]["McpServer"][];
+        };
+        /** @description What a server says of a tool. */
+        McpShape: {
+            /** @description What it does, for the model. */
+            description: string;
+            /** @description The JSON Schema of its arguments. */
+            inputSchema: unknown;
+            /** @description What the tool is called. */
+            name: string;
+            /** @description The JSON Schema of its structured answer. */
+            outputSchema?: unknown;
+            /** @description Whether the server says that it changes nothing. */
+            readOnly: boolean;
+        };
+        /**
+         * @description How a tool stands.
+         * @enum {string}
+         */
+        McpStanding: "new" | "approved" | "changed" | "gone";
+        /** @description What came of trying a server. */
+        McpTest: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Why it failed, in words; nothing when it went well. */
+            problem: string | null;
+            /** @description The revision of the protocol that was agreed on. */
+            protocol: string | null;
+            /** @description What the server calls itself, with its version. */
+            server: string | null;
+            /** @description The end of what a program wrote to its standard error, when it failed. */
+            stderr: string | null;
+            /**
+             * Format: int64
+             * @description How long it took to start or reach the server and to list its tools, in milliseconds.
+             */
+            tookMs: number;
+            /**
+             * Format: int64
+             * @description How many tools it offers.
+             */
+            tools: number;
+        };
+        /** @description A tool of a server. An agent gets it while it is `approved` and switched on. */
+        McpTool: {
+            approved: components["schemas"]["McpShape"] | null;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            approvedAt: string | null;
+            approvedBy: components["schemas"]["MemberId"] | null;
+            /** @description The SHA-256 of that. */
+            approvedHash: string | null;
+            /** @description Whether agents may have it. */
+            enabled: boolean;
+            /** @description The SHA-256 of that, in hexadecimal. An approval names it. */
+            hash: string | null;
+            /** @description What the server calls it. */
+            name: string;
+            offered: components["schemas"]["McpShape"] | null;
+            /**
+             * Format: date-time
+             * @description When the server was last seen to offer it.
+             */
+            seenAt: string;
+            /** @description How it stands. */
+            standing: components["schemas"]["McpStanding"];
+        };
+        /** @description How a server is reached. */
+        McpTransport: {
+            /** @description The command line, for bash. */
+            command: string;
+            /** @enum {string} */
+            kind: "stdio";
+        } | {
+            /** @enum {string} */
+            kind: "http";
+            /** @description Its address. */
+            url: string;
+        };
+        /** @description An environment variable of a program, or a header of each request. */
+        McpValue: {
+            /** @description What it is called. */
+            name: string;
+            /** @description Whether the value is a secret, which is sealed and never shown again. */
+            secret: boolean;
+            /** @description The value; nothing for a secret. */
+            value: string | null;
+        };
         /** @description The member who asks, and what the member may do. */
         Me: components["schemas"]["Member"] & {
             /** @description Whether the member has a password. */
@@ -5813,7 +6138,7 @@ export type components = {
          * @description What a member can be told of. The text is also the type of a webhook's message.
          * @enum {string}
          */
-        NotificationKind: "card.waits" | "card.verified" | "card.failed" | "plan.ready" | "auto-mode.paused" | "budget.reached" | "morning-report.ready" | "webhook.off";
+        NotificationKind: "card.waits" | "card.verified" | "card.failed" | "plan.ready" | "auto-mode.paused" | "budget.reached" | "morning-report.ready" | "webhook.off" | "mcp-server.tools-changed";
         /** @description A page of what a member was told. */
         NotificationPage: {
             /** @description The latest first. */
@@ -7233,6 +7558,13 @@ export type components = {
             /** @description What can be shown. */
             kinds: components["schemas"]["SecondFactor"][];
         };
+        /** @description A tool as the member saw it. */
+        SeenMcpTool: {
+            /** @description The hash of what the server said of it then. */
+            hash: string;
+            /** @description Which tool. */
+            name: string;
+        };
         /** @description Which message is to be sent again. */
         SendAgain: {
             /** @description The message. */
@@ -7283,6 +7615,15 @@ export type components = {
             /** @description Whose auto mode an admin stops; oneself when absent. */
             memberId?: components["schemas"]["MemberId"];
             window?: components["schemas"]["Window"] | null;
+        };
+        /** @description An environment variable or a header. */
+        SetMcpValue: {
+            /** @description What it is called. */
+            name: string;
+            /** @description Whether it is sealed and never shown again; it is when nothing is said. */
+            secret?: boolean;
+            /** @description The value. A secret that is there already stays when it is absent. */
+            value?: string;
         };
         /** @description A budget for a month. */
         SetMonthBudget: {
@@ -7633,6 +7974,13 @@ export type components = {
              * @description How many of them no price is known for: their tokens count, their cost does not.
              */
             unpricedCalls: number;
+        };
+        /** @description A tool, and whether agents may have it. */
+        SwitchMcpTool: {
+            /** @description Whether agents may have it. */
+            enabled: boolean;
+            /** @description Which tool. */
+            name: string;
         };
         /** @description A system of the team. */
         System: components["schemas"]["SystemDefinition"] & {
@@ -8461,6 +8809,7 @@ export type ApiToken = components['schemas']['ApiToken'];
 export type ApplicationList = components['schemas']['ApplicationList'];
 export type AppliedLearning = components['schemas']['AppliedLearning'];
 export type ApplyLearning = components['schemas']['ApplyLearning'];
+export type ApproveMcpTools = components['schemas']['ApproveMcpTools'];
 export type ApprovePlan = components['schemas']['ApprovePlan'];
 export type AskForPasskey = components['schemas']['AskForPasskey'];
 export type AskForecast = components['schemas']['AskForecast'];
@@ -8491,6 +8840,7 @@ export type BlueprintStatus = components['schemas']['BlueprintStatus'];
 export type BucketState = components['schemas']['BucketState'];
 export type BudgetKind = components['schemas']['BudgetKind'];
 export type BudgetsView = components['schemas']['BudgetsView'];
+export type ChangeMcpServer = components['schemas']['ChangeMcpServer'];
 export type ChangeSystem = components['schemas']['ChangeSystem'];
 export type ChangeWebhook = components['schemas']['ChangeWebhook'];
 export type ChatPage = components['schemas']['ChatPage'];
@@ -8500,6 +8850,7 @@ export type CheckId = components['schemas']['CheckId'];
 export type CheckList = components['schemas']['CheckList'];
 export type CheckStatus = components['schemas']['CheckStatus'];
 export type ChooseMails = components['schemas']['ChooseMails'];
+export type ChooseMcpTools = components['schemas']['ChooseMcpTools'];
 export type Circle = components['schemas']['Circle'];
 export type ClientList = components['schemas']['ClientList'];
 export type Commit = components['schemas']['Commit'];
@@ -8515,6 +8866,7 @@ export type Consent = components['schemas']['Consent'];
 export type CreateAgent = components['schemas']['CreateAgent'];
 export type CreateFeature = components['schemas']['CreateFeature'];
 export type CreateInvitation = components['schemas']['CreateInvitation'];
+export type CreateMcpServer = components['schemas']['CreateMcpServer'];
 export type CreatePasskey = components['schemas']['CreatePasskey'];
 export type CreateProject = components['schemas']['CreateProject'];
 export type CreateSystem = components['schemas']['CreateSystem'];
@@ -8638,6 +8990,17 @@ export type MailId = components['schemas']['MailId'];
 export type MailKind = components['schemas']['MailKind'];
 export type MailOverview = components['schemas']['MailOverview'];
 export type MailStatus = components['schemas']['MailStatus'];
+export type McpProposal = components['schemas']['McpProposal'];
+export type McpProposalList = components['schemas']['McpProposalList'];
+export type McpServer = components['schemas']['McpServer'];
+export type McpServerId = components['schemas']['McpServerId'];
+export type McpServerList = components['schemas']['McpServerList'];
+export type McpShape = components['schemas']['McpShape'];
+export type McpStanding = components['schemas']['McpStanding'];
+export type McpTest = components['schemas']['McpTest'];
+export type McpTool = components['schemas']['McpTool'];
+export type McpTransport = components['schemas']['McpTransport'];
+export type McpValue = components['schemas']['McpValue'];
 export type Me = components['schemas']['Me'];
 export type Member = components['schemas']['Member'];
 export type MemberId = components['schemas']['MemberId'];
@@ -8750,10 +9113,12 @@ export type Scope = components['schemas']['Scope'];
 export type SecondFactor = components['schemas']['SecondFactor'];
 export type SecondFactorSetting = components['schemas']['SecondFactorSetting'];
 export type SecondStep = components['schemas']['SecondStep'];
+export type SeenMcpTool = components['schemas']['SeenMcpTool'];
 export type SendAgain = components['schemas']['SendAgain'];
 export type SessionId = components['schemas']['SessionId'];
 export type SessionItem = components['schemas']['SessionItem'];
 export type SetAutoMode = components['schemas']['SetAutoMode'];
+export type SetMcpValue = components['schemas']['SetMcpValue'];
 export type SetMonthBudget = components['schemas']['SetMonthBudget'];
 export type ShowPasskey = components['schemas']['ShowPasskey'];
 export type SignIn = components['schemas']['SignIn'];
@@ -8776,6 +9141,7 @@ export type StopReason = components['schemas']['StopReason'];
 export type StoppedAll = components['schemas']['StoppedAll'];
 export type Suggestion = components['schemas']['Suggestion'];
 export type Sums = components['schemas']['Sums'];
+export type SwitchMcpTool = components['schemas']['SwitchMcpTool'];
 export type System = components['schemas']['System'];
 export type SystemAgent = components['schemas']['SystemAgent'];
 export type SystemDefinition = components['schemas']['SystemDefinition'];
@@ -13121,6 +13487,205 @@ export interface operations {
             };
         };
     };
+    list_all_mcp_servers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServerList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    delete_mcp_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The server. */
+                id: components["schemas"]["McpServerId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    change_mcp_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The server. */
+                id: components["schemas"]["McpServerId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeMcpServer"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServer"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    approve_mcp_tools: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The server. */
+                id: components["schemas"]["McpServerId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApproveMcpTools"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServer"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    choose_mcp_tools: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The server. */
+                id: components["schemas"]["McpServerId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChooseMcpTools"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServer"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    test_mcp_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The server. */
+                id: components["schemas"]["McpServerId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServer"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_members: {
         parameters: {
             query?: {
@@ -14108,6 +14673,106 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Feature"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_mcp_proposals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpProposalList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_mcp_servers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServerList"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    create_mcp_server: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateMcpServer"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["McpServer"];
                 };
             };
             /** @description Why the request was refused or failed. */

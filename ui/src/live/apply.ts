@@ -234,6 +234,9 @@ export function applyEvents(client: QueryClient, events: Event[]) {
       case "agent.updated":
         void client.invalidateQueries({ queryKey: keys.agents });
         break;
+      case "mcp-server.updated":
+        void client.invalidateQueries({ queryKey: keys.mcpServers });
+        break;
       case "system.updated":
       case "system.deleted":
         void client.invalidateQueries({ queryKey: keys.systems });

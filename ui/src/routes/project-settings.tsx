@@ -1,7 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { ArrowLeft } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, lazy, Suspense, useState } from "react";
 import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { useMay, useProject } from "@/api/queries";
@@ -22,6 +22,8 @@ import { Knowing } from "@/features/projects/settings/knowing";
 import { draft, Pipeline, stepsOf } from "@/features/projects/settings/pipeline";
 import { sourceWords } from "@/features/projects/source";
 import { putProject } from "@/live/apply";
+
+const McpServers = lazy(() => import("@/features/mcp/servers"));
 
 export default function ProjectSettingsPage() {
   const { projectId } = useParams({ from: "/frame/p/$projectId/settings" });
@@ -242,6 +244,11 @@ function ProjectForm({ project }: { project: Project }) {
           </div>
         )}
       </form>
+      <div className="mt-10">
+        <Suspense fallback={<Skeleton className="h-40" />}>
+          <McpServers projectId={project.id} mayManage={mayManage} />
+        </Suspense>
+      </div>
       {mayManage && <Archive project={project} />}
     </>
   );

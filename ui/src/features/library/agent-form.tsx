@@ -12,6 +12,7 @@ import { Select } from "@/components/ui/select";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Switch } from "@/components/ui/switch";
 import { toast } from "@/components/ui/toast";
+import { AgentServers } from "@/features/mcp/agent-servers";
 import { ModelSelect } from "@/features/model-select";
 import { t, thinking } from "@/strings";
 import { type AgentFormDraft, draftOf, toWish } from "./draft";
@@ -189,6 +190,12 @@ function Form({ agent, mayEdit, onClose }: { agent: Agent | null; mayEdit: boole
         </div>
         {at("tools") && <p className="text-red text-xs">{at("tools")}</p>}
       </fieldset>
+      <AgentServers
+        chosen={draft.servers}
+        onChange={(servers) => set({ servers })}
+        disabled={off}
+        error={at("mcpServers")}
+      />
       <Field label={s.form.tags} optional help={s.form.tagsHelp} error={at("tags")}>
         <Input value={draft.tags} disabled={off} onChange={(event) => set({ tags: event.target.value })} />
       </Field>

@@ -1,4 +1,5 @@
 import type { Agent, AgentDraft, KnownTool, ThinkingLevel } from "@/api/types";
+import type { Chosen } from "@/features/mcp/draft";
 
 /** Everything that the editor of an agent holds, as it is typed. */
 export interface AgentFormDraft {
@@ -13,6 +14,8 @@ export interface AgentFormDraft {
   tags: string;
   /** Which tools are switched on; those that the page does not know are among them. */
   tools: Record<string, boolean>;
+  /** Which MCP servers, and which of their tools. */
+  servers: Chosen;
 }
 
 /** A new agent begins with the tools that change nothing. */
@@ -32,6 +35,9 @@ export function draftOf(agent: Agent | null): AgentFormDraft {
     tags: agent?.tags.join(", ") ?? "",
     tools:
       agent === null ? LOOKING : Object.fromEntries(agent.tools.map(({ name, enabled }) => [name, enabled])),
+    servers: Object.fromEntries(
+      (agent?.mcpServers ?? []).map(({ serverId, enabledTools }) => [serverId, enabledTools ?? null]),
+    ),
   };
 }
 
@@ -58,6 +64,7 @@ export function toWish(draft: AgentFormDraft, known: KnownTool[]): AgentDraft {
       provider: null,
     },
     tools: names.map((name) => ({ name, enabled: draft.tools[name] ?? false })),
+    mcpServers: Object.entries(draft.servers).map(([serverId, enabledTools]) => ({ serverId, enabledTools })),
     tags: [...new Set(tags.filter((tag) => tag !== ""))],
   };
 }

@@ -14,7 +14,7 @@ const agent: Agent = {
     { name: "bash", enabled: false },
     { name: "knowledge_search", enabled: true },
   ],
-  mcpServers: [],
+  mcpServers: [{ serverId: "docs", enabledTools: ["search"] }],
   icon: "🔭",
   tags: ["search", "read only"],
   version: 3,
@@ -34,6 +34,7 @@ describe("an agent in the editor", () => {
       icon: "🔭",
       tags: ["search", "read only"],
       model: agent.model,
+      mcpServers: agent.mcpServers,
     });
     expect(wish.tools).toEqual([
       { name: "read", enabled: true },

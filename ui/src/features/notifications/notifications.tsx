@@ -11,6 +11,7 @@ import {
   Hourglass,
   type LucideIcon,
   PauseCircle,
+  Plug,
   Settings,
   Sunrise,
   Unplug,
@@ -39,12 +40,15 @@ const ICONS: Record<NotificationKind, { icon: LucideIcon; color: string }> = {
   "budget.reached": { icon: Coins, color: "text-red" },
   "morning-report.ready": { icon: Sunrise, color: "text-accent-text" },
   "webhook.off": { icon: Unplug, color: "text-red" },
+  "mcp-server.tools-changed": { icon: Plug, color: "text-amber" },
 };
 
 /** Where one sees what a notification is about. */
 function target(one: Notification): LinkProps {
   if (one.projectId && one.featureId)
     return { to: "/p/$projectId", params: { projectId: one.projectId }, search: { f: one.featureId } };
+  if (one.projectId && one.kind === "mcp-server.tools-changed")
+    return { to: "/p/$projectId/settings", params: { projectId: one.projectId }, hash: "mcp-servers" };
   if (one.projectId) return { to: "/p/$projectId", params: { projectId: one.projectId } };
   if (one.kind === "webhook.off") return { to: "/settings", hash: "notifications" };
   return { to: "/" };

@@ -24,6 +24,7 @@ const OFFERED: Record<"own" | "team", NotificationKind[]> = {
     "auto-mode.paused",
     "budget.reached",
     "morning-report.ready",
+    "mcp-server.tools-changed",
   ],
   team: ["card.waits", "card.verified", "card.failed", "plan.ready", "auto-mode.paused"],
 };

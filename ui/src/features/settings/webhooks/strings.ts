@@ -12,6 +12,10 @@ export const kind: Record<NotificationKind, { label: string; help: string }> = {
   "budget.reached": { label: "A budget is used up", help: "Its runs wait, and lose nothing." },
   "morning-report.ready": { label: "The morning report is ready", help: "What the night brought." },
   "webhook.off": { label: "A webhook was switched off", help: "Nobody took what it sent." },
+  "mcp-server.tools-changed": {
+    label: "Tools of an MCP server changed",
+    help: "Agents do not get them until somebody has looked at them.",
+  },
 };
 
 export const format: Record<WebhookFormat, { label: string; help: string }> = {

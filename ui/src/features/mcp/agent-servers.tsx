@@ -1,0 +1,86 @@
+import { useQuery } from "@tanstack/react-query";
+import { Skeleton } from "@/components/ui/skeleton";
+import { Switch } from "@/components/ui/switch";
+import { byName, type Chosen } from "./draft";
+import { mcpQueries } from "./queries";
+import { s } from "./strings";
+
+/** Which MCP servers an agent has, and which of their tools. */
+export function AgentServers({
+  chosen,
+  onChange,
+  disabled,
+  error,
+}: {
+  chosen: Chosen;
+  onChange: (chosen: Chosen) => void;
+  disabled: boolean;
+  error: string | undefined;
+}) {
+  const servers = useQuery(mcpQueries.all());
+  const known = byName(servers.data ?? [], chosen);
+  const set = (name: string, tools: string[] | null | undefined) => {
+    const { [name]: _, ...rest } = chosen;
+    onChange(tools === undefined ? rest : { ...rest, [name]: tools });
+  };
+  return (
+    <fieldset className="flex min-w-0 flex-col gap-2.5">
+      <legend className="font-medium text-sm">{s.agent.title}</legend>
+      <p className="text-faint text-xs">
+        {servers.data !== undefined && known.length === 0 ? s.agent.none : s.agent.help}
+      </p>
+      {servers.isPending && <Skeleton className="h-10" />}
+      {known.map(({ name, tools }) => {
+        const mine = chosen[name];
+        const there = servers.data?.some((server) => server.name === name) ?? true;
+        return (
+          <div key={name} className="flex flex-col gap-2">
+            <Switch
+              label={<span className="font-mono text-xs">{name}</span>}
+              help={
+                !there
+                  ? s.agent.unknown
+                  : mine === null
+                    ? s.agent.all
+                    : mine !== undefined
+                      ? s.agent.only(mine.length)
+                      : undefined
+              }
+              checked={mine !== undefined}
+              disabled={disabled}
+              onChange={(on) => set(name, on ? null : undefined)}
+            />
+            {mine !== undefined && tools.length > 0 && (
+              <fieldset aria-label={s.agent.choose(name)} className="grid gap-1.5 pl-10.5 sm:grid-cols-2">
+                {tools.map((tool) => (
+                  <label key={tool} className="flex items-center gap-2 text-xs">
+                    <input
+                      type="checkbox"
+                      checked={mine === null || mine.includes(tool)}
+                      disabled={disabled}
+                      onChange={(event) => {
+                        const before = mine ?? tools;
+                        const next = event.target.checked
+                          ? [...before, tool]
+                          : before.filter((other) => other !== tool);
+                        // With all of them on, it has those as well that the server will offer later.
+                        set(name, tools.every((other) => next.includes(other)) ? null : next);
+                      }}
+                      className="size-4 shrink-0 accent-(--accent)"
+                    />
+                    <span className="min-w-0 break-all font-mono">{tool}</span>
+                  </label>
+                ))}
+              </fieldset>
+            )}
+          </div>
+        );
+      })}
+      {error && (
+        <p role="alert" className="text-red text-xs">
+          {error}
+        </p>
+      )}
+    </fieldset>
+  );
+}

@@ -1,0 +1,130 @@
+import type { McpProposal, McpServer, McpServerChange, McpServerDraft, McpShape, McpTool } from "./queries";
+
+/** A variable or header, as it is typed. */
+export interface ValueDraft {
+  /** For the page alone. */
+  key: number;
+  name: string;
+  value: string;
+  secret: boolean;
+  /** It is a secret that is there already and stays when nothing is typed. */
+  kept: boolean;
+}
+
+/** Everything that the form of a server holds, as it is typed. */
+export interface ServerFormDraft {
+  name: string;
+  kind: "stdio" | "http";
+  command: string;
+  url: string;
+  values: ValueDraft[];
+  seconds: string;
+  enabled: boolean;
+  trusted: boolean;
+}
+
+let keys = 0;
+export const emptyValue = (): ValueDraft => {
+  keys += 1;
+  return { key: keys, name: "", value: "", secret: true, kept: false };
+};
+
+export function draftOf(server: McpServer | undefined): ServerFormDraft {
+  const transport = server?.transport;
+  return {
+    name: server?.name ?? "",
+    kind: transport?.kind ?? "stdio",
+    command: transport?.kind === "stdio" ? transport.command : "",
+    url: transport?.kind === "http" ? transport.url : "",
+    values: (server?.values ?? []).map((value) => ({
+      ...emptyValue(),
+      name: value.name,
+      value: value.value ?? "",
+      secret: value.secret,
+      kept: value.secret,
+    })),
+    seconds: String(server?.timeoutSeconds ?? 60),
+    enabled: server?.enabled ?? true,
+    trusted: server?.trusted ?? false,
+  };
+}
+
+/** A server that the repository names, in the form: its values are for the member to give. */
+export function proposedDraft(proposal: McpProposal): ServerFormDraft {
+  const values = proposal.values.map((name) => ({ ...emptyValue(), name }));
+  const { transport } = proposal;
+  return {
+    ...draftOf(undefined),
+    name: proposal.name,
+    kind: transport.kind,
+    command: transport.kind === "stdio" ? transport.command : "",
+    url: transport.kind === "http" ? transport.url : "",
+    values,
+  };
+}
+
+/** What is sent. What is no number is sent as one that the server refuses, so that the field says why. */
+export function toDraft(draft: ServerFormDraft): McpServerDraft {
+  const seconds = Number(draft.seconds.trim());
+  return {
+    name: draft.name.trim(),
+    transport:
+      draft.kind === "stdio"
+        ? { kind: "stdio", command: draft.command.trim() }
+        : { kind: "http", url: draft.url.trim() },
+    values: draft.values
+      .filter((value) => value.name.trim() !== "" || value.value !== "")
+      .map(({ name, value, secret, kept }) => ({
+        name: name.trim(),
+        secret,
+        ...(kept && secret && value === "" ? {} : { value }),
+      })),
+    timeoutSeconds: Number.isFinite(seconds) ? Math.trunc(seconds) : -1,
+  };
+}
+
+export function toChange(draft: ServerFormDraft): McpServerChange {
+  return { ...toDraft(draft), enabled: draft.enabled, trusted: draft.trusted };
+}
+
+/** What a server says of a tool, as text that can be read and compared. */
+export function shapeText(shape: McpShape): string {
+  const schema = (value: unknown) => JSON.stringify(sorted(value), null, 2);
+  const parts = [shape.description, `Arguments:\n${schema(shape.inputSchema)}`];
+  if (shape.outputSchema !== null && shape.outputSchema !== undefined)
+    parts.push(`Answer:\n${schema(shape.outputSchema)}`);
+  parts.push(shape.readOnly ? "Says that it changes nothing." : "Does not say that it changes nothing.");
+  return parts.filter((part) => part !== "").join("\n\n");
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (value === null || typeof value !== "object") return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)]));
+}
+
+/** The tools that wait for somebody to look at them. */
+export const waiting = (tools: McpTool[]): McpTool[] =>
+  tools.filter((tool) => tool.enabled && (tool.standing === "new" || tool.standing === "changed"));
+
+/** Those among them that can be approved as they are. */
+export const approvable = (tools: McpTool[]): { name: string; hash: string }[] =>
+  waiting(tools).flatMap(({ name, hash }) => (hash === null ? [] : [{ name, hash }]));
+
+/** Which tools of which servers an agent has: all of a server's where its list is `null`. */
+export type Chosen = Record<string, string[] | null>;
+
+/** The servers of all projects by name, with the tools that any of them has. */
+export function byName(servers: McpServer[], chosen: Chosen): { name: string; tools: string[] }[] {
+  const all = new Map<string, Set<string>>();
+  for (const [name, tools] of Object.entries(chosen)) all.set(name, new Set(tools ?? []));
+  for (const server of servers) {
+    const tools = all.get(server.name) ?? new Set();
+    for (const tool of server.tools) tools.add(tool.name);
+    all.set(server.name, tools);
+  }
+  return [...all]
+    .map(([name, tools]) => ({ name, tools: [...tools].sort() }))
+    .sort((a, b) => a.name.localeCompare(b.name));
+}

@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest";
+import { approvable, byName, draftOf, emptyValue, shapeText, toChange, toDraft } from "./draft";
+import type { McpServer, McpShape, McpTool } from "./queries";
+
+const shape: McpShape = {
+  name: "add",
+  description: "Adds.",
+  inputSchema: { type: "object", properties: { b: {}, a: {} } },
+  outputSchema: null,
+  readOnly: false,
+};
+const tool = (name: string, more: Partial<McpTool> = {}): McpTool => ({
+  name,
+  standing: "approved",
+  enabled: true,
+  offered: shape,
+  hash: `hash of ${name}`,
+  approved: shape,
+  approvedHash: `hash of ${name}`,
+  approvedBy: null,
+  approvedAt: null,
+  seenAt: "",
+  ...more,
+});
+const server: McpServer = {
+  id: "s",
+  projectId: "p",
+  name: "docs",
+  transport: { kind: "http", url: "https://example.com/mcp" },
+  values: [
+    { name: "Authorization", secret: true, value: null },
+    { name: "X-Team", secret: false, value: "guild" },
+  ],
+  enabled: true,
+  trusted: false,
+  timeoutSeconds: 30,
+  createdBy: "m",
+  createdAt: "",
+  updatedAt: "",
+  test: null,
+  tools: [tool("add")],
+};
+
+describe("a server in its form", () => {
+  it("comes back as it was, and a secret that nobody typed stays where it is", () => {
+    expect(toChange(draftOf(server))).toEqual({
+      name: "docs",
+      transport: { kind: "http", url: "https://example.com/mcp" },
+      values: [
+        { name: "Authorization", secret: true },
+        { name: "X-Team", secret: false, value: "guild" },
+      ],
+      timeoutSeconds: 30,
+      enabled: true,
+      trusted: false,
+    });
+  });
+
+  it("sends a new secret, leaves out empty lines, and says what is no number", () => {
+    const draft = draftOf(undefined);
+    const value = { ...emptyValue(), name: " KEY ", value: " with spaces " };
+    const sent = toDraft({ ...draft, command: " node x ", values: [value, emptyValue()], seconds: "soon" });
+    expect(sent).toEqual({
+      name: "",
+      transport: { kind: "stdio", command: "node x" },
+      values: [{ name: "KEY", secret: true, value: " with spaces " }],
+      timeoutSeconds: -1,
+    });
+  });
+});
+
+describe("tools", () => {
+  it("are compared by text that hangs on what is said and not on its order", () => {
+    const turned = { ...shape, inputSchema: { properties: { a: {}, b: {} }, type: "object" } };
+    expect(shapeText(turned)).toBe(shapeText(shape));
+    expect(shapeText({ ...shape, readOnly: true })).not.toBe(shapeText(shape));
+    expect(shapeText({ ...shape, outputSchema: {} })).toContain("Answer:");
+  });
+
+  it("wait when they are new or changed and not switched off", () => {
+    const tools = [
+      tool("approved"),
+      tool("new", { standing: "new" }),
+      tool("changed", { standing: "changed" }),
+      tool("off", { standing: "new", enabled: false }),
+      tool("gone", { standing: "gone", hash: null }),
+    ];
+    expect(approvable(tools).map(({ name }) => name)).toEqual(["new", "changed"]);
+  });
+
+  it("are offered to agents by the server's name, in whichever project", () => {
+    const other = { ...server, id: "t", projectId: "q", tools: [tool("sub")] };
+    const files = { ...server, id: "u", name: "files", tools: [] };
+    expect(byName([server, other, files], { lost: ["x"] })).toEqual([
+      { name: "docs", tools: ["add", "sub"] },
+      { name: "files", tools: [] },
+      { name: "lost", tools: ["x"] },
+    ]);
+  });
+});

@@ -1,0 +1,60 @@
+import { queryOptions } from "@tanstack/react-query";
+import { body, client } from "@/api/client";
+import { keys } from "@/api/keys";
+import type * as Schema from "@/api/schema";
+
+export type McpServer = Schema.McpServer;
+export type McpTool = Schema.McpTool;
+export type McpProposal = Schema.McpProposal;
+export type McpShape = Schema.McpShape;
+export type McpStanding = Schema.McpStanding;
+export type McpServerDraft = Schema.CreateMcpServer;
+export type McpServerChange = Schema.ChangeMcpServer;
+
+const path = (id: string) => ({ params: { path: { id } } });
+
+/** What is asked of the server about MCP servers. */
+export const mcpCalls = {
+  all: async (signal?: AbortSignal) =>
+    (await body(client.GET("/api/mcp-servers", { signal: signal ?? null }))).items,
+  of: async (projectId: string, signal?: AbortSignal) =>
+    (await body(client.GET("/api/projects/{id}/mcp-servers", { ...path(projectId), signal: signal ?? null })))
+      .items,
+  proposals: async (projectId: string, signal?: AbortSignal) =>
+    (
+      await body(
+        client.GET("/api/projects/{id}/mcp-proposals", { ...path(projectId), signal: signal ?? null }),
+      )
+    ).items,
+  create: (projectId: string, draft: McpServerDraft) =>
+    body(client.POST("/api/projects/{id}/mcp-servers", { ...path(projectId), body: draft })),
+  change: (id: string, change: McpServerChange) =>
+    body(client.PATCH("/api/mcp-servers/{id}", { ...path(id), body: change })),
+  remove: (id: string) => body(client.DELETE("/api/mcp-servers/{id}", path(id))),
+  test: (id: string) => body(client.POST("/api/mcp-servers/{id}/test", path(id))),
+  approve: (id: string, tools: { name: string; hash: string }[]) =>
+    body(client.POST("/api/mcp-servers/{id}/approve-tools", { ...path(id), body: { tools } })),
+  choose: (id: string, tools: { name: string; enabled: boolean }[]) =>
+    body(client.POST("/api/mcp-servers/{id}/choose-tools", { ...path(id), body: { tools } })),
+};
+
+export const mcpQueries = {
+  // The socket says when one changed.
+  of: (projectId: string) =>
+    queryOptions({
+      queryKey: keys.mcpServersOf(projectId),
+      queryFn: ({ signal }) => mcpCalls.of(projectId, signal),
+      staleTime: Number.POSITIVE_INFINITY,
+    }),
+  proposals: (projectId: string) =>
+    queryOptions({
+      queryKey: [...keys.mcpServersOf(projectId), "proposals"],
+      queryFn: ({ signal }) => mcpCalls.proposals(projectId, signal),
+    }),
+  all: () =>
+    queryOptions({
+      queryKey: keys.mcpServersOf("all"),
+      queryFn: ({ signal }) => mcpCalls.all(signal),
+      staleTime: Number.POSITIVE_INFINITY,
+    }),
+};
