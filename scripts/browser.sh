@@ -2,7 +2,7 @@
 # Runs the browser tests against a real server with a simulated model and an OpenID provider, all on free ports, with an empty
 # data folder.
 #
-#   scripts/browser.sh                 all of them
+#   scripts/browser.sh                 all of them, in two halves at once, each with servers of its own
 #   scripts/browser.sh main-path       those whose file name matches
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,6 +10,26 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh test
 scripts/page.sh
 cargo build --locked --quiet -p guildhall-server -p guildhall-sim
+
+if [ $# -eq 0 ]; then
+  # Most of the time a test waits for the page; so two halves take little more than one of them.
+  logs=$(mktemp -d "${TMPDIR:-/tmp}/guildhall-browser.XXXXXX")
+  halves=()
+  trap '[ ${#halves[@]} -eq 0 ] || kill "${halves[@]}" 2>/dev/null || true; rm -rf "$logs"' EXIT
+  trap 'exit 130' INT TERM
+  for half in 1 2; do
+    GUILDHALL_E2E_RESULTS="test-results/half-$half" PLAYWRIGHT_HTML_OUTPUT_DIR="playwright-report/half-$half" \
+      "$0" "--shard=$half/2" >"$logs/$half" 2>&1 &
+    halves+=($!)
+  done
+  status=0
+  for half in 1 2; do
+    wait "${halves[$((half - 1))]}" || status=$?
+    echo "browser: half $half of 2"
+    cat "$logs/$half"
+  done
+  exit $status
+fi
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/guildhall-browser.XXXXXX")
 pids=()

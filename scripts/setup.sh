@@ -26,6 +26,7 @@ if [ "$what" = test ]; then
   need postgresql has_postgres
   need chromium has_chromium
   need openssl command -v openssl
+  need curl command -v curl
   need python3-venv python3 -c "import ensurepip, venv"
 fi
 

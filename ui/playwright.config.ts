@@ -3,6 +3,8 @@ import { defineConfig, devices } from "@playwright/test";
 /** Where a Guildhall runs that nobody has set up yet, beside the simulated provider. */
 const baseURL = process.env.GUILDHALL_E2E_URL ?? "http://127.0.0.1:4300";
 const executablePath = process.env.GUILDHALL_E2E_CHROMIUM ?? "/usr/bin/chromium";
+/** Where what the tests leave goes: each of two halves that run at once has its own. */
+const outputDir = process.env.GUILDHALL_E2E_RESULTS ?? "test-results";
 const asRoot = process.getuid?.() === 0;
 /** The browser itself must not reach out either. */
 const quiet = [
@@ -14,6 +16,7 @@ const quiet = [
 
 export default defineConfig({
   testDir: "e2e",
+  outputDir,
   // They share one server and one account.
   workers: 1,
   forbidOnly: Boolean(process.env.CI),
@@ -35,7 +38,7 @@ export default defineConfig({
       name: "page",
       testMatch: /.*\.spec\.ts/,
       dependencies: ["set-up"],
-      use: { storageState: "test-results/.session.json" },
+      use: { storageState: `${outputDir}/.session.json` },
     },
   ],
 });

@@ -211,7 +211,8 @@ impl Night {
                 if random.random_bool(0.5) {
                     let window = self.scale.real(Duration::from_secs(random.random_range(5..30)));
                     self.sim.fail_until(Instant::now() + window, Fault::Overloaded);
-                } else {
+                } else if self.sim.faults_to_come() == 0 {
+                    // Trouble does not pile up for whoever calls next: the last run of a night would meet it all.
                     let faults = [Fault::Cut, Fault::OverloadedInStream, Fault::Cut];
                     self.sim.fail_next(faults.into_iter().take(random.random_range(1..=3)));
                 }

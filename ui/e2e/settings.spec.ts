@@ -32,6 +32,32 @@ test("the theme is chosen, stays without a flash, and comes along to another dev
   expect(await page.evaluate(() => document.documentElement.scrollTop)).toBe(0);
 });
 
+test("an admin sets limits, and what cannot be is told where it stands", async ({ page }) => {
+  await page.goto("/settings");
+  const form = page.locator("#limits");
+  const memory = form.getByRole("textbox", { name: "Memory of one member, in MB" });
+  const save = form.getByRole("button", { name: "Save" });
+  await expect(memory).toHaveValue("8000");
+  await expect(save).toBeDisabled();
+  await memory.fill("ten");
+  await expect(form.getByRole("alert")).toHaveText("Give a whole number.");
+  await memory.fill("10");
+  await save.click();
+  await expect(form.getByRole("alert")).toContainText("from 64 to");
+  await memory.fill("4000");
+  await form.getByRole("textbox", { name: "Dollars" }).fill("12.50");
+  await save.click();
+  await expect(page.getByText("Limits saved")).toBeVisible();
+  await page.reload();
+  await expect(memory).toHaveValue("4000");
+  await expect(form.getByRole("textbox", { name: "Dollars" })).toHaveValue("12.5");
+  // As it was, for whoever comes after.
+  await memory.fill("8000");
+  await form.getByRole("textbox", { name: "Dollars" }).fill("20");
+  await save.click();
+  await expect(save).toBeDisabled();
+});
+
 test("a project's checks and instructions are saved", async ({ page, baseURL }) => {
   const project = await makeProject(page, baseURL);
   await page.goto(`/p/${project.id}/settings`);

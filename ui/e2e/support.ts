@@ -1,7 +1,7 @@
 import AxeBuilder from "@axe-core/playwright";
 import { type APIRequestContext, test as base, expect, type Locator, type Page } from "@playwright/test";
 
-export const SESSION = "test-results/.session.json";
+export const SESSION = `${process.env.GUILDHALL_E2E_RESULTS ?? "test-results"}/.session.json`;
 export const MEMBER = { name: "Ada Lovelace", email: "ada@example.com", password: "seven quiet lanterns" };
 
 /** Fails the test when the page logs an error or throws. */

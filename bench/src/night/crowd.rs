@@ -17,8 +17,8 @@ use super::{NAMES, line, times};
 use crate::server::{Server, text};
 use crate::table::quantile;
 
-/// Turns of an agent besides its closing words: enough that the first are still at work when the last begin.
-const TURNS: usize = 24;
+/// Turns of an agent besides its closing words.
+const TURNS: usize = 9;
 /// The most that a member may have at work at once.
 const MOST: usize = 100;
 /// How often the server is asked for something.
@@ -143,11 +143,12 @@ async fn count(server: &Server, path: &str, all: &mut HashMap<String, usize>) ->
     Ok(())
 }
 
-/// Reads, writes and runs, and takes about three minutes.
+/// Reads, writes and runs. An answer takes half a minute to a minute, all of them about seven: so the first agents are still at
+/// work when the last begin.
 fn script(number: usize, random: &mut StdRng) -> String {
     let mut lines = Vec::new();
     for turn in 1..=TURNS {
-        let words = "It is looked at with care. ".repeat(random.random_range(10..50));
+        let words = "It is looked at with care. ".repeat(random.random_range(160..340));
         let path = format!("card{number}-{turn}.txt");
         let tools = match turn % 3 {
             0 => json!([["bash", { "command": format!("echo {turn} >> {path}") }]]),

@@ -55,8 +55,8 @@ pub struct Facts {
     pub project_instructions: String,
     /// The repository's own.
     pub instructions: Vec<Instruction>,
-    /// Whether commands reach the network.
-    pub network: bool,
+    /// What commands reach of the network.
+    pub network: Reached,
     /// What there is for its commands.
     pub outfit: Outfit,
     /// What of the team's knowledge it is told.
@@ -80,6 +80,25 @@ pub struct Outfit {
     pub set_up: Vec<String>,
     /// Whether tools keep what they fetch for the next run.
     pub cache: bool,
+}
+
+/// What commands reach of the network, as an agent is told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Reached {
+    /// Nothing.
+    Nothing,
+    /// The hosts on a list, by a proxy.
+    Listed {
+        /// Whether the usual package registries are on it.
+        registries: bool,
+        /// The other hosts on it.
+        hosts: Vec<String>,
+    },
+    /// The world outside, by a proxy.
+    World,
+    /// All that the server reaches: there is no sandbox.
+    Everything,
 }
 
 /// Work without a card, as its agent is told of it.

@@ -117,10 +117,17 @@ impl Engine {
                 }
             };
             check.exit_code = code.map(i64::from);
-            ended(&mut check, status, outcome.output);
+            let met = outcome.over.map(|over| format!(" {over}")).unwrap_or_default();
+            let output = if met.is_empty() { outcome.output } else { format!("{}\n({})", outcome.output, met.trim()) };
+            ended(&mut check, status, output);
             team.store.put_check(&lease, &check).await?;
+            if let Some(share) = &room.share {
+                // They are told here.
+                share.take_hits();
+            }
             if status == CheckStatus::Failed {
-                let problem = failed(kind, line, &how);
+                let advice = outcome.over.map_or("", guildhall_sandbox::Over::advice);
+                let problem = failed(kind, line, (&how, &met), advice);
                 return Ok(Verdict::Failed(Failing { problem, output: check.output }));
             }
         }
@@ -129,18 +136,19 @@ impl Engine {
 }
 
 /// How a command that failed is told on the card.
-fn failed(kind: CheckKind, line: &str, how: &str) -> Problem {
+fn failed(kind: CheckKind, line: &str, (how, met): (&str, &str), advice: &str) -> Problem {
     let (code, message, hint) = match kind {
         CheckKind::Check => (
             "checks-failed",
-            format!("The check `{line}` {how}."),
+            format!("The check `{line}` {how}.{met}"),
             "Look at its output, then tell the agent what to mend, or verify again.",
         ),
         CheckKind::SetUp => (
             "set-up-failed",
-            format!("The set-up command `{line}` {how}, so the agent did not begin."),
+            format!("The set-up command `{line}` {how}, so the agent did not begin.{met}"),
             "Look at its output among the checks, mend the set-up in the project's settings, then retry. Nothing is lost.",
         ),
     };
-    Problem { code: code.to_owned(), message, hint: hint.to_owned() }
+    let hint = format!("{advice} {hint}").trim_start().to_owned();
+    Problem { code: code.to_owned(), message, hint }
 }

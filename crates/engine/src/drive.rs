@@ -165,7 +165,8 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
     }
     drop(turns);
     let _caches = engine.hold_caches(claimed.run.project_id).await;
-    let whose = Whose { project: claimed.run.project_id, member: claimed.run.member_id };
+    let Run { id, project_id: project, member_id: member, .. } = claimed.run;
+    let whose = Whose { project, member, run: Some(id), lease: Some(claimed.lease) };
     let room = Room { frozen: card.mode == WorkMode::Read, ..engine.outfit(whose, &repo, &ground.worktree).await? };
     let lease = claimed.lease;
     match engine.set_up(claimed, &ground, &room, cancel).await? {
@@ -394,6 +395,7 @@ impl Engine {
             hold: self.0.pace.hold(),
             done: AtomicBool::new(history.last().is_some_and(|turn| is_last(turn, approval))),
             bus: self.0.bus.clone(),
+            groups: self.0.groups.clone(),
             lease: claimed.lease,
             provider: provider.endpoint.provider,
             key: provider.key.clone(),
@@ -456,7 +458,7 @@ impl Engine {
             verify_commands: settings.verify_commands.clone(),
             project_instructions: settings.instructions.clone(),
             instructions,
-            network: room.network != guildhall_sandbox::Network::None,
+            network: self.reached(&settings.network),
             outfit: prompt::Outfit {
                 toolchains: self.toolchains().iter().map(|one| one.name.clone()).collect(),
                 set_up: if room.frozen { Vec::new() } else { settings.set_up.clone() },

@@ -10,6 +10,7 @@ use guildhall_agent::{Call, Journal, JournalError, Leave, PriceTable};
 use guildhall_bus::Bus;
 use guildhall_git::{GitError, Identity, Oid, Repo, Worktree};
 use guildhall_llm::models;
+use guildhall_sandbox::Groups;
 use guildhall_store::{Counts, Lease, Reserved, StoreError, Word};
 use guildhall_team::{Added, Team, TeamError, added_secrets, listed};
 use guildhall_types::RunId;
@@ -38,6 +39,8 @@ pub(crate) struct RunJournal {
     /// The length of a lease.
     pub(crate) hold: chrono::Duration,
     pub(crate) bus: Bus,
+    /// Know of the limits that the run's commands came up against.
+    pub(crate) groups: Groups,
     pub(crate) lease: Lease,
     pub(crate) run: Run,
     pub(crate) provider: ProviderKind,
@@ -306,6 +309,8 @@ impl Journal for RunJournal {
         if let Some(text) = secrets.clone().filter(|_| !self.tells) {
             events.push(RunEvent::Note { text });
         }
+        let hits = self.groups.take_hits(self.run.member_id, &self.id().to_string());
+        events.extend(hits.iter().map(|over| RunEvent::Note { text: format!("A command met a limit. {over}") }));
         events.push(RunEvent::TurnSaved {
             turn: turn.number,
             stop_reason: turn.stop_reason,

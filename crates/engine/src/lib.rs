@@ -13,6 +13,7 @@ mod hub;
 mod journal;
 mod keep;
 mod morning;
+mod network;
 mod outfit;
 mod pipeline;
 mod problems;
@@ -33,11 +34,12 @@ pub use caches::CacheSize;
 use guildhall_bus::Bus;
 use guildhall_llm::Patience;
 use guildhall_llm::governor::Governor;
-use guildhall_sandbox::{Report, Sandbox, SandboxError, Toolchain};
+use guildhall_sandbox::{Groups, Report, Sandbox, SandboxError, Toolchain, Usage};
 pub use guildhall_team::{LIMITS, RUN_LIMITS};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::limits::{Limits, RunLimits};
-use guildhall_types::{FeatureId, NodeId, ProjectId, RunId};
+use guildhall_types::{FeatureId, MemberId, NodeId, ProjectId, RunId};
+pub use network::{Outside, Resolve};
 pub use rate_limits::{KeyLimits, UsedKey};
 use tokio::sync::{Notify, OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -101,6 +103,10 @@ struct Inner {
     team: Team,
     bus: Bus,
     sandbox: Sandbox,
+    /// What the kernel lets commands have of this machine.
+    groups: Groups,
+    /// What commands reach of the network.
+    networks: network::Networks,
     /// Lets the calls of this node's runs go when the limits of their keys have room.
     governor: Governor,
     /// Whose keys its lanes belong to, by the hashes that it tells.
@@ -141,6 +147,21 @@ impl Engine {
     /// # Errors
     /// When the store fails.
     pub async fn start(team: Team, bus: Bus, sandbox: Sandbox, pace: Pace, alone: bool) -> Result<Self, TeamError> {
+        Self::start_to(team, bus, sandbox, pace, alone, Outside::default()).await
+    }
+
+    /// The same, with another way out for commands than the host's own.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn start_to(
+        team: Team,
+        bus: Bus,
+        sandbox: Sandbox,
+        pace: Pace,
+        alone: bool,
+        outside: Outside,
+    ) -> Result<Self, TeamError> {
         // Whatever database it is, a data folder is one process's: what still works there was a dead one's.
         let rooms = [team.places.worktrees.clone(), team.places.trials.clone()];
         let repositories = team.places.repositories.clone();
@@ -158,11 +179,16 @@ impl Engine {
                 tracing::info!(orphans, "runs of a former process go on");
             }
         }
+        let limits = team.limits().await?;
+        let groups = tokio::task::spawn_blocking(move || Groups::begin(limits));
+        let groups = groups.await.map_err(|error| TeamError::internal("control groups", error))?;
         let last_seen = team.store.last_seq().await?;
         let inner = Inner {
             team,
             bus,
             sandbox,
+            groups,
+            networks: network::Networks::to(outside),
             governor: Governor::default(),
             keys: Mutex::default(),
             trials: Arc::new(Semaphore::new(trial::AT_ONCE)),
@@ -186,6 +212,7 @@ impl Engine {
         engine.spawn(hear::listen(engine.clone(), last_seen));
         engine.spawn(schedule::claim_forever(engine.clone()));
         engine.spawn(tidy::tidy_forever(engine.clone()));
+        engine.spawn(network::note_forever(engine.clone()));
         engine.spawn(morning::report_forever(engine.clone()));
         engine.spawn(systems::drive_forever(engine.clone()));
         Ok(engine)
@@ -213,7 +240,27 @@ impl Engine {
 
     /// What this host's sandbox can do; tried once.
     pub async fn sandbox_report(&self) -> &Report {
-        self.0.report.get_or_init(|| self.0.sandbox.probe()).await
+        let look = async || {
+            let mut report = self.0.sandbox.probe().await;
+            report.findings.extend(self.0.groups.findings());
+            report
+        };
+        self.0.report.get_or_init(look).await
+    }
+
+    /// Lets the team's limits hold as they are set now, for runs at work as well. They hold within seconds without this.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn apply_limits(&self) -> Result<(), TeamError> {
+        self.0.groups.set(self.limits().await?).await;
+        Ok(())
+    }
+
+    /// What the commands of this member's runs use on this node now.
+    pub async fn usage_of(&self, member: MemberId) -> Usage {
+        let groups = self.0.groups.clone();
+        tokio::task::spawn_blocking(move || groups.usage(member)).await.unwrap_or_default()
     }
 
     /// The toolchains that the operator listed, which commands find.

@@ -2,9 +2,10 @@
 //! what a member saw pass is what an agent finds.
 
 use guildhall_git::{Repo, Worktree};
-use guildhall_sandbox::{Room, RoomSecret, Secrets};
+use guildhall_sandbox::{Room, RoomSecret, Secrets, Share};
+use guildhall_store::Lease;
 use guildhall_team::OpenSecret;
-use guildhall_types::{MemberId, ProjectId};
+use guildhall_types::{MemberId, ProjectId, RunId};
 
 use crate::Engine;
 use crate::problems::Trouble;
@@ -14,6 +15,10 @@ use crate::problems::Trouble;
 pub(crate) struct Whose {
     pub(crate) project: ProjectId,
     pub(crate) member: MemberId,
+    /// The run that they belong to; nothing for a trial of checks.
+    pub(crate) run: Option<RunId>,
+    /// The hold on the run, while it is at work here.
+    pub(crate) lease: Option<Lease>,
 }
 
 impl Engine {
@@ -24,15 +29,27 @@ impl Engine {
         let secrets = team.open_project_secrets(whose.project).await?;
         let secret = |OpenSecret { name, value, uses }| RoomSecret { name, value, uses };
         let toolchains = self.0.sandbox.toolchains();
+        let (network, env) = self.network(whose).await?;
         Ok(Room {
             git: Some(worktree.agent_git()),
             objects: Some(repo.objects()),
             read_only: toolchains.read_only().collect(),
-            env: toolchains.env(),
+            network,
+            env: toolchains.env().into_iter().chain(env).collect(),
+            share: Some(self.share(whose.member, worktree).await?),
             path: toolchains.path(),
             cache: self.cache(whose, &settings).await?,
             secrets: Secrets::new(secrets.into_iter().map(secret).collect()),
             ..Room::new(worktree.tree())
         })
+    }
+
+    /// What commands in this worktree may have of what their member may.
+    async fn share(&self, member: MemberId, worktree: &Worktree) -> Result<Share, Trouble> {
+        self.apply_limits().await?;
+        let tree = worktree.tree();
+        // Of a run it is the run's id, of a trial the project's.
+        let name = tree.parent().and_then(|folder| folder.file_name()).unwrap_or_default().to_string_lossy();
+        Ok(self.0.groups.share(member, &name).await?)
     }
 }

@@ -84,6 +84,8 @@ impl Engine {
 
     async fn claim(&self) -> Result<Option<Claimed>, TeamError> {
         let limits = self.limits().await?;
+        // Somebody may have changed them on another node.
+        self.0.groups.set(limits).await;
         let at_work: HashSet<RunId> = self.active().keys().copied().collect();
         Ok(self.0.team.store.claim_run_beside(self.0.node, self.0.pace.hold(), &limits, &at_work).await?)
     }

@@ -128,7 +128,7 @@ impl Engine {
     ) -> Result<TrialStatus, Trouble> {
         let _caches = self.hold_caches(project.id).await;
         let worktree = self.trial_worktree(repo, project.id, tip).await?;
-        let whose = Whose { project: project.id, member: trial.member_id };
+        let whose = Whose { project: project.id, member: trial.member_id, run: None, lease: None };
         let room = self.outfit(whose, repo, &worktree).await?;
         let mut all = TrialStatus::Passed;
         let mut broken = None;
@@ -223,6 +223,9 @@ impl Engine {
             Exit::TimedOut => {
                 check.output.push_str(&format!("\n(It was ended after {} minutes.)", time.as_secs() / 60));
             }
+        }
+        if let Some(over) = outcome.over {
+            check.output.push_str(&format!("\n({over} {})", over.advice()));
         }
         Ok(passed)
     }

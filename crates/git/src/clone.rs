@@ -81,12 +81,12 @@ impl Repo {
             // No hard links and no borrowing: what others can write must never become part of this repository.
             .args(["--bare", "--no-local", "--quiet", "--template=", "--"]);
         let git = match source {
-            Source::Remote(address) => git.arg(address),
+            Source::Remote(address) => git.env("GIT_ALLOW_PROTOCOL", "git:http:https:ssh").arg(address),
             Source::Folder(folder) => {
                 if !folder.is_dir() {
                     return Err(GitError::NotARepository { at: source.shown() });
                 }
-                git.arg(folder)
+                git.env("GIT_ALLOW_PROTOCOL", "file").arg(folder)
             }
         };
         let output = git.arg(half.path()).output().await?;

@@ -5,6 +5,7 @@
 //! `.git` that an agent sees in its worktree is a convenience for the agent, which the host never reads.
 
 mod clone;
+mod confine;
 mod diff;
 mod error;
 mod history;
@@ -13,6 +14,7 @@ mod merge;
 mod program;
 mod repo;
 mod snapshot;
+mod tree;
 mod worktree;
 
 pub use clone::Source;
@@ -21,6 +23,7 @@ pub use error::GitError;
 pub use history::{Blob, Commit};
 pub use locks::end_leftovers;
 pub use merge::{BroughtUp, ConflictFile, Joined, Landed, Merge};
+pub use program::version;
 pub use repo::{Identity, NewFile, Repo, check_branch};
 pub use snapshot::Snapshot;
 pub use worktree::Worktree;

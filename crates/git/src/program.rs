@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use crate::GitError;
+use crate::confine::Walls;
 use crate::locks::{self, Found};
 
 /// Bytes of a call's output that are read at most, unless it asks for more.
@@ -20,13 +21,17 @@ const MAX_ERRORS: u64 = 16 * 1024;
 
 /// The git program. Found once: with its whole path, a process starts without a search and, on Linux, without a fork of
 /// this one.
-static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+pub(crate) static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|folder| folder.join("git")).find(|git| git.is_file());
     found.unwrap_or_else(|| PathBuf::from("git"))
 });
 
-/// Settings that no configuration file can change: nothing that git could run on its own.
+/// How long git may take to tell its version.
+const TO_ANSWER: Duration = Duration::from_secs(10);
+
+/// Settings that no configuration file can change: nothing that git could run on its own, no repository but the one that a
+/// call names, and no path that some file system takes for a `.git`.
 const SAFE: &[&str] = &[
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -34,7 +39,11 @@ const SAFE: &[&str] = &[
     "core.excludesFile=/dev/null",
     "core.quotePath=false",
     "core.bigFileThreshold=8m",
+    "core.protectNTFS=true",
+    "credential.helper=",
+    "log.showSignature=false",
     "protocol.ext.allow=never",
+    "safe.bareRepository=explicit",
     "submodule.recurse=false",
     "diff.ignoreSubmodules=all",
     "commit.gpgSign=false",
@@ -48,6 +57,7 @@ pub(crate) struct Git {
     name: String,
     stdin: Option<Vec<u8>>,
     git_dir: Option<PathBuf>,
+    walls: Option<Walls>,
     limit: Duration,
     max_output: u64,
 }
@@ -73,6 +83,13 @@ impl Git {
             .env("LC_ALL", "C")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_ATTR_NOSYSTEM", "1")
+            // No call but a clone speaks to another repository, whatever a promise or an alternate asks for.
+            .env("GIT_ALLOW_PROTOCOL", "none")
+            .env("GIT_NO_LAZY_FETCH", "1")
+            // A commit is what its id says, not what a ref or a file puts in its place.
+            .env("GIT_NO_REPLACE_OBJECTS", "1")
+            .env("GIT_GRAFT_FILE", "/dev/null")
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_ASKPASS", "/bin/false")
             .env("SSH_ASKPASS", "/bin/false")
@@ -90,6 +107,7 @@ impl Git {
             name: subcommand.to_owned(),
             stdin: None,
             git_dir: None,
+            walls: None,
             limit: Duration::from_secs(120),
             max_output: MAX_OUTPUT,
         }
@@ -103,6 +121,12 @@ impl Git {
 
     pub(crate) fn work_tree(mut self, path: &Path) -> Self {
         self.command.env("GIT_WORK_TREE", path).current_dir(path);
+        self
+    }
+
+    /// Keeps the call to these folders, as far as the kernel can.
+    pub(crate) fn within(mut self, walls: Walls) -> Self {
+        self.walls = Some(walls);
         self
     }
 
@@ -158,6 +182,9 @@ impl Git {
     }
 
     async fn once(&mut self) -> Result<Output, GitError> {
+        if let Some(walls) = self.walls.take() {
+            walls.put_up(&mut self.command).await.map_err(GitError::Program)?;
+        }
         boundary!("git.{}.before", self.name);
         self.command
             .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
@@ -225,6 +252,14 @@ impl Output {
         };
         GitError::Failed { command: command.to_owned(), message }
     }
+}
+
+/// What the git program says of its version, such as `git version 2.47.3`.
+///
+/// # Errors
+/// [`GitError::Program`] when it cannot be started, [`GitError::TimedOut`] when it does not answer.
+pub async fn version() -> Result<String, GitError> {
+    Git::new("version").limit(TO_ANSWER).args::<&str>([]).line().await
 }
 
 /// Takes names and passwords out of addresses.

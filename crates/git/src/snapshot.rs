@@ -4,15 +4,20 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use crate::program::Output;
 use crate::repo::snapshot_ref;
-use crate::worktree::Worktree;
-use crate::{GitError, Identity, Oid, Repo};
+use crate::worktree::{Worktree, blocking};
+use crate::{GitError, Identity, Oid, Repo, tree};
 
 /// Bytes of a file that goes into a snapshot at most; a larger one is left out and named.
 const LARGEST: u64 = 50 * 1024 * 1024;
 /// Files of nested repositories that go into a snapshot at most.
 const NESTED: usize = 20_000;
+
+/// After so long, git may be waiting at a pipe that an agent left where it opens files.
+const STALLED: Duration = Duration::from_secs(3);
 
 /// A snapshot that was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,23 +46,16 @@ impl Repo {
         if !worktree.tree().is_dir() {
             return Err(GitError::Missing { what: "worktree", name: worktree.tree().display().to_string() });
         }
-        let listed = self
-            .in_tree(worktree, "ls-files")
-            .args(["-z", "--modified", "--others", "--exclude-standard", "--deduplicate"])
-            .run()
-            .await?;
+        let listed = self.changed(worktree).await?;
         let tree_path = worktree.tree();
-        let Chosen { gone, there, left_out } = tokio::task::spawn_blocking(move || choose(&tree_path, &listed))
-            .await
-            .map_err(|error| GitError::Program(std::io::Error::other(error)))?;
+        let Chosen { gone, there, left_out } = blocking(move || Ok(choose(&tree_path, &listed))).await?;
         // What is gone first, so that a file can take the place of a folder and the other way round.
         for (how, paths) in [("--force-remove", gone), ("--add", there)] {
             if !paths.is_empty() {
-                let update = self.in_tree(worktree, "update-index").args([how, "--remove", "-z", "--stdin"]);
-                update.stdin(paths).run().await?;
+                self.put_in_index(worktree, how, paths).await?;
             }
         }
-        let tree = self.in_tree(worktree, "write-tree").args::<&str>([]).line().await?;
+        let tree = self.of_tree(worktree, "write-tree").args::<&str>([]).line().await?;
         let before = self.git("rev-parse").args([&format!("{parent}^{{tree}}")]).line().await?;
         if tree == before {
             return Ok(None);
@@ -66,6 +64,49 @@ impl Repo {
         self.update_ref(&name, &commit, Some(parent)).await?;
         Ok(Some(Snapshot { commit, left_out }))
     }
+}
+
+impl Repo {
+    /// Has git take these paths into the index, as they are in the worktree.
+    async fn put_in_index(&self, worktree: &Worktree, how: &str, paths: Vec<u8>) -> Result<(), GitError> {
+        let update = || self.of_tree(worktree, "update-index");
+        let args = [how, "--remove", "-z", "--stdin"];
+        let refused = match freed(worktree, update().args(args).stdin(paths.clone()).run()).await {
+            Err(error @ GitError::Failed { .. }) if !error.is_full() && !error.is_damaged() => error,
+            done => return done.map(|_| ()),
+        };
+        // An attribute may ask for what a file cannot be, such as text in an encoding that it is not in, and git then takes
+        // nothing at all. The work must be saved: as it is, then, by the attributes of a commit that holds none.
+        let none = self.git("hash-object").args(["-t", "tree", "--stdin"]).stdin(Vec::new()).line().await?;
+        let plain = update().env("GIT_ATTR_SOURCE", none).args(args).stdin(paths);
+        freed(worktree, plain.run()).await.map(|_| ()).map_err(|_| refused)
+    }
+
+    /// The paths of what is new or changed in a worktree, each ended by NUL.
+    async fn changed(&self, worktree: &Worktree) -> Result<Vec<u8>, GitError> {
+        let args = ["-z", "--modified", "--others", "--exclude-standard", "--deduplicate"];
+        let list = || freed(worktree, self.of_tree(worktree, "ls-files").args(args).output());
+        let mut listed: Output = list().await?;
+        if listed.stderr.contains("Permission denied") {
+            // It passed over a folder that may not be entered, and the work in there would be lost.
+            let at = worktree.tree();
+            blocking(move || tree::tame(&at, false).map_err(GitError::file(at, "opened"))).await?;
+            listed = list().await?;
+        }
+        if listed.code == Some(0) { Ok(listed.stdout) } else { Err(listed.failed("ls-files")) }
+    }
+}
+
+/// Waits for a call in a worktree; one that takes long is freed of what it may be waiting at.
+async fn freed<T>(worktree: &Worktree, call: impl Future<Output = Result<T, GitError>>) -> Result<T, GitError> {
+    tokio::pin!(call);
+    if let Ok(done) = tokio::time::timeout(STALLED, &mut call).await {
+        return done;
+    }
+    let at = worktree.tree();
+    let tamed = blocking(move || tree::tame(&at, false).map_err(GitError::file(at, "opened")));
+    let (done, tamed) = tokio::join!(call, tamed);
+    tamed.and(done)
 }
 
 /// What is to be done with the index: lists of paths, each ended by NUL.
@@ -107,6 +148,9 @@ fn choose(tree: &Path, listed: &[u8]) -> Chosen {
             // What is found by way of a symbolic link is no file of the worktree.
             Ok(_) | Err(_) if below_a_link(tree, relative.parent(), &mut links) => {}
             Ok(meta) if meta.is_file() || meta.is_symlink() => {
+                if meta.is_file() {
+                    tree::make_readable(&tree.join(&relative));
+                }
                 chosen.take(path, meta.len(), meta.is_file());
                 continue;
             }
@@ -146,6 +190,9 @@ fn files_below(tree: &Path, start: &[u8]) -> Vec<(OsString, u64, bool)> {
             } else if meta.is_dir() {
                 folders.push(path);
             } else if meta.is_file() || meta.is_symlink() {
+                if meta.is_file() {
+                    tree::make_readable(&entry.path());
+                }
                 found.push((path.into_os_string(), meta.len(), meta.is_file()));
             }
         }

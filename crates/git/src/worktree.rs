@@ -11,9 +11,11 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use guildhall_types::boundary;
 use tokio::sync::OwnedMutexGuard;
 
+use crate::confine::Walls;
 use crate::locks::{self, Found};
+use crate::program::Git;
 use crate::repo::{check_branch, snapshot_ref};
-use crate::{GitError, Oid, Repo};
+use crate::{GitError, Oid, Repo, tree};
 
 /// Where the agent's git folder appears inside the sandbox.
 const AGENT_GIT: &str = "/run/git";
@@ -101,8 +103,8 @@ impl Repo {
             boundary!("worktree.placed");
             put_whole(&worktree.admin.join("gitdir"), &format!("{}\n", tree.join(".git").display()))?;
         }
-        // Writing the files takes longest, and needs no turn.
-        self.in_tree(worktree, "read-tree").args(["--reset", "-u", at.as_str()]).run().await?;
+        // Writing the files takes longest, and needs no turn. Nobody else is in there yet.
+        self.in_new_tree(worktree, "read-tree").args(["--reset", "-u", at.as_str()]).run().await?;
         Ok(())
     }
 
@@ -125,7 +127,7 @@ impl Repo {
             let filled = |name: &str| entry.path().join(name).metadata().is_ok_and(|meta| meta.len() > 0);
             if !["commondir", "gitdir", "HEAD"].into_iter().all(filled) {
                 let path = entry.path();
-                std::fs::remove_dir_all(&path).map_err(GitError::file(&path, "removed"))?;
+                tree::remove(&path).map_err(GitError::file(&path, "removed"))?;
             }
         }
         Ok(())
@@ -153,9 +155,11 @@ impl Repo {
     }
 
     /// Gives the agent a git folder of its own, so that `git status`, `git diff` and `git log` work in its sandbox.
-    /// Costs no git process: a few small files.
+    /// Costs no git process: a few small files. What was there before is gone with what the agent kept in it.
     fn give_git(&self, worktree: &Worktree, branch: &str, base: &Oid) -> Result<(), GitError> {
         let git = worktree.agent_git();
+        // Whatever an agent left there would be written through: a link in place of a file leads anywhere.
+        tree::remove(&git).map_err(GitError::file(&git, "removed"))?;
         let put = |path: PathBuf, text: String| {
             if let Some(parent) = path.parent() {
                 std::fs::create_dir_all(parent).map_err(GitError::file(parent, "made"))?;
@@ -180,12 +184,18 @@ impl Repo {
     /// # Errors
     /// When git fails.
     pub async fn restore(&self, worktree: &Worktree, branch: &str, base: &Oid, to: &Oid) -> Result<(), GitError> {
-        let tree = worktree.tree();
-        std::fs::create_dir_all(&tree).map_err(GitError::file(&tree, "made"))?;
+        let at = worktree.tree();
+        std::fs::create_dir_all(&at).map_err(GitError::file(&at, "made"))?;
         // Git itself takes a dead one away only when it stops at it; what is left of the agent's tree need not wait for that.
         free_lock(&worktree.admin).await?;
-        // The agent's `.git` must not be taken for a repository while the tree is brought in order.
-        remove_any(&tree.join(".git"))?;
+        // The agent's `.git` must not be taken for a repository while the tree is brought in order, and git must neither wait
+        // at a pipe nor stand before a folder that it may not enter.
+        blocking(move || {
+            let git = at.join(".git");
+            tree::remove(&git).map_err(GitError::file(git, "removed"))?;
+            tree::tame(&at, true).map_err(GitError::file(at, "opened"))
+        })
+        .await?;
         boundary!("worktree.bared");
         // `clean` asks nested repositories for their leave; twice forced, it takes them as folders.
         self.in_tree(worktree, "read-tree").args(["--reset", "-u", to.as_str()]).run().await?;
@@ -195,8 +205,21 @@ impl Repo {
         self.give_git(worktree, branch, base)
     }
 
-    pub(crate) fn in_tree(&self, worktree: &Worktree, subcommand: &str) -> crate::program::Git {
-        crate::program::Git::new(subcommand).git_dir(&worktree.admin).work_tree(&worktree.tree())
+    fn in_new_tree(&self, worktree: &Worktree, subcommand: &str) -> Git {
+        Git::new(subcommand).git_dir(&worktree.admin).work_tree(&worktree.tree())
+    }
+
+    /// A call that changes the worktree's files, and reads objects only.
+    fn in_tree(&self, worktree: &Worktree, subcommand: &str) -> Git {
+        let write = vec![worktree.folder.clone(), worktree.admin.clone()];
+        self.in_new_tree(worktree, subcommand).within(Walls { read: vec![self.path().to_owned()], write })
+    }
+
+    /// A call that writes objects, and reads the worktree's files only.
+    pub(crate) fn of_tree(&self, worktree: &Worktree, subcommand: &str) -> Git {
+        let write = vec![worktree.admin.clone(), self.objects()];
+        let read = vec![self.path().to_owned(), worktree.tree()];
+        self.in_new_tree(worktree, subcommand).within(Walls { read, write })
     }
 
     /// Removes a worktree whose work is on a ref.
@@ -206,11 +229,7 @@ impl Repo {
     pub async fn remove_worktree(&self, worktree: &Worktree) -> Result<(), GitError> {
         // The folder first: if this stops halfway, git still knows the worktree, and the next try goes on.
         let folder = worktree.folder.clone();
-        let removed = tokio::task::spawn_blocking(move || match std::fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(GitError::file(folder, "removed")(error)),
-            _ => Ok(()),
-        });
-        removed.await.map_err(|error| GitError::Program(io::Error::other(error)))??;
+        blocking(move || tree::remove(&folder).map_err(GitError::file(folder, "removed"))).await?;
         boundary!("worktree.removed");
         let _turn = self.turn().await;
         // Not by git, which knows one that was cut off half made at another place, and would not find it.
@@ -263,10 +282,10 @@ fn remove_if_there(path: &Path) -> Result<(), GitError> {
     }
 }
 
-fn remove_any(path: &Path) -> Result<(), GitError> {
-    match std::fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_dir() => std::fs::remove_dir_all(path).map_err(GitError::file(path, "removed")),
-        Ok(_) => remove_if_there(path),
-        Err(_) => Ok(()),
-    }
+/// Does what takes a while where it holds nobody up.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, GitError> + Send + 'static,
+) -> Result<T, GitError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| GitError::Program(io::Error::other(error)))?
 }

@@ -1,7 +1,9 @@
 //! Commands in a sandbox.
 
 mod bwrap;
+mod growth;
 mod launch;
+mod net;
 mod output;
 mod probe;
 mod room;
@@ -19,12 +21,16 @@ use tokio::sync::OnceCell;
 
 use crate::Toolchains;
 use bwrap::{Bwrap, Status};
+use growth::Growth;
 use launch::Launch;
 pub use launch::Streams;
+pub use net::{Net, WeakNet};
 pub(crate) use room::toolchain as bindable;
 pub use running::Running;
 pub use secrets::{RoomSecret, Secrets};
 use watch::Tree;
+
+use crate::cgroup::{Cell, Over, Share};
 
 /// Bytes of a command's line; the kernel takes no argument over 128 KiB.
 const MAX_LINE: usize = 120 * 1024;
@@ -32,6 +38,9 @@ const MAX_LINE: usize = 120 * 1024;
 /// Without a sandbox nothing keeps a command from writing.
 const FROZEN: &str = "files must not be changed now, and this server has no sandbox that would keep a command from it; use \
     `read`, `glob` and `grep`";
+
+/// The network of a run is a part of its sandbox.
+const NO_NET: &str = "this server has no sandbox, so a run has no network of its own";
 
 /// How commands are kept apart from the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -44,11 +53,13 @@ pub enum Isolation {
 }
 
 /// What a command reaches of the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub enum Network {
-    /// Nothing.
+    /// Nothing, not even what other commands listen at.
     #[default]
     None,
+    /// What the commands of the same run listen at, and what the server opens in the run's network.
+    Of(Net),
 }
 
 /// What a run's commands see.
@@ -67,6 +78,8 @@ pub struct Room {
     pub read_only: Vec<PathBuf>,
     /// What it reaches of the network.
     pub network: Network,
+    /// What its commands may have of memory and processes, and its worktree of the disk. Without one nothing bounds them.
+    pub share: Option<Share>,
     /// Environment variables beside the usual ones.
     pub env: Vec<(String, String)>,
     /// Folders in which programs are looked for first.
@@ -89,6 +102,7 @@ impl Room {
             frozen: false,
             read_only: Vec::new(),
             network: Network::None,
+            share: None,
             env: Vec::new(),
             path: Vec::new(),
             cache: None,
@@ -132,6 +146,10 @@ pub struct Outcome {
     pub omitted: u64,
     /// How long it took.
     pub duration: Duration,
+    /// The limit that it came up against, if any. Where that did not end it, it has gone on.
+    pub over: Option<Over>,
+    /// The most bytes of memory that it had at once, where the kernel tells.
+    pub peak_memory: Option<u64>,
 }
 
 /// Why a command could not be run.
@@ -158,6 +176,18 @@ impl SandboxError {
 
     fn losing(error: std::io::Error) -> Self {
         Self::Unavailable { reason: format!("the command was lost: {error}") }
+    }
+
+    fn no_net(error: &std::io::Error) -> Self {
+        Self::Unavailable { reason: format!("the network of the run could not be taken hold of: {error}") }
+    }
+
+    pub(crate) fn no_group(error: &std::io::Error) -> Self {
+        let reason = format!(
+            "the kernel made no control group for it, so nothing would bound it: {error}; try again, or ask whoever runs the \
+             server to run `guildhall doctor`"
+        );
+        Self::Unavailable { reason }
     }
 
     fn never_ran(said: &str) -> Self {
@@ -252,9 +282,21 @@ impl Sandbox {
     /// # Errors
     /// When the command could not be started.
     pub async fn start(&self, room: &Room, line: &str, streams: Streams) -> Result<Running, SandboxError> {
-        let (launch, status) = set_up(self.usable().await?, room, line)?;
+        let (mut launch, status) = set_up(self.usable().await?, room, line)?;
+        let cell = enclose(room, &mut launch).await?;
         let (child, ends) = launch.start(streams).await.map_err(SandboxError::starting)?;
-        Ok(Running::new(Tree::new(child, status), ends))
+        Ok(Running::new(Tree::new(child, status, cell), ends, room.network.clone(), Growth::watch(room)))
+    }
+
+    /// Makes a network for the commands of a run, in which there is nothing yet. Takes some ten milliseconds.
+    ///
+    /// # Errors
+    /// When the host cannot make one, or there is no sandbox.
+    pub async fn net(&self) -> Result<Net, SandboxError> {
+        match self.usable().await? {
+            Some(bwrap) => Net::make(bwrap).await,
+            None => Err(SandboxError::Refused { reason: NO_NET.to_owned() }),
+        }
     }
 
     /// The bubblewrap to use, or nothing where the operator does without.
@@ -274,15 +316,44 @@ async fn start_and_watch(
     on_output: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Outcome, SandboxError> {
     let started = Instant::now();
-    let (launch, status) = set_up(bwrap, room, &command.line)?;
+    let (mut launch, status) = set_up(bwrap, room, &command.line)?;
+    let cell = enclose(room, &mut launch).await?;
     let (child, ends) = launch.start(Streams::Merged).await.map_err(SandboxError::starting)?;
-    let tree = Tree::new(child, status);
-    let end = tree.end(ends.output, command.timeout, command.max_output, room.secrets.blot(), on_output).await;
+    let tree = Tree::new(child, status, cell);
+    let mut growth = Growth::watch(room);
+    let blot = room.secrets.blot();
+    let end = tree.end(ends.output, command.timeout, command.max_output, blot, &mut growth, on_output).await;
     let end = end.map_err(SandboxError::losing)?;
     if end.never_ran {
         return Err(SandboxError::never_ran(&end.output));
     }
-    Ok(Outcome { exit: end.exit, output: end.output, omitted: end.omitted, duration: started.elapsed() })
+    let over = match end.met.over {
+        None => growth.at_the_end().await,
+        over => over,
+    };
+    Ok(Outcome {
+        exit: end.exit,
+        output: end.output,
+        omitted: end.omitted,
+        duration: started.elapsed(),
+        over,
+        peak_memory: end.met.peak,
+    })
+}
+
+/// Makes the control group that a command is started in, where its room has a part of what the host offers.
+async fn enclose(room: &Room, launch: &mut Launch) -> Result<Option<Cell>, SandboxError> {
+    let Some(share) = room.share.clone() else { return Ok(None) };
+    launch.processes = share.processes_by_user();
+    let made = tokio::task::spawn_blocking(move || {
+        let cell = share.cell()?;
+        let doors = cell.as_ref().map(Cell::doors).transpose()?;
+        Ok((cell, doors))
+    });
+    let made = made.await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+    let (cell, doors) = made.map_err(|error| SandboxError::no_group(&error))?;
+    launch.doors = doors.unwrap_or_default();
+    Ok(cell)
 }
 
 /// What starts `line`, by this bubblewrap or without any.
@@ -290,6 +361,7 @@ fn set_up(bwrap: Option<&Bwrap>, room: &Room, line: &str) -> Result<(Launch, Opt
     check(room, line)?;
     match bwrap {
         Some(bwrap) => bwrap.launch(room, line).map(|(launch, status)| (launch, Some(status))),
+        None if room.network.net().is_some() => Err(SandboxError::Refused { reason: NO_NET.to_owned() }),
         None if room.frozen => Err(SandboxError::Refused { reason: FROZEN.to_owned() }),
         None => Ok((plain(room, line), None)),
     }
@@ -333,5 +405,5 @@ fn plain(room: &Room, line: &str) -> Launch {
         *path = bwrap::search_path(&room.path, path);
     }
     let args = vec!["-c".into(), line.into()];
-    Launch { program: "/bin/bash".into(), args, env, folder: room.tree.clone(), passed: Vec::new() }
+    Launch { args, env, ..Launch::new("/bin/bash".into(), room.tree.clone()) }
 }

@@ -2,15 +2,17 @@
 //! data, the other worktrees and the host's processes do not exist.
 
 mod caches;
+mod cgroup;
 mod command;
 mod leftovers;
 mod toolchains;
 mod workspace;
 
 pub use caches::{Cached, cached, take_away};
+pub use cgroup::{Groups, Over, Share, Usage, look_at_groups};
 pub use command::{
-    Command, Exit, Finding, Isolation, Network, Outcome, Report, Room, RoomSecret, Running, Sandbox, SandboxError,
-    Secrets, Streams,
+    Command, Exit, Finding, Isolation, Net, Network, Outcome, Report, Room, RoomSecret, Running, Sandbox, SandboxError,
+    Secrets, Streams, WeakNet,
 };
 pub use leftovers::end_leftovers;
 pub use toolchains::{Toolchain, Toolchains, on_this_machine};

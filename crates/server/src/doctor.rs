@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall_llm::{Client, Endpoint, Patience};
-use guildhall_sandbox::{Isolation, Sandbox};
+use guildhall_sandbox::{Isolation, Sandbox, look_at_groups};
 use guildhall_store::{Backend, Store};
 use guildhall_team::mail::SmtpSettings;
 use guildhall_team::oidc::Providers;
@@ -205,11 +205,9 @@ async fn mail(smtp: Option<&SmtpSettings>) -> Line {
 
 async fn git() -> Line {
     const WHAT: &str = "git";
-    let output = match tokio::process::Command::new("git").arg("--version").kill_on_drop(true).output().await {
-        Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-        Err(error) => {
-            return Line::new(Level::Fail, WHAT, format!("cannot be started ({error}); install git 2.40 or later"));
-        }
+    let output = match guildhall_git::version().await {
+        Ok(output) => output,
+        Err(error) => return Line::new(Level::Fail, WHAT, format!("{}; install git 2.40 or later", chain(&error))),
     };
     match git_version(&output) {
         Some(version) if version >= GIT => Line::new(Level::Ok, WHAT, output),
@@ -233,6 +231,18 @@ async fn sandbox(isolation: Isolation) -> Vec<Line> {
             (false, false) => Level::Fail,
         };
         lines.push(Line::new(level, &format!("{WHAT}: {}", finding.name), &finding.detail));
+    }
+    // Limits can be lacking while commands are kept apart. What the server itself has may be more than what this session has.
+    for finding in tokio::task::spawn_blocking(look_at_groups).await.unwrap_or_default() {
+        let level = if finding.ok { Level::Ok } else { Level::Warn };
+        let detail = match finding.ok {
+            true => finding.detail,
+            false => format!(
+                "{} (seen from this shell; the server's own state is in GET /api/health/detailed)",
+                finding.detail
+            ),
+        };
+        lines.push(Line::new(level, &format!("{WHAT}: {}", finding.name), detail));
     }
     match (report.usable, isolation) {
         (true, Isolation::Bubblewrap) => {

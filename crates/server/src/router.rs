@@ -61,6 +61,7 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::projects::list_commits))
         .routes(routes!(on::outfit::list_project_secrets))
         .routes(routes!(on::outfit::get_project_outfit))
+        .routes(routes!(on::network::get_network))
         .routes(routes!(on::features::list_features))
         .routes(routes!(on::agents::list_agents))
         .routes(routes!(on::agents::list_agent_tools))
@@ -251,6 +252,8 @@ fn manage_projects() -> OpenApiRouter<App> {
         .routes(routes!(on::projects::retry_project))
         .routes(routes!(on::trials::try_checks))
         .routes(routes!(on::outfit::clear_project_caches))
+        .routes(routes!(on::network::allow_host))
+        .routes(routes!(on::network::dismiss_host))
 }
 
 /// Whoever writes in the knowledge hub may call these.

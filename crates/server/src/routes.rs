@@ -20,6 +20,7 @@ pub mod knowledge;
 pub mod mail;
 pub mod members;
 pub mod models;
+pub mod network;
 pub mod night;
 pub mod notifications;
 pub mod outfit;

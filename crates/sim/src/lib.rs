@@ -154,6 +154,11 @@ impl Sim {
     pub fn fail_next(&self, faults: impl IntoIterator<Item = Fault>) {
         self.state.fail_next(faults);
     }
+
+    /// How many of those are still to come.
+    pub fn faults_to_come(&self) -> usize {
+        self.state.faults_to_come()
+    }
 }
 
 /// Serves on `listener` until `stop` comes, then lets answers that are under way end, for at most `grace`.

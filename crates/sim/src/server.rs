@@ -94,6 +94,10 @@ impl State {
     pub(crate) fn fail_next(&self, faults: impl IntoIterator<Item = Fault>) {
         self.inner().faults.extend(faults);
     }
+
+    pub(crate) fn faults_to_come(&self) -> usize {
+        self.inner().faults.len()
+    }
 }
 
 pub(crate) fn router(state: Arc<State>) -> Router {

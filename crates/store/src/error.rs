@@ -99,6 +99,15 @@ pub enum StoreError {
         /// How many there may be.
         most: i64,
     },
+    /// The member has as many worktrees as one may have.
+    #[error(
+        "you have work in {most} worktrees, which is the most that a member may have; merge, or take back to the backlog, what is \
+         finished or no longer wanted, or ask an admin for a higher limit"
+    )]
+    TooManyWorktrees {
+        /// How many a member may have.
+        most: i64,
+    },
     /// The run is no longer this node's: another node has it, or a member stopped it.
     #[error("the run is no longer held by this node")]
     LeaseLost,

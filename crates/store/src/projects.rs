@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
 use guildhall_types::feature::FeatureStatus;
+use guildhall_types::network::NetworkPolicy;
 use guildhall_types::project::{Project, ProjectSettings, ProjectSource, ProjectStatus};
 use guildhall_types::{MemberId, ProjectId};
 use sqlx::types::Json;
 
-use crate::{Rows, Store, StoreError, on, read};
+use crate::{Rows, Store, StoreError, Tx, on, read};
 
 pub(crate) const COLUMNS: &str =
     "id, name, source, status, error, default_branch, settings, created_by, created_at, updated_at";
@@ -115,12 +116,22 @@ impl Store {
         Ok(project)
     }
 
-    /// Changes a project.
+    /// Changes a project. Nothing when that would open the network to its commands, it is not open, and it may not be opened.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when it is gone, [`StoreError::Taken`] when the name is in use.
-    pub async fn update_project(&self, id: ProjectId, patch: ProjectPatch) -> Result<Project, StoreError> {
+    pub async fn update_project(
+        &self,
+        id: ProjectId,
+        patch: ProjectPatch,
+        may_open: bool,
+    ) -> Result<Option<Project>, StoreError> {
         let mut tx = self.begin().await?;
+        let opens = patch.settings.as_ref().is_some_and(|settings| settings.network.policy == NetworkPolicy::Open);
+        if opens && !may_open && self.locked_project(&mut tx, id).await?.settings.network.policy != NetworkPolicy::Open
+        {
+            return Ok(None);
+        }
         let sql = format!(
             "UPDATE projects SET name = coalesce($2, name), settings = coalesce($3, settings), updated_at = $4
              WHERE id = $1 AND archived_at IS NULL RETURNING {COLUMNS}"
@@ -131,9 +142,19 @@ impl Store {
         let project = project.ok_or(StoreError::NotFound { what: "project" })?;
         self.record(&mut tx, &Happening::ProjectUpdated { project: project.clone() }).await?;
         let note = Note::new(AuditAction::ChangeProject).on(AuditObject::Project, id);
-        tx.note(note.with("name", &project.name));
+        tx.note(note.with("name", &project.name).with("network", project.settings.network.policy));
         self.commit(tx).await?;
-        Ok(project)
+        Ok(Some(project))
+    }
+
+    /// A project that nobody else changes until the transaction is over.
+    pub(crate) async fn locked_project(&self, tx: &mut Tx, id: ProjectId) -> Result<Project, StoreError> {
+        let sql = format!(
+            "UPDATE projects SET updated_at = updated_at WHERE id = $1 AND archived_at IS NULL RETURNING {COLUMNS}"
+        );
+        let project: Option<Project> =
+            on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?;
+        project.ok_or(StoreError::NotFound { what: "project" })
     }
 
     /// Takes a project off the page. Its cards and its repository stay where they are.

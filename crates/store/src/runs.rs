@@ -47,8 +47,31 @@ impl Store {
         member: MemberId,
         new: NewRun,
     ) -> Result<(Feature, Run), StoreError> {
+        self.start_feature_within(id, member, new, i64::MAX).await
+    }
+
+    /// The same for a member who may have `most` worktrees of cards: each run has one until its card is completed or taken
+    /// back.
+    ///
+    /// # Errors
+    /// [`StoreError::Illegal`], [`StoreError::NotFound`], [`StoreError::TooManyWorktrees`].
+    pub async fn start_feature_within(
+        &self,
+        id: FeatureId,
+        member: MemberId,
+        new: NewRun,
+        most: i64,
+    ) -> Result<(Feature, Run), StoreError> {
         let mut tx = self.begin().await?;
+        // Locks the member, so that of two starts at once the second one counts the first.
         self.runner(&mut tx, member).await?;
+        let (held,): (i64,) = on!(tx, c => sqlx::query_as(
+            "SELECT count(*) FROM runs r JOIN features f ON f.id = r.feature_id
+             WHERE r.member_id = $1 AND r.status <> 'closed' AND f.kind = 'card' AND r.feature_id <> $2")
+            .bind(member).bind(id).fetch_one(c).await)?;
+        if held >= most {
+            return Err(StoreError::TooManyWorktrees { most });
+        }
         let run = self.start_in(&mut tx, id, member, new, false).await?;
         self.tell_both(tx, id, run).await
     }

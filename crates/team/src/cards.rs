@@ -120,7 +120,8 @@ impl Team {
     /// when the card must not start.
     pub async fn start(&self, member: MemberId, id: FeatureId) -> Result<(Feature, Run), TeamError> {
         let new = self.new_run(member, id).await?;
-        Ok(self.store.start_feature(id, member, new).await?)
+        let most = self.limits().await?.max_worktrees_per_member;
+        Ok(self.store.start_feature_within(id, member, new, most).await?)
     }
 
     /// How a card would run with this member's key: its model and its branch.

@@ -3,11 +3,12 @@
 //! Where a picture is, its owner says in the end. So it is fetched from addresses outside alone: neither from this machine
 //! nor from the network that it is in.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use guildhall_store::Avatar;
 use guildhall_types::MemberId;
+use guildhall_types::address::{Whereabouts, whereabouts};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use sha2::{Digest, Sha256};
 use url::{Host, Url};
@@ -54,30 +55,7 @@ impl Resolve for Outside {
 
 /// Whether an address is out in the world.
 fn is_outside(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            let [a, b, c, _] = ip.octets();
-            let special = ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_documentation();
-            let shared = a == 100 && (64..128).contains(&b);
-            let reserved = a == 0 || a >= 224 || (a == 192 && b == 0 && c == 0) || (a == 198 && (b == 18 || b == 19));
-            !(special || shared || reserved)
-        }
-        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
-            Some(ip) => is_outside(IpAddr::V4(ip)),
-            None => {
-                let [a, b, _, _, _, _, g, h] = ip.segments();
-                // What is translated or tunnelled to the old addresses counts as those.
-                let inner = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-                match (a, b) {
-                    (0x64, 0xff9b) => is_outside(IpAddr::V4(inner(g, h))),
-                    (0x2001, 0xdb8 | 0) => false,
-                    (0x2002, _) => false,
-                    // Global unicast; everything else is of this machine, of its network, or of many.
-                    _ => a & 0xe000 == 0x2000,
-                }
-            }
-        },
-    }
+    whereabouts(ip) == Whereabouts::Outside
 }
 
 fn client(url: &Url, local: bool) -> Result<reqwest::Client, NoPicture> {

@@ -10,7 +10,7 @@ use guildhall_types::project::{
 };
 use guildhall_types::{MemberId, ProjectId};
 
-use crate::{Team, TeamError};
+use crate::{Team, TeamError, network};
 
 /// Checks that a project may have at most.
 const CHECKS: usize = 20;
@@ -91,11 +91,25 @@ impl Team {
         Ok(self.store.project_preparing(id).await?)
     }
 
-    /// Changes a project.
+    /// Changes a project on behalf of somebody who does not run the team.
     ///
     /// # Errors
-    /// [`TeamError::Invalid`]; the store's error when the name is in use or the project is gone.
-    pub async fn update_project(&self, id: ProjectId, mut patch: ProjectPatch) -> Result<Project, TeamError> {
+    /// As [`Team::change_project`].
+    pub async fn update_project(&self, id: ProjectId, patch: ProjectPatch) -> Result<Project, TeamError> {
+        self.change_project(id, patch, false).await
+    }
+
+    /// Changes a project; `admin` says whether it is on behalf of somebody who runs the team.
+    ///
+    /// # Errors
+    /// [`TeamError::Invalid`]; [`TeamError::NotYours`] for what only admins do; the store's error when the name is in use or
+    /// the project is gone.
+    pub async fn change_project(
+        &self,
+        id: ProjectId,
+        mut patch: ProjectPatch,
+        admin: bool,
+    ) -> Result<Project, TeamError> {
         if let Some(name) = &patch.name {
             patch.name = Some(plain_name(name)?);
         }
@@ -122,8 +136,9 @@ impl Team {
                 return Err(TeamError::invalid("settings.knowledgeTokens", "give a number from 0 to 32,000"));
             }
             settings.default_model = settings.default_model.take().filter(|model| !model.trim().is_empty());
+            settings.network.hosts = network::entries(std::mem::take(&mut settings.network.hosts))?;
         }
-        Ok(self.store.update_project(id, patch).await?)
+        self.store.update_project(id, patch, admin).await?.ok_or_else(network::not_open)
     }
 
     /// A project whose repository is there, and the repository.

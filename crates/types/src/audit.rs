@@ -116,6 +116,10 @@ text_enum! {
         DeleteProjectSecret = "project-secret.delete",
         /// Deleted what tools kept for a project's runs.
         ClearCaches = "project.clear-caches",
+        /// Allowed a project's commands a host that they had been refused.
+        AllowHost = "project.allow-host",
+        /// Took a host that a project's commands had been refused off the list of those.
+        DismissHost = "project.dismiss-host",
         /// Wrote a card.
         CreateFeature = "feature.create",
         /// Changed a card.

@@ -61,6 +61,12 @@ pub enum Happening {
         /// Which.
         project_id: ProjectId,
     },
+    /// Commands of a project were refused a host for the first time, or what they were refused was looked at by a member.
+    #[serde(rename = "project.refused-hosts")]
+    RefusedHosts {
+        /// Which project.
+        project_id: ProjectId,
+    },
     /// A card was written.
     #[serde(rename = "feature.created")]
     FeatureCreated {
@@ -188,6 +194,7 @@ impl Happening {
             Self::ProjectCreated { .. } => "project.created",
             Self::ProjectUpdated { .. } => "project.updated",
             Self::ProjectDeleted { .. } => "project.deleted",
+            Self::RefusedHosts { .. } => "project.refused-hosts",
             Self::FeatureCreated { .. } => "feature.created",
             Self::FeatureUpdated { .. } => "feature.updated",
             Self::FeatureDeleted { .. } => "feature.deleted",

@@ -2,6 +2,7 @@
 //! limits, and the decision of what runs next. Nothing here does I/O; everything above speaks in these.
 
 pub mod access;
+pub mod address;
 pub mod agent;
 pub mod audit;
 pub mod auto;
@@ -20,6 +21,7 @@ pub mod knowledge;
 pub mod limits;
 pub mod mail;
 pub mod member;
+pub mod network;
 pub mod notification;
 pub mod pipeline;
 pub mod plan;

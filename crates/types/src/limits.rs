@@ -5,6 +5,10 @@ use utoipa::ToSchema;
 
 use crate::feature::FeatureKind;
 
+mod parts;
+
+pub use parts::{LEAST_MEMORY, LEAST_PROCESSES, MB, Part, kept, part};
+
 /// The limits that the scheduler keeps. Whichever is tighter holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -19,10 +23,18 @@ pub struct Limits {
     pub max_concurrent_features: i64,
     /// Worktrees of one member on disk at once.
     pub max_worktrees_per_member: i64,
+    /// Memory of all commands of one member together on one server, in MB of a million bytes.
+    pub max_memory_mb_per_member: i64,
+    /// Processes and threads of all commands of one member together on one server.
+    pub max_processes_per_member: i64,
+    /// What one worktree may take of the disk with all that was built in it, in MB of a million bytes.
+    pub max_disk_mb_per_worktree: i64,
 }
 
 impl Default for Limits {
-    /// The figures of the analysis that Guildhall was built from.
+    /// The figures of the analysis that Guildhall was built from. It names none for processes and disk: two thousand are
+    /// enough for several builds at once, each with a dozen compilers and their threads, and few for a machine; ten
+    /// gigabytes hold a large project's build.
     fn default() -> Self {
         Self {
             max_concurrent_features_per_member: 3,
@@ -30,6 +42,9 @@ impl Default for Limits {
             max_concurrent_tasks_per_member: 3,
             max_concurrent_features: 8,
             max_worktrees_per_member: 10,
+            max_memory_mb_per_member: 8_000,
+            max_processes_per_member: 2_000,
+            max_disk_mb_per_worktree: 10_000,
         }
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::guide;
+use crate::network::NetworkSettings;
 use crate::pipeline::PipelineStep;
 use crate::{DateTime, MemberId, ProjectId, text_enum::text_enum};
 
@@ -88,6 +89,8 @@ pub struct ProjectSettings {
     pub cache_gib: i64,
     /// Whether all members' runs share what tools keep. Otherwise each member's have their own.
     pub shared_caches: bool,
+    /// What commands reach of the network.
+    pub network: NetworkSettings,
 }
 
 impl ProjectSettings {
@@ -123,6 +126,7 @@ impl Default for ProjectSettings {
             set_up_minutes: 30,
             cache_gib: 10,
             shared_caches: false,
+            network: NetworkSettings::default(),
         }
     }
 }

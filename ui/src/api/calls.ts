@@ -11,6 +11,7 @@ import type {
   FeaturePatch,
   FeatureStatus,
   Invitation,
+  LimitsSettings,
   MailChoice,
   Member,
   MemberPatch,
@@ -253,6 +254,7 @@ export const api = {
       ? body(client.POST("/api/settings/webhooks/{id}/send-again", { ...path(id), body: { deliveryId } }))
       : body(client.POST("/api/webhooks/{id}/send-again", { ...path(id), body: { deliveryId } })),
   limits: () => body(client.GET("/api/settings/limits")),
+  putLimits: (limits: LimitsSettings) => body(client.PUT("/api/settings/limits", { body: limits })),
   prices: () => body(client.GET("/api/settings/prices")),
   putPrice: (price: PriceDraft) => body(client.PUT("/api/settings/prices", { body: price })),
   deletePrice: (id: string) => body(client.DELETE("/api/settings/prices/{id}", path(id))),
@@ -403,5 +405,11 @@ export const api = {
   outfit: (id: string, signal?: AbortSignal) =>
     body(client.GET("/api/projects/{id}/outfit", { ...path(id), signal: signal ?? null })),
   clearCaches: (id: string) => body(client.DELETE("/api/projects/{id}/caches", path(id))),
+  network: (id: string, signal?: AbortSignal) =>
+    body(client.GET("/api/projects/{id}/network", { ...path(id), signal: signal ?? null })),
+  allowHost: (id: string, host: string) =>
+    body(client.POST("/api/projects/{id}/network/allow", { ...path(id), body: { host } })),
+  dismissHost: (id: string, host: string, port: number) =>
+    body(client.POST("/api/projects/{id}/network/dismiss", { ...path(id), body: { host, port } })),
   rateLimits: (signal?: AbortSignal) => body(client.GET("/api/rate-limits", { signal: signal ?? null })),
 };

@@ -32,6 +32,8 @@ export const keys = {
   suggestions: ["suggestions"] as const,
   projects: ["projects"] as const,
   project: (id: string) => ["project", id] as const,
+  /** What a project's commands reach of the network, and what they were refused. */
+  network: (projectId: string) => ["network", projectId] as const,
   commits: (id: string) => ["commits", id] as const,
   autoMode: (projectId: string) => ["auto-mode", projectId] as const,
   /** Why the cards of a project wait. */

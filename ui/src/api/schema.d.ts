@@ -2030,7 +2030,7 @@ export type paths = {
         delete: operations["archive_project"];
         options?: never;
         head?: never;
-        /** Changes a project. */
+        /** Changes a project. Only admins open the network to its commands. */
         patch: operations["update_project"];
         trace?: never;
     };
@@ -2133,6 +2133,57 @@ export type paths = {
         put?: never;
         /** Writes a card at the end of the backlog. */
         post: operations["create_feature"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{id}/network": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what a project's commands reach of the network, and which hosts they were refused. */
+        get: operations["get_network"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{id}/network/allow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts a host on a project's list. Holds at once, also for commands at work. */
+        post: operations["allow_host"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/projects/{id}/network/dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a host off those that a project's commands were refused. It is told again when they ask for it again. */
+        post: operations["dismiss_host"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3221,6 +3272,11 @@ export type components = {
              */
             micros: number;
         };
+        /** @description A host to be put on the list. */
+        AllowHost: {
+            /** @description `example.com`, or `*.example.com` for all below it, at the ports 80 and 443; or with another port behind a colon. */
+            host: string;
+        };
         /** @description Where the member goes next. */
         Allowed: {
             /** @description Back to the program, with a code that is good once and for a minute. */
@@ -3365,7 +3421,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project-secret.put" | "project-secret.delete" | "project.clear-caches" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project-secret.put" | "project-secret.delete" | "project.clear-caches" | "project.allow-host" | "project.dismiss-host" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -4145,6 +4201,16 @@ export type components = {
          * @enum {string}
          */
         DiffSide: "base" | "head";
+        /** @description A refused host to be forgotten. */
+        DismissHost: {
+            /** @description Its name. */
+            host: string;
+            /**
+             * Format: int64
+             * @description Its port.
+             */
+            port: number;
+        };
         /** @description A member writes at an item of the knowledge hub, or no longer does. Not stored; it is said again while it lasts. */
         Editing: {
             /** @description The item. */
@@ -4665,6 +4731,11 @@ export type components = {
             projectId: components["schemas"]["ProjectId"];
             /** @enum {string} */
             type: "project.deleted";
+        } | {
+            /** @description Which project. */
+            projectId: components["schemas"]["ProjectId"];
+            /** @enum {string} */
+            type: "project.refused-hosts";
         } | {
             /** @description The card. */
             feature: components["schemas"]["Feature"];
@@ -5462,6 +5533,24 @@ export type components = {
             maxConcurrentTasksPerMember: number;
             /**
              * Format: int64
+             * @description What one worktree may take of the disk with all that was built in it, in MB of a million bytes.
+             * @default 10000
+             */
+            maxDiskMbPerWorktree: number;
+            /**
+             * Format: int64
+             * @description Memory of all commands of one member together on one server, in MB of a million bytes.
+             * @default 8000
+             */
+            maxMemoryMbPerMember: number;
+            /**
+             * Format: int64
+             * @description Processes and threads of all commands of one member together on one server.
+             * @default 2000
+             */
+            maxProcessesPerMember: number;
+            /**
+             * Format: int64
              * @description Worktrees of one member on disk at once.
              * @default 10
              */
@@ -5826,6 +5915,30 @@ export type components = {
              * @description What the calls of this month have cost.
              */
             spentMicros: number;
+        };
+        /**
+         * @description What the commands of a project's agents and checks reach of the network.
+         * @enum {string}
+         */
+        NetworkPolicy: "none" | "allow-list" | "open";
+        /** @description What a project's commands reach of the network. */
+        NetworkSettings: {
+            /**
+             * @description Hosts on the list: `example.com`, or `*.example.com` for all below it, at the ports 80 and 443; or with another port
+             *     behind a colon.
+             * @default []
+             */
+            hosts: string[];
+            /**
+             * @description How much. Only admins set it to `open`.
+             * @default allow-list
+             */
+            policy: components["schemas"]["NetworkPolicy"];
+            /**
+             * @description Whether the usual package registries are on the list beside `hosts`.
+             * @default true
+             */
+            registries: boolean;
         };
         /**
          * Format: uuid
@@ -6249,6 +6362,15 @@ export type components = {
                 [key: string]: number;
             };
         };
+        /** @description What a project's commands reach of the network, and what they were refused. */
+        ProjectNetwork: {
+            /** @description The hosts that commands were refused and that nobody has allowed or dismissed since, the latest first. */
+            refused: components["schemas"]["RefusedHost"][];
+            /** @description The usual package registries, which are on the list where the settings say so. */
+            registries: string[];
+            /** @description What the project's settings say. */
+            settings: components["schemas"]["NetworkSettings"];
+        };
         /** @description What there is for a project's commands beside the system's own programs. */
         ProjectOutfit: {
             /** @description What tools keep between runs. */
@@ -6324,6 +6446,15 @@ export type components = {
              * @default 4000
              */
             knowledgeTokens: number;
+            /**
+             * @description What commands reach of the network.
+             * @default {
+             *       "hosts": [],
+             *       "policy": "allow-list",
+             *       "registries": true
+             *     }
+             */
+            network: components["schemas"]["NetworkSettings"];
             /**
              * @description Passes over the agent's work before the checks, in order.
              * @default []
@@ -6624,6 +6755,32 @@ export type components = {
         RecoveryCodes: {
             /** @description The codes, each good for one sign-in; `null` when those that were shown earlier go on to be good. */
             recoveryCodes: string[] | null;
+        };
+        /** @description A host that commands of a project asked for and were refused. */
+        RefusedHost: {
+            /**
+             * Format: int64
+             * @description How often it was asked for.
+             */
+            count: number;
+            /**
+             * Format: date-time
+             * @description When for the first time.
+             */
+            firstAt: string;
+            /** @description The host's name. */
+            host: string;
+            /**
+             * Format: date-time
+             * @description When for the last time.
+             */
+            lastAt: string;
+            lastRunId: components["schemas"]["RunId"] | null;
+            /**
+             * Format: int64
+             * @description The port.
+             */
+            port: number;
         };
         /** @description A member to be. */
         Register: {
@@ -8622,6 +8779,7 @@ export type AgentStatus = components['schemas']['AgentStatus'];
 export type AgentTool = components['schemas']['AgentTool'];
 export type Allow = components['schemas']['Allow'];
 export type AllowCost = components['schemas']['AllowCost'];
+export type AllowHost = components['schemas']['AllowHost'];
 export type Allowed = components['schemas']['Allowed'];
 export type AnyItem = components['schemas']['AnyItem'];
 export type ApiToken = components['schemas']['ApiToken'];
@@ -8704,6 +8862,7 @@ export type Diff = components['schemas']['Diff'];
 export type DiffFile = components['schemas']['DiffFile'];
 export type DiffLayout = components['schemas']['DiffLayout'];
 export type DiffSide = components['schemas']['DiffSide'];
+export type DismissHost = components['schemas']['DismissHost'];
 export type Editing = components['schemas']['Editing'];
 export type Elsewhere = components['schemas']['Elsewhere'];
 export type EnableTotp = components['schemas']['EnableTotp'];
@@ -8821,6 +8980,8 @@ export type Model = components['schemas']['Model'];
 export type ModelChoice = components['schemas']['ModelChoice'];
 export type Models = components['schemas']['Models'];
 export type MonthStanding = components['schemas']['MonthStanding'];
+export type NetworkPolicy = components['schemas']['NetworkPolicy'];
+export type NetworkSettings = components['schemas']['NetworkSettings'];
 export type NodeId = components['schemas']['NodeId'];
 export type Notice = components['schemas']['Notice'];
 export type Notification = components['schemas']['Notification'];
@@ -8858,6 +9019,7 @@ export type Project = components['schemas']['Project'];
 export type ProjectCaches = components['schemas']['ProjectCaches'];
 export type ProjectId = components['schemas']['ProjectId'];
 export type ProjectListItem = components['schemas']['ProjectListItem'];
+export type ProjectNetwork = components['schemas']['ProjectNetwork'];
 export type ProjectOutfit = components['schemas']['ProjectOutfit'];
 export type ProjectPage = components['schemas']['ProjectPage'];
 export type ProjectSecret = components['schemas']['ProjectSecret'];
@@ -8880,6 +9042,7 @@ export type RateLimits = components['schemas']['RateLimits'];
 export type ReadNotifications = components['schemas']['ReadNotifications'];
 export type Reason = components['schemas']['Reason'];
 export type RecoveryCodes = components['schemas']['RecoveryCodes'];
+export type RefusedHost = components['schemas']['RefusedHost'];
 export type Register = components['schemas']['Register'];
 export type RejectLearning = components['schemas']['RejectLearning'];
 export type RejectPlan = components['schemas']['RejectPlan'];
@@ -14313,6 +14476,110 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Feature"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_network: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectNetwork"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    allow_host: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AllowHost"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectNetwork"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    dismiss_host: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DismissHost"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectNetwork"];
                 };
             };
             /** @description Why the request was refused or failed. */

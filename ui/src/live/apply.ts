@@ -202,6 +202,10 @@ export function applyEvents(client: QueryClient, events: Event[]) {
       case "project.updated":
         rememberThing("project", event.project.id, event.project);
         putProject(client, event.project);
+        void client.invalidateQueries({ queryKey: keys.network(event.project.id) });
+        break;
+      case "project.refused-hosts":
+        void client.invalidateQueries({ queryKey: keys.network(event.projectId) });
         break;
       case "project.deleted":
         client.setQueryData<ProjectListItem[]>(keys.projects, (list) =>

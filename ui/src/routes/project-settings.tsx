@@ -21,6 +21,7 @@ import { Checks } from "@/features/projects/settings/checks";
 import { command, linesOf } from "@/features/projects/settings/commands";
 import { Keeping } from "@/features/projects/settings/keeping";
 import { Knowing } from "@/features/projects/settings/knowing";
+import { Network, networkDraft, networkOf } from "@/features/projects/settings/network";
 import { draft, Pipeline, stepsOf } from "@/features/projects/settings/pipeline";
 import { Secrets } from "@/features/projects/settings/secrets";
 import { SetUp } from "@/features/projects/settings/set-up";
@@ -91,6 +92,8 @@ function ProjectForm({ project }: { project: Project }) {
   const [setUpMinutes, setSetUpMinutes] = useState(project.settings.setUpMinutes);
   const [cacheGib, setCacheGib] = useState(project.settings.cacheGib);
   const [sharedCaches, setSharedCaches] = useState(project.settings.sharedCaches);
+  const mayOpen = useMay("administer");
+  const [network, setNetwork] = useState(() => networkDraft(project.settings.network));
   const save = useMutation({
     mutationFn: () =>
       api.updateProject(project.id, {
@@ -109,6 +112,7 @@ function ProjectForm({ project }: { project: Project }) {
           setUpMinutes,
           cacheGib,
           sharedCaches,
+          network: networkOf(network),
         },
       }),
     onSuccess: (saved) => {
@@ -116,6 +120,7 @@ function ProjectForm({ project }: { project: Project }) {
       setCommands(saved.settings.verifyCommands.map(command));
       setSetUp(saved.settings.setUp.map(command));
       setSteps(saved.settings.pipeline.map(draft));
+      setNetwork(networkDraft(saved.settings.network));
       toast.done("Settings saved");
     },
   });
@@ -133,6 +138,7 @@ function ProjectForm({ project }: { project: Project }) {
     cacheGib !== project.settings.cacheGib ||
     sharedCaches !== project.settings.sharedCaches ||
     setUp.map((entry) => entry.text.trim()).join("\n") !== project.settings.setUp.join("\n") ||
+    JSON.stringify(networkOf(network)) !== JSON.stringify(project.settings.network) ||
     JSON.stringify(stepsOf(steps)) !== JSON.stringify(stepsOf(project.settings.pipeline.map(draft))) ||
     commands.map((entry) => entry.text.trim()).join("\n") !== project.settings.verifyCommands.join("\n");
 
@@ -260,6 +266,15 @@ function ProjectForm({ project }: { project: Project }) {
             onShared={setSharedCaches}
             mayManage={mayManage}
             error={error?.field("settings.cacheGib")}
+          />
+          <Network
+            projectId={project.id}
+            draft={network}
+            onChange={setNetwork}
+            saved={project.settings.network.policy}
+            mayManage={mayManage}
+            mayOpen={mayOpen}
+            error={error?.field("settings.network.hosts")}
           />
         </fieldset>
         {mayManage && (

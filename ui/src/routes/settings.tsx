@@ -6,6 +6,7 @@ import { Appearance } from "@/features/settings/appearance";
 import { Identities } from "@/features/settings/identities";
 import { OwnKeys } from "@/features/settings/keys/own-keys";
 import { TeamKeys } from "@/features/settings/keys/team-keys";
+import { TeamLimits } from "@/features/settings/limits";
 import { MorningReport } from "@/features/settings/morning";
 import { NotificationSettings, TeamWebhooks } from "@/features/settings/notifications";
 import { Password } from "@/features/settings/password";
@@ -21,12 +22,13 @@ export default function SettingsPage() {
   return (
     <Page
       title="Settings"
-      lead="What is yours, and for admins the team's keys and prices. What holds for a project is in its own settings."
+      lead="What is yours, and for admins the team's keys, limits and prices. What holds for a project is in its own settings."
       width="sm"
     >
       <Profile />
       {mayKeepKeys && <OwnKeys />}
       {mayAdminister && <TeamKeys />}
+      {mayAdminister && <TeamLimits />}
       {mayAdminister && <Prices />}
       <Appearance />
       <NotificationSettings />

@@ -86,6 +86,11 @@ impl Tool for Bash {
                         timeout.as_secs_f64()
                     ),
                 };
+                // Nobody can tell from the exit code alone that a limit was met, and which.
+                let ended = match outcome.over {
+                    Some(over) => format!("{ended}. {over} {}", over.advice()),
+                    None => ended,
+                };
                 let output = bounded(plain(&outcome.output).trim_end(), OUTPUT + 200);
                 let text = match output.is_empty() {
                     true => format!("(no output, {ended})"),

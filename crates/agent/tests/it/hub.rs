@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use guildhall_agent::hub::{Found, Hub, Lesson, Looked, Outcome, Page, Place, Recorded, Refusal};
-use guildhall_agent::prompt::{Facts, Known};
+use guildhall_agent::prompt::{Facts, Known, Reached};
 use guildhall_agent::{Ended, Job, Toolbox, keep, prompt, tools};
 use guildhall_sim::Fault;
 use guildhall_types::KnowledgeId;
@@ -232,7 +232,7 @@ fn facts(known: Known) -> Facts {
         verify_commands: Vec::new(),
         project_instructions: "The house's own rule.".to_owned(),
         instructions: Vec::new(),
-        network: false,
+        network: Reached::Nothing,
         outfit: prompt::Outfit::default(),
         known,
         hub: true,

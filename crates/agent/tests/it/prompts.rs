@@ -1,6 +1,8 @@
 //! What an agent is told.
 
-use guildhall_agent::prompt::{Aside, Facts, Instruction, Known, Outfit, Persona, Step, instructions, opening, system};
+use guildhall_agent::prompt::{
+    Aside, Facts, Instruction, Known, Outfit, Persona, Reached, Step, instructions, opening, system,
+};
 use guildhall_sandbox::Workspace;
 use guildhall_types::chat::Block;
 use guildhall_types::feature::PlanningMode;
@@ -15,7 +17,7 @@ fn facts(planning: PlanningMode) -> Facts {
         verify_commands: vec!["./test.sh".to_owned(), "make lint".to_owned()],
         project_instructions: "Write in British English.\n".to_owned(),
         instructions: vec![Instruction { path: "AGENTS.md".to_owned(), text: "- Plain Bash <only>.".to_owned() }],
-        network: false,
+        network: Reached::Nothing,
         outfit: Outfit::default(),
         known: Known::default(),
         hub: true,
@@ -41,12 +43,35 @@ fn the_system_prompt_with_little_to_say() {
         verify_commands: Vec::new(),
         project_instructions: "  \n".to_owned(),
         instructions: Vec::new(),
-        network: true,
+        network: Reached::World,
         outfit: Outfit::default(),
         ..facts(PlanningMode::Skip)
     };
     let parts = system(&facts).unwrap();
     insta::assert_snapshot!(parts[1].text);
+}
+
+#[test]
+fn an_agent_is_told_what_its_commands_reach() {
+    let told = |network: Reached| {
+        let text = system(&Facts { network, ..facts(PlanningMode::Skip) }).unwrap()[1].text.clone();
+        text.split("\n\n").nth(1).unwrap().lines().skip(1).collect::<Vec<_>>().join("\n")
+    };
+    let listed = |registries, hosts: &[&str]| {
+        told(Reached::Listed { registries, hosts: hosts.iter().map(|host| (*host).to_owned()).collect() })
+    };
+    let own = listed(false, &["a.example", "*.b.example:8443"]);
+    assert!(own.starts_with("Of the network, commands reach a.example, *.b.example:8443,\nthrough the proxy"), "{own}");
+    let both = listed(true, &["a.example"]);
+    assert!(both.contains("package registries") && both.contains("others) and a.example,\nthrough"), "{both}");
+    let usual = listed(true, &[]);
+    assert!(usual.contains("and others),\nthrough") && usual.contains("a member can allow it"), "{usual}");
+    assert!(listed(false, &[]).starts_with("Commands reach no host"));
+    let many: Vec<String> = (0..40).map(|n| format!("h{n}.example")).collect();
+    let many = told(Reached::Listed { registries: false, hosts: many });
+    assert!(many.contains("h29.example and more,") && !many.contains("h30.example"), "{many}");
+    assert_eq!(told(Reached::Everything), "Commands reach the network.");
+    assert!(told(Reached::World).contains("nothing else leads out"));
 }
 
 #[test]

@@ -47,7 +47,7 @@ async fn a_feature_of_the_sample_project_is_built() {
         verify_commands: vec!["./test.sh".to_owned()],
         project_instructions: String::new(),
         instructions: prompt::instructions(&workspace),
-        network: false,
+        network: prompt::Reached::Nothing,
         outfit: prompt::Outfit::default(),
         known: prompt::Known::default(),
         hub: true,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall_bus::Bus;
-use guildhall_engine::{Engine, Pace};
+use guildhall_engine::{Engine, Outside, Pace};
 use guildhall_llm::{Client, Endpoint, Secret};
 use guildhall_sandbox::{Isolation, Sandbox};
 use guildhall_sim::{Config, Sim};
@@ -30,15 +30,17 @@ pub struct Hall {
     lease: Duration,
     /// How long a run waits for its provider with its lease held.
     pub patience: Duration,
+    outside: Outside,
 }
 
 pub fn endpoint(url: &str) -> Endpoint {
     Endpoint::new(ProviderKind::Anthropic, Some(url), Secret::new("sk-simulated-key")).unwrap()
 }
 
-async fn engine(team: &Team, bus: &Bus, (patience, lease): (Duration, Duration)) -> Engine {
+async fn engine(team: &Team, bus: &Bus, (patience, lease): (Duration, Duration), outside: Outside) -> Engine {
     let pace = Pace { look: Duration::from_millis(500), patience, lease, ..Pace::default() };
-    Engine::start(team.clone(), bus.clone(), Sandbox::new(Isolation::Bubblewrap), pace, true).await.unwrap()
+    let sandbox = Sandbox::new(Isolation::Bubblewrap);
+    Engine::start_to(team.clone(), bus.clone(), sandbox, pace, true, outside).await.unwrap()
 }
 
 impl Hall {
@@ -51,15 +53,26 @@ impl Hall {
     }
 
     pub async fn with_patience(config: Config, patience: Duration) -> Self {
-        Self::paced(config, Arc::new(SystemClock), (patience, Pace::default().lease)).await
+        Self::paced(config, Arc::new(SystemClock), (patience, Pace::default().lease), Outside::default()).await
+    }
+
+    /// The same in another world than that of the host.
+    pub async fn in_world(outside: Outside) -> Self {
+        let (pace, clock) = (Pace::default(), Arc::new(SystemClock));
+        Self::paced(Config::default(), clock, (pace.patience, pace.lease), outside).await
     }
 
     /// The same by another clock, and with leases that outlast its leaps.
     pub async fn clocked(config: Config, clock: Arc<dyn Clock>, lease: Duration) -> Self {
-        Self::paced(config, clock, (Pace::default().patience, lease)).await
+        Self::paced(config, clock, (Pace::default().patience, lease), Outside::default()).await
     }
 
-    async fn paced(config: Config, clock: Arc<dyn Clock>, (patience, lease): (Duration, Duration)) -> Self {
+    async fn paced(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        (patience, lease): (Duration, Duration),
+        outside: Outside,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let sim = Sim::start(config).await.unwrap();
         let url = format!("sqlite://{}", dir.path().join("guildhall.db").display());
@@ -71,14 +84,14 @@ impl Hall {
         let team = Team::new(store, clock, vault, places, Client::new().unwrap(), providers);
         let anna = team.register_first("anna@example.com", "four plain words here", "Anna").await.unwrap();
         let bus = Bus::in_memory();
-        let engine = engine(&team, &bus, (patience, lease)).await;
-        Self { team, engine, bus, sim, anna, dir, lease, patience }
+        let engine = engine(&team, &bus, (patience, lease), outside.clone()).await;
+        Self { team, engine, bus, sim, anna, dir, lease, patience, outside }
     }
 
     /// The server dies, as far as that can be had without a process of its own, and starts again.
     pub async fn die_and_start_again(&mut self) {
         self.engine.shutdown(Duration::from_secs(20)).await;
-        self.engine = engine(&self.team, &self.bus, (self.patience, self.lease)).await;
+        self.engine = engine(&self.team, &self.bus, (self.patience, self.lease), self.outside.clone()).await;
     }
 
     pub fn sources(&self) -> PathBuf {

@@ -122,7 +122,7 @@ impl Bwrap {
 
     fn put_together(&self, room: &Room, bound: &Bound, line: &str) -> io::Result<(Launch, Status)> {
         let mut arguments = Arguments::default();
-        arguments.isolate(room.network);
+        arguments.isolate(&room.network);
         let status = arguments.report()?;
         arguments.filter()?;
         self.file_systems(&mut arguments, bound, room.frozen)?;
@@ -132,8 +132,31 @@ impl Bwrap {
         arguments.secrets(room)?;
         arguments.add(["--", "/bin/bash", "-c", line]);
         let Arguments { list, passed } = arguments;
-        let launch = Launch { program: self.program.clone(), args: list, env: Vec::new(), folder: "/".into(), passed };
+        let net = room.network.net().cloned();
+        let launch = Launch { args: list, passed, net, ..Launch::new(self.program.clone(), "/".into()) };
         Ok((launch, status))
+    }
+
+    /// What starts a process that has a network namespace of its own, says so by a byte, and ends when its input does.
+    pub(crate) fn hold(&self) -> io::Result<(Launch, Status)> {
+        let mut arguments = Arguments::default();
+        arguments.add(["--unshare-user", "--uid", "1000", "--gid", "1000", "--unshare-net", "--die-with-parent"]);
+        arguments.add(["--new-session", "--cap-drop", "ALL", "--clearenv"]);
+        let status = arguments.report()?;
+        self.programs(&mut arguments);
+        arguments.add(["--", "/bin/bash", "-c", "echo; read -r _"]);
+        let Arguments { list, passed } = arguments;
+        Ok((Launch { args: list, passed, ..Launch::new(self.program.clone(), "/".into()) }, status))
+    }
+
+    /// The host's programs and what they need.
+    fn programs(&self, arguments: &mut Arguments) {
+        for path in &self.system {
+            arguments.bind("--ro-bind", path, path);
+        }
+        for (target, path) in &self.links {
+            arguments.add(["--symlink".as_ref(), target.as_os_str(), path.as_ref()]);
+        }
     }
 
     /// What the sandbox shows. No mount has its destination below anything that an agent can write: there, a symbolic
@@ -143,12 +166,7 @@ impl Bwrap {
         for folder in ["/etc", "/home", "/run", "/var"] {
             arguments.add(["--dir", folder]);
         }
-        for path in &self.system {
-            arguments.bind("--ro-bind", path, path);
-        }
-        for (target, path) in &self.links {
-            arguments.add(["--symlink".as_ref(), target.as_os_str(), path.as_ref()]);
-        }
+        self.programs(arguments);
         for (path, text) in WRITTEN {
             arguments.file(path, text)?;
         }
@@ -190,12 +208,14 @@ impl Arguments {
         self.list.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
     }
 
-    fn isolate(&mut self, network: Network) {
+    fn isolate(&mut self, network: &Network) {
         self.add(["--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]);
         self.add(["--unshare-cgroup", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]);
         self.add(["--uid", "1000", "--gid", "1000", "--hostname", "sandbox"]);
         match network {
             Network::None => self.add(["--unshare-net"]),
+            // Joined before bubblewrap starts, which then is not to leave it.
+            Network::Of(_) => {}
         }
     }
 

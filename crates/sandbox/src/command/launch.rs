@@ -13,6 +13,8 @@ use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::net::{Joined, Net};
+
 /// Open files that a process may have.
 const MAX_OPEN_FILES: u64 = 16_384;
 /// Bytes that a file may grow to.
@@ -27,6 +29,12 @@ pub(crate) struct Launch {
     pub(crate) folder: PathBuf,
     /// Descriptors that it gets beside the usual three, under the numbers that they have here.
     pub(crate) passed: Vec<OwnedFd>,
+    /// The network that it joins.
+    pub(crate) net: Option<Net>,
+    /// The control groups that it joins.
+    pub(crate) doors: Vec<OwnedFd>,
+    /// Processes that its user may have, where no control group counts them.
+    pub(crate) processes: Option<u64>,
 }
 
 /// What a process reads from and writes to.
@@ -50,6 +58,20 @@ pub(crate) struct Ends {
 }
 
 impl Launch {
+    /// Starts `program` in `folder`, with nothing.
+    pub(crate) fn new(program: PathBuf, folder: PathBuf) -> Self {
+        Self {
+            program,
+            args: Vec::new(),
+            env: Vec::new(),
+            folder,
+            passed: Vec::new(),
+            doors: Vec::new(),
+            net: None,
+            processes: None,
+        }
+    }
+
     /// Starts it.
     pub(crate) async fn start(self, streams: Streams) -> io::Result<(Child, Ends)> {
         let (reader, writer) = io::pipe()?;
@@ -76,20 +98,38 @@ impl Launch {
         };
         command.stdout(writer);
         let ends = Ends { input, output: pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?, errors };
-        let passed: Vec<RawFd> = self.passed.iter().map(AsRawFd::as_raw_fd).collect();
+        let numbers = |list: &[OwnedFd]| list.iter().map(AsRawFd::as_raw_fd).collect::<Vec<RawFd>>();
+        let net = self.net.as_ref().map(Net::joined);
+        let (doors, passed, processes) = (numbers(&self.doors), numbers(&self.passed), self.processes);
         #[expect(unsafe_code, reason = "only between fork and exec can a child's descriptors and limits be set")]
         // SAFETY: `prepare` makes system calls only: it neither allocates nor takes a lock.
         unsafe {
-            command.pre_exec(move || prepare(&passed));
+            command.pre_exec(move || {
+                join(&doors)?;
+                prepare(net, &passed, processes)
+            });
         }
         let child = on_starter(command).await?;
-        drop(self.passed);
+        drop((self.passed, self.doors, self.net));
         Ok((child, ends))
     }
 }
 
+/// Joins control groups. Before all else, so that nothing is done outside of them.
+fn join(doors: &[RawFd]) -> io::Result<()> {
+    for fd in doors {
+        #[expect(unsafe_code, reason = "a number is all that crosses the fork")]
+        // SAFETY: the descriptor is open: the `Launch` that owns it outlives the fork.
+        let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
+        // Whoever writes it.
+        rustix::io::write(fd, b"0")?;
+    }
+    Ok(())
+}
+
 /// What a child does before it becomes its program.
-fn prepare(passed: &[RawFd]) -> io::Result<()> {
+fn prepare(net: Option<Joined>, passed: &[RawFd], processes: Option<u64>) -> io::Result<()> {
+    net.map_or(Ok(()), Joined::enter)?;
     close_on_exec()?;
     for fd in passed {
         #[expect(unsafe_code, reason = "a number is all that crosses the fork")]
@@ -101,7 +141,8 @@ fn prepare(passed: &[RawFd]) -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     limit(Resource::Core, 0)?;
     limit(Resource::Nofile, MAX_OPEN_FILES)?;
-    limit(Resource::Fsize, MAX_FILE_SIZE)
+    limit(Resource::Fsize, MAX_FILE_SIZE)?;
+    processes.map_or(Ok(()), |most| limit(Resource::Nproc, most))
 }
 
 /// Marks every descriptor but the usual three to be closed at exec, whoever opened it and however.
@@ -128,7 +169,7 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// Starts a process on a thread that never ends: the kernel kills a child with a parent-death signal when the *thread*
 /// that started it ends, and a runtime's threads come and go.
-async fn on_starter(mut command: Command) -> io::Result<Child> {
+pub(super) async fn on_starter(mut command: Command) -> io::Result<Child> {
     static STARTER: Mutex<Option<mpsc::Sender<Job>>> = Mutex::new(None);
     let (answer, answered) = oneshot::channel();
     let runtime = Handle::current();

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::bwrap::{self, Bwrap, OLDEST};
-use super::{Command, Exit, Finding, Isolation, Report, Room, Sandbox, SandboxError};
+use super::net::Net;
+use super::{Command, Exit, Finding, Isolation, Network, Report, Room, Sandbox, SandboxError};
 
 /// What the command runs. It prints lines of `key=value`; a key may come more than once.
 const SCRIPT: &str = r#"
@@ -127,7 +128,30 @@ async fn try_out(bwrap: &Bwrap) -> Result<Vec<Finding>, String> {
         "commands can write in the worktree",
         "what a command writes in the worktree does not arrive; is the temporary folder on an odd file system?",
     ));
+    findings.push(run_network(bwrap, &room).await);
     Ok(findings)
+}
+
+/// Whether commands can share a network of their own: a command in it says where it is.
+async fn run_network(bwrap: &Bwrap, room: &Room) -> Finding {
+    let bad = |detail: String| Finding { name: "run network", ok: false, detail };
+    let net = match Net::make(bwrap).await {
+        Ok(net) => net,
+        Err(error) => return bad(format!("a network for the commands of a run cannot be made: {error}")),
+    };
+    let room = Room { network: Network::Of(net.clone()), ..room.clone() };
+    let line = "readlink /proc/self/ns/net".to_owned();
+    let command = Command { line, timeout: Duration::from_secs(20), max_output: 1024 };
+    match super::start_and_watch(Some(bwrap), &room, &command, &mut |_| {}).await {
+        Ok(outcome) if net.is_at(outcome.output.trim()) => {
+            finding("run network", true, "the commands of a run share one, from which nothing leads out by itself", "")
+        }
+        Ok(outcome) => bad(format!("a command is not in the network of its run, but in {}", outcome.output.trim())),
+        Err(error) => bad(format!(
+            "a command cannot join the network of its run: {error}; if the server runs in a container, its seccomp \
+             profile must allow setns"
+        )),
+    }
 }
 
 fn judge(seen: &Seen) -> Vec<Finding> {

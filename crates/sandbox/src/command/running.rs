@@ -3,9 +3,11 @@
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
+use super::growth::Growth;
 use super::launch::Ends;
 use super::watch::Tree;
-use super::{Exit, SandboxError};
+use super::{Exit, Network, SandboxError};
+use crate::cgroup::Over;
 
 /// Bytes that are kept of what bubblewrap says when it cannot set a sandbox up.
 const SAID: u64 = 4096;
@@ -20,19 +22,40 @@ pub struct Running {
     /// What it prints on its second stream. Nothing when its streams are merged.
     pub errors: Option<pipe::Receiver>,
     tree: Tree,
+    /// What it reaches of the network is there for as long as it is.
+    _network: Network,
+    growth: Growth,
+    over: Option<Over>,
 }
 
 impl Running {
-    pub(super) fn new(tree: Tree, ends: Ends) -> Self {
-        Self { input: ends.input, output: Some(ends.output), errors: ends.errors, tree }
+    pub(super) fn new(tree: Tree, ends: Ends, network: Network, growth: Growth) -> Self {
+        let (output, errors) = (Some(ends.output), ends.errors);
+        Self { input: ends.input, output, errors, tree, _network: network, growth, over: None }
     }
 
-    /// Waits until it ended by itself, and everything that it started is gone as well. May be given up and asked again.
+    /// Waits until it ended by itself, and everything that it started is gone as well; while this is waited for, it is
+    /// ended when the worktree grows beyond what it may have. May be given up and asked again.
     ///
     /// # Errors
     /// When the sandbox could not be set up. Why is told if nobody took the streams.
     pub async fn ended(&mut self) -> Result<Exit, SandboxError> {
-        if let Some(exit) = self.tree.ended().await.map_err(SandboxError::losing)? {
+        let ended = tokio::select! {
+            biased;
+            ended = self.tree.ended() => Some(ended.map_err(SandboxError::losing)?),
+            over = self.growth.over() => {
+                self.over = Some(over);
+                None
+            }
+        };
+        let ended = match ended {
+            Some(ended) => ended,
+            None => {
+                self.tree.fell().await.map_err(SandboxError::losing)?;
+                self.tree.ended().await.map_err(SandboxError::losing)?
+            }
+        };
+        if let Some(exit) = ended {
             return Ok(exit);
         }
         let mut said = Vec::new();
@@ -41,6 +64,11 @@ impl Running {
             let _ = told.take(SAID).read_to_end(&mut said).await;
         }
         Err(SandboxError::never_ran(&String::from_utf8_lossy(&said)))
+    }
+
+    /// The limit that it came up against, if any: known once it has ended.
+    pub fn over(&self) -> Option<Over> {
+        self.over.or(self.tree.met().over)
     }
 
     /// Kills it with everything that it started, and waits until all of that is gone.

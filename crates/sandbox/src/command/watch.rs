@@ -16,8 +16,10 @@ use tokio::time::Instant;
 
 use super::Exit;
 use super::bwrap::Status;
+use super::growth::Growth;
 use super::launch::group_of;
 use super::output::{HeadAndTail, Live};
+use crate::cgroup::{Cell, Met};
 
 /// Bytes that are read at once.
 const CHUNK: usize = 64 * 1024;
@@ -34,6 +36,10 @@ pub(crate) struct Tree {
     over: bool,
     /// What bubblewrap says; there is none without a sandbox.
     status: Option<Told>,
+    /// Its control group, until that is empty.
+    cell: Option<Cell>,
+    /// What the kernel counted of it, once that is known.
+    met: Met,
 }
 
 /// How a tree ended, and what it printed.
@@ -44,6 +50,8 @@ pub(crate) struct End {
     pub(crate) omitted: u64,
     /// The sandbox could not be set up, and the command never ran.
     pub(crate) never_ran: bool,
+    /// What the kernel counted of it.
+    pub(crate) met: Met,
 }
 
 /// What bubblewrap said so far, as lines of JSON.
@@ -69,27 +77,37 @@ impl Told {
         rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())].parse().ok()
     }
 
+    /// The number of the process that bubblewrap started.
+    fn child(&mut self) -> Option<Pid> {
+        Pid::from_raw(self.number("child-pid")?)
+    }
+
     /// The first process of the sandbox's own process namespace. The kernel lets it end only after all the others.
     fn first_process(&mut self) -> Option<OwnedFd> {
-        let pid = Pid::from_raw(self.number("child-pid")?)?;
-        rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK).ok()
+        rustix::process::pidfd_open(self.child()?, PidfdFlags::NONBLOCK).ok()
     }
 }
 
 impl Tree {
-    pub(crate) fn new(child: Child, status: Option<Status>) -> Self {
+    pub(crate) fn new(child: Child, status: Option<Status>, cell: Option<Cell>) -> Self {
         let group = group_of(&child);
         let status = status.map(|Status(pipe)| Told { pipe, text: Vec::new() });
-        Self { child, group, over: false, status }
+        Self { child, group, over: false, status, cell, met: Met::default() }
     }
 
-    /// Waits until the process ended or `timeout` passed, and everything that it started is gone as well.
+    /// What the kernel counted of it: nothing before it has ended.
+    pub(crate) fn met(&self) -> Met {
+        self.met
+    }
+
+    /// Waits until the process ended, `timeout` passed or the worktree had grown too large, and everything that it started is gone as well.
     pub(crate) async fn end(
         mut self,
         mut output: pipe::Receiver,
         timeout: Duration,
         max_output: usize,
         blot: &Blot,
+        growth: &mut Growth,
         on_output: &mut (dyn FnMut(&str) + Send),
     ) -> io::Result<End> {
         let mut kept = HeadAndTail::new(max_output);
@@ -100,12 +118,17 @@ impl Tree {
         let mut open = true;
         let deadline = tokio::time::sleep_until(later(timeout));
         tokio::pin!(deadline);
+        let mut grown = None;
         let ended = loop {
             tokio::select! {
                 // In this order, so that a command that never stops printing is still stopped.
                 biased;
                 () = &mut deadline => break None,
                 status = self.child.wait() => break Some(status?),
+                over = growth.over() => {
+                    grown = Some(over);
+                    break None;
+                }
                 count = output.read(&mut chunk), if open => {
                     let bytes = &chunk[..count?];
                     open = !bytes.is_empty();
@@ -135,12 +158,14 @@ impl Tree {
         live.push(&shown, on_output);
         live.finish(on_output);
         let never_ran = ended.as_ref().is_some_and(|status| self.never_ran(status));
-        let exit = ended.map_or(Exit::TimedOut, |status| exit(status, self.status.is_some()));
+        let stopped = if grown.is_some() { Exit::Signal(libc::SIGKILL) } else { Exit::TimedOut };
+        let exit = ended.map_or(stopped, |status| exit(status, self.status.is_some()));
         if ended.is_none() {
             tokio::time::timeout(DEATH, self.child.wait()).await.ok();
         }
         let (output, omitted) = kept.finish();
-        Ok(End { exit, output, omitted, never_ran })
+        let met = Met { over: grown.or(self.met.over), ..self.met };
+        Ok(End { exit, output, omitted, never_ran, met })
     }
 
     /// Waits until the process ended by itself, and everything that it started is gone as well. May be given up and asked
@@ -151,12 +176,21 @@ impl Tree {
         Ok((!self.never_ran(&status)).then(|| exit(status, self.status.is_some())))
     }
 
+    /// The number of the process that bubblewrap started, once it did.
+    pub(crate) fn first(&mut self) -> Option<Pid> {
+        self.status.as_mut().and_then(Told::child)
+    }
+
     /// Kills everything, and waits until it is gone.
     pub(crate) async fn fell(&mut self) -> io::Result<()> {
-        match self.kill() {
-            Some(first) => self.gone(first).await,
-            None => Ok(()),
+        if let Some(first) = self.kill() {
+            self.gone(first).await?;
         }
+        if let Some(cell) = self.cell.take() {
+            // Without a sandbox, what left the group of processes is found here.
+            self.met = cell.end().await;
+        }
+        Ok(())
     }
 
     /// Whether bubblewrap ended before the command began.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use guildhall_sandbox::{Command, Isolation, Outcome, Room, Sandbox, SandboxError};
+use guildhall_sandbox::{Command, Isolation, Net, Network, Outcome, Room, Sandbox, SandboxError};
 
 pub struct Place {
     /// Holds `run/tree`, `run/git`, `objects`, `other/tree` and `secret`.
@@ -29,6 +29,21 @@ impl Place {
         let room =
             Room { git: Some(at.join("run/git")), objects: Some(at.join("objects")), ..Room::new(at.join("run/tree")) };
         Self { dir, room, sandbox: Sandbox::new(Isolation::Bubblewrap) }
+    }
+
+    /// The same for the commands of a run, which share a network.
+    pub async fn of_a_run() -> Self {
+        let mut place = Self::new();
+        place.room.network = Network::Of(place.sandbox.net().await.unwrap());
+        place
+    }
+
+    /// The network of the run.
+    pub fn net(&self) -> Net {
+        match &self.room.network {
+            Network::Of(net) => net.clone(),
+            Network::None => panic!("there is no network"),
+        }
     }
 
     pub fn at(&self, path: &str) -> PathBuf {

@@ -42,6 +42,7 @@ async fn this_host_can_isolate() {
         "privileges",
         "system calls",
         "workspace",
+        "run network",
     ];
     assert_eq!(names, expected);
 }

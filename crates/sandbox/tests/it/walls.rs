@@ -21,7 +21,7 @@ fn calls(calls: &[(&str, i64, &str)]) -> String {
 #[tokio::test]
 async fn nothing_of_the_host_exists() {
     // 1, 2, 5
-    let place = Place::new();
+    let place = Place::of_a_run().await;
     let hidden =
         [place.at("secret"), place.at("other/tree/theirs"), place.at("run"), "/root".into(), "/etc/shadow".into()];
     for path in hidden {
@@ -40,7 +40,7 @@ async fn nothing_of_the_host_exists() {
 #[tokio::test]
 async fn proc_shows_the_sandbox_alone() {
     // 3, 16, 17
-    let place = Place::new();
+    let place = Place::of_a_run().await;
     let out =
         place.says("ls /proc/1/root/; ls /proc/1/root/workspace/.. ; tr '\\0' '\\n' < /proc/1/environ | wc -l").await;
     assert!(out.contains("workspace") && !out.contains("boot") && out.ends_with("\n0\n"), "{out}");
@@ -73,7 +73,7 @@ async fn proc_shows_the_sandbox_alone() {
 #[tokio::test]
 async fn no_descriptor_is_inherited() {
     // 4: neither one that is closed at exec, nor one that is not.
-    let place = Place::new();
+    let place = Place::of_a_run().await;
     let kept = fs::File::open(place.at("secret")).unwrap();
     let leaky = rustix::fs::open(place.at("."), rustix::fs::OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
     let out = place.says("ls -l /proc/self/fd /proc/1/fd 2>&1 | awk '$10 {print $9, $10, $11}'").await;
@@ -87,7 +87,7 @@ async fn no_descriptor_is_inherited() {
 #[tokio::test]
 async fn a_planted_link_leads_no_mount_out() {
     // 8
-    let place = Place::new();
+    let place = Place::of_a_run().await;
     let out = place.at("");
     for root in ["oldroot", "newroot", "", "../oldroot", "proc/self/root"] {
         let name = format!("sub-{}", root.replace(['/', '.'], "_"));
@@ -114,7 +114,7 @@ async fn a_planted_link_leads_no_mount_out() {
 #[tokio::test]
 async fn a_link_in_place_of_the_root_is_refused() {
     // 9
-    let mut place = Place::new();
+    let mut place = Place::of_a_run().await;
     fs::rename(&place.room.tree, place.at("run/moved")).unwrap();
     symlink(place.at("other/tree"), &place.room.tree).unwrap();
     for tree in [place.room.tree.clone(), place.room.tree.join("")] {
@@ -125,7 +125,7 @@ async fn a_link_in_place_of_the_root_is_refused() {
         assert!(error.to_string().contains("symbolic link"), "{error}");
     }
     for part in ["git", "objects"] {
-        let mut place = Place::new();
+        let mut place = Place::of_a_run().await;
         symlink(place.at("other"), place.at("link")).unwrap();
         let slot = if part == "git" { &mut place.room.git } else { &mut place.room.objects };
         *slot = Some(place.dir.path().canonicalize().unwrap().join("link"));
@@ -136,7 +136,7 @@ async fn a_link_in_place_of_the_root_is_refused() {
 #[tokio::test]
 async fn no_privilege_is_gained() {
     // 10, 11
-    let place = Place::new();
+    let place = Place::of_a_run().await;
     let out =
         place.says("ln /usr/bin/env env; mknod dev c 1 3; mkfifo pipe && echo piped; chown 0 . ; chroot / true").await;
     assert!(out.contains("nvalid cross-device link") && out.contains("piped"), "{out}");
@@ -169,7 +169,7 @@ async fn no_privilege_is_gained() {
 #[tokio::test]
 async fn the_kernel_refuses_what_no_build_needs() {
     // 11, 12, 14, 15
-    let place = Place::new();
+    let place = Place::of_a_run().await;
     let new_user = libc::CLONE_NEWUSER;
     let eperm = calls(&[
         ("ptrace", libc::SYS_ptrace, "0, 0, 0, 0"),
@@ -228,7 +228,7 @@ fn as_a_32_bit_program() {
 #[tokio::test]
 async fn a_32_bit_system_call_ends_its_process() {
     // 13
-    let place = Place::new();
+    let place = Place::of_a_run().await;
     fs::copy(std::env::current_exe().unwrap(), place.tree("program")).unwrap();
     let out = place.run("./program --exact walls::as_a_32_bit_program --ignored --nocapture").await;
     // Killed by the filter, or by a kernel that knows no such calls.
@@ -239,7 +239,7 @@ async fn a_32_bit_system_call_ends_its_process() {
 #[tokio::test]
 async fn only_the_tree_and_the_git_folder_can_be_filled() {
     // 20
-    let place = Place::new();
+    let place = Place::of_a_run().await;
     let out =
         place.says("head -c 600M /dev/zero > /tmp/big; stat -c %s /tmp/big; head -c 600M /dev/zero > ~/big").await;
     assert_eq!(out.matches("No space left on device").count(), 2, "{out}");
@@ -256,7 +256,7 @@ async fn only_the_tree_and_the_git_folder_can_be_filled() {
 
 #[tokio::test]
 async fn a_frozen_room_is_read_and_not_written() {
-    let mut place = Place::new();
+    let mut place = Place::of_a_run().await;
     place.says("echo kept > file; mkdir folder; echo kept > /run/git/config; ln -s file link; chmod 444 file").await;
     place.room.frozen = true;
     let out = place.says("cat file folder/../file /run/git/config; ls").await;
@@ -295,6 +295,7 @@ async fn a_frozen_room_is_read_and_not_written() {
     assert_eq!(place.says("ls -A /tmp ~ /dev/shm | grep -c '^[xyz]$'").await, "0\n");
     // Where nothing can hold a command back, none is run.
     place.sandbox = guildhall_sandbox::Sandbox::new(guildhall_sandbox::Isolation::None);
+    place.room.network = guildhall_sandbox::Network::None;
     let error = place.try_run(&command("touch new")).await.unwrap_err();
     assert!(matches!(&error, SandboxError::Refused { reason } if reason.contains("must not be changed")), "{error}");
     assert!(!place.tree("new").exists());
@@ -302,7 +303,7 @@ async fn a_frozen_room_is_read_and_not_written() {
 
 #[tokio::test]
 async fn a_file_does_not_grow_without_end() {
-    let place = Place::new();
+    let place = Place::of_a_run().await;
     let out = place.run("truncate -s 9G big").await;
     assert!(
         out.exit != Exit::Code(0) && !place.tree("big").metadata().is_ok_and(|meta| meta.len() > 0),
@@ -314,7 +315,7 @@ async fn a_file_does_not_grow_without_end() {
 #[tokio::test]
 async fn killing_everything_kills_its_own_alone() {
     // 22
-    let place = Place::new();
+    let place = Place::of_a_run().await;
     let marked = place.sandbox.clone();
     let room = place.room.clone();
     let other = tokio::spawn(async move {
@@ -329,23 +330,29 @@ async fn killing_everything_kills_its_own_alone() {
 #[tokio::test]
 async fn there_is_no_network() {
     // 26, 27
-    let place = Place::new();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    for (host, port) in [("127.0.0.1", port), ("169.254.169.254", 80), ("1.1.1.1", 53), ("10.0.0.1", 80)] {
-        let out = place.run(&format!("exec 3<> /dev/tcp/{host}/{port}")).await;
-        assert_eq!(out.exit, Exit::Code(1), "{host}: {}", out.output);
-        assert!(out.output.contains("refused") || out.output.contains("unreachable"), "{}", out.output);
-    }
-    let out = place.says("getent hosts example.com || echo none; tail -n +3 /proc/net/dev | cut -d: -f1").await;
-    assert_eq!(out.split_whitespace().collect::<Vec<_>>(), ["none", "lo"]);
+    let outside = [("127.0.0.1", port), ("169.254.169.254", 80), ("1.1.1.1", 53), ("10.0.0.1", 80)];
+    let tries: Vec<String> =
+        outside.iter().map(|(host, port)| format!("(exec 3<> /dev/tcp/{host}/{port}) && echo reached")).collect();
+    let tries = tries.join("; ");
     let name = format!("guildhall-test-{}", std::process::id());
     let address =
         <std::os::unix::net::SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(&name).unwrap();
-    let socket = std::os::unix::net::UnixListener::bind_addr(&address).unwrap();
-    let line = format!(
-        "perl -MSocket -e 'socket(my $s, AF_UNIX, SOCK_STREAM, 0); connect($s, pack_sockaddr_un(\"\\0{name}\")) or print $!'"
-    );
-    assert_eq!(place.says(&line).await, "Connection refused");
-    drop(socket);
+    let _socket = std::os::unix::net::UnixListener::bind_addr(&address).unwrap();
+    // Whether a command has a network of its own or shares that of its run.
+    for place in [Place::new(), Place::of_a_run().await] {
+        let out = place.says(&tries).await;
+        for (host, port) in outside {
+            let why = out.lines().find(|line| line.contains(&format!("/dev/tcp/{host}/{port}"))).unwrap_or(&out);
+            assert!(why.contains("refused") || why.contains("unreachable"), "{host}: {out}");
+        }
+        assert!(!out.contains("reached\n"), "{out}");
+        let out = place.says("getent hosts example.com || echo none; tail -n +3 /proc/net/dev | cut -d: -f1").await;
+        assert_eq!(out.split_whitespace().collect::<Vec<_>>(), ["none", "lo"]);
+        let line = format!(
+            "perl -MSocket -e 'socket(my $s, AF_UNIX, SOCK_STREAM, 0); connect($s, pack_sockaddr_un(\"\\0{name}\")) or print $!'"
+        );
+        assert_eq!(place.says(&line).await, "Connection refused");
+    }
 }

@@ -71,6 +71,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Taken { .. } => Self::conflict("taken", detail),
             StoreError::TooMany { .. } => Self::conflict("too-many", detail),
+            StoreError::TooManyWorktrees { .. } => Self::conflict("too-many-worktrees", detail),
             StoreError::NotFound { what } => Self::not_found(what),
             StoreError::Illegal(_) | StoreError::IllegalStage(_) => Self::conflict("illegal-move", detail),
             StoreError::Refused(refused) => match refused {

@@ -10,6 +10,7 @@ use guildhall_team::sample::{Suggestion, suggestions};
 use guildhall_types::ProjectId;
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::project::{Project, ProjectSettings, ProjectSource};
+use guildhall_types::rights::MemberRight;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -111,7 +112,7 @@ pub struct UpdateProject {
     settings: Option<ProjectSettings>,
 }
 
-/// Changes a project.
+/// Changes a project. Only admins open the network to its commands.
 #[utoipa::path(patch, path = "/api/projects/{id}", tag = "projects",
     params(("id" = ProjectId, Path, description = "The project.")), responses((status = 200, body = Project)))]
 pub async fn update_project(
@@ -120,7 +121,7 @@ pub async fn update_project(
     Json(change): Json<UpdateProject>,
 ) -> Result<Json<Project>, Problem> {
     let patch = ProjectPatch { name: change.name, settings: change.settings };
-    Ok(Json(signed.team.update_project(id, patch).await?))
+    Ok(Json(signed.team.change_project(id, patch, signed.may(MemberRight::Administer)).await?))
 }
 
 /// Archives a project. Its cards and its repository stay where they are.

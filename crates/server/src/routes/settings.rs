@@ -38,19 +38,27 @@ pub async fn get_limits(State(app): State<App>) -> Result<Json<TeamLimits>, Prob
 
 /// Sets the limits. For admins.
 #[utoipa::path(put, path = "/api/settings/limits", tag = "settings", responses((status = 200, body = TeamLimits)))]
-pub async fn put_limits(signed: Signed, Json(new): Json<TeamLimits>) -> Result<Json<TeamLimits>, Problem> {
-    for (field, value, most) in [
-        ("team.maxConcurrentFeaturesPerMember", new.team.max_concurrent_features_per_member, 100),
-        ("team.maxConcurrentChatsPerMember", new.team.max_concurrent_chats_per_member, 100),
-        ("team.maxConcurrentTasksPerMember", new.team.max_concurrent_tasks_per_member, 100),
-        ("team.maxConcurrentFeatures", new.team.max_concurrent_features, 1_000),
-        ("team.maxWorktreesPerMember", new.team.max_worktrees_per_member, 1_000),
-        ("run.maxTurns", new.run.max_turns, 10_000),
-        ("run.maxMinutes", new.run.max_minutes, 7 * 24 * 60),
-        ("run.maxCostMicros", new.run.max_cost_micros, 10_000_000_000),
+pub async fn put_limits(
+    State(app): State<App>,
+    signed: Signed,
+    Json(new): Json<TeamLimits>,
+) -> Result<Json<TeamLimits>, Problem> {
+    for (field, value, least, most) in [
+        ("team.maxConcurrentFeaturesPerMember", new.team.max_concurrent_features_per_member, 1, 100),
+        ("team.maxConcurrentChatsPerMember", new.team.max_concurrent_chats_per_member, 1, 100),
+        ("team.maxConcurrentTasksPerMember", new.team.max_concurrent_tasks_per_member, 1, 100),
+        ("team.maxConcurrentFeatures", new.team.max_concurrent_features, 1, 1_000),
+        ("team.maxWorktreesPerMember", new.team.max_worktrees_per_member, 1, 1_000),
+        // With less than this not even a shell gets along.
+        ("team.maxMemoryMbPerMember", new.team.max_memory_mb_per_member, 64, 10_000_000),
+        ("team.maxProcessesPerMember", new.team.max_processes_per_member, 16, 1_000_000),
+        ("team.maxDiskMbPerWorktree", new.team.max_disk_mb_per_worktree, 10, 100_000_000),
+        ("run.maxTurns", new.run.max_turns, 1, 10_000),
+        ("run.maxMinutes", new.run.max_minutes, 1, 7 * 24 * 60),
+        ("run.maxCostMicros", new.run.max_cost_micros, 1, 10_000_000_000),
     ] {
-        if !(1..=most).contains(&value) {
-            return Err(Problem::invalid(field, format!("give a number from 1 to {most}")));
+        if !(least..=most).contains(&value) {
+            return Err(Problem::invalid(field, format!("give a number from {least} to {most}")));
         }
     }
     let team = serde_json::to_value(new.team).map_err(Problem::internal)?;
@@ -58,6 +66,8 @@ pub async fn put_limits(signed: Signed, Json(new): Json<TeamLimits>) -> Result<J
     signed.team.store.put_settings(&[(LIMITS, team), (RUN_LIMITS, run)]).await?;
     // Runs that wait for their budget may go on under another.
     signed.team.store.run_limit_changed().await?;
+    // Commands at work are held to them at once.
+    app.engine.apply_limits().await?;
     tracing::info!(member = %signed.member.id, limits = ?new, "a member set the limits");
     Ok(Json(new))
 }

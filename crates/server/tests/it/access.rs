@@ -24,7 +24,7 @@ read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/mem
   GET /api/sample/suggestions, GET /api/projects, GET /api/projects/{id}, GET /api/projects/{id}/commits, GET /api/projects/{id}/secrets, GET /api/projects/{id}/outfit,
   GET /api/agents, GET /api/agents/tools, GET /api/agents/{id}, GET /api/tasks/{id}, GET /api/projects/{id}/chats, GET /api/chats/{id},
   GET /api/projects/{id}/features, GET /api/projects/{id}/auto-mode, GET /api/projects/{id}/queue, GET /api/queue, GET /api/auto-modes,
-  GET /api/projects/{id}/try-checks, GET /api/rate-limits,
+  GET /api/projects/{id}/try-checks, GET /api/projects/{id}/network, GET /api/rate-limits,
   GET /api/reports, GET /api/reports/latest, GET /api/reports/{id}, GET /api/features/{id}, GET /api/features/{id}/runs, GET /api/runs/{id},
   GET /api/features/{id}/plans, GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/runs/{id}/steps, GET /api/runs/{id}/guide,
   GET /api/features/{id}/diff, GET /api/features/{id}/files,
@@ -65,7 +65,8 @@ run: POST /api/features/{id}/start, POST /api/features/{id}/retry, POST /api/fea
   PATCH /api/chats/{id}, DELETE /api/chats/{id},
   POST /api/systems/{id}/run, POST /api/executions/{id}/cancel, POST /api/executions/{id}/steps/{step}/review
 manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry, POST /api/projects/{id}/try-checks,
-  DELETE /api/projects/{id}/caches
+  DELETE /api/projects/{id}/caches,
+  POST /api/projects/{id}/network/allow, POST /api/projects/{id}/network/dismiss
 knowledge: POST /api/knowledge/blueprints, PUT /api/knowledge/blueprints/{id}, DELETE /api/knowledge/blueprints/{id},
   POST /api/knowledge/entries, PUT /api/knowledge/entries/{id}, DELETE /api/knowledge/entries/{id},
   POST /api/knowledge/learnings, PUT /api/knowledge/learnings/{id}, DELETE /api/knowledge/learnings/{id},

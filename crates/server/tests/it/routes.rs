@@ -17,6 +17,7 @@ mod invitations;
 mod knowledge;
 mod mail;
 mod members;
+mod network;
 mod night;
 mod notifications;
 mod outfit;

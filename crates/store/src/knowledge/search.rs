@@ -35,8 +35,9 @@ const COMPARED: i64 = 60;
 const BEGINNING: usize = 2;
 /// Rare words of a text by which its like is looked for.
 const RARE: usize = 12;
-/// Items that a word is expected in from which on PostgreSQL looks among the latest first.
-const MANY: f64 = 10_000.0;
+/// Items that a look is expected to find from which on PostgreSQL looks among the latest first: it visits the row of each that it
+/// finds, before it sorts them.
+const MANY: f64 = 2_000.0;
 /// Items that are shown as similar at most.
 const SIMILAR: usize = 5;
 
@@ -143,27 +144,36 @@ impl Store {
         scored.sort_by(|(one, a), (other, b)| other.total_cmp(one).then(b.place.cmp(&a.place)));
         scored.truncate(limit);
         let words: HashSet<&str> = terms.iter().flat_map(|term| &term.meant).map(|meant| meant.word.as_str()).collect();
+        let mut items = self.at_places(scored.iter().map(|(_, found)| found.place)).await?;
         let mut hits = Vec::with_capacity(scored.len());
         for (score, found) in scored {
-            // Gone in between is not found.
-            if let Some(item) = self.knowledge(found.id).await? {
-                hits.push(hit(item, (score * 1e4).round() / 1e4, &words));
-            }
+            let item = match items.remove(&found.place) {
+                Some(item) => Some(item),
+                // What changed in between stands elsewhere now; what is gone is not found.
+                None => self.knowledge(found.id).await?,
+            };
+            hits.extend(item.map(|item| hit(item, (score * 1e4).round() / 1e4, &words)));
         }
         Ok(hits)
     }
 
     async fn latest(&self, filter: &KnowledgeFilter, limit: usize) -> Result<Vec<KnowledgeHit>, StoreError> {
         let places = self.places(filter, None, limit as i64).await?;
-        let sql = format!("SELECT {WHOLE} FROM knowledge_items WHERE place = $1");
-        let mut hits = Vec::with_capacity(places.len());
-        for place in places {
-            let sql = sql.clone();
-            let row: Option<Row> =
-                read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(place).fetch_optional(c).await)?;
-            hits.extend(row.map(|row| hit(row.item(), 0.0, &HashSet::new())));
-        }
-        Ok(hits)
+        let mut items = self.at_places(places.iter().copied()).await?;
+        Ok(places.iter().filter_map(|place| Some(hit(items.remove(place)?, 0.0, &HashSet::new()))).collect())
+    }
+
+    /// The items that stand at these places, whole.
+    async fn at_places(&self, places: impl Iterator<Item = i64>) -> Result<HashMap<i64, KnowledgeItem>, StoreError> {
+        let list = match self.backend() {
+            Backend::Sqlite => "IN (SELECT value FROM json_each($1))",
+            Backend::Postgres => "= ANY (ARRAY (SELECT place::bigint FROM jsonb_array_elements_text($1::jsonb) place))",
+        };
+        let sql = format!("SELECT {WHOLE} FROM knowledge_items WHERE place {list}");
+        let places = serde_json::to_string(&places.collect::<Vec<_>>())?;
+        let rows: Vec<Row> =
+            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(places).fetch_all(c).await)?;
+        Ok(rows.into_iter().map(|row| (row.place, row.item())).collect())
     }
 
     /// The places of items that pass a filter, the latest first.
@@ -248,10 +258,15 @@ impl Store {
             must.extend(marks.iter().map(|mark| vec![mark.clone()]));
         }
         let counts = self.counts(&looks).await?;
+        let mut looks = looks.iter();
         let mut found: BTreeMap<i64, Found> = BTreeMap::new();
-        for (n, must) in looks.iter().enumerate() {
-            // A look at titles alone is never enough: what says more in its text may fit better.
-            if n > 1 && found.len() >= ENOUGH {
+        // A look at titles alone is never enough: what says more in its text may fit better. So there are two in any case.
+        if let (Some(titles), Some(texts)) = (looks.next(), looks.next()) {
+            let both = tokio::try_join!(self.look(titles, since, &counts), self.look(texts, since, &counts))?;
+            found.extend(both.0.into_iter().chain(both.1).map(|one| (one.place, one)));
+        }
+        for must in looks {
+            if found.len() >= ENOUGH {
                 break;
             }
             let more = self.look(must, since, &counts).await?;
@@ -460,5 +475,34 @@ fn hit(item: KnowledgeItem, score: f64, words: &HashSet<&str>) -> KnowledgeHit {
         updated_at: item.common.updated_at,
         application_count: item.standing.application_count,
         success_count: item.standing.success_count,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(items: i64, place: i64, docs: &[(&str, i64)]) -> Counts {
+        Counts { items, place, docs: docs.iter().map(|(word, docs)| ((*word).to_owned(), *docs)).collect() }
+    }
+
+    #[test]
+    fn what_many_items_hold_is_looked_for_among_the_latest_first_and_then_everywhere() {
+        let must = |words: &[&str]| -> Must { words.iter().map(|word| vec![(*word).to_owned()]).collect() };
+        let hub = counts(100_000, 100_000, &[("often", 50_000), ("half", 50_000), ("rare", 100)]);
+        assert_eq!(hub.windows(&must(&["rare"]), 0, i64::MAX, 200), [0]);
+        assert_eq!(hub.windows(&must(&["often", "rare"]), 0, i64::MAX, 200), [0], "what holds both is rare");
+        // A half of all: in the latest 600 places there are some 300 of them.
+        assert_eq!(hub.windows(&must(&["often"]), 0, i64::MAX, 200), [100_001 - 600, 0]);
+        assert_eq!(hub.windows(&must(&["often", "half"]), 0, i64::MAX, 200), [100_001 - 1_200, 0]);
+        // Where items were changed often, their places lie far apart.
+        let changed = counts(100_000, 400_000, &[("often", 50_000)]);
+        assert_eq!(changed.windows(&must(&["often"]), 0, i64::MAX, 200), [400_001 - 2_400, 0]);
+        // The next page of a list goes on from where the last one ended; a filter by time ends the way.
+        assert_eq!(hub.windows(&must(&["often"]), 0, 50_000, 200), [50_000 - 600, 0]);
+        assert_eq!(hub.windows(&must(&["often"]), 99_900, i64::MAX, 200), [99_900]);
+        // A word that stands for several counts with all of them, and never more than all items.
+        let any: Must = vec![vec!["often".to_owned(), "half".to_owned(), "rare".to_owned()]];
+        assert_eq!(hub.windows(&any, 0, i64::MAX, 200), [100_001 - 300, 0]);
     }
 }

@@ -22,7 +22,7 @@ on_both! {
         assert_eq!((ready.status, ready.default_branch.as_str(), ready.error), (ProjectStatus::Ready, "trunk", None));
         let settings = ProjectSettings { verify_commands: vec!["make test".to_owned()], ..Default::default() };
         let patch = ProjectPatch { name: Some("Shop".to_owned()), settings: Some(settings.clone()) };
-        assert_eq!(fresh.store.update_project(project.id, patch).await.unwrap().settings, settings);
+        assert_eq!(fresh.store.update_project(project.id, patch, false).await.unwrap().unwrap().settings, settings);
         fresh.store.archive_project(project.id).await.unwrap();
         assert!(fresh.store.project(project.id).await.unwrap().is_none());
         assert!(matches!(fresh.store.archive_project(project.id).await, Err(StoreError::NotFound { .. })));

@@ -19,6 +19,7 @@ mod keys;
 mod knowledge;
 mod mails;
 mod members;
+mod network;
 mod notifications;
 mod orders;
 mod people;

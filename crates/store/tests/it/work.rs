@@ -69,6 +69,39 @@ fn done() -> Ending {
 }
 
 on_both! {
+    async fn a_member_starts_no_more_cards_than_worktrees_however_many_at_once(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        let project = fresh.project(&anna).await;
+        let mut cards = Vec::new();
+        for n in 0..8 {
+            cards.push(fresh.card(&project, &format!("card {n}")).await.card.id);
+        }
+        let starts: Vec<_> = cards.iter().map(|card| {
+            let (store, card) = (fresh.store.clone(), *card);
+            tokio::spawn(async move { store.start_feature_within(card, anna.id, new_run(), 3).await.map(|_| card) })
+        }).collect();
+        let (mut begun, mut refused) = (Vec::new(), 0);
+        for start in starts {
+            match start.await.unwrap() {
+                Ok(card) => begun.push(card),
+                Err(StoreError::TooManyWorktrees { most: 3 }) => refused += 1,
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert_eq!((begun.len(), refused), (3, 5));
+        // Another member has places of their own, and whoever gives one back has it again.
+        let bert = fresh.member("bert").await;
+        let left = *cards.iter().find(|card| !begun.contains(card)).unwrap();
+        fresh.store.start_feature_within(left, bert.id, new_run(), 3).await.unwrap();
+        let left = *cards.iter().rfind(|card| !begun.contains(card)).unwrap();
+        fresh.store.stop_feature(begun[0]).await.unwrap();
+        // It still has its worktree.
+        let refused = fresh.store.start_feature_within(left, anna.id, new_run(), 3).await.unwrap_err();
+        assert!(refused.to_string().contains("merge, or take back"), "{refused}");
+        // Starting a card anew takes no place more than it has.
+        fresh.store.start_feature_within(begun[0], anna.id, new_run(), 3).await.unwrap();
+    }
+
     async fn many_claimers_never_share_a_run_and_the_limits_hold(fresh: Fresh) {
         for _ in 0..4 {
             let anna = fresh.member(&format!("m{}", RunId::new())).await;

@@ -87,6 +87,8 @@ export const action: Record<AuditAction, string> = {
   "project-secret.put": "Put a project's secret in place",
   "project-secret.delete": "Deleted a project's secret",
   "project.clear-caches": "Cleared a project's caches",
+  "project.allow-host": "Allowed a host to commands",
+  "project.dismiss-host": "Dismissed a refused host",
   "feature.create": "Wrote a card",
   "feature.change": "Changed a card",
   "feature.delete": "Deleted a card",

@@ -24,6 +24,7 @@ import { useFixMessage } from "./useFixMessage";
 // The largest part, and for many looks not needed: fetched when it is shown, or when there is time.
 const loadChanges = () => import("./changes/ChangesTab");
 const ParkedNotice = lazy(() => import("@/features/usage/parked"));
+const RefusedNotice = lazy(() => import("@/features/projects/settings/refused-notice"));
 const PlanTab = lazy(() => import("./plan/PlanTab").then((module) => ({ default: module.PlanTab })));
 const ChangesTab = lazy(() => loadChanges().then((module) => ({ default: module.ChangesTab })));
 
@@ -100,6 +101,11 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
         {latest?.parkedFor && feature.status === "queued" && (
           <Suspense fallback={null}>
             <ParkedNotice run={latest} />
+          </Suspense>
+        )}
+        {latest !== undefined && feature.status !== "completed" && feature.status !== "backlog" && (
+          <Suspense fallback={null}>
+            <RefusedNotice run={latest} />
           </Suspense>
         )}
         {waits && tab !== "plan" && (

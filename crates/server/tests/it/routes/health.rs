@@ -16,6 +16,10 @@ async fn the_server_says_how_it_is() {
     assert_eq!(detailed["database"]["backend"], "sqlite");
     assert_eq!(detailed["database"]["ok"], true);
     assert_eq!(detailed["sandbox"]["isolation"], "bubblewrap");
-    assert!(!detailed["sandbox"]["findings"].as_array().unwrap().is_empty());
+    let findings = detailed["sandbox"]["findings"].as_array().unwrap();
+    for name in ["bubblewrap", "limit of memory", "limit of processes", "shares of processors", "limit of disk"] {
+        let found = findings.iter().find(|finding| finding["name"] == name);
+        assert!(found.is_some_and(|finding| !finding["detail"].as_str().unwrap().is_empty()), "{name}: {findings:?}");
+    }
     assert_eq!(detailed["limits"]["team"]["maxConcurrentFeatures"], 8);
 }

@@ -35,6 +35,7 @@ async fn a_project_is_made_listed_changed_and_archived() {
     let changed = owner.patch(&path, json!({ "name": "Demo 2", "settings": settings })).await.is(StatusCode::OK);
     let usual = json!({
         "afterWork": "wait", "checkMinutes": 20, "pipeline": [], "askWhatToKeep": true, "knowledgeTokens": 4000,
+        "network": { "policy": "allow-list", "registries": true, "hosts": [] },
     });
     settings.as_object_mut().unwrap().extend(usual.as_object().unwrap().clone());
     assert_eq!((&changed["name"], &changed["settings"]), (&json!("Demo 2"), &settings));

@@ -9,6 +9,7 @@ async fn limits_are_shown_set_and_checked() {
     let mut owner = app.owner().await;
     let mut limits = owner.get("/api/settings/limits").await.is(StatusCode::OK);
     assert_eq!(limits["team"]["maxConcurrentFeaturesPerMember"], 3);
+    assert_eq!(limits["team"]["maxMemoryMbPerMember"], 8_000);
     limits["team"]["maxConcurrentFeatures"] = json!(2);
     limits["run"]["maxTurns"] = json!(7);
     assert_eq!(owner.put("/api/settings/limits", limits.clone()).await.is(StatusCode::OK), limits);
@@ -20,6 +21,13 @@ async fn limits_are_shown_set_and_checked() {
         let problem =
             owner.put("/api/settings/limits", bad).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
         assert_eq!(problem["errors"][0]["field"], format!("run.{field}"));
+    }
+    for (field, value) in [("maxMemoryMbPerMember", 63), ("maxProcessesPerMember", 15), ("maxDiskMbPerWorktree", 0)] {
+        let mut bad = limits.clone();
+        bad["team"][field] = json!(value);
+        let problem =
+            owner.put("/api/settings/limits", bad).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+        assert_eq!(problem["errors"][0]["field"], format!("team.{field}"));
     }
     let mut bad = limits.clone();
     bad["run"]["maxTruns"] = json!(1);

@@ -1,4 +1,4 @@
-import type { CheckStatus, SecretUse, TrialStatus } from "@/api/types";
+import type { CheckStatus, NetworkPolicy, SecretUse, TrialStatus } from "@/api/types";
 
 /** What a project's settings say of the team's knowledge. */
 export const knowing = {
@@ -77,6 +77,42 @@ export const outfit = {
     done: "Secret in place",
   },
 } as const;
+
+/** What a project's settings say of the network. */
+export const network = {
+  title: "Network",
+  lead: "What the commands of agents and checks reach. Nothing leads out of their sandbox but a proxy of Guildhall's own, and never to this server's machine or network.",
+  policy: "What commands reach",
+  policies: {
+    none: { label: "Nothing", help: "Commands work with what is there." },
+    "allow-list": {
+      label: "The hosts on a list",
+      help: "Everything else is refused, and told below.",
+    },
+    open: {
+      label: "Every public host",
+      help: "An agent that is led astray can send what it sees to anybody. Only admins choose this.",
+    },
+  } satisfies Record<NetworkPolicy, { label: string; help: string }>,
+  registries: "Package registries",
+  registriesHelp: "Where the packages of the usual languages and distributions come from.",
+  which: (count: number) => `Which ${count} hosts these are`,
+  hosts: "Other hosts",
+  hostsHelp:
+    "One on each line: example.com, or *.example.com for all below it, at the ports 80 and 443; or another port behind a colon.",
+  refused: "Refused hosts",
+  refusedLead: "Commands asked for these. What you allow holds at once, also for runs at work.",
+  none: "No command was refused a host.",
+  times: (count: number) => (count === 1 ? "once" : `${count.toLocaleString("en")} times`),
+  last: "last",
+  allow: "Allow",
+  allowOne: (host: string) => `Allow ${host}`,
+  allowed: (host: string) => `${host} is allowed`,
+  dismiss: "Dismiss",
+  dismissOne: (host: string) => `Dismiss ${host}`,
+  ofRun: "Commands of this run were refused these hosts:",
+  settings: "Network settings",
+};
 
 /** What a project's settings say of what follows the work. */
 export const w = {

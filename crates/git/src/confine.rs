@@ -1,0 +1,236 @@
+//! Keeps a git that works in an agent's worktree within that worktree and its repository.
+//!
+//! Git looks whether a symbolic link stands in its way, and then opens. Between the two, a program of the agent that is
+//! still at work can put a link there. With these walls the kernel itself refuses whatever lies elsewhere: no file of the
+//! server's gets into a snapshot that the agent can read, and nothing is written outside.
+//!
+//! The walls are Landlock's. A kernel without it does without them, and so does a git that cannot start within them; then
+//! what git itself looks for is what holds.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use rustix::fs::{Mode, OFlags};
+use tokio::process::Command;
+use tokio::sync::OnceCell;
+
+use crate::program::PROGRAM;
+
+/// What a program needs to start: itself, its libraries, and where it finds those.
+const SYSTEM: &[&str] = &[
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/nix/store",
+    "/gnu/store",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.preload",
+    "/dev/urandom",
+    "/dev/random",
+];
+
+/// Rights to a file, and to a folder beside them, as the kernel numbers them.
+const EXECUTE: u64 = 1;
+const WRITE_FILE: u64 = 1 << 1;
+const READ_FILE: u64 = 1 << 2;
+const READ_DIR: u64 = 1 << 3;
+/// All rights of the first version: to make, to change and to remove things of every kind.
+const FIRST: u64 = (1 << 13) - 1;
+/// To move things between folders: since the second version.
+const REFER: u64 = 1 << 13;
+/// To cut a file: since the third.
+const TRUNCATE: u64 = 1 << 14;
+/// Rights that a thing has that is no folder.
+const OF_FILES: u64 = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE;
+
+/// A call asks for the version by this flag.
+const VERSION: libc::c_uint = 1;
+/// The kind of rule that speaks of what lies below a folder.
+const BENEATH: libc::c_int = 1;
+
+/// Where a git may read, and where it may read and write.
+#[derive(Debug, Clone)]
+pub(crate) struct Walls {
+    pub(crate) read: Vec<PathBuf>,
+    pub(crate) write: Vec<PathBuf>,
+}
+
+/// As the kernel reads it.
+#[repr(C, packed)]
+struct Rule {
+    allowed: u64,
+    parent: RawFd,
+}
+
+impl Walls {
+    /// Has a command start within these walls, where the kernel and git are up to that.
+    ///
+    /// # Errors
+    /// When a folder cannot be opened that is to be reached.
+    pub(crate) async fn put_up(&self, command: &mut Command) -> io::Result<()> {
+        static USABLE: OnceCell<bool> = OnceCell::const_new();
+        if *USABLE.get_or_init(usable).await {
+            self.around(command)?;
+        }
+        Ok(())
+    }
+
+    fn around(&self, command: &mut Command) -> io::Result<()> {
+        let rules = self.rules()?;
+        #[expect(unsafe_code, reason = "a process takes walls on itself alone, so between fork and exec")]
+        // SAFETY: two system calls; nothing is allocated and no lock is taken.
+        unsafe {
+            command.pre_exec(move || take_on(rules.as_raw_fd()));
+        }
+        Ok(())
+    }
+
+    fn rules(&self) -> io::Result<OwnedFd> {
+        let all = match version() {
+            ..=0 => return Err(io::ErrorKind::Unsupported.into()),
+            1 => FIRST,
+            2 => FIRST | REFER,
+            _ => FIRST | REFER | TRUNCATE,
+        };
+        let rules = create(all)?;
+        let system = SYSTEM.iter().map(Path::new).chain(home_of_git());
+        for path in system.filter(|path| path.exists()) {
+            allow(&rules, path, EXECUTE | READ_FILE | READ_DIR)?;
+        }
+        for path in &self.read {
+            allow(&rules, path, READ_FILE | READ_DIR)?;
+        }
+        for path in self.write.iter().map(PathBuf::as_path).chain([Path::new("/dev/null")]) {
+            allow(&rules, path, all & !EXECUTE)?;
+        }
+        Ok(rules)
+    }
+}
+
+/// Where git is installed, when that is not in the system.
+fn home_of_git() -> Option<&'static Path> {
+    PROGRAM.parent().and_then(Path::parent).filter(|home| home.parent().is_some())
+}
+
+/// Whether git works within walls here: it makes a repository, and an object in it.
+async fn usable() -> bool {
+    if version() <= 0 {
+        tracing::info!("this kernel has no Landlock: git in worktrees is kept within them by its own care alone");
+        return false;
+    }
+    match try_out().await {
+        Ok(None) => true,
+        Ok(Some(said)) => {
+            tracing::warn!(said, "git does not work within walls, so it works in worktrees without them");
+            false
+        }
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "whether git works within walls was not found out"
+            );
+            false
+        }
+    }
+}
+
+/// What git complains of within walls, if it does.
+async fn try_out() -> io::Result<Option<String>> {
+    let place = tempfile::Builder::new().prefix("guildhall-walls-").tempdir()?;
+    let walls = Walls { read: Vec::new(), write: vec![place.path().to_owned()] };
+    for arguments in [&["init", "--bare", "--quiet"][..], &["hash-object", "-w", "--stdin"]] {
+        let mut command = Command::new(&*PROGRAM);
+        command.args(arguments).env_clear().current_dir("/").kill_on_drop(true).stdin(Stdio::null());
+        command.env("GIT_DIR", place.path()).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
+        walls.around(&mut command)?;
+        let output = command.output().await?;
+        if !output.status.success() {
+            return Ok(Some(String::from_utf8_lossy(&output.stderr).into_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// The version of Landlock that the kernel speaks; 0 or less when it has none.
+fn version() -> libc::c_long {
+    let nothing = std::ptr::null::<u64>();
+    #[expect(unsafe_code, reason = "there is no other way to ask")]
+    // SAFETY: with this flag the kernel reads nothing.
+    unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, nothing, 0usize, VERSION)
+    }
+}
+
+fn create(handled: u64) -> io::Result<OwnedFd> {
+    #[expect(unsafe_code, reason = "there is no other way to make one")]
+    // SAFETY: the kernel reads eight bytes, and what it returns is a descriptor that nobody else has.
+    unsafe {
+        let fd = libc::syscall(libc::SYS_landlock_create_ruleset, &raw const handled, size_of::<u64>(), 0);
+        let fd = RawFd::try_from(fd).ok().filter(|fd| *fd >= 0).ok_or_else(io::Error::last_os_error)?;
+        Ok(OwnedFd::from_raw_fd(fd))
+    }
+}
+
+fn allow(rules: &OwnedFd, path: &Path, rights: u64) -> io::Result<()> {
+    let place = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    let folder = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&place)?.st_mode).is_dir();
+    let allowed = if folder { rights } else { rights & OF_FILES };
+    let rule = Rule { allowed, parent: place.as_raw_fd() };
+    #[expect(unsafe_code, reason = "there is no other way to add one")]
+    // SAFETY: the kernel reads the rule, which is laid out as it wants it.
+    let added = unsafe { libc::syscall(libc::SYS_landlock_add_rule, rules.as_raw_fd(), BENEATH, &raw const rule, 0) };
+    if added == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Takes the walls on for good. They hold for whatever this process becomes and starts.
+fn take_on(rules: RawFd) -> io::Result<()> {
+    #[expect(unsafe_code, reason = "there is no other way to take them on")]
+    // SAFETY: both calls take numbers.
+    let taken = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+            && libc::syscall(libc::SYS_landlock_restrict_self, rules, 0) == 0
+    };
+    if taken { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_lies_outside_of_the_walls_is_not_reached() {
+        if version() <= 0 {
+            return;
+        }
+        assert!(usable().await);
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        for name in ["read", "write", "outside"] {
+            std::fs::create_dir(at(name)).unwrap();
+            std::fs::write(at(name).join("file"), name).unwrap();
+            std::os::unix::fs::symlink(at("outside"), at(name).join("link")).unwrap();
+        }
+        let walls = Walls { read: vec![at("read")], write: vec![at("write")] };
+        let tries = async |line: &str| {
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", line]).current_dir(place.path()).stderr(Stdio::null()).stdout(Stdio::null());
+            walls.around(&mut command).unwrap();
+            command.status().await.unwrap().success()
+        };
+        for line in ["cat read/file", "cat write/file", "echo x > write/new", "mkdir write/a && mv write/new write/a"] {
+            assert!(tries(line).await, "{line}");
+        }
+        for line in
+            ["cat outside/file", "cat read/link/file", "echo x > read/new", "echo x > write/link/new", "ls outside"]
+        {
+            assert!(!tries(line).await, "{line}");
+        }
+        assert!(!at("outside/new").exists() && !at("read/new").exists());
+    }
+}

@@ -1,0 +1,262 @@
+//! Folders that an agent could write in, handled as what they are: full of traps. Everything here blocks.
+//!
+//! There may be folders in folders deeper than any path can say or any stack can hold, folders that nobody may enter, and
+//! pipes in place of the files that git opens, at which it would wait for ever.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
+
+/// Bytes of a path that the kernel takes.
+const LONGEST_PATH: usize = 4095;
+/// Bytes of a name, and what stands around it.
+const LONGEST_NAME: usize = 255 + 2;
+/// What a folder must allow its owner.
+const OPEN: Mode = Mode::RWXU;
+
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Removes whatever is at `path`, if anything is. Neither depth nor missing rights stand in the way.
+///
+/// # Errors
+/// When something cannot be removed.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let name = CString::new(name.as_bytes())?;
+    let parent = match rustix::fs::open(parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(()),
+        parent => parent?,
+    };
+    remove_at(&parent, &name)
+}
+
+fn remove_at(parent: &OwnedFd, name: &CStr) -> io::Result<()> {
+    let Some(root) = unlink_or_open(parent, name)? else { return Ok(()) };
+    let mut moved = 0;
+    while empty_once(&root, &mut moved)? > 0 {}
+    Ok(rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)?)
+}
+
+/// Goes once over a folder: what is no folder goes, and a folder goes when what it holds has gone or moved up here. So depth
+/// costs neither stack nor descriptors. Returns how much there was to do.
+fn empty_once(root: &OwnedFd, moved: &mut u64) -> io::Result<usize> {
+    let mut done = 0;
+    for name in names(root)? {
+        done += 1;
+        let Some(folder) = unlink_or_open(root, &name)? else { continue };
+        for inner in names(&folder)? {
+            if unlink_or_open(&folder, &inner)?.is_some() {
+                move_up(&folder, &inner, root, moved)?;
+            }
+        }
+        rustix::fs::unlinkat(root, &name, AtFlags::REMOVEDIR)?;
+    }
+    Ok(done)
+}
+
+fn move_up(from: &OwnedFd, name: &CStr, root: &OwnedFd, moved: &mut u64) -> io::Result<()> {
+    loop {
+        *moved += 1;
+        // An empty folder of that name is taken the place of; another one makes it try the next.
+        match rustix::fs::renameat(from, name, root, format!(".going-{moved}")) {
+            Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
+            moved => return Ok(moved?),
+        }
+    }
+}
+
+/// Removes what is no folder; a folder is opened, with all rights to it.
+fn unlink_or_open(parent: &OwnedFd, name: &CStr) -> io::Result<Option<OwnedFd>> {
+    match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => return Ok(None),
+        // What Linux and what POSIX say of a folder.
+        Err(Errno::ISDIR | Errno::PERM) => {}
+        Err(error) => return Err(error.into()),
+    }
+    open_wide(parent, name).map(Some)
+}
+
+fn open_wide(parent: &OwnedFd, name: &CStr) -> io::Result<OwnedFd> {
+    let folder = match rustix::fs::openat(parent, name, FOLDER, Mode::empty()) {
+        Err(Errno::ACCESS) => {
+            let closed = rustix::fs::openat(parent, name, FOLDER | OFlags::PATH, Mode::empty())?;
+            // By its descriptor, so that no link that is put in its place is followed.
+            rustix::fs::chmod(format!("/proc/self/fd/{}", closed.as_raw_fd()), OPEN)?;
+            rustix::fs::openat(parent, name, FOLDER, Mode::empty())?
+        }
+        folder => folder?,
+    };
+    widen(&folder)?;
+    Ok(folder)
+}
+
+fn widen(folder: &OwnedFd) -> io::Result<()> {
+    let mode = Mode::from_raw_mode(rustix::fs::fstat(folder)?.st_mode);
+    if !mode.contains(OPEN) {
+        rustix::fs::fchmod(folder, mode | OPEN)?;
+    }
+    Ok(())
+}
+
+fn names(folder: &OwnedFd) -> io::Result<Vec<CString>> {
+    Ok(entries(folder)?.into_iter().map(|(name, _)| name).collect())
+}
+
+fn entries(folder: &OwnedFd) -> io::Result<Vec<(CString, FileType)>> {
+    let mut found = Vec::new();
+    for entry in Dir::read_from(folder)? {
+        let entry = entry?;
+        if ![c".", c".."].contains(&entry.file_name()) {
+            found.push((entry.file_name().to_owned(), entry.file_type()));
+        }
+    }
+    Ok(found)
+}
+
+/// Makes a worktree one that git can walk: every folder can be entered and written, and what is neither file, folder nor
+/// link is gone. Whoever waits to open such a pipe waits no more. With `prune`, folders are gone as well that lie deeper than a
+/// path can say: git stops at them.
+///
+/// # Errors
+/// When the worktree cannot be opened. What cannot be reached in it, git cannot reach either, and is passed over.
+pub(crate) fn tame(tree: &Path, prune: bool) -> io::Result<()> {
+    let (Some(parent), Some(name)) = (tree.parent(), tree.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let parent = rustix::fs::open(parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let root = open_wide(&parent, &CString::new(name.as_bytes())?)?;
+    let mut folders = vec![PathBuf::new()];
+    while let Some(path) = folders.pop() {
+        let Ok(folder) = open_below(&root, &path) else { continue };
+        for (name, kind) in entries(&folder).unwrap_or_default() {
+            let kind = match kind {
+                FileType::Unknown => match rustix::fs::statat(&folder, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+                    Err(_) => continue,
+                },
+                kind => kind,
+            };
+            match kind {
+                FileType::Directory => {
+                    let below = path.join(std::ffi::OsStr::from_bytes(name.as_bytes()));
+                    // With room for a name in it.
+                    if tree.as_os_str().len() + below.as_os_str().len() + LONGEST_NAME < LONGEST_PATH {
+                        if open_wide(&folder, &name).is_ok() {
+                            folders.push(below);
+                        }
+                    } else if prune {
+                        remove_at(&folder, &name)?;
+                    }
+                }
+                FileType::RegularFile | FileType::Symlink => {}
+                _ => {
+                    // Held open for a moment: who waits for somebody to write finds somebody.
+                    let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                    let held =
+                        (kind == FileType::Fifo).then(|| rustix::fs::openat(&folder, &name, flags, Mode::empty()));
+                    let _ = rustix::fs::unlinkat(&folder, &name, AtFlags::empty());
+                    drop(held);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn open_below(root: &OwnedFd, path: &Path) -> io::Result<OwnedFd> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    Ok(rustix::fs::openat2(root, path, FOLDER, Mode::empty(), within)?)
+}
+
+/// Sees to it that a file of the server's own user can be read. Git says nothing of who may read a file, so nothing is
+/// changed that anybody would see.
+pub(crate) fn make_readable(path: &Path) {
+    if rustix::fs::access(path, rustix::fs::Access::READ_OK) != Err(Errno::ACCESS) {
+        return;
+    }
+    let open = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
+    let Ok(file) = open else { return };
+    let Ok(stat) = rustix::fs::fstat(&file) else { return };
+    if FileType::from_raw_mode(stat.st_mode).is_file() {
+        let mode = Mode::from_raw_mode(stat.st_mode) | Mode::RUSR;
+        let _ = rustix::fs::chmod(format!("/proc/self/fd/{}", file.as_raw_fd()), mode);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_tree_goes_whatever_it_is_made_of() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        remove(&at("absent")).unwrap();
+        remove(&at("absent/deeper")).unwrap();
+        fs::write(at("file"), "").unwrap();
+        remove(&at("file")).unwrap();
+        fs::create_dir_all(at("kept")).unwrap();
+        fs::write(at("kept/file"), "kept").unwrap();
+        fs::create_dir_all(at("tree/closed/inner")).unwrap();
+        fs::create_dir_all(at("tree/.going-1/full")).unwrap();
+        fs::write(at("tree/closed/inner/file"), "").unwrap();
+        std::os::unix::fs::symlink(at("kept"), at("tree/link")).unwrap();
+        std::os::unix::fs::symlink(at("kept"), at("tree/closed/link")).unwrap();
+        for closed in ["tree/closed/inner", "tree/closed"] {
+            fs::set_permissions(at(closed), fs::Permissions::from_mode(0)).unwrap();
+        }
+        // Deeper than a stack of this size holds.
+        let mut folder = rustix::fs::open(at("tree"), FOLDER, Mode::empty()).unwrap();
+        for _ in 0..1_000 {
+            rustix::fs::mkdirat(&folder, "deep", OPEN).unwrap();
+            folder = rustix::fs::openat(&folder, "deep", FOLDER, Mode::empty()).unwrap();
+        }
+        drop(folder);
+        let tree = at("tree");
+        let small = std::thread::Builder::new().stack_size(64 * 1024).spawn(move || remove(&tree));
+        small.unwrap().join().unwrap().unwrap();
+        let left: Vec<_> = fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["kept"]);
+        assert_eq!(fs::read_to_string(at("kept/file")).unwrap(), "kept");
+    }
+
+    #[test]
+    fn a_tamed_tree_has_no_pipes_and_no_closed_folders() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        fs::create_dir_all(at("tree/a/b/c")).unwrap();
+        fs::create_dir_all(at("outside")).unwrap();
+        std::os::unix::fs::symlink(at("outside"), at("tree/a/link")).unwrap();
+        let pipe = |name: &str| {
+            rustix::fs::mknodat(rustix::fs::CWD, at(name), FileType::Fifo, 0o600.into(), 0).unwrap();
+        };
+        ["tree/.gitignore", "tree/a/b/c/.gitattributes", "outside/pipe"].into_iter().for_each(pipe);
+        fs::write(at("tree/a/b/file"), "").unwrap();
+        let waits = at("tree/a/b/c/.gitattributes");
+        let (opened, done) = std::sync::mpsc::channel();
+        std::thread::spawn(move || opened.send(fs::read(waits).unwrap_or_default()).unwrap());
+        for closed in ["tree/a/b", "tree/a", "tree"] {
+            fs::set_permissions(at(closed), fs::Permissions::from_mode(0)).unwrap();
+        }
+        tame(&at("tree"), true).unwrap();
+        // It found somebody at the other end, who went, or came when the pipe was gone.
+        assert_eq!(done.recv_timeout(std::time::Duration::from_secs(20)).unwrap(), b"");
+        for gone in ["tree/.gitignore", "tree/a/b/c/.gitattributes"] {
+            assert!(!at(gone).exists(), "{gone}");
+        }
+        assert!(at("tree/a/b/file").exists() && at("outside/pipe").exists());
+        let mode = fs::metadata(at("tree/a")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o700, 0o700);
+    }
+}

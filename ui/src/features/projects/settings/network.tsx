@@ -1,0 +1,100 @@
+import type { NetworkPolicy, NetworkSettings } from "@/api/types";
+import { Section } from "@/components/page";
+import { Field, FieldTextarea } from "@/components/ui/input";
+import { Radios } from "@/components/ui/radios";
+import { Switch } from "@/components/ui/switch";
+import { Refused, useNetwork } from "./refused";
+import { network as s } from "./strings";
+
+/** The settings as they are being edited: the list as text, a host on each line. */
+export interface NetworkDraft extends Omit<NetworkSettings, "hosts"> {
+  hosts: string;
+}
+
+export const networkDraft = (settings: NetworkSettings): NetworkDraft => ({
+  ...settings,
+  hosts: settings.hosts.join("\n"),
+});
+export const networkOf = (draft: NetworkDraft): NetworkSettings => ({
+  ...draft,
+  hosts: draft.hosts
+    .split("\n")
+    .map((line) => line.trim())
+    .filter(Boolean),
+});
+
+const POLICIES: NetworkPolicy[] = ["none", "allow-list", "open"];
+
+/** What the project's commands reach of the network, and what they were refused. */
+export function Network({
+  projectId,
+  draft,
+  onChange,
+  saved,
+  mayManage,
+  mayOpen,
+  error,
+}: {
+  projectId: string;
+  draft: NetworkDraft;
+  onChange: (draft: NetworkDraft) => void;
+  /** The policy that holds now. */
+  saved: NetworkPolicy;
+  mayManage: boolean;
+  mayOpen: boolean;
+  error: string | undefined;
+}) {
+  const registries = useNetwork(projectId).data?.registries ?? [];
+  return (
+    <Section title={s.title} id="network" lead={s.lead}>
+      <div className="flex flex-col gap-5">
+        <Radios
+          label={s.policy}
+          value={draft.policy}
+          onChange={(policy) => onChange({ ...draft, policy })}
+          options={POLICIES.map((value) => ({
+            value,
+            ...s.policies[value],
+            disabled: !mayManage || (value === "open" && !mayOpen && saved !== "open"),
+          }))}
+        />
+        {draft.policy === "allow-list" && (
+          <>
+            <div>
+              <Switch
+                checked={draft.registries}
+                onChange={(on) => onChange({ ...draft, registries: on })}
+                disabled={!mayManage}
+                label={s.registries}
+                help={s.registriesHelp}
+              />
+              {registries.length > 0 && (
+                <details className="mt-1 ml-10.5 text-xs">
+                  <summary className="w-fit cursor-pointer rounded text-muted hover:text-ink">
+                    {s.which(registries.length)}
+                  </summary>
+                  <p className="mt-1 break-words font-mono text-faint">{registries.join(", ")}</p>
+                </details>
+              )}
+            </div>
+            <Field label={s.hosts} help={s.hostsHelp} error={error} optional>
+              <FieldTextarea
+                value={draft.hosts}
+                onChange={(event) => onChange({ ...draft, hosts: event.target.value })}
+                spellCheck={false}
+                autoCapitalize="off"
+                placeholder="*.example.com"
+                className="min-h-24 font-mono text-xs"
+              />
+            </Field>
+          </>
+        )}
+        <Refused
+          projectId={projectId}
+          mayManage={mayManage}
+          onAllowed={(host) => onChange({ ...draft, hosts: draft.hosts ? `${draft.hosts}\n${host}` : host })}
+        />
+      </div>
+    </Section>
+  );
+}
