@@ -218,7 +218,7 @@ async fn what_a_member_allows_holds_for_commands_at_work_and_what_is_none_leads_
 
     // A trial of checks reaches the same.
     let line = "curl -sf http://late.example/package && ! curl -sf http://other.example/".to_owned();
-    street.hall.engine.try_checks(team, street.hall.anna.id, project, Some(vec![line]), None).await.unwrap();
+    street.hall.engine.try_checks(team, street.hall.anna.id, project, Some(vec![line]), None, None).await.unwrap();
     let tried = async || team.store.trial(project).await.unwrap().filter(|trial| trial.status != TrialStatus::Running);
     let trial = street.hall.until("the trial", tried).await;
     assert_eq!(trial.checks[0].status, CheckStatus::Passed, "{trial:?}");
