@@ -7,13 +7,14 @@ use guildhall_types::member::MemberRole;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::harness::{TestApp, Wish};
+use crate::harness::{Persona, TestApp, Wish};
 
 const AGENTS: usize = 50;
 
-/// What agents do. The bounds in the lines keep a machine alive whose kernel holds no limits.
+/// What agents do. The bounds in the lines keep a machine alive whose kernel holds no limits; that of processes is in the line
+/// itself, since the kernel holds none against whoever is root outside.
 const DEEDS: &[&str] = &[
-    "ulimit -u 60; f() { f | f & }; f 2> /dev/null; sleep 1",
+    "f() { if (( $1 )); then f $(($1 - 1)) | f $(($1 - 1)) & fi; }; f 5; sleep 1",
     "ulimit -v 300000; perl -e 'my @a; push @a, \"x\" x 1048576 while 1'",
     "head -c 30M /dev/zero > big; head -c 100M /dev/zero > /tmp/big; rm -f big",
     "yes 'a flood of words' & yes >&2 & sleep 1",
@@ -67,32 +68,45 @@ async fn another_members_run_goes_on_beside_agents_that_misbehave() {
     for id in &bad {
         mallory.call(&format!("/api/features/{}/start", id.as_str().unwrap())).await.is(StatusCode::ACCEPTED);
     }
-    owner.until("/api/health/detailed", |health| health["activeAgents"].as_u64() == Some(AGENTS as u64)).await;
+    // Most of them are at it; some have done their worst already.
+    looks(&mut owner, "/api/health/detailed", |health| health["activeAgents"].as_u64() >= Some(AGENTS as u64 / 2))
+        .await;
     owner.call(&format!("{path}/start")).await.is(StatusCode::ACCEPTED);
     let rests = |card: &Value| {
         assert_ne!(card["status"], "failed", "{card:#}");
         card["status"] == "waiting_approval"
     };
-    let watching = async {
-        loop {
-            let card = owner.get(&path).await.is(StatusCode::OK);
-            if rests(&card) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(240), watching).await.unwrap();
+    looks(&mut owner, &path, rests).await;
     let diff = owner.get(&format!("{path}/diff")).await.is(StatusCode::OK);
     assert_eq!(diff["files"].as_array().unwrap().len(), 6, "all of its work is there: {diff:#}");
     // The server still stands, and nothing of theirs outlives the switch that stops everything.
-    owner.post("/api/agents/stop-all", json!({})).await.is(StatusCode::OK);
-    owner.until("/api/health/detailed", |health| health["activeAgents"].as_u64() == Some(0)).await;
+    owner.call("/api/agents/stop-all").await.is(StatusCode::OK);
+    looks(&mut owner, "/api/health/detailed", |health| health["activeAgents"].as_u64() == Some(0)).await;
     let data = app.dir.path().display().to_string();
-    let left = std::fs::read_dir("/proc").unwrap().flatten().filter(|process| {
-        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line);
-        line.contains("bwrap") && line.contains(&data)
-    });
-    assert_eq!(left.count(), 0);
+    let left = || {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let lines = processes.map(|process| std::fs::read(process.path().join("cmdline")).unwrap_or_default());
+        lines
+            .filter(|line| {
+                line.split(|byte| *byte == 0).next().is_some_and(|name| name.ends_with(b"bwrap"))
+                    && String::from_utf8_lossy(line).contains(&data)
+            })
+            .count()
+    };
+    let gone = async {
+        while left() > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(20), gone).await.is_ok(), "{} are left", left());
+}
+
+/// Looks at something until it is as it should be. Not by the socket, which so many agents fill faster than a test reads.
+async fn looks(who: &mut Persona, path: &str, wanted: impl Fn(&Value) -> bool) {
+    let looking = async {
+        while !wanted(&who.get(path).await.is(StatusCode::OK)) {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(240), looking).await.is_ok(), "{path}: waited in vain");
 }
