@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -29,7 +29,7 @@ pub struct Outside {
 
 impl Default for Outside {
     fn default() -> Self {
-        Self { resolver: Arc::new(OfTheHost), admits: is_reachable }
+        Self { resolver: Arc::new(OfTheHost), admits: |address| is_reachable(address) && !is_own(address) }
     }
 }
 
@@ -39,6 +39,19 @@ impl fmt::Debug for Outside {
     }
 }
 
+/// Whether an address is this machine's own, whatever it looks like: what listens there may be meant for itself, and a
+/// firewall outside sees nothing of such a call.
+fn is_own(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    // An address of documentation, which no machine has: where it can be taken, every address can, and it says nothing.
+    let nowhere: IpAddr = match address {
+        IpAddr::V4(_) => Ipv4Addr::new(192, 0, 2, 1).into(),
+        IpAddr::V6(_) => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+    };
+    let taken = |address: IpAddr| UdpSocket::bind((address, 0)).is_ok();
+    taken(address) && !taken(nowhere)
+}
+
 /// As the host resolves names.
 struct OfTheHost;
 
@@ -46,5 +59,29 @@ struct OfTheHost;
 impl Resolve for OfTheHost {
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         Ok(tokio::net::lookup_host((host, port)).await?.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_machine_answers_at_is_not_outside() {
+        let own = |text: &str| is_own(text.parse().unwrap());
+        assert!(own("127.0.0.1") && own("127.9.9.9") && own("::ffff:127.0.0.1"));
+        assert!(!own("1.1.1.1") && !own("2606:4700::1111"));
+        // Each address of an interface is one, also where it is a public one.
+        let interfaces = std::fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();
+        let mut address = None;
+        for line in interfaces.lines().map(str::trim) {
+            match line.strip_prefix("|-- ") {
+                Some(text) => address = text.parse::<IpAddr>().ok(),
+                None if line.starts_with("/32 host LOCAL") => assert!(address.is_some_and(is_own), "{address:?}"),
+                None => {}
+            }
+        }
+        let admits = Outside::default().admits;
+        assert!(!admits(Ipv4Addr::LOCALHOST.into()) && admits(Ipv4Addr::new(1, 1, 1, 1).into()));
     }
 }

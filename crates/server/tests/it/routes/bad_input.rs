@@ -95,6 +95,8 @@ async fn things_that_are_not_there_are_not_found_on_every_route() {
             "create_feature" => json!({ "description": "x" }),
             "send_again" | "send_team_again" => json!({ "deliveryId": "01890000-0000-7000-8000-000000000000" }),
             "rename_passkey" => json!({ "name": "x" }),
+            "allow_host" => json!({ "host": "a.example" }),
+            "dismiss_host" => json!({ "host": "a.example", "port": 443 }),
             "follow_up" | "say_in_chat" => json!({ "message": "x" }),
             "start_chat" => json!({ "message": "x", "mode": "read" }),
             "rename_chat" => json!({ "title": "x" }),

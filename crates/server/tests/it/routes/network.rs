@@ -2,7 +2,7 @@ use guildhall_store::Refusal;
 use guildhall_types::member::MemberRole;
 use guildhall_types::network::HostName;
 use guildhall_types::rights::Scope;
-use guildhall_types::{Clock, ProjectId, RunId};
+use guildhall_types::{ProjectId, RunId};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
