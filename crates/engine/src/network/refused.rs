@@ -20,6 +20,9 @@ const GATHERED: usize = 1_000;
 /// Hosts that are told in the history of a run at most.
 const TOLD: usize = 30;
 
+/// Hosts, each at a port.
+type Hosts = BTreeSet<(HostName, u16)>;
+
 /// What was refused and is not written down yet.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
@@ -32,9 +35,9 @@ struct Pending {
     /// In an order that is the same for everybody who writes.
     hosts: BTreeMap<(ProjectId, HostName, u16), Refusal>,
     /// What was refused to each run for the first time.
-    news: BTreeMap<RunId, BTreeSet<(HostName, u16)>>,
+    news: BTreeMap<RunId, Hosts>,
     /// What was told in the history of each run that this node has had at work.
-    told: BTreeMap<RunId, BTreeSet<(HostName, u16)>>,
+    told: BTreeMap<RunId, Hosts>,
 }
 
 impl Refusals {
@@ -68,7 +71,7 @@ impl Refusals {
     }
 
     /// Takes what is to be written down.
-    fn take(&self) -> (BTreeMap<ProjectId, Vec<Refusal>>, BTreeMap<RunId, BTreeSet<(HostName, u16)>>) {
+    fn take(&self) -> (BTreeMap<ProjectId, Vec<Refusal>>, BTreeMap<RunId, Hosts>) {
         let mut pending = self.pending();
         let mut projects: BTreeMap<ProjectId, Vec<Refusal>> = BTreeMap::new();
         for ((project, ..), refusal) in std::mem::take(&mut pending.hosts) {
@@ -129,7 +132,7 @@ impl Engine {
     }
 }
 
-fn words(hosts: &BTreeSet<(HostName, u16)>) -> String {
+fn words(hosts: &Hosts) -> String {
     let hosts: Vec<String> = hosts
         .iter()
         .map(|(host, port)| match port {
