@@ -59,6 +59,16 @@ fn code(error: &TeamError) -> &'static str {
     }
 }
 
+/// Whether a process of this machine has these words as its arguments.
+fn alive(words: &str) -> bool {
+    let line = |entry: std::fs::DirEntry| std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .map(line)
+        .any(|line| String::from_utf8_lossy(&line).starts_with(words))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agents_services_run_beside_its_commands_and_end_with_its_work() {
     let hall = Hall::open().await;
@@ -106,7 +116,7 @@ async fn an_agents_services_run_beside_its_commands_and_end_with_its_work() {
     assert_eq!(watch.status, ServiceStatus::Stopped);
     assert!(watch.problem.unwrap().contains("work ended"));
     assert_eq!(hall.engine.service_log(run.id, "watch", 9).await.unwrap().1, "begun\n");
-    assert!(!std::process::Command::new("pgrep").args(["-f", "sleep 86399"]).status().unwrap().success());
+    assert!(!alive("sleep\086399"));
 
     // Whoever goes on hears of it, and of nothing else; what it stopped itself it knows.
     hall.team.follow_up(hall.anna.id, id, &script(&[json!({ "say": "Well." })])).await.unwrap();
@@ -163,7 +173,7 @@ async fn a_member_looks_at_work_that_waits_and_leaves_before_it_goes_on() {
     assert_eq!(code(&start("third", "true").await.unwrap_err()), "agent-at-work");
     hall.team.stop(id).await.unwrap();
     hall.rests(id).await;
-    assert!(!std::process::Command::new("pgrep").args(["-f", "sleep 8639[78]"]).status().unwrap().success());
+    assert!(!alive("sleep\086397") && !alive("sleep\086398"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

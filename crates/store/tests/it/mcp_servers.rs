@@ -126,7 +126,7 @@ on_both! {
         let elsewhere = store.create_mcp_server(new(&other, &anna, "docs")).await.unwrap();
         let of_all: Vec<_> = store.mcp_servers(None).await.unwrap().into_iter().map(|server| server.id).collect();
         assert_eq!(of_all, [server.id, elsewhere.id]);
-        assert_eq!(store.mcp_servers(Some(other.id)).await.unwrap(), [elsewhere.clone()]);
+        assert_eq!(store.mcp_servers(Some(other.id)).await.unwrap(), std::slice::from_ref(&elsewhere));
 
         let http = McpTransport::Http { url: "https://example.com/mcp".to_owned() };
         let patch = McpServerPatch {
