@@ -1,14 +1,40 @@
 //! The tools, one by one, as the model calls them.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use guildhall_agent::tools::of_hub;
+use async_trait::async_trait;
+use guildhall_agent::services::{Begun, Printed, Services};
+use guildhall_agent::tools::{of_hub, of_services};
 use guildhall_agent::{Ended, ToolAnswer, ToolContext};
 use guildhall_types::agent::KNOWN_TOOLS;
+use guildhall_types::service::Service;
 use serde_json::{Value, json};
 
 use crate::house::{Book, House, script};
 use crate::work::toolbox;
+
+/// A run of which nothing runs on.
+struct NoServices;
+
+#[async_trait]
+impl Services for NoServices {
+    async fn start(&self, _: &str, _: &str, _: Option<u16>) -> Result<Begun, String> {
+        Err("none can be started".to_owned())
+    }
+
+    async fn list(&self) -> Result<Vec<Service>, String> {
+        Ok(Vec::new())
+    }
+
+    async fn logs(&self, name: &str, _: usize) -> Result<Printed, String> {
+        Err(format!("there is no {name}"))
+    }
+
+    async fn stop(&self, name: &str) -> Result<Printed, String> {
+        Err(format!("there is no {name}"))
+    }
+}
 
 struct Bench {
     dir: tempfile::TempDir,
@@ -203,7 +229,8 @@ fn the_box_holds_the_tools_of_the_contract() {
 #[test]
 fn every_tool_that_is_offered_to_agents_is_there_and_says_rightly_whether_it_changes_files() {
     let dir = tempfile::tempdir().unwrap();
-    let tools = toolbox(dir.path()).with(of_hub(&crate::hub::empty()));
+    let services: Arc<dyn Services> = Arc::new(NoServices);
+    let tools = toolbox(dir.path()).with(of_hub(&crate::hub::empty())).with(of_services(&services));
     let mut known: Vec<&str> = KNOWN_TOOLS.iter().map(|tool| tool.name).collect();
     let mut there: Vec<&str> = tools.names().collect();
     known.sort_unstable();

@@ -174,7 +174,7 @@ async fn nothing_is_left_of_a_command_or_of_its_groups() {
     assert!(none_alive(&word).await);
     // Given up at any moment.
     for step in 0..20 {
-        let (mut sink, command) = (|_: &str| {}, command(&format!("setsid sleep {word}")));
+        let (mut sink, command) = (|_: &str| {}, command(&format!("setsid --wait sleep {word}")));
         let call = sandbox.run(&open, &command, &mut sink);
         assert!(tokio::time::timeout(Duration::from_micros(step * 300), call).await.is_err());
     }

@@ -1,5 +1,5 @@
-//! Fifty agents of one member misbehave at once, in every way that needs no measuring, while another member's run goes
-//! through its work. How fast the server answers meanwhile is measured by `bench/run soak`.
+//! Agents of one member misbehave at once, in every way that needs no measuring, while another member's run goes through its
+//! work. `bench/run soak` lets fifty of them do it, and measures how fast the server answers meanwhile.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{Persona, TestApp, Wish};
 
-const AGENTS: usize = 50;
+/// One for each of the deeds.
+const AGENTS: usize = DEEDS.len();
 
 /// What agents do. The bounds in the lines keep a machine alive whose kernel holds no limits; that of processes is in the line
 /// itself, since the kernel holds none against whoever is root outside.

@@ -91,11 +91,19 @@ async fn things_that_are_not_there_are_not_found_on_every_route() {
     for (method, path, operation) in operations().filter(|(_, path, _)| path.contains("{id}")) {
         let path = path.replace("{id}", "01890000-0000-7000-8000-000000000000");
         let path = path.replace("{kind}", "entries").replace("{version}", "1").replace("{step}", "ask");
+        let path = path.replace("secrets/{name}", "secrets/A_NAME").replace("{name}", "a-name");
         let body = match operation["operationId"].as_str().unwrap() {
             "create_feature" => json!({ "description": "x" }),
             "send_again" | "send_team_again" => json!({ "deliveryId": "01890000-0000-7000-8000-000000000000" }),
             "rename_passkey" => json!({ "name": "x" }),
             "allow_host" => json!({ "host": "a.example" }),
+            "create_mcp_server" => json!({ "name": "x", "transport": { "kind": "stdio", "command": "x" } }),
+            "approve_mcp_tools" => json!({ "tools": [{ "name": "x", "hash": "x" }] }),
+            "choose_mcp_tools" => json!({ "tools": [{ "name": "x", "enabled": true }] }),
+            "put_project_secret" => json!({ "value": "long enough to be one" }),
+            "start_service" => json!({ "name": "x", "command": "x" }),
+            // What does not ask for a WebSocket is told so first.
+            "open_terminal" => continue,
             "dismiss_host" => json!({ "host": "a.example", "port": 443 }),
             "follow_up" | "say_in_chat" => json!({ "message": "x" }),
             "start_chat" => json!({ "message": "x", "mode": "read" }),

@@ -36,6 +36,7 @@ async fn a_project_is_made_listed_changed_and_archived() {
     let usual = json!({
         "afterWork": "wait", "checkMinutes": 20, "pipeline": [], "askWhatToKeep": true, "knowledgeTokens": 4000,
         "network": { "policy": "allow-list", "registries": true, "hosts": [] },
+        "setUp": [], "setUpMinutes": 30, "cacheGib": 10, "sharedCaches": false,
     });
     settings.as_object_mut().unwrap().extend(usual.as_object().unwrap().clone());
     assert_eq!((&changed["name"], &changed["settings"]), (&json!("Demo 2"), &settings));
