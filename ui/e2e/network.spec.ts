@@ -10,7 +10,8 @@ test("a refused host is told on the card, allowed there, and stands on the proje
   const project = await makeProject(page, baseURL);
   const asks = (host: string) =>
     `exec 3<> /dev/tcp/127.0.0.1/3128; printf 'CONNECT ${host} HTTP/1.1\\r\\n\\r\\n' >&3; cat <&3`;
-  const command = `${asks("packages.example:443")}; ${asks("a-host-with-quite-a-long-name.below.evil.example:8443")}`;
+  // It goes on for a while: what was refused is gathered before the run is told.
+  const command = `${asks("packages.example:443")}; ${asks("a-host-with-quite-a-long-name.below.evil.example:8443")}; sleep 3`;
   const description = script({ tools: [["bash", { command }]] }, { say: "Done." });
   const card = await project.write("Ask outside", { description, model: "simulated" });
   const headers = { origin: new URL(baseURL ?? "").origin };

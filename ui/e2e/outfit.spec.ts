@@ -37,7 +37,7 @@ test("a project gives its commands what they need, and shows no secret", async (
   await expect(secret).toContainText("•••• test");
 
   await page.locator("#set-up").getByRole("button", { name: "Add a command" }).click();
-  const command = page.getByLabel("Set-up command 1");
+  const command = page.getByRole("textbox", { name: "Set-up command 1" });
   await command.fill('echo "at $TEST_DATABASE_URL"; exit 7');
   await page.getByRole("button", { name: "Try the checks" }).click();
   const checks = page.locator("#checks");
@@ -65,7 +65,9 @@ test("a project gives its commands what they need, and shows no secret", async (
   await expect(page.getByText("at [secret TEST_DATABASE_URL]")).toBeVisible();
   await shots(page, "outfit-failed");
   await page.goto(`/p/${project.id}/settings`);
-  await page.getByLabel("Set-up command 1").fill("echo made > made; echo made >> .gitignore");
+  await page
+    .getByRole("textbox", { name: "Set-up command 1" })
+    .fill("echo made > made; echo made >> .gitignore");
   await page.getByRole("button", { name: "Save changes" }).click();
   await expect(page.getByText("Settings saved")).toBeVisible();
   await page.request.post(`/api/features/${card.id}/retry`, { headers });

@@ -23,10 +23,11 @@ test("what the host can do to keep agents apart, and what is said where it canno
   baseURL,
 }) => {
   const project = await makeProject(page, baseURL);
+  await project.write("A card");
   // The real server of this test isolates.
   await page.goto("/team");
   const part = page.getByRole("region", { name: "Sandbox" });
-  await expect(part.getByText("Agents' commands are kept apart")).toBeVisible();
+  await expect(part.getByText("Agents' commands are kept apart", { exact: true })).toBeVisible();
   await part.getByRole("link", { name: "What was found" }).click();
   await expect(page.getByRole("heading", { name: "Sandbox", level: 1 })).toBeVisible();
   const found = page.getByRole("list", { name: "What was tried" });

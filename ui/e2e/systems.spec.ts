@@ -85,7 +85,8 @@ test("a system is built by keyboard, run, approved, and gives its result", async
 });
 
 test("a running execution is drawn while it works, and cancelled", async ({ page, baseURL }) => {
-  const project = await makeProject(page, baseURL);
+  // Without its simulated model the agents would have none, and soon fail.
+  const project = await makeProject(page, baseURL, "sample");
   await page.setViewportSize({ width: 1440, height: 900 });
   await page.goto("/systems");
   await page.getByRole("button", { name: "Run Research" }).click();

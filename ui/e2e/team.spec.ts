@@ -378,6 +378,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     test.use({ colorScheme });
 
     test("members, invitations and the audit are accessible, wide and narrow", async ({ page, baseURL }) => {
+      test.setTimeout(180_000);
       await asOwner(page, baseURL);
       for (const [address, heading] of [
         ["/team", "Team"],

@@ -1,20 +1,33 @@
 import { useQuery } from "@tanstack/react-query";
-import { CircleCheck, CircleX, ShieldAlert, ShieldCheck } from "lucide-react";
+import { Link } from "@tanstack/react-router";
+import { ArrowLeft, CircleCheck, CircleX, ShieldAlert, ShieldCheck } from "lucide-react";
 import { queries } from "@/api/queries";
 import type { SandboxReport } from "@/api/types";
 import { Page, Section } from "@/components/page";
 import { ErrorState } from "@/components/state";
 import { Badge } from "@/components/ui/badge";
+import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
+import { WithCode } from "@/components/with-code";
 import { standing } from "@/features/sandbox/state";
 import { words } from "@/features/sandbox/strings";
 import { cn } from "@/lib/cn";
+import { t } from "@/strings";
 
 /** What this server's host can do to keep agents apart, and what to do about what it cannot. */
 export default function SandboxPage() {
   const report = useQuery(queries.sandbox());
   return (
-    <Page title={words.title} lead={words.lead} width="sm">
+    <Page
+      title={words.title}
+      lead={words.lead}
+      width="sm"
+      actions={
+        <Button render={<Link to="/team" />}>
+          <ArrowLeft /> {t.nav.team}
+        </Button>
+      }
+    >
       {report.data ? (
         <Report report={report.data} />
       ) : report.isError ? (
@@ -44,7 +57,7 @@ function Report({ report }: { report: SandboxReport }) {
           <p className="mt-1">{words[`${how}Text`]}</p>
         </div>
       </section>
-      <Section id="findings" title={words.findings} lead={words.doctor}>
+      <Section id="findings" title={words.findings} lead={<WithCode text={words.doctor} />}>
         <ul
           aria-label={words.findings}
           className="divide-y divide-line rounded-xl border border-line bg-surface shadow-card"

@@ -105,24 +105,27 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
           onAskFix={() => void fixMessage().then(prefill)}
           onPrefill={prefill}
         />
-        {latest?.parkedFor && feature.status === "queued" && (
-          <Suspense fallback={null}>
-            <ParkedNotice run={latest} />
-          </Suspense>
-        )}
-        {latest !== undefined && feature.status !== "completed" && feature.status !== "backlog" && (
-          <Suspense fallback={null}>
-            <RefusedNotice run={latest} />
-          </Suspense>
-        )}
-        {waits && tab !== "plan" && (
-          <div className="mx-4 mb-2 flex items-center gap-3 rounded-lg bg-amber-soft px-3 py-1.5 text-amber text-sm">
-            <span className="flex-1">{s.plan.waits}</span>
-            <Button size="sm" onClick={() => go({ tab: "plan", run: undefined, turn: undefined })}>
-              {s.plan.look}
-            </Button>
-          </div>
-        )}
+        {/* As far from the edge as the header. */}
+        <div className={layout === "page" ? "@3xl:px-2" : undefined}>
+          {latest?.parkedFor && feature.status === "queued" && (
+            <Suspense fallback={null}>
+              <ParkedNotice run={latest} />
+            </Suspense>
+          )}
+          {latest !== undefined && feature.status !== "completed" && feature.status !== "backlog" && (
+            <Suspense fallback={null}>
+              <RefusedNotice run={latest} />
+            </Suspense>
+          )}
+          {waits && tab !== "plan" && (
+            <div className="mx-4 mb-2 flex items-center gap-3 rounded-lg bg-amber-soft px-3 py-1.5 text-amber text-sm">
+              <span className="flex-1">{s.plan.waits}</span>
+              <Button size="sm" onClick={() => go({ tab: "plan", run: undefined, turn: undefined })}>
+                {s.plan.look}
+              </Button>
+            </div>
+          )}
+        </div>
         <Tabs<TabName>
           value={tab}
           onChange={(next) => go({ tab: next, turn: undefined })}

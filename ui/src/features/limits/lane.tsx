@@ -154,7 +154,7 @@ function Table({
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
     <section aria-label={label} tabIndex={0} className="-mx-1 overflow-x-auto px-1 scroll-thin">
-      <table className="num w-full min-w-max text-sm">
+      <table className="num w-full text-sm sm:min-w-max">
         <thead>
           <tr className="text-left text-faint text-xs">
             {head.map(([name, help], at) => (
@@ -162,7 +162,7 @@ function Table({
                 key={name}
                 scope="col"
                 title={help}
-                className={cn("py-1 pr-4 font-normal last:pr-0", at > 0 && "text-right")}
+                className={cn("py-1 pr-3 align-bottom font-normal last:pr-0 sm:pr-4", at > 0 && "text-right")}
               >
                 {name}
               </th>
@@ -174,11 +174,14 @@ function Table({
             <tr key={row.key} className="border-line border-t">
               {row.cells.map((cell, at) =>
                 at === 0 ? (
-                  <th key={head[at]?.[0]} scope="row" className="py-1.5 pr-4 text-left font-normal">
+                  <th key={head[at]?.[0]} scope="row" className="py-1.5 pr-3 text-left font-normal sm:pr-4">
                     {cell}
                   </th>
                 ) : (
-                  <td key={head[at]?.[0]} className="py-1.5 pr-4 text-right last:pr-0">
+                  <td
+                    key={head[at]?.[0]}
+                    className="whitespace-nowrap py-1.5 pr-3 text-right last:pr-0 sm:pr-4"
+                  >
                     {cell}
                   </td>
                 ),

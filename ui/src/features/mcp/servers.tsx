@@ -193,14 +193,18 @@ function Tried({ server: { test }, running }: { server: McpServer; running: bool
       ) : (
         <div className="flex gap-1.5 text-red">
           <CircleX aria-hidden className="mt-px size-3.5 shrink-0" />
-          <div className="min-w-0">
+          <div className="min-w-0 flex-1">
             <p className="[overflow-wrap:anywhere]">
               {s.test.bad(duration(test.tookMs))} {test.problem}
             </p>
             {test.stderr !== null && (
               <details className="mt-1 text-muted">
                 <summary className="w-fit cursor-pointer rounded">{s.test.stderr}</summary>
-                <pre className="mt-1 max-h-48 overflow-auto whitespace-pre-wrap rounded-md bg-sunken px-2 py-1.5 font-mono [overflow-wrap:anywhere]">
+                <pre
+                  // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
+                  tabIndex={0}
+                  className="mt-1 max-h-48 overflow-auto whitespace-pre-wrap rounded-md bg-sunken px-2 py-1.5 font-mono [overflow-wrap:anywhere]"
+                >
                   {test.stderr}
                 </pre>
               </details>

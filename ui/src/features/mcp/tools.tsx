@@ -91,21 +91,25 @@ function One({
             aria-hidden
             className={cn("size-3.5 shrink-0 text-faint transition-transform", open && "rotate-90")}
           />
-          <span className="min-w-0 break-all font-mono text-xs">{tool.name}</span>
-          <Badge tone={TONE[tool.standing]}>{s.tools.standing[tool.standing]}</Badge>
-          {shape?.readOnly && <Badge tone="outline">{s.tools.readOnly}</Badge>}
+          <span className="flex min-w-0 flex-wrap items-center gap-x-1.5 gap-y-1">
+            <span className="min-w-0 break-all font-mono text-xs">{tool.name}</span>
+            <Badge tone={TONE[tool.standing]}>{s.tools.standing[tool.standing]}</Badge>
+            {shape?.readOnly && <Badge tone="outline">{s.tools.readOnly}</Badge>}
+          </span>
         </button>
-        {mayManage && waits && (
-          <Button size="sm" aria-label={s.tools.approveOf(tool.name)} disabled={busy} onClick={onApprove}>
-            {s.tools.approve}
-          </Button>
-        )}
-        <Switch
-          label={<span className="sr-only">{s.tools.switch(tool.name)}</span>}
-          checked={tool.enabled}
-          disabled={!mayManage}
-          onChange={onSwitch}
-        />
+        <div className="ml-auto flex items-center gap-x-3">
+          {mayManage && waits && (
+            <Button size="sm" aria-label={s.tools.approveOf(tool.name)} disabled={busy} onClick={onApprove}>
+              {s.tools.approve}
+            </Button>
+          )}
+          <Switch
+            label={<span className="sr-only">{s.tools.switch(tool.name)}</span>}
+            checked={tool.enabled}
+            disabled={!mayManage}
+            onChange={onSwitch}
+          />
+        </div>
       </div>
       {!open && shape && (
         <p className="mt-1 line-clamp-2 pl-5 text-faint text-xs">

@@ -8,5 +8,6 @@ export function standing(report: SandboxReport): Standing {
   return report.isolation === "none" ? "none" : "apart";
 }
 
-/** What is wrong first, in the server's words. */
-export const firstGap = (report: SandboxReport) => report.findings.find((finding) => !finding.ok)?.detail;
+/** What is wrong first, in the server's words, as a sentence. */
+export const firstGap = (report: SandboxReport) =>
+  report.findings.find((finding) => !finding.ok)?.detail.replace(/[^.!?]$/, "$&.");

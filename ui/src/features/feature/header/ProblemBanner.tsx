@@ -2,8 +2,8 @@ import { Link } from "@tanstack/react-router";
 import { CircleAlert, CirclePause, ShieldX } from "lucide-react";
 import type { Feature } from "@/api/types";
 import { Button } from "@/components/ui/button";
+import { WithCode } from "@/components/with-code";
 import { cn } from "@/lib/cn";
-import { WithCode } from "../lib/WithCode";
 import { s } from "../strings";
 
 /** Problems that a change under Settings mends. */

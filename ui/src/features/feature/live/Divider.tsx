@@ -13,11 +13,11 @@ import {
 import type { ReactNode } from "react";
 import { useMembers } from "@/api/queries";
 import { Markdown } from "@/components/markdown";
+import { WithCode } from "@/components/with-code";
 import { cn } from "@/lib/cn";
 import { clock, count, exactTime } from "@/lib/format";
 import { useSecond } from "@/lib/time";
 import { useModelName } from "../header/Facts";
-import { WithCode } from "../lib/WithCode";
 import { s } from "../strings";
 import { Fold } from "./Fold";
 import type { Item } from "./timeline";

@@ -17,10 +17,10 @@ const READER = "guildhall.terminal.screen-reader";
 /** The sixteen colours, readable on the page's own background. */
 const COLOURS: Record<"light" | "dark", ITheme> = {
   light: {
-    background: "#fbfbfc",
+    background: "#f8f8f6",
     foreground: "#1f2328",
     cursor: "#1f2328",
-    cursorAccent: "#fbfbfc",
+    cursorAccent: "#f8f8f6",
     selectionBackground: "#b6d3fb",
     black: "#24292f",
     red: "#b3232d",
@@ -40,10 +40,10 @@ const COLOURS: Record<"light" | "dark", ITheme> = {
     brightWhite: "#3b4148",
   },
   dark: {
-    background: "#131316",
+    background: "#0d1212",
     foreground: "#e6e6ea",
     cursor: "#e6e6ea",
-    cursorAccent: "#131316",
+    cursorAccent: "#0d1212",
     selectionBackground: "#2f4b78",
     black: "#3b3b42",
     red: "#ff7b72",
@@ -156,7 +156,7 @@ export function Shell({
   return (
     <section aria-label={w.label} className="flex h-full min-h-0 flex-col">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-1 border-line border-b px-3 py-1.5 text-faint text-xs">
-        <p role="status" className="min-w-0 flex-1">
+        <p role="status" className="min-w-0 flex-1 basis-60">
           {ready === null && refused === null && over === null ? w.connecting : words}
           <span id={hint} className={words === null && ready !== null ? "" : "sr-only"}>
             {w.wayOut}

@@ -11,6 +11,7 @@ import { Field, Input } from "@/components/ui/input";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Switch } from "@/components/ui/switch";
 import { toast } from "@/components/ui/toast";
+import { WithCode } from "@/components/with-code";
 import { bytes } from "@/lib/format";
 import { outfit } from "./strings";
 
@@ -65,20 +66,24 @@ export function Keeping({
           <Skeleton className="h-24 rounded-xl" />
         ) : (
           <dl className="flex flex-col gap-4 rounded-xl border border-line bg-surface p-4 text-sm shadow-card">
-            <div className="flex flex-wrap items-center gap-x-4 gap-y-2">
-              <div className="min-w-48 flex-1">
-                <dt className="font-medium">{s.kept}</dt>
-                <dd className="num text-muted">
-                  {s.of(bytes(there.data.caches.bytes), bytes(there.data.caches.mostBytes))}
-                  {there.data.caches.inUse && <span className="text-faint"> · {s.inUse}</span>}
+            <div className="grid grid-cols-[1fr_auto] items-center gap-x-4">
+              <dt className="font-medium">{s.kept}</dt>
+              <dd className="num col-start-1 text-muted">
+                {s.of(bytes(there.data.caches.bytes), bytes(there.data.caches.mostBytes))}
+                {there.data.caches.inUse && <span className="text-faint"> · {s.inUse}</span>}
+              </dd>
+              {mayManage && (
+                <dd className="col-start-2 row-span-2 row-start-1">
+                  <Clear projectId={projectId} empty={there.data.caches.bytes === 0} />
                 </dd>
-              </div>
-              {mayManage && <Clear projectId={projectId} empty={there.data.caches.bytes === 0} />}
+              )}
             </div>
             <div>
               <dt className="font-medium">{s.toolchains}</dt>
               {there.data.toolchains.length === 0 ? (
-                <dd className="text-muted">{s.noToolchains}</dd>
+                <dd className="text-muted">
+                  <WithCode text={s.noToolchains} />
+                </dd>
               ) : (
                 there.data.toolchains.map((one) => (
                   <dd key={one.path} className="text-muted">
