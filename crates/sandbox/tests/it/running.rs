@@ -107,9 +107,13 @@ async fn a_terminal_is_one_to_the_command_and_keeps_the_walls() {
     types(&running, "stty size\n").await;
     until(&mut running, &mut shown, "40 120\r\n").await;
     // Ctrl-C reaches what is in the foreground, and the shell stays.
-    types(&running, "sleep 300; echo ended $?\n").await;
-    until(&mut running, &mut shown, "sleep 300").await;
-    types(&running, "\u{3}echo still-$((1+1))\n").await;
+    types(&running, "echo begun; sleep 300\n").await;
+    until(&mut running, &mut shown, "begun\r\n").await;
+    shown.clear();
+    types(&running, "\u{3}").await;
+    // What is typed before the shell asks again may be thrown away with what was interrupted.
+    until(&mut running, &mut shown, "$ ").await;
+    types(&running, "echo still-$((1+1))\n").await;
     until(&mut running, &mut shown, "still-2\r\n").await;
     // Nobody puts words into its mouth.
     types(&running, "perl -e '$x = \"x\"; print ioctl(STDIN, 0x5412, $x) ? \"put\" : \"kept: $!\", \"\\n\"'\n").await;
