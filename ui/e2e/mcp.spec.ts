@@ -1,5 +1,4 @@
-import type { Page } from "@playwright/test";
-import { expect, expectAccessible, makeProject, test } from "./support";
+import { expect, expectAccessible, makeProject, shots, test } from "./support";
 
 const SECRET = "canary-of-the-page-5d";
 /** An MCP server of the older kind, which says of its first tool what stands in its environment. */
@@ -21,21 +20,6 @@ for line in sys.stdin:
         continue
     print(json.dumps(answer), flush=True)
 `;
-
-/** The page fits a narrow screen and is accessible, in both themes. */
-async function shots(page: Page, name: string) {
-  await expectAccessible(page);
-  await page.screenshot({ path: `test-results/${name}.png`, fullPage: true });
-  await page.emulateMedia({ colorScheme: "dark" });
-  await page.setViewportSize({ width: 390, height: 844 });
-  await expectAccessible(page);
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(wide).toBeLessThanOrEqual(0);
-  await page.getByRole("region", { name: "MCP servers" }).scrollIntoViewIfNeeded();
-  await page.screenshot({ path: `test-results/${name}-narrow.png` });
-  await page.emulateMedia({ colorScheme: null });
-  await page.setViewportSize({ width: 1440, height: 900 });
-}
 
 test("an MCP server is added, tried, approved, and asks again when it says something else", async ({
   page,

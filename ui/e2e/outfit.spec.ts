@@ -1,23 +1,8 @@
-import type { Page } from "@playwright/test";
-import { cards, expect, expectAccessible, makeProject, test } from "./support";
+import { cards, expect, makeProject, shots, test } from "./support";
 
 const URL_OF_DATABASE = "postgres://guild:p4ssw0rd-of-it@db.example/test";
 const script = (...lines: object[]) =>
   `\`\`\`sim\n${lines.map((line) => JSON.stringify(line)).join("\n")}\n\`\`\``;
-
-/** What is shown fits a narrow screen and is accessible, in both themes. */
-async function shots(page: Page, name: string) {
-  await expectAccessible(page);
-  await page.screenshot({ path: `test-results/${name}.png`, fullPage: true });
-  await page.emulateMedia({ colorScheme: "dark" });
-  await expectAccessible(page);
-  await page.setViewportSize({ width: 390, height: 844 });
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(wide).toBeLessThanOrEqual(0);
-  await page.screenshot({ path: `test-results/${name}-narrow-dark.png`, fullPage: true });
-  await page.emulateMedia({ colorScheme: null });
-  await page.setViewportSize({ width: 1440, height: 900 });
-}
 
 test("a project gives its commands what they need, and shows no secret", async ({ page, baseURL }) => {
   const project = await makeProject(page, baseURL);

@@ -1,24 +1,8 @@
-import type { Page } from "@playwright/test";
-import { cards, expect, expectAccessible, makeProject, test } from "./support";
+import { cards, expect, expectAccessible, makeProject, shots, test } from "./support";
 
 const script = (...lines: object[]) =>
   `\`\`\`sim\n${lines.map((line) => JSON.stringify(line)).join("\n")}\n\`\`\``;
 const write = (path: string) => ({ tools: [["write", { path, content: "x\n" }]] });
-
-/** The settings fit a narrow screen and are accessible, in both themes. */
-async function shots(page: Page, name: string) {
-  await expectAccessible(page);
-  await page.screenshot({ path: `test-results/${name}.png`, fullPage: true });
-  await page.emulateMedia({ colorScheme: "dark" });
-  await expectAccessible(page);
-  await page.screenshot({ path: `test-results/${name}-dark.png`, fullPage: true });
-  await page.setViewportSize({ width: 390, height: 844 });
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(wide).toBeLessThanOrEqual(0);
-  await page.screenshot({ path: `test-results/${name}-narrow.png`, fullPage: true });
-  await page.emulateMedia({ colorScheme: null });
-  await page.setViewportSize({ width: 1440, height: 900 });
-}
 
 test("a pipeline is written by keyboard, and finished work passes it", async ({ page, baseURL }) => {
   const project = await makeProject(page, baseURL);

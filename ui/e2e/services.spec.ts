@@ -1,5 +1,4 @@
-import type { Page } from "@playwright/test";
-import { asPage, expect, expectAccessible, makeProject, test } from "./support";
+import { asPage, expect, makeProject, shots, test } from "./support";
 
 const SERVER = `use IO::Socket::INET; $| = 1; $SIG{CHLD} = 'IGNORE';
 my $door = IO::Socket::INET->new(LocalAddr => '127.0.0.1', LocalPort => 8125, Listen => 9) or die $!;
@@ -13,21 +12,6 @@ while (my $guest = $door->accept) {
   exit;
 }
 `;
-
-/** A narrow screen and the dark theme hold it as well. */
-async function shots(page: Page, name: string) {
-  await expectAccessible(page);
-  await page.screenshot({ path: `test-results/${name}.png` });
-  await page.emulateMedia({ colorScheme: "dark" });
-  await expectAccessible(page);
-  await page.screenshot({ path: `test-results/${name}-dark.png` });
-  await page.setViewportSize({ width: 390, height: 844 });
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(wide).toBeLessThanOrEqual(0);
-  await page.screenshot({ path: `test-results/${name}-narrow.png` });
-  await page.emulateMedia({ colorScheme: null });
-  await page.setViewportSize({ width: 1440, height: 900 });
-}
 
 test("a service is started, its pages are looked at, and a terminal changes the work", async ({
   page,

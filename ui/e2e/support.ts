@@ -66,3 +66,21 @@ export async function expectAccessible(page: Page) {
   );
   expect(told).toEqual([]);
 }
+
+/** Pictures of what is shown, which is accessible in both themes and fits a narrow screen. */
+export async function shots(page: Page, name: string) {
+  const picture = (how: string) =>
+    page.screenshot({ path: `test-results/${name}${how}.png`, fullPage: true });
+  await expectAccessible(page);
+  await picture("");
+  await page.emulateMedia({ colorScheme: "dark" });
+  await expectAccessible(page);
+  await picture("-dark");
+  await page.setViewportSize({ width: 390, height: 844 });
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(wide).toBeLessThanOrEqual(0);
+  await expectAccessible(page);
+  await picture("-narrow");
+  await page.emulateMedia({ colorScheme: null });
+  await page.setViewportSize({ width: 1440, height: 900 });
+}

@@ -1,23 +1,6 @@
-import type { Page } from "@playwright/test";
-import { expect, expectAccessible, makeProject, test } from "./support";
+import { expect, makeProject, shots, test } from "./support";
 
 const say = (words: string) => `\`\`\`sim\n${JSON.stringify({ say: words })}\n\`\`\``;
-
-/** Accessible in both themes, and not wider than a narrow screen. */
-async function shots(page: Page, name: string) {
-  await expectAccessible(page);
-  await page.screenshot({ path: `test-results/${name}.png` });
-  await page.emulateMedia({ colorScheme: "dark" });
-  await expectAccessible(page);
-  await page.screenshot({ path: `test-results/${name}-dark.png` });
-  await page.setViewportSize({ width: 390, height: 844 });
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(wide).toBeLessThanOrEqual(0);
-  await expectAccessible(page);
-  await page.screenshot({ path: `test-results/${name}-narrow.png` });
-  await page.emulateMedia({ colorScheme: null });
-  await page.setViewportSize({ width: 1440, height: 900 });
-}
 
 test("a system is built by keyboard, run, approved, and gives its result", async ({ page, baseURL }) => {
   // Its usual model is the simulated one.

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
 use crate::checks::Verdict;
-use crate::drive::{End, settle};
+use crate::ending::{End, settle};
 use crate::problems::Trouble;
 use crate::worktree::{Ground, conflict_word};
 

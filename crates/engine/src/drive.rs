@@ -3,17 +3,15 @@
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 
-use guildhall_agent::{Ended, Job, JournalError, Toolbox, prompt, tools};
-use guildhall_git::{GitError, Oid, Repo};
+use guildhall_agent::{Ended, Job, Toolbox, prompt, tools};
+use guildhall_git::{Oid, Repo};
 use guildhall_llm::SystemPart;
 use guildhall_sandbox::{Room, Workspace};
 use guildhall_store::{Claimed, Ending, Finished, Lease, StepEnd, StoreError};
 use guildhall_team::{Provider, Team};
-use guildhall_types::DateTime;
 use guildhall_types::agent::Briefed;
-use guildhall_types::budget::BudgetKind;
 use guildhall_types::chat::Block;
-use guildhall_types::feature::{Feature, FeatureKind, Move, Problem, Stage, WorkMode};
+use guildhall_types::feature::{Feature, FeatureKind, Move, Stage, WorkMode};
 use guildhall_types::pipeline::StepStatus;
 use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::{Run, RunEvent, RunIntent, RunStatus, Turn};
@@ -23,26 +21,12 @@ use tokio_util::sync::CancellationToken;
 use crate::Engine;
 use crate::after::{After, Next};
 use crate::checks::Verdict;
+use crate::ending::{End, closing, failed, log_unless_lost, put_off, settle};
 use crate::journal::{RunJournal, is_last};
 use crate::outfit::Whose;
-use crate::problems::{Trouble, chain, unsaved};
-use crate::room;
+use crate::problems::Trouble;
 use crate::services::Why;
 use crate::worktree::Ground;
-
-/// How an attempt at a run ended.
-pub(crate) enum End {
-    /// It is to be written down so.
-    Written(Box<Ending>),
-    /// It rests until auto mode's window opens.
-    Rests,
-    /// Its work is merged, and that is written down.
-    Merged,
-    /// It has to wait for its provider for long, or for money, and goes on by itself.
-    Parked { until: DateTime, reason: String, budget: Option<BudgetKind> },
-    /// It was told to stop: by a member, by the loss of its lease, or because this node stops.
-    Told,
-}
 
 /// Drives a run until it ends or `cancel` is cancelled.
 pub(crate) async fn drive(engine: &Engine, claimed: Claimed, cancel: &CancellationToken) {
@@ -141,18 +125,6 @@ async fn work(engine: &Engine, mut claimed: Claimed, cancel: &CancellationToken)
     }
 }
 
-fn log_unless_lost(lease: Lease, what: &str, result: Result<(), StoreError>) {
-    match result {
-        Ok(()) | Err(StoreError::LeaseLost) => {}
-        // The lease runs out, and the run is claimed again.
-        Err(error) => tracing::error!(run = %lease.run, error = &error as &dyn std::error::Error, "{what}"),
-    }
-}
-
-fn failed(problem: Problem) -> Ending {
-    Ending { status: RunStatus::Failed, what: Move::Fail, summary: None, problem: Some(problem) }
-}
-
 async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken) -> Result<End, Trouble> {
     let team = &engine.0.team;
     engine.has_room()?;
@@ -213,63 +185,6 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
 async fn goes_on(team: &Team, claimed: &Claimed, turns: &[Turn]) -> Result<bool, StoreError> {
     let Some(last) = turns.last().filter(|_| claimed.run.intent == RunIntent::Work) else { return Ok(false) };
     Ok(!is_last(last, claimed.run.approval) || !team.store.inbox(claimed.run.id).await?.is_empty())
-}
-
-/// The agent's closing words, or how the attempt ends without any.
-pub(crate) fn closing(engine: &Engine, ended: Ended) -> Result<String, End> {
-    match ended {
-        Ended::Done { summary } => Ok(summary),
-        Ended::PlanProposed => {
-            let ending = Ending { status: RunStatus::Waiting, what: Move::Propose, summary: None, problem: None };
-            Err(End::Written(Box::new(ending)))
-        }
-        // Only a step of the pipeline has the tool for that, and it is answered there.
-        Ended::ChangesRequested { what } => Ok(what),
-        Ended::Failed(problem) => Err(End::Written(Box::new(failed(problem)))),
-        Ended::Parked { until, reason, budget } => Err(End::Parked { until, reason, budget }),
-        Ended::Cancelled | Ended::Unsaved(JournalError::Lost) => Err(End::Told),
-        Ended::Unsaved(JournalError::Rest) => Err(End::Rests),
-        Ended::Unsaved(error) => {
-            if let Some(reason) = room::passes(&error).or_else(|| engine.lacks_room()) {
-                return Err(put_off(engine, &error, reason));
-            }
-            let problem = unsaved(&error);
-            Err(End::Written(Box::new(failed(problem))))
-        }
-    }
-}
-
-/// Lets a run wait for what passes by itself.
-fn put_off(engine: &Engine, error: &(dyn std::error::Error + 'static), reason: &str) -> End {
-    tracing::error!(error, "a run cannot go on now; it is tried again");
-    let until = engine.0.team.clock.now() + chrono::Duration::from_std(engine.0.pace.rest).unwrap_or_default();
-    End::Parked { until, reason: reason.to_owned(), budget: None }
-}
-
-/// Puts the run's branch on the latest state of its work. The snapshot is on a ref of its own, so nothing is lost when a
-/// branch that somebody moved stays where it is; that is told.
-pub(crate) async fn settle(engine: &Engine, lease: Lease, repo: &Repo, ground: &Ground) {
-    let (branch, head) = (&ground.branch, &ground.head);
-    let error = match repo.settle_branch(branch, head).await {
-        Ok(()) => return,
-        Err(error) => error,
-    };
-    tracing::warn!(run = %lease.run, branch, error = &error as &dyn std::error::Error, "a run's branch was not brought up to date");
-    let text = match error {
-        GitError::Moved { .. } => format!(
-            "Somebody else moved the branch {branch}, so it stays where it is. The work is whole and can be merged: it is at \
-             commit {head}."
-        ),
-        other => format!(
-            "The branch {branch} was not brought up to date: {}. The work is whole, at commit {head}.",
-            chain(&other)
-        ),
-    };
-    log_unless_lost(
-        lease,
-        "a note could not be written",
-        engine.0.team.store.append_events(&lease, vec![RunEvent::Note { text }]).await,
-    );
 }
 
 /// Lets the agent that builds the card work. Returns how that ended, and the latest state of the files.

@@ -7,6 +7,7 @@ mod after;
 mod caches;
 mod checks;
 mod drive;
+mod ending;
 mod guide;
 mod hear;
 mod hub;

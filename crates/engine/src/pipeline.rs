@@ -17,7 +17,8 @@ use guildhall_types::plan::PlanStatus;
 use guildhall_types::run::RunEvent;
 
 use crate::after::{After, Next, finish};
-use crate::drive::{End, Work, closing, settle};
+use crate::drive::Work;
+use crate::ending::{End, closing, settle};
 use crate::problems::Trouble;
 use crate::worktree::Ground;
 

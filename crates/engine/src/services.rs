@@ -3,6 +3,7 @@
 //! A service is an agent's, and ends with its attempt, or a member's, who looks at work that waits: that one ends after a
 //! while, and before anybody works in the worktree again. None is ever started again by itself.
 
+mod keep;
 mod log;
 mod of_agent;
 
@@ -13,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use guildhall_agent::{Tool, tools};
-use guildhall_sandbox::{Exit, Isolation, Network, Room, Running, SandboxError, Streams};
+use guildhall_sandbox::{Exit, Isolation, Network, Room, SandboxError, Streams};
 use guildhall_store::{Claimed, NewService, ServiceEnd, Store};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::event::OutputStream;
@@ -22,24 +23,18 @@ use guildhall_types::run::{Run, RunStatus};
 use guildhall_types::secret::SecretUse;
 use guildhall_types::service::{MINUTES, Service, ServiceStatus, checked};
 use guildhall_types::{MemberId, RunId, ServiceId};
-use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio::net::unix::pipe;
-use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
 use crate::outfit::Whose;
 use crate::problems::{Trouble, chain};
-use log::{Ring, Shown};
+use keep::keep;
+use log::Ring;
 use of_agent::RunServices;
 
-/// How often what a service prints is shown.
-const SHOW: Duration = Duration::from_millis(200);
 /// How often it is put down that this node's services still run. Well below what makes one count as lost.
 const BEAT: Duration = Duration::from_secs(20);
-/// Bytes that are read at once.
-const CHUNK: usize = 16 * 1024;
 /// Bytes of the end of a service's output that are kept when it has ended.
 const TAIL: usize = 24 * 1024;
 /// Bytes of a log that is asked for, at most.
@@ -416,88 +411,6 @@ pub(crate) async fn beat_forever(engine: Engine) {
             tracing::warn!(error = &error as &dyn std::error::Error, "it could not be noted that services still run");
         }
     }
-}
-
-/// Keeps a service until it ends or is to stop.
-async fn keep(engine: Engine, live: Arc<Live>, id: ServiceId, mut running: Running) {
-    let mut output = running.output.take();
-    let stream = OutputStream::Service { service: id };
-    let mut shown = Shown::default();
-    // Before anything is kept or shown, so that no cut goes through a secret and leaves half of it.
-    let mut blot = live.room.secrets.blot().stream();
-    let mut chunk = vec![0; CHUNK];
-    let mut tick = tokio::time::interval(SHOW);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let limit = Duration::from_secs(MINUTES.unsigned_abs() * 60);
-    let over = async {
-        match live.member {
-            Some(_) => tokio::time::sleep(limit).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::pin!(over);
-    let ended = loop {
-        tokio::select! {
-            // In this order, so that one that never stops printing is still stopped and shown.
-            biased;
-            () = engine.0.stop.cancelled() => {
-                live.halt(Why::Shutdown);
-                break None;
-            }
-            () = live.stop.cancelled() => break None,
-            () = &mut over => {
-                live.halt(Why::Time);
-                break None;
-            }
-            ended = running.ended() => break Some(ended),
-            _ = tick.tick(), if !shown.is_empty() => {
-                engine.0.bus.write(live.run, 0, stream.clone(), &shown.take(false));
-            }
-            read = read(&mut output, &mut chunk), if output.is_some() => match read {
-                Some(count) => {
-                    let said = blot.push(&chunk[..count]);
-                    live.log().push(&said);
-                    shown.push(&said);
-                }
-                None => output = None,
-            },
-        }
-    };
-    let how = match ended {
-        Some(Ok(exit)) => match running.over() {
-            Some(over) => Err(Why::Failed(format!("{over} {}", over.advice()))),
-            None => Ok(exit),
-        },
-        Some(Err(error)) => Err(Why::Failed(chain(&error))),
-        None => Err(live.why.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or(Why::Attempt)),
-    };
-    if let Err(error) = running.kill().await {
-        tracing::warn!(run = %live.run, service = live.name, error = &error as &dyn std::error::Error, "a service may not be gone");
-    }
-    if let Some(output) = output {
-        // All who could write are gone. The kernel itself is asked: tokio would say that there is nothing until it was told.
-        for _ in 0..LOG / CHUNK {
-            match rustix::io::read(&output, &mut chunk) {
-                Ok(0) | Err(_) => break,
-                Ok(count) => {
-                    let said = blot.push(&chunk[..count]);
-                    live.log().push(&said);
-                    shown.push(&said);
-                }
-            }
-        }
-    }
-    let said = blot.finish();
-    live.log().push(&said);
-    shown.push(&said);
-    engine.0.bus.write(live.run, 0, stream, &shown.take(true));
-    engine.put_end(&live, id, how).await;
-}
-
-/// Reads what a service prints; nothing at its end.
-async fn read(output: &mut Option<pipe::Receiver>, chunk: &mut [u8]) -> Option<usize> {
-    let read = output.as_mut()?.read(chunk).await;
-    read.ok().filter(|count| *count > 0)
 }
 
 fn at_work() -> TeamError {

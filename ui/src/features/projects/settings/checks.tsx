@@ -1,6 +1,5 @@
 import { Section } from "@/components/page";
-import { Field, Input } from "@/components/ui/input";
-import { type Command, Commands, linesOf } from "./commands";
+import { type Command, Commands, linesOf, Minutes } from "./commands";
 import { w } from "./strings";
 import { Trial } from "./trial";
 
@@ -35,17 +34,7 @@ export function Checks({
           words={w.checks}
           example="npm test"
         />
-        <Field label={w.checks.minutes} help={w.checks.minutesHelp} error={error}>
-          <Input
-            type="number"
-            min={1}
-            max={240}
-            required
-            className="max-w-28"
-            value={Number.isNaN(minutes) ? "" : minutes}
-            onChange={(event) => onMinutes(event.target.valueAsNumber)}
-          />
-        </Field>
+        <Minutes words={w.checks} value={minutes} onChange={onMinutes} error={error} />
         <Trial
           projectId={projectId}
           lines={linesOf(commands)}

@@ -1,6 +1,6 @@
 import { Plus, Trash2 } from "lucide-react";
 import { Button } from "@/components/ui/button";
-import { Input } from "@/components/ui/input";
+import { Field, Input } from "@/components/ui/input";
 
 export interface Command {
   key: number;
@@ -61,5 +61,32 @@ export function Commands({
         </Button>
       )}
     </div>
+  );
+}
+
+/** How long each of the commands may take. */
+export function Minutes({
+  words,
+  value,
+  onChange,
+  error,
+}: {
+  words: { minutes: string; minutesHelp: string };
+  value: number;
+  onChange: (minutes: number) => void;
+  error: string | undefined;
+}) {
+  return (
+    <Field label={words.minutes} help={words.minutesHelp} error={error}>
+      <Input
+        type="number"
+        min={1}
+        max={240}
+        required
+        className="max-w-28"
+        value={Number.isNaN(value) ? "" : value}
+        onChange={(event) => onChange(event.target.valueAsNumber)}
+      />
+    </Field>
   );
 }

@@ -1,6 +1,5 @@
 import { Section } from "@/components/page";
-import { Field, Input } from "@/components/ui/input";
-import { type Command, Commands } from "./commands";
+import { type Command, Commands, Minutes } from "./commands";
 import { outfit } from "./strings";
 
 const s = outfit.setUp;
@@ -31,17 +30,7 @@ export function SetUp({
           words={s}
           example="npm ci"
         />
-        <Field label={s.minutes} help={s.minutesHelp} error={error}>
-          <Input
-            type="number"
-            min={1}
-            max={240}
-            required
-            className="max-w-28"
-            value={Number.isNaN(minutes) ? "" : minutes}
-            onChange={(event) => onMinutes(event.target.valueAsNumber)}
-          />
-        </Field>
+        <Minutes words={s} value={minutes} onChange={onMinutes} error={error} />
       </div>
     </Section>
   );
