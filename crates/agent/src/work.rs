@@ -67,6 +67,14 @@ impl<'a> Work<'a> {
                 *text = job.blot.owned(std::mem::take(text));
             }
         }
+        // What was said before something was a secret. The model's own answers stay: providers seal them.
+        let said =
+            job.history.iter_mut().flat_map(|turn| turn.input.iter_mut().chain(turn.results.iter_mut().flatten()));
+        for block in said {
+            if let Block::Text { text } | Block::ToolResult { content: text, .. } = block {
+                *text = job.blot.owned(std::mem::take(text));
+            }
+        }
         let model = models::assume(&job.model);
         Self {
             window: job.context_window.unwrap_or(model.context_window),

@@ -91,13 +91,21 @@ impl Engine {
             let outcome = tokio::select! {
                 biased;
                 () = cancel.cancelled() => None,
-                outcome = self.0.sandbox.run(&room, &command, &mut show) => Some(outcome?),
+                outcome = self.0.sandbox.run(&room, &command, &mut show) => Some(outcome),
             };
             boundary!("check.end");
             let ended = |check: &mut Check, status, output: String| {
                 check.status = status;
                 check.output = output;
                 check.ended_at = Some(team.clock.now());
+            };
+            let outcome = match outcome.transpose() {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    ended(&mut check, CheckStatus::Failed, error.to_string());
+                    team.store.put_check(&lease, &check).await?;
+                    return Err(error.into());
+                }
             };
             let Some(outcome) = outcome else {
                 // Not `running` for ever. If the lease is lost, whoever has it now runs the check again.

@@ -59,7 +59,7 @@ fn file(folder: &Path) -> PathBuf {
 
 /// What the commands are, and what they find.
 fn mark(lines: &[String], room: &Room) -> String {
-    let found = room.path.iter().map(|folder| folder.display().to_string());
+    let found = room.path.iter().chain(&room.read_only).map(|folder| folder.display().to_string());
     let all: Vec<String> = lines.iter().cloned().chain(found).collect();
     format!("{all:?}\n")
 }

@@ -134,7 +134,13 @@ impl Engine {
         let mut all = TrialStatus::Passed;
         let mut broken = None;
         for (kind, line, time) in jobs.all() {
-            match self.try_one(trial, &room, (kind, line), time).await {
+            let tried = self.try_one(trial, &room, (kind, line), time).await;
+            if self.0.stop.is_cancelled() {
+                all = TrialStatus::Stopped;
+                trial.problem = Some("The server was stopped in the middle of it. Try again.".to_owned());
+                break;
+            }
+            match tried {
                 Ok(true) => {}
                 // Without what it sets up, the rest would say nothing.
                 Ok(false) if kind == CheckKind::SetUp => {
@@ -146,11 +152,6 @@ impl Engine {
                     broken = Some(trouble);
                     break;
                 }
-            }
-            if self.0.stop.is_cancelled() {
-                all = TrialStatus::Stopped;
-                trial.problem = Some("The server was stopped in the middle of it. Try again.".to_owned());
-                break;
             }
         }
         repo.remove_worktree(&worktree).await?;
@@ -197,7 +198,7 @@ impl Engine {
                 tokio::select! {
                     biased;
                     () = self.0.stop.cancelled() => break None,
-                    outcome = &mut running => break Some(outcome?),
+                    outcome = &mut running => break Some(outcome),
                     () = tokio::time::sleep(SHOW) => {}
                 }
                 let text = printed.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -214,6 +215,14 @@ impl Engine {
         let Some(outcome) = outcome else {
             check.status = CheckStatus::Failed;
             return Ok(false);
+        };
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                check.status = CheckStatus::Failed;
+                check.output = error.to_string();
+                return Err(error.into());
+            }
         };
         check.output = outcome.output;
         let passed = matches!(outcome.exit, Exit::Code(0));

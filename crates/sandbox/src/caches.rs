@@ -18,8 +18,9 @@ const ENTRIES: u64 = 2_000_000;
 /// Folders within each other that are gone into at most.
 const DEPTH: usize = 200;
 
-/// How tools are told of it: the variable, and the folder below it. What a tool fetches or builds is here, and nothing that a
-/// later command of another kind would run unasked: no folder of it is where programs are looked for.
+/// How tools are told of it: the variable, and the folder below it. What a tool fetches or builds is here. No folder of it is
+/// where programs are looked for; but some tools obey settings that stand in theirs, and all of them build what they keep. So
+/// whoever may write a cache has a say in what later commands with it do, which is why members have their own.
 const TOOLS: &[(&str, &str)] = &[
     ("CARGO_HOME", "cargo"),
     ("npm_config_cache", "npm"),

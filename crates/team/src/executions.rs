@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use crate::cards::{MESSAGE, text, title_of};
 use crate::chats::NewTask;
+use crate::project_secrets::blotted;
 use crate::systems::{first_of, library_word, role_words};
 use crate::{Team, TeamError};
 
@@ -349,7 +350,8 @@ impl Team {
             return Err(TeamError::conflict("no-such-work", message));
         };
         let base = repo.fork_point(&tip, &head).await?.unwrap_or(tip);
-        Ok(unified(&repo.diff(&base, &head, &DiffLimits::default()).await?))
+        let diff = repo.diff(&base, &head, &DiffLimits::default()).await?;
+        Ok(unified(&blotted(diff, &self.blot_of(project.id).await?)))
     }
 }
 

@@ -1,17 +1,19 @@
 //! Blots secrets out of text, however they are spelled there.
 //!
-//! It knows the secret itself, each line of one that has several, the password in an address, and what base64, hex, the
+//! It knows the secret itself, each telling line of one that has several, the password in an address, and what base64, hex, the
 //! escapes of addresses, of JSON, of HTML and of a shell make of it. What somebody makes of a secret otherwise, such as each
 //! second letter of it, it does not know: it keeps secrets from being shown by accident, and nobody from telling one on purpose.
 
 mod spell;
+
+pub(crate) use spell::is_word;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 /// Blots secrets out. Cheap to clone; without secrets, it costs nothing.
 #[derive(Clone, Default)]
@@ -47,7 +49,9 @@ impl Blot {
         all.sort();
         all.dedup_by(|one, other| one.0 == other.0);
         let (spellings, owners): (Vec<_>, Vec<_>) = all.into_iter().unzip();
-        let finder = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&spellings);
+        // A table of all steps would be faster, and take some megabytes for each kilobyte of a secret.
+        let kind = Some(AhoCorasickKind::ContiguousNFA);
+        let finder = AhoCorasick::builder().match_kind(MatchKind::Standard).kind(kind).build(&spellings);
         // It has none for gigabytes of patterns alone, and a secret has a few kilobytes.
         let (false, Ok(finder)) = (spellings.is_empty(), finder) else { return Self(None) };
         let mut begins = [false; 256];

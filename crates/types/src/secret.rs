@@ -136,10 +136,14 @@ pub fn value_fault(value: &str) -> Option<String> {
         return Some(format!("a secret has at most {LONGEST} bytes"));
     }
     let long = value.lines().any(|line| line.trim().chars().count() >= SHORTEST);
-    (!long).then(|| {
-        format!(
+    if !long {
+        return Some(format!(
             "give at least {SHORTEST} characters on one line: what is shorter cannot be told from ordinary text, and so could not be blotted out of what commands print"
-        )
+        ));
+    }
+    crate::blot::is_word(value.trim()).then(|| {
+        "one word in small letters cannot be told from ordinary text, and so could not be blotted out of what commands print; choose another secret"
+            .to_owned()
     })
 }
 
@@ -169,6 +173,8 @@ mod tests {
         assert!(value_fault("1234\n5678\n  9 0  ").unwrap().contains("on one line"));
         assert!(value_fault("       x       ").unwrap().contains("at least 8"));
         assert!(value_fault("12345678\0").unwrap().contains("NUL"));
+        assert!(value_fault("function").unwrap().contains("one word"));
+        assert_eq!(value_fault("function1"), None);
         assert!(value_fault(&"x".repeat(LONGEST + 1)).unwrap().contains("at most"));
     }
 }

@@ -3,7 +3,7 @@
 use guildhall_types::chat::{Block, Usage};
 use guildhall_types::feature::Stage;
 use guildhall_types::plan::Proposal;
-use guildhall_types::run::{Check, DiffStat, LedgerRow, Run, RunEvent, RunKey, Task, TaskStatus, Turn};
+use guildhall_types::run::{Check, CheckStatus, DiffStat, LedgerRow, Run, RunEvent, RunKey, Task, TaskStatus, Turn};
 use sqlx::types::Json;
 
 use super::Lease;
@@ -225,7 +225,7 @@ impl Store {
         self.record_run(tx, run, RunEvent::Plan { tasks }).await
     }
 
-    /// Writes a check: its beginning, and later its end.
+    /// Writes a check: its beginning, and later its end. One of the run that was left as running has failed.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`].
@@ -234,6 +234,14 @@ impl Store {
         check.output = crate::clean(&check.output);
         let mut tx = self.begin_light().await?;
         let run = self.held(&mut tx, lease).await?;
+        // They run one after the other: one that seems to run beside this one was cut off by the end of its server.
+        let left: Vec<Check> = on!(tx, c => sqlx::query_as(
+            "UPDATE checks SET status = $3, ended_at = $4 WHERE run_id = $1 AND id <> $2 AND status = $5 RETURNING *")
+            .bind(run.id).bind(check.id).bind(CheckStatus::Failed).bind(self.now()).bind(CheckStatus::Running)
+            .fetch_all(c).await)?;
+        for check in left {
+            self.record_run(&mut tx, &run, RunEvent::Check { check }).await?;
+        }
         on!(tx, c => sqlx::query(
             "INSERT INTO checks (id, run_id, command, status, exit_code, output, commit_id, started_at, ended_at, kind)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)

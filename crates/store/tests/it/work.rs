@@ -160,6 +160,30 @@ on_both! {
         assert!(told.iter().any(|e| matches!(&e.what, guildhall_types::event::Happening::Run { event, .. } if *event == note)));
     }
 
+    async fn a_check_that_was_cut_off_does_not_seem_to_run_for_ever(fresh: Fresh) {
+        let (_, _) = started(&fresh).await;
+        let first = claim(&fresh.store).await;
+        let check = |command: &str| Check {
+            kind: CheckKind::Check,
+            id: CheckId::new(), run_id: first.run.id, command: command.to_owned(), status: CheckStatus::Running, exit_code: None,
+            output: String::new(), commit_id: None, started_at: fresh.clock.now(), ended_at: None,
+        };
+        fresh.store.put_check(&first.lease, &check("cut off")).await.unwrap();
+        // Its server dies, and the run is claimed again.
+        fresh.store.expire_leases().await.unwrap();
+        let second = claim(&fresh.store).await;
+        let again = check("again");
+        fresh.store.put_check(&second.lease, &again).await.unwrap();
+        let status = async || {
+            let checks = fresh.store.checks(first.run.id).await.unwrap();
+            checks.into_iter().map(|check| (check.command, check.status)).collect::<std::collections::BTreeMap<_, _>>()
+        };
+        let now = status().await;
+        assert_eq!((now["cut off"], now["again"]), (CheckStatus::Failed, CheckStatus::Running));
+        fresh.store.put_check(&second.lease, &Check { status: CheckStatus::Passed, ..again }).await.unwrap();
+        assert_eq!(status().await["again"], CheckStatus::Passed);
+    }
+
     async fn who_lost_the_lease_writes_nothing(fresh: Fresh) {
         let (_, id) = started(&fresh).await;
         let first = claim(&fresh.store).await;

@@ -25,12 +25,21 @@ pub(super) fn spellings(value: &str) -> BTreeSet<Vec<u8>> {
     all.into_iter().map(String::into_bytes).collect()
 }
 
-/// The secret without the space around it, and each of its lines where it has several.
+/// Characters without a space or a sign between them from which on a line of several is taken for secret by itself. A file of
+/// settings that holds a key has other lines, too, which stand in every such file.
+const SOLID: usize = 16;
+
+/// The secret without the space around it, and each of its lines that could be told from ordinary text, where it has several.
 fn parts(value: &str) -> BTreeSet<&str> {
     let mut parts = BTreeSet::from([value.trim()]);
-    parts.extend(value.lines().map(str::trim).filter(|line| !is_frame(line)));
+    parts.extend(value.lines().map(str::trim).filter(|line| !is_frame(line) && is_solid(line)));
     parts.retain(|part| part.chars().count() >= SHORTEST);
     parts
+}
+
+fn is_solid(line: &str) -> bool {
+    let sign = |c: char| !(c.is_ascii_alphanumeric() || "+/=_-".contains(c));
+    line.split(sign).any(|run| run.len() >= SOLID)
 }
 
 /// The line before or after a key, which is the same of all keys.
@@ -38,11 +47,13 @@ fn is_frame(line: &str) -> bool {
     line.starts_with("-----BEGIN ") || line.starts_with("-----END ")
 }
 
-/// The password in an address such as `postgres://user:password@host/name`.
+/// The password in an address such as `postgres://user:password@host/name`. One that is a word, or the user's name again, as in
+/// `postgres:postgres`, could not be told from ordinary text; the address as a whole can.
 fn password(value: &str) -> Option<&str> {
     let (_, rest) = value.trim().split_once("://")?;
     let (before, _) = rest.split(['/', '?', '#']).next()?.rsplit_once('@')?;
-    before.split_once(':').map(|(_, password)| password)
+    let (user, password) = before.split_once(':')?;
+    (password != user && !is_word(password)).then_some(password)
 }
 
 /// A text without the escapes of addresses; as it is when it holds wrong ones.
@@ -56,6 +67,11 @@ fn unescaped(text: &str) -> String {
         rest = if byte.is_some() { &more[2..] } else { more };
     }
     String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+/// Whether a text is nothing but small letters, as a word is.
+pub(crate) fn is_word(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_lowercase())
 }
 
 fn spelled(text: &str) -> Vec<String> {

@@ -18,6 +18,18 @@ fn in_pieces(blot: &Blot, bytes: &[u8], size: usize) -> Vec<u8> {
 }
 
 #[test]
+fn what_stands_in_ordinary_text_is_no_secret_by_itself() {
+    let url = "postgres://postgres:postgres@localhost/test";
+    let config = "apiVersion: v1\nkind: Config\nusers:\n- token: c2VjcmV0LW9mLXRoZS1jbHVzdGVy";
+    let blot = Blot::new([("URL", url), ("CONFIG", config), ("PHRASE", "redis://:swordfish@h:1")]);
+    let plain = "/usr/lib/postgresql, postgres, kind: Config, a swordfish, apiVersion: v1";
+    assert_eq!(blot.text(plain), plain);
+    assert_eq!(blot.text(url), "[secret URL]");
+    assert_eq!(blot.text("- token: c2VjcmV0LW9mLXRoZS1jbHVzdGVy"), "[secret CONFIG]");
+    assert_eq!(blot.text(config), "[secret CONFIG]");
+}
+
+#[test]
 fn a_secret_is_blotted_out_however_it_is_spelled() {
     let blot = blot();
     let whole = "[secret TEST_DATABASE_URL]";
