@@ -1,6 +1,7 @@
 //! Commands in a sandbox.
 
 mod bwrap;
+mod etc;
 mod growth;
 mod launch;
 mod net;

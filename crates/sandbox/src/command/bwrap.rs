@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::etc::Etc;
 use super::launch::Launch;
 use super::room::{Bound, GIT, HOME, OBJECTS, WORKSPACE};
 use super::{Network, Room, SandboxError, Streams, seccomp};
@@ -25,59 +26,13 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// Folders beside `/usr`; on most hosts symbolic links into it.
 const SYSTEM: &[&str] = &["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
-/// What tools need of `/etc` and what holds no secret: how libraries and programs are found, certificates, names, time.
-const ETC: &[&str] = &[
-    "alternatives",
-    "ca-certificates",
-    "ca-certificates.conf",
-    "crypto-policies",
-    "debian_version",
-    "fonts",
-    "gai.conf",
-    "host.conf",
-    "inputrc",
-    "ld.so.cache",
-    "ld.so.conf",
-    "ld.so.conf.d",
-    "locale.alias",
-    "localtime",
-    "lsb-release",
-    "magic",
-    "mime.types",
-    "os-release",
-    "perl",
-    "pki/ca-trust",
-    "pki/tls/certs",
-    "pki/tls/cert.pem",
-    "protocols",
-    "services",
-    "ssl/cert.pem",
-    "ssl/certs",
-    "ssl/openssl.cnf",
-    "terminfo",
-    "timezone",
-];
-/// The same by the beginning of the name: `/etc/java-17-openjdk` and the like.
-const ETC_FAMILIES: &[&str] = &["java", "python3"];
-
-/// Files of `/etc` that say what is true in the sandbox, not on the host.
-const WRITTEN: &[(&str, &str)] = &[
-    (
-        "/etc/passwd",
-        "root:x:0:0:root:/root:/usr/sbin/nologin\nagent:x:1000:1000:agent:/home/agent:/bin/bash\n\
-         nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
-    ),
-    ("/etc/group", "root:x:0:\nagent:x:1000:\nnogroup:x:65534:\n"),
-    ("/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\nprotocols: files\nservices: files\n"),
-    ("/etc/hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n"),
-];
-
 /// A bubblewrap that was tried out, and what of the host it binds.
 #[derive(Debug)]
 pub(crate) struct Bwrap {
     program: PathBuf,
     links: Vec<(PathBuf, &'static str)>,
     system: Vec<PathBuf>,
+    etc: Etc,
 }
 
 /// What it says about the sandbox while that runs: a pipe to be read without waiting.
@@ -96,21 +51,7 @@ impl Bwrap {
                 Err(_) => {}
             }
         }
-        let etc = Path::new("/etc");
-        system.extend(ETC.iter().map(|name| etc.join(name)).filter(|path| path.exists()));
-        let entries = std::fs::read_dir(etc).into_iter().flatten().flatten();
-        let mut families: Vec<PathBuf> = entries
-            .filter(|entry| {
-                entry
-                    .file_name()
-                    .to_str()
-                    .is_some_and(|name| ETC_FAMILIES.iter().any(|family| name.starts_with(family)))
-            })
-            .map(|entry| entry.path())
-            .collect();
-        families.sort();
-        system.extend(families);
-        Self { program, links, system }
+        Self { program, links, system, etc: Etc::of(Path::new("/etc")) }
     }
 
     /// What starts `line` in a sandbox that shows `room`.
@@ -147,33 +88,32 @@ impl Bwrap {
         arguments.add(["--unshare-user", "--uid", "1000", "--gid", "1000", "--unshare-net", "--die-with-parent"]);
         arguments.add(["--new-session", "--cap-drop", "ALL", "--clearenv"]);
         let status = arguments.report()?;
-        self.programs(&mut arguments);
+        self.programs(&mut arguments)?;
         arguments.add(["--", "/bin/bash", "-c", "echo; read -r _"]);
         let Arguments { list, passed } = arguments;
         Ok((Launch { args: list, passed, ..Launch::new(self.program.clone(), "/".into()) }, status))
     }
 
     /// The host's programs and what they need.
-    fn programs(&self, arguments: &mut Arguments) {
+    fn programs(&self, arguments: &mut Arguments) -> io::Result<()> {
         for path in &self.system {
             arguments.bind("--ro-bind", path, path);
         }
+        arguments.bind("--ro-bind", &self.etc.folder()?, Path::new("/etc"));
         for (target, path) in &self.links {
             arguments.add(["--symlink".as_ref(), target.as_os_str(), path.as_ref()]);
         }
+        Ok(())
     }
 
     /// What the sandbox shows. No mount has its destination below anything that an agent can write: there, a symbolic
     /// link that an agent left would lead the mount out (CVE-2026-87766). All that an agent can write is mounted new at
     /// each start, or bound at a place of its own.
     fn file_systems(&self, arguments: &mut Arguments, bound: &Bound, frozen: bool) -> io::Result<()> {
-        for folder in ["/etc", "/home", "/run", "/var"] {
+        for folder in ["/home", "/run", "/var"] {
             arguments.add(["--dir", folder]);
         }
-        self.programs(arguments);
-        for (path, text) in WRITTEN {
-            arguments.file(path, text)?;
-        }
+        self.programs(arguments)?;
         // A server that runs as root may write to files of /proc that belong to root, even without a capability.
         arguments.add(["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]);
         arguments.tmpfs("/dev/shm", MAX_SHM, "1777");
@@ -260,13 +200,6 @@ impl Arguments {
 
     fn bind(&mut self, option: &str, from: &Path, to: &Path) {
         self.add([option.as_ref(), from.as_os_str(), to.as_os_str()]);
-    }
-
-    fn file(&mut self, path: &str, text: &str) -> io::Result<()> {
-        self.add(["--perms", "0644"]);
-        self.pass("--file", in_memory("file", text.as_bytes())?);
-        self.add([path]);
-        Ok(())
     }
 
     fn tmpfs(&mut self, path: &str, size: u64, mode: &str) {
