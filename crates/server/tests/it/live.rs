@@ -1,6 +1,8 @@
 //! Services, their pages on an origin of their own, and terminals, as a browser meets them.
 
 use futures::{SinkExt, StreamExt};
+use guildhall_server::ws::Listening;
+use guildhall_types::SessionId;
 use guildhall_types::member::MemberRole;
 use guildhall_types::rights::Scope;
 use reqwest::{Method, Response, StatusCode};
@@ -9,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use crate::harness::{PATIENCE, Persona, TestApp};
+use crate::harness::{PATIENCE, Persona, TestApp, Wish};
 
 /// Answers with the head that it got; `/stream` for ever; a WebSocket with what it hears. It knows one key of a WebSocket.
 const SERVER: &str = r#"use IO::Socket::INET; $| = 1; $SIG{CHLD} = 'IGNORE';
@@ -228,6 +230,30 @@ async fn pages_of_a_service_are_shown_to_members_on_an_origin_of_their_own() {
         let audit = owner.get(&format!("/api/audit?action={action}")).await.is(StatusCode::OK);
         assert!(!audit["items"].as_array().unwrap().is_empty(), "{action}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pages_end_with_a_session_that_ran_out_while_much_else_happens() {
+    // It is looked at less often than the services print something.
+    let listening = Listening { recheck: std::time::Duration::from_millis(700), ..Listening::default() };
+    let app = TestApp::with(Wish { listening, ..Wish::default() }).await;
+    let mut owner = app.owner().await;
+    let (_, run) = waits(&mut owner).await;
+    let services = format!("{run}/services");
+    let wish = json!({ "name": "web", "command": "perl serve.pl", "port": 8123 });
+    owner.post(&services, wish).await.is(StatusCode::CREATED);
+    owner.until(&format!("{services}/web/log"), |log| log["text"] == "listening\n").await;
+    let wish = json!({ "name": "loud", "command": "while :; do echo x; sleep 0.05; done" });
+    owner.post(&services, wish).await.is(StatusCode::CREATED);
+    let url = owner.call(&format!("{services}/web/preview")).await.is(StatusCode::CREATED)["url"].clone();
+    let pages = Pages::enter(&app, url.as_str().unwrap()).await;
+    let mut stream = pages.get("/stream").await;
+    assert_eq!(stream.chunk().await.unwrap().unwrap().as_ref(), b"data: x\n\n");
+    let sessions = owner.get("/api/auth/sessions").await.is(StatusCode::OK);
+    let session: SessionId = sessions[0]["id"].as_str().unwrap().parse().unwrap();
+    app.app.team.store.forget_session(session).await.unwrap();
+    let over = async { while let Ok(Some(_)) = stream.chunk().await {} };
+    tokio::time::timeout(PATIENCE / 2, over).await.unwrap();
 }
 
 /// Reads what a terminal shows until `wanted` is there, and says that it was shown.
