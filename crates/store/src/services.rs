@@ -224,7 +224,7 @@ impl Store {
             if !gone.is_empty() {
                 let names: Vec<String> = gone.iter().map(|(name, command)| format!("{name} (`{command}`)")).collect();
                 let text = format!(
-                    "These services ended when the work was interrupted: {}. Start again what you still need.",
+                    "These services ended when your work did, or was interrupted: {}. Start again what you still need.",
                     names.join(", ")
                 );
                 self.say_in(&mut tx, &run, &Word { text, data: String::new(), counts: crate::Counts::Nothing }).await?;
