@@ -50,6 +50,7 @@ pub(crate) type Registry = Mutex<HashMap<(RunId, String), Arc<Live>>>;
 /// A service of this node.
 #[derive(Debug)]
 pub(crate) struct Live {
+    id: ServiceId,
     run: RunId,
     name: String,
     /// Whose it is; nobody's where an agent started it.
@@ -277,6 +278,7 @@ impl Engine {
     async fn begin_whole(&self, store: &Store, wish: Wish) -> Result<(Service, Arc<Live>), TeamError> {
         let Wish { run, room, name, command, port, member } = wish;
         let live = Arc::new(Live {
+            id: ServiceId::new(),
             run,
             name: name.clone(),
             member,
@@ -299,6 +301,7 @@ impl Engine {
         }
         let minutes = chrono::Duration::minutes(MINUTES);
         let new = NewService {
+            id: live.id,
             run,
             name: name.clone(),
             command: command.clone(),
@@ -318,18 +321,33 @@ impl Engine {
         let room = live.room.given(SecretUse::Services);
         match self.0.sandbox.start(&room, &command, Streams::Merged).await {
             Ok(process) => {
-                self.spawn(keep(self.clone(), Arc::clone(&live), service.id, process));
+                self.spawn(keep(self.clone(), Arc::clone(&live), process));
+                if member.is_some() {
+                    self.must_still_wait(&live).await?;
+                }
                 Ok((service, live))
             }
             Err(error) => {
                 let why = Why::Failed(chain(&error));
-                self.put_end(&live, service.id, Err(why)).await;
+                self.put_end(&live, Err(why)).await;
                 Err(match error {
                     SandboxError::Refused { reason } => TeamError::conflict("command-refused", reason),
                     other => TeamError::conflict("no-sandbox", chain(&other)),
                 })
             }
         }
+    }
+
+    /// Ends a member's service again whose run was claimed, or closed, meanwhile: whoever did that may not have seen it.
+    async fn must_still_wait(&self, live: &Live) -> Result<(), TeamError> {
+        let now = self.0.team.store.run(live.run).await;
+        let waits = matches!(&now, Ok(Some(now)) if !now.status.is_live() && now.status != RunStatus::Closed);
+        if !waits {
+            self.halt_and_wait(live, Why::Ground).await;
+            now?;
+            return Err(at_work());
+        }
+        Ok(())
     }
 
     fn forget_service(&self, live: &Arc<Live>) {
@@ -342,7 +360,7 @@ impl Engine {
     }
 
     /// Puts down how a service ended, and forgets it.
-    async fn put_end(&self, live: &Arc<Live>, id: ServiceId, how: Result<Exit, Why>) {
+    async fn put_end(&self, live: &Arc<Live>, how: Result<Exit, Why>) {
         let log = live.log().tail(usize::MAX, TAIL);
         let end = match how {
             Ok(exit) => {
@@ -359,11 +377,11 @@ impl Engine {
             }
         };
         live.stop.cancel();
-        if let Err(error) = self.0.team.store.end_service(id, self.0.node, &end).await {
+        if let Err(error) = self.0.team.store.end_service(live.id, self.0.node, &end).await {
             // It then counts as lost.
             tracing::warn!(run = %live.run, service = live.name, error = &error as &dyn std::error::Error, "the end of a service was not saved");
         }
-        self.0.bus.forget(live.run, &OutputStream::Service { service: id });
+        self.0.bus.forget(live.run, &OutputStream::Service { service: live.id });
         self.forget_service(live);
     }
 
@@ -406,8 +424,8 @@ pub(crate) async fn beat_forever(engine: Engine) {
             () = engine.0.stop.cancelled() => return,
             () = tokio::time::sleep(BEAT) => {}
         }
-        let any = !engine.services().is_empty();
-        if any && let Err(error) = engine.0.team.store.beat_services(engine.0.node).await {
+        let ids: Vec<ServiceId> = engine.services().values().map(|live| live.id).collect();
+        if !ids.is_empty() && let Err(error) = engine.0.team.store.beat_services(engine.0.node, &ids).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "it could not be noted that services still run");
         }
     }

@@ -19,6 +19,8 @@ const LOST: &str = "The server that ran it was stopped.";
 /// A service to be started.
 #[derive(Debug, Clone)]
 pub struct NewService {
+    /// Its id.
+    pub id: ServiceId,
     /// The run.
     pub run: RunId,
     /// What it is called.
@@ -106,7 +108,7 @@ impl Store {
              WHERE run_services.status <> $6 OR run_services.seen_at < $13
              RETURNING {COLUMNS}"
         );
-        let begun: Option<Service> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(ServiceId::new())
+        let begun: Option<Service> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(new.id)
             .bind(new.run).bind(&new.name).bind(crate::clean(&new.command)).bind(new.port).bind(ServiceStatus::Running)
             .bind(new.member).bind(new.node).bind(&new.label).bind(new.member.is_none()).bind(now).bind(new.until)
             .bind(alive).fetch_optional(c).await)?;
@@ -161,14 +163,18 @@ impl Store {
         self.commit(tx).await
     }
 
-    /// Says that the services of this process still run.
+    /// Says that these services of this process still run. One whose end could not be saved is not among them, so that it
+    /// counts as lost.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn beat_services(&self, node: NodeId) -> Result<(), StoreError> {
+    pub async fn beat_services(&self, node: NodeId, ids: &[ServiceId]) -> Result<(), StoreError> {
+        let now = self.now();
         let mut tx = self.begin_light().await?;
-        on!(tx, c => sqlx::query("UPDATE run_services SET seen_at = $2 WHERE node = $1 AND status = 'running'").bind(node)
-            .bind(self.now()).execute(c).await.rows())?;
+        for id in ids {
+            on!(tx, c => sqlx::query("UPDATE run_services SET seen_at = $3 WHERE id = $1 AND node = $2 AND status = 'running'")
+                .bind(id).bind(node).bind(now).execute(c).await.rows())?;
+        }
         self.commit(tx).await
     }
 

@@ -7,7 +7,7 @@ use guildhall_types::event::Happening;
 use guildhall_types::limits::Limits;
 use guildhall_types::run::DiffStat;
 use guildhall_types::service::{AT_ONCE, ServiceStatus as S};
-use guildhall_types::{Clock, MemberId, NodeId, RunId, SessionId};
+use guildhall_types::{Clock, MemberId, NodeId, RunId, ServiceId, SessionId};
 
 use crate::harness::{Fresh, new_run, on_both};
 
@@ -25,6 +25,7 @@ async fn at_work(fresh: &Fresh, node: NodeId) -> Claimed {
 
 fn new(run: RunId, name: &str, node: NodeId, member: Option<MemberId>) -> NewService {
     NewService {
+        id: ServiceId::new(),
         run,
         name: name.to_owned(),
         command: format!("serve \0 {name}"),
@@ -72,14 +73,16 @@ on_both! {
         let told = told.iter().filter(|event| matches!(&event.what, Happening::ServiceUpdated { service } if service.name == "web"));
         assert_eq!(told.count(), 2);
 
-        // Those whose process says nothing any more are gone, and their places are free. The others stay.
+        // Those whose process says nothing of them any more are gone, and their places are free. The others stay.
         fresh.clock.advance(Duration::minutes(1));
-        store.beat_services(node).await.unwrap();
+        let all: Vec<_> = store.services(run).await.unwrap().iter().map(|service| service.id).collect();
+        store.beat_services(node, &all).await.unwrap();
+        assert_eq!(store.service(run, "web").await.unwrap().unwrap().status, S::Ended);
         let other = NodeId::new();
-        store.begin_service(new(run, "late", other, None)).await.unwrap().unwrap();
+        let late = store.begin_service(new(run, "late", other, None)).await.unwrap().unwrap();
         fresh.clock.advance(Duration::seconds(90));
         assert!(store.services(run).await.unwrap().iter().all(|service| service.status != S::Lost));
-        store.beat_services(other).await.unwrap();
+        store.beat_services(other, &[late.id, all[0]]).await.unwrap();
         fresh.clock.advance(Duration::minutes(1));
         let lost = store.services(run).await.unwrap();
         let lost: Vec<&str> = lost.iter().filter(|one| one.status == S::Lost).map(|one| one.name.as_str()).collect();
