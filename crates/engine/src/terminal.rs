@@ -7,15 +7,15 @@ use guildhall_sandbox::{Room, Running, SandboxError, Size, Streams, Terminal};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::feature::{FeatureKind, FeatureStatus, WorkMode};
 use guildhall_types::member::Member;
-use guildhall_types::rights::MemberRight;
 use guildhall_types::run::{DiffStat, Run};
 use guildhall_types::{MemberId, RunId};
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, OwnedRwLockReadGuard};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::Engine;
 use crate::problems::{Trouble, chain};
+use crate::services::Look;
 
 /// Terminals of a member at once, on this node.
 const AT_ONCE: usize = 4;
@@ -61,6 +61,8 @@ pub struct Sitting {
     /// Whoever may change files holds the turn to work in the worktree.
     turn: Option<OwnedMutexGuard<()>>,
     taken: Taken,
+    /// Nothing is taken from the project's caches meanwhile.
+    _caches: OwnedRwLockReadGuard<()>,
     /// The engine does not end before what was changed is kept.
     _task: TaskTrackerToken,
 }
@@ -89,7 +91,7 @@ impl Engine {
     pub async fn open_terminal(&self, by: &Team, member: &Member, id: RunId, size: Size) -> Result<Sitting, TeamError> {
         let store = &self.0.team.store;
         let taken = self.take_seat(member.id, id)?;
-        let (run, room) = self.place_to_sit(member, id).await?;
+        let Look { run, room, caches } = self.room_to_look(member, id).await?;
         let turn = match self.may_be_changed(&run).await? {
             true => self.free_ground(id),
             false => None,
@@ -121,6 +123,7 @@ impl Engine {
             read_only,
             turn,
             taken,
+            _caches: caches,
             _task,
         })
     }
@@ -130,18 +133,8 @@ impl Engine {
     /// # Errors
     /// Those of [`Self::open_terminal`].
     pub async fn may_sit(&self, member: &Member, id: RunId) -> Result<(), TeamError> {
-        self.place_to_sit(member, id).await?;
+        self.room_to_look(member, id).await?;
         self.take_seat(member.id, id).map(drop)
-    }
-
-    async fn place_to_sit(&self, member: &Member, id: RunId) -> Result<(Run, Room), TeamError> {
-        let run = self.0.team.store.run(id).await?.ok_or(TeamError::NotFound { what: "run" })?;
-        if run.member_id != member.id && !member.role.may(MemberRight::Administer) {
-            return Err(TeamError::not_yours(
-                "a terminal is for whoever started this work, and for admins; ask one of them",
-            ));
-        }
-        self.room_to_look(member.id, id).await
     }
 
     fn take_seat(&self, member: MemberId, run: RunId) -> Result<Taken, TeamError> {
@@ -224,7 +217,7 @@ impl Sitting {
 
     /// Ends the shell with everything that it started, and keeps what was changed.
     pub async fn close(self) {
-        let Self { running, terminal: _terminal, by, member, run, read_only, turn, taken, _task } = self;
+        let Self { running, terminal: _terminal, by, member, run, read_only, turn, taken, _caches, _task, .. } = self;
         let engine = taken.engine.clone();
         if let Err(error) = running.kill().await {
             tracing::warn!(%run, error = &error as &dyn std::error::Error, "a shell may not be gone");

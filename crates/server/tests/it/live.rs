@@ -135,6 +135,11 @@ async fn pages_of_a_service_are_shown_to_members_on_an_origin_of_their_own() {
     let mut viewer = app.member(MemberRole::Viewer).await;
     let wish = json!({ "name": "web", "command": "perl serve.pl", "port": 8123 });
     viewer.post(&services, wish.clone()).await.is_problem(StatusCode::FORBIDDEN, "missing-right");
+    let mut other = app.member(MemberRole::Member).await;
+    other.post(&services, wish.clone()).await.is_problem(StatusCode::FORBIDDEN, "not-yours");
+    let (token, _) = owner.token(Scope::ALL).await;
+    let mut program = app.program(&token);
+    program.post(&services, wish.clone()).await.is_problem(StatusCode::FORBIDDEN, "session-only");
     for bad in [
         json!({ "name": "No good", "command": "true" }),
         json!({ "name": "web", "command": " " }),
@@ -150,8 +155,7 @@ async fn pages_of_a_service_are_shown_to_members_on_an_origin_of_their_own() {
 
     // A ticket is good once, for this origin, and for a person alone.
     let preview = format!("{services}/web/preview");
-    let (token, _) = owner.token(Scope::ALL).await;
-    app.program(&token).call(&preview).await.is_problem(StatusCode::FORBIDDEN, "session-only");
+    program.call(&preview).await.is_problem(StatusCode::FORBIDDEN, "session-only");
     let url = viewer.call(&preview).await.is(StatusCode::CREATED)["url"].as_str().unwrap().to_owned();
     let pages = Pages::enter(&app, &url).await;
     let entrance = format!("/{}", url.strip_prefix("http://").unwrap().split_once('/').unwrap().1);
