@@ -46,7 +46,7 @@ use guildhall_types::{FeatureId, MemberId, NodeId, ProjectId, RunId};
 pub use network::{Outside, Resolve};
 pub use rate_limits::{KeyLimits, UsedKey};
 pub use services::NoAnswer;
-pub use terminal::Sitting;
+pub use terminal::{HandsOff, Sitting};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

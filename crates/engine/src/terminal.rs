@@ -1,6 +1,7 @@
 //! Members at a terminal in the worktree of a run: in the sandbox of its commands, and one at a time where files may change.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use guildhall_git::{Oid, Repo};
 use guildhall_sandbox::{Room, Running, SandboxError, Size, Streams, Terminal};
@@ -19,6 +20,8 @@ use crate::services::Look;
 
 /// Terminals of a member at once, on this node.
 const AT_ONCE: usize = 4;
+/// How long a deed waits for whoever works by hand, at most.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// What a terminal runs. The home folder is new each time, so nothing in it is read.
 const SHELL: &str = "export PS1='\\w \\$ '; exec /bin/bash --noprofile -i";
 
@@ -46,6 +49,21 @@ struct Taken {
 impl Drop for Taken {
     fn drop(&mut self) {
         self.engine.sittings().retain(|seat| !Arc::ptr_eq(seat, &self.seat));
+    }
+}
+
+/// Nobody works by hand in the worktree of a run until this is dropped.
+#[derive(Debug)]
+pub struct HandsOff {
+    engine: Engine,
+    run: RunId,
+    turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl Drop for HandsOff {
+    fn drop(&mut self) {
+        drop(self.turn.take());
+        self.engine.forget_ground(self.run);
     }
 }
 
@@ -82,6 +100,30 @@ impl Engine {
         }
     }
 
+    /// Keeps hands off the worktree of a run while a deed takes the work as it is: whoever changes files there in a terminal
+    /// has to leave, and what was changed is part of the work when this resolves.
+    ///
+    /// # Errors
+    /// [`TeamError::Conflict`] when somebody is still there after a while.
+    pub async fn hands_off(&self, run: RunId) -> Result<HandsOff, TeamError> {
+        let turn = match self.free_ground(run) {
+            Some(turn) => Some(turn),
+            // An agent's work is not done by hand, and the deed says itself what it thinks of that.
+            None if self.active().contains_key(&run) => None,
+            None => {
+                self.send_away(run, false);
+                let turn = tokio::time::timeout(PATIENCE, self.ground_turn(run)).await;
+                Some(turn.map_err(|_| {
+                    TeamError::conflict(
+                        "terminal-open",
+                        "somebody still changes files of this work in a terminal; close it, or try again in a moment",
+                    )
+                })?)
+            }
+        };
+        Ok(HandsOff { engine: self.clone(), run, turn })
+    }
+
     /// Opens a terminal in the worktree of a run, for its member or an admin. Files can be changed in it while the work waits
     /// for somebody and nobody else is at it; otherwise they can only be looked at.
     ///
@@ -96,8 +138,12 @@ impl Engine {
             true => self.free_ground(id),
             false => None,
         };
-        // Asked once more, with the seat taken and the turn held: whoever claims it from now on sends this one away.
-        let still = store.run(id).await?.is_some_and(|now| !now.status.is_live());
+        // Asked once more, with the seat taken and the turn held: whoever claims it, or takes it as it is, from now on sends
+        // this one away.
+        let still = match store.run(id).await? {
+            Some(now) => !now.status.is_live() && self.may_be_changed(&now).await?,
+            None => false,
+        };
         let turn = turn.filter(|_| still);
         let read_only = turn.is_none();
         let mut env = room.env.clone();

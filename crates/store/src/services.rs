@@ -3,6 +3,7 @@
 use chrono::Duration;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
+use guildhall_types::feature::FeatureStatus;
 use guildhall_types::run::{DiffStat, Run, RunEvent};
 use guildhall_types::service::{AT_ONCE, KEPT, Service, ServiceStatus};
 use guildhall_types::{DateTime, MemberId, NodeId, RunId, ServiceId, SessionId};
@@ -349,7 +350,7 @@ impl Store {
     }
 
     /// Notes the state of a run's files after a member changed them in a terminal: from `before`, while nobody but `node`
-    /// works on it. Returns whether it is noted.
+    /// works on it, and while nobody has found the work good or settled it. Returns whether it is noted.
     ///
     /// # Errors
     /// When the database fails.
@@ -371,6 +372,10 @@ impl Store {
         let run: Option<Run> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(before).bind(node)
             .fetch_optional(c).await)?;
         let Some(run) = run else { return Ok(false) };
+        let status = self.locked_feature(&mut tx, run.feature_id).await?.card.status;
+        if matches!(status, FeatureStatus::Verified | FeatureStatus::Completed | FeatureStatus::Backlog) {
+            return Ok(false);
+        }
         self.set_work(&mut tx, &run, commit, stat).await?;
         self.record_run(&mut tx, &run, RunEvent::Note { text: crate::clean(said) }).await?;
         let note = Note::new(AuditAction::ChangeFiles).on(AuditObject::Feature, run.feature_id).with("run", run.id);

@@ -1,11 +1,12 @@
 //! Services of runs, and what lets a browser see their pages.
 
 use chrono::Duration;
-use guildhall_store::{AuditQuery, Claimed, NewPass, NewService, ServiceEnd, StoreError};
+use guildhall_store::{AuditQuery, Claimed, Ending, NewPass, NewService, ServiceEnd, StoreError};
 use guildhall_types::audit::AuditAction;
 use guildhall_types::event::Happening;
+use guildhall_types::feature::Move;
 use guildhall_types::limits::Limits;
-use guildhall_types::run::DiffStat;
+use guildhall_types::run::{DiffStat, RunStatus};
 use guildhall_types::service::{AT_ONCE, ServiceStatus as S};
 use guildhall_types::{Clock, MemberId, NodeId, RunId, ServiceId, SessionId};
 
@@ -179,7 +180,20 @@ on_both! {
         assert!(!note(node, "c0").await, "it is not what it was");
         assert!(note(node, "c1").await);
         assert_eq!(store.run(run).await.unwrap().unwrap().head_commit.as_deref(), Some("c2"));
+
+        // What was found good is what it was then.
+        let ending = Ending { status: RunStatus::Waiting, what: Move::Finish, summary: None, problem: None };
+        store.finish_run(&claimed.lease, ending).await.unwrap();
+        let later = async |before: &str, commit: &str| {
+            store.note_hand_work(run, node, before, commit, stat, "Anna changed files.").await.unwrap()
+        };
+        assert!(later("c2", "c3").await, "it waits");
+        store.accept_feature(claimed.run.feature_id).await.unwrap();
+        assert!(!later("c3", "c4").await, "it is verified");
+        store.shelve_feature(claimed.run.feature_id).await.unwrap();
+        assert!(!later("c3", "c4").await, "it is shelved");
+        assert_eq!(store.run(run).await.unwrap().unwrap().head_commit.as_deref(), Some("c3"));
         let query = AuditQuery { action: Some(AuditAction::ChangeFiles), limit: 10, ..AuditQuery::default() };
-        assert_eq!(store.audit_entries(&query).await.unwrap().len(), 1);
+        assert_eq!(store.audit_entries(&query).await.unwrap().len(), 2);
     }
 }

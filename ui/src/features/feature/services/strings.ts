@@ -61,7 +61,7 @@ export const w = {
   over: {
     ended: "The shell has ended.",
     idle: "Nobody typed for half an hour, so it was closed.",
-    needed: "An agent goes on with the work here, so it was closed. What you changed was kept.",
+    needed: "The worktree is needed, so it was closed. What you changed was kept.",
     session: "Your session has ended.",
     lost: "The connection to the server was lost. What you changed was kept.",
     closed: "Closed. What you changed was kept.",
