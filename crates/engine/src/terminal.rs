@@ -6,6 +6,7 @@ use std::time::Duration;
 use guildhall_git::{Oid, Repo};
 use guildhall_sandbox::{Room, Running, SandboxError, Size, Streams, Terminal};
 use guildhall_team::{Team, TeamError};
+use guildhall_types::blot::{Blot, BlotStream};
 use guildhall_types::feature::{FeatureKind, FeatureStatus, WorkMode};
 use guildhall_types::member::Member;
 use guildhall_types::run::{DiffStat, Run};
@@ -76,6 +77,8 @@ pub struct Sitting {
     member: Member,
     run: RunId,
     read_only: bool,
+    /// The project's secrets, which it does not show.
+    blot: Blot,
     /// Whoever may change files holds the turn to work in the worktree.
     turn: Option<OwnedMutexGuard<()>>,
     taken: Taken,
@@ -148,6 +151,7 @@ impl Engine {
         let read_only = turn.is_none();
         let mut env = room.env.clone();
         env.push(("TERM".to_owned(), "xterm-256color".to_owned()));
+        let blot = room.secrets.blot().clone();
         let room = Room { frozen: read_only || room.frozen, env, ..room };
         by.store.note_terminal(&run, read_only).await?;
         let running = self.0.sandbox.start(&room, SHELL, Streams::Terminal(size)).await;
@@ -167,6 +171,7 @@ impl Engine {
             member: member.clone(),
             run: id,
             read_only,
+            blot,
             turn,
             taken,
             _caches: caches,
@@ -245,6 +250,11 @@ impl Sitting {
             running.over().map(|over| over.to_string())
         };
         (&self.terminal, ended)
+    }
+
+    /// What blots the project's secrets out of what the terminal shows, before anybody sees it.
+    pub fn blot(&self) -> BlotStream {
+        self.blot.stream()
     }
 
     /// Whether files can only be looked at.

@@ -348,3 +348,55 @@ async fn a_terminal_is_a_members_own_holds_back_and_ends_with_the_session() {
     assert_eq!(audit["items"].as_array().unwrap().len(), 1);
     assert_eq!(audit["items"][0]["detail"]["readOnly"], "false");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_typed_until_a_deed_is_part_of_what_it_takes() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let (feature, run) = waits(&mut owner).await;
+    let cookie = owner.cookie.clone().unwrap();
+    let sits = [("cookie", cookie.as_str()), ("origin", app.url.as_str())];
+    let mut socket = open(&app, &format!("{run}/terminal"), &sits).await.unwrap();
+    types(&mut socket, "echo hand > hand.txt; echo done-$((1 + 1))").await;
+    assert!(next(&mut socket).await.unwrap().is_text());
+    until(&mut socket, "done-2\r\n").await;
+    // A deed that is refused sends nobody away.
+    owner.call(&format!("{feature}/retry")).await.is(StatusCode::CONFLICT);
+    types(&mut socket, "echo more >> hand.txt; echo done-$((2 + 1))").await;
+    until(&mut socket, "done-3\r\n").await;
+    let verified = owner.call(&format!("{feature}/verify")).await.is(StatusCode::ACCEPTED);
+    assert_eq!(verified["feature"]["filesChanged"], 2, "{verified}");
+    let closed = loop {
+        match next(&mut socket).await {
+            Some(Message::Close(Some(frame))) => break u16::from(frame.code),
+            Some(Message::Binary(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(closed, 4423);
+    owner.call(&format!("{feature}/merge")).await.is(StatusCode::OK);
+    let text = owner.get(&format!("{feature}/files?path=hand.txt&side=head")).await;
+    assert_eq!((text.status, text.text().as_str()), (StatusCode::OK, "hand\nmore\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_terminal_blots_secrets_out_and_holds_back_nothing_for_long() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let (feature, run) = waits(&mut owner).await;
+    let card = owner.get(&feature).await.is(StatusCode::OK);
+    let team = &app.app.team;
+    let member = team.store.members(None, 1).await.unwrap().remove(0);
+    let project = card["projectId"].as_str().unwrap().parse().unwrap();
+    team.put_project_secret(&member, project, "TOKEN", "tok/0123+secret=value", None).await.unwrap();
+    let cookie = owner.cookie.clone().unwrap();
+    let sits = [("cookie", cookie.as_str()), ("origin", app.url.as_str())];
+    let mut socket = open(&app, &format!("{run}/terminal"), &sits).await.unwrap();
+    assert!(next(&mut socket).await.unwrap().is_text());
+    types(&mut socket, "printf 'tok/0123%s\\n' '+secret=value'; echo end-$((1 + 1))").await;
+    let shown = until(&mut socket, "end-2\r\n").await;
+    assert!(shown.contains("[secret TOKEN]") && !shown.contains("tok/0123+secret=value"), "{shown:?}");
+    // It may be the beginning of one, and nothing more comes.
+    types(&mut socket, "printf 'to%s' 'k/0123+s'; read").await;
+    until(&mut socket, "tok/0123+s").await;
+}
