@@ -442,7 +442,9 @@ pub(crate) async fn beat_forever(engine: Engine) {
             () = tokio::time::sleep(BEAT) => {}
         }
         let ids: Vec<ServiceId> = engine.services().values().map(|live| live.id).collect();
-        if !ids.is_empty() && let Err(error) = engine.0.team.store.beat_services(engine.0.node, &ids).await {
+        if !ids.is_empty()
+            && let Err(error) = engine.0.team.store.beat_services(engine.0.node, &ids).await
+        {
             tracing::warn!(error = &error as &dyn std::error::Error, "it could not be noted that services still run");
         }
     }

@@ -21,7 +21,13 @@ import { Checks } from "@/features/projects/settings/checks";
 import { command, linesOf } from "@/features/projects/settings/commands";
 import { Keeping } from "@/features/projects/settings/keeping";
 import { Knowing } from "@/features/projects/settings/knowing";
-import { Network, type NetworkDraft, networkDraft, networkOf, withHost } from "@/features/projects/settings/network";
+import {
+  Network,
+  type NetworkDraft,
+  networkDraft,
+  networkOf,
+  withHost,
+} from "@/features/projects/settings/network";
 import { draft, Pipeline, stepsOf } from "@/features/projects/settings/pipeline";
 import { Secrets } from "@/features/projects/settings/secrets";
 import { SetUp } from "@/features/projects/settings/set-up";

@@ -127,7 +127,8 @@ async fn an_agents_services_run_beside_its_commands_and_end_with_its_work() {
     let turns = hall.team.store.turns(run.id).await.unwrap();
     let heard = heard(&turns);
     assert!(
-        heard.contains("These services ended when your work did, or was interrupted: watch (`echo begun; sleep 86399`)"),
+        heard
+            .contains("These services ended when your work did, or was interrupted: watch (`echo begun; sleep 86399`)"),
         "{heard}"
     );
     assert!(!heard.contains("web (`"), "{heard}");

@@ -53,7 +53,8 @@ export const w = {
   again: "Open again",
   close: "Close terminal",
   connecting: "Opening …",
-  readOnly: "Files can only be looked at: an agent or somebody else is at work, or the work does not wait for anybody.",
+  readOnly:
+    "Files can only be looked at: an agent or somebody else is at work, or the work does not wait for anybody.",
   wayOut: "Ctrl+Shift+↑ leaves the terminal by keyboard.",
   screenReader: "Screen reader mode",
   label: "Terminal",
