@@ -94,7 +94,7 @@ fn size(columns: u16, rows: u16) -> Size {
 /// Over a WebSocket: binary frames hold what is typed and what is shown, in UTF-8. In text frames the page says
 /// `{"type": "resize", "columns": 80, "rows": 24}`, and `{"type": "shown", "bytes": 4096}` for what it has shown: with 128 KiB
 /// that it has not, the shell waits. Close codes: 4000 the shell ended, 4401 the session has ended, 4408 nobody typed for half an
-/// hour, 4423 somebody works in the worktree.
+/// hour, 4423 the worktree is needed.
 #[utoipa::path(get, path = "/api/runs/{id}/terminal", tag = "runs",
     params(("id" = RunId, Path, description = "The run."), OpenTerminal),
     responses((status = 101, description = "A WebSocket whose text frames are these.", body = TerminalNotice)))]
