@@ -66,4 +66,22 @@ test("a refused host is told on the card, allowed there, and stands on the proje
   await settings.getByLabel("Other hosts").fill("10.0.0.1");
   await page.getByRole("button", { name: "Save changes" }).click();
   await expect(settings.getByRole("alert")).toContainText("cannot stand on the list");
+
+  // The list is looked at where nothing is reached as well, and what is wrong with it is said.
+  await settings.getByRole("radio", { name: "Nothing" }).check();
+  await page.getByRole("button", { name: "Save changes" }).click();
+  await expect(settings.getByRole("alert")).toContainText("cannot stand on the list");
+
+  // What somebody else allows while one writes here stays allowed when this is saved.
+  await page.reload();
+  const saved = await (await page.request.get(`/api/projects/${project.id}`)).json();
+  await expect(settings.getByRole("radio", { name: "The hosts on a list" })).toBeChecked();
+  const host = { host: "late.example" };
+  await page.request.post(`/api/projects/${project.id}/network/allow`, { headers, data: host });
+  await expect(settings.getByLabel("Other hosts")).toHaveValue(/\nlate\.example$/);
+  await page.getByRole("textbox", { name: /Instructions/ }).fill("Be brief.");
+  await page.getByRole("button", { name: "Save changes" }).click();
+  await expect(page.getByText("Settings saved")).toBeVisible();
+  const after = await (await page.request.get(`/api/projects/${project.id}`)).json();
+  expect(after.settings.network.hosts).toEqual([...saved.settings.network.hosts, "late.example"]);
 });

@@ -29,7 +29,7 @@ pub struct CacheSize {
     pub bytes: u64,
     /// Bytes that it may have: over that, what was not used for longest goes.
     pub most: u64,
-    /// Whether a run or a trial works with it.
+    /// Whether a run, a trial, a service or a terminal works with it.
     pub in_use: bool,
 }
 
@@ -92,7 +92,7 @@ impl Engine {
     /// Takes away all that tools keep for a project. The audit tells that it was whoever `by` acts for.
     ///
     /// # Errors
-    /// [`TeamError::NotFound`]; [`TeamError::Conflict`] while a run or a trial works with it.
+    /// [`TeamError::NotFound`]; [`TeamError::Conflict`] while a run, a trial, a service or a terminal works with it.
     pub async fn clear_caches(&self, by: &Team, project: ProjectId) -> Result<(), TeamError> {
         if by.store.project(project).await?.is_none() {
             return Err(TeamError::NotFound { what: "project" });
@@ -103,7 +103,7 @@ impl Engine {
             true => Ok(()),
             false => Err(TeamError::conflict(
                 "caches-in-use",
-                "a run or a trial of this project works with the caches; stop it, or wait until it has ended",
+                "a run, a trial, a service or a terminal of this project works with the caches; stop it, or wait until it has ended",
             )),
         }
     }

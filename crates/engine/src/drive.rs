@@ -160,6 +160,8 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         if claimed.run.intent == RunIntent::Work {
             let (ended, reached) = agent(engine, claimed, &repo, ground.clone(), &room, cancel).await?;
             ground.head = reached;
+            // Neither another agent nor a check finds what this one left running.
+            engine.end_services(lease.run, Why::Attempt).await;
             settle(engine, lease, &repo, &ground).await;
             summary = match closing(engine, ended) {
                 Ok(summary) => Some(summary),
@@ -176,7 +178,10 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
             Next::Merged => return Ok(End::Merged),
             Next::Told => return Ok(End::Told),
             Next::Halted(end) => return Ok(*end),
-            Next::Again => team.store.set_stage(&claimed.lease, Stage::Implementing).await?,
+            Next::Again => {
+                team.store.forget_services(&claimed.lease, true).await?;
+                team.store.set_stage(&claimed.lease, Stage::Implementing).await?;
+            }
         }
     }
 }

@@ -46,7 +46,7 @@ use guildhall_types::{FeatureId, MemberId, NodeId, ProjectId, RunId};
 pub use network::{Outside, Resolve};
 pub use rate_limits::{KeyLimits, UsedKey};
 pub use services::NoAnswer;
-pub use terminal::Sitting;
+pub use terminal::{HandsOff, Sitting};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -300,10 +300,12 @@ impl Engine {
         if report.usable {
             return Ok(());
         }
+        // What the kernel does not limit is told as well, and keeps nothing from running.
+        let limits = self.0.groups.findings();
         let missing: Vec<String> = report
             .findings
             .iter()
-            .filter(|finding| !finding.ok)
+            .filter(|finding| !finding.ok && !limits.iter().any(|limit| limit.name == finding.name))
             .map(|finding| format!("{}: {}", finding.name, finding.detail))
             .collect();
         Err(SandboxError::Unavailable { reason: missing.join("; ") })

@@ -18,12 +18,15 @@ use guildhall_sandbox::{Exit, Isolation, Network, Room, SandboxError, Streams};
 use guildhall_store::{Claimed, NewService, ServiceEnd, Store};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::event::OutputStream;
+use guildhall_types::feature::WorkMode;
 use guildhall_types::member::Member;
+use guildhall_types::rights::MemberRight;
 use guildhall_types::run::{Run, RunStatus};
 use guildhall_types::secret::SecretUse;
 use guildhall_types::service::{MINUTES, Service, ServiceStatus, checked};
 use guildhall_types::{MemberId, RunId, ServiceId};
 use tokio::net::TcpStream;
+use tokio::sync::OwnedRwLockReadGuard;
 use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
@@ -50,11 +53,14 @@ pub(crate) type Registry = Mutex<HashMap<(RunId, String), Arc<Live>>>;
 /// A service of this node.
 #[derive(Debug)]
 pub(crate) struct Live {
+    id: ServiceId,
     run: RunId,
     name: String,
     /// Whose it is; nobody's where an agent started it.
     member: Option<MemberId>,
     room: Room,
+    /// Nothing is taken from the caches under a member's; an agent's are held by its attempt.
+    _caches: Option<OwnedRwLockReadGuard<()>>,
     log: Mutex<Ring>,
     /// Why it is to stop; the first reason counts.
     why: Mutex<Option<Why>>,
@@ -126,6 +132,15 @@ struct Wish {
     command: String,
     port: Option<u16>,
     member: Option<MemberId>,
+    caches: Option<OwnedRwLockReadGuard<()>>,
+}
+
+/// What a member sees who looks at work.
+pub(crate) struct Look {
+    pub(crate) run: Run,
+    pub(crate) room: Room,
+    /// Nothing is taken from the project's caches meanwhile.
+    pub(crate) caches: OwnedRwLockReadGuard<()>,
 }
 
 impl Live {
@@ -152,8 +167,8 @@ impl Engine {
     /// Starts a service in the worktree of work that waits for somebody, on behalf of `member`: to look at the work.
     ///
     /// # Errors
-    /// [`TeamError::Invalid`]; [`TeamError::Conflict`] while an agent is at work, without a worktree on this server, and while
-    /// one of this name runs.
+    /// [`TeamError::Invalid`], [`TeamError::NotYours`]; [`TeamError::Conflict`] while an agent is at work, without a worktree
+    /// on this server, and while one of this name runs.
     pub async fn start_service(
         &self,
         by: &Team,
@@ -162,26 +177,25 @@ impl Engine {
         (name, command, port): (&str, &str, Option<u16>),
     ) -> Result<Service, TeamError> {
         let (name, command) = checked(name, command).map_err(|(field, message)| TeamError::invalid(field, message))?;
-        let (run, room) = self.room_to_look(member.id, id).await?;
+        let Look { run, room, caches } = self.room_to_look(member, id).await?;
         if run.status.is_live() {
             return Err(at_work());
         }
         let (name, command) = (name.to_owned(), command.to_owned());
-        let wish = Wish { run: id, room, name, command, port, member: Some(member.id) };
-        let (service, live) = self.begin_service(&by.store, wish).await?;
-        // Whoever claimed the run since then did not see this one, if it came too late for that.
-        let now = self.0.team.store.run(id).await?;
-        if now.is_none_or(|now| now.status.is_live() || now.status == RunStatus::Closed) {
-            live.halt(Why::Ground);
-            return Err(at_work());
-        }
-        Ok(service)
+        let wish = Wish { run: id, room, name, command, port, member: Some(member.id), caches: Some(caches) };
+        self.begin_service(&by.store, wish).await.map(|(service, _)| service)
     }
 
-    /// A run, and the room of commands in its worktree, which must be on this server.
-    pub(crate) async fn room_to_look(&self, member: MemberId, id: RunId) -> Result<(Run, Room), TeamError> {
+    /// A run, and the room of commands in its worktree, which must be on this server: for its member and admins, because
+    /// what they start there takes the place of that member's commands.
+    pub(crate) async fn room_to_look(&self, member: &Member, id: RunId) -> Result<Look, TeamError> {
         let team = &self.0.team;
         let run = team.store.run(id).await?.ok_or(TeamError::NotFound { what: "run" })?;
+        if run.member_id != member.id && !member.role.may(MemberRight::Administer) {
+            return Err(TeamError::not_yours(
+                "a service or a terminal is for whoever started this work, and for admins; ask one of them",
+            ));
+        }
         let (project, repo) = team.ready_project(run.project_id).await?;
         let worktree = repo.worktree(&id.to_string(), &team.places.run(id))?.filter(|tree| tree.tree().is_dir());
         let Some(worktree) = worktree.filter(|_| run.status != RunStatus::Closed) else {
@@ -192,9 +206,12 @@ impl Engine {
             ));
         };
         self.usable_sandbox().await.map_err(|error| TeamError::conflict("no-sandbox", chain(&error)))?;
-        let whose = Whose { project: project.id, member, run: Some(id), lease: None };
+        let caches = self.hold_caches(project.id).await;
+        let whose = Whose { project: project.id, member: member.id, run: Some(id), lease: None };
         let room = self.outfit(whose, &repo, &worktree).await.map_err(of_trouble)?;
-        Ok((run, room))
+        let mode = team.store.feature(run.feature_id).await?.map(|feature| feature.card.mode);
+        let room = Room { frozen: mode == Some(WorkMode::Read), ..room };
+        Ok(Look { run, room, caches })
     }
 
     /// Stops a service, on behalf of `member`, and waits until it is gone.
@@ -275,12 +292,14 @@ impl Engine {
     }
 
     async fn begin_whole(&self, store: &Store, wish: Wish) -> Result<(Service, Arc<Live>), TeamError> {
-        let Wish { run, room, name, command, port, member } = wish;
+        let Wish { run, room, name, command, port, member, caches } = wish;
         let live = Arc::new(Live {
+            id: ServiceId::new(),
             run,
             name: name.clone(),
             member,
             room,
+            _caches: caches,
             log: Mutex::default(),
             why: Mutex::default(),
             stop: CancellationToken::new(),
@@ -299,6 +318,7 @@ impl Engine {
         }
         let minutes = chrono::Duration::minutes(MINUTES);
         let new = NewService {
+            id: live.id,
             run,
             name: name.clone(),
             command: command.clone(),
@@ -318,18 +338,33 @@ impl Engine {
         let room = live.room.given(SecretUse::Services);
         match self.0.sandbox.start(&room, &command, Streams::Merged).await {
             Ok(process) => {
-                self.spawn(keep(self.clone(), Arc::clone(&live), service.id, process));
+                self.spawn(keep(self.clone(), Arc::clone(&live), process));
+                if member.is_some() {
+                    self.must_still_wait(&live).await?;
+                }
                 Ok((service, live))
             }
             Err(error) => {
                 let why = Why::Failed(chain(&error));
-                self.put_end(&live, service.id, Err(why)).await;
+                self.put_end(&live, Err(why)).await;
                 Err(match error {
                     SandboxError::Refused { reason } => TeamError::conflict("command-refused", reason),
                     other => TeamError::conflict("no-sandbox", chain(&other)),
                 })
             }
         }
+    }
+
+    /// Ends a member's service again whose run was claimed, or closed, meanwhile: whoever did that may not have seen it.
+    async fn must_still_wait(&self, live: &Live) -> Result<(), TeamError> {
+        let now = self.0.team.store.run(live.run).await;
+        let waits = matches!(&now, Ok(Some(now)) if !now.status.is_live() && now.status != RunStatus::Closed);
+        if !waits {
+            self.halt_and_wait(live, Why::Ground).await;
+            now?;
+            return Err(at_work());
+        }
+        Ok(())
     }
 
     fn forget_service(&self, live: &Arc<Live>) {
@@ -342,7 +377,7 @@ impl Engine {
     }
 
     /// Puts down how a service ended, and forgets it.
-    async fn put_end(&self, live: &Arc<Live>, id: ServiceId, how: Result<Exit, Why>) {
+    async fn put_end(&self, live: &Arc<Live>, how: Result<Exit, Why>) {
         let log = live.log().tail(usize::MAX, TAIL);
         let end = match how {
             Ok(exit) => {
@@ -359,11 +394,11 @@ impl Engine {
             }
         };
         live.stop.cancel();
-        if let Err(error) = self.0.team.store.end_service(id, self.0.node, &end).await {
+        if let Err(error) = self.0.team.store.end_service(live.id, self.0.node, &end).await {
             // It then counts as lost.
             tracing::warn!(run = %live.run, service = live.name, error = &error as &dyn std::error::Error, "the end of a service was not saved");
         }
-        self.0.bus.forget(live.run, &OutputStream::Service { service: id });
+        self.0.bus.forget(live.run, &OutputStream::Service { service: live.id });
         self.forget_service(live);
     }
 
@@ -406,8 +441,10 @@ pub(crate) async fn beat_forever(engine: Engine) {
             () = engine.0.stop.cancelled() => return,
             () = tokio::time::sleep(BEAT) => {}
         }
-        let any = !engine.services().is_empty();
-        if any && let Err(error) = engine.0.team.store.beat_services(engine.0.node).await {
+        let ids: Vec<ServiceId> = engine.services().values().map(|live| live.id).collect();
+        if !ids.is_empty()
+            && let Err(error) = engine.0.team.store.beat_services(engine.0.node, &ids).await
+        {
             tracing::warn!(error = &error as &dyn std::error::Error, "it could not be noted that services still run");
         }
     }

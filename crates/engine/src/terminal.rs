@@ -1,24 +1,28 @@
 //! Members at a terminal in the worktree of a run: in the sandbox of its commands, and one at a time where files may change.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use guildhall_git::{Oid, Repo};
 use guildhall_sandbox::{Room, Running, SandboxError, Size, Streams, Terminal};
 use guildhall_team::{Team, TeamError};
+use guildhall_types::blot::{Blot, BlotStream};
 use guildhall_types::feature::{FeatureKind, FeatureStatus, WorkMode};
 use guildhall_types::member::Member;
-use guildhall_types::rights::MemberRight;
 use guildhall_types::run::{DiffStat, Run};
 use guildhall_types::{MemberId, RunId};
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, OwnedRwLockReadGuard};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::Engine;
 use crate::problems::{Trouble, chain};
+use crate::services::Look;
 
 /// Terminals of a member at once, on this node.
 const AT_ONCE: usize = 4;
+/// How long a deed waits for whoever works by hand, at most.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// What a terminal runs. The home folder is new each time, so nothing in it is read.
 const SHELL: &str = "export PS1='\\w \\$ '; exec /bin/bash --noprofile -i";
 
@@ -49,6 +53,21 @@ impl Drop for Taken {
     }
 }
 
+/// Nobody works by hand in the worktree of a run until this is dropped.
+#[derive(Debug)]
+pub struct HandsOff {
+    engine: Engine,
+    run: RunId,
+    turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl Drop for HandsOff {
+    fn drop(&mut self) {
+        drop(self.turn.take());
+        self.engine.forget_ground(self.run);
+    }
+}
+
 /// A member at a terminal. Dropping it ends the shell with all that it started; closing it keeps what was changed as well.
 #[derive(Debug)]
 pub struct Sitting {
@@ -58,9 +77,13 @@ pub struct Sitting {
     member: Member,
     run: RunId,
     read_only: bool,
+    /// The project's secrets, which it does not show.
+    blot: Blot,
     /// Whoever may change files holds the turn to work in the worktree.
     turn: Option<OwnedMutexGuard<()>>,
     taken: Taken,
+    /// Nothing is taken from the project's caches meanwhile.
+    _caches: OwnedRwLockReadGuard<()>,
     /// The engine does not end before what was changed is kept.
     _task: TaskTrackerToken,
 }
@@ -80,6 +103,30 @@ impl Engine {
         }
     }
 
+    /// Keeps hands off the worktree of a run while a deed takes the work as it is: whoever changes files there in a terminal
+    /// has to leave, and what was changed is part of the work when this resolves.
+    ///
+    /// # Errors
+    /// [`TeamError::Conflict`] when somebody is still there after a while.
+    pub async fn hands_off(&self, run: RunId) -> Result<HandsOff, TeamError> {
+        let turn = match self.free_ground(run) {
+            Some(turn) => Some(turn),
+            // An agent's work is not done by hand, and the deed says itself what it thinks of that.
+            None if self.active().contains_key(&run) => None,
+            None => {
+                self.send_away(run, false);
+                let turn = tokio::time::timeout(PATIENCE, self.ground_turn(run)).await;
+                Some(turn.map_err(|_| {
+                    TeamError::conflict(
+                        "terminal-open",
+                        "somebody still changes files of this work in a terminal; close it, or try again in a moment",
+                    )
+                })?)
+            }
+        };
+        Ok(HandsOff { engine: self.clone(), run, turn })
+    }
+
     /// Opens a terminal in the worktree of a run, for its member or an admin. Files can be changed in it while the work waits
     /// for somebody and nobody else is at it; otherwise they can only be looked at.
     ///
@@ -89,17 +136,22 @@ impl Engine {
     pub async fn open_terminal(&self, by: &Team, member: &Member, id: RunId, size: Size) -> Result<Sitting, TeamError> {
         let store = &self.0.team.store;
         let taken = self.take_seat(member.id, id)?;
-        let (run, room) = self.place_to_sit(member, id).await?;
+        let Look { run, room, caches } = self.room_to_look(member, id).await?;
         let turn = match self.may_be_changed(&run).await? {
             true => self.free_ground(id),
             false => None,
         };
-        // Asked once more, with the seat taken and the turn held: whoever claims it from now on sends this one away.
-        let still = store.run(id).await?.is_some_and(|now| !now.status.is_live());
+        // Asked once more, with the seat taken and the turn held: whoever claims it, or takes it as it is, from now on sends
+        // this one away.
+        let still = match store.run(id).await? {
+            Some(now) => !now.status.is_live() && self.may_be_changed(&now).await?,
+            None => false,
+        };
         let turn = turn.filter(|_| still);
         let read_only = turn.is_none();
         let mut env = room.env.clone();
         env.push(("TERM".to_owned(), "xterm-256color".to_owned()));
+        let blot = room.secrets.blot().clone();
         let room = Room { frozen: read_only || room.frozen, env, ..room };
         by.store.note_terminal(&run, read_only).await?;
         let running = self.0.sandbox.start(&room, SHELL, Streams::Terminal(size)).await;
@@ -119,8 +171,10 @@ impl Engine {
             member: member.clone(),
             run: id,
             read_only,
+            blot,
             turn,
             taken,
+            _caches: caches,
             _task,
         })
     }
@@ -130,18 +184,8 @@ impl Engine {
     /// # Errors
     /// Those of [`Self::open_terminal`].
     pub async fn may_sit(&self, member: &Member, id: RunId) -> Result<(), TeamError> {
-        self.place_to_sit(member, id).await?;
+        self.room_to_look(member, id).await?;
         self.take_seat(member.id, id).map(drop)
-    }
-
-    async fn place_to_sit(&self, member: &Member, id: RunId) -> Result<(Run, Room), TeamError> {
-        let run = self.0.team.store.run(id).await?.ok_or(TeamError::NotFound { what: "run" })?;
-        if run.member_id != member.id && !member.role.may(MemberRight::Administer) {
-            return Err(TeamError::not_yours(
-                "a terminal is for whoever started this work, and for admins; ask one of them",
-            ));
-        }
-        self.room_to_look(member.id, id).await
     }
 
     fn take_seat(&self, member: MemberId, run: RunId) -> Result<Taken, TeamError> {
@@ -208,6 +252,11 @@ impl Sitting {
         (&self.terminal, ended)
     }
 
+    /// What blots the project's secrets out of what the terminal shows, before anybody sees it.
+    pub fn blot(&self) -> BlotStream {
+        self.blot.stream()
+    }
+
     /// Whether files can only be looked at.
     pub fn is_read_only(&self) -> bool {
         self.read_only
@@ -224,7 +273,7 @@ impl Sitting {
 
     /// Ends the shell with everything that it started, and keeps what was changed.
     pub async fn close(self) {
-        let Self { running, terminal: _terminal, by, member, run, read_only, turn, taken, _task } = self;
+        let Self { running, terminal: _terminal, by, member, run, read_only, turn, taken, _caches, _task, .. } = self;
         let engine = taken.engine.clone();
         if let Err(error) = running.kill().await {
             tracing::warn!(%run, error = &error as &dyn std::error::Error, "a shell may not be gone");

@@ -100,6 +100,8 @@ impl Engine {
                 repo.snapshot(&worktree, &head, "What was left in the worktree\n", &author).await?;
             }
         }
+        // Whoever only looks does not wait for a turn, and leaves all the same.
+        self.send_away(id, true);
         repo.remove_worktree(&worktree).await?;
         // Nothing was made in it, so that its branch says nothing.
         if run.head_commit == run.base_commit || run.head_commit.is_none() {

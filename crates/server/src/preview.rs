@@ -115,6 +115,9 @@ async fn gone(app: App, seen: std::sync::Arc<Seen>) {
     let mut ear = app.bus.listen();
     let ended = app.engine.service_ended(&seen.service);
     tokio::pin!(ended);
+    // A clock of its own: what else happens does not put it off.
+    let pace = app.listening.recheck;
+    let mut recheck = tokio::time::interval_at(tokio::time::Instant::now() + pace, pace);
     loop {
         tokio::select! {
             () = &mut ended => return,
@@ -128,7 +131,7 @@ async fn gone(app: App, seen: std::sync::Arc<Seen>) {
                 Ok(None) => return,
                 Err(guildhall_bus::Lagged) => {}
             },
-            () = tokio::time::sleep(app.listening.recheck) => {}
+            _ = recheck.tick() => {}
         }
         if !matches!(app.team.preview(&seen.place.label, &seen.token).await, Ok(Some(_))) {
             return;

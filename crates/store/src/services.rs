@@ -3,6 +3,7 @@
 use chrono::Duration;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
+use guildhall_types::feature::FeatureStatus;
 use guildhall_types::run::{DiffStat, Run, RunEvent};
 use guildhall_types::service::{AT_ONCE, KEPT, Service, ServiceStatus};
 use guildhall_types::{DateTime, MemberId, NodeId, RunId, ServiceId, SessionId};
@@ -19,6 +20,8 @@ const LOST: &str = "The server that ran it was stopped.";
 /// A service to be started.
 #[derive(Debug, Clone)]
 pub struct NewService {
+    /// Its id.
+    pub id: ServiceId,
     /// The run.
     pub run: RunId,
     /// What it is called.
@@ -106,7 +109,7 @@ impl Store {
              WHERE run_services.status <> $6 OR run_services.seen_at < $13
              RETURNING {COLUMNS}"
         );
-        let begun: Option<Service> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(ServiceId::new())
+        let begun: Option<Service> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(new.id)
             .bind(new.run).bind(&new.name).bind(crate::clean(&new.command)).bind(new.port).bind(ServiceStatus::Running)
             .bind(new.member).bind(new.node).bind(&new.label).bind(new.member.is_none()).bind(now).bind(new.until)
             .bind(alive).fetch_optional(c).await)?;
@@ -161,14 +164,18 @@ impl Store {
         self.commit(tx).await
     }
 
-    /// Says that the services of this process still run.
+    /// Says that these services of this process still run. One whose end could not be saved is not among them, so that it
+    /// counts as lost.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn beat_services(&self, node: NodeId) -> Result<(), StoreError> {
+    pub async fn beat_services(&self, node: NodeId, ids: &[ServiceId]) -> Result<(), StoreError> {
+        let now = self.now();
         let mut tx = self.begin_light().await?;
-        on!(tx, c => sqlx::query("UPDATE run_services SET seen_at = $2 WHERE node = $1 AND status = 'running'").bind(node)
-            .bind(self.now()).execute(c).await.rows())?;
+        for id in ids {
+            on!(tx, c => sqlx::query("UPDATE run_services SET seen_at = $3 WHERE id = $1 AND node = $2 AND status = 'running'")
+                .bind(id).bind(node).bind(now).execute(c).await.rows())?;
+        }
         self.commit(tx).await
     }
 
@@ -224,7 +231,7 @@ impl Store {
             if !gone.is_empty() {
                 let names: Vec<String> = gone.iter().map(|(name, command)| format!("{name} (`{command}`)")).collect();
                 let text = format!(
-                    "These services ended when the work was interrupted: {}. Start again what you still need.",
+                    "These services ended when your work did, or was interrupted: {}. Start again what you still need.",
                     names.join(", ")
                 );
                 self.say_in(&mut tx, &run, &Word { text, data: String::new(), counts: crate::Counts::Nothing }).await?;
@@ -343,7 +350,7 @@ impl Store {
     }
 
     /// Notes the state of a run's files after a member changed them in a terminal: from `before`, while nobody but `node`
-    /// works on it. Returns whether it is noted.
+    /// works on it, and while nobody has found the work good or settled it. Returns whether it is noted.
     ///
     /// # Errors
     /// When the database fails.
@@ -365,6 +372,10 @@ impl Store {
         let run: Option<Run> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(before).bind(node)
             .fetch_optional(c).await)?;
         let Some(run) = run else { return Ok(false) };
+        let status = self.locked_feature(&mut tx, run.feature_id).await?.card.status;
+        if matches!(status, FeatureStatus::Verified | FeatureStatus::Completed | FeatureStatus::Backlog) {
+            return Ok(false);
+        }
         self.set_work(&mut tx, &run, commit, stat).await?;
         self.record_run(&mut tx, &run, RunEvent::Note { text: crate::clean(said) }).await?;
         let note = Note::new(AuditAction::ChangeFiles).on(AuditObject::Feature, run.feature_id).with("run", run.id);

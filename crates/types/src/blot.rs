@@ -167,7 +167,12 @@ impl BlotStream {
         self.tell(&known, end)
     }
 
-    /// What was held back, when nothing more comes.
+    /// Whether something is held back.
+    pub fn holds(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// What was held back, when nothing more comes, or nobody waits for it any longer.
     pub fn finish(&mut self) -> Vec<u8> {
         let Some(known) = self.known.clone() else { return Vec::new() };
         let end = self.held.len();

@@ -2655,8 +2655,8 @@ export type paths = {
         get: operations["list_services"];
         put?: never;
         /**
-         * Starts a service in the worktree of work that waits for somebody, to look at the work. It ends after an hour, and before
-         *     anybody works in the worktree again.
+         * Starts a service in the worktree of work that waits for somebody, to look at the work: for the run's member and admins, in
+         *     a session. It ends after an hour, and before anybody works in the worktree again.
          */
         post: operations["start_service"];
         delete?: never;
@@ -2748,7 +2748,7 @@ export type paths = {
          * @description Over a WebSocket: binary frames hold what is typed and what is shown, in UTF-8. In text frames the page says
          *     `{"type": "resize", "columns": 80, "rows": 24}`, and `{"type": "shown", "bytes": 4096}` for what it has shown: with 128 KiB
          *     that it has not, the shell waits. Close codes: 4000 the shell ended, 4401 the session has ended, 4408 nobody typed for half an
-         *     hour, 4423 somebody works in the worktree.
+         *     hour, 4423 the worktree is needed.
          */
         get: operations["open_terminal"];
         put?: never;

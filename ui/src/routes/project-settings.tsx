@@ -21,7 +21,13 @@ import { Checks } from "@/features/projects/settings/checks";
 import { command, linesOf } from "@/features/projects/settings/commands";
 import { Keeping } from "@/features/projects/settings/keeping";
 import { Knowing } from "@/features/projects/settings/knowing";
-import { Network, networkDraft, networkOf } from "@/features/projects/settings/network";
+import {
+  Network,
+  type NetworkDraft,
+  networkDraft,
+  networkOf,
+  withHost,
+} from "@/features/projects/settings/network";
 import { draft, Pipeline, stepsOf } from "@/features/projects/settings/pipeline";
 import { Secrets } from "@/features/projects/settings/secrets";
 import { SetUp } from "@/features/projects/settings/set-up";
@@ -91,7 +97,9 @@ function ProjectForm({ project }: { project: Project }) {
   const [knowledgeTokens, setKnowledgeTokens] = useState(project.settings.knowledgeTokens);
   const [askWhatToKeep, setAskWhatToKeep] = useState(project.settings.askWhatToKeep);
   const mayOpen = useMay("administer");
-  const [network, setNetwork] = useState(() => networkDraft(project.settings.network));
+  // Until somebody edits it here, it is what holds now: others allow hosts meanwhile.
+  const [edited, setNetwork] = useState<NetworkDraft | null>(null);
+  const network = edited ?? networkDraft(project.settings.network);
   const [setUp, setSetUp] = useState(() => project.settings.setUp.map(command));
   const [setUpMinutes, setSetUpMinutes] = useState(project.settings.setUpMinutes);
   const [cacheGib, setCacheGib] = useState(project.settings.cacheGib);
@@ -122,7 +130,7 @@ function ProjectForm({ project }: { project: Project }) {
       setCommands(saved.settings.verifyCommands.map(command));
       setSetUp(saved.settings.setUp.map(command));
       setSteps(saved.settings.pipeline.map(draft));
-      setNetwork(networkDraft(saved.settings.network));
+      setNetwork(null);
       toast.done("Settings saved");
     },
   });
@@ -264,6 +272,7 @@ function ProjectForm({ project }: { project: Project }) {
             projectId={project.id}
             draft={network}
             onChange={setNetwork}
+            onAllowed={(host) => setNetwork((draft) => draft && withHost(draft, host))}
             saved={project.settings.network.policy}
             mayManage={mayManage}
             mayOpen={mayOpen}

@@ -80,7 +80,8 @@ impl Tool for Start {
             START,
             "Starts a command that runs on while you work, such as a web server or a watcher, and answers with what it printed \
              in its first moments. Your other commands reach it at localhost. It ends with your work: your last turn, a \
-             pause, a stop. Members see it, and the pages of a server when you say its port.",
+             pause, a stop. What follows your work, checks and other agents, does not find it. Members see it, and the pages \
+             of a server when you say its port.",
             json!({
                 "name": name_schema(),
                 "command": { "type": "string", "description": "For bash, in the root of the worktree, without a `&`." },

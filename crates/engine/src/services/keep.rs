@@ -4,7 +4,6 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use guildhall_sandbox::Running;
-use guildhall_types::ServiceId;
 use guildhall_types::event::OutputStream;
 use guildhall_types::service::MINUTES;
 use tokio::io::AsyncReadExt;
@@ -22,9 +21,9 @@ const SHOW: Duration = Duration::from_millis(200);
 const CHUNK: usize = 16 * 1024;
 
 /// Keeps a service until it ends or is to stop.
-pub(super) async fn keep(engine: Engine, live: Arc<Live>, id: ServiceId, mut running: Running) {
+pub(super) async fn keep(engine: Engine, live: Arc<Live>, mut running: Running) {
     let mut output = running.output.take();
-    let stream = OutputStream::Service { service: id };
+    let stream = OutputStream::Service { service: live.id };
     let mut shown = Shown::default();
     // Before anything is kept or shown, so that no cut goes through a secret and leaves half of it.
     let mut blot = live.room.secrets.blot().stream();
@@ -94,7 +93,7 @@ pub(super) async fn keep(engine: Engine, live: Arc<Live>, id: ServiceId, mut run
     live.log().push(&said);
     shown.push(&said);
     engine.0.bus.write(live.run, 0, stream, &shown.take(true));
-    engine.put_end(&live, id, how).await;
+    engine.put_end(&live, how).await;
 }
 
 /// Reads what a service prints; nothing at its end.

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use guildhall_bus::Hint;
-use guildhall_team::TeamError;
+use guildhall_store::{NewMember, ProjectPatch};
+use guildhall_team::{NewChat, TeamError};
 use guildhall_types::FeatureId;
 use guildhall_types::chat::Block;
 use guildhall_types::event::OutputStream;
-use guildhall_types::project::ProjectSource;
-use guildhall_types::run::{Run, Turn};
+use guildhall_types::feature::{FeatureStatus, WorkMode};
+use guildhall_types::member::MemberRole;
+use guildhall_types::project::{ProjectSettings, ProjectSource};
+use guildhall_types::run::{CheckStatus, Run, Turn};
 use guildhall_types::service::{Service, ServiceStatus};
 use serde_json::json;
 
@@ -124,10 +127,63 @@ async fn an_agents_services_run_beside_its_commands_and_end_with_its_work() {
     let turns = hall.team.store.turns(run.id).await.unwrap();
     let heard = heard(&turns);
     assert!(
-        heard.contains("These services ended when the work was interrupted: watch (`echo begun; sleep 86399`)"),
+        heard
+            .contains("These services ended when your work did, or was interrupted: watch (`echo begun; sleep 86399`)"),
         "{heard}"
     );
     assert!(!heard.contains("web (`"), "{heard}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_agent_left_running_is_not_there_for_checks_and_is_told_when_it_goes_on() {
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let check = "test -f mended.txt && ! (exec 3<>/dev/tcp/127.0.0.1/8123)";
+    let settings =
+        ProjectSettings { verify_commands: vec![check.to_owned()], repairs: 1, ..ProjectSettings::default() };
+    let patch = ProjectPatch { settings: Some(settings), ..ProjectPatch::default() };
+    hall.team.update_project(project.id, patch).await.unwrap();
+    let lines = [
+        json!({ "tools": [
+            ["write", { "path": "serve.pl", "content": SERVER }],
+            ["service_start", { "name": "web", "command": "perl serve.pl", "port": 8123 }],
+        ] }),
+        json!({ "say": "Done." }),
+        json!({ "tools": [["write", { "path": "mended.txt", "content": "mended\n" }]] }),
+        json!({ "say": "Done." }),
+    ];
+    let id = hall.scripted(&project, &lines).await;
+    let feature = hall.rests(id).await;
+    assert_eq!((feature.card.status, feature.card.error), (FeatureStatus::WaitingApproval, None));
+    let run = hall.latest_run(id).await;
+    let mut checks = hall.team.store.checks(run.id).await.unwrap();
+    checks.reverse();
+    let ended: Vec<CheckStatus> = checks.iter().map(|check| check.status).collect();
+    assert_eq!(ended, [CheckStatus::Failed, CheckStatus::Passed]);
+    let turns = hall.team.store.turns(run.id).await.unwrap();
+    assert!(heard(&turns).contains("web (`perl serve.pl`)"), "{}", heard(&turns));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_in_a_chat_that_only_looks_only_looks() {
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let new = NewChat {
+        message: script(&[json!({ "say": "Hello." })]),
+        title: None,
+        agent: None,
+        model: Some("simulated".to_owned()),
+        mode: WorkMode::Read,
+    };
+    let chat = hall.team.start_chat(hall.anna.id, project.id, new).await.unwrap().0.card.id;
+    hall.rests(chat).await;
+    let run = hall.latest_run(chat).await;
+    let wish = ("touch", "touch a.txt; echo over", None);
+    hall.engine.start_service(&hall.team, &hall.anna, run.id, wish).await.unwrap();
+    let ended = async || Some(hall.service(&run, "touch").await).filter(|one| one.status != ServiceStatus::Running);
+    hall.until("the end of the service", ended).await;
+    let (_, log) = hall.engine.service_log(run.id, "touch", 9).await.unwrap();
+    assert!(log.contains("Read-only file system") && log.ends_with("over\n"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -146,6 +202,12 @@ async fn a_member_looks_at_work_that_waits_and_leaves_before_it_goes_on() {
     assert_eq!((web.member_id, web.status), (Some(hall.anna.id), ServiceStatus::Running));
     assert!(web.until.unwrap() > web.started_at);
     assert_eq!(code(&start("web", "true").await.unwrap_err()), "service-running");
+    // Its command may work with the caches, and takes the place of commands of whoever started the work.
+    assert_eq!(code(&hall.engine.clear_caches(&hall.team, project.id).await.unwrap_err()), "caches-in-use");
+    let bert = NewMember { email: "bert@example.com".to_owned(), name: "Bert".to_owned(), password_hash: None };
+    let bert = hall.team.store.create_member(bert, MemberRole::Member).await.unwrap();
+    let refused = hall.engine.start_service(&hall.team, &bert, run.id, ("his", "true", None)).await;
+    assert!(matches!(refused, Err(TeamError::NotYours { .. })), "{refused:?}");
     let live = async {
         loop {
             if let Some(Hint::Output(output)) = ear.next().await.unwrap()

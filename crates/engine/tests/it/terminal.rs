@@ -83,6 +83,33 @@ async fn what_a_member_changes_by_hand_is_work_in_their_name() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_takes_the_work_as_it_is_takes_what_was_changed_by_hand() {
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let lines = [json!({ "tools": [["write", { "path": "a.txt", "content": "agent\n" }]] }), json!({ "say": "Done." })];
+    let id = hall.scripted(&project, &lines).await;
+    hall.rests(id).await;
+    let run = hall.latest_run(id).await.id;
+    let mut sitting = hall.sit_down(&hall.anna, id).await.unwrap();
+    types(&mut sitting, "echo by hand > b.txt; echo $((40 + 2))", "42\r\n").await;
+    let leaves = async {
+        sitting.leave().cancelled().await;
+        sitting.close().await;
+    };
+    let (kept, ()) = tokio::join!(hall.engine.hands_off(run), leaves);
+    let kept = kept.unwrap();
+    // Whoever comes now only looks, and is in nobody's way.
+    let second = hall.sit_down(&hall.anna, id).await.unwrap();
+    assert!(second.is_read_only());
+    hall.team.merge(&hall.anna, id, None).await.unwrap();
+    drop(kept);
+    assert_eq!(hall.text_at_main(&project, "b.txt").await.as_deref(), Some("by hand\n"));
+    // The worktree goes, and whoever looks at it leaves.
+    tokio::time::timeout(Duration::from_secs(30), second.leave().cancelled()).await.unwrap();
+    second.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn beside_an_agent_at_work_a_terminal_only_looks_and_strangers_get_none() {
     let hall = Hall::open().await;
     let project = hall.project("p", ProjectSource::Empty).await;

@@ -2,8 +2,9 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use guildhall_engine::HandsOff;
 use guildhall_types::FeatureId;
-use guildhall_types::feature::Feature;
+use guildhall_types::feature::{Feature, Move};
 use guildhall_types::run::Run;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -54,6 +55,16 @@ pub(super) async fn usable_sandbox(app: &App) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Lets nobody change files of a card by hand while a deed takes its work as it is; what was changed until then is kept.
+/// Nobody has to leave for a deed that is refused.
+async fn hands_off(app: &App, id: FeatureId, deed: Move) -> Result<Option<HandsOff>, Problem> {
+    let Some(Feature { card, .. }) = app.team.store.feature(id).await? else { return Ok(None) };
+    Ok(match card.run_id.filter(|_| card.after(deed).is_ok()) {
+        Some(run) => Some(app.engine.hands_off(run).await?),
+        None => None,
+    })
+}
+
 /// Goes on with a card's latest run from its last saved turn.
 #[utoipa::path(post, path = "/api/features/{id}/retry", tag = "features",
     params(("id" = FeatureId, Path, description = "The feature.")), responses((status = 202, body = FeatureAndRun)))]
@@ -90,7 +101,12 @@ pub async fn follow_up(
 /// Finds the work good: the card is verified once the project's checks pass on it.
 #[utoipa::path(post, path = "/api/features/{id}/verify", tag = "features",
     params(("id" = FeatureId, Path, description = "The feature.")), responses((status = 202, body = FeatureAndRun)))]
-pub async fn verify_feature(signed: Signed, Path(id): Path<FeatureId>) -> Result<Accepted, Problem> {
+pub async fn verify_feature(
+    State(app): State<App>,
+    signed: Signed,
+    Path(id): Path<FeatureId>,
+) -> Result<Accepted, Problem> {
+    let _kept = hands_off(&app, id, Move::Verify).await?;
     Ok(accepted(signed.team.verify(id).await?))
 }
 
@@ -115,11 +131,13 @@ pub struct MergedFeature {
 #[utoipa::path(post, path = "/api/features/{id}/merge", tag = "features", request_body = MergeFeature,
     params(("id" = FeatureId, Path, description = "The feature.")), responses((status = 200, body = MergedFeature)))]
 pub async fn merge_feature(
+    State(app): State<App>,
     signed: Signed,
     Path(id): Path<FeatureId>,
     body: Option<Json<MergeFeature>>,
 ) -> Result<Json<MergedFeature>, Problem> {
     let message = body.and_then(|Json(how)| how.message);
+    let _kept = hands_off(&app, id, Move::Merge).await?;
     let merged = signed.team.merge(&signed.member, id, message.as_deref()).await?;
     Ok(Json(MergedFeature { feature: merged.feature, commit: merged.commit }))
 }
@@ -127,6 +145,11 @@ pub async fn merge_feature(
 /// Takes a card back to the backlog.
 #[utoipa::path(post, path = "/api/features/{id}/shelve", tag = "features",
     params(("id" = FeatureId, Path, description = "The feature.")), responses((status = 200, body = Feature)))]
-pub async fn shelve_feature(signed: Signed, Path(id): Path<FeatureId>) -> Result<Json<Feature>, Problem> {
+pub async fn shelve_feature(
+    State(app): State<App>,
+    signed: Signed,
+    Path(id): Path<FeatureId>,
+) -> Result<Json<Feature>, Problem> {
+    let _kept = hands_off(&app, id, Move::Shelve).await?;
     Ok(Json(signed.team.shelve(id).await?))
 }

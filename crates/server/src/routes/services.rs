@@ -46,8 +46,8 @@ pub struct StartService {
     port: Option<u16>,
 }
 
-/// Starts a service in the worktree of work that waits for somebody, to look at the work. It ends after an hour, and before
-/// anybody works in the worktree again.
+/// Starts a service in the worktree of work that waits for somebody, to look at the work: for the run's member and admins, in
+/// a session. It ends after an hour, and before anybody works in the worktree again.
 #[utoipa::path(post, path = "/api/runs/{id}/services", tag = "runs",
     params(("id" = RunId, Path, description = "The run.")), responses((status = 201, body = Service)))]
 pub async fn start_service(
@@ -56,6 +56,7 @@ pub async fn start_service(
     Path(id): Path<RunId>,
     Json(new): Json<StartService>,
 ) -> Result<(StatusCode, Json<Service>), Problem> {
+    signed.session()?;
     if new.port == Some(0) {
         return Err(Problem::invalid("port", "give a number from 1 to 65535"));
     }

@@ -36,6 +36,8 @@ const CHUNK: usize = 16 * 1024;
 const EXTENT: (u16, u16) = (2, 1000);
 /// A page that takes nothing, or says nothing (not even pongs), for so long is gone.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long what may be the beginning of a secret is held back: what is typed is shown without a pause that one feels.
+const HELD: Duration = Duration::from_millis(50);
 /// How long the last words of a shell that has ended may take.
 const LAST: Duration = Duration::from_secs(1);
 /// After which a terminal ends in which nobody types.
@@ -92,7 +94,7 @@ fn size(columns: u16, rows: u16) -> Size {
 /// Over a WebSocket: binary frames hold what is typed and what is shown, in UTF-8. In text frames the page says
 /// `{"type": "resize", "columns": 80, "rows": 24}`, and `{"type": "shown", "bytes": 4096}` for what it has shown: with 128 KiB
 /// that it has not, the shell waits. Close codes: 4000 the shell ended, 4401 the session has ended, 4408 nobody typed for half an
-/// hour, 4423 somebody works in the worktree.
+/// hour, 4423 the worktree is needed.
 #[utoipa::path(get, path = "/api/runs/{id}/terminal", tag = "runs",
     params(("id" = RunId, Path, description = "The run."), OpenTerminal),
     responses((status = 101, description = "A WebSocket whose text frames are these.", body = TerminalNotice)))]
@@ -173,6 +175,9 @@ async fn talk(
     // What ended the session after it was looked at, and before the bus was listened to, was not heard.
     still(app, signed).await?;
     let (leave, pace) = (sitting.leave(), app.listening);
+    let mut blot = sitting.blot();
+    // When what is held back is shown as it is. Nothing else that happens puts it off.
+    let mut due: Option<Instant> = None;
     let (terminal, ended) = sitting.split();
     tokio::pin!(ended);
     let mut ping = tokio::time::interval_at(Instant::now() + pace.ping, pace.ping);
@@ -191,8 +196,9 @@ async fn talk(
                     give(sink, Message::Binary(format!("\r\n{over}\r\n").into_bytes().into())).await?;
                 } else {
                     while let Ok(Ok(count @ 1..)) = tokio::time::timeout(LAST, terminal.read(&mut chunk)).await {
-                        give(sink, Message::Binary(chunk[..count].to_vec().into())).await?;
+                        show(sink, blot.push(&chunk[..count])).await?;
                     }
+                    show(sink, blot.finish()).await?;
                 }
                 return Err(End::Close(close::ENDED, "the shell has ended"));
             }
@@ -229,10 +235,24 @@ async fn talk(
             read = terminal.read(&mut chunk), if unshown < UNSHOWN => {
                 let count = read?;
                 if count == 0 {
+                    show(sink, blot.finish()).await?;
                     return Err(End::Close(close::ENDED, "the shell has ended"));
                 }
-                unshown += count;
-                give(sink, Message::Binary(chunk[..count].to_vec().into())).await?;
+                let said = blot.push(&chunk[..count]);
+                // What is held back now is new if something was told.
+                due = match (blot.holds(), due.filter(|_| said.is_empty())) {
+                    (true, None) => Some(Instant::now() + HELD),
+                    (true, due) => due,
+                    (false, _) => None,
+                };
+                unshown += said.len();
+                show(sink, said).await?;
+            }
+            () = tokio::time::sleep_until(due.unwrap_or(heard)), if due.is_some() => {
+                due = None;
+                let said = blot.finish();
+                unshown += said.len();
+                show(sink, said).await?;
             }
             written = terminal.write(&typed), if !typed.is_empty() => {
                 typed.drain(..written?);
@@ -260,6 +280,14 @@ async fn still(app: &App, signed: &Signed) -> Result<(), End> {
             tracing::error!(error = crate::problem::chain(&error), "a terminal failed");
             Err(End::Close(ws::close::FAILED, "something failed inside the server"))
         }
+    }
+}
+
+/// Gives what the terminal shows.
+async fn show(sink: &mut SplitSink<WebSocket, Message>, said: Vec<u8>) -> Result<(), End> {
+    match said.is_empty() {
+        true => Ok(()),
+        false => give(sink, Message::Binary(said.into())).await,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Services, their pages on an origin of their own, and terminals, as a browser meets them.
 
 use futures::{SinkExt, StreamExt};
+use guildhall_server::ws::Listening;
+use guildhall_types::SessionId;
 use guildhall_types::member::MemberRole;
 use guildhall_types::rights::Scope;
 use reqwest::{Method, Response, StatusCode};
@@ -9,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use crate::harness::{PATIENCE, Persona, TestApp};
+use crate::harness::{PATIENCE, Persona, TestApp, Wish};
 
 /// Answers with the head that it got; `/stream` for ever; a WebSocket with what it hears. It knows one key of a WebSocket.
 const SERVER: &str = r#"use IO::Socket::INET; $| = 1; $SIG{CHLD} = 'IGNORE';
@@ -133,6 +135,11 @@ async fn pages_of_a_service_are_shown_to_members_on_an_origin_of_their_own() {
     let mut viewer = app.member(MemberRole::Viewer).await;
     let wish = json!({ "name": "web", "command": "perl serve.pl", "port": 8123 });
     viewer.post(&services, wish.clone()).await.is_problem(StatusCode::FORBIDDEN, "missing-right");
+    let mut other = app.member(MemberRole::Member).await;
+    other.post(&services, wish.clone()).await.is_problem(StatusCode::FORBIDDEN, "not-yours");
+    let (token, _) = owner.token(Scope::ALL).await;
+    let mut program = app.program(&token);
+    program.post(&services, wish.clone()).await.is_problem(StatusCode::FORBIDDEN, "session-only");
     for bad in [
         json!({ "name": "No good", "command": "true" }),
         json!({ "name": "web", "command": " " }),
@@ -148,8 +155,7 @@ async fn pages_of_a_service_are_shown_to_members_on_an_origin_of_their_own() {
 
     // A ticket is good once, for this origin, and for a person alone.
     let preview = format!("{services}/web/preview");
-    let (token, _) = owner.token(Scope::ALL).await;
-    app.program(&token).call(&preview).await.is_problem(StatusCode::FORBIDDEN, "session-only");
+    program.call(&preview).await.is_problem(StatusCode::FORBIDDEN, "session-only");
     let url = viewer.call(&preview).await.is(StatusCode::CREATED)["url"].as_str().unwrap().to_owned();
     let pages = Pages::enter(&app, &url).await;
     let entrance = format!("/{}", url.strip_prefix("http://").unwrap().split_once('/').unwrap().1);
@@ -228,6 +234,30 @@ async fn pages_of_a_service_are_shown_to_members_on_an_origin_of_their_own() {
         let audit = owner.get(&format!("/api/audit?action={action}")).await.is(StatusCode::OK);
         assert!(!audit["items"].as_array().unwrap().is_empty(), "{action}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pages_end_with_a_session_that_ran_out_while_much_else_happens() {
+    // It is looked at less often than the services print something.
+    let listening = Listening { recheck: std::time::Duration::from_millis(700), ..Listening::default() };
+    let app = TestApp::with(Wish { listening, ..Wish::default() }).await;
+    let mut owner = app.owner().await;
+    let (_, run) = waits(&mut owner).await;
+    let services = format!("{run}/services");
+    let wish = json!({ "name": "web", "command": "perl serve.pl", "port": 8123 });
+    owner.post(&services, wish).await.is(StatusCode::CREATED);
+    owner.until(&format!("{services}/web/log"), |log| log["text"] == "listening\n").await;
+    let wish = json!({ "name": "loud", "command": "while :; do echo x; sleep 0.05; done" });
+    owner.post(&services, wish).await.is(StatusCode::CREATED);
+    let url = owner.call(&format!("{services}/web/preview")).await.is(StatusCode::CREATED)["url"].clone();
+    let pages = Pages::enter(&app, url.as_str().unwrap()).await;
+    let mut stream = pages.get("/stream").await;
+    assert_eq!(stream.chunk().await.unwrap().unwrap().as_ref(), b"data: x\n\n");
+    let sessions = owner.get("/api/auth/sessions").await.is(StatusCode::OK);
+    let session: SessionId = sessions[0]["id"].as_str().unwrap().parse().unwrap();
+    app.app.team.store.forget_session(session).await.unwrap();
+    let over = async { while let Ok(Some(_)) = stream.chunk().await {} };
+    tokio::time::timeout(PATIENCE / 2, over).await.unwrap();
 }
 
 /// Reads what a terminal shows until `wanted` is there, and says that it was shown.
@@ -317,4 +347,56 @@ async fn a_terminal_is_a_members_own_holds_back_and_ends_with_the_session() {
     let audit = owner.get("/api/audit?action=terminal.open").await.is(StatusCode::OK);
     assert_eq!(audit["items"].as_array().unwrap().len(), 1);
     assert_eq!(audit["items"][0]["detail"]["readOnly"], "false");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_was_typed_until_a_deed_is_part_of_what_it_takes() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let (feature, run) = waits(&mut owner).await;
+    let cookie = owner.cookie.clone().unwrap();
+    let sits = [("cookie", cookie.as_str()), ("origin", app.url.as_str())];
+    let mut socket = open(&app, &format!("{run}/terminal"), &sits).await.unwrap();
+    types(&mut socket, "echo hand > hand.txt; echo done-$((1 + 1))").await;
+    assert!(next(&mut socket).await.unwrap().is_text());
+    until(&mut socket, "done-2\r\n").await;
+    // A deed that is refused sends nobody away.
+    owner.call(&format!("{feature}/retry")).await.is(StatusCode::CONFLICT);
+    types(&mut socket, "echo more >> hand.txt; echo done-$((2 + 1))").await;
+    until(&mut socket, "done-3\r\n").await;
+    let verified = owner.call(&format!("{feature}/verify")).await.is(StatusCode::ACCEPTED);
+    assert_eq!(verified["feature"]["filesChanged"], 2, "{verified}");
+    let closed = loop {
+        match next(&mut socket).await {
+            Some(Message::Close(Some(frame))) => break u16::from(frame.code),
+            Some(Message::Binary(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(closed, 4423);
+    owner.call(&format!("{feature}/merge")).await.is(StatusCode::OK);
+    let text = owner.get(&format!("{feature}/files?path=hand.txt&side=head")).await;
+    assert_eq!((text.status, text.text().as_str()), (StatusCode::OK, "hand\nmore\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_terminal_blots_secrets_out_and_holds_back_nothing_for_long() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let (feature, run) = waits(&mut owner).await;
+    let card = owner.get(&feature).await.is(StatusCode::OK);
+    let team = &app.app.team;
+    let member = team.store.members(None, 1).await.unwrap().remove(0);
+    let project = card["projectId"].as_str().unwrap().parse().unwrap();
+    team.put_project_secret(&member, project, "TOKEN", "tok/0123+secret=value", None).await.unwrap();
+    let cookie = owner.cookie.clone().unwrap();
+    let sits = [("cookie", cookie.as_str()), ("origin", app.url.as_str())];
+    let mut socket = open(&app, &format!("{run}/terminal"), &sits).await.unwrap();
+    assert!(next(&mut socket).await.unwrap().is_text());
+    types(&mut socket, "printf 'tok/0123%s\\n' '+secret=value'; echo end-$((1 + 1))").await;
+    let shown = until(&mut socket, "end-2\r\n").await;
+    assert!(shown.contains("[secret TOKEN]") && !shown.contains("tok/0123+secret=value"), "{shown:?}");
+    // It may be the beginning of one, and nothing more comes.
+    types(&mut socket, "printf 'to%s' 'k/0123+s'; read").await;
+    until(&mut socket, "tok/0123+s").await;
 }

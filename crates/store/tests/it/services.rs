@@ -1,13 +1,14 @@
 //! Services of runs, and what lets a browser see their pages.
 
 use chrono::Duration;
-use guildhall_store::{AuditQuery, Claimed, NewPass, NewService, ServiceEnd, StoreError};
+use guildhall_store::{AuditQuery, Claimed, Ending, NewPass, NewService, ServiceEnd, StoreError};
 use guildhall_types::audit::AuditAction;
 use guildhall_types::event::Happening;
+use guildhall_types::feature::Move;
 use guildhall_types::limits::Limits;
-use guildhall_types::run::DiffStat;
+use guildhall_types::run::{DiffStat, RunStatus};
 use guildhall_types::service::{AT_ONCE, ServiceStatus as S};
-use guildhall_types::{Clock, MemberId, NodeId, RunId, SessionId};
+use guildhall_types::{Clock, MemberId, NodeId, RunId, ServiceId, SessionId};
 
 use crate::harness::{Fresh, new_run, on_both};
 
@@ -25,6 +26,7 @@ async fn at_work(fresh: &Fresh, node: NodeId) -> Claimed {
 
 fn new(run: RunId, name: &str, node: NodeId, member: Option<MemberId>) -> NewService {
     NewService {
+        id: ServiceId::new(),
         run,
         name: name.to_owned(),
         command: format!("serve \0 {name}"),
@@ -72,14 +74,16 @@ on_both! {
         let told = told.iter().filter(|event| matches!(&event.what, Happening::ServiceUpdated { service } if service.name == "web"));
         assert_eq!(told.count(), 2);
 
-        // Those whose process says nothing any more are gone, and their places are free. The others stay.
+        // Those whose process says nothing of them any more are gone, and their places are free. The others stay.
         fresh.clock.advance(Duration::minutes(1));
-        store.beat_services(node).await.unwrap();
+        let all: Vec<_> = store.services(run).await.unwrap().iter().map(|service| service.id).collect();
+        store.beat_services(node, &all).await.unwrap();
+        assert_eq!(store.service(run, "web").await.unwrap().unwrap().status, S::Ended);
         let other = NodeId::new();
-        store.begin_service(new(run, "late", other, None)).await.unwrap().unwrap();
+        let late = store.begin_service(new(run, "late", other, None)).await.unwrap().unwrap();
         fresh.clock.advance(Duration::seconds(90));
         assert!(store.services(run).await.unwrap().iter().all(|service| service.status != S::Lost));
-        store.beat_services(other).await.unwrap();
+        store.beat_services(other, &[late.id, all[0]]).await.unwrap();
         fresh.clock.advance(Duration::minutes(1));
         let lost = store.services(run).await.unwrap();
         let lost: Vec<&str> = lost.iter().filter(|one| one.status == S::Lost).map(|one| one.name.as_str()).collect();
@@ -176,7 +180,20 @@ on_both! {
         assert!(!note(node, "c0").await, "it is not what it was");
         assert!(note(node, "c1").await);
         assert_eq!(store.run(run).await.unwrap().unwrap().head_commit.as_deref(), Some("c2"));
+
+        // What was found good is what it was then.
+        let ending = Ending { status: RunStatus::Waiting, what: Move::Finish, summary: None, problem: None };
+        store.finish_run(&claimed.lease, ending).await.unwrap();
+        let later = async |before: &str, commit: &str| {
+            store.note_hand_work(run, node, before, commit, stat, "Anna changed files.").await.unwrap()
+        };
+        assert!(later("c2", "c3").await, "it waits");
+        store.accept_feature(claimed.run.feature_id).await.unwrap();
+        assert!(!later("c3", "c4").await, "it is verified");
+        store.shelve_feature(claimed.run.feature_id).await.unwrap();
+        assert!(!later("c3", "c4").await, "it is shelved");
+        assert_eq!(store.run(run).await.unwrap().unwrap().head_commit.as_deref(), Some("c3"));
         let query = AuditQuery { action: Some(AuditAction::ChangeFiles), limit: 10, ..AuditQuery::default() };
-        assert_eq!(store.audit_entries(&query).await.unwrap().len(), 1);
+        assert_eq!(store.audit_entries(&query).await.unwrap().len(), 2);
     }
 }

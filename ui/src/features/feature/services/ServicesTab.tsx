@@ -21,7 +21,15 @@ import { useLiveOutput } from "@/live/output";
 import { Level } from "../level";
 import { Terminal } from "../live/Terminal";
 import { s } from "../strings";
-import { hasWorktree, isAtWork, useOpenPages, useServiceLog, useServices, useStopService } from "./queries";
+import {
+  hasWorktree,
+  isAtWork,
+  useMayEnter,
+  useOpenPages,
+  useServiceLog,
+  useServices,
+  useStopService,
+} from "./queries";
 import { StartForm, type Wish } from "./StartForm";
 import { STATUS, v } from "./strings";
 
@@ -29,6 +37,7 @@ import { STATUS, v } from "./strings";
 export function ServicesTab({ run }: { run: Run | undefined }) {
   const services = useServices(run?.id);
   const mayRun = useMay("run");
+  const mayEnter = useMayEnter(run);
   const [wish, setWish] = useState<Wish | null>(null);
   const Heading = use(Level);
 
@@ -45,7 +54,7 @@ export function ServicesTab({ run }: { run: Run | undefined }) {
         <Skeleton className="h-11 rounded-lg" />
       </div>
     );
-  const mayStart = mayRun && hasWorktree(run) && !isAtWork(run);
+  const mayStart = mayEnter && hasWorktree(run) && !isAtWork(run);
   const all = services.data;
   const add = mayStart && wish === null && (
     <Button variant={all.length === 0 ? "primary" : "secondary"} onClick={() => setWish({})}>
@@ -56,7 +65,7 @@ export function ServicesTab({ run }: { run: Run | undefined }) {
     return (
       <Empty icon={<ServerCog />} title={v.none} action={add}>
         <p>{v.noneText}</p>
-        {isAtWork(run) && mayRun && <p className="mt-2">{v.atWork}</p>}
+        {isAtWork(run) && mayEnter && <p className="mt-2">{v.atWork}</p>}
       </Empty>
     );
   return (
@@ -173,7 +182,14 @@ function One({
             <span>{service.memberId === null ? v.byAgent : v.by(who ?? "…")}</span>
             {service.port !== null && <span>{v.at(service.port)}</span>}
             {service.endedAt === null ? (
-              <Elapsed since={service.startedAt} />
+              <>
+                <Elapsed since={service.startedAt} />
+                {running && service.until !== null && (
+                  <span>
+                    {v.until} <Time at={service.until} />
+                  </span>
+                )}
+              </>
             ) : (
               <>
                 <span>{duration(Date.parse(service.endedAt) - Date.parse(service.startedAt))}</span>

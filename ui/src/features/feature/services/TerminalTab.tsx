@@ -1,10 +1,9 @@
 import { SquareTerminal } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
-import { useMay, useMe } from "@/api/queries";
 import type { Run } from "@/api/types";
 import { Empty } from "@/components/state";
 import { Button } from "@/components/ui/button";
-import { hasWorktree } from "./queries";
+import { hasWorktree, useMayEnter } from "./queries";
 import { w } from "./strings";
 
 // The terminal itself is large, and opened by few: fetched when somebody asks for it.
@@ -12,9 +11,7 @@ const Shell = lazy(() => import("./Shell").then((module) => ({ default: module.S
 
 /** A shell in the worktree of a run, for who started it and for admins. */
 export function TerminalTab({ run }: { run: Run | undefined }) {
-  const me = useMe().data;
-  const mayRun = useMay("run");
-  const mayManage = useMay("administer");
+  const mayEnter = useMayEnter(run);
   const [sitting, setSitting] = useState(0);
 
   if (!hasWorktree(run))
@@ -23,7 +20,7 @@ export function TerminalTab({ run }: { run: Run | undefined }) {
         {w.noneText}
       </Empty>
     );
-  if (!mayRun || (me?.id !== run.memberId && !mayManage))
+  if (!mayEnter)
     return (
       <Empty icon={<SquareTerminal />} title={w.notYours}>
         {w.notYoursText}

@@ -2,6 +2,7 @@ import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/r
 import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
+import { useMay, useMe } from "@/api/queries";
 import type { Run, Service } from "@/api/types";
 import { toast } from "@/components/ui/toast";
 import { v } from "./strings";
@@ -13,6 +14,14 @@ export const isAtWork = (run: Run) => AT_WORK.includes(run.status);
 /** Whether a run has a worktree, as far as the page knows. */
 export const hasWorktree = (run: Run | undefined): run is Run =>
   run !== undefined && run.baseCommit !== null && run.status !== "closed";
+
+/** Whether this member may start services and open terminals in a run's worktree: whoever started it may, and admins. */
+export function useMayEnter(run: Run | undefined): boolean {
+  const me = useMe().data;
+  const mayRun = useMay("run");
+  const mayManage = useMay("administer");
+  return run !== undefined && mayRun && (me?.id === run.memberId || mayManage);
+}
 
 const services = (runId: string) =>
   queryOptions({

@@ -12,7 +12,7 @@ export const v = {
   title: "Services",
   none: "Nothing runs on here",
   noneText:
-    "A service is a command that runs on, such as a web server to look at or a watcher. Agents start them while they work; you can start one while the work waits for you.",
+    "A service is a command that runs on, such as a web server to look at or a watcher. Agents start them while they work; whoever started the work, and admins, can start one while it waits.",
   noneYet: "When an agent has begun, there is a worktree in which something can run.",
   atWork:
     "While an agent works, it starts what it needs. You can start something yourself when the work waits for you.",
@@ -28,14 +28,13 @@ export const v = {
   stopOne: (name: string) => `Stop ${name}`,
   open: "Open",
   openOne: (name: string) => `Open the pages of ${name} in a new tab`,
-  opened: "The pages open in a new tab",
   blocked: "The browser kept the new tab from opening",
   at: (port: number) => `Port ${port}`,
   by: (name: string) => `by ${name}`,
   byAgent: "by the agent",
   exit: (code: number) => `exit code ${code}`,
   signal: "ended by a signal",
-  until: "Ends by itself at the latest",
+  until: "ends by itself at the latest",
   log: (name: string) => `What ${name} printed`,
   limit: "It ends after an hour, and before anybody works in the worktree again.",
 };
@@ -54,14 +53,15 @@ export const w = {
   again: "Open again",
   close: "Close terminal",
   connecting: "Opening …",
-  readOnly: "Files can only be looked at: an agent is at work, or somebody else is at it.",
+  readOnly:
+    "Files can only be looked at: an agent or somebody else is at work, or the work does not wait for anybody.",
   wayOut: "Ctrl+Shift+↑ leaves the terminal by keyboard.",
   screenReader: "Screen reader mode",
   label: "Terminal",
   over: {
     ended: "The shell has ended.",
     idle: "Nobody typed for half an hour, so it was closed.",
-    needed: "An agent goes on with the work here, so it was closed. What you changed was kept.",
+    needed: "The worktree is needed, so it was closed. What you changed was kept.",
     session: "Your session has ended.",
     lost: "The connection to the server was lost. What you changed was kept.",
     closed: "Closed. What you changed was kept.",

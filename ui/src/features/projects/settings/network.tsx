@@ -22,6 +22,11 @@ export const networkOf = (draft: NetworkDraft): NetworkSettings => ({
     .map((line) => line.trim())
     .filter(Boolean),
 });
+/** The same with one more host. */
+export const withHost = (draft: NetworkDraft, host: string): NetworkDraft => ({
+  ...draft,
+  hosts: draft.hosts ? `${draft.hosts}\n${host}` : host,
+});
 
 const POLICIES: NetworkPolicy[] = ["none", "allow-list", "open"];
 
@@ -30,6 +35,7 @@ export function Network({
   projectId,
   draft,
   onChange,
+  onAllowed,
   saved,
   mayManage,
   mayOpen,
@@ -38,6 +44,8 @@ export function Network({
   projectId: string;
   draft: NetworkDraft;
   onChange: (draft: NetworkDraft) => void;
+  /** A refused host was allowed, and stands on the saved list. */
+  onAllowed: (host: string) => void;
   /** The policy that holds now. */
   saved: NetworkPolicy;
   mayManage: boolean;
@@ -59,41 +67,38 @@ export function Network({
           }))}
         />
         {draft.policy === "allow-list" && (
-          <>
-            <div>
-              <Switch
-                checked={draft.registries}
-                onChange={(on) => onChange({ ...draft, registries: on })}
-                disabled={!mayManage}
-                label={s.registries}
-                help={s.registriesHelp}
-              />
-              {registries.length > 0 && (
-                <details className="mt-1 ml-10.5 text-xs">
-                  <summary className="w-fit cursor-pointer rounded text-muted hover:text-ink">
-                    {s.which(registries.length)}
-                  </summary>
-                  <p className="mt-1 break-words font-mono text-faint">{registries.join(", ")}</p>
-                </details>
-              )}
-            </div>
-            <Field label={s.hosts} help={s.hostsHelp} error={error} optional>
-              <FieldTextarea
-                value={draft.hosts}
-                onChange={(event) => onChange({ ...draft, hosts: event.target.value })}
-                spellCheck={false}
-                autoCapitalize="off"
-                placeholder="*.example.com"
-                className="min-h-24 font-mono text-xs"
-              />
-            </Field>
-          </>
+          <div>
+            <Switch
+              checked={draft.registries}
+              onChange={(on) => onChange({ ...draft, registries: on })}
+              disabled={!mayManage}
+              label={s.registries}
+              help={s.registriesHelp}
+            />
+            {registries.length > 0 && (
+              <details className="mt-1 ml-10.5 text-xs">
+                <summary className="w-fit cursor-pointer rounded text-muted hover:text-ink">
+                  {s.which(registries.length)}
+                </summary>
+                <p className="mt-1 break-words font-mono text-faint">{registries.join(", ")}</p>
+              </details>
+            )}
+          </div>
         )}
-        <Refused
-          projectId={projectId}
-          mayManage={mayManage}
-          onAllowed={(host) => onChange({ ...draft, hosts: draft.hosts ? `${draft.hosts}\n${host}` : host })}
-        />
+        {/* The list is saved whatever the policy, so that what is wrong with it must be seen. */}
+        {(draft.policy === "allow-list" || error !== undefined) && (
+          <Field label={s.hosts} help={s.hostsHelp} error={error} optional>
+            <FieldTextarea
+              value={draft.hosts}
+              onChange={(event) => onChange({ ...draft, hosts: event.target.value })}
+              spellCheck={false}
+              autoCapitalize="off"
+              placeholder="*.example.com"
+              className="min-h-24 font-mono text-xs"
+            />
+          </Field>
+        )}
+        <Refused projectId={projectId} mayManage={mayManage} onAllowed={onAllowed} />
       </div>
     </Section>
   );
