@@ -71,6 +71,9 @@ pub struct McpServerPatch {
     pub timeout_seconds: Option<i64>,
     /// The values that are secrets.
     pub secrets: McpSecrets,
+    /// The server that the change was made from: of one that is reached otherwise by now, nothing is changed. Whoever changes how
+    /// it is reached gives it, or the secrets of one place could come to another.
+    pub from: Option<Box<McpServer>>,
 }
 
 /// A tool as its server describes it now.
@@ -193,9 +196,13 @@ impl Store {
     /// Changes an MCP server. What was approved of its tools stays: it is what they say that counts.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Taken`], [`StoreError::KeyMoved`].
+    /// [`StoreError::NotFound`], [`StoreError::Taken`], [`StoreError::KeyMoved`], [`StoreError::McpServerMoved`].
     pub async fn change_mcp_server(&self, id: McpServerId, patch: McpServerPatch) -> Result<McpServer, StoreError> {
         let mut tx = self.begin().await?;
+        let before = self.locked_mcp_server(&mut tx, id).await?;
+        if patch.from.as_ref().is_some_and(|from| from.updated_at != before.updated_at || !before.is_reached_as(from)) {
+            return Err(StoreError::McpServerMoved);
+        }
         let sql = format!(
             "UPDATE mcp_servers SET name = coalesce($2, name), transport = coalesce($3, transport),
                \"values\" = coalesce($4, \"values\"), enabled = coalesce($5, enabled), trusted = coalesce($6, trusted),

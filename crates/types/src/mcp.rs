@@ -148,7 +148,7 @@ pub struct McpTool {
     pub approved_by: Option<MemberId>,
     /// When.
     pub approved_at: Option<DateTime>,
-    /// When the server was last seen to offer it.
+    /// When the server was first seen to offer it as it is now.
     pub seen_at: DateTime,
 }
 
@@ -231,6 +231,13 @@ pub struct McpServer {
     /// Its tools, by name.
     #[cfg_attr(feature = "sqlx", sqlx(skip))]
     pub tools: Vec<McpTool>,
+}
+
+impl McpServer {
+    /// Whether both are reached in the same way: at the same place, with values of the same names. Secrets are not compared.
+    pub fn is_reached_as(&self, other: &Self) -> bool {
+        self.transport == other.transport && self.values == other.values
+    }
 }
 
 /// Whether a server may be called so: small letters, digits and single hyphens, a letter first. So the parts of a tool's

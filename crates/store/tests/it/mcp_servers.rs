@@ -141,6 +141,14 @@ on_both! {
         assert_eq!(store.secret(&mcp_identity(server.id)).await.unwrap(), None);
         let secret = store.secret(&mcp_identity(elsewhere.id)).await.unwrap();
         assert!(secret.is_some());
+        // Made from what is there no more: nothing is changed, and no secret comes back.
+        let (old, key) = (Some(Box::new(server.clone())), new(&project, &anna, "docs").secrets);
+        let late = McpServerPatch { values: Some(server.values), secrets: key, from: old, ..McpServerPatch::default() };
+        let refused = store.change_mcp_server(server.id, late).await;
+        assert!(matches!(refused, Err(StoreError::McpServerMoved)), "{refused:?}");
+        assert_eq!(store.mcp_server(server.id).await.unwrap().as_ref(), Some(&changed));
+        let of_now = McpServerPatch { trusted: Some(true), from: Some(Box::new(changed)), ..McpServerPatch::default() };
+        store.change_mcp_server(server.id, of_now).await.unwrap();
         let rename = McpServerPatch { name: Some("more".to_owned()), ..McpServerPatch::default() };
         store.change_mcp_server(elsewhere.id, rename).await.unwrap();
         assert_eq!(store.secret(&mcp_identity(elsewhere.id)).await.unwrap(), secret, "it stays");
@@ -153,7 +161,7 @@ on_both! {
         assert!(matches!(gone, Err(StoreError::NotFound { .. })));
         let events = fresh.store.events_after(0, 100).await.unwrap();
         let of_servers = events.iter().filter(|event| matches!(event.what, Happening::McpServerUpdated { .. }));
-        assert_eq!(of_servers.count(), 6, "two were made, two changed, one was looked at, one is gone");
+        assert_eq!(of_servers.count(), 7, "two were made, three changes, one was looked at, one is gone");
 
         for n in 1..SERVERS {
             store.create_mcp_server(new(&project, &anna, &format!("s{n}"))).await.unwrap();
