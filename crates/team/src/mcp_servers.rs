@@ -227,16 +227,16 @@ impl Team {
     /// Writes down what a server offers now; see the store.
     ///
     /// # Errors
-    /// [`TeamError::NotFound`].
+    /// [`TeamError::NotFound`]; when the server is reached otherwise by now.
     pub async fn see_mcp_tools(
         &self,
-        id: McpServerId,
+        from: &McpServer,
         shapes: Option<Vec<McpShape>>,
         look: McpLook,
     ) -> Result<McpServer, TeamError> {
         let seen = |shape: McpShape| SeenTool { hash: mcp_hash(&shape.canonical()), shape };
         let tools: Option<Vec<SeenTool>> = shapes.map(|shapes| shapes.into_iter().map(seen).collect());
-        Ok(self.store.see_mcp_tools(id, tools.as_deref(), look).await?)
+        Ok(self.store.see_mcp_tools(from, tools.as_deref(), look).await?)
     }
 
     /// The environment or the headers of a server, whole: for whoever starts or calls it, and for nobody else.

@@ -6079,6 +6079,8 @@ export type components = {
              * @description When.
              */
             at: string;
+            /** @description Which of its tools are left out, and why, in words; nothing when it has all that it told of. */
+            leftOut: string | null;
             /** @description Why it failed, in words; nothing when it went well. */
             problem: string | null;
             /** @description The revision of the protocol that was agreed on. */
