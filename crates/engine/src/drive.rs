@@ -80,6 +80,7 @@ async fn work(engine: &Engine, mut claimed: Claimed, cancel: &CancellationToken)
         ended => ended,
     };
     engine.end_services(lease.run, Why::Attempt).await;
+    engine.tell_refused(Some(lease)).await;
     let ending = match ended {
         Ok(End::Written(ending)) => *ending,
         Ok(End::Parked { until, reason, budget }) => {

@@ -3,10 +3,13 @@
 //! A model is told of a tool what a member approved, from the database: no server is started or called for that.
 
 mod blot;
+mod program;
 mod server;
 mod session;
+mod shapes;
 mod streams;
 
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,9 +30,12 @@ use crate::outfit::Whose;
 use crate::problems::{Trouble, chain};
 use server::{InRun, Offered};
 use session::{Dial, Failed};
+use shapes::Listed;
 
 /// How long a test may take, whatever the server's own limit is.
 const TEST: Duration = Duration::from_secs(60);
+/// Said of a test that is given up because the server stops.
+const STOPPED: &str = "the server was stopped in the middle of it; try again";
 /// Names of tools in a note at most.
 const NAMED: usize = 8;
 
@@ -52,6 +58,7 @@ impl Engine {
         let awaited = approval == PlanApproval::Awaited;
         let room = Room { frozen: looks || awaited, ..room };
         let mut given: Vec<Arc<dyn Tool>> = Vec::new();
+        let mut heard = HashSet::new();
         let mut notes = Vec::new();
         let mut over = 0;
         for server in team.store.mcp_servers(Some(claimed.run.project_id)).await? {
@@ -71,12 +78,21 @@ impl Engine {
                 if !mine(&tool.name) || looks && !only_looks {
                     continue;
                 }
+                let spec = spec(&server, shape);
+                // One that a provider refuses would stop the agent with all the others.
+                if !shape.is_callable() || !heard.insert(spec.name.clone()) {
+                    notes.push(format!(
+                        "The agent does not get the tool {} of the MCP server {}: no model could be told of it as it is.",
+                        tool.name, server.name
+                    ));
+                    continue;
+                }
                 if given.len() >= GIVEN {
                     over += 1;
                     continue;
                 }
                 let offered: Arc<dyn Tool> = Arc::new(Offered {
-                    spec: spec(&server, shape),
+                    spec,
                     server: Arc::clone(&in_run),
                     name: tool.name.clone(),
                     hash: hash.to_owned(),
@@ -125,23 +141,24 @@ impl Engine {
                 at: engine.0.team.clock.now(),
                 took_ms,
                 tools: 0,
+                left_out: None,
                 problem: None,
                 stderr: None,
                 protocol: None,
                 server: None,
             };
             let shapes = match looked {
-                Ok(Looked { shapes, protocol, calls_itself }) => {
-                    test.tools = i64::try_from(shapes.len()).unwrap_or(i64::MAX);
-                    (test.protocol, test.server) = (protocol, calls_itself);
-                    Some(shapes)
+                Ok(Looked { listed, protocol, calls_itself }) => {
+                    test.tools = i64::try_from(listed.shapes.len()).unwrap_or(i64::MAX);
+                    (test.protocol, test.server, test.left_out) = (protocol, calls_itself, listed.left_out());
+                    Some(listed.shapes)
                 }
                 Err(Failed { words, stderr }) => {
                     (test.problem, test.stderr) = (Some(words), stderr);
                     None
                 }
             };
-            by.see_mcp_tools(server.id, shapes, McpLook::Test(test)).await
+            by.see_mcp_tools(&server, shapes, McpLook::Test(test)).await
         });
         trying.await.map_err(|error| TeamError::internal("trying an MCP server", error))?
     }
@@ -152,6 +169,7 @@ impl Engine {
             return self.look_from(server, None).await;
         }
         self.usable_sandbox().await.map_err(|error| failed(error.into()))?;
+        let _caches = self.hold_caches(server.project_id).await;
         let team = &self.0.team;
         let prepared = async {
             let (project, repo) = team.ready_project(server.project_id).await?;
@@ -176,15 +194,21 @@ impl Engine {
     async fn look_from(&self, server: &McpServer, room: Option<&Room>) -> Result<Looked, Failed> {
         let dial = Dial { team: &self.0.team, sandbox: &self.0.sandbox, room, server };
         let limit = Duration::from_secs(server.timeout_seconds.unsigned_abs().max(1)).min(TEST);
-        let session = dial.open(limit).await?;
+        let mut session = tokio::select! {
+            biased;
+            () = self.0.stop.cancelled() => return Err(Failed { words: STOPPED.to_owned(), stderr: None }),
+            session = dial.open(limit) => session?,
+        };
         let (protocol, calls_itself) = session.about();
-        Ok(Looked { shapes: session.shapes.clone(), protocol, calls_itself })
+        let listed = std::mem::take(&mut session.listed);
+        session.close().await;
+        Ok(Looked { listed, protocol, calls_itself })
     }
 }
 
 /// What was seen of a server that answered.
 struct Looked {
-    shapes: Vec<McpShape>,
+    listed: Listed,
     protocol: Option<String>,
     calls_itself: Option<String>,
 }

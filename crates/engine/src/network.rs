@@ -8,7 +8,7 @@ mod proxy;
 mod refused;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use guildhall_agent::prompt::Reached;
@@ -32,10 +32,19 @@ const PORT: u16 = 3128;
 /// The networks of the runs on this node, and what was refused in them.
 #[derive(Debug, Default)]
 pub(crate) struct Networks {
-    /// Those of runs that may still have one. Held while one is made, so that a run has one.
-    runs: tokio::sync::Mutex<HashMap<RunId, Kept>>,
+    /// Those of runs that may still have one.
+    runs: Mutex<HashMap<RunId, Arc<OfRun>>>,
     refusals: Refusals,
     outside: Outside,
+}
+
+/// What is known of a run's network.
+#[derive(Debug, Default)]
+struct OfRun {
+    /// Held while it is made, so that a run has one.
+    kept: tokio::sync::Mutex<Option<Kept>>,
+    /// The latest hold on the run: by it, what was refused is told in its history.
+    lease: Mutex<Option<Lease>>,
 }
 
 /// The network of a run.
@@ -44,8 +53,14 @@ struct Kept {
     net: WeakNet,
     /// Whether there is a proxy in it.
     served: bool,
-    /// The latest hold on the run: by it, what was refused is told in its history.
-    lease: Option<Lease>,
+}
+
+impl OfRun {
+    /// Whether somebody makes it, or holds it.
+    fn is_used(self: &Arc<Self>) -> bool {
+        let held = |kept: &Option<Kept>| kept.as_ref().is_some_and(|kept| kept.net.upgrade().is_some());
+        Arc::strong_count(self) > 1 || self.kept.try_lock().is_ok_and(|kept| held(&kept))
+    }
 }
 
 impl Networks {
@@ -54,9 +69,27 @@ impl Networks {
         Self { outside, ..Self::default() }
     }
 
+    fn runs(&self) -> MutexGuard<'_, HashMap<RunId, Arc<OfRun>>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of a run's network. Whoever comes without a hold on the run, such as a member at a terminal, leaves the
+    /// one that is there.
+    fn of(&self, run: RunId, lease: Option<Lease>) -> Arc<OfRun> {
+        let mut runs = self.runs();
+        runs.retain(|known, of_run| *known == run || of_run.is_used());
+        let of_run = Arc::clone(runs.entry(run).or_default());
+        drop(runs);
+        if lease.is_some() {
+            *of_run.lease.lock().unwrap_or_else(PoisonError::into_inner) = lease;
+        }
+        of_run
+    }
+
     /// The hold by which something may be told of a run.
-    async fn lease(&self, run: RunId) -> Option<Lease> {
-        self.runs.lock().await.get(&run).and_then(|kept| kept.lease)
+    fn lease(&self, run: RunId) -> Option<Lease> {
+        let of_run = Arc::clone(self.runs().get(&run)?);
+        *of_run.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -69,9 +102,13 @@ impl Engine {
         }
         let project = self.0.team.store.project(whose.project).await?;
         let serves = project.is_some_and(|project| project.settings.network.policy != NetworkPolicy::None);
-        let mut runs = self.0.networks.runs.lock().await;
-        runs.retain(|_, kept| kept.net.upgrade().is_some());
-        let found = whose.run.and_then(|run| runs.get(&run)).and_then(|kept| Some((kept.net.upgrade()?, kept.served)));
+        let of_run = whose.run.map(|run| self.0.networks.of(run, whose.lease));
+        let mut kept = match &of_run {
+            Some(of_run) => Some(of_run.kept.lock().await),
+            None => None,
+        };
+        let found = kept.as_deref().and_then(Option::as_ref);
+        let found = found.and_then(|kept| Some((kept.net.upgrade()?, kept.served)));
         let (net, mut served) = match found {
             Some(found) => found,
             None => (self.0.sandbox.net().await?, false),
@@ -80,8 +117,8 @@ impl Engine {
             self.serve(&net, whose).await?;
             served = true;
         }
-        if let Some(run) = whose.run {
-            runs.insert(run, Kept { net: net.downgrade(), served, lease: whose.lease });
+        if let Some(kept) = &mut kept {
+            **kept = Some(Kept { net: net.downgrade(), served });
         }
         Ok((Network::Of(net), if serves { environment() } else { Vec::new() }))
     }

@@ -114,6 +114,9 @@ pub enum StoreError {
         /// Which tool.
         name: String,
     },
+    /// An MCP server is not as it was when a change of how it is reached began.
+    #[error("somebody else changed the server meanwhile, and nothing was saved; look at it again")]
+    McpServerMoved,
     /// The run is no longer this node's: another node has it, or a member stopped it.
     #[error("the run is no longer held by this node")]
     LeaseLost,

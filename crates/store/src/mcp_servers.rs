@@ -71,6 +71,9 @@ pub struct McpServerPatch {
     pub timeout_seconds: Option<i64>,
     /// The values that are secrets.
     pub secrets: McpSecrets,
+    /// The server that the change was made from: of one that is reached otherwise by now, nothing is changed. Whoever changes how
+    /// it is reached gives it, or the secrets of one place could come to another.
+    pub from: Option<Box<McpServer>>,
 }
 
 /// A tool as its server describes it now.
@@ -193,9 +196,13 @@ impl Store {
     /// Changes an MCP server. What was approved of its tools stays: it is what they say that counts.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Taken`], [`StoreError::KeyMoved`].
+    /// [`StoreError::NotFound`], [`StoreError::Taken`], [`StoreError::KeyMoved`], [`StoreError::McpServerMoved`].
     pub async fn change_mcp_server(&self, id: McpServerId, patch: McpServerPatch) -> Result<McpServer, StoreError> {
         let mut tx = self.begin().await?;
+        let before = self.locked_mcp_server(&mut tx, id).await?;
+        if patch.from.as_ref().is_some_and(|from| from.updated_at != before.updated_at || !before.is_reached_as(from)) {
+            return Err(StoreError::McpServerMoved);
+        }
         let sql = format!(
             "UPDATE mcp_servers SET name = coalesce($2, name), transport = coalesce($3, transport),
                \"values\" = coalesce($4, \"values\"), enabled = coalesce($5, enabled), trusted = coalesce($6, trusted),
@@ -240,19 +247,23 @@ impl Store {
 
     /// Writes down what a server offers now; nothing when a test did not get so far. What it offers no more is gone, but what
     /// was approved of it stays known. When a run finds tools that are new, or other than they were last seen, whoever
-    /// added the server is told, once for each such change.
+    /// added the server is told, once for each such change. `from` is the server that was looked at: of one that is reached
+    /// otherwise by now, nothing is written down.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`].
+    /// [`StoreError::NotFound`], [`StoreError::McpServerMoved`].
     pub async fn see_mcp_tools(
         &self,
-        id: McpServerId,
+        from: &McpServer,
         tools: Option<&[SeenTool]>,
         look: McpLook,
     ) -> Result<McpServer, StoreError> {
-        let now = self.now();
+        let (id, now) = (from.id, self.now());
         let mut tx = self.begin().await?;
         let server = self.locked_mcp_server(&mut tx, id).await?;
+        if !server.is_reached_as(from) {
+            return Err(StoreError::McpServerMoved);
+        }
         let mut news = Vec::new();
         let mut changed = matches!(look, McpLook::Test(_));
         if let Some(tools) = tools {
@@ -294,6 +305,7 @@ impl Store {
                     stderr: test.stderr.as_deref().map(crate::clean),
                     server: test.server.as_deref().map(crate::clean),
                     protocol: test.protocol.as_deref().map(crate::clean),
+                    left_out: test.left_out.as_deref().map(crate::clean),
                     ..test
                 };
                 on!(tx, c => sqlx::query("UPDATE mcp_servers SET test = $2 WHERE id = $1").bind(id).bind(Json(&test))

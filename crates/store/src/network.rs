@@ -28,14 +28,15 @@ pub struct Refusal {
 
 impl Store {
     /// Writes down what commands of a project were refused. Of a project that has more than enough, those go that were asked
-    /// for the longest ago. Of a project that is gone, nothing is written.
+    /// for the longest ago. Of a project that is gone, nothing is written. Returns whether a host is new; nobody hears of it
+    /// before [`Store::tell_of_refusals`].
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn note_refusals(&self, project: ProjectId, refusals: &[Refusal]) -> Result<(), StoreError> {
+    pub async fn note_refusals(&self, project: ProjectId, refusals: &[Refusal]) -> Result<bool, StoreError> {
         let mut tx = self.begin_light().await?;
         match self.locked_project(&mut tx, project).await {
-            Err(StoreError::NotFound { .. }) => return Ok(()),
+            Err(StoreError::NotFound { .. }) => return Ok(false),
             locked => locked?,
         };
         let mut news = false;
@@ -54,9 +55,17 @@ impl Store {
             "DELETE FROM refused_hosts WHERE project_id = $1 AND (host, port) NOT IN (
                SELECT host, port FROM refused_hosts WHERE project_id = $1 ORDER BY last_at DESC, host, port LIMIT $2)")
             .bind(project).bind(REFUSED).execute(c).await.rows())?;
-        if news {
-            self.record(&mut tx, &Happening::RefusedHosts { project_id: project }).await?;
-        }
+        self.commit(tx).await?;
+        Ok(news)
+    }
+
+    /// Tells whoever looks that commands of a project were refused hosts that are new.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tell_of_refusals(&self, project: ProjectId) -> Result<(), StoreError> {
+        let mut tx = self.begin_light().await?;
+        self.record(&mut tx, &Happening::RefusedHosts { project_id: project }).await?;
         self.commit(tx).await
     }
 

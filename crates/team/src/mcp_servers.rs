@@ -1,7 +1,7 @@
 //! MCP servers of projects: who may be reached how, with which secrets, and which of their tools agents get.
 //!
-//! A secret goes to the place that it was given for: when a server is moved to another address or command, its secrets must be
-//! given anew, or whoever moves it could have them.
+//! A secret goes to the place that it was given for: when a server is moved to another address or command, or what stands beside
+//! the secret in a program's environment changes, its secrets must be given anew, or whoever moves it could have them.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +13,7 @@ use guildhall_types::mcp::{
     VALUES, is_server_name, proposals,
 };
 use guildhall_types::member::Member;
+use guildhall_types::secret::{is_taken, taken_fault};
 use guildhall_types::{McpServerId, ProjectId};
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -45,8 +46,6 @@ const RESERVED: &[&str] = &[
     "transfer-encoding",
     "upgrade",
 ];
-/// Variables that the sandbox sets itself.
-const TAKEN: &[&str] = &["PATH", "HOME", "PWD", "SHELL", "USER", "LOGNAME", "BASH_ENV", "ENV", "SHLVL", "_"];
 
 /// A variable or header, as somebody wishes it.
 #[derive(Clone)]
@@ -147,15 +146,17 @@ impl Team {
     /// Changes an MCP server.
     ///
     /// # Errors
-    /// As for [`Team::create_mcp_server`]; [`TeamError::NotFound`].
+    /// As for [`Team::create_mcp_server`]; [`TeamError::NotFound`]; when somebody else changed meanwhile how it is reached.
     pub async fn change_mcp_server(&self, id: McpServerId, wishes: McpServerWishes) -> Result<McpServer, TeamError> {
         let old = self.mcp_server(id).await?;
         let name = wishes.name.as_deref().map(check_name).transpose()?;
         let timeout_seconds = wishes.timeout_seconds.map(check_seconds).transpose()?;
         let transport = wishes.transport.map(|transport| self.check_transport(transport)).transpose()?;
         let moved = transport.as_ref().is_some_and(|transport| *transport != old.transport);
+        let from = (transport.is_some() || wishes.values.is_some()).then(|| Box::new(old.clone()));
         let (enabled, trusted) = (wishes.enabled, wishes.trusted);
-        let patch = McpServerPatch { name, transport, timeout_seconds, enabled, trusted, ..McpServerPatch::default() };
+        let patch =
+            McpServerPatch { name, transport, timeout_seconds, enabled, trusted, from, ..McpServerPatch::default() };
         if wishes.values.is_none() && !moved {
             return Ok(self.store.change_mcp_server(id, patch).await?);
         }
@@ -163,6 +164,8 @@ impl Team {
         let wished = wishes.values.unwrap_or_else(|| old.values.iter().map(as_wished).collect());
         let known = self.mcp_secrets(&old).await?;
         let transport = patch.transport.clone().unwrap_or_else(|| old.transport.clone());
+        let moved =
+            moved || matches!(transport, McpTransport::Stdio { .. }) && changes_environment(&old.values, &wished);
         let (values, secrets) = check_values(&transport, wished, &known, moved)?;
         let patch = McpServerPatch { values: Some(values), secrets: McpSecrets::None, ..patch };
         let store = &self.store;
@@ -224,16 +227,16 @@ impl Team {
     /// Writes down what a server offers now; see the store.
     ///
     /// # Errors
-    /// [`TeamError::NotFound`].
+    /// [`TeamError::NotFound`]; when the server is reached otherwise by now.
     pub async fn see_mcp_tools(
         &self,
-        id: McpServerId,
+        from: &McpServer,
         shapes: Option<Vec<McpShape>>,
         look: McpLook,
     ) -> Result<McpServer, TeamError> {
         let seen = |shape: McpShape| SeenTool { hash: mcp_hash(&shape.canonical()), shape };
         let tools: Option<Vec<SeenTool>> = shapes.map(|shapes| shapes.into_iter().map(seen).collect());
-        Ok(self.store.see_mcp_tools(id, tools.as_deref(), look).await?)
+        Ok(self.store.see_mcp_tools(from, tools.as_deref(), look).await?)
     }
 
     /// The environment or the headers of a server, whole: for whoever starts or calls it, and for nobody else.
@@ -337,6 +340,17 @@ fn check_count(count: usize) -> Result<(), TeamError> {
     }
 }
 
+/// Whether a program would find something else beside its secrets: a variable of another name or value may decide what it does
+/// with them, and where it sends them. A secret that is given anew changes nothing for the others.
+fn changes_environment(old: &[McpValue], wished: &[McpValueWish]) -> bool {
+    let same = |known: &McpValue, wish: &McpValueWish| {
+        known.name == wish.name.trim()
+            && known.secret == wish.secret
+            && (known.secret || known.value.as_deref() == wish.value.as_ref().map(|value| value.as_str()))
+    };
+    old.len() != wished.len() || !wished.iter().all(|wish| old.iter().any(|known| same(known, wish)))
+}
+
 /// What is shown of the values, and the secrets among them.
 fn check_values(
     transport: &McpTransport,
@@ -359,7 +373,8 @@ fn check_values(
             (Some(value), _) => value,
             (None, true) if moved && known.contains_key(&name) => {
                 return Err(bad(format!(
-                    "give the secret {name} anew: it was given for another command or address, and goes to no other by itself"
+                    "give the secret {name} anew: it was given for another command, address or environment, and goes to no other \
+                     by itself"
                 )));
             }
             (None, true) => match known.get(&name) {
@@ -387,8 +402,8 @@ fn check_value_name(transport: &McpTransport, name: &str) -> Result<(), String> 
             if !short || !word || name.starts_with(|c: char| c.is_ascii_digit()) {
                 return Err(format!("{name:?} is no name of an environment variable: use letters, digits and _"));
             }
-            match TAKEN.contains(&name) {
-                true => Err(format!("{name} is set by the sandbox; choose another")),
+            match is_taken(name) {
+                true => Err(taken_fault(name)),
                 false => Ok(()),
             }
         }
@@ -461,6 +476,29 @@ mod tests {
     }
 
     #[test]
+    fn another_environment_is_another_place_for_a_secret() {
+        let value = |name: &str, secret, value: Option<&str>| McpValue {
+            name: name.to_owned(),
+            secret,
+            value: value.map(str::to_owned),
+        };
+        let old = [value("MODE", false, Some("good")), value("KEY", true, None), value("OTHER", true, None)];
+        let (key, other) = (wish("KEY", None, true), wish("OTHER", Some("ijklmnop"), true));
+        let mode = |to: &str| wish("MODE", Some(to), false);
+        assert!(!changes_environment(&old, &[key.clone(), mode("good"), other.clone()]));
+        let all = [key, other];
+        for changed in [
+            all.iter().cloned().chain([mode("evil")]).collect(),
+            all.to_vec(),
+            all.iter().cloned().chain([mode("good"), wish("NODE_PATH", Some("/evil-place"), true)]).collect(),
+            all.iter().cloned().chain([mode("good"), wish("HOST", Some("evil"), false)]).collect(),
+            all.iter().cloned().chain([wish("MODE", Some("evil-mode"), true)]).collect::<Vec<_>>(),
+        ] {
+            assert!(changes_environment(&old, &changed), "{changed:?}");
+        }
+    }
+
+    #[test]
     fn names_and_values_are_such_as_can_be_given() {
         let one = |transport: &McpTransport, name: &str, value: &str, secret| {
             check_values(transport, vec![wish(name, Some(value), secret)], &Sealed::new(), true).map(|_| ())
@@ -473,6 +511,9 @@ mod tests {
             (stdio(), "A=B", "x", false),
             (stdio(), "1A", "x", false),
             (stdio(), "PATH", "/evil", false),
+            (stdio(), "LD_PRELOAD", "/evil", false),
+            (stdio(), "NODE_OPTIONS", "--require=/evil", false),
+            (stdio(), "https_proxy", "http://evil.example", false),
             (stdio(), "A", "a\0b", false),
             (stdio(), "A", "short", true),
             (http(), "Host", "evil.example", false),

@@ -25,7 +25,7 @@ pub fn whereabouts(address: IpAddr) -> Whereabouts {
 }
 
 /// The address that is meant: one of the old kind may be wrapped in one of the new.
-fn plain(address: IpAddr) -> IpAddr {
+pub fn plain(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     let parts = v6.segments();
     let of = |high: u16, low: u16| {

@@ -95,6 +95,14 @@ impl McpShape {
         });
         sorted(&whole).to_string()
     }
+
+    /// Whether every model provider takes the schema of its arguments: one of an object, without a choice at its top. One that
+    /// is not so has each call refused that tells of it, and with that the work of every agent that has it.
+    pub fn is_callable(&self) -> bool {
+        let choice = |key: &str| self.input_schema.get(key).is_some();
+        self.input_schema.get("type").and_then(Value::as_str) == Some("object")
+            && !["oneOf", "anyOf", "allOf"].into_iter().any(choice)
+    }
 }
 
 /// The same value with the keys of every object in order, whichever map the JSON library was built with.
@@ -148,7 +156,7 @@ pub struct McpTool {
     pub approved_by: Option<MemberId>,
     /// When.
     pub approved_at: Option<DateTime>,
-    /// When the server was last seen to offer it.
+    /// When the server was first seen to offer it as it is now.
     pub seen_at: DateTime,
 }
 
@@ -185,6 +193,8 @@ pub struct McpTest {
     pub took_ms: i64,
     /// How many tools it offers.
     pub tools: i64,
+    /// Which of its tools are left out, and why, in words; nothing when it has all that it told of.
+    pub left_out: Option<String>,
     /// Why it failed, in words; nothing when it went well.
     pub problem: Option<String>,
     /// The end of what a program wrote to its standard error, when it failed.
@@ -231,6 +241,13 @@ pub struct McpServer {
     /// Its tools, by name.
     #[cfg_attr(feature = "sqlx", sqlx(skip))]
     pub tools: Vec<McpTool>,
+}
+
+impl McpServer {
+    /// Whether both are reached in the same way: at the same place, with values of the same names. Secrets are not compared.
+    pub fn is_reached_as(&self, other: &Self) -> bool {
+        self.transport == other.transport && self.values == other.values
+    }
 }
 
 /// Whether a server may be called so: small letters, digits and single hyphens, a letter first. So the parts of a tool's
@@ -371,6 +388,18 @@ mod tests {
         ];
         for other in others {
             assert_ne!(other.canonical(), one.canonical());
+        }
+    }
+
+    #[test]
+    fn a_tool_can_be_called_whose_arguments_every_provider_takes() {
+        let of = |input_schema| McpShape { input_schema, ..shape() }.is_callable();
+        assert!(shape().is_callable() && of(json!({ "type": "object", "properties": { "oneOf": {} } })));
+        for bad in [json!({}), json!({ "type": "string" }), json!({ "type": ["object", "null"] }), json!(true)] {
+            assert!(!of(bad.clone()), "{bad}");
+        }
+        for choice in ["oneOf", "anyOf", "allOf"] {
+            assert!(!of(json!({ "type": "object", choice: [] })), "{choice}");
         }
     }
 

@@ -14,7 +14,7 @@ pub const NAME: usize = 64;
 /// Secrets that a project has at most.
 pub const MOST: usize = 50;
 
-/// Variables that the sandbox or a tool in it goes by: a secret of this name would change what runs, not what it knows.
+/// Variables that the sandbox or a tool in it goes by: a value of this name would change what runs, not what it knows.
 const TAKEN: &[&str] = &[
     "ASDF_DATA_DIR",
     "BASH_ENV",
@@ -38,6 +38,7 @@ const TAKEN: &[&str] = &[
     "JAVA_TOOL_OPTIONS",
     "LANG",
     "LANGUAGE",
+    "LOGNAME",
     "MAVEN_ARGS",
     "MAVEN_HOME",
     "NODE_OPTIONS",
@@ -61,12 +62,14 @@ const TAKEN: &[&str] = &[
     "SDKMAN_DIR",
     "SHELL",
     "SHELLOPTS",
+    "SHLVL",
     "TERM",
     "TMPDIR",
     "USER",
     "UV_CACHE_DIR",
     "UV_PYTHON_INSTALL_DIR",
     "YARN_CACHE_FOLDER",
+    "_",
 ];
 /// The same by how it begins.
 const TAKEN_FAMILIES: &[&str] = &["BASH_FUNC_", "GIT_", "GUILDHALL_", "LC_", "LD_", "XDG_"];
@@ -109,6 +112,19 @@ pub struct ProjectSecret {
     pub updated_at: DateTime,
 }
 
+/// Whether a variable of this name changes what runs, or what it reaches: members give nothing under it.
+pub fn is_taken(name: &str) -> bool {
+    // Programs go by the names of proxies in small letters, too.
+    TAKEN.contains(&name)
+        || PROXIES.iter().any(|proxy| name.eq_ignore_ascii_case(proxy))
+        || TAKEN_FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
+/// What is said of a name for which [`is_taken`] holds.
+pub fn taken_fault(name: &str) -> String {
+    format!("{name} has a meaning of its own for the programs that would find it; choose another name")
+}
+
 /// What keeps a word from being the name of a secret, in a sentence that says what to do.
 pub fn name_fault(name: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
@@ -121,10 +137,7 @@ pub fn name_fault(name: &str) -> Option<String> {
             "give a name of 1 to {NAME} capital letters, digits and underscores that does not begin with a digit, such as TEST_DATABASE_URL"
         ));
     }
-    let taken = TAKEN.contains(&name)
-        || PROXIES.contains(&name)
-        || TAKEN_FAMILIES.iter().any(|family| name.starts_with(family));
-    taken.then(|| format!("{name} has a meaning of its own for the programs that would find it; choose another name"))
+    is_taken(name).then(|| taken_fault(name))
 }
 
 /// What keeps a text from being a secret, in a sentence that says what to do.
@@ -163,6 +176,7 @@ mod tests {
         for name in ["PATH", "LD_PRELOAD", "GIT_SSH_COMMAND", "BASH_ENV", "HTTPS_PROXY", "GUILDHALL_KEY_FILE"] {
             assert!(name_fault(name).unwrap().contains("a meaning of its own"), "{name}");
         }
+        assert!(is_taken("https_proxy") && is_taken("_") && !is_taken("GITHUB_TOKEN") && !is_taken("path"));
     }
 
     #[test]

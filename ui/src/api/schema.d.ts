@@ -3944,7 +3944,10 @@ export type components = {
              * @description Seconds that a start and each call may take.
              */
             timeoutSeconds?: number;
-            /** @description How it is reached. Secrets go nowhere else by themselves: for another address or command, give them anew. */
+            /**
+             * @description How it is reached. Secrets go nowhere else by themselves: for another address or command, and for a program whose other
+             *     variables change, give them anew.
+             */
             transport?: components["schemas"]["McpTransport"];
             /** @description Whether tools that it calls read-only may be used where nothing may be changed. */
             trusted?: boolean;
@@ -6076,6 +6079,8 @@ export type components = {
              * @description When.
              */
             at: string;
+            /** @description Which of its tools are left out, and why, in words; nothing when it has all that it told of. */
+            leftOut: string | null;
             /** @description Why it failed, in words; nothing when it went well. */
             problem: string | null;
             /** @description The revision of the protocol that was agreed on. */

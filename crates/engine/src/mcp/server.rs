@@ -8,12 +8,12 @@ use guildhall_sandbox::{Room, Sandbox};
 use guildhall_store::{McpLook, StoreError};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::chat::ToolSpec;
-use guildhall_types::mcp::{McpServer, McpTransport};
+use guildhall_types::mcp::{McpServer, McpShape, McpTool, McpTransport};
 use rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::session::{Called, Dial, Failed, Session};
+use super::session::{Called, Dial, Failed, MOVED, Session};
 use crate::problems::chain;
 
 /// How often a program is started in an attempt: once more when it died.
@@ -33,8 +33,6 @@ pub(crate) struct InRun {
 #[derive(Default)]
 struct State {
     session: Option<Session>,
-    /// The server as it was last seen, with its tools.
-    seen: Option<McpServer>,
     starts: usize,
     /// Why the last conversation ended or did not begin.
     why: String,
@@ -60,16 +58,13 @@ impl InRun {
             return ToolAnswer::error("The arguments are not a JSON object. Call again with one.");
         };
         let mut state = self.state.lock().await;
-        if let Err(answer) = self.ready(&mut state).await {
-            return answer;
-        }
-        let State { session, seen, why, .. } = &mut *state;
-        let usable =
-            seen.as_ref().and_then(|server| server.tools.iter().find(|known| known.name == tool)).map(|known| {
-                let usable = known.usable();
-                usable.is_some_and(|(_, hash)| hash == approved)
-            });
-        if usable != Some(true) {
+        let server = match self.ready(&mut state).await {
+            Ok(server) => server,
+            Err(answer) => return answer,
+        };
+        let State { session, why, .. } = &mut *state;
+        let usable = server.tools.iter().find(|known| known.name == tool).and_then(McpTool::usable);
+        if usable.is_none_or(|(_, hash)| hash != approved) {
             return ToolAnswer::error(format!(
                 "The MCP server {name} does not offer this tool any more as a member approved it, or it was switched off. It was \
                  not called, and is not to be called again in this run: go on without it."
@@ -106,17 +101,19 @@ impl InRun {
         }
     }
 
-    /// Sees to it that there is a conversation, and that what the server offers is known.
-    async fn ready(&self, state: &mut State) -> Result<(), ToolAnswer> {
-        if state.session.as_ref().is_some_and(Session::is_over) {
+    /// Sees to it that there is a conversation. Returns the server as members have it now: what they take away or move is gone
+    /// at once, in the middle of a conversation as well.
+    async fn ready(&self, state: &mut State) -> Result<McpServer, ToolAnswer> {
+        let now = self.judge(state, self.team.mcp_server(self.server.id).await)?;
+        if let Some(session) = state.session.as_mut().filter(|session| session.is_over()) {
+            state.why = session.why_over().await;
             state.session = None;
-            state.why = "it ended by itself".to_owned();
         }
         if let Some(session) = &mut state.session {
             match session.refresh().await {
-                Ok(false) => return Ok(()),
+                Ok(false) => return Ok(now),
                 Ok(true) => {
-                    let shapes = session.shapes.clone();
+                    let shapes = session.listed.shapes.clone();
                     return self.see(state, shapes).await;
                 }
                 Err(why) => {
@@ -133,7 +130,7 @@ impl InRun {
         let dial = Dial { team: &self.team, sandbox: &self.sandbox, room: Some(&self.room), server: &self.server };
         match dial.open(self.limit()).await {
             Ok(session) => {
-                let shapes = session.shapes.clone();
+                let shapes = session.listed.shapes.clone();
                 state.session = Some(session);
                 self.see(state, shapes).await
             }
@@ -151,25 +148,32 @@ impl InRun {
         }
     }
 
-    async fn see(&self, state: &mut State, shapes: Vec<guildhall_types::mcp::McpShape>) -> Result<(), ToolAnswer> {
-        match self.team.see_mcp_tools(self.server.id, Some(shapes), McpLook::Run).await {
-            Ok(server) if server.enabled => {
-                state.seen = Some(server);
-                Ok(())
-            }
+    /// Writes down what it offers now.
+    async fn see(&self, state: &mut State, shapes: Vec<McpShape>) -> Result<McpServer, ToolAnswer> {
+        let seen = self.team.see_mcp_tools(&self.server, Some(shapes), McpLook::Run).await;
+        self.judge(state, seen)
+    }
+
+    /// Ends the conversation with a server that a member took away, switched off or moved, for the rest of the attempt.
+    fn judge(&self, state: &mut State, now: Result<McpServer, TeamError>) -> Result<McpServer, ToolAnswer> {
+        let why = match now {
+            Ok(server) if server.enabled && server.is_reached_as(&self.server) => return Ok(server),
+            Ok(server) if server.enabled => MOVED,
+            Err(TeamError::Store(StoreError::McpServerMoved)) => MOVED,
             Ok(_) | Err(TeamError::NotFound { .. } | TeamError::Store(StoreError::NotFound { .. })) => {
-                (state.session, state.seen, state.starts) = (None, None, usize::MAX);
-                state.why = "a member took it out of the project or switched it off".to_owned();
-                Err(ToolAnswer::error(self.cannot(&state.why)))
+                "a member took it out of the project or switched it off"
             }
             Err(error) => {
                 // What cannot be compared with what was approved is not called.
-                (state.session, state.seen) = (None, None);
+                state.session = None;
                 state.why = "its tools could not be compared with what was approved".to_owned();
                 tracing::warn!(server = %self.server.id, error = %chain(&error), "an MCP server's tools were not looked at");
-                Err(ToolAnswer::error(self.cannot(&state.why)))
+                return Err(ToolAnswer::error(self.cannot(&state.why)));
             }
-        }
+        };
+        (state.session, state.starts) = (None, usize::MAX);
+        state.why = why.to_owned();
+        Err(ToolAnswer::error(self.cannot(&state.why)))
     }
 
     fn cannot(&self, why: &str) -> String {

@@ -10,13 +10,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use guildhall_llm::{CallError, Uncalled};
-use guildhall_sandbox::{Exit, Room, Running, Sandbox, Streams};
+use guildhall_sandbox::{Room, Sandbox, Streams};
 use guildhall_team::Team;
-use guildhall_types::mcp::{McpServer, McpShape, McpTransport, McpValue, SHAPE, TOOL_NAME, TOOLS};
+use guildhall_types::mcp::{McpServer, McpTransport, McpValue};
 use http::{HeaderName, HeaderValue};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientConfig, ElicitRequestParams,
-    ElicitResult, ErrorCode, ErrorData, Implementation, JsonObject, PaginatedRequestParams, ProtocolVersion, Tool,
+    ElicitResult, ErrorCode, ErrorData, Implementation, JsonObject, PaginatedRequestParams, ProtocolVersion,
 };
 use rmcp::service::{
     ClientInitializeError, ClientLifecycleMode, ClientServiceExt, NotificationContext, RequestContext, RunningService,
@@ -30,6 +30,8 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::blot::Blot;
+use super::program::Program;
+use super::shapes::Listed;
 use super::streams::{MESSAGE, Messages, Said};
 use crate::problems::chain;
 
@@ -40,8 +42,8 @@ const UNKNOWN: &str =
 const PAGES: usize = 20;
 /// Characters of what a server says of its own failure that are told.
 const WORDS: usize = 500;
-/// How long a program that said nothing more is waited for, to tell how it ended.
-const LAST: Duration = Duration::from_millis(300);
+/// Said of a server that a member moved while it was about to be spoken to.
+pub(super) const MOVED: &str = "a member changed how it is reached; it is used anew from the next attempt on";
 
 /// Why a server could not be spoken to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,12 +99,6 @@ impl ClientHandler for Manners {
     }
 }
 
-/// A program at work.
-struct Program {
-    running: Running,
-    said: Arc<Said>,
-}
-
 /// A server that answers. Dropping it ends the conversation, and the program.
 pub(crate) struct Session {
     service: RunningService<RoleClient, Manners>,
@@ -111,12 +107,12 @@ pub(crate) struct Session {
     blot: Blot,
     limit: Duration,
     /// The tools that it offers.
-    pub(crate) shapes: Vec<McpShape>,
+    pub(crate) listed: Listed,
 }
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("tools", &self.shapes.len()).finish_non_exhaustive()
+        f.debug_struct("Session").field("tools", &self.listed.shapes.len()).finish_non_exhaustive()
     }
 }
 
@@ -132,17 +128,23 @@ impl Dial<'_> {
     /// Starts or reaches the server, and lists its tools.
     pub(crate) async fn open(&self, limit: Duration) -> Result<Session, Failed> {
         let bare = |words: String| Failed { words, stderr: None };
-        let values = self.team.mcp_values(self.server).await.map_err(|error| bare(error.to_string()))?;
+        let values = self.team.mcp_values(self.server).await;
+        // The secrets are those of now. Where they are meant for another place than this one, they do not go here.
+        let now = self.team.mcp_server(self.server.id).await.map_err(|error| bare(error.to_string()))?;
+        if !now.is_reached_as(self.server) {
+            return Err(bare(MOVED.to_owned()));
+        }
+        let values = values.map_err(|error| bare(error.to_string()))?;
         let blot = Blot::new(&values);
         let opened = match &self.server.transport {
             McpTransport::Stdio { command } => self.start(command, &values, &blot, limit).await,
             McpTransport::Http { url } => self.reach(url, &values, &blot, limit).await,
         };
-        let (service, changed, program, shapes) = opened.map_err(|failed| Failed {
+        let (service, changed, program, listed) = opened.map_err(|failed| Failed {
             words: blot.over(&failed.words),
             stderr: failed.stderr.map(|text| blot.over(&text)),
         })?;
-        Ok(Session { service, program, changed, blot, limit, shapes })
+        Ok(Session { service, program, changed, blot, limit, listed })
     }
 
     async fn start(
@@ -164,8 +166,9 @@ impl Dial<'_> {
         };
         let said = Arc::new(Said::default());
         said.listen(errors);
+        let mut program = Program::keep(running, Arc::clone(&said));
         let (manners, changed) = manners();
-        let messages = Messages::new(output, Arc::clone(&said));
+        let messages = Messages::new(output, said);
         let speaking = async {
             for (_, value) in values {
                 // One that ends before it has read them says why elsewhere.
@@ -174,18 +177,20 @@ impl Dial<'_> {
             }
             let service =
                 manners.serve_with_lifecycle((messages, input), lifecycle()).await.map_err(|e| of_start(&e))?;
-            let shapes = list(&service, blot).await.map_err(|error| of_call(&error))?;
-            Ok::<_, String>((service, shapes))
+            let listed = list(&service, blot).await.map_err(|error| of_call(&error))?;
+            Ok::<_, String>((service, listed))
         };
         let spoken = match tokio::time::timeout(limit, speaking).await {
             Ok(spoken) => spoken,
             Err(_) => Err(format!("it did not answer within {} seconds", limit.as_secs())),
         };
         match spoken {
-            Ok((service, shapes)) => Ok((service, changed, Some(Program { running, said }), shapes)),
+            Ok((service, listed)) => Ok((service, changed, Some(program), listed)),
             Err(words) => {
-                let ended = last_words(&mut running, &said).await;
-                Err(Failed { words: ended.unwrap_or(words), stderr: said.errors() })
+                let ended = program.last_words("before it answered").await;
+                let stderr = program.errors();
+                program.close().await;
+                Err(Failed { words: ended.unwrap_or(words), stderr })
             }
         }
     }
@@ -211,18 +216,18 @@ impl Dial<'_> {
         let speaking = async {
             let transport = StreamableHttpClientTransport::with_client(client, config);
             let service = manners.serve_with_lifecycle(transport, lifecycle()).await.map_err(|e| of_start(&e))?;
-            let shapes = list(&service, blot).await.map_err(|error| of_call(&error))?;
-            Ok::<_, String>((service, shapes))
+            let listed = list(&service, blot).await.map_err(|error| of_call(&error))?;
+            Ok::<_, String>((service, listed))
         };
         match tokio::time::timeout(limit, speaking).await {
-            Ok(Ok((service, shapes))) => Ok((service, changed, None, shapes)),
+            Ok(Ok((service, listed))) => Ok((service, changed, None, listed)),
             Ok(Err(words)) => Err(bare(words)),
             Err(_) => Err(bare(format!("it did not answer within {} seconds", limit.as_secs()))),
         }
     }
 }
 
-type Opened = (RunningService<RoleClient, Manners>, Arc<AtomicBool>, Option<Program>, Vec<McpShape>);
+type Opened = (RunningService<RoleClient, Manners>, Arc<AtomicBool>, Option<Program>, Listed);
 
 fn manners() -> (Manners, Arc<AtomicBool>) {
     let changed = Arc::new(AtomicBool::new(false));
@@ -255,56 +260,20 @@ fn headers(values: &[(McpValue, Zeroizing<String>)]) -> Result<HashMap<HeaderNam
     Ok(all)
 }
 
-/// How a program ended, or what it did instead of answering.
-async fn last_words(running: &mut Running, said: &Said) -> Option<String> {
-    if let Some(fault) = said.fault() {
-        return Some(format!("{fault}, and was ended"));
-    }
-    let printed = said.stray().map(|text| format!("; it printed: {}", beginning(&text))).unwrap_or_default();
-    match tokio::time::timeout(LAST, running.ended()).await {
-        Ok(Ok(Exit::Code(code))) => Some(format!("it ended with exit code {code} before it answered{printed}")),
-        Ok(Ok(Exit::Signal(signal))) => Some(format!("it was ended by signal {signal} before it answered{printed}")),
-        Ok(Ok(Exit::TimedOut)) => None,
-        Ok(Err(error)) => Some(error.to_string()),
-        Err(_) if !printed.is_empty() => Some(format!("what it prints is not MCP{printed}")),
-        Err(_) => None,
-    }
-}
-
-async fn list(service: &RunningService<RoleClient, Manners>, blot: &Blot) -> Result<Vec<McpShape>, ServiceError> {
-    let mut shapes: Vec<McpShape> = Vec::new();
+async fn list(service: &RunningService<RoleClient, Manners>, blot: &Blot) -> Result<Listed, ServiceError> {
+    let mut listed = Listed::default();
     let mut cursor = None;
     for _ in 0..PAGES {
         let page = service.list_tools(Some(PaginatedRequestParams::default().with_cursor(cursor))).await?;
-        for shape in page.tools.into_iter().filter_map(|tool| shape(tool, blot)) {
-            if shapes.len() < TOOLS && !shapes.iter().any(|known| known.name == shape.name) {
-                shapes.push(shape);
-            }
+        for tool in page.tools {
+            listed.take(tool, blot);
         }
         cursor = page.next_cursor;
-        if cursor.is_none() || shapes.len() >= TOOLS {
+        if cursor.is_none() || listed.is_full() {
             break;
         }
     }
-    Ok(shapes)
-}
-
-/// What a server says of a tool; nothing if that is too much, holds what no database does, or repeats a secret.
-fn shape(tool: Tool, blot: &Blot) -> Option<McpShape> {
-    let name = tool.name.into_owned();
-    if name.is_empty() || name.chars().count() > TOOL_NAME || name.chars().any(char::is_control) {
-        return None;
-    }
-    let object = |schema: Arc<JsonObject>| serde_json::Value::Object(Arc::unwrap_or_clone(schema));
-    let shape = McpShape {
-        name,
-        description: tool.description.map(|text| text.trim().to_owned()).unwrap_or_default(),
-        input_schema: object(tool.input_schema),
-        output_schema: tool.output_schema.map(object),
-        read_only: tool.annotations.and_then(|hints| hints.read_only_hint).unwrap_or(false),
-    };
-    let text = shape.canonical();
-    (text.len() <= SHAPE && !text.contains("\\u0000") && !blot.is_in(&text)).then_some(shape)
+    Ok(listed)
 }
 
 impl Session {
@@ -322,8 +291,8 @@ impl Session {
             return Ok(false);
         }
         match tokio::time::timeout(self.limit, list(&self.service, &self.blot)).await {
-            Ok(Ok(shapes)) => {
-                self.shapes = shapes;
+            Ok(Ok(listed)) => {
+                self.listed = listed;
                 Ok(true)
             }
             Ok(Err(error)) => Err(self.blot.over(&of_call(&error))),
@@ -334,6 +303,24 @@ impl Session {
     /// Whether the conversation is over.
     pub(crate) fn is_over(&self) -> bool {
         self.service.is_closed() || self.service.is_transport_closed()
+    }
+
+    /// Why a conversation is over in which nothing was asked.
+    pub(crate) async fn why_over(&mut self) -> String {
+        let words = match &mut self.program {
+            Some(program) => program.last_words("between two calls").await,
+            None => None,
+        };
+        words.map_or_else(|| "it ended by itself".to_owned(), |words| self.blot.over(&words))
+    }
+
+    /// Ends the conversation, and waits until the program is gone.
+    pub(crate) async fn close(self) {
+        let Self { service, program, .. } = self;
+        drop(service);
+        if let Some(program) = program {
+            program.close().await;
+        }
     }
 
     /// Calls a tool. Dropping the future tells the server that nobody waits any more.
@@ -353,10 +340,9 @@ impl Session {
 
     async fn why(&mut self, error: &ServiceError) -> String {
         let Some(program) = &mut self.program else { return self.blot.over(&of_call(error)) };
-        let words = last_words(&mut program.running, &program.said).await;
-        let words = words.map(|words| words.replace("before it answered", "in the middle of the call"));
+        let words = program.last_words("in the middle of the call").await;
         let mut words = words.unwrap_or_else(|| of_call(error));
-        if let Some(errors) = program.said.errors() {
+        if let Some(errors) = program.errors() {
             words.push_str(&format!("; the end of its standard error: {}", ending(&errors)));
         }
         self.blot.over(&words)
@@ -369,7 +355,7 @@ impl Session {
 }
 
 /// The beginning of a text, on one line.
-fn beginning(text: &str) -> String {
+pub(super) fn beginning(text: &str) -> String {
     let line = |c: char| if c.is_control() { ' ' } else { c };
     text.trim().chars().take(WORDS).map(line).collect()
 }

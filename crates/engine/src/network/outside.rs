@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use guildhall_types::address::plain;
 use guildhall_types::network::is_reachable;
 
 /// Resolves names.
@@ -42,7 +43,7 @@ impl fmt::Debug for Outside {
 /// Whether an address is this machine's own, whatever it looks like: what listens there may be meant for itself, and a
 /// firewall outside sees nothing of such a call.
 fn is_own(address: IpAddr) -> bool {
-    let address = address.to_canonical();
+    let address = plain(address);
     // An address of documentation, which no machine has: where it can be taken, every address can, and it says nothing.
     let nowhere: IpAddr = match address {
         IpAddr::V4(_) => Ipv4Addr::new(192, 0, 2, 1).into(),
@@ -69,7 +70,10 @@ mod tests {
     #[test]
     fn what_this_machine_answers_at_is_not_outside() {
         let own = |text: &str| is_own(text.parse().unwrap());
-        assert!(own("127.0.0.1") && own("127.9.9.9") && own("::ffff:127.0.0.1"));
+        assert!(own("127.0.0.1") && own("127.9.9.9"));
+        for wrapped in ["::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::1"] {
+            assert!(own(wrapped), "{wrapped}");
+        }
         assert!(!own("1.1.1.1") && !own("2606:4700::1111"));
         // Each address of an interface is one, also where it is a public one.
         let interfaces = std::fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();

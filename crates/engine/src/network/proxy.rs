@@ -29,6 +29,8 @@ const CONNECTIONS: usize = 64;
 const HEAD: usize = 32 * 1024;
 /// How long a command may take to say what it asks for.
 const ASKING: Duration = Duration::from_secs(15);
+/// Names of a run that are resolved at once; more wait. Each takes a thread of the server's for as long as nobody answers.
+const LOOKUPS: usize = 8;
 /// How long the resolving of a name may take.
 const RESOLVING: Duration = Duration::from_secs(10);
 /// How long a host may take to answer at one of its addresses, and at how many of them it is called.
@@ -59,6 +61,7 @@ pub(super) async fn serve(
     end: impl Future<Output = ()> + Send,
 ) {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let way = Way { door, outside, lookups: Arc::new(Semaphore::new(LOOKUPS)) };
     // With the set, all that goes on in it ends.
     let mut under_way = JoinSet::new();
     let serving = async {
@@ -67,9 +70,9 @@ pub(super) async fn serve(
             while under_way.try_join_next().is_some() {}
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let (door, outside) = (Arc::clone(&door), outside.clone());
+                    let way = way.clone();
                     under_way.spawn(async move {
-                        if let Err(error) = answer(stream, &*door, &outside).await {
+                        if let Err(error) = answer(stream, &way).await {
                             tracing::debug!(%error, "a connection out of a sandbox broke off");
                         }
                         drop(place);
@@ -88,8 +91,31 @@ pub(super) async fn serve(
     }
 }
 
+/// The way out of one run.
+#[derive(Clone)]
+struct Way {
+    door: Arc<dyn Door>,
+    outside: Outside,
+    /// Places to resolve names.
+    lookups: Arc<Semaphore>,
+}
+
+impl Way {
+    async fn resolve(&self, host: &HostName, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let place = Arc::clone(&self.lookups).acquire_owned().await.map_err(io::Error::other)?;
+        let (resolver, host) = (Arc::clone(&self.outside.resolver), host.clone());
+        // On a task of its own: the host's resolver goes on when nobody waits any more, and keeps its place until it ends.
+        let looking = tokio::spawn(async move {
+            let found = resolver.resolve(host.as_str(), port).await;
+            drop(place);
+            found
+        });
+        looking.await.map_err(io::Error::other)?
+    }
+}
+
 /// Answers one request; a connection has one.
-async fn answer(mut stream: TcpStream, door: &dyn Door, outside: &Outside) -> io::Result<()> {
+async fn answer(mut stream: TcpStream, way: &Way) -> io::Result<()> {
     let Ok(heard) = timeout(ASKING, head_of(&mut stream)).await else {
         return say(stream, Answer::new(408, "The request took too long to come.")).await;
     };
@@ -99,7 +125,7 @@ async fn answer(mut stream: TcpStream, door: &dyn Door, outside: &Outside) -> io
         Heard::Nothing => return Ok(()),
     };
     let reached = match read(&head) {
-        Ok(request) => reach(&request, door, outside).await.map(|upstream| (request, upstream)),
+        Ok(request) => reach(&request, way).await.map(|upstream| (request, upstream)),
         Err(refusal) => Err(refusal),
     };
     match reached {
@@ -140,16 +166,16 @@ async fn head_of(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Heard> {
 }
 
 /// Connects to the host of a request, or says why not.
-async fn reach(request: &Request, door: &dyn Door, outside: &Outside) -> Result<TcpStream, Answer> {
+async fn reach(request: &Request, way: &Way) -> Result<TcpStream, Answer> {
     let Request { host, port, .. } = request;
-    let Some(rules) = door.rules().await else {
+    let Some(rules) = way.door.rules().await else {
         return Err(Answer::new(503, "What this project's commands reach cannot be looked up now; try again."));
     };
     if !rules.admit(host, *port) {
         if rules.policy() == NetworkPolicy::None {
             return Err(Answer::new(403, "The commands of this project reach no host: its settings say so."));
         }
-        door.refused(host.clone(), *port);
+        way.door.refused(host.clone(), *port);
         return Err(Answer::new(
             403,
             format!(
@@ -158,14 +184,14 @@ async fn reach(request: &Request, door: &dyn Door, outside: &Outside) -> Result<
             ),
         ));
     }
-    let found = timeout(RESOLVING, outside.resolver.resolve(host.as_str(), *port)).await;
+    let found = timeout(RESOLVING, way.resolve(host, *port)).await;
     let addresses = match found {
         Ok(Ok(addresses)) if !addresses.is_empty() => addresses,
         Err(_) => return Err(Answer::new(504, format!("Nobody said in time what the address of {host} is."))),
         _ => return Err(Answer::new(502, format!("{host} has no address."))),
     };
     // One bad address is enough: a name that points at both is up to something.
-    if !addresses.iter().all(|address| (outside.admits)(address.ip())) {
+    if !addresses.iter().all(|address| (way.outside.admits)(address.ip())) {
         return Err(Answer::new(
             403,
             format!("{host} leads into a private network or to the server's own machine, where no command is led."),

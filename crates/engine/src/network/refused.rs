@@ -1,22 +1,24 @@
 //! What commands were refused, gathered and written down now and then: a connection waits for no database.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map, hash_map};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use guildhall_store::{Refusal, StoreError};
-use guildhall_types::network::HostName;
+use guildhall_store::{Lease, Refusal, StoreError};
+use guildhall_types::network::{HostName, REFUSED};
 use guildhall_types::run::RunEvent;
 use guildhall_types::{DateTime, ProjectId, RunId};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::Engine;
 
 /// How long refusals are gathered.
 const GATHERING: Duration = Duration::from_millis(500);
-/// Hosts that are gathered at most, over all projects; what comes beyond them is not told.
-const GATHERED: usize = 1_000;
+/// How long the pages of a project are let alone after they were told of new hosts.
+const QUIET: Duration = Duration::from_secs(5);
+/// Hosts of a project that are gathered at most: more would not be kept. What comes beyond them is not counted.
+const GATHERED: usize = REFUSED as usize;
 /// Hosts that are told in the history of a run at most.
 const TOLD: usize = 30;
 
@@ -28,12 +30,14 @@ type Hosts = BTreeSet<(HostName, u16)>;
 pub(super) struct Refusals {
     pending: Mutex<Pending>,
     some: Notify,
+    /// Held while runs are told, so that what is taken is written before anybody goes on.
+    telling: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct Pending {
     /// In an order that is the same for everybody who writes.
-    hosts: BTreeMap<(ProjectId, HostName, u16), Refusal>,
+    hosts: BTreeMap<ProjectId, BTreeMap<(HostName, u16), Refusal>>,
     /// What was refused to each run for the first time.
     news: BTreeMap<RunId, Hosts>,
     /// What was told in the history of each run that this node has had at work.
@@ -48,36 +52,41 @@ impl Refusals {
     /// Notes a refusal. Waits for nothing.
     pub(super) fn note(&self, project: ProjectId, run: Option<RunId>, host: HostName, port: u16, now: DateTime) {
         let mut pending = self.pending();
-        let full = pending.hosts.len() >= GATHERED;
-        match pending.hosts.entry((project, host.clone(), port)) {
-            Entry::Occupied(mut entry) => {
-                let refusal = entry.get_mut();
-                (refusal.count, refusal.last_at, refusal.run) = (refusal.count + 1, now, run);
-            }
-            Entry::Vacant(_) if full => return,
-            Entry::Vacant(entry) => {
-                let host = host.clone();
-                entry.insert(Refusal { host, port, count: 1, first_at: now, last_at: now, run });
-            }
-        }
         if let Some(run) = run {
             let told = pending.told.entry(run).or_default();
             if told.len() < TOLD && told.insert((host.clone(), port)) {
-                pending.news.entry(run).or_default().insert((host, port));
+                pending.news.entry(run).or_default().insert((host.clone(), port));
+            }
+        }
+        let hosts = pending.hosts.entry(project).or_default();
+        let full = hosts.len() >= GATHERED;
+        match hosts.entry((host.clone(), port)) {
+            btree_map::Entry::Occupied(mut entry) => {
+                let refusal = entry.get_mut();
+                (refusal.count, refusal.last_at, refusal.run) = (refusal.count + 1, now, run);
+            }
+            btree_map::Entry::Vacant(_) if full => {}
+            btree_map::Entry::Vacant(entry) => {
+                entry.insert(Refusal { host, port, count: 1, first_at: now, last_at: now, run });
             }
         }
         drop(pending);
         self.some.notify_one();
     }
 
-    /// Takes what is to be written down.
-    fn take(&self) -> (BTreeMap<ProjectId, Vec<Refusal>>, BTreeMap<RunId, Hosts>) {
+    /// Takes what is to be written down of projects.
+    fn take(&self) -> BTreeMap<ProjectId, Vec<Refusal>> {
+        let hosts = std::mem::take(&mut self.pending().hosts);
+        hosts.into_iter().map(|(project, hosts)| (project, hosts.into_values().collect())).collect()
+    }
+
+    /// Takes what is to be told in the histories of all runs, or of one.
+    fn take_news(&self, of: Option<RunId>) -> BTreeMap<RunId, Hosts> {
         let mut pending = self.pending();
-        let mut projects: BTreeMap<ProjectId, Vec<Refusal>> = BTreeMap::new();
-        for ((project, ..), refusal) in std::mem::take(&mut pending.hosts) {
-            projects.entry(project).or_default().push(refusal);
+        match of {
+            None => std::mem::take(&mut pending.news),
+            Some(run) => pending.news.remove_entry(&run).into_iter().collect(),
         }
-        (projects, std::mem::take(&mut pending.news))
     }
 
     /// Forgets what was told of runs that are at work no more.
@@ -86,12 +95,54 @@ impl Refusals {
     }
 }
 
+/// When the pages of each project were last told of new hosts, and whether they are owed that again.
+#[derive(Debug, Default)]
+struct Bells(HashMap<ProjectId, (Instant, bool)>);
+
+impl Bells {
+    /// Which projects' pages are to be told now, when there are new hosts in these.
+    fn due(&mut self, news: impl IntoIterator<Item = ProjectId>, now: Instant) -> Vec<ProjectId> {
+        self.0.retain(|_, (told, owed)| *owed || now.duration_since(*told) < QUIET);
+        let mut due = Vec::new();
+        for project in news {
+            match self.0.entry(project) {
+                hash_map::Entry::Occupied(mut bell) => bell.get_mut().1 = true,
+                hash_map::Entry::Vacant(bell) => {
+                    bell.insert((now, false));
+                    due.push(project);
+                }
+            }
+        }
+        for (project, bell) in &mut self.0 {
+            if bell.1 && now.duration_since(bell.0) >= QUIET {
+                *bell = (now, false);
+                due.push(*project);
+            }
+        }
+        due
+    }
+
+    /// When the next is due that is owed.
+    fn next(&self) -> Option<Instant> {
+        self.0.values().filter(|(_, owed)| *owed).map(|(told, _)| *told + QUIET).min()
+    }
+}
+
 /// Writes down what is refused until the engine stops, and then the rest.
 pub(crate) async fn note_forever(engine: Engine) {
     let refusals = &engine.0.networks.refusals;
+    let mut bells = Bells::default();
     loop {
+        let owed = bells.next();
+        let due = async {
+            match owed {
+                Some(at) => tokio::time::sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
         let stopped = tokio::select! {
             () = engine.0.stop.cancelled() => true,
+            () = due => false,
             () = refusals.some.notified() => {
                 tokio::select! {
                     () = engine.0.stop.cancelled() => true,
@@ -99,7 +150,7 @@ pub(crate) async fn note_forever(engine: Engine) {
                 }
             }
         };
-        engine.note_refusals().await;
+        engine.note_refusals(&mut bells).await;
         if stopped {
             return;
         }
@@ -107,17 +158,36 @@ pub(crate) async fn note_forever(engine: Engine) {
 }
 
 impl Engine {
-    async fn note_refusals(&self) {
-        let networks = &self.0.networks;
-        let (projects, news) = networks.refusals.take();
-        for (project, refusals) in projects {
-            if let Err(error) = self.0.team.store.note_refusals(project, &refusals).await {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(%project, error, "what commands were refused was not written down");
+    async fn note_refusals(&self, bells: &mut Bells) {
+        let (networks, store) = (&self.0.networks, &self.0.team.store);
+        let mut news = Vec::new();
+        for (project, refusals) in networks.refusals.take() {
+            match store.note_refusals(project, &refusals).await {
+                Ok(true) => news.push(project),
+                Ok(false) => {}
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(%project, error, "what commands were refused was not written down");
+                }
             }
         }
-        for (run, hosts) in news {
-            let Some(lease) = networks.lease(run).await else { continue };
+        for project in bells.due(news, Instant::now()) {
+            if let Err(error) = store.tell_of_refusals(project).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(%project, error, "nobody was told what commands were refused");
+            }
+        }
+        self.tell_refused(None).await;
+        let active = self.active();
+        networks.refusals.forget(|run| active.contains_key(run));
+    }
+
+    /// Tells in the histories of all runs, or of the one that is held so, what their commands were refused.
+    pub(crate) async fn tell_refused(&self, of: Option<Lease>) {
+        let networks = &self.0.networks;
+        let _telling = networks.refusals.telling.lock().await;
+        for (run, hosts) in networks.refusals.take_news(of.map(|lease| lease.run)) {
+            let Some(lease) = of.or_else(|| networks.lease(run)) else { continue };
             let note = RunEvent::Note { text: words(&hosts) };
             match self.0.team.store.append_events(&lease, vec![note]).await {
                 Ok(()) | Err(StoreError::LeaseLost) => {}
@@ -127,8 +197,6 @@ impl Engine {
                 }
             }
         }
-        let active = self.active();
-        networks.refusals.forget(|run| active.contains_key(run));
     }
 }
 
@@ -156,24 +224,44 @@ mod tests {
     #[test]
     fn refusals_are_counted_by_host_and_a_flood_of_them_is_bounded() {
         let (refusals, clock) = (Refusals::default(), FixedClock::default());
-        let (project, run) = (ProjectId::new(), RunId::new());
+        let (project, run, other) = (ProjectId::new(), RunId::new(), RunId::new());
         let host = |n: usize| HostName::parse(&format!("h{n}.example")).unwrap();
         let now = clock.now();
         for n in 0..5_000 {
             refusals.note(project, Some(run), host(n % 2_000), 443, now);
         }
-        let (projects, news) = refusals.take();
-        assert_eq!(projects[&project].len(), GATHERED);
+        // Another project and another run are not the worse for it.
+        let small = ProjectId::new();
+        refusals.note(small, None, host(1_500), 443, now);
+        refusals.note(project, Some(other), host(1_500), 443, now);
+        let (projects, one) = (refusals.take(), refusals.take_news(Some(other)));
+        assert_eq!((projects[&project].len(), projects[&small].len()), (GATHERED, 1));
         let of = |n: usize| projects[&project].iter().find(|refusal| refusal.host == host(n)).cloned();
         assert_eq!(of(7).unwrap().count, 3);
         assert_eq!(of(1_500), None);
-        assert_eq!(news[&run].len(), TOLD);
+        assert!(one.len() == 1 && words(&one[&other]).contains("h1500.example"));
+        let news = refusals.take_news(None);
+        assert_eq!((news.len(), news[&run].len()), (1, TOLD));
         assert!(words(&news[&run]).contains("h0.example, h1.example"));
         // What the run was told once it is not told again, until it is at work anew.
         refusals.note(project, Some(run), host(0), 443, now);
-        assert!(refusals.take().1.is_empty());
+        assert!(refusals.take_news(None).is_empty());
         refusals.forget(|_| false);
         refusals.note(project, Some(run), host(0), 22, now);
-        assert_eq!(words(&refusals.take().1[&run]).matches("h0.example:22").count(), 1);
+        assert_eq!(words(&refusals.take_news(None)[&run]).matches("h0.example:22").count(), 1);
+    }
+
+    #[test]
+    fn pages_are_told_at_once_and_then_let_alone_for_a_while() {
+        let (mut bells, began) = (Bells::default(), Instant::now());
+        let (one, other) = (ProjectId::new(), ProjectId::new());
+        assert_eq!(bells.due([one], began), [one]);
+        let soon = began + QUIET / 2;
+        assert_eq!(bells.due([one, other], soon), [other]);
+        assert_eq!(bells.next(), Some(began + QUIET));
+        assert_eq!(bells.due([], began + QUIET), [one]);
+        assert_eq!(bells.next(), None);
+        assert_eq!(bells.due([one], began + QUIET * 3), [one]);
+        assert_eq!(bells.0.len(), 1, "what is long ago is forgotten");
     }
 }

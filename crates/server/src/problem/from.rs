@@ -93,6 +93,7 @@ impl From<StoreError> for Problem {
                 Self::conflict("stale", detail).with(Extras { current: Some(current), ..Extras::default() })
             }
             StoreError::McpToolMoved { .. } => Self::conflict("tool-changed", detail),
+            StoreError::McpServerMoved => Self::conflict("server-changed", detail),
             StoreError::StalePlan { current } => {
                 Self::conflict("stale-plan", detail).with(Extras { current: Some(current), ..Extras::default() })
             }

@@ -63,7 +63,8 @@ pub struct ChangeMcpServer {
     /// What it is called.
     #[schema(nullable = false)]
     name: Option<String>,
-    /// How it is reached. Secrets go nowhere else by themselves: for another address or command, give them anew.
+    /// How it is reached. Secrets go nowhere else by themselves: for another address or command, and for a program whose other
+    /// variables change, give them anew.
     #[schema(nullable = false)]
     transport: Option<McpTransport>,
     /// Its environment or headers, all of them.

@@ -182,14 +182,19 @@ function Tried({ server: { test }, running }: { server: McpServer; running: bool
       ) : test === null ? (
         <p className="text-faint">{s.test.never}</p>
       ) : test.problem === null ? (
-        <p className="flex flex-wrap items-center gap-x-1.5 gap-y-1 text-muted">
-          <CircleCheck aria-hidden className="size-3.5 shrink-0 text-green" />
-          {s.test.good(test.tools, duration(test.tookMs))}
-          <span className="text-faint">
-            {[test.server, test.protocol && `MCP ${test.protocol}`].filter(Boolean).join(" · ")}
-          </span>
-          <Time at={test.at} />
-        </p>
+        <>
+          <p className="flex flex-wrap items-center gap-x-1.5 gap-y-1 text-muted">
+            <CircleCheck aria-hidden className="size-3.5 shrink-0 text-green" />
+            {s.test.good(test.tools, duration(test.tookMs))}
+            <span className="text-faint">
+              {[test.server, test.protocol && `MCP ${test.protocol}`].filter(Boolean).join(" · ")}
+            </span>
+            <Time at={test.at} />
+          </p>
+          {test.leftOut !== null && (
+            <p className="mt-1 text-muted [overflow-wrap:anywhere]">{s.test.leftOut(test.leftOut)}</p>
+          )}
+        </>
       ) : (
         <div className="flex gap-1.5 text-red">
           <CircleX aria-hidden className="mt-px size-3.5 shrink-0" />

@@ -34,7 +34,8 @@ export const s = {
     command: "Command",
     url: "Address",
     values: { stdio: "Environment", http: "Headers" },
-    valuesHelp: "A secret is sealed, goes to this server alone, and is never shown again.",
+    valuesHelp:
+      "A secret is sealed, goes to this server alone, and is never shown again. Give it anew when you change the command, the address, or a program's other variables.",
     valueName: "Name",
     value: "Value",
     secret: "Secret",
@@ -58,6 +59,7 @@ export const s = {
     good: (tools: number, took: string) =>
       `It answered in ${took} and offers ${tools === 1 ? "1 tool" : `${tools} tools`}.`,
     bad: (took: string) => `It does not work (after ${took}):`,
+    leftOut: (tools: string) => `Left out: ${tools}.`,
     never: "Not tried yet.",
     stderr: "The end of its standard error",
   },
@@ -76,7 +78,7 @@ export const s = {
     look: (name: string) => `Look at ${name}`,
     approve: "Approve",
     approveOf: (name: string) => `Approve ${name}`,
-    approveAll: (n: number) => (n === 1 ? "Approve what is new or changed" : `Approve all ${n}`),
+    approveAll: (n: number) => `Approve all ${n}`,
     approved: "Approved. Agents that begin from now on have it.",
     comparison: (name: string) => `What ${name} was and is`,
     says: (name: string) => `What the server says of ${name}`,

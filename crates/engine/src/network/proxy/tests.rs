@@ -10,17 +10,28 @@ use super::super::outside::Resolve;
 use super::*;
 
 /// Names of the test's world.
-#[derive(Default)]
 struct World {
     names: Mutex<HashMap<String, Vec<SocketAddr>>>,
     /// Names that were resolved, in order.
     asked: Mutex<Vec<String>>,
+    /// What names below `slow.example` wait for, and how many of them wait now and did at most.
+    gate: Semaphore,
+    waiting: Mutex<(usize, usize)>,
 }
 
 #[async_trait]
 impl Resolve for World {
     async fn resolve(&self, host: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {
         self.asked.lock().unwrap().push(host.to_owned());
+        if host.ends_with("slow.example") {
+            {
+                let mut waiting = self.waiting.lock().unwrap();
+                waiting.0 += 1;
+                waiting.1 = waiting.0.max(waiting.1);
+            }
+            self.gate.acquire().await.unwrap().forget();
+            self.waiting.lock().unwrap().0 -= 1;
+        }
         let found = self.names.lock().unwrap().get(host).cloned();
         found.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
@@ -59,7 +70,8 @@ impl Stand {
         let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
         let rules = Mutex::new(Some(NetworkSettings { policy, registries: false, hosts }));
         let door = Arc::new(Rules { rules, refused: Mutex::default() });
-        let world = Arc::new(World::default());
+        let (names, asked, waiting) = Default::default();
+        let world = Arc::new(World { names, asked, gate: Semaphore::new(0), waiting });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let (_end, ended) = tokio::sync::oneshot::channel();
@@ -185,6 +197,27 @@ async fn a_name_that_leads_inside_is_not_followed() {
     assert!(heard.lock().unwrap().is_empty() && stand.door.refused.lock().unwrap().is_empty());
     // Each request resolves its name once.
     assert_eq!(stand.world.asked.lock().unwrap().len(), inside.len() + 1);
+}
+
+#[tokio::test]
+async fn names_that_nobody_answers_for_take_no_more_than_their_places() {
+    let stand = Stand::at_home(&["*.slow.example"]).await;
+    let mut asking = Vec::new();
+    for n in 0..LOOKUPS + 4 {
+        let mut stream = TcpStream::connect(stand.at).await.unwrap();
+        stream.write_all(format!("CONNECT h{n}.slow.example:443 HTTP/1.1\r\n\r\n").as_bytes()).await.unwrap();
+        asking.push(stream);
+    }
+    while stand.world.waiting.lock().unwrap().0 < LOOKUPS {
+        tokio::task::yield_now().await;
+    }
+    stand.world.gate.add_permits(asking.len());
+    for mut stream in asking {
+        let mut said = String::new();
+        timeout(Duration::from_secs(20), stream.read_to_string(&mut said)).await.unwrap().unwrap();
+        assert!(said.contains("has no address"), "{said}");
+    }
+    assert_eq!(*stand.world.waiting.lock().unwrap(), (0, LOOKUPS));
 }
 
 #[tokio::test]

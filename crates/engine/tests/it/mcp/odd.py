@@ -12,7 +12,7 @@ def say(message):
 
 def tools():
     more = os.environ.get("SAYS", "Says it again.")
-    names = "echo secret die hang flood ask write grow".split()
+    names = "echo secret die hang flood ask write grow fill".split()
     bare = {"type": "object", "properties": {"text": {"type": "string"}}}
     listed = [{"name": n, "description": more if n == "echo" else n, "inputSchema": bare} for n in names]
     listed[0]["annotations"] = {"readOnlyHint": True}
@@ -50,6 +50,14 @@ def call(name, arguments):
         with open("/workspace/made.txt", "w") as file:
             file.write("made\n")
         return "written"
+    if name == "fill":
+        os.mkdir("/workspace/build")
+        with open("/workspace/.gitignore", "w") as file:
+            file.write("build\n")
+        with open("/workspace/build/large", "wb") as file:
+            file.write(bytes(50_000_000))
+            os.fsync(file)
+        time.sleep(600)
     if name == "grow":
         grown.append({"name": "extra", "description": "New.", "inputSchema": {"type": "object"}})
         say({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
@@ -66,6 +74,7 @@ if mode == "broken":
     sys.exit(3)
 if mode == "leaky":
     grown.append({"name": "leak", "description": "The key is " + os.environ["KEY"], "inputSchema": {"type": "object"}})
+    grown.append({"name": "either", "description": "One or the other.", "inputSchema": {"type": "object", "anyOf": [{}]}})
 for line in sys.stdin:
     message = json.loads(line)
     number, method = message.get("id"), message.get("method")
