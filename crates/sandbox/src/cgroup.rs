@@ -282,9 +282,13 @@ impl Groups {
         runtime.spawn(async move {
             for _ in 0..SWEEPS {
                 tokio::time::sleep(SWEEP).await;
-                let mut table = lock(&groups.0.table);
-                groups.clear(&mut table);
-                if table.rubbish.is_empty() {
+                let again = groups.clone();
+                let swept = tokio::task::spawn_blocking(move || {
+                    let mut table = lock(&again.0.table);
+                    again.clear(&mut table);
+                    table.rubbish.is_empty()
+                });
+                if swept.await.unwrap_or(true) {
                     break;
                 }
             }
