@@ -107,7 +107,7 @@ async fn main() -> anyhow::Result<()> {
             What::Knowledge => knowledge::measure(&server, options.items, &mut table).await?,
             What::Board => board::measure(&server, &mut table).await?,
             What::Sandbox => sandbox::measure(options.rounds, &mut table).await?,
-            What::Soak => sound &= soak::measure(&server, options.bad, &mut table).await?,
+            What::Soak => soak::measure(&server, options.bad, &mut table).await?,
             What::Night => {
                 sound &= night::measure(&server, &options.night, options.seed).await?;
                 continue;

@@ -69,9 +69,11 @@ struct Outcome {
     peak: f64,
 }
 
-/// Measures a quiet run, and then one among agents that misbehave. Returns whether that one came to its end and the server
-/// still stood.
-pub async fn measure(program: &Path, agents: usize, table: &mut Table) -> anyhow::Result<bool> {
+/// Measures a quiet run, and then one among agents that misbehave.
+///
+/// # Errors
+/// When that one does not come to its end, or the server does not stand.
+pub async fn measure(program: &Path, agents: usize, table: &mut Table) -> anyhow::Result<()> {
     let quiet = one(program, 0).await?;
     let loud = one(program, agents).await?;
     let p99 = |outcome: &Outcome| quantile(&outcome.answers, 0.99);
@@ -90,7 +92,7 @@ pub async fn measure(program: &Path, agents: usize, table: &mut Table) -> anyhow
     table.tell("soak: the server's memory at most", loud.peak, "MiB", format!("{:.1} MiB in quiet", quiet.peak));
     let cards: Vec<String> = loud.cards.iter().map(|(status, count)| format!("{count} {status}")).collect();
     writeln!(std::io::stdout(), "the misbehaving cards at the end: {}\n", cards.join(", "))?;
-    Ok(true)
+    Ok(())
 }
 
 async fn one(program: &Path, agents: usize) -> anyhow::Result<Outcome> {

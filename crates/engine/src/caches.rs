@@ -8,7 +8,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use guildhall_sandbox::{Cached, cached, take_away};
+use guildhall_git::remove_tree;
+use guildhall_sandbox::{Cached, cached};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::ProjectId;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
@@ -27,7 +28,7 @@ pub(crate) type Holds = HashMap<ProjectId, Arc<RwLock<()>>>;
 pub struct CacheSize {
     /// Bytes on the disk.
     pub bytes: u64,
-    /// Bytes that it may have: over that, what was not used for longest goes.
+    /// Bytes that it may have: over that, what was not changed for longest goes.
     pub most: u64,
     /// Whether a run, a trial, a service or a terminal works with it.
     pub in_use: bool,
@@ -98,7 +99,7 @@ impl Engine {
             return Err(TeamError::NotFound { what: "project" });
         }
         by.store.audit(Note::new(AuditAction::ClearCaches).on(AuditObject::Project, project)).await?;
-        let cleared = self.while_unused(project, take_away).await;
+        let cleared = self.while_unused(project, remove_tree).await;
         match cleared.map_err(|error| TeamError::internal("clearing the caches", error))? {
             true => Ok(()),
             false => Err(TeamError::conflict(
@@ -126,11 +127,11 @@ impl Engine {
     /// The same for one project.
     pub(crate) async fn tidy_cache(&self, project: ProjectId) {
         let done = match self.0.team.store.project(project).await {
-            Ok(None) => self.while_unused(project, take_away).await,
+            Ok(None) => self.while_unused(project, remove_tree).await,
             Ok(Some(found)) => {
                 let most = found.settings.cache_bytes();
                 let take =
-                    move |folder: &Path| too_much(all_in(folder)?, most).iter().try_for_each(|path| take_away(path));
+                    move |folder: &Path| too_much(all_in(folder)?, most).iter().try_for_each(|path| remove_tree(path));
                 self.while_unused(project, take).await
             }
             // It is tried again.
@@ -156,13 +157,13 @@ fn all_in(folder: &Path) -> io::Result<Vec<Cached>> {
     Ok(all)
 }
 
-/// What has to go so that the rest is no more than `most`: what was not changed for longest first.
+/// What has to go so that the rest is no more than `most`: what hides how large it is, and then what was not changed for longest.
 fn too_much(mut all: Vec<Cached>, most: u64) -> Vec<PathBuf> {
-    all.sort_by_key(|one| one.changed);
+    all.sort_by_key(|one| (one.whole, one.changed));
     let mut bytes: u64 = all.iter().map(|one| one.bytes).sum();
     let mut gone = Vec::new();
     for one in all {
-        if bytes <= most {
+        if one.whole && bytes <= most {
             break;
         }
         bytes -= one.bytes;
@@ -173,6 +174,7 @@ fn too_much(mut all: Vec<Cached>, most: u64) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
     use std::time::{Duration, SystemTime};
 
     use super::*;
@@ -183,11 +185,30 @@ mod tests {
             path: name.into(),
             bytes,
             changed: SystemTime::UNIX_EPOCH + Duration::from_secs(1_000 - age),
+            whole: true,
         };
         let all = || vec![one("new", 50, 1), one("old", 30, 900), one("middle", 40, 500)];
         assert_eq!(too_much(all(), 120), Vec::<PathBuf>::new());
         assert_eq!(too_much(all(), 119), [PathBuf::from("old")]);
         assert_eq!(too_much(all(), 60), ["old", "middle"].map(PathBuf::from));
         assert_eq!(too_much(all(), 0).len(), 3);
+        let mut hiding = all();
+        hiding[0].whole = false;
+        assert_eq!(too_much(hiding, 120), [PathBuf::from("new")]);
+    }
+
+    #[test]
+    fn no_depth_and_no_mode_keeps_what_is_hidden_by_it() {
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        std::fs::create_dir_all(at("member/deep").join("d/".repeat(300))).unwrap();
+        std::fs::create_dir_all(at("member/cargo")).unwrap();
+        for closed in ["member/deep/d", "member"] {
+            std::fs::set_permissions(at(closed), std::fs::Permissions::from_mode(0o000)).unwrap();
+        }
+        let gone = too_much(all_in(place.path()).unwrap(), u64::MAX);
+        assert_eq!(gone, [at("member/deep")]);
+        gone.iter().for_each(|path| remove_tree(path).unwrap());
+        assert!(!at("member/deep").exists() && at("member/cargo").exists());
     }
 }

@@ -75,10 +75,18 @@ impl Walls {
     /// When a folder cannot be opened that is to be reached.
     pub(crate) async fn put_up(&self, command: &mut Command) -> io::Result<()> {
         static USABLE: OnceCell<bool> = OnceCell::const_new();
-        if *USABLE.get_or_init(usable).await {
-            self.around(command)?;
+        match USABLE.get_or_try_init(usable).await {
+            Ok(true) => self.around(command),
+            Ok(false) => Ok(()),
+            Err(error) => {
+                // The next git finds it out.
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "whether git works within walls was not found out, so one works in its worktree without them"
+                );
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     fn around(&self, command: &mut Command) -> io::Result<()> {
@@ -119,36 +127,34 @@ fn home_of_git() -> Option<&'static Path> {
 }
 
 /// Whether git works within walls here: it makes a repository, and an object in it.
-async fn usable() -> bool {
+///
+/// # Errors
+/// When that cannot be found out now.
+async fn usable() -> io::Result<bool> {
     if version() <= 0 {
         tracing::info!("this kernel has no Landlock: git in worktrees is kept within them by its own care alone");
-        return false;
+        return Ok(false);
     }
-    match try_out().await {
-        Ok(None) => true,
-        Ok(Some(said)) => {
-            tracing::warn!(said, "git does not work within walls, so it works in worktrees without them");
-            false
-        }
-        Err(error) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "whether git works within walls was not found out"
-            );
-            false
-        }
+    let Some(said) = try_out(true).await? else { return Ok(true) };
+    if let Some(said) = try_out(false).await? {
+        // Such as a full disk: that is not for the walls.
+        return Err(io::Error::other(said));
     }
+    tracing::warn!(said, "git does not work within walls, so it works in worktrees without them");
+    Ok(false)
 }
 
-/// What git complains of within walls, if it does.
-async fn try_out() -> io::Result<Option<String>> {
+/// What git complains of, within walls or without, if it does.
+async fn try_out(within: bool) -> io::Result<Option<String>> {
     let place = tempfile::Builder::new().prefix("guildhall-walls-").tempdir()?;
     let walls = Walls { read: Vec::new(), write: vec![place.path().to_owned()] };
     for arguments in [&["init", "--bare", "--quiet"][..], &["hash-object", "-w", "--stdin"]] {
         let mut command = Command::new(&*PROGRAM);
         command.args(arguments).env_clear().current_dir("/").kill_on_drop(true).stdin(Stdio::null());
         command.env("GIT_DIR", place.path()).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
-        walls.around(&mut command)?;
+        if within {
+            walls.around(&mut command)?;
+        }
         let output = command.output().await?;
         if !output.status.success() {
             return Ok(Some(String::from_utf8_lossy(&output.stderr).into_owned()));
@@ -208,7 +214,7 @@ mod tests {
         if version() <= 0 {
             return;
         }
-        assert!(usable().await);
+        assert!(usable().await.unwrap());
         let place = tempfile::tempdir().unwrap();
         let at = |name: &str| place.path().join(name);
         for name in ["read", "write", "outside"] {

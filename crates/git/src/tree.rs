@@ -25,7 +25,7 @@ const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOF
 ///
 /// # Errors
 /// When something cannot be removed.
-pub(crate) fn remove(path: &Path) -> io::Result<()> {
+pub fn remove(path: &Path) -> io::Result<()> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
@@ -121,8 +121,8 @@ fn entries(folder: &OwnedFd) -> io::Result<Vec<(CString, FileType)>> {
 }
 
 /// Makes a worktree one that git can walk: every folder can be entered and written, and what is neither file, folder nor
-/// link is gone. Whoever waits to open such a pipe waits no more. With `prune`, folders are gone as well that lie deeper than a
-/// path can say: git stops at them.
+/// link is gone. Whoever waits to open such a pipe waits no more. Sockets stay without `prune`: git passes them over, and a
+/// service may listen at them. With it, folders are gone as well that lie deeper than a path can say: git stops at them.
 ///
 /// # Errors
 /// When the worktree cannot be opened. What cannot be reached in it, git cannot reach either, and is passed over.
@@ -156,6 +156,7 @@ pub(crate) fn tame(tree: &Path, prune: bool) -> io::Result<()> {
                     }
                 }
                 FileType::RegularFile | FileType::Symlink => {}
+                FileType::Socket if !prune => {}
                 _ => {
                     // Held open for a moment: who waits for somebody to write finds somebody.
                     let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -246,16 +247,20 @@ mod tests {
         let waits = at("tree/a/b/c/.gitattributes");
         let (opened, done) = std::sync::mpsc::channel();
         std::thread::spawn(move || opened.send(fs::read(waits).unwrap_or_default()).unwrap());
+        let _listens = std::os::unix::net::UnixListener::bind(at("tree/socket")).unwrap();
         for closed in ["tree/a/b", "tree/a", "tree"] {
             fs::set_permissions(at(closed), fs::Permissions::from_mode(0o000)).unwrap();
         }
-        tame(&at("tree"), true).unwrap();
+        tame(&at("tree"), false).unwrap();
         // It found somebody at the other end, who went, or came when the pipe was gone.
         assert_eq!(done.recv_timeout(std::time::Duration::from_secs(20)).unwrap(), b"");
         for gone in ["tree/.gitignore", "tree/a/b/c/.gitattributes"] {
             assert!(!at(gone).exists(), "{gone}");
         }
         assert!(at("tree/a/b/file").exists() && at("outside/pipe").exists());
+        assert!(std::os::unix::net::UnixStream::connect(at("tree/socket")).is_ok(), "a service is at work there");
+        tame(&at("tree"), true).unwrap();
+        assert!(!at("tree/socket").exists());
         let mode = fs::metadata(at("tree/a")).unwrap().permissions().mode();
         assert_eq!(mode & 0o700, 0o700);
     }

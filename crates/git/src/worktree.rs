@@ -69,7 +69,7 @@ impl Repo {
             }
             other => other,
         })?;
-        self.give_git(&worktree, branch, base)?;
+        give_git(&worktree, branch, base).await?;
         boundary!("worktree.given");
         self.take_snapshots(run, base).await?;
         Ok(worktree)
@@ -154,30 +154,6 @@ impl Repo {
         Ok(worktree.admin.is_dir().then_some(worktree))
     }
 
-    /// Gives the agent a git folder of its own, so that `git status`, `git diff` and `git log` work in its sandbox.
-    /// Costs no git process: a few small files. What was there before is gone with what the agent kept in it.
-    fn give_git(&self, worktree: &Worktree, branch: &str, base: &Oid) -> Result<(), GitError> {
-        let git = worktree.agent_git();
-        // Whatever an agent left there would be written through: a link in place of a file leads anywhere.
-        tree::remove(&git).map_err(GitError::file(&git, "removed"))?;
-        let put = |path: PathBuf, text: String| {
-            if let Some(parent) = path.parent() {
-                std::fs::create_dir_all(parent).map_err(GitError::file(parent, "made"))?;
-            }
-            std::fs::write(&path, text).map_err(GitError::file(path, "written"))
-        };
-        put(git.join("HEAD"), format!("ref: refs/heads/{branch}\n"))?;
-        boundary!("worktree.half-given");
-        put(
-            git.join("config"),
-            "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = /workspace\n".to_owned(),
-        )?;
-        put(git.join("refs/heads").join(branch), format!("{base}\n"))?;
-        put(git.join("objects/info/alternates"), format!("{AGENT_OBJECTS}\n"))?;
-        std::fs::copy(worktree.admin.join("index"), git.join("index")).map_err(GitError::file(&git, "filled"))?;
-        put(worktree.tree().join(".git"), format!("gitdir: {AGENT_GIT}\n"))
-    }
-
     /// Brings a worktree to exactly the files of `to`, after a crash; ignored files stay. Makes the folder again when it
     /// was deleted, and takes away a lock that a dead git left.
     ///
@@ -202,7 +178,7 @@ impl Repo {
         self.in_tree(worktree, "checkout-index").args(["--all", "--force", "--quiet"]).run().await?;
         self.in_tree(worktree, "clean").args(["-ffdq"]).run().await?;
         boundary!("worktree.restored");
-        self.give_git(worktree, branch, base)
+        give_git(worktree, branch, base).await
     }
 
     fn in_new_tree(&self, worktree: &Worktree, subcommand: &str) -> Git {
@@ -252,6 +228,31 @@ impl Repo {
         }
         self.update_ref(&format!("refs/heads/{branch}"), to, old.as_ref()).await
     }
+}
+
+/// Gives the agent a git folder of its own, so that `git status`, `git diff` and `git log` work in its sandbox.
+/// Costs no git process: a few small files. What was there before is gone with what the agent kept in it.
+async fn give_git(worktree: &Worktree, branch: &str, base: &Oid) -> Result<(), GitError> {
+    let git = worktree.agent_git();
+    let bare = git.clone();
+    // Whatever an agent left there would be written through: a link in place of a file leads anywhere.
+    blocking(move || tree::remove(&bare).map_err(GitError::file(bare, "removed"))).await?;
+    let put = |path: PathBuf, text: String| {
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(GitError::file(parent, "made"))?;
+        }
+        std::fs::write(&path, text).map_err(GitError::file(path, "written"))
+    };
+    put(git.join("HEAD"), format!("ref: refs/heads/{branch}\n"))?;
+    boundary!("worktree.half-given");
+    put(
+        git.join("config"),
+        "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = /workspace\n".to_owned(),
+    )?;
+    put(git.join("refs/heads").join(branch), format!("{base}\n"))?;
+    put(git.join("objects/info/alternates"), format!("{AGENT_OBJECTS}\n"))?;
+    std::fs::copy(worktree.admin.join("index"), git.join("index")).map_err(GitError::file(&git, "filled"))?;
+    put(worktree.tree().join(".git"), format!("gitdir: {AGENT_GIT}\n"))
 }
 
 /// Writes a small file so that it is never found half written.

@@ -1,7 +1,7 @@
 //! What tools keep between commands: a folder of the server's, in which everything is the agents'. It appears at one place of
-//! its own. The host looks into it only to see how large it is and to take it away, and follows nothing that is in it.
+//! its own. The host looks into it only to see how large it is, and follows nothing that is in it.
 
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
+use rustix::io::Errno;
 
 /// Where it appears.
 pub(crate) const CACHE: &str = "/run/cache";
@@ -61,6 +62,8 @@ pub struct Cached {
     pub bytes: u64,
     /// When something in it last changed.
     pub changed: SystemTime,
+    /// Whether these were all bytes: nothing in it was closed, or too deep.
+    pub whole: bool,
 }
 
 /// What is in a folder that appears as a cache, one entry for each tool. Blocks.
@@ -68,109 +71,83 @@ pub struct Cached {
 /// # Errors
 /// When the folder cannot be read. One that is not there holds nothing.
 pub fn cached(folder: &Path) -> io::Result<Vec<Cached>> {
-    let dir = match rustix::fs::openat(CWD, folder, FOLDER, Mode::empty()) {
-        Ok(dir) => dir,
-        Err(rustix::io::Errno::NOENT) => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
-    };
+    let Some(dir) = opened(folder)? else { return Ok(Vec::new()) };
     let mut all = Vec::new();
     for entry in Dir::read_from(&dir)? {
         let entry = entry?;
         if matches!(entry.file_name().to_bytes(), b"." | b"..") {
             continue;
         }
-        let mut sum = Sum { bytes: 0, changed: 0, left: ENTRIES };
+        let mut sum = Sum { bytes: 0, changed: 0, left: ENTRIES, whole: true };
         sum.add(dir.as_fd(), entry.file_name(), 0);
         all.push(Cached {
             path: folder.join(OsStr::from_bytes(entry.file_name().to_bytes())),
             bytes: sum.bytes,
             changed: SystemTime::UNIX_EPOCH + Duration::from_secs(sum.changed),
+            whole: sum.whole,
         });
     }
     all.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(all)
 }
 
-/// Takes a folder or a file away that agents could write. Nobody may be at work in it. Blocks.
-///
-/// # Errors
-/// When something in it cannot be taken away.
-pub fn take_away(path: &Path) -> io::Result<()> {
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a path in a folder"));
-    };
-    let name = CString::new(name.as_bytes())?;
-    match rustix::fs::openat(CWD, parent, FOLDER, Mode::empty()) {
-        Ok(parent) => remove(parent.as_fd(), &name, 0),
-        Err(rustix::io::Errno::NOENT) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// A folder itself, not what a symbolic link in its place leads to.
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Opens a folder that appears as a cache, though its mode forbid it: agents can change that. None where there is none.
+fn opened(folder: &Path) -> io::Result<Option<OwnedFd>> {
+    let whole = Mode::RWXU;
+    let handle = match rustix::fs::openat(CWD, folder, FOLDER | OFlags::PATH, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(None),
+        handle => handle?,
+    };
+    if !Mode::from_raw_mode(rustix::fs::fstat(&handle)?.st_mode).contains(whole) {
+        // A handle of this kind has no mode to change; the path of the handle leads to the very same folder.
+        rustix::fs::chmod(format!("/proc/self/fd/{}", handle.as_raw_fd()), whole)?;
+    }
+    Ok(Some(rustix::fs::openat(&handle, c".", FOLDER, Mode::empty())?))
+}
 
 struct Sum {
     bytes: u64,
     changed: u64,
     left: u64,
+    whole: bool,
 }
 
 impl Sum {
     /// Adds an entry with everything below it. What cannot be looked at counts nothing.
     fn add(&mut self, parent: BorrowedFd<'_>, name: &CStr, depth: usize) {
-        let Ok(stat) = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) else { return };
+        if let Err(error) = self.try_add(parent, name, depth)
+            && error != Errno::NOENT
+        {
+            self.whole = false;
+        }
+    }
+
+    fn try_add(&mut self, parent: BorrowedFd<'_>, name: &CStr, depth: usize) -> rustix::io::Result<()> {
+        let stat = rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?;
         self.bytes += u64::try_from(stat.st_blocks).unwrap_or_default() * 512;
         self.changed = self.changed.max(u64::try_from(stat.st_mtime).unwrap_or_default());
         self.left = self.left.saturating_sub(1);
-        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory || depth >= DEPTH {
-            return;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+            return Ok(());
         }
-        let Ok(dir) = rustix::fs::openat(parent, name, FOLDER, Mode::empty()) else { return };
-        let Ok(entries) = Dir::read_from(&dir) else { return };
-        for entry in entries.flatten() {
+        if depth >= DEPTH {
+            return Err(Errno::NAMETOOLONG);
+        }
+        let dir = rustix::fs::openat(parent, name, FOLDER, Mode::empty())?;
+        for entry in Dir::read_from(&dir)? {
+            let entry = entry?;
             if self.left == 0 {
-                return;
+                break;
             }
             if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
                 self.add(dir.as_fd(), entry.file_name(), depth + 1);
             }
         }
+        Ok(())
     }
-}
-
-/// Removes an entry with everything below it, by way of handles: whatever is put in its place, nothing else is removed.
-fn remove(parent: BorrowedFd<'_>, name: &CStr, depth: usize) -> io::Result<()> {
-    match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
-        Ok(()) | Err(rustix::io::Errno::NOENT) => return Ok(()),
-        Err(rustix::io::Errno::ISDIR | rustix::io::Errno::PERM) => {}
-        Err(error) => return Err(error.into()),
-    }
-    let dir = opened(parent, name)?;
-    if depth >= DEPTH {
-        return Err(io::Error::other("there are too many folders within each other"));
-    }
-    let names: Vec<CString> = Dir::read_from(&dir)?
-        .filter_map(|entry| entry.ok().map(|entry| entry.file_name().to_owned()))
-        .filter(|name| !matches!(name.to_bytes(), b"." | b".."))
-        .collect();
-    for name in names {
-        remove(dir.as_fd(), &name, depth + 1)?;
-    }
-    rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)?;
-    Ok(())
-}
-
-/// Opens a folder so that it can be emptied, though its mode forbid it to its owner.
-fn opened(parent: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
-    let whole = Mode::RWXU;
-    let handle = rustix::fs::openat(parent, name, FOLDER | OFlags::PATH, Mode::empty())?;
-    let mode = Mode::from_raw_mode(rustix::fs::fstat(&handle)?.st_mode);
-    if !mode.contains(whole) {
-        // A handle of this kind has no mode to change; the path of the handle leads to the very same folder.
-        rustix::fs::chmod(format!("/proc/self/fd/{}", handle.as_raw_fd()), whole)?;
-    }
-    Ok(rustix::fs::openat(parent, name, FOLDER, Mode::empty())?)
 }
 
 #[cfg(test)]
@@ -188,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_agents_leave_is_counted_and_taken_away_and_nothing_else() {
+    fn what_agents_leave_is_counted_and_nothing_else() {
         let place = tempfile::tempdir().unwrap();
         let at = place.path();
         fs::create_dir_all(at.join("cache/cargo/deep")).unwrap();
@@ -210,9 +187,14 @@ mod tests {
         assert_eq!(cached(&at.join("absent")).unwrap(), []);
         assert!(cached(&at.join("cache/way")).is_err(), "a link in its place");
 
-        take_away(&at.join("cache/cargo/link")).unwrap();
-        take_away(&at.join("cache")).unwrap();
-        take_away(&at.join("absent/cache")).unwrap();
-        assert!(!at.join("cache").exists() && at.join("outside/kept").exists());
+        assert!(found[0].whole, "{found:?}");
+        fs::create_dir_all(at.join("cache/cargo").join("d/".repeat(300))).unwrap();
+        fs::set_permissions(at.join("cache"), fs::Permissions::from_mode(0o000)).unwrap();
+        let found = cached(&at.join("cache")).unwrap();
+        let whole: Vec<_> = found.iter().map(|tool| tool.whole).collect();
+        // Root may look into what is closed.
+        let root = rustix::process::geteuid().is_root();
+        assert_eq!(whole, [false, root, true], "what is too deep or closed is not counted, and says so");
+        fs::set_permissions(at.join("cache/go-mod/locked"), fs::Permissions::from_mode(0o700)).unwrap();
     }
 }

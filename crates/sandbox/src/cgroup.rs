@@ -102,8 +102,10 @@ struct Place {
     name: String,
     /// The groups of the member and of the run.
     at: Option<(Group, Group)>,
-    /// Bytes that the worktree took when it was last looked at.
+    /// Bytes that the worktree took when it was last looked at, with what had come to the cache.
     disk: AtomicU64,
+    /// Bytes that the cache took when it was first looked at; `u64::MAX` before.
+    cache: AtomicU64,
 }
 
 /// What all commands of one member use now, or have used. What the host does not count is left out.
@@ -230,7 +232,14 @@ impl Groups {
             table.rubbish.retain(|at| !used.contains(&at.as_path()));
         }
         let (of_member, group) = at.clone().unzip();
-        let place = Place { groups: self.clone(), member, name: name.clone(), at, disk: AtomicU64::new(0) };
+        let place = Place {
+            groups: self.clone(),
+            member,
+            name: name.clone(),
+            at,
+            disk: AtomicU64::new(0),
+            cache: AtomicU64::new(u64::MAX),
+        };
         let share = Share(Arc::new(place));
         let known = table.members.entry(member).or_insert_with(|| Member { group: of_member, runs: HashMap::new() });
         known.runs.insert(name, Run { group, share: Arc::downgrade(&share.0) });
@@ -282,9 +291,13 @@ impl Groups {
         runtime.spawn(async move {
             for _ in 0..SWEEPS {
                 tokio::time::sleep(SWEEP).await;
-                let mut table = lock(&groups.0.table);
-                groups.clear(&mut table);
-                if table.rubbish.is_empty() {
+                let again = groups.clone();
+                let swept = tokio::task::spawn_blocking(move || {
+                    let mut table = lock(&again.0.table);
+                    again.clear(&mut table);
+                    table.rubbish.is_empty()
+                });
+                if swept.await.unwrap_or(true) {
                     break;
                 }
             }
@@ -374,6 +387,12 @@ impl Share {
     /// The worktree takes as much now.
     pub(crate) fn set_disk(&self, bytes: u64) {
         self.0.disk.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes that have come to the cache, which takes so many now, since it was first looked at for this share.
+    pub(crate) fn cache_added(&self, bytes: u64) -> u64 {
+        let first = self.0.cache.compare_exchange(u64::MAX, bytes, Ordering::Relaxed, Ordering::Relaxed);
+        first.map_or_else(|before| bytes.saturating_sub(before), |_| 0)
     }
 
     /// A command came up against a limit.

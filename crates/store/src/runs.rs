@@ -39,23 +39,11 @@ impl Store {
     /// Starts a card: a new run from nothing. An earlier run of the card is closed; its work stays on its refs. While cards
     /// that it depends on are neither verified nor completed, it waits in the queue.
     ///
-    /// # Errors
-    /// [`StoreError::Illegal`], [`StoreError::NotFound`].
-    pub async fn start_feature(
-        &self,
-        id: FeatureId,
-        member: MemberId,
-        new: NewRun,
-    ) -> Result<(Feature, Run), StoreError> {
-        self.start_feature_within(id, member, new, i64::MAX).await
-    }
-
-    /// The same for a member who may have `most` worktrees of cards: each run has one until its card is completed or taken
-    /// back.
+    /// The member may have `most` worktrees of cards: each run has one until its card is completed or taken back.
     ///
     /// # Errors
     /// [`StoreError::Illegal`], [`StoreError::NotFound`], [`StoreError::TooManyWorktrees`].
-    pub async fn start_feature_within(
+    pub async fn start_feature(
         &self,
         id: FeatureId,
         member: MemberId,

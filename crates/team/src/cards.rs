@@ -121,7 +121,7 @@ impl Team {
     pub async fn start(&self, member: MemberId, id: FeatureId) -> Result<(Feature, Run), TeamError> {
         let new = self.new_run(member, id).await?;
         let most = self.limits().await?.max_worktrees_per_member;
-        Ok(self.store.start_feature_within(id, member, new, most).await?)
+        Ok(self.store.start_feature(id, member, new, most).await?)
     }
 
     /// How a card would run with this member's key: its model and its branch.

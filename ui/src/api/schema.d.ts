@@ -6806,7 +6806,7 @@ export type components = {
             inUse: boolean;
             /**
              * Format: int64
-             * @description Bytes that it may have; over that, what was not used for longest goes when nobody works with it.
+             * @description Bytes that it may have; over that, what was not changed for longest goes when nobody works with it.
              */
             mostBytes: number;
         };

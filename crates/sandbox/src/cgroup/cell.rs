@@ -29,7 +29,9 @@ pub(crate) struct Cell {
     own: Group,
     /// What the groups above had counted when it began.
     before: (Counts, Counts),
-    ended: bool,
+    /// What the kernel had counted when it was ended.
+    met: Option<Met>,
+    gone: bool,
 }
 
 impl Cell {
@@ -37,7 +39,7 @@ impl Cell {
     pub(super) fn make(share: Share, member: Group, run: Group, name: &str) -> io::Result<Self> {
         let own = run.make(name, false)?;
         let before = (run.watch(), member.watch());
-        let cell = Self { share, run, member, own, before, ended: false };
+        let cell = Self { share, run, member, own, before, met: None, gone: false };
         cell.own.die_as_one()?;
         Ok(cell)
     }
@@ -47,23 +49,32 @@ impl Cell {
         self.own.doors()
     }
 
-    /// Kills whatever is left of the command, and says what the kernel counted.
-    pub(crate) async fn end(mut self) -> Met {
+    /// Kills whatever is left of the command, and says what the kernel counted. Who asks again hears the same.
+    pub(crate) fn end(&mut self) -> Met {
+        if let Some(met) = self.met {
+            return met;
+        }
         self.own.kill(&self.run);
         let met = Met { over: self.over(), peak: self.own.peak() };
         if let Some(over) = met.over {
             self.share.hit(over);
         }
-        self.ended = true;
+        self.met = Some(met);
+        met
+    }
+
+    /// Waits a little until what was killed is gone, and removes the group. May be given up and asked again.
+    pub(crate) async fn gone(&mut self) {
         for _ in 0..TRIES {
             if self.own.remove_below(&self.run).is_ok() {
-                return met;
+                self.gone = true;
+                return;
             }
             self.own.kill(&self.run);
             tokio::time::sleep(BETWEEN).await;
         }
         self.share.throw_away(&self.own);
-        met
+        self.gone = true;
     }
 
     fn over(&self) -> Option<Over> {
@@ -86,7 +97,7 @@ impl Cell {
 
 impl Drop for Cell {
     fn drop(&mut self) {
-        if !self.ended {
+        if !self.gone {
             self.own.kill(&self.run);
             self.share.throw_away(&self.own);
         }

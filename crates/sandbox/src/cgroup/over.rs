@@ -42,7 +42,14 @@ pub enum Over {
         /// How many there may be.
         most: u64,
     },
-    /// The server's disk is nearly full, and the command made it fuller.
+    /// The caches have grown by more than a worktree may take, while the run was at work.
+    Cache {
+        /// Bytes that have come to them.
+        added: u64,
+        /// Bytes that may come to them.
+        most: u64,
+    },
+    /// The server's disk is nearly full, and became so while the command was at work.
     HostDisk,
 }
 
@@ -60,7 +67,7 @@ impl Over {
             }
             Self::HostMemory => "Do less at once, or try again later.",
             Self::Processes { .. } => "Start fewer processes at once, and wait for those that were started.",
-            Self::Disk { .. } | Self::Files { .. } => {
+            Self::Disk { .. } | Self::Files { .. } | Self::Cache { .. } => {
                 "Delete what is not needed, such as build output and downloads, and make less of it."
             }
             Self::HostDisk => "Delete what is not needed; whoever runs the server has to make room.",
@@ -112,7 +119,16 @@ impl fmt::Display for Over {
                 f,
                 "The worktree holds more than {most} files, which is the most. Commands that add to them are ended."
             ),
-            Self::HostDisk => write!(f, "The server's disk is nearly full, so the command was ended that filled it."),
+            Self::Cache { added, most } => write!(
+                f,
+                "The caches in /run/cache have grown by {} MB while this run was at work, and may grow by {} MB. Commands that \
+                 let them grow further are ended.",
+                mb(added),
+                mb(most)
+            ),
+            Self::HostDisk => {
+                write!(f, "The server's disk is nearly full, so commands were ended that were at work while it filled.")
+            }
         }
     }
 }

@@ -3,6 +3,9 @@
 //!
 //! A walk over all files is dear, what the whole disk has free is cheap: a walk is due only when so much less is free that
 //! the folder could have grown beyond its bound, or when the last one is long ago.
+//!
+//! Not all that fills a disk is found by a walk: a closed folder, one that is too deep and a file that has no name any more
+//! are not. So when a disk is nearly used up, whatever was at work while it filled is ended, wherever that lies.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -39,6 +42,8 @@ pub(super) struct Growth {
 #[derive(Debug, Clone)]
 struct Folders {
     list: Vec<PathBuf>,
+    /// What tools keep: other commands write there as well, so that what comes to it counts, and not what is in it.
+    cache: Option<PathBuf>,
     share: Option<Share>,
     /// What the disk had free when the command began.
     free: u64,
@@ -52,7 +57,7 @@ impl Growth {
         let free = Disk::of(&room.tree).free;
         // What is frozen does not grow.
         let share = room.share.clone().filter(|_| !room.frozen);
-        let folders = Folders { list, share, free };
+        let folders = Folders { list, cache: room.cache.clone(), share, free };
         let Some(share) = folders.share.clone() else { return Self { told: None, task: None, folders } };
         let (tell, told) = oneshot::channel();
         let watched = folders.clone();
@@ -83,8 +88,10 @@ impl Growth {
         if share.disk().saturating_add(taken) <= share.most_disk() {
             return None;
         }
-        let before = share.disk();
-        let over = self.folders.count(&share).await.filter(|_| share.disk() > before)?;
+        let known = Some(share.disk()).filter(|disk| *disk > 0);
+        let over = self.folders.count(&share).await;
+        let before = known.unwrap_or_else(|| self.folders.begun(&share, free));
+        let over = over.filter(|_| share.disk() > before)?;
         share.hit(over);
         Some(over)
     }
@@ -99,13 +106,42 @@ impl Drop for Growth {
 }
 
 impl Folders {
+    /// Waits until the folders have grown too large, or the disk is used up.
     async fn grow_over(&self, share: &Share) -> Over {
-        // Who begins beyond the bound may delete, and not add.
-        let begun = share.disk();
+        let Some(tree) = self.list.first() else { return std::future::pending().await };
+        let over = tokio::select! {
+            over = self.outgrow(tree, share) => over,
+            // However long a walk takes.
+            () = self.use_up(tree) => Over::HostDisk,
+        };
+        share.hit(over);
+        over
+    }
+
+    async fn use_up(&self, tree: &Path) {
+        while !Disk::of(tree).is_used_up(self.free) {
+            tokio::time::sleep(OFTEN).await;
+        }
+    }
+
+    async fn outgrow(&self, tree: &Path, share: &Share) -> Over {
         let (mut free, mut counted, mut took) = (self.free, Instant::now(), Duration::ZERO);
+        let mut over = None;
+        if share.disk() == 0 {
+            // Nobody has looked at it yet. Most commands have ended before it is done.
+            tokio::time::sleep(OFTEN).await;
+            (free, counted) = (Disk::of(tree).free, Instant::now());
+            over = self.count(share).await;
+            (took, counted) = (counted.elapsed(), Instant::now());
+        }
+        // Who begins beyond the bound may delete, and not add.
+        let begun = self.begun(share, free);
+        if let Some(over) = over.filter(|_| share.disk() > begun) {
+            return over;
+        }
         loop {
             tokio::time::sleep(OFTEN).await;
-            let Some(disk) = self.list.first().map(|at| Disk::of(at)) else { return std::future::pending().await };
+            let disk = Disk::of(tree);
             let taken = free.saturating_sub(disk.free);
             let room = share.most_disk().saturating_sub(share.disk());
             let full = disk.free < disk.reserve && disk.free < self.free;
@@ -116,33 +152,42 @@ impl Folders {
             let (started, before) = (Instant::now(), share.disk());
             let over = self.count(share).await;
             (took, counted, free) = (started.elapsed(), Instant::now(), disk.free);
-            let over = match over {
-                Some(over) if share.disk() > begun.max(before) => Some(over),
-                _ if full && share.disk() > before => Some(Over::HostDisk),
-                _ => None,
-            };
-            if let Some(over) = over {
-                share.hit(over);
-                return over;
+            match over {
+                Some(over) if share.disk() > begun.max(before) => return over,
+                _ if full && share.disk() > before => return Over::HostDisk,
+                _ => {}
             }
         }
     }
 
+    /// What the folders took when the command began, as far as can be told from what was counted when the disk had this much
+    /// free: if without what the disk has lost since they would be within their bound, they were.
+    fn begun(&self, share: &Share, free: u64) -> u64 {
+        let without = share.disk().saturating_sub(self.free.saturating_sub(free));
+        if without <= share.most_disk() { without } else { share.disk() }
+    }
+
     /// Counts what the folders take, and says whether that is too much.
     async fn count(&self, share: &Share) -> Option<Over> {
-        let list = self.list.clone();
+        let (list, cache) = (self.list.clone(), self.cache.clone());
         let sizes = tokio::task::spawn_blocking(move || {
             let until = Instant::now() + LONGEST;
-            list.iter().map(|at| size(at, until)).collect::<Vec<_>>()
+            let own: Vec<Size> = list.iter().map(|at| size(at, until)).collect();
+            (own, cache.map(|at| size(&at, until)))
         });
-        let sizes = sizes.await.unwrap_or_default();
-        let (used, files) = sizes.iter().fold((0, 0), |(used, files), size| (used + size.bytes, files + size.files));
-        share.set_disk(used);
+        let (own, cache) = sizes.await.unwrap_or_default();
+        let (used, files) = own.iter().fold((0, 0), |(used, files), size| (used + size.bytes, files + size.files));
+        // One that could not be looked through does not tell how much has come to it.
+        let added = cache.filter(|cache| cache.whole).map_or(0, |cache| share.cache_added(cache.bytes));
+        share.set_disk(used + added);
         let most = share.most_disk();
         if files > MOST_FILES {
             return Some(Over::Files { most: MOST_FILES });
         }
-        (used > most).then_some(Over::Disk { used, most })
+        if used > most {
+            return Some(Over::Disk { used, most });
+        }
+        (added > most).then_some(Over::Cache { added, most })
     }
 }
 
@@ -165,6 +210,11 @@ impl Disk {
             Err(_) => Self { free: u64::MAX, reserve: 0 },
         }
     }
+
+    /// Whether so little is free that the server itself is about to fail, and less than `before`.
+    fn is_used_up(self, before: u64) -> bool {
+        self.free < self.reserve / 2 && self.free < before
+    }
 }
 
 /// What a folder holds.
@@ -172,6 +222,8 @@ impl Disk {
 struct Size {
     bytes: u64,
     files: u64,
+    /// Whether it was gone through to its end.
+    whole: bool,
 }
 
 /// Counts what a folder takes of the disk with all that is in it, until there are too many files or it is late. No link is
@@ -196,12 +248,17 @@ fn size(folder: &Path, until: Instant) -> Size {
             }
         }
     }
+    size.whole = true;
     size
 }
 
 #[cfg(test)]
 mod tests {
+    use guildhall_types::MemberId;
+    use guildhall_types::limits::Limits;
+
     use super::*;
+    use crate::Groups;
 
     fn of(folder: &Path) -> Size {
         size(folder, Instant::now() + Duration::from_secs(60))
@@ -229,13 +286,53 @@ mod tests {
         // A hole takes nothing.
         std::fs::File::create(inside.join("hole")).unwrap().set_len(1 << 40).unwrap();
         assert!(of(&inside).bytes - same.bytes < 65_536);
-        assert_eq!(of(&place.path().join("gone")), Size::default());
+        assert_eq!(of(&place.path().join("gone")).bytes, 0);
     }
 
     #[test]
     fn a_walk_ends_in_time() {
         let place = tempfile::tempdir().unwrap();
         std::fs::write(place.path().join("file"), "x").unwrap();
-        assert_eq!(size(place.path(), Instant::now() - Duration::from_secs(1)).files, 0);
+        let late = size(place.path(), Instant::now() - Duration::from_secs(1));
+        assert_eq!((late.files, late.whole), (0, false));
+        assert!(of(place.path()).whole);
+    }
+
+    #[test]
+    fn a_disk_is_used_up_for_whoever_was_at_work_while_it_filled() {
+        let disk = Disk { free: 200, reserve: 500 };
+        assert!(disk.is_used_up(201) && !disk.is_used_up(200), "what began on a full disk may make room");
+        assert!(!Disk { free: 250, ..disk }.is_used_up(900), "what can be told apart is, until half of it is used");
+    }
+
+    #[tokio::test]
+    async fn what_began_beyond_its_bound_is_told_from_what_crossed_it_and_a_cache_counts_by_what_comes_to_it() {
+        let limits = Limits { max_disk_mb_per_worktree: 2, ..Limits::default() };
+        let groups = tokio::task::spawn_blocking(move || Groups::begin(limits)).await.unwrap();
+        let share = async |name: &str| groups.share(MemberId::new(), name).await.unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let (tree, cache) = (place.path().join("tree"), place.path().join("cache"));
+        let write = |at: &Path, mb: usize| std::fs::write(at, vec![1; mb << 20]).unwrap();
+        std::fs::create_dir(&tree).unwrap();
+        std::fs::create_dir(&cache).unwrap();
+        write(&tree.join("large"), 4);
+        write(&cache.join("old"), 8);
+        let one = share("one").await;
+        let folders =
+            Folders { list: vec![tree.clone()], cache: Some(cache.clone()), share: Some(one.clone()), free: 100 << 20 };
+        assert!(matches!(folders.count(&one).await, Some(Over::Disk { .. })));
+        assert!((4 << 20..5 << 20).contains(&one.disk()), "what was in the cache is nobody's: {}", one.disk());
+        assert_eq!(folders.begun(&one, 100 << 20), one.disk(), "nothing has come to the disk meanwhile");
+        assert_eq!(folders.begun(&one, 99 << 20), one.disk(), "nor as much as it is beyond its bound");
+        assert!(folders.begun(&one, 97 << 20) < 2 << 20);
+
+        std::fs::remove_file(tree.join("large")).unwrap();
+        write(&cache.join("new"), 1);
+        assert_eq!(folders.count(&one).await, None);
+        write(&cache.join("newer"), 2);
+        let over = folders.count(&one).await;
+        let Some(Over::Cache { added, most }) = over else { panic!("{over:?}") };
+        assert!(most == 2_000_000 && (3 << 20..4 << 20).contains(&added), "{added}");
+        assert_eq!(folders.count(&share("two").await).await, None, "for who comes later it was there before");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError, mpsc};
@@ -79,29 +79,21 @@ impl Launch {
 
     /// Starts it.
     pub(crate) async fn start(self, streams: Streams) -> io::Result<(Child, Ends)> {
-        let mut command = Command::new(&self.program);
-        command
-            .args(&self.args)
-            .env_clear()
-            .envs(self.env.iter().map(|(key, value)| (key, value)))
-            .current_dir(&self.folder)
-            .kill_on_drop(true);
+        let Self { program, args, env, folder, passed, net, doors, processes } = self;
+        let mut command = Command::new(program);
+        command.args(args).env_clear().envs(env).current_dir(folder).kill_on_drop(true);
         let ends = connect(&mut command, streams)?;
-        let numbers = |list: &[OwnedFd]| list.iter().map(AsRawFd::as_raw_fd).collect::<Vec<RawFd>>();
-        let net = self.net.as_ref().map(Net::joined);
-        let (doors, passed, processes) = (numbers(&self.doors), numbers(&self.passed), self.processes);
         let terminal = ends.terminal.is_some();
         #[expect(unsafe_code, reason = "only between fork and exec can a child's descriptors and limits be set")]
-        // SAFETY: `prepare` makes system calls only: it neither allocates nor takes a lock.
+        // SAFETY: `join` and `prepare` make system calls only: they neither allocate nor take a lock. The command owns the
+        // descriptors, so that they are open at the fork even when nobody waits for it any more.
         unsafe {
             command.pre_exec(move || {
                 join(&doors)?;
-                prepare(net, &passed, processes, terminal)
+                prepare(net.as_ref().map(Net::joined), &passed, processes, terminal)
             });
         }
-        let child = on_starter(command).await?;
-        drop((self.passed, self.doors, self.net));
-        Ok((child, ends))
+        Ok((on_starter(command).await?, ends))
     }
 }
 
@@ -133,28 +125,22 @@ fn connect(command: &mut Command, streams: Streams) -> io::Result<Ends> {
 }
 
 /// Joins control groups. Before all else, so that nothing is done outside of them.
-fn join(doors: &[RawFd]) -> io::Result<()> {
-    for fd in doors {
-        #[expect(unsafe_code, reason = "a number is all that crosses the fork")]
-        // SAFETY: the descriptor is open: the `Launch` that owns it outlives the fork.
-        let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
+fn join(doors: &[OwnedFd]) -> io::Result<()> {
+    for door in doors {
         // Whoever writes it.
-        rustix::io::write(fd, b"0")?;
+        rustix::io::write(door, b"0")?;
     }
     Ok(())
 }
 
 /// What a child does before it becomes its program.
-fn prepare(net: Option<Joined>, passed: &[RawFd], processes: Option<u64>, terminal: bool) -> io::Result<()> {
+fn prepare(net: Option<Joined>, passed: &[OwnedFd], processes: Option<u64>, terminal: bool) -> io::Result<()> {
     net.map_or(Ok(()), Joined::enter)?;
     close_on_exec()?;
     if terminal {
         super::terminal::take()?;
     }
     for fd in passed {
-        #[expect(unsafe_code, reason = "a number is all that crosses the fork")]
-        // SAFETY: the descriptor is open: the `Launch` that owns it outlives the fork.
-        let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
         rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty())?;
     }
     // Whoever kills the server kills this as well.
@@ -195,8 +181,11 @@ pub(super) async fn on_starter(mut command: Command) -> io::Result<Child> {
     let runtime = Handle::current();
     let job: Job = Box::new(move || {
         let _inside = runtime.enter();
+        let started = command.spawn();
+        // Our copies of what the child was given are closed before anybody is told.
+        drop(command);
         // When nobody waits any more, the child comes back.
-        if let Err(Ok(child)) = answer.send(command.spawn())
+        if let Err(Ok(child)) = answer.send(started)
             && let Some(group) = group_of(&child)
         {
             let _ = rustix::process::kill_process_group(group, Signal::KILL);
@@ -220,4 +209,45 @@ pub(super) async fn on_starter(mut command: Command) -> io::Result<Child> {
         }
     }
     answered.await.map_err(|_| io::Error::other("the thread that starts processes ended"))?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_start_that_is_given_up_touches_what_it_was_given_and_nothing_else() {
+        // The thread that starts processes is held up by one.
+        let ((mut here, at), (held, go)) = (io::pipe().unwrap(), io::pipe().unwrap());
+        let mut slow = Command::new("/bin/true");
+        #[expect(unsafe_code, reason = "as in what is tested")]
+        // SAFETY: two system calls.
+        unsafe {
+            slow.pre_exec(move || {
+                rustix::io::write(&at, b"h")?;
+                rustix::io::read(&held, &mut [0])?;
+                Ok(())
+            });
+        }
+        let first = tokio::spawn(on_starter(slow));
+        let here = tokio::task::spawn_blocking(move || here.read_exact(&mut [0]).map(|()| here));
+        let _here = here.await.unwrap().unwrap();
+        // Another is given up while it waits for that thread; its descriptor is open all the same, and no other has its number.
+        let (mut door, knock) = io::pipe().unwrap();
+        let mut launch = Launch::new("/bin/true".into(), "/".into());
+        launch.doors.push(knock.into());
+        {
+            let start = pin!(launch.start(Streams::Merged));
+            assert!(start.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        (&go).write_all(b"g").unwrap();
+        first.await.unwrap().unwrap().wait().await.unwrap();
+        let mut knocked = String::new();
+        let knocked = tokio::task::spawn_blocking(move || door.read_to_string(&mut knocked).map(|_| knocked));
+        assert_eq!(knocked.await.unwrap().unwrap(), "0");
+    }
 }

@@ -93,6 +93,10 @@ pub(crate) fn toolchain(path: &Path) -> Result<PathBuf, SandboxError> {
     if real != path {
         return Err(refused(path, &format!("there is a symbolic link on the way; list {} instead", real.display())));
     }
+    let meta = real.symlink_metadata().map_err(|error| refused(path, &error.to_string()))?;
+    if meta.permissions().mode() & 0o002 != 0 {
+        return Err(refused(path, "everybody can write here, so no program in it can be trusted; chmod o-w it"));
+    }
     if TAKEN.iter().any(|taken| real.starts_with(taken) || Path::new(taken).starts_with(&real)) {
         return Err(refused(path, "the sandbox has a folder of its own there"));
     }
@@ -135,6 +139,8 @@ mod tests {
         let with_tool = |path: PathBuf| reason(&Room { read_only: vec![path], ..room.clone() });
         assert!(with_tool(at.join("way/tool")).contains("on the way; list"));
         assert!(with_tool(at.join("tool")).contains("a folder of its own"), "below /tmp");
+        fs::set_permissions(at.join("tool"), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(with_tool(at.join("tool")).contains("no program in it can be trusted; chmod o-w it"));
         for path in ["/home", "/usr/lib", "/etc", "/dev", "/run"] {
             assert!(with_tool(path.into()).contains("a folder of its own"), "{path}");
         }

@@ -181,14 +181,16 @@ impl Tree {
         self.status.as_mut().and_then(Told::child)
     }
 
-    /// Kills everything, and waits until it is gone.
+    /// Kills everything, and waits until it is gone. May be given up and asked again.
     pub(crate) async fn fell(&mut self) -> io::Result<()> {
         if let Some(first) = self.kill() {
             self.gone(first).await?;
         }
-        if let Some(cell) = self.cell.take() {
+        if let Some(cell) = &mut self.cell {
             // Without a sandbox, what left the group of processes is found here.
-            self.met = cell.end().await;
+            self.met = cell.end();
+            cell.gone().await;
+            self.cell = None;
         }
         Ok(())
     }

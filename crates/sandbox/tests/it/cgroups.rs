@@ -249,6 +249,14 @@ async fn a_worktree_that_grows_too_large_ends_what_makes_it_grow() {
     let out = run("dd if=/dev/zero of=again bs=1M count=64 status=none; sync").await;
     assert_eq!(out.exit, Exit::Code(0));
     assert!(matches!(out.over, Some(Over::Disk { .. })), "{out:?}");
+    // Nor is the cache a way around it.
+    let cache = place.at("cache");
+    std::fs::create_dir(&cache).unwrap();
+    let with_cache = Room { cache: Some(cache), ..room.clone() };
+    let run = async |line: &str| place.sandbox.run(&with_cache, &command(line), &mut |_| {}).await.unwrap();
+    assert_eq!(run("true").await.over, None);
+    let out = run("rm again; dd if=/dev/zero of=/run/cache/large bs=1M count=100 status=none; sync").await;
+    assert!(matches!(out.over, Some(Over::Cache { added, .. }) if added > 64 << 20), "{out:?}");
     let share: &Share = room.share.as_ref().unwrap();
-    assert_eq!(share.take_hits().len(), 2);
+    assert_eq!(share.take_hits().len(), 3);
 }

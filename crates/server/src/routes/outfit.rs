@@ -87,7 +87,7 @@ pub struct ListedToolchain {
 pub struct ProjectCaches {
     /// Bytes on the disk.
     bytes: u64,
-    /// Bytes that it may have; over that, what was not used for longest goes when nobody works with it.
+    /// Bytes that it may have; over that, what was not changed for longest goes when nobody works with it.
     most_bytes: u64,
     /// Whether a run or a trial works with it.
     in_use: bool,

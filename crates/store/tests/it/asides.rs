@@ -92,7 +92,7 @@ on_both! {
         assert!(told.page.items.is_empty(), "whoever talks sees the answer: {told:?}");
         assert!(fresh.store.members_to_tell().await.unwrap().is_empty(), "no morning report tells of it");
         for refused in [
-            fresh.store.start_feature(first.card.id, anna.id, new_run()).await.err(),
+            fresh.store.start_feature(first.card.id, anna.id, new_run(), i64::MAX).await.err(),
             fresh.store.request_verify(first.card.id).await.err(),
             fresh.store.accept_feature(first.card.id).await.err(),
             fresh.store.record_merge(first.card.id, "c").await.err(),
@@ -208,7 +208,7 @@ on_both! {
         let node = NodeId::new();
         for n in 0..8 {
             let id = fresh.card(&project, &n.to_string()).await.card.id;
-            fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+            fresh.store.start_feature(id, anna.id, new_run(), i64::MAX).await.unwrap();
         }
         let mut claimed = Vec::new();
         while let Some(next) = fresh.store.claim_run(node, HOLD, &limits).await.unwrap() {

@@ -65,7 +65,7 @@ on_both! {
         let store = fresh.store.acting_as(actor);
         let project = fresh.project(&anna).await;
         let card = fresh.card(&project, "one").await;
-        store.start_feature(card.card.id, anna.id, new_run()).await.unwrap();
+        store.start_feature(card.card.id, anna.id, new_run(), i64::MAX).await.unwrap();
         let entry = fresh.store.audit_entries(&AuditQuery { limit: 1, ..AuditQuery::default() }).await.unwrap().remove(0);
         assert_eq!((entry.action, entry.outcome, entry.at), (AuditAction::StartRun, AuditOutcome::Ok, fresh.clock.now()));
         assert_eq!((entry.object, entry.object_id), (Some(AuditObject::Feature), Some(card.card.id.to_string())));

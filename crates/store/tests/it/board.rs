@@ -101,7 +101,7 @@ on_both! {
         let anna = fresh.member("anna").await;
         let project = fresh.project(&anna).await;
         let id = fresh.card(&project, "one").await.card.id;
-        fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+        fresh.store.start_feature(id, anna.id, new_run(), i64::MAX).await.unwrap();
         assert!(matches!(fresh.store.delete_feature(id).await, Err(StoreError::Live { .. })));
         assert!(matches!(fresh.store.archive_project(project.id).await, Err(StoreError::Live { .. })));
         fresh.store.stop_feature(id).await.unwrap();

@@ -35,7 +35,7 @@ async fn runs(fresh: &Fresh, number: usize) -> (Member, Vec<Claimed>) {
     let mut claimed = Vec::new();
     for n in 0..number {
         let id = fresh.card(&project, &format!("{n}")).await.card.id;
-        fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+        fresh.store.start_feature(id, anna.id, new_run(), i64::MAX).await.unwrap();
         claimed.push(claim(&fresh.store).await);
     }
     (anna, claimed)

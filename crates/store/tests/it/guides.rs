@@ -30,7 +30,7 @@ async fn at_work(fresh: &Fresh) -> Work {
 async fn another(fresh: &Fresh, anna: &Member) -> Claimed {
     let project = fresh.project(anna).await;
     let id = fresh.card(&project, "one").await.card.id;
-    fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+    fresh.store.start_feature(id, anna.id, new_run(), i64::MAX).await.unwrap();
     fresh.store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap()
 }
 

@@ -70,7 +70,7 @@ async fn write(fresh: &Fresh, author: Author, draft: KnowledgeDraft) -> Knowledg
 async fn run_of(fresh: &Fresh, member: &Member) -> RunId {
     let project = fresh.project(member).await;
     let card = fresh.card(&project, "x").await;
-    let (_, run) = fresh.store.start_feature(card.card.id, member.id, new_run()).await.unwrap();
+    let (_, run) = fresh.store.start_feature(card.card.id, member.id, new_run(), i64::MAX).await.unwrap();
     run.id
 }
 

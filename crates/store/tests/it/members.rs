@@ -88,10 +88,10 @@ on_both! {
         let project = fresh.project(&owner).await;
         let (working, queued, other) =
             (fresh.card(&project, "one").await, fresh.card(&project, "two").await, fresh.card(&project, "three").await);
-        fresh.store.start_feature(working.card.id, anna.id, new_run()).await.unwrap();
+        fresh.store.start_feature(working.card.id, anna.id, new_run(), i64::MAX).await.unwrap();
         let claimed = fresh.store.claim_run(NodeId::new(), Duration::minutes(1), &Limits::default()).await.unwrap().unwrap();
-        fresh.store.start_feature(queued.card.id, anna.id, new_run()).await.unwrap();
-        fresh.store.start_feature(other.card.id, owner.id, new_run()).await.unwrap();
+        fresh.store.start_feature(queued.card.id, anna.id, new_run(), i64::MAX).await.unwrap();
+        fresh.store.start_feature(other.card.id, owner.id, new_run(), i64::MAX).await.unwrap();
         let expires_at = fresh.clock.now() + Duration::days(7);
         fresh.store.create_session(NewSession {
             member_id: anna.id, token_hash: vec![1; 32], user_agent: None, address: None, expires_at,
@@ -126,7 +126,7 @@ on_both! {
         assert_eq!(events.last().unwrap().what, Happening::MemberUpdated { member: changed.member });
 
         // Nothing begins in the name of a disabled member, and what others say is done in their own.
-        let start = fresh.store.start_feature(working.card.id, anna.id, new_run()).await;
+        let start = fresh.store.start_feature(working.card.id, anna.id, new_run(), i64::MAX).await;
         assert!(matches!(start, Err(StoreError::Refused(ChangeRefused::MissingRight))), "{start:?}");
         let (_, run) = fresh.store.follow_up(working.card.id, owner.id, "go on").await.unwrap();
         assert_eq!((run.status, run.member_id), (RunStatus::Queued, owner.id));
@@ -144,7 +144,7 @@ on_both! {
             member_id: anna.id, token_hash: vec![hash; 32], user_agent: None, address: None,
             expires_at: fresh.clock.now() + Duration::days(7),
         };
-        fresh.store.start_feature(card.card.id, anna.id, new_run()).await.unwrap();
+        fresh.store.start_feature(card.card.id, anna.id, new_run(), i64::MAX).await.unwrap();
         fresh.store.create_session(session(1)).await.unwrap();
         let risen = fresh.store.change_member(owner.id, anna.id, role(MemberRole::Admin)).await.unwrap();
         assert!(risen.stopped.is_empty());
@@ -166,7 +166,7 @@ on_both! {
         }
         let starts: Vec<_> = cards.into_iter().map(|card| {
             let store = fresh.store.clone();
-            tokio::spawn(async move { store.start_feature(card, anna.id, new_run()).await.is_ok() })
+            tokio::spawn(async move { store.start_feature(card, anna.id, new_run(), i64::MAX).await.is_ok() })
         }).collect();
         let claims: Vec<_> = (0..4).map(|_| {
             let store = fresh.store.clone();

@@ -28,7 +28,7 @@ async fn begun(fresh: &Fresh) -> (Member, Project, Feature) {
 
 /// A member starts a card, and its run ends.
 async fn end(store: &Store, card: FeatureId, member: MemberId, what: Move, problem: Option<&str>) {
-    store.start_feature(card, member, new_run()).await.unwrap();
+    store.start_feature(card, member, new_run(), i64::MAX).await.unwrap();
     let claimed = store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap();
     assert_eq!(claimed.run.feature_id, card);
     let status = if problem.is_some() { RunStatus::Failed } else { RunStatus::Waiting };
@@ -82,7 +82,7 @@ on_both! {
 
     async fn a_change_that_is_not_made_tells_nobody(fresh: Fresh) {
         let (anna, _, card) = begun(&fresh).await;
-        fresh.store.start_feature(card.card.id, anna.id, new_run()).await.unwrap();
+        fresh.store.start_feature(card.card.id, anna.id, new_run(), i64::MAX).await.unwrap();
         let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap();
         fresh.store.stop_feature(card.card.id).await.unwrap();
         let ending = Ending { status: RunStatus::Waiting, what: Move::Finish, summary: None, problem: None };

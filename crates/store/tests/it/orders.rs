@@ -148,11 +148,11 @@ on_both! {
         let mut new = card(&project, "b");
         new.dependencies = vec![a];
         let b = fresh.store.create_feature(new).await.unwrap().card.id;
-        fresh.store.start_feature(b, anna.id, new_run()).await.unwrap();
+        fresh.store.start_feature(b, anna.id, new_run(), i64::MAX).await.unwrap();
         assert!(fresh.store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().is_none());
         let night = fresh.store.night().await.unwrap();
         assert_eq!((night.waits_for(&night.queue[0]), night.live(fresh.clock.now()).len()), (&[a][..], 0));
-        fresh.store.start_feature(a, anna.id, new_run()).await.unwrap();
+        fresh.store.start_feature(a, anna.id, new_run(), i64::MAX).await.unwrap();
         assert_eq!(end(&fresh, RunStatus::Waiting, Move::Accept, None).await, a);
         let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap();
         assert_eq!(claimed.run.feature_id, b);
@@ -188,7 +188,7 @@ on_both! {
         let card = fresh.card(&project, "one more").await.card.id;
         assert_eq!(start(&fresh, &limits).await, []);
         // A member's own run is none of the order's business.
-        fresh.store.start_feature(card, anna.id, new_run()).await.unwrap();
+        fresh.store.start_feature(card, anna.id, new_run(), i64::MAX).await.unwrap();
         end(&fresh, RunStatus::Failed, Move::Fail, Some("looping")).await;
         order(&fresh, &anna, &project, 1).await;
         let resumed = fresh.store.order(project.id, anna.id).await.unwrap().unwrap();

@@ -69,7 +69,7 @@ async fn asking(fresh: &Fresh, member: &Member) -> FeatureId {
 async fn waiting(fresh: &Fresh) -> (Member, FeatureId) {
     let anna = fresh.member(&format!("m{}", NodeId::new())).await;
     let id = asking(fresh, &anna).await;
-    let (_, run) = fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+    let (_, run) = fresh.store.start_feature(id, anna.id, new_run(), i64::MAX).await.unwrap();
     assert_eq!(run.approval, PlanApproval::Awaited);
     let claimed = claim(fresh).await.unwrap();
     assert_eq!(claimed.feature.card.stage, Some(Stage::Planning));
@@ -174,7 +174,7 @@ on_both! {
     async fn a_turn_proposes_once_and_only_while_the_lease_holds(fresh: Fresh) {
         let anna = fresh.member("anna").await;
         let id = asking(&fresh, &anna).await;
-        fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+        fresh.store.start_feature(id, anna.id, new_run(), i64::MAX).await.unwrap();
         let first = claim(&fresh).await.unwrap();
         propose(&fresh, &first, 1, &plan("first")).await.unwrap();
         let again = fresh.store.save_results(&first.lease, 1, vec![], None, Some(&plan("twice")), vec![]).await;
@@ -223,7 +223,7 @@ on_both! {
         assert_eq!(stands(&fresh, id).await, WAITS);
 
         for refused in [
-            fresh.store.start_feature(id, anna.id, new_run()).await.map(|_| ()),
+            fresh.store.start_feature(id, anna.id, new_run(), i64::MAX).await.map(|_| ()),
             fresh.store.request_verify(id).await.map(|_| ()),
             fresh.store.accept_feature(id).await.map(|_| ()),
             fresh.store.record_merge(id, "abc").await.map(|_| ()),
@@ -234,7 +234,7 @@ on_both! {
         assert_eq!((feature.card.status, feature.card.stage), (FeatureStatus::Backlog, None));
         assert!(matches!(fresh.store.approve_plan(id, anna.id, 1, None, "yes").await, Err(StoreError::NotFound { .. })));
 
-        let (_, second) = fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+        let (_, second) = fresh.store.start_feature(id, anna.id, new_run(), i64::MAX).await.unwrap();
         assert_eq!(second.approval, PlanApproval::Awaited);
         let claimed = claim(&fresh).await.unwrap();
         assert_eq!((claimed.run.id, claimed.feature.card.stage.clone()), (second.id, Some(Stage::Planning)));
@@ -277,7 +277,7 @@ on_both! {
         let refused = fresh.store.update_feature(id, patch(None, Some(true)), None).await;
         assert!(matches!(refused, Err(StoreError::NothingToApprove)));
         // What a run needs is settled when it starts: a change of its card is for the next one.
-        let (_, run) = fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+        let (_, run) = fresh.store.start_feature(id, anna.id, new_run(), i64::MAX).await.unwrap();
         fresh.store.update_feature(id, patch(Some(PlanningMode::Full), Some(true)), None).await.unwrap();
         assert_eq!(claim(&fresh).await.unwrap().feature.card.stage, Some(Stage::Implementing));
         let run = fresh.store.run(run.id).await.unwrap().unwrap();

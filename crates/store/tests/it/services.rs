@@ -20,7 +20,7 @@ async fn at_work(fresh: &Fresh, node: NodeId) -> Claimed {
     let anna = fresh.member("anna").await;
     let project = fresh.project(&anna).await;
     let id = fresh.card(&project, "one").await.card.id;
-    fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+    fresh.store.start_feature(id, anna.id, new_run(), i64::MAX).await.unwrap();
     claim(fresh, node).await
 }
 

@@ -34,7 +34,7 @@ async fn claimed(fresh: &Fresh, name: &str, title: &str) -> Claimed {
     let member = fresh.member(name).await;
     let project = fresh.project(&member).await;
     let id = fresh.card(&project, title).await.card.id;
-    fresh.store.start_feature(id, member.id, new_run()).await.unwrap();
+    fresh.store.start_feature(id, member.id, new_run(), i64::MAX).await.unwrap();
     let wide = Limits { max_concurrent_features: 100, ..Limits::default() };
     fresh.store.claim_run(NodeId::new(), Duration::days(90), &wide).await.unwrap().unwrap()
 }

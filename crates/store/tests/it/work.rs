@@ -24,7 +24,7 @@ async fn started(fresh: &Fresh) -> (guildhall_types::member::Member, guildhall_t
     let anna = fresh.member(&format!("m{}", RunId::new())).await;
     let project = fresh.project(&anna).await;
     let id = fresh.card(&project, "one").await.card.id;
-    fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+    fresh.store.start_feature(id, anna.id, new_run(), i64::MAX).await.unwrap();
     (anna, id)
 }
 
@@ -78,7 +78,7 @@ on_both! {
         }
         let starts: Vec<_> = cards.iter().map(|card| {
             let (store, card) = (fresh.store.clone(), *card);
-            tokio::spawn(async move { store.start_feature_within(card, anna.id, new_run(), 3).await.map(|_| card) })
+            tokio::spawn(async move { store.start_feature(card, anna.id, new_run(), 3).await.map(|_| card) })
         }).collect();
         let (mut begun, mut refused) = (Vec::new(), 0);
         for start in starts {
@@ -92,14 +92,14 @@ on_both! {
         // Another member has places of their own, and whoever gives one back has it again.
         let bert = fresh.member("bert").await;
         let left = *cards.iter().find(|card| !begun.contains(card)).unwrap();
-        fresh.store.start_feature_within(left, bert.id, new_run(), 3).await.unwrap();
+        fresh.store.start_feature(left, bert.id, new_run(), 3).await.unwrap();
         let left = *cards.iter().rfind(|card| !begun.contains(card)).unwrap();
         fresh.store.stop_feature(begun[0]).await.unwrap();
         // It still has its worktree.
-        let refused = fresh.store.start_feature_within(left, anna.id, new_run(), 3).await.unwrap_err();
+        let refused = fresh.store.start_feature(left, anna.id, new_run(), 3).await.unwrap_err();
         assert!(refused.to_string().contains("merge, or take back"), "{refused}");
         // Starting a card anew takes no place more than it has.
-        fresh.store.start_feature_within(begun[0], anna.id, new_run(), 3).await.unwrap();
+        fresh.store.start_feature(begun[0], anna.id, new_run(), 3).await.unwrap();
     }
 
     async fn many_claimers_never_share_a_run_and_the_limits_hold(fresh: Fresh) {
@@ -108,7 +108,7 @@ on_both! {
             let project = fresh.project(&anna).await;
             for n in 0..6 {
                 let id = fresh.card(&project, &format!("{n}")).await.card.id;
-                fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+                fresh.store.start_feature(id, anna.id, new_run(), i64::MAX).await.unwrap();
             }
         }
         let limits = Limits { max_concurrent_features: 10, max_concurrent_features_per_member: 3, ..Default::default() };
@@ -255,7 +255,7 @@ on_both! {
         assert_eq!((feature.card.status, feature.summary.as_deref()), (FeatureStatus::Verified, Some("Done.")));
         let (feature, run) = fresh.store.record_merge(id, "abc").await.unwrap();
         assert_eq!((feature.card.status, run.status), (FeatureStatus::Completed, RunStatus::Closed));
-        let refused = fresh.store.start_feature(id, anna.id, new_run()).await;
+        let refused = fresh.store.start_feature(id, anna.id, new_run(), i64::MAX).await;
         assert!(matches!(refused, Err(StoreError::Illegal(_))));
         let query = AuditQuery { object_id: Some(id.to_string()), limit: 10, ..Default::default() };
         let told = fresh.store.audit_entries(&query).await.unwrap();
@@ -300,10 +300,10 @@ on_both! {
         let (_, retried) = fresh.store.retry_feature(id, anna.id).await.unwrap();
         assert_eq!(first.id, retried.id);
         fresh.store.stop_feature(id).await.unwrap();
-        let (_, second) = fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+        let (_, second) = fresh.store.start_feature(id, anna.id, new_run(), i64::MAX).await.unwrap();
         assert_ne!(first.id, second.id);
         assert_eq!(fresh.store.run(first.id).await.unwrap().unwrap().status, RunStatus::Closed);
-        assert!(matches!(fresh.store.start_feature(id, anna.id, new_run()).await, Err(StoreError::Illegal(_))));
+        assert!(matches!(fresh.store.start_feature(id, anna.id, new_run(), i64::MAX).await, Err(StoreError::Illegal(_))));
         assert_eq!(fresh.store.runs_of(id, 10).await.unwrap().len(), 2);
     }
 

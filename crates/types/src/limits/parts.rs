@@ -33,10 +33,15 @@ pub fn part(limits: &Limits, runs: u64) -> Part {
 }
 
 /// The part of a run that holds `held` bytes of memory, when `part` would be its fair one. A run that holds more keeps it,
-/// and gets nothing more: it is not killed because another begins. When the member's limit is met then, the kernel kills
+/// with a little to go on with: it is not killed because another begins. When the member's limit is met then, the kernel kills
 /// where most is held.
 pub fn kept(part: Part, held: u64, limits: &Limits) -> Part {
-    Part::of(part.memory.max(held.min(memory(limits))), part.processes)
+    if held <= part.memory {
+        return part;
+    }
+    let memory = held.saturating_add(LEAST_MEMORY).min(memory(limits));
+    // Not slowed down for what it has already.
+    Part { memory, memory_high: memory - LEAST_MEMORY.min(memory) / 16, ..part }
 }
 
 impl Part {
@@ -81,12 +86,15 @@ mod tests {
         }
 
         #[test]
-        fn what_a_run_holds_it_keeps_and_no_more(memory in 1..100_000_i64, runs in 1..50_u64, held in 0..200_000_u64) {
-            let limits = limits(memory, 1_000);
+        fn what_a_run_holds_it_keeps_with_a_little_to_go_on_with(memory in 1..100_000_i64, runs in 1..50_u64, held in 0..200_000_u64) {
+            let (limits, whole) = (limits(memory, 1_000), memory.unsigned_abs() * MB);
             let (fair, held) = (part(&limits, runs), held * MB);
             let now = kept(fair, held, &limits);
-            prop_assert!(now.memory >= fair.memory && now.memory <= memory.unsigned_abs() * MB);
-            prop_assert!(now.memory == fair.memory || now.memory == held.min(memory.unsigned_abs() * MB));
+            prop_assert!(now.memory >= fair.memory && now.memory <= whole);
+            prop_assert!(now == fair || (held > fair.memory && now.memory == (held + LEAST_MEMORY).min(whole)));
+            // Unless that is all there is, it is neither killed nor slowed down at its next page.
+            prop_assert!(held <= fair.memory || now.memory == whole || now.memory_high > held);
+            prop_assert!(now.memory_high <= now.memory);
             prop_assert_eq!(now.processes, fair.processes);
         }
     }

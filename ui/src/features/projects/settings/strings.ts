@@ -65,7 +65,7 @@ export const outfit = {
     title: "Caches and toolchains",
     lead: "What package managers fetch and compilers build is kept for the next run. It is never part of the work.",
     size: "GiB that may be kept",
-    sizeHelp: "Over that, what was not used for longest goes when no run works with it. 0 keeps nothing.",
+    sizeHelp: "Over that, what was not changed for longest goes when no run works with it. 0 keeps nothing.",
     shared: "All members share it",
     sharedHelp:
       "Otherwise each member's runs have their own: what one agent leaves there, another member's agent never runs.",
