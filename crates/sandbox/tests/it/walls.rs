@@ -38,6 +38,14 @@ async fn nothing_of_the_host_exists() {
 }
 
 #[tokio::test]
+async fn commands_step_back_behind_the_server() {
+    let place = Place::of_a_run().await;
+    let own = rustix::process::getpriority_process(None).unwrap();
+    let theirs = place.says("nice -n -1 nice 2> /dev/null").await;
+    assert_eq!(theirs.trim(), (own + 10).min(19).to_string(), "and they cannot step forward again");
+}
+
+#[tokio::test]
 async fn proc_shows_the_sandbox_alone() {
     // 3, 16, 17
     let place = Place::of_a_run().await;
