@@ -117,6 +117,10 @@ impl Caller<'_> {
             let stop = self.cancel.cancelled();
             let result = self.client.stream_until(&self.endpoint, request, stop, show).await;
             permit.settle_call(&result);
+            // A call that was told to stop says nothing of the provider.
+            if result.is_ok() || !self.cancel.is_cancelled() {
+                journal.called(result.as_ref().map(|_| ()).map_err(|error| error.kind));
+            }
             let error = match result {
                 Ok(answer) => {
                     if live.is_some() {

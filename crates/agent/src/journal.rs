@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use guildhall_llm::ErrorKind;
 use guildhall_types::DateTime;
 use guildhall_types::budget::{BudgetKind, Need};
 use guildhall_types::chat::Usage;
@@ -136,6 +137,11 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// See [`JournalError`].
     async fn planned(&self, tasks: &[Task]) -> Result<(), JournalError>;
+
+    /// A call to the provider has ended, whether its answer is used or not. For whoever watches how providers do; not saved.
+    fn called(&self, outcome: Result<(), ErrorKind>) {
+        let _ = outcome;
+    }
 
     /// Something is being written; not saved, only shown.
     fn live(&self, turn: i64, stream: OutputStream, text: &str);

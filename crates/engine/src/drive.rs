@@ -1,7 +1,7 @@
 //! Drives one claimed run: worktree, agent, checks, ending. Holds its lease while it does.
 
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use guildhall_agent::{Ended, Job, Toolbox, prompt, tools};
 use guildhall_git::{Oid, Repo};
@@ -332,6 +332,7 @@ impl Engine {
             done: AtomicBool::new(history.last().is_some_and(|turn| is_last(turn, approval))),
             bus: self.0.bus.clone(),
             groups: self.0.groups.clone(),
+            calls: Arc::clone(&self.0.calls),
             lease: claimed.lease,
             provider: provider.endpoint.provider,
             key: provider.key.clone(),

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use guildhall_agent::{Call, Journal, JournalError, Leave, PriceTable};
 use guildhall_bus::Bus;
 use guildhall_git::{GitError, Identity, Oid, Repo, Worktree};
-use guildhall_llm::models;
+use guildhall_llm::{ErrorKind, models};
 use guildhall_sandbox::Groups;
 use guildhall_store::{Counts, Lease, Reserved, StoreError, Word};
 use guildhall_team::{Added, Team, TeamError, added_secrets, listed};
@@ -24,6 +24,7 @@ use guildhall_types::price::Price;
 use guildhall_types::run::{DiffStat, LedgerRow, Run, RunEvent, RunKey, Said, Task, Turn};
 use tokio::time::Instant;
 
+use crate::calls::Calls;
 use crate::room::NoRoom;
 
 /// Between two tries of a write.
@@ -41,6 +42,8 @@ pub(crate) struct RunJournal {
     pub(crate) bus: Bus,
     /// Know of the limits that the run's commands came up against.
     pub(crate) groups: Groups,
+    /// Knows how the calls of this node's runs ended.
+    pub(crate) calls: Arc<Calls>,
     pub(crate) lease: Lease,
     pub(crate) run: Run,
     pub(crate) provider: ProviderKind,
@@ -406,6 +409,10 @@ impl Journal for RunJournal {
 
     async fn planned(&self, tasks: &[Task]) -> Result<(), JournalError> {
         self.team.store.set_plan(&self.lease, tasks).await.map_err(refused)
+    }
+
+    fn called(&self, outcome: Result<(), ErrorKind>) {
+        self.calls.ended(self.provider, outcome);
     }
 
     fn live(&self, turn: i64, stream: OutputStream, text: &str) {

@@ -5,6 +5,7 @@
 
 mod after;
 mod caches;
+mod calls;
 mod checks;
 mod drive;
 mod ending;
@@ -20,6 +21,7 @@ mod outfit;
 mod pipeline;
 mod problems;
 mod rate_limits;
+mod reading;
 mod room;
 mod schedule;
 mod services;
@@ -42,12 +44,13 @@ use guildhall_sandbox::{Groups, Report, Sandbox, SandboxError, Toolchain, Usage}
 pub use guildhall_team::{LIMITS, RUN_LIMITS};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::limits::{Limits, RunLimits};
+use guildhall_types::reading::Reading;
 use guildhall_types::{FeatureId, MemberId, NodeId, ProjectId, RunId};
 pub use network::{Outside, Resolve};
 pub use rate_limits::{KeyLimits, UsedKey};
 pub use services::NoAnswer;
 pub use terminal::Sitting;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -61,6 +64,8 @@ pub struct Pace {
     pub lease: Duration,
     /// How often the engine looks for work that no hint told it of.
     pub look: Duration,
+    /// How often it is read how this node is.
+    pub read: Duration,
     /// How often worktrees that nobody needs are looked for.
     pub tidy: Duration,
     /// How long a run may wait for its provider with its lease held; for longer waits it goes back to the queue.
@@ -76,6 +81,7 @@ impl Default for Pace {
         Self {
             lease: Duration::from_secs(30),
             look: Duration::from_secs(5),
+            read: Duration::from_secs(15),
             tidy: Duration::from_secs(30 * 60),
             patience: Duration::from_secs(5 * 60),
             rest: Duration::from_secs(30),
@@ -120,6 +126,10 @@ struct Inner {
     governor: Governor,
     /// Whose keys its lanes belong to, by the hashes that it tells.
     keys: Mutex<HashMap<String, UsedKey>>,
+    /// How the calls of this node's runs ended.
+    calls: Arc<calls::Calls>,
+    /// How this node is.
+    readings: watch::Sender<Option<Arc<Reading>>>,
     /// The projects in which an MCP server is tried here.
     trying: Mutex<HashSet<ProjectId>>,
     /// Places for trials of checks.
@@ -207,6 +217,8 @@ impl Engine {
             networks: network::Networks::to(outside),
             governor: Governor::default(),
             keys: Mutex::default(),
+            calls: Arc::default(),
+            readings: watch::Sender::new(None),
             trying: Mutex::default(),
             trials: Arc::new(Semaphore::new(trial::AT_ONCE)),
             report: tokio::sync::Mutex::default(),
@@ -233,6 +245,7 @@ impl Engine {
         engine.spawn(tidy::tidy_forever(engine.clone()));
         engine.spawn(network::note_forever(engine.clone()));
         engine.spawn(morning::report_forever(engine.clone()));
+        engine.spawn(reading::read_forever(engine.clone()));
         engine.spawn(systems::drive_forever(engine.clone()));
         engine.spawn(services::beat_forever(engine.clone()));
         Ok(engine)

@@ -205,6 +205,15 @@ impl Store {
         Ok(())
     }
 
+    /// Waits for a turn to write, and gives it back. Shows how long the database makes writers wait.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_turn(&self) -> Result<(), StoreError> {
+        drop(self.begin_light().await?);
+        Ok(())
+    }
+
     /// Shows the number of the latest event that this process committed, as soon as it is committed. Events of other
     /// nodes do not show here.
     pub fn commits(&self) -> watch::Receiver<i64> {

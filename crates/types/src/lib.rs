@@ -28,6 +28,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod price;
 pub mod project;
+pub mod reading;
 pub mod report;
 pub mod rights;
 pub mod run;
