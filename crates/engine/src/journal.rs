@@ -24,8 +24,8 @@ use guildhall_types::price::Price;
 use guildhall_types::run::{DiffStat, LedgerRow, Run, RunEvent, RunKey, Said, Task, Turn};
 use tokio::time::Instant;
 
-use crate::calls::Calls;
 use crate::room::NoRoom;
+use crate::tally::Tally;
 
 /// Between two tries of a write.
 const AGAIN: Duration = Duration::from_millis(300);
@@ -42,8 +42,8 @@ pub(crate) struct RunJournal {
     pub(crate) bus: Bus,
     /// Know of the limits that the run's commands came up against.
     pub(crate) groups: Groups,
-    /// Knows how the calls of this node's runs ended.
-    pub(crate) calls: Arc<Calls>,
+    /// Counts what this node's runs do.
+    pub(crate) tally: Arc<Tally>,
     pub(crate) lease: Lease,
     pub(crate) run: Run,
     pub(crate) provider: ProviderKind,
@@ -289,6 +289,9 @@ impl Journal for RunJournal {
             };
             let done = write.await;
             if !tries.go_on(&done).await {
+                if done.is_ok() {
+                    self.tally.billed(self.provider, call);
+                }
                 return done.map_err(refused);
             }
         }
@@ -376,6 +379,7 @@ impl Journal for RunJournal {
 
     async fn billed(&self, call: &Call) -> Result<(), JournalError> {
         let row = self.row(call);
+        self.tally.billed(self.provider, call);
         match self.team.store.save_side_call(&self.lease, &row).await {
             // The call was made, whoever holds the run now.
             Err(StoreError::LeaseLost) => self.team.store.save_late_call(&self.lease, &row).await.map_err(refused),
@@ -412,7 +416,11 @@ impl Journal for RunJournal {
     }
 
     fn called(&self, outcome: Result<(), ErrorKind>) {
-        self.calls.ended(self.provider, outcome);
+        self.tally.called(self.provider, outcome);
+    }
+
+    fn waited(&self, time: Duration) {
+        self.tally.waited(time);
     }
 
     fn live(&self, turn: i64, stream: OutputStream, text: &str) {

@@ -5,7 +5,6 @@
 
 mod after;
 mod caches;
-mod calls;
 mod checks;
 mod drive;
 mod ending;
@@ -23,16 +22,19 @@ mod problems;
 mod rate_limits;
 mod reading;
 mod room;
+mod samples;
 mod schedule;
 mod services;
 mod set_up;
 mod systems;
+mod tally;
 mod terminal;
 mod tidy;
 mod trial;
 mod worktree;
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -49,10 +51,12 @@ use guildhall_types::{FeatureId, MemberId, NodeId, ProjectId, RunId};
 pub use network::{Outside, Resolve};
 pub use rate_limits::{KeyLimits, UsedKey};
 pub use services::NoAnswer;
+pub use tally::{Counted, Tokens};
 pub use terminal::Sitting;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 /// How long gits that outlived their server may take to end by themselves.
 const LAST_GITS: Duration = Duration::from_secs(2);
@@ -126,8 +130,10 @@ struct Inner {
     governor: Governor,
     /// Whose keys its lanes belong to, by the hashes that it tells.
     keys: Mutex<HashMap<String, UsedKey>>,
-    /// How the calls of this node's runs ended.
-    calls: Arc<calls::Calls>,
+    /// What this node's runs did.
+    tally: Arc<tally::Tally>,
+    /// What this node is called over time.
+    place: samples::Place,
     /// How this node is.
     readings: watch::Sender<Option<Arc<Reading>>>,
     /// The projects in which an MCP server is tried here.
@@ -204,6 +210,10 @@ impl Engine {
                 tracing::info!(orphans, "runs of a former process go on");
             }
         }
+        let (data, now) = (team.places.data().to_owned(), team.clock.now());
+        let place = tokio::task::spawn_blocking(move || samples::Place::of(&data, now)).await;
+        let place = place.map_err(io::Error::other).and_then(|place| place);
+        let place = place.map_err(|error| TeamError::internal("the file `node` of the data folder", error))?;
         let limits = team.limits().await?;
         let groups = tokio::task::spawn_blocking(move || Groups::begin(limits));
         let groups = groups.await.map_err(|error| TeamError::internal("control groups", error))?;
@@ -217,7 +227,8 @@ impl Engine {
             networks: network::Networks::to(outside),
             governor: Governor::default(),
             keys: Mutex::default(),
-            calls: Arc::default(),
+            tally: Arc::default(),
+            place,
             readings: watch::Sender::new(None),
             trying: Mutex::default(),
             trials: Arc::new(Semaphore::new(trial::AT_ONCE)),
@@ -287,6 +298,11 @@ impl Engine {
         report
     }
 
+    /// What this node's runs did since it started. What calls waited for their leave is told once.
+    pub fn counted(&self) -> Counted {
+        Counted { sandbox: self.0.sandbox.counts(), ..self.0.tally.counted() }
+    }
+
     /// Lets the team's limits hold as they are set now, for runs at work as well. They hold within seconds without this.
     ///
     /// # Errors
@@ -323,7 +339,8 @@ impl Engine {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.0.tasks.spawn(task);
+        // What is begun for a request or a run says so in its lines of the log.
+        self.0.tasks.spawn(task.in_current_span());
     }
 
     fn active(&self) -> MutexGuard<'_, HashMap<RunId, CancellationToken>> {

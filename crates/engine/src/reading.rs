@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::Engine;
+use crate::samples::Sampler;
 
 mod host;
 
@@ -16,9 +17,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Takes a reading, now and at every pace, until the engine stops.
 pub(crate) async fn read_forever(engine: Engine) {
+    let mut sampler = Sampler::default();
     loop {
-        let reading = engine.take_reading().await;
-        engine.0.readings.send_replace(Some(Arc::new(reading)));
+        let reading = Arc::new(engine.take_reading().await);
+        engine.0.readings.send_replace(Some(Arc::clone(&reading)));
+        sampler.take(&engine, &reading).await;
         tokio::select! {
             () = engine.0.stop.cancelled() => return,
             () = tokio::time::sleep(engine.0.pace.read) => {}
@@ -56,7 +59,7 @@ impl Engine {
             active_runs: whole(stats.active_runs),
             worktrees: whole(stats.worktrees),
             queue_depth: counts.map(|(_, queued)| queued),
-            provider_failures: self.0.calls.failures(),
+            provider_failures: self.0.tally.failures(),
             database_millis,
         }
     }

@@ -330,6 +330,12 @@ impl Groups {
         }
     }
 
+    /// What the commands of each member that has any use now.
+    pub fn usages(&self) -> Vec<(MemberId, Usage)> {
+        let members: Vec<MemberId> = lock(&self.0.table).members.keys().copied().collect();
+        members.into_iter().map(|member| (member, self.usage(member))).collect()
+    }
+
     /// The limits that the commands of a run came up against since this was last asked.
     pub fn take_hits(&self, member: MemberId, name: &str) -> Vec<Over> {
         lock(&self.0.standing).hits.remove(&(member, plain(name))).unwrap_or_default()

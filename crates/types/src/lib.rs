@@ -32,6 +32,7 @@ pub mod reading;
 pub mod report;
 pub mod rights;
 pub mod run;
+pub mod sample;
 pub mod schedule;
 pub mod secret;
 pub mod service;

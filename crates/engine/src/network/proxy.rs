@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::body::{Body, number};
 use super::head::{Answer, HEADERS, Kind, Request, pass_on, read, values};
@@ -68,12 +69,13 @@ pub(super) async fn serve(
             match listener.accept().await {
                 Ok((stream, _)) => {
                     let (door, outside) = (Arc::clone(&door), outside.clone());
-                    under_way.spawn(async move {
+                    let answering = async move {
                         if let Err(error) = answer(stream, &*door, &outside).await {
                             tracing::debug!(%error, "a connection out of a sandbox broke off");
                         }
                         drop(place);
-                    });
+                    };
+                    under_way.spawn(answering.in_current_span());
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection out of a sandbox could not be taken");

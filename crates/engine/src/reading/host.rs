@@ -41,9 +41,8 @@ fn of_machine(meminfo: &str) -> Option<Used> {
 
 /// A group's limit, where it is less than what the machine has.
 fn tighter(machine: Option<Used>, bound: Option<MemoryBound>) -> Option<Used> {
-    let bound = bound.and_then(|bound| {
-        Some(Used { used: i64::try_from(bound.used).ok()?, total: i64::try_from(bound.most).ok()? })
-    });
+    let bound = bound
+        .and_then(|bound| Some(Used { used: i64::try_from(bound.used).ok()?, total: i64::try_from(bound.most).ok()? }));
     match (machine, bound) {
         (Some(machine), Some(bound)) if bound.total >= machine.total => Some(machine),
         (machine, bound) => bound.or(machine),
