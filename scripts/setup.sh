@@ -27,6 +27,7 @@ if [ "$what" = test ]; then
   need chromium has_chromium
   need openssl command -v openssl
   need curl command -v curl
+  need prometheus command -v promtool
   need python3-venv python3 -c "import ensurepip, venv"
 fi
 

@@ -286,6 +286,12 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import("@/routes/audit")),
 });
 
+const operation = createRoute({
+  getParentRoute: () => frame,
+  path: "/operation",
+  component: lazyRouteComponent(() => import("@/routes/operation")),
+});
+
 const limits = createRoute({
   getParentRoute: () => frame,
   path: "/operation/limits",
@@ -339,6 +345,7 @@ export const router = createRouter({
       usage,
       team,
       audit,
+      operation,
       limits,
       sandbox,
       settings,

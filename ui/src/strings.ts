@@ -68,6 +68,7 @@ export const t = {
     team: "Team",
     settings: "Settings",
     audit: "Audit",
+    operation: "Operation",
     rateLimits: "Rate limits",
     sandbox: "Sandbox",
     search: "Search or do…",

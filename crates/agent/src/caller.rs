@@ -7,6 +7,7 @@ use guildhall_types::event::OutputStream;
 use guildhall_types::limits::RunLimits;
 use guildhall_types::run::RunEvent;
 use guildhall_types::{Clock, DateTime, MemberId};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Ended, Journal, JournalError, PriceTable, problem};
@@ -88,7 +89,9 @@ impl Caller<'_> {
         let mut shown = 0;
         loop {
             self.check_limits()?;
+            let asked = Instant::now();
             let permit = self.permit(request, self.uncached(size, live), again, &mut told).await?;
+            self.journal.waited(asked.elapsed());
             self.check_limits()?;
             // Asked for last, so that nothing is set aside while a call stands in line.
             let Some(max_tokens) = self.leave(request, size).await? else {
@@ -117,6 +120,10 @@ impl Caller<'_> {
             let stop = self.cancel.cancelled();
             let result = self.client.stream_until(&self.endpoint, request, stop, show).await;
             permit.settle_call(&result);
+            // A call that was told to stop says nothing of the provider.
+            if result.is_ok() || !self.cancel.is_cancelled() {
+                journal.called(result.as_ref().map(|_| ()).map_err(|error| error.kind));
+            }
             let error = match result {
                 Ok(answer) => {
                     if live.is_some() {

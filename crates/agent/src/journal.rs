@@ -1,8 +1,10 @@
 //! What an agent tells of its work, and hears of its members.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use guildhall_llm::ErrorKind;
 use guildhall_types::DateTime;
 use guildhall_types::budget::{BudgetKind, Need};
 use guildhall_types::chat::Usage;
@@ -136,6 +138,16 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// See [`JournalError`].
     async fn planned(&self, tasks: &[Task]) -> Result<(), JournalError>;
+
+    /// A call to the provider has ended, whether its answer is used or not. For whoever watches how providers do; not saved.
+    fn called(&self, outcome: Result<(), ErrorKind>) {
+        let _ = outcome;
+    }
+
+    /// A call has waited for its leave, for so long. For whoever watches how much rate limits hold up; not saved.
+    fn waited(&self, time: Duration) {
+        let _ = time;
+    }
 
     /// Something is being written; not saved, only shown.
     fn live(&self, turn: i64, stream: OutputStream, text: &str);

@@ -1,7 +1,7 @@
 //! Drives one claimed run: worktree, agent, checks, ending. Holds its lease while it does.
 
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use guildhall_agent::{Ended, Job, Toolbox, prompt, tools};
 use guildhall_git::{Oid, Repo};
@@ -84,12 +84,14 @@ async fn work(engine: &Engine, mut claimed: Claimed, cancel: &CancellationToken)
     let ending = match ended {
         Ok(End::Written(ending)) => *ending,
         Ok(End::Parked { until, reason, budget }) => {
+            engine.0.tally.ended("parked");
             tracing::info!(run = %lease.run, %until, reason, ?budget, "a run is put off");
             let done = store.park_run(&lease, until, Some(&reason), budget).await;
             log_unless_lost(lease, "a run could not be put off", done);
             return;
         }
         Ok(End::Told) => {
+            engine.0.tally.ended("stopped");
             // When this node stops, the run goes back to the queue; otherwise whoever stopped it wrote that down.
             if engine.0.stop.is_cancelled() {
                 log_unless_lost(lease, "a run could not be given back", store.requeue_run(&lease).await);
@@ -97,6 +99,7 @@ async fn work(engine: &Engine, mut claimed: Claimed, cancel: &CancellationToken)
             return;
         }
         Ok(End::Rests) => {
+            engine.0.tally.ended("parked");
             let order = store.order(claimed.run.project_id, claimed.run.member_id).await;
             let until = order.map(|order| order.and_then(|order| order.rests_until(engine.0.team.clock.now())));
             let done = match until {
@@ -109,10 +112,14 @@ async fn work(engine: &Engine, mut claimed: Claimed, cancel: &CancellationToken)
             return;
         }
         Ok(End::Merged) => {
+            engine.0.tally.ended("merged");
             tracing::info!(run = %lease.run, "a run ended and was merged");
             return;
         }
-        Err(trouble) if trouble.lost() => return,
+        Err(trouble) if trouble.lost() => {
+            engine.0.tally.ended("lost");
+            return;
+        }
         Err(trouble) => {
             tracing::warn!(run = %lease.run, error = &trouble as &dyn std::error::Error, "a run failed");
             failed(trouble.problem())
@@ -120,7 +127,10 @@ async fn work(engine: &Engine, mut claimed: Claimed, cancel: &CancellationToken)
     };
     let status = ending.status;
     match store.finish_run(&lease, ending).await {
-        Ok(Finished::Ended) => tracing::info!(run = %lease.run, %status, "a run ended"),
+        Ok(Finished::Ended) => {
+            engine.0.tally.ended(status.as_str());
+            tracing::info!(run = %lease.run, %status, "a run ended");
+        }
         Ok(Finished::GoesOn) => tracing::info!(run = %lease.run, "a run goes on with what a member said"),
         Err(error) => log_unless_lost(lease, "the end of a run could not be written", Err(error)),
     }
@@ -338,6 +348,7 @@ impl Engine {
             done: AtomicBool::new(history.last().is_some_and(|turn| is_last(turn, approval))),
             bus: self.0.bus.clone(),
             groups: self.0.groups.clone(),
+            tally: Arc::clone(&self.0.tally),
             lease: claimed.lease,
             provider: provider.endpoint.provider,
             key: provider.key.clone(),

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use guildhall_agent::{Call, Journal, JournalError, Leave, PriceTable};
 use guildhall_bus::Bus;
 use guildhall_git::{GitError, Identity, Oid, Repo, Worktree};
-use guildhall_llm::models;
+use guildhall_llm::{ErrorKind, models};
 use guildhall_sandbox::Groups;
 use guildhall_store::{Counts, Lease, Reserved, StoreError, Word};
 use guildhall_team::{Added, Team, TeamError, added_secrets, listed};
@@ -25,6 +25,7 @@ use guildhall_types::run::{DiffStat, LedgerRow, Run, RunEvent, RunKey, Said, Tas
 use tokio::time::Instant;
 
 use crate::room::NoRoom;
+use crate::tally::Tally;
 
 /// Between two tries of a write.
 const AGAIN: Duration = Duration::from_millis(300);
@@ -41,6 +42,8 @@ pub(crate) struct RunJournal {
     pub(crate) bus: Bus,
     /// Know of the limits that the run's commands came up against.
     pub(crate) groups: Groups,
+    /// Counts what this node's runs do.
+    pub(crate) tally: Arc<Tally>,
     pub(crate) lease: Lease,
     pub(crate) run: Run,
     pub(crate) provider: ProviderKind,
@@ -286,6 +289,9 @@ impl Journal for RunJournal {
             };
             let done = write.await;
             if !tries.go_on(&done).await {
+                if done.is_ok() {
+                    self.tally.billed(self.provider, call);
+                }
                 return done.map_err(refused);
             }
         }
@@ -373,6 +379,7 @@ impl Journal for RunJournal {
 
     async fn billed(&self, call: &Call) -> Result<(), JournalError> {
         let row = self.row(call);
+        self.tally.billed(self.provider, call);
         match self.team.store.save_side_call(&self.lease, &row).await {
             // The call was made, whoever holds the run now.
             Err(StoreError::LeaseLost) => self.team.store.save_late_call(&self.lease, &row).await.map_err(refused),
@@ -406,6 +413,14 @@ impl Journal for RunJournal {
 
     async fn planned(&self, tasks: &[Task]) -> Result<(), JournalError> {
         self.team.store.set_plan(&self.lease, tasks).await.map_err(refused)
+    }
+
+    fn called(&self, outcome: Result<(), ErrorKind>) {
+        self.tally.called(self.provider, outcome);
+    }
+
+    fn waited(&self, time: Duration) {
+        self.tally.waited(time);
     }
 
     fn live(&self, turn: i64, stream: OutputStream, text: &str) {

@@ -20,17 +20,21 @@ mod outfit;
 mod pipeline;
 mod problems;
 mod rate_limits;
+mod reading;
 mod room;
+mod samples;
 mod schedule;
 mod services;
 mod set_up;
 mod systems;
+mod tally;
 mod terminal;
 mod tidy;
 mod trial;
 mod worktree;
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -42,14 +46,17 @@ use guildhall_sandbox::{Groups, Report, Sandbox, SandboxError, Toolchain, Usage}
 pub use guildhall_team::{LIMITS, RUN_LIMITS};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::limits::{Limits, RunLimits};
+use guildhall_types::reading::Reading;
 use guildhall_types::{FeatureId, MemberId, NodeId, ProjectId, RunId};
 pub use network::{Outside, Resolve};
 pub use rate_limits::{KeyLimits, UsedKey};
 pub use services::NoAnswer;
+pub use tally::{Counted, Tokens};
 pub use terminal::{HandsOff, Sitting};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 /// How long gits that outlived their server may take to end by themselves.
 const LAST_GITS: Duration = Duration::from_secs(2);
@@ -61,6 +68,8 @@ pub struct Pace {
     pub lease: Duration,
     /// How often the engine looks for work that no hint told it of.
     pub look: Duration,
+    /// How often it is read how this node is.
+    pub read: Duration,
     /// How often worktrees that nobody needs are looked for.
     pub tidy: Duration,
     /// How long a run may wait for its provider with its lease held; for longer waits it goes back to the queue.
@@ -76,6 +85,7 @@ impl Default for Pace {
         Self {
             lease: Duration::from_secs(30),
             look: Duration::from_secs(5),
+            read: Duration::from_secs(15),
             tidy: Duration::from_secs(30 * 60),
             patience: Duration::from_secs(5 * 60),
             rest: Duration::from_secs(30),
@@ -120,6 +130,12 @@ struct Inner {
     governor: Governor,
     /// Whose keys its lanes belong to, by the hashes that it tells.
     keys: Mutex<HashMap<String, UsedKey>>,
+    /// What this node's runs did.
+    tally: Arc<tally::Tally>,
+    /// What this node is called over time.
+    place: samples::Place,
+    /// How this node is.
+    readings: watch::Sender<Option<Arc<Reading>>>,
     /// The projects in which an MCP server is tried here.
     trying: Mutex<HashSet<ProjectId>>,
     /// Places for trials of checks.
@@ -194,6 +210,10 @@ impl Engine {
                 tracing::info!(orphans, "runs of a former process go on");
             }
         }
+        let (data, now) = (team.places.data().to_owned(), team.clock.now());
+        let place = tokio::task::spawn_blocking(move || samples::Place::of(&data, now)).await;
+        let place = place.map_err(io::Error::other).and_then(|place| place);
+        let place = place.map_err(|error| TeamError::internal("the file `node` of the data folder", error))?;
         let limits = team.limits().await?;
         let groups = tokio::task::spawn_blocking(move || Groups::begin(limits));
         let groups = groups.await.map_err(|error| TeamError::internal("control groups", error))?;
@@ -207,6 +227,9 @@ impl Engine {
             networks: network::Networks::to(outside),
             governor: Governor::default(),
             keys: Mutex::default(),
+            tally: Arc::default(),
+            place,
+            readings: watch::Sender::new(None),
             trying: Mutex::default(),
             trials: Arc::new(Semaphore::new(trial::AT_ONCE)),
             report: tokio::sync::Mutex::default(),
@@ -233,6 +256,7 @@ impl Engine {
         engine.spawn(tidy::tidy_forever(engine.clone()));
         engine.spawn(network::note_forever(engine.clone()));
         engine.spawn(morning::report_forever(engine.clone()));
+        engine.spawn(reading::read_forever(engine.clone()));
         engine.spawn(systems::drive_forever(engine.clone()));
         engine.spawn(services::beat_forever(engine.clone()));
         Ok(engine)
@@ -274,6 +298,11 @@ impl Engine {
         report
     }
 
+    /// What this node's runs did since it started. What calls waited for their leave is told once.
+    pub fn counted(&self) -> Counted {
+        Counted { sandbox: self.0.sandbox.counts(), ..self.0.tally.counted() }
+    }
+
     /// Lets the team's limits hold as they are set now, for runs at work as well. They hold within seconds without this.
     ///
     /// # Errors
@@ -312,7 +341,8 @@ impl Engine {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.0.tasks.spawn(task);
+        // What is begun for a request or a run says so in its lines of the log.
+        self.0.tasks.spawn(task.in_current_span());
     }
 
     fn active(&self) -> MutexGuard<'_, HashMap<RunId, CancellationToken>> {

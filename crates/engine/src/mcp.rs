@@ -24,6 +24,7 @@ use guildhall_types::mcp::{GIVEN, McpServer, McpShape, McpTest, McpTransport, TO
 use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::RunEvent;
 use guildhall_types::{McpServerId, MemberId, ProjectId};
+use tracing::Instrument;
 
 use crate::Engine;
 use crate::outfit::Whose;
@@ -132,7 +133,7 @@ impl Engine {
         };
         let (engine, by) = (self.clone(), by.clone());
         // On a task of its own: whoever asked may go away, and what was made for it must go all the same.
-        let trying = self.0.tasks.spawn(async move {
+        let trying = async move {
             let _place = place;
             let began = Instant::now();
             let looked = engine.look_at(&server, member).await;
@@ -159,7 +160,8 @@ impl Engine {
                 }
             };
             by.see_mcp_tools(&server, shapes, McpLook::Test(test)).await
-        });
+        };
+        let trying = self.0.tasks.spawn(trying.in_current_span());
         trying.await.map_err(|error| TeamError::internal("trying an MCP server", error))?
     }
 

@@ -17,6 +17,7 @@ use guildhall_store::Lease;
 use guildhall_types::RunId;
 use guildhall_types::network::{HostName, NetworkPolicy, NetworkRules, NetworkSettings};
 use guildhall_types::project::Project;
+use tracing::Instrument;
 
 use crate::Engine;
 use crate::outfit::Whose;
@@ -137,7 +138,7 @@ impl Engine {
             }
         };
         let door = Arc::new(OfProject { engine: self.clone(), whose, known: Mutex::default() });
-        tokio::spawn(proxy::serve(listener, door, self.0.networks.outside.clone(), end));
+        tokio::spawn(proxy::serve(listener, door, self.0.networks.outside.clone(), end).in_current_span());
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use guildhall_types::{FeatureId, RunId};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::services::Why;
 use crate::{Engine, drive};
@@ -100,7 +101,9 @@ impl Engine {
         }
         let engine = self.clone();
         self.spawn(async move {
-            drive::drive(&engine, claimed, &cancel).await;
+            // As an error, so that a log that tells of nothing less still says to which run a line belongs.
+            let span = tracing::error_span!("run", run = %run, attempt = claimed.lease.attempt);
+            drive::drive(&engine, claimed, &cancel).instrument(span).await;
             engine.forget(run, &cancel);
             engine.0.bus.ended(run);
             // A place is free.

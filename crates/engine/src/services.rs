@@ -28,6 +28,7 @@ use guildhall_types::{MemberId, RunId, ServiceId};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedRwLockReadGuard;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::Engine;
 use crate::outfit::Whose;
@@ -287,7 +288,7 @@ impl Engine {
     /// not at all.
     async fn begin_service(&self, store: &Store, wish: Wish) -> Result<(Service, Arc<Live>), TeamError> {
         let (engine, store) = (self.clone(), store.clone());
-        let begun = self.0.tasks.spawn(async move { engine.begin_whole(&store, wish).await }).await;
+        let begun = self.0.tasks.spawn(async move { engine.begin_whole(&store, wish).await }.in_current_span()).await;
         begun.map_err(|error| TeamError::internal("starting a service", error))?
     }
 

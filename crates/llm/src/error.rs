@@ -75,6 +75,22 @@ impl ErrorKind {
         )
     }
 
+    /// Whether it says that a provider, the way to it or the key for it is not in order. Limits and overloads are waited
+    /// for, and what a call asked too much of is the call's fault.
+    pub const fn is_failure(self) -> bool {
+        matches!(
+            self,
+            Self::InvalidKey
+                | Self::Forbidden
+                | Self::Billing
+                | Self::Server
+                | Self::Unreachable
+                | Self::Idle
+                | Self::Broken
+                | Self::Garbage
+        )
+    }
+
     /// A stable word for it.
     pub const fn code(self) -> &'static str {
         match self {

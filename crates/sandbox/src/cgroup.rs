@@ -5,6 +5,7 @@
 //! whatever else commands are run for), below that one for each command. Processors are shared out by weight alone: who is
 //! alone has all of them, and between members and between their runs the kernel divides them evenly.
 
+mod bound;
 mod cell;
 mod group;
 mod host;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use guildhall_types::MemberId;
 use guildhall_types::limits::{Limits, MB, Part, kept, part};
 
+pub use bound::{MemoryBound, memory_bound};
 pub(crate) use cell::{Cell, Met};
 use group::Group;
 use host::Offer;
@@ -339,6 +341,12 @@ impl Groups {
             time: group.and_then(Group::time),
             runs,
         }
+    }
+
+    /// What the commands of each member that has any use now.
+    pub fn usages(&self) -> Vec<(MemberId, Usage)> {
+        let members: Vec<MemberId> = lock(&self.0.table).members.keys().copied().collect();
+        members.into_iter().map(|member| (member, self.usage(member))).collect()
     }
 
     /// The limits that the commands of a run came up against since this was last asked.

@@ -16,6 +16,7 @@ mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -229,12 +230,29 @@ pub struct Sandbox {
     /// What was found usable. What is not usable is tried again: it may have been mended.
     usable: Arc<OnceCell<Bwrap>>,
     toolchains: Arc<Toolchains>,
+    counts: Arc<Counts>,
+}
+
+/// How many commands were started since the process was, and how many could not be.
+#[derive(Debug, Default)]
+struct Counts {
+    started: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl Counts {
+    /// Counts what came of a start.
+    fn of<T>(&self, started: Result<T, SandboxError>) -> Result<T, SandboxError> {
+        let count = if started.is_ok() { &self.started } else { &self.refused };
+        count.fetch_add(1, Ordering::Relaxed);
+        started
+    }
 }
 
 impl Sandbox {
     /// A sandbox of this kind.
     pub fn new(isolation: Isolation) -> Self {
-        Self { isolation, program: None, usable: Arc::default(), toolchains: Arc::default() }
+        Self { isolation, program: None, usable: Arc::default(), toolchains: Arc::default(), counts: Arc::default() }
     }
 
     /// A sandbox by this bubblewrap, in place of the one on the `PATH`.
@@ -258,6 +276,11 @@ impl Sandbox {
         self.isolation
     }
 
+    /// How many commands were started since the sandbox was made, and how many could not be.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.counts.started.load(Ordering::Relaxed), self.counts.refused.load(Ordering::Relaxed))
+    }
+
     /// Tries out what this host can do. Takes some ten milliseconds.
     pub async fn probe(&self) -> Report {
         probe::report(self).await
@@ -274,7 +297,8 @@ impl Sandbox {
         command: &Command,
         on_output: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Outcome, SandboxError> {
-        start_and_watch(self.usable().await?, room, command, on_output).await
+        let ran = async { start_and_watch(self.usable().await?, room, command, on_output).await };
+        self.counts.of(ran.await)
     }
 
     /// Starts a command that runs on while others do: a server, a watcher, a program that is spoken to. It has no
@@ -285,10 +309,13 @@ impl Sandbox {
     /// # Errors
     /// When the command could not be started.
     pub async fn start(&self, room: &Room, line: &str, streams: Streams) -> Result<Running, SandboxError> {
-        let (mut launch, status) = set_up(self.usable().await?, room, line, streams)?;
-        let cell = enclose(room, &mut launch).await?;
-        let (child, ends) = launch.start(streams).await.map_err(SandboxError::starting)?;
-        Ok(Running::new(Tree::new(child, status, cell), ends, room.network.clone(), Growth::watch(room)))
+        let started = async {
+            let (mut launch, status) = set_up(self.usable().await?, room, line, streams)?;
+            let cell = enclose(room, &mut launch).await?;
+            let (child, ends) = launch.start(streams).await.map_err(SandboxError::starting)?;
+            Ok(Running::new(Tree::new(child, status, cell), ends, room.network.clone(), Growth::watch(room)))
+        };
+        self.counts.of(started.await)
     }
 
     /// Makes a network for the commands of a run, in which there is nothing yet. Takes some ten milliseconds.

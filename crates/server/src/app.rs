@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::origin::Public;
 use crate::config::Guard;
+use crate::metrics::{Metrics, MetricsToken};
 use crate::preview::Previews;
 use crate::rates::Rates;
 use crate::ws::Listening;
@@ -33,6 +34,10 @@ pub struct App {
     pub guard: Arc<Guard>,
     /// How many requests came of whom lately.
     pub rates: Rates,
+    /// Figures for whoever watches.
+    pub metrics: Arc<Metrics>,
+    /// What programs that watch show, if the operator gave them something.
+    pub metrics_token: Option<MetricsToken>,
     /// When this process started.
     pub started: DateTime,
     /// Set when the server shuts down: whoever holds a connection for long lets go of it.

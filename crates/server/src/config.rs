@@ -65,6 +65,8 @@ pub struct Config {
     pub simulated: Option<Endpoint>,
     /// The OpenID providers by which members may sign in.
     pub sign_in: Vec<ProviderSettings>,
+    /// What programs show that watch the server, if any may.
+    pub metrics_token: Option<Secret>,
     /// How mail is sent, if it is.
     pub mail: Option<SmtpSettings>,
     /// What keeps others from overwhelming the server.

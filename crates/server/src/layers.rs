@@ -30,7 +30,8 @@ pub async fn accompany(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path = without_code(request.uri().path()).to_owned();
     let started = tokio::time::Instant::now();
-    let span = tracing::info_span!("request", id, %method, path);
+    // As an error, so that a log that tells of nothing less still says to which request a line belongs.
+    let span = tracing::error_span!("request", id, %method, path);
     async move {
         let mut response = next.run(request).await;
         if let Some(Carried(problem)) = response.extensions_mut().remove::<Carried>() {

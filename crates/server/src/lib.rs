@@ -15,6 +15,7 @@ pub mod keys;
 mod layers;
 pub mod log;
 pub mod mcp;
+pub mod metrics;
 pub mod oauth;
 pub mod openapi;
 mod page;

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use guildhall_git::ConflictFile;
+use guildhall_team::SamplesOf;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::{OpenApi, SecurityRequirement};
@@ -20,6 +21,8 @@ use crate::routes::work::DiffSide;
 /// The names of the two ways to say who asks.
 const SESSION: &str = "session";
 const TOKEN: &str = "token";
+/// How programs that watch the server say that they may.
+const METRICS: &str = "metrics";
 
 /// The description as text, the same for every start of this version.
 static TEXT: LazyLock<String> = LazyLock::new(|| {
@@ -40,7 +43,7 @@ pub(crate) async fn serve() -> impl IntoResponse {
 /// What the description holds beside the routes.
 pub(crate) fn beginning() -> OpenApi {
     #[derive(utoipa::OpenApi)]
-    #[openapi(components(schemas(ProblemDetails, FieldError, Extras, ConflictFile, DiffSide, KindPath)))]
+    #[openapi(components(schemas(ProblemDetails, FieldError, Extras, ConflictFile, DiffSide, KindPath, SamplesOf)))]
     struct Beginning;
     <Beginning as utoipa::OpenApi>::openapi()
 }
@@ -55,6 +58,9 @@ pub(crate) fn closed(mut routes: OpenApiRouter<App>, gate: Gate) -> OpenApiRoute
             if let Some(scope) = gate.right.scope().filter(|_| !gate.confirmed) {
                 security.push(SecurityRequirement::new(TOKEN, [scope.as_str()]));
                 extensions = extensions.add("x-scope", scope.as_str());
+            }
+            if gate.metrics {
+                security.push(SecurityRequirement::new(METRICS, [""; 0]));
             }
             if gate.confirmed {
                 extensions = extensions.add("x-confirmed", true);
@@ -79,6 +85,8 @@ fn document() -> Value {
             "description": "Set by signing in. On plain http, which is for loopback, its name is `guildhall`." },
         TOKEN: { "type": "http", "scheme": "bearer",
             "description": "A personal access token. It gives what its scopes and the role of its member both give." },
+        METRICS: { "type": "http", "scheme": "bearer",
+            "description": "The operator's metrics token (GUILDHALL_METRICS_TOKEN). It opens these routes alone." },
     });
     let problem = json!({
         "description": "Why the request was refused or failed.",
@@ -135,7 +143,8 @@ fn operations(api: &mut Value) -> impl Iterator<Item = &mut Value> {
 /// the same of settings, which may be left out in a request but are told whole. What is left out when it says nothing is
 /// declared as not nullable where it is declared.
 fn answers_are_whole(api: &mut Value) {
-    const TOLD_WHOLE: &[&str] = &["Limits", "RunLimits", "ProjectSettings", "SignUpSetting", "Usage"];
+    const TOLD_WHOLE: &[&str] =
+        &["Limits", "RunLimits", "ProjectSettings", "SignUpSetting", "Usage", "NodeFigures", "MemberFigures"];
     let schemas = api["components"]["schemas"].as_object_mut().into_iter().flatten();
     for (name, schema) in schemas {
         let asked = schema["additionalProperties"] == json!(false) && !TOLD_WHOLE.contains(&name.as_str());

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::auth::Gate;
 use crate::routes as on;
-use crate::{auth, layers, mcp, oauth, openapi, page, preview, rates, ws};
+use crate::{auth, layers, mcp, metrics, oauth, openapi, page, preview, rates, ws};
 
 /// Bytes of a body at most.
 const BODY: usize = 2 * 1024 * 1024;
@@ -296,7 +296,8 @@ fn knowledge() -> OpenApiRouter<App> {
 /// Whoever runs the team may call these.
 fn administer() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(on::health::health_detailed))
+        .routes(routes!(on::operation::get_operation))
+        .routes(routes!(on::operation::list_samples))
         .routes(routes!(on::settings::put_limits))
         .routes(routes!(on::knowledge::learnings::put_knowledge_rule))
         .routes(routes!(on::prices::put_price))
@@ -319,6 +320,11 @@ fn administer() -> OpenApiRouter<App> {
         .routes(routes!(on::mail::test_mail))
         .routes(routes!(on::audit::list_audit))
         .routes(routes!(on::audit::export_audit))
+}
+
+/// The same, and programs that show the operator's metrics token.
+fn watch() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(on::health::health_detailed)).routes(routes!(on::operation::get_metrics))
 }
 
 /// The same, for who has proved lately who they are.
@@ -345,8 +351,9 @@ fn api(
     counted: impl Fn(OpenApiRouter<App>) -> OpenApiRouter<App>,
     guard: impl Fn(OpenApiRouter<App>, Gate) -> OpenApiRouter<App>,
 ) -> OpenApiRouter<App> {
-    let gate = |right| Gate { right, confirmed: false, lacking: false };
-    let confirmed = |right| Gate { right, confirmed: true, lacking: false };
+    let gate = |right| Gate { right, confirmed: false, metrics: false, lacking: false };
+    let confirmed = |right| Gate { confirmed: true, ..gate(right) };
+    let metrics = |gate| Gate { metrics: true, ..gate };
     let lacking = |gate| Gate { lacking: true, ..gate };
     counted(open())
         .merge(guard(read(), gate(Right::Read)))
@@ -362,6 +369,7 @@ fn api(
         .merge(guard(manage_projects(), gate(Right::ManageProjects)))
         .merge(guard(knowledge(), gate(Right::Knowledge)))
         .merge(guard(administer(), gate(Right::Administer)))
+        .merge(guard(watch(), metrics(gate(Right::Administer))))
         .merge(guard(administer_confirmed(), confirmed(Right::Administer)))
         .merge(guard(own_confirmed(), confirmed(Right::Own)))
 }
@@ -390,6 +398,7 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(BODY))
         .layer(from_fn_with_state(app.clone(), auth::origin::own_page_only))
         .layer(CatchPanicLayer::custom(layers::panicked))
+        .layer(from_fn_with_state(app.clone(), metrics::count))
         .layer(from_fn(layers::accompany))
         .layer(from_fn_with_state(app.clone(), layers::careful))
         .layer(from_fn_with_state(app.clone(), auth::proxy::see_through))

@@ -24,6 +24,7 @@ pub mod models;
 pub mod network;
 pub mod night;
 pub mod notifications;
+pub mod operation;
 pub mod outfit;
 pub mod passkeys;
 pub mod plans;

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::auth::origin::Public;
 use crate::config::Config;
+use crate::metrics::{Metrics, MetricsToken};
 use crate::preview::Previews;
 use crate::rates::Rates;
 use crate::ws::Listening;
@@ -78,6 +79,9 @@ pub enum StartError {
     /// Calls to providers cannot be made.
     #[error("calls to model providers cannot be made")]
     Client(#[from] LlmError),
+    /// Figures cannot be kept.
+    #[error("figures for monitoring cannot be kept")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
     /// The keys that seal secrets cannot be used.
     #[error("the keys that seal secrets cannot be used; run `guildhall doctor`")]
     Keys(#[source] TeamError),
@@ -180,8 +184,10 @@ impl Server {
                 "agents' commands cannot be kept apart from this host, so no agent will start; run `guildhall doctor`"
             );
         }
+        let metrics = Arc::new(Metrics::new()?);
         let closing = CancellationToken::new();
         tokio::spawn(keys::watch(team.clone(), closing.clone()));
+        tokio::spawn(Arc::clone(&metrics).keep_up(closing.clone()));
         let app = App {
             team,
             bus,
@@ -191,6 +197,8 @@ impl Server {
             listening,
             guard: Arc::new(config.guard.clone()),
             rates: Rates::default(),
+            metrics,
+            metrics_token: config.metrics_token.as_ref().map(MetricsToken::new),
             started: clock.now(),
             closing,
         };

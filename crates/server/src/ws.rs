@@ -22,6 +22,7 @@ use guildhall_types::event::{Editing, Event, Happening, RunOutput};
 use guildhall_types::rights::MemberRight;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, MissedTickBehavior};
+use tracing::{Instrument, Span};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
@@ -124,9 +125,14 @@ pub async fn listen_events(
         return Err(Problem::invalid("since", "give the number of an event, or 0 for all of them"));
     }
     let upgrade = upgrade.map_err(|refused| Problem::upgrade_wanted(&refused.body_text()))?;
-    Ok(upgrade.max_message_size(HEARD).max_frame_size(HEARD).on_upgrade(move |socket| async move {
-        talk(app, signed, query.since, socket).await;
-        drop(place);
+    let span = Span::current();
+    Ok(upgrade.max_message_size(HEARD).max_frame_size(HEARD).on_upgrade(move |socket| {
+        let open = app.metrics.socket();
+        let talking = async move {
+            talk(app, signed, query.since, socket).await;
+            drop((place, open));
+        };
+        talking.instrument(span)
     }))
 }
 

@@ -42,6 +42,7 @@ mod projects;
 mod reports;
 mod resets;
 mod runs;
+mod samples;
 mod secrets;
 mod services;
 mod sessions;
@@ -95,6 +96,7 @@ pub use projects::{NewProject, ProjectPatch, ProjectSummary};
 pub use reports::{NewReport, UntoldRun};
 pub use resets::NewReset;
 pub use runs::NewRun;
+pub use samples::{KnownNode, MemberSample, Minute, NodeSample};
 pub use secrets::SealedSecret;
 pub use services::{NewPass, NewService, ServiceEnd};
 pub use sessions::{NewSession, Session};
@@ -202,6 +204,25 @@ impl Store {
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         read!(self, c => sqlx::query("SELECT 1").execute(c).await.map(|_| ()))?;
+        Ok(())
+    }
+
+    /// Connections to the database that this process holds, and those of them that nobody uses.
+    pub fn connections(&self) -> (u32, usize) {
+        match &self.db {
+            Db::Sqlite { writer, readers, .. } => {
+                (writer.size() + readers.size(), writer.num_idle() + readers.num_idle())
+            }
+            Db::Postgres(pool) => (pool.size(), pool.num_idle()),
+        }
+    }
+
+    /// Waits for a turn to write, and gives it back. Shows how long the database makes writers wait.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_turn(&self) -> Result<(), StoreError> {
+        drop(self.begin_light().await?);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use chrono::Duration;
 use guildhall_store::NewReset;
 use guildhall_types::mail::MailKind;
+use tracing::Instrument;
 
 use crate::accounts::{Origin, plain_email};
 use crate::mail::Words;
@@ -23,11 +24,12 @@ impl Team {
         let email = plain_email(email)?;
         self.throttle.take(&self.store, &throttle::asking_for_mail(&email, origin)).await?;
         let team = self.acting_as(origin.nobody());
-        tokio::spawn(async move {
+        let mailing = async move {
             if let Err(error) = team.mail_reset_link(&email).await {
                 tracing::error!(%error, "a link to set a new password could not be mailed");
             }
-        });
+        };
+        tokio::spawn(mailing.in_current_span());
         Ok(())
     }
 

@@ -23,6 +23,7 @@ mod members;
 mod network;
 mod night;
 pub mod oidc;
+mod operation;
 pub mod passwords;
 mod picture;
 mod places;
@@ -57,6 +58,7 @@ pub use knowledge::{ImportReport, KNOWLEDGE_RULE, KnowledgeSource, KnownItem, Sk
 pub use mcp_servers::{McpServerWish, McpServerWishes, McpValueWish, mcp_hash};
 pub use network::ProjectNetwork;
 pub use night::{AutoMode, LIMITS, QueueItem, Told};
+pub use operation::{MemberNow, MemberPoint, MemberSeries, NodeNow, NodePoint, NodeSeries, SamplesOf, SamplesView};
 pub use places::Places;
 pub use plans::Correction;
 pub use previews::{PREVIEW, PreviewPass, is_preview_label, preview_label};

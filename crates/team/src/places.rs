@@ -37,6 +37,11 @@ impl Places {
         }
     }
 
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// The canonical repository of a project.
     pub fn repository(&self, project: ProjectId) -> PathBuf {
         self.repositories.join(format!("{project}.git"))

@@ -5,6 +5,7 @@ use guildhall_store::{NewInvitation, NewMember, NewSignUp};
 use guildhall_types::access::{Invitation, SignUpSetting};
 use guildhall_types::mail::MailKind;
 use guildhall_types::member::{Member, MemberRole};
+use tracing::Instrument;
 
 use crate::accounts::{Origin, plain_email, plain_name};
 use crate::mail::Words;
@@ -178,11 +179,12 @@ impl Team {
     ) -> Result<Registered, TeamError> {
         self.throttle.take(&self.store, &throttle::asking_for_mail(&email, origin)).await?;
         let team = self.acting_as(origin.nobody());
-        tokio::spawn(async move {
+        let mailing = async move {
             if let Err(error) = team.mail_sign_up(email, name, password_hash).await {
                 tracing::error!(%error, "how to go on with a sign-up could not be mailed");
             }
-        });
+        };
+        tokio::spawn(mailing.in_current_span());
         Ok(Registered::LookIntoYourMail)
     }
 

@@ -105,4 +105,6 @@ id! {
     KnowledgeId,
     /// One running Guildhall process.
     NodeId,
+    /// A data folder, whichever process works in it: what a node is called over time.
+    PlaceId,
 }

@@ -26,6 +26,7 @@ import type {
   ProviderKind,
   ReportSettings,
   RunHistoryEvent,
+  SamplesAsked,
   Scope,
   SecondFactorSetting,
   SecretUse,
@@ -260,6 +261,9 @@ export const api = {
   deletePrice: (id: string) => body(client.DELETE("/api/settings/prices/{id}", path(id))),
   usage: (asked: UsageAsked, signal?: AbortSignal) =>
     body(client.GET("/api/usage", { params: { query: asked }, signal: signal ?? null })),
+  operation: (signal?: AbortSignal) => body(client.GET("/api/operation", { signal: signal ?? null })),
+  samples: (asked: SamplesAsked, signal?: AbortSignal) =>
+    body(client.GET("/api/operation/samples", { params: { query: asked }, signal: signal ?? null })),
   budgets: () => body(client.GET("/api/budgets")),
   putTeamBudget: (monthMicros: number | null) =>
     body(client.PUT("/api/settings/budgets", { body: { monthMicros } })),

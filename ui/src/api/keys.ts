@@ -28,6 +28,9 @@ export const keys = {
   limits: ["limits"] as const,
   prices: ["prices"] as const,
   usage: ["usage"] as const,
+  /** How the servers are and who uses what. */
+  operation: ["operation"] as const,
+  samples: ["samples"] as const,
   budgets: ["budgets"] as const,
   suggestions: ["suggestions"] as const,
   projects: ["projects"] as const,

@@ -1318,7 +1318,7 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
-        /** Says how the server is, in detail. For admins. */
+        /** Says how the server is, in detail. For admins, and programs that show the operator's metrics token. */
         get: operations["health_detailed"];
         put?: never;
         post?: never;
@@ -2077,6 +2077,40 @@ export type paths = {
         put?: never;
         /** Connects a program: allows it what it asks for, or less. */
         post: operations["give_consent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how the servers are and who uses what. For admins. */
+        get: operations["get_operation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operation/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what servers or members used over time. For admins. */
+        get: operations["list_samples"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3377,6 +3411,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Figures for Prometheus. For admins and the operator's metrics token. */
+        get: operations["get_metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 };
 export type webhooks = Record<string, never>;
 export type components = {
@@ -3933,6 +3984,13 @@ export type components = {
              */
             runMicros: number;
         };
+        /** @description What carries hints between the parts of the server. */
+        BusState: {
+            /** @description `memory`: within this process. */
+            kind: string;
+            /** @description Whether it carries anything. */
+            ok: boolean;
+        };
         /** @description Changes an MCP server; what is absent stays. */
         ChangeMcpServer: {
             /** @description Whether agents may have its tools at all. */
@@ -4350,6 +4408,11 @@ export type components = {
         Database: {
             /** @description `sqlite` or `postgres`. */
             backend: string;
+            /**
+             * Format: double
+             * @description Milliseconds until it gave a turn to write, when it was last asked; absent when it gave none.
+             */
+            milliseconds: number | null;
             /** @description Whether it answers. */
             ok: boolean;
         };
@@ -5148,12 +5211,23 @@ export type components = {
             activeAgents: number;
             /** @description Worktrees on this node's disk. */
             activeWorktrees: number;
+            /**
+             * Format: int64
+             * @description Calls to model providers that failed in the last five minutes on this node, without rate limits and overloads.
+             */
+            apiFailures: number;
+            /** @description What carries hints between the parts of the server. */
+            bus: components["schemas"]["BusState"];
             /** @description The database. */
             database: components["schemas"]["Database"];
+            disk: components["schemas"]["Used"] | null;
             /** @description The limits that hold. */
             limits: components["schemas"]["TeamLimits"];
+            machineMemory: components["schemas"]["Used"] | null;
             /** @description What this process holds. */
             memory: components["schemas"]["Memory"];
+            /** @description The servers of the team, as they last told; none when the database does not answer. */
+            nodes: components["schemas"]["NodeNow"][];
             /**
              * Format: int64
              * @description Runs that wait for a free place.
@@ -6192,11 +6266,89 @@ export type components = {
             /** @description The member's time zone by its IANA name, such as `Europe/Berlin`; nothing before it is set. */
             timeZone: string | null;
         };
+        /** @description What a member used. */
+        MemberFigures: {
+            /** @default null */
+            agents: components["schemas"]["SampleLevel"] | null;
+            /**
+             * Format: int64
+             * @description Their cost, in micro-dollars.
+             * @default 0
+             */
+            costMicros: number;
+            /** @default null */
+            disk: components["schemas"]["SampleLevel"] | null;
+            /** @default null */
+            memory: components["schemas"]["SampleLevel"] | null;
+            /** @default null */
+            processes: components["schemas"]["SampleLevel"] | null;
+            /**
+             * Format: int64
+             * @description Milliseconds of the processors' time that the member's commands took.
+             * @default 0
+             */
+            processorMillis: number;
+            /**
+             * Format: int64
+             * @description Tokens of all kinds that the ledger has.
+             * @default 0
+             */
+            tokens: number;
+            /** @default null */
+            worktrees: components["schemas"]["SampleLevel"] | null;
+        };
         /**
          * Format: uuid
          * @description A person with an account.
          */
         MemberId: string;
+        /** @description What a member uses. */
+        MemberNow: {
+            /**
+             * Format: double
+             * @description Runs at work.
+             */
+            agents: number;
+            /**
+             * Format: int64
+             * @description What they cost, in micro-dollars.
+             */
+            costMicros: number;
+            /**
+             * Format: double
+             * @description Bytes on the disk: worktrees with all that was built in them, and what tools keep for the member.
+             */
+            disk: number;
+            /** @description Who. */
+            memberId: components["schemas"]["MemberId"];
+            /**
+             * Format: double
+             * @description Bytes of memory of the member's commands, on all servers; absent where nothing counts it.
+             */
+            memory: number | null;
+            /** @description The member's name. */
+            name: string;
+            /**
+             * Format: double
+             * @description Processes and threads of the member's commands; absent where nothing counts them.
+             */
+            processes: number | null;
+            /**
+             * Format: double
+             * @description Processors that the member's commands kept busy.
+             */
+            processors: number;
+            /**
+             * Format: int64
+             * @description Tokens of all kinds in the last 24 hours.
+             */
+            tokens: number;
+            /**
+             * Format: double
+             * @description Worktrees on the disk.
+             */
+            worktrees: number;
+        };
         /** @description A page of members. */
         MemberPage: {
             /** @description The members, in the order of their making. */
@@ -6205,6 +6357,14 @@ export type components = {
             next: string | null;
             /** @description Which of these members have a second factor. Told to admins alone. */
             withSecondFactor?: components["schemas"]["MemberId"][];
+        };
+        /** @description A member at one time. */
+        MemberPoint: components["schemas"]["MemberFigures"] & {
+            /**
+             * Format: date-time
+             * @description When the point begins.
+             */
+            at: string;
         };
         /**
          * @description A right that a route or a deed asks for.
@@ -6216,6 +6376,15 @@ export type components = {
          * @enum {string}
          */
         MemberRole: "owner" | "admin" | "member" | "viewer";
+        /** @description A member over time. */
+        MemberSeries: {
+            /** @description Who. */
+            memberId: components["schemas"]["MemberId"];
+            /** @description The member's name. */
+            name: string;
+            /** @description The points in order; where there is none, nothing was used. */
+            points: components["schemas"]["MemberPoint"][];
+        };
         /** @description What a member gets of a key. */
         MemberState: {
             /**
@@ -6390,11 +6559,79 @@ export type components = {
              */
             registries: boolean;
         };
+        /** @description How a node was. */
+        NodeFigures: {
+            /** @default null */
+            activeRuns: components["schemas"]["SampleLevel"] | null;
+            /** @default null */
+            databaseMillis: components["schemas"]["SampleLevel"] | null;
+            /** @default null */
+            disk: components["schemas"]["SampleLevel"] | null;
+            /**
+             * Format: int64
+             * @description Bytes of disk that there were at last.
+             * @default null
+             */
+            diskTotal: number | null;
+            /** @default null */
+            load: components["schemas"]["SampleLevel"] | null;
+            /** @default null */
+            memory: components["schemas"]["SampleLevel"] | null;
+            /**
+             * Format: int64
+             * @description Bytes of memory that there were at last.
+             * @default null
+             */
+            memoryTotal: number | null;
+            /** @default null */
+            processMemory: components["schemas"]["SampleLevel"] | null;
+            /** @default null */
+            queueDepth: components["schemas"]["SampleLevel"] | null;
+            /** @default null */
+            worktrees: components["schemas"]["SampleLevel"] | null;
+        };
         /**
          * Format: uuid
          * @description One running Guildhall process.
          */
         NodeId: string;
+        /** @description A server of the team. */
+        NodeNow: {
+            /** @description Its data folder. */
+            id: components["schemas"]["PlaceId"];
+            /** @description What the machine calls itself. */
+            name: string;
+            /** @description The process. */
+            node: components["schemas"]["NodeId"];
+            /** @description How it is, or was when it last told. */
+            reading: components["schemas"]["Reading"];
+            /** @description Whether nothing was heard of it for three minutes. */
+            silent: boolean;
+            /**
+             * Format: date-time
+             * @description When the process started.
+             */
+            startedAt: string;
+            /** @description The version that runs there. */
+            version: string;
+        };
+        /** @description A server at one time. */
+        NodePoint: components["schemas"]["NodeFigures"] & {
+            /**
+             * Format: date-time
+             * @description When the point begins.
+             */
+            at: string;
+        };
+        /** @description A server over time. */
+        NodeSeries: {
+            /** @description Its data folder. */
+            id: components["schemas"]["PlaceId"];
+            /** @description What the machine calls itself. */
+            name: string;
+            /** @description Its points in order; where there is none, it did not run. */
+            points: components["schemas"]["NodePoint"][];
+        };
         /** @description What the server sends, one JSON object in each text frame: one of these, or an [`Event`]. */
         Notice: {
             /** @description The server's process. */
@@ -6482,6 +6719,32 @@ export type components = {
          * @enum {string}
          */
         OnFailure: "stop" | "go_on";
+        /** @description How the servers are, and who uses what. */
+        Operation: {
+            /**
+             * Format: int64
+             * @description Runs of the whole team at work.
+             */
+            activeAgents: number;
+            /**
+             * Format: date-time
+             * @description When this was.
+             */
+            at: string;
+            /** @description The limits that hold. */
+            limits: components["schemas"]["TeamLimits"];
+            /** @description What members use, of those who use anything: as of the last minute, and the tokens of the last 24 hours. */
+            members: components["schemas"]["MemberNow"][];
+            /** @description The servers; the one that answers is as it is, others as they were when they last told. */
+            nodes: components["schemas"]["NodeNow"][];
+            /**
+             * Format: int64
+             * @description Runs that wait in the queue.
+             */
+            queueDepth: number;
+            /** @description Whether commands can be run on the server that answers. */
+            sandboxUsable: boolean;
+        };
         /**
          * @description How a condition compares.
          * @enum {string}
@@ -6601,6 +6864,11 @@ export type components = {
              */
             returns?: number;
         };
+        /**
+         * Format: uuid
+         * @description A data folder, whichever process works in it: what a node is called over time.
+         */
+        PlaceId: string;
         /** @description A version of a run's plan. */
         Plan: {
             /**
@@ -7126,6 +7394,64 @@ export type components = {
              * @description All up to the one of this `seq`: what comes in between stays unread.
              */
             upTo?: number;
+        };
+        /** @description How a node is at one moment. What the host or the database did not tell is absent. */
+        Reading: {
+            /**
+             * Format: int64
+             * @description Runs of the whole team at work, on every node.
+             */
+            activeAgents: number | null;
+            /**
+             * Format: int64
+             * @description Runs at work on this node.
+             */
+            activeRuns: number;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /**
+             * Format: double
+             * @description Milliseconds until the database gave a turn to write; absent when it gave none within five seconds.
+             */
+            databaseMillis: number | null;
+            disk: components["schemas"]["Used"] | null;
+            /**
+             * Format: double
+             * @description The machine's load average of the last minute: as many processors as would have been kept busy.
+             */
+            load: number | null;
+            memory: components["schemas"]["Used"] | null;
+            /** @description Which node. */
+            node: components["schemas"]["NodeId"];
+            /**
+             * Format: int64
+             * @description Bytes of memory that the server's own process holds.
+             */
+            processMemory: number | null;
+            /**
+             * Format: int64
+             * @description Processors that the server may use.
+             */
+            processors: number;
+            /**
+             * Format: int64
+             * @description Calls to providers in the last five minutes that failed on this node: the provider was not reached, did not answer as
+             *     it should, or refused the key. Rate limits and overloads are waited for, and do not count.
+             */
+            providerFailures: number;
+            /**
+             * Format: int64
+             * @description Runs of the whole team that wait in the queue.
+             */
+            queueDepth: number | null;
+            /**
+             * Format: int64
+             * @description Worktrees on this node's disk.
+             */
+            worktrees: number;
         };
         /** @description Why something does not start now. */
         Reason: {
@@ -7960,6 +8286,53 @@ export type components = {
              * @description Output tokens.
              */
             outputTokens: number;
+        };
+        /** @description Something that is now more and now less. */
+        SampleLevel: {
+            /**
+             * Format: double
+             * @description The most that it was.
+             */
+            max: number;
+            /**
+             * Format: double
+             * @description Its mean over the time.
+             */
+            mean: number;
+        };
+        /**
+         * @description Over how long samples are shown.
+         * @enum {string}
+         */
+        SampleRange: "hour" | "day" | "week" | "month";
+        /**
+         * @description Whose samples.
+         * @enum {string}
+         */
+        SamplesOf: "nodes" | "members";
+        /** @description What servers or members used over time. */
+        SamplesView: {
+            /**
+             * Format: date-time
+             * @description When the first point begins.
+             */
+            from: string;
+            /** @description The members who used anything, where they were asked for. */
+            members: components["schemas"]["MemberSeries"][];
+            /** @description The servers, where they were asked for. */
+            nodes: components["schemas"]["NodeSeries"][];
+            /** @description Over how long. */
+            range: components["schemas"]["SampleRange"];
+            /**
+             * Format: int64
+             * @description Seconds from one point to the next.
+             */
+            stepSeconds: number;
+            /**
+             * Format: date-time
+             * @description When the last point begins, in which now is.
+             */
+            to: string;
         };
         /** @description One thing that the sandbox's self-test looked at. */
         SandboxFinding: {
@@ -9219,6 +9592,19 @@ export type components = {
             /** @description Whose calls these are. */
             whose: components["schemas"]["UsageOf"];
         };
+        /** @description Bytes of something that can be used up. */
+        Used: {
+            /**
+             * Format: int64
+             * @description Bytes that there are.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description Bytes that are used, or that an ordinary user cannot have for another reason.
+             */
+            used: number;
+        };
         /** @description Finds a learning good. */
         VerifyLearning: {
             /** @description The learning as it ought to be, where it had to be corrected. */
@@ -9382,6 +9768,7 @@ export type BlueprintStatus = components['schemas']['BlueprintStatus'];
 export type BucketState = components['schemas']['BucketState'];
 export type BudgetKind = components['schemas']['BudgetKind'];
 export type BudgetsView = components['schemas']['BudgetsView'];
+export type BusState = components['schemas']['BusState'];
 export type ChangeMcpServer = components['schemas']['ChangeMcpServer'];
 export type ChangeSystem = components['schemas']['ChangeSystem'];
 export type ChangeWebhook = components['schemas']['ChangeWebhook'];
@@ -9548,10 +9935,14 @@ export type McpTransport = components['schemas']['McpTransport'];
 export type McpValue = components['schemas']['McpValue'];
 export type Me = components['schemas']['Me'];
 export type Member = components['schemas']['Member'];
+export type MemberFigures = components['schemas']['MemberFigures'];
 export type MemberId = components['schemas']['MemberId'];
+export type MemberNow = components['schemas']['MemberNow'];
 export type MemberPage = components['schemas']['MemberPage'];
+export type MemberPoint = components['schemas']['MemberPoint'];
 export type MemberRight = components['schemas']['MemberRight'];
 export type MemberRole = components['schemas']['MemberRole'];
+export type MemberSeries = components['schemas']['MemberSeries'];
 export type MemberState = components['schemas']['MemberState'];
 export type Memory = components['schemas']['Memory'];
 export type MergeFeature = components['schemas']['MergeFeature'];
@@ -9562,7 +9953,11 @@ export type Models = components['schemas']['Models'];
 export type MonthStanding = components['schemas']['MonthStanding'];
 export type NetworkPolicy = components['schemas']['NetworkPolicy'];
 export type NetworkSettings = components['schemas']['NetworkSettings'];
+export type NodeFigures = components['schemas']['NodeFigures'];
 export type NodeId = components['schemas']['NodeId'];
+export type NodeNow = components['schemas']['NodeNow'];
+export type NodePoint = components['schemas']['NodePoint'];
+export type NodeSeries = components['schemas']['NodeSeries'];
 export type Notice = components['schemas']['Notice'];
 export type Notification = components['schemas']['Notification'];
 export type NotificationId = components['schemas']['NotificationId'];
@@ -9570,6 +9965,7 @@ export type NotificationKind = components['schemas']['NotificationKind'];
 export type NotificationPage = components['schemas']['NotificationPage'];
 export type ObjectKind = components['schemas']['ObjectKind'];
 export type OnFailure = components['schemas']['OnFailure'];
+export type Operation = components['schemas']['Operation'];
 export type Operator = components['schemas']['Operator'];
 export type OrderFailure = components['schemas']['OrderFailure'];
 export type OrderState = components['schemas']['OrderState'];
@@ -9581,6 +9977,7 @@ export type Passkey = components['schemas']['Passkey'];
 export type PasskeyId = components['schemas']['PasskeyId'];
 export type PasskeyQuestion = components['schemas']['PasskeyQuestion'];
 export type PipelineStep = components['schemas']['PipelineStep'];
+export type PlaceId = components['schemas']['PlaceId'];
 export type Plan = components['schemas']['Plan'];
 export type PlanApproval = components['schemas']['PlanApproval'];
 export type PlanList = components['schemas']['PlanList'];
@@ -9621,6 +10018,7 @@ export type Range = components['schemas']['Range'];
 export type RateLimit = components['schemas']['RateLimit'];
 export type RateLimits = components['schemas']['RateLimits'];
 export type ReadNotifications = components['schemas']['ReadNotifications'];
+export type Reading = components['schemas']['Reading'];
 export type Reason = components['schemas']['Reason'];
 export type RecoveryCodes = components['schemas']['RecoveryCodes'];
 export type RefusedHost = components['schemas']['RefusedHost'];
@@ -9661,6 +10059,10 @@ export type RunStep = components['schemas']['RunStep'];
 export type RunStepList = components['schemas']['RunStepList'];
 export type RunSystem = components['schemas']['RunSystem'];
 export type RunUsage = components['schemas']['RunUsage'];
+export type SampleLevel = components['schemas']['SampleLevel'];
+export type SampleRange = components['schemas']['SampleRange'];
+export type SamplesOf = components['schemas']['SamplesOf'];
+export type SamplesView = components['schemas']['SamplesView'];
 export type SandboxFinding = components['schemas']['SandboxFinding'];
 export type SandboxReport = components['schemas']['SandboxReport'];
 export type SayInChat = components['schemas']['SayInChat'];
@@ -9752,6 +10154,7 @@ export type UsageGroup = components['schemas']['UsageGroup'];
 export type UsageOf = components['schemas']['UsageOf'];
 export type UsagePart = components['schemas']['UsagePart'];
 export type UsageView = components['schemas']['UsageView'];
+export type Used = components['schemas']['Used'];
 export type VerifyLearning = components['schemas']['VerifyLearning'];
 export type VersionPage = components['schemas']['VersionPage'];
 export type Webhook = components['schemas']['Webhook'];
@@ -14786,6 +15189,69 @@ export interface operations {
             };
         };
     };
+    get_operation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_samples: {
+        parameters: {
+            query: {
+                /** @description Of the servers or of the members. */
+                of: components["schemas"]["SamplesOf"];
+                /** @description Over how long. */
+                range: components["schemas"]["SampleRange"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SamplesView"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_projects: {
         parameters: {
             query?: {
@@ -18035,6 +18501,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain; version=0.0.4; charset=utf-8": string;
                 };
             };
             /** @description Why the request was refused or failed. */

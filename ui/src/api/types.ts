@@ -64,13 +64,16 @@ export type {
   MailChoice,
   Me,
   Member,
+  MemberNow,
   MemberRole,
   Models,
   MonthStanding,
   NetworkPolicy,
   NetworkSettings,
+  NodeNow,
   Notification,
   NotificationKind,
+  Operation,
   Operator,
   Outcome,
   OutputStream,
@@ -104,6 +107,7 @@ export type {
   RunOutput,
   RunStatus,
   RunStep,
+  SamplesView,
   SandboxReport,
   Scope,
   SecondFactor,
@@ -173,6 +177,10 @@ export type FeaturePatch = Schema.UpdateFeature;
 export type PlanApproved = Schema.ApprovePlan;
 export type PlanRejected = Schema.RejectPlan;
 export type PriceDraft = Schema.PutPrice;
+/** A question about what was used over time. */
+export type SamplesAsked = NonNullable<Schema.operations["list_samples"]["parameters"]["query"]>;
+/** Over how long samples are shown. */
+export type SamplesRange = Schema.SampleRange;
 /** A question about the ledger. */
 export type UsageAsked = NonNullable<Schema.operations["get_usage"]["parameters"]["query"]>;
 

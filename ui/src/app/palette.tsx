@@ -1,6 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import {
+  Activity,
   Bell,
   BookOpen,
   Bot,
@@ -162,6 +163,14 @@ function useEntries(): Entry[] {
         words: "who did what history log security",
         icon: <ScrollText />,
         run: () => void navigate({ to: "/audit" }),
+      });
+      entries.push({
+        id: "operation",
+        group: "Go to",
+        label: t.nav.operation,
+        words: "memory disk load servers members resources monitoring health",
+        icon: <Activity />,
+        run: () => void navigate({ to: "/operation" }),
       });
     }
     if (mayAdd) {

@@ -1,5 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import {
+  Activity,
   Bell,
   BookOpen,
   Bot,
@@ -149,6 +150,7 @@ export function Sidebar({ className }: { className?: string }) {
         <NavItem to="/usage" icon={<ChartColumn />} label={t.nav.usage} />
         <NavItem to="/team" icon={<Users />} label={t.nav.team} />
         {runs && <NavItem to="/audit" icon={<ScrollText />} label={t.nav.audit} />}
+        {runs && <NavItem to="/operation" icon={<Activity />} label={t.nav.operation} />}
         <NavItem to="/settings" icon={<Settings />} label={t.nav.settings} />
         <MemberMenu />
       </div>

@@ -7,6 +7,7 @@ import { Empty, ErrorState } from "@/components/state";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Lane } from "@/features/limits/lane";
 import { l } from "@/features/limits/strings";
+import { Sections } from "@/features/operation/sections";
 import { exactTime } from "@/lib/format";
 
 /** How the rate limits of the providers' keys stand, looked at again while the page is open. */
@@ -21,6 +22,7 @@ export default function LimitsPage() {
   const shown = limits.data;
   return (
     <Page title={l.title} lead={shown === undefined ? " " : shown.all ? l.leadAll : l.leadOwn} width="lg">
+      <Sections />
       {shown === undefined ? (
         limits.isError ? (
           <ErrorState error={limits.error} onRetry={() => void limits.refetch()} />

@@ -9,6 +9,7 @@ import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { WithCode } from "@/components/with-code";
+import { Sections } from "@/features/operation/sections";
 import { standing } from "@/features/sandbox/state";
 import { words } from "@/features/sandbox/strings";
 import { cn } from "@/lib/cn";
@@ -28,6 +29,7 @@ export default function SandboxPage() {
         </Button>
       }
     >
+      <Sections />
       {report.data ? (
         <Report report={report.data} />
       ) : report.isError ? (

@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::body::{Body, number};
 use super::head::{Answer, HEADERS, Kind, Request, pass_on, read, values};
@@ -71,12 +72,13 @@ pub(super) async fn serve(
             match listener.accept().await {
                 Ok((stream, _)) => {
                     let way = way.clone();
-                    under_way.spawn(async move {
+                    let answering = async move {
                         if let Err(error) = answer(stream, &way).await {
                             tracing::debug!(%error, "a connection out of a sandbox broke off");
                         }
                         drop(place);
-                    });
+                    };
+                    under_way.spawn(answering.in_current_span());
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection out of a sandbox could not be taken");

@@ -230,12 +230,12 @@ fn limit_memory_v1(at: &Path, most: u64) -> io::Result<()> {
 }
 
 /// The only number in a file, or 0.
-fn number(file: &Path) -> u64 {
+pub(super) fn number(file: &Path) -> u64 {
     fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
 /// The number after `key` in a file of such lines, or 0.
-fn value(file: &Path, key: &str) -> u64 {
+pub(super) fn value(file: &Path, key: &str) -> u64 {
     let text = fs::read_to_string(file).unwrap_or_default();
     let mut lines = text.lines().filter_map(|line| line.split_once(' '));
     lines.find(|(name, _)| *name == key).and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0)

@@ -183,6 +183,28 @@ impl<'a> Mount<'a> {
     }
 }
 
+/// The group of this process in the hierarchy of a controller. Lines are such as `4:memory:/path`, and `0::/path` for version 2.
+fn own<'a>(groups: &'a str, wanted: &str) -> Option<&'a str> {
+    groups.lines().find_map(|line| {
+        let (_, rest) = line.split_once(':')?;
+        let (held, path) = rest.split_once(':')?;
+        held.split(',').any(|held| held == wanted).then_some(path)
+    })
+}
+
+/// The groups that count this process's memory, from its own to the outermost that it sees; each with whether it is of
+/// version 2.
+pub(super) fn above(groups: &str, mounts: &str) -> Vec<(PathBuf, bool)> {
+    let counting = mounts.lines().filter_map(Mount::read).filter(|mount| mount.v2 || mount.options.contains(&"memory"));
+    let of_one = |mount: Mount<'_>| {
+        let path = own(groups, if mount.v2 { "" } else { "memory" });
+        let inmost = path.and_then(|path| mount.find(path)).unwrap_or_else(|| mount.at.to_owned());
+        let all: Vec<_> = inmost.ancestors().take_while(|at| at.starts_with(mount.at)).map(Path::to_owned).collect();
+        all.into_iter().map(move |at| (at, mount.v2)).collect::<Vec<_>>()
+    };
+    counting.flat_map(of_one).collect()
+}
+
 /// Chooses for each controller where to have it: in version 2 before version 1.
 fn survey(
     groups: &str,
@@ -191,14 +213,7 @@ fn survey(
     writable: impl Fn(&Path) -> bool,
 ) -> Offer {
     let mounts: Vec<Mount<'_>> = mounts.lines().filter_map(Mount::read).collect();
-    // Lines such as `4:memory:/path`, and `0::/path` for version 2.
-    let own = |wanted: &str| {
-        groups.lines().find_map(|line| {
-            let (_, rest) = line.split_once(':')?;
-            let (held, path) = rest.split_once(':')?;
-            held.split(',').any(|held| held == wanted).then_some(path)
-        })
-    };
+    let own = |wanted: &str| own(groups, wanted);
     let unified = mounts.iter().find(|mount| mount.v2).and_then(|mount| {
         let path = own("")?;
         let found = mount.find(path)?;

@@ -102,6 +102,7 @@ settings! {
     SMTP_PASSWORD_FILE "smtp_password_file" "GUILDHALL_SMTP_PASSWORD_FILE" None, false;
     SMTP_CA_FILE "smtp_ca_file" "GUILDHALL_SMTP_CA_FILE" None, false;
     MAIL_FROM "mail_from" "GUILDHALL_MAIL_FROM" None, false;
+    METRICS_TOKEN "metrics_token" "GUILDHALL_METRICS_TOKEN" None, true;
     TRUSTED_PROXIES "trusted_proxies" "GUILDHALL_TRUSTED_PROXIES" None, false;
     REQUESTS_PER_MEMBER "requests_per_member" "GUILDHALL_REQUESTS_PER_MEMBER" None, false;
     REQUESTS_PER_ADDRESS "requests_per_address" "GUILDHALL_REQUESTS_PER_ADDRESS" None, false;

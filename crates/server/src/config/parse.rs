@@ -110,6 +110,11 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
 
     let sign_in = super::providers::read(s);
     let mail = mail(s);
+    let metrics_token = s.value(
+        layers::METRICS_TOKEN,
+        "at least 20 letters, digits and signs, without spaces (not shown here)",
+        |text| (text.len() >= 20 && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Secret::new(text)),
+    );
     let guard = guard(s);
 
     let mut notes = Vec::new();
@@ -162,6 +167,7 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
             allow_private_providers,
             simulated,
             sign_in,
+            metrics_token,
             mail,
             guard,
             notes,

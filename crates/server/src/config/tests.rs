@@ -322,3 +322,15 @@ fn pages_of_services_are_never_shown_under_the_houses_own_name() {
         assert!(faults.0[0].at.starts_with("GUILDHALL_PREVIEW_URL"), "{faults}");
     }
 }
+
+#[test]
+fn a_metrics_token_is_long_and_never_shown() {
+    let long = "0123456789abcdefghij";
+    let config = read(Case { env: &[("GUILDHALL_METRICS_TOKEN", long)], file: None }, &Flags::default()).unwrap();
+    assert_eq!(config.metrics_token.as_ref().map(Secret::expose), Some(long));
+    assert!(!format!("{config:?}").contains(long));
+    for bad in ["short", "with spaces, though it is long enough", "mit-Umlauten-äöü-und-lang-genug"] {
+        let faults = faults(Case { env: &[("GUILDHALL_METRICS_TOKEN", bad)], file: None });
+        assert!(faults.len() == 1 && faults[0].contains("at least 20") && !faults[0].contains(bad), "{faults:?}");
+    }
+}

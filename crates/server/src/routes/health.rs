@@ -3,6 +3,8 @@
 use axum::extract::State;
 use guildhall_sandbox::{Isolation, Report};
 use guildhall_store::Backend;
+use guildhall_team::NodeNow;
+use guildhall_types::reading::Used;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -41,14 +43,24 @@ pub struct HealthDetailed {
     uptime: i64,
     /// What this process holds.
     memory: Memory,
+    /// Memory of the container, where its control group has less than the machine, or of the machine.
+    machine_memory: Option<Used>,
+    /// Disk of the data folder's file system.
+    disk: Option<Used>,
     /// Runs that this node works on.
     active_agents: usize,
     /// Worktrees on this node's disk.
     active_worktrees: usize,
     /// Runs that wait for a free place.
     queue_depth: i64,
+    /// Calls to model providers that failed in the last five minutes on this node, without rate limits and overloads.
+    api_failures: i64,
     /// The database.
     database: Database,
+    /// What carries hints between the parts of the server.
+    bus: BusState,
+    /// The servers of the team, as they last told; none when the database does not answer.
+    nodes: Vec<NodeNow>,
     /// How agents' commands are kept apart from the host.
     sandbox: SandboxReport,
     /// The limits that hold.
@@ -73,6 +85,17 @@ pub struct Database {
     /// `sqlite` or `postgres`.
     backend: &'static str,
     /// Whether it answers.
+    ok: bool,
+    /// Milliseconds until it gave a turn to write, when it was last asked; absent when it gave none.
+    milliseconds: Option<f64>,
+}
+
+/// What carries hints between the parts of the server.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BusState {
+    /// `memory`: within this process.
+    kind: &'static str,
+    /// Whether it carries anything.
     ok: bool,
 }
 
@@ -116,28 +139,38 @@ impl From<&Report> for SandboxReport {
     }
 }
 
-/// Says how the server is, in detail. For admins.
+/// Says how the server is, in detail. For admins, and programs that show the operator's metrics token.
 #[utoipa::path(get, path = "/api/health/detailed", tag = "health", responses((status = 200, body = HealthDetailed)))]
 pub async fn health_detailed(State(app): State<App>) -> Result<Json<HealthDetailed>, Problem> {
     let ok = app.team.store.ping().await.is_ok();
     let stats = app.engine.stats().await;
     let sandbox = app.engine.sandbox_report().await;
     let (_, queue_depth) = if ok { app.team.store.run_counts().await? } else { (0, 0) };
+    let reading = app.engine.readings().borrow().clone();
+    let reading = reading.as_deref();
+    let nodes = if ok { app.team.nodes_now(reading).await? } else { Vec::new() };
     Ok(Json(HealthDetailed {
         status: if ok && sandbox.usable { "ok" } else { "degraded" },
         version: VERSION,
         uptime: (app.team.clock.now() - app.started).num_seconds(),
         memory: memory(&tokio::fs::read_to_string("/proc/self/status").await.unwrap_or_default()),
+        machine_memory: reading.and_then(|reading| reading.memory),
+        disk: reading.and_then(|reading| reading.disk),
         active_agents: stats.active_runs,
         active_worktrees: stats.worktrees,
         queue_depth,
+        api_failures: reading.map_or(0, |reading| reading.provider_failures),
         database: Database {
             backend: match app.team.store.backend() {
                 Backend::Sqlite => "sqlite",
                 Backend::Postgres => "postgres",
             },
             ok,
+            milliseconds: reading.and_then(|reading| reading.database_millis),
         },
+        // A bus in memory lives as long as the process that answers.
+        bus: BusState { kind: "memory", ok: true },
+        nodes,
         sandbox: SandboxReport::from(&*sandbox),
         limits: limits(&app).await.unwrap_or_default(),
     }))

@@ -13,6 +13,7 @@ use guildhall_team::{Answer, Begin, Begun, Origin, Purpose, Way, own_path};
 use guildhall_types::member::Member;
 use guildhall_types::{MemberId, SessionId};
 use serde::{Deserialize, Serialize};
+use tracing::Instrument;
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 use utoipa::{IntoParams, ToSchema};
@@ -293,11 +294,12 @@ async fn same_session(app: &App, try_: &SignInTry, headers: &HeaderMap) -> Resul
 /// Fetches the picture meanwhile: nobody waits for it.
 fn bring_picture(app: &App, member: MemberId, person: Person) {
     let team = app.team.clone();
-    tokio::spawn(async move {
+    let bringing = async move {
         if let Err(error) = team.bring_picture(member, &person).await {
             tracing::warn!(%member, error = crate::problem::chain(&error), "a member's picture could not be kept");
         }
-    });
+    };
+    tokio::spawn(bringing.in_current_span());
 }
 
 /// The cookies that are to be set.

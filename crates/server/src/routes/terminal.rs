@@ -15,6 +15,7 @@ use guildhall_types::RunId;
 use guildhall_types::event::Happening;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, MissedTickBehavior};
+use tracing::{Instrument, Span};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
@@ -120,9 +121,14 @@ pub async fn open_terminal(
     };
     let size = size(query.columns.unwrap_or(80), query.rows.unwrap_or(24));
     let sitting = app.engine.open_terminal(&signed.team, &signed.member, id, size).await?;
-    Ok(upgrade.max_message_size(HEARD).max_frame_size(HEARD).on_upgrade(move |socket| async move {
-        sit(app, signed, sitting, socket).await;
-        drop(place);
+    let span = Span::current();
+    Ok(upgrade.max_message_size(HEARD).max_frame_size(HEARD).on_upgrade(move |socket| {
+        let open = app.metrics.socket();
+        let sitting = async move {
+            sit(app, signed, sitting, socket).await;
+            drop((place, open));
+        };
+        sitting.instrument(span)
     }))
 }
 

@@ -98,6 +98,7 @@ impl TestApp {
             allow_private_providers: true,
             simulated: Some(simulated),
             sign_in: Vec::new(),
+            metrics_token: None,
             mail: None,
             guard: Guard::default(),
             notes: Vec::new(),

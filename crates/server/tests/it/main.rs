@@ -15,6 +15,7 @@ mod guard;
 mod harness;
 mod keys;
 mod live;
+mod log;
 mod mail;
 mod main_path;
 mod mcp;

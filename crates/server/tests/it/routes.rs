@@ -21,6 +21,7 @@ mod members;
 mod network;
 mod night;
 mod notifications;
+mod operation;
 mod outfit;
 mod passkeys;
 mod plans;

@@ -1,0 +1,70 @@
+//! How this node is, read again and again for whoever watches: alerts, the scheduler, monitors and the page.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use guildhall_types::reading::Reading;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::Engine;
+use crate::samples::Sampler;
+
+mod host;
+
+/// How long the database may take to give a turn to write.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Takes a reading, now and at every pace, until the engine stops.
+pub(crate) async fn read_forever(engine: Engine) {
+    let mut sampler = Sampler::default();
+    loop {
+        let reading = Arc::new(engine.take_reading().await);
+        engine.0.readings.send_replace(Some(Arc::clone(&reading)));
+        sampler.take(&engine, &reading).await;
+        tokio::select! {
+            () = engine.0.stop.cancelled() => return,
+            () = tokio::time::sleep(engine.0.pace.read) => {}
+        }
+    }
+}
+
+impl Engine {
+    /// How this node is: shows the latest reading, and tells of each new one. There is none in the first moments.
+    pub fn readings(&self) -> watch::Receiver<Option<Arc<Reading>>> {
+        self.0.readings.subscribe()
+    }
+
+    async fn take_reading(&self) -> Reading {
+        let team = &self.0.team;
+        let data = team.places.data().to_owned();
+        let host = tokio::task::spawn_blocking(move || host::look(&data)).await.unwrap_or_default();
+        let asked = Instant::now();
+        let answered = matches!(tokio::time::timeout(PATIENCE, team.store.take_turn()).await, Ok(Ok(())));
+        let database_millis = answered.then(|| asked.elapsed().as_secs_f64() * 1_000.0);
+        let counts = match answered {
+            true => tokio::time::timeout(PATIENCE, team.store.run_counts()).await.ok().and_then(Result::ok),
+            false => None,
+        };
+        let stats = self.stats().await;
+        Reading {
+            node: self.0.node,
+            at: team.clock.now(),
+            memory: host.memory,
+            process_memory: host.process_memory,
+            disk: host.disk,
+            processors: host.processors,
+            load: host.load,
+            active_agents: counts.map(|(active, _)| active),
+            active_runs: whole(stats.active_runs),
+            worktrees: whole(stats.worktrees),
+            queue_depth: counts.map(|(_, queued)| queued),
+            provider_failures: self.0.tally.failures(),
+            database_millis,
+        }
+    }
+}
+
+fn whole(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

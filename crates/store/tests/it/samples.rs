@@ -1,0 +1,153 @@
+//! What nodes and members used, over time.
+
+use chrono::Duration;
+use guildhall_store::{KnownNode, MemberSample, Minute};
+use guildhall_types::chat::Usage;
+use guildhall_types::limits::Limits;
+use guildhall_types::member::ProviderKind;
+use guildhall_types::reading::{Reading, Used};
+use guildhall_types::run::{KeySource, LedgerRow};
+use guildhall_types::sample::{Level, MemberFigures, NodeFigures, SampleRange, Span};
+use guildhall_types::{Clock, DateTime, MemberId, NodeId, PlaceId};
+
+use crate::harness::{Fresh, new_run, on_both};
+
+fn reading(node: NodeId, at: DateTime, memory: i64) -> Reading {
+    Reading {
+        node,
+        at,
+        memory: Some(Used { used: memory, total: 1_000 }),
+        process_memory: Some(1),
+        disk: None,
+        processors: 2,
+        load: Some(1.0),
+        active_agents: Some(0),
+        active_runs: 0,
+        worktrees: 0,
+        queue_depth: None,
+        provider_failures: 0,
+        database_millis: Some(0.5),
+    }
+}
+
+fn minute(place: PlaceId, node: NodeId, at: DateTime, memory: i64, members: &[(MemberId, f64)]) -> Minute {
+    let reading = reading(node, at, memory);
+    let known = KnownNode {
+        id: place,
+        node,
+        name: "guild-1".to_owned(),
+        version: "1".to_owned(),
+        started_at: at,
+        seen_at: at,
+        reading: reading.clone(),
+    };
+    let figures = |memory| MemberFigures { memory: Some(Level::of(memory)), ..MemberFigures::default() };
+    let members = members.iter().map(|(member, memory)| (*member, figures(*memory))).collect();
+    Minute { known, at, node: NodeFigures::from(&reading), members }
+}
+
+async fn of_span(fresh: &Fresh, span: Span) -> Vec<MemberSample> {
+    fresh.store.member_samples_since(span, DateTime::UNIX_EPOCH).await.unwrap()
+}
+
+on_both! {
+    async fn a_minute_is_kept_with_what_the_ledger_has_of_it_and_longer_spans_are_made_of_minutes(fresh: Fresh) {
+        let store = &fresh.store;
+        let (anna, ben) = (fresh.member("anna").await, fresh.member("ben").await);
+        let project = fresh.project(&anna).await;
+        let card = fresh.card(&project, "Login").await.card.id;
+        store.start_feature(card, anna.id, new_run()).await.unwrap();
+        let run = store.claim_run(NodeId::new(), Duration::days(9), &Limits::default()).await.unwrap().unwrap();
+        let row = LedgerRow {
+            member_id: anna.id,
+            key_source: KeySource::Team,
+            key_hint: None,
+            run_id: run.run.id,
+            turn: None,
+            provider: ProviderKind::Anthropic,
+            model: "m".to_owned(),
+            usage: Usage { input_tokens: 1, output_tokens: 2, cache_read_tokens: 3, cache_write_tokens: 4 },
+            cost_micros: 50,
+            priced: true,
+        };
+        let start = fresh.clock.now();
+        assert_eq!(Span::Hour.begin(start), start, "the clock of the tests begins with an hour");
+        let (place, node) = (PlaceId::new(), NodeId::new());
+        store.save_minute(&minute(place, node, start, 100, &[(anna.id, 600.0)])).await.unwrap();
+        fresh.clock.advance(Duration::seconds(61));
+        store.save_late_call(&run.lease, &row).await.unwrap();
+        let second = start + Duration::minutes(1);
+        let both = minute(place, node, second, 300, &[(anna.id, 200.0), (ben.id, 50.0)]);
+        store.save_minute(&both).await.unwrap();
+        // Once more, as after an answer that was lost.
+        store.save_minute(&both).await.unwrap();
+
+        let told = |sample: &MemberSample| (sample.member_id, sample.at, sample.figures.memory.map(|level| level.mean), sample.figures.tokens);
+        let mut minutes: Vec<_> = of_span(&fresh, Span::Minute).await.iter().map(told).collect();
+        minutes.sort_unstable_by(|a, b| a.partial_cmp(b).unwrap());
+        let mut expected = vec![
+            (anna.id, start, Some(600.0), 0),
+            (anna.id, second, None, 10),
+            (anna.id, second, Some(200.0), 0),
+            (ben.id, second, Some(50.0), 0),
+        ];
+        expected.sort_unstable_by(|a, b| a.partial_cmp(b).unwrap());
+        assert_eq!(minutes, expected);
+
+        for span in [Span::TenMinutes, Span::Hour] {
+            let long = of_span(&fresh, span).await;
+            assert!(long.iter().all(|sample| sample.at == start && sample.minutes == 2), "{long:?}");
+            let of = |member, counted: bool| {
+                let found = long.iter().find(|sample| sample.member_id == member && sample.figures.memory.is_some() == counted);
+                found.unwrap_or_else(|| panic!("{span:?}: {long:?}")).figures
+            };
+            assert_eq!(of(anna.id, true).memory, Some(Level { mean: 400.0, max: 600.0 }));
+            assert_eq!((of(anna.id, false).tokens, of(anna.id, false).cost_micros), (10, 50));
+            // Of two minutes, one in which nothing was used.
+            assert_eq!(of(ben.id, true).memory, Some(Level { mean: 25.0, max: 50.0 }));
+        }
+        let nodes = store.node_samples(SampleRange::Day).await.unwrap();
+        assert_eq!(nodes.len(), 1);
+        assert_eq!((nodes[0].place, nodes[0].minutes), (place, 2));
+        assert_eq!(nodes[0].figures.memory, Some(Level { mean: 200.0, max: 300.0 }));
+        assert_eq!((nodes[0].figures.memory_total, nodes[0].figures.disk), (Some(1_000), None));
+        let known = store.nodes().await.unwrap();
+        assert_eq!(known, [both.known]);
+        let owners = store.members_of_runs(&[run.run.id, guildhall_types::RunId::new()]).await.unwrap();
+        assert_eq!((owners, store.members_of_runs(&[]).await.unwrap()), (vec![(run.run.id, anna.id)], vec![]));
+    }
+
+    async fn each_span_is_kept_for_its_time_and_no_longer(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        let (place, node) = (PlaceId::new(), NodeId::new());
+        let counts = async || {
+            let mut counts = Vec::new();
+            for span in Span::ALL {
+                counts.push(of_span(&fresh, span).await.len());
+            }
+            counts
+        };
+        let save = async |days: i64| {
+            fresh.clock.advance(Duration::days(days));
+            let at = Span::TenMinutes.begin(fresh.clock.now());
+            fresh.store.save_minute(&minute(place, node, at, 1, &[(anna.id, 1.0)])).await.unwrap();
+        };
+        save(0).await;
+        assert_eq!(counts().await, [1, 1, 1]);
+        save(2).await;
+        assert_eq!(counts().await, [1, 2, 2], "minutes are kept for a day");
+        save(8).await;
+        assert_eq!(counts().await, [1, 1, 3], "ten minutes for a week");
+        save(366).await;
+        assert_eq!(counts().await, [1, 1, 1], "hours for a year");
+        assert_eq!(fresh.store.node_samples(SampleRange::Month).await.unwrap().len(), 1);
+        assert_eq!(fresh.store.nodes().await.unwrap().len(), 1);
+        // A node of which nothing is heard is forgotten.
+        fresh.clock.advance(Duration::days(40));
+        let at = Span::TenMinutes.begin(fresh.clock.now());
+        let other = PlaceId::new();
+        fresh.store.save_minute(&minute(other, NodeId::new(), at, 1, &[])).await.unwrap();
+        let left = fresh.store.nodes().await.unwrap();
+        assert_eq!(left.iter().map(|node| node.id).collect::<Vec<_>>(), [other]);
+    }
+}

@@ -1,0 +1,105 @@
+import { describe, expect, it } from "vitest";
+import type { SamplesView } from "@/api/types";
+import { LINES, memberPlot, nodePlot, OTHERS } from "./series";
+import { show } from "./show";
+
+const at = (minute: number) => `2026-11-26T04:${String(minute).padStart(2, "0")}:00Z`;
+const level = (mean: number, max = mean) => ({ mean, max });
+
+const view = (part: Partial<SamplesView>): SamplesView => ({
+  range: "hour",
+  from: at(0),
+  to: at(3),
+  stepSeconds: 60,
+  nodes: [],
+  members: [],
+  ...part,
+});
+
+type MemberPoint = SamplesView["members"][number]["points"][number];
+const used = (minute: number, more: Partial<MemberPoint>): MemberPoint => ({
+  at: at(minute),
+  memory: null,
+  processes: null,
+  processorMillis: 0,
+  disk: null,
+  worktrees: null,
+  agents: null,
+  tokens: 0,
+  costMicros: 0,
+  ...more,
+});
+
+describe("what is drawn of samples", () => {
+  it("leaves gaps where a server did not run", () => {
+    const point = {
+      at: at(1),
+      memory: level(10, 30),
+      memoryTotal: 100,
+      processMemory: null,
+      disk: null,
+      diskTotal: null,
+      load: null,
+      activeRuns: level(2),
+      worktrees: level(0),
+      queueDepth: null,
+      databaseMillis: null,
+    };
+    const answer = view({ nodes: [{ id: "n", name: "one", points: [point] }] });
+    const plot = nodePlot(answer, "memory");
+    expect(plot.times).toHaveLength(4);
+    expect(plot.series).toEqual([{ key: "n", name: "one", values: [null, 10, null, null], highest: 30 }]);
+    expect(nodePlot(answer, "disk").series).toEqual([]);
+  });
+
+  it("counts as nothing where a member used nothing, and puts those first who used most", () => {
+    const plot = memberPlot(
+      view({
+        members: [
+          { memberId: "a", name: "Anna", points: [used(0, { tokens: 5 })] },
+          { memberId: "b", name: "Ben", points: [used(0, { tokens: 3 }), used(3, { tokens: 4 })] },
+          { memberId: "c", name: "Cleo", points: [used(2, { costMicros: 1 })] },
+        ],
+      }),
+      "tokens",
+      "Others",
+    );
+    expect(plot.series.map((line) => [line.name, line.values])).toEqual([
+      ["Ben", [3, 0, 0, 4]],
+      ["Anna", [5, 0, 0, 0]],
+    ]);
+  });
+
+  it("tells processors from their time", () => {
+    const points = [used(1, { processorMillis: 90_000 })];
+    const plot = memberPlot(view({ members: [{ memberId: "a", name: "Anna", points }] }), "processors", "");
+    expect(plot.series[0]?.values).toEqual([0, 1.5, 0, 0]);
+  });
+
+  it("puts many members together", () => {
+    const members = Array.from({ length: LINES + 3 }, (_, n) => ({
+      memberId: `m${n}`,
+      name: `Member ${n}`,
+      points: [used(1, { memory: level(100 - n) })],
+    }));
+    const plot = memberPlot(view({ members }), "memory", "Others");
+    expect(plot.series).toHaveLength(LINES);
+    expect(plot.series.at(-1)).toEqual({
+      key: OTHERS,
+      name: "Others",
+      values: [0, 93 + 92 + 91 + 90, 0, 0],
+      highest: 366,
+    });
+  });
+
+  it("shows figures in their units", () => {
+    expect([show(1.5 * 1024 ** 4, "bytes"), show(2048, "bytes")]).toEqual(["1.5 TiB", "2.0 KiB"]);
+    expect([show(1.26, "count"), show(12_300, "count")]).toEqual(["1.3", "12.3K"]);
+    expect([show(3.21, "millis"), show(1_500, "millis"), show(0.125, "share")]).toEqual([
+      "3.2 ms",
+      "1.5 s",
+      "0.13",
+    ]);
+    expect(show(420_000, "micros")).toBe("$0.42");
+  });
+});
