@@ -28,6 +28,7 @@ mod plans;
 mod prices;
 mod project_secrets;
 mod reports;
+mod schema;
 mod services;
 mod steps;
 mod systems;
