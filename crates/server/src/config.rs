@@ -146,6 +146,12 @@ impl Config {
         Self::read(&Layers { flags, env: &|name| std::env::var_os(name), file: &|path| std::fs::read_to_string(path) })
     }
 
+    /// The files in which secrets of the operator's stand, that are named by flags, the environment and the file.
+    pub fn secret_files(flags: &Flags) -> Vec<PathBuf> {
+        let layers = Layers { flags, env: &|name| std::env::var_os(name), file: &|path| std::fs::read_to_string(path) };
+        Self::secret_files_in(&layers)
+    }
+
     /// Where the key-encryption keys are.
     pub fn key_files(&self) -> KeyFiles {
         let first = self.data_dir.join("keys").join("vault.key");

@@ -1,6 +1,7 @@
 //! The server: the one part that speaks HTTP. Routes, sign-in, the WebSocket, the page, and what the program does when it
 //! starts and ends.
 
+pub mod alive;
 pub mod app;
 pub mod audit;
 pub mod auth;
@@ -16,6 +17,7 @@ mod layers;
 pub mod log;
 pub mod mcp;
 pub mod metrics;
+pub mod notify;
 pub mod oauth;
 pub mod openapi;
 mod page;
@@ -27,6 +29,7 @@ mod router;
 pub mod routes;
 pub mod serve;
 mod toolchains;
+pub mod version;
 pub mod ws;
 
 pub use router::router;

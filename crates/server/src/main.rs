@@ -9,9 +9,10 @@ use clap::{Parser, Subcommand};
 use guildhall_server::audit::AuditCommand;
 use guildhall_server::config::{Config, Flags};
 use guildhall_server::keys::KeysCommand;
+use guildhall_server::notify::Notify;
 use guildhall_server::rescue::MemberCommand;
-use guildhall_server::serve::Server;
-use guildhall_server::{audit, doctor, keys, log, openapi, rescue};
+use guildhall_server::serve::{self, Server};
+use guildhall_server::{alive, audit, doctor, keys, log, openapi, rescue, version};
 use guildhall_store::Store;
 use guildhall_types::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,7 +32,13 @@ enum Command {
     /// Run the server.
     Serve,
     /// Look at everything that the server needs, and say how to mend what is missing.
-    Doctor,
+    Doctor {
+        /// Say it as one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask the server that runs here whether it answers, and fail where it does not: for the health check of a container.
+    Health,
     /// Bring the database to this version's schema. `serve` does it as well.
     Migrate,
     /// Look at the audit: who did what.
@@ -40,10 +47,10 @@ enum Command {
     /// Look at the keys that seal secrets, and change which one does.
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// Let a member in again who lost everything.
+    /// Let in the first member, or one who lost everything.
     #[command(subcommand)]
     Member(MemberCommand),
-    /// Say which version this is.
+    /// Say which version this is, of which commit where that is known, and the schema of its database.
     Version,
     /// Print the description of the API (OpenAPI 3.1).
     Openapi,
@@ -54,11 +61,13 @@ async fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     match cli.command {
         Command::Serve => serve(&Config::load(&cli.flags)?).await?,
-        Command::Doctor => {
-            let lines = doctor::examine(Config::load(&cli.flags), Arc::new(SystemClock)).await;
-            let well = doctor::print(&lines, &mut io::stdout().lock())?;
+        Command::Doctor { json } => {
+            let lines = doctor::examine(&cli.flags, Arc::new(SystemClock)).await;
+            let out = &mut io::stdout().lock();
+            let well = if json { doctor::print_json(&lines, out)? } else { doctor::print(&lines, out)? };
             return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        Command::Health => writeln!(io::stdout(), "{}", alive::ask(&Config::load(&cli.flags)?).await?)?,
         Command::Migrate => migrate(&Config::load(&cli.flags)?).await?,
         Command::Audit(command) => {
             let config = Config::load(&cli.flags)?;
@@ -74,7 +83,7 @@ async fn main() -> anyhow::Result<ExitCode> {
             let config = Config::load(&cli.flags)?;
             rescue::run(command, &config, Arc::new(SystemClock), &mut io::stdout()).await?;
         }
-        Command::Version => writeln!(io::stdout(), "guildhall {}", env!("CARGO_PKG_VERSION"))?,
+        Command::Version => io::stdout().write_all(version::text().as_bytes())?,
         Command::Openapi => io::stdout().write_all(openapi::text().as_bytes())?,
     }
     Ok(ExitCode::SUCCESS)
@@ -87,13 +96,19 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     // Heard from the first moment on: a signal during the start must not be lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    serve::take_file_handles();
+    let notify = Notify::of_this_process();
     let server = Server::start(config, Arc::new(SystemClock)).await?;
-    writeln!(io::stdout(), "Guildhall {} is at {}", env!("CARGO_PKG_VERSION"), config.url(server.address()))?;
+    let url = config.url(server.address());
+    writeln!(io::stdout(), "Guildhall {} is at {url}", env!("CARGO_PKG_VERSION"))?;
+    notify.ready(&url);
+    tokio::spawn(notify.clone().live());
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        notify.stopping();
     };
     server.run(stop).await.context("the server failed while it was serving")
 }

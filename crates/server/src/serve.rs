@@ -36,6 +36,9 @@ const ENGINE_GRACE: Duration = Duration::from_secs(10);
 /// How long requests may take to end when the server stops.
 const REQUEST_GRACE: Duration = Duration::from_secs(5);
 
+/// The file in the data folder that a server at work holds locked.
+pub(crate) const LOCK: &str = "guildhall.lock";
+
 /// How often, and how far apart, the data folder's lock is tried.
 const LOCK_TRIES: u32 = 20;
 const LOCK_WAIT: Duration = Duration::from_millis(100);
@@ -128,6 +131,9 @@ impl Server {
         }
         let toolchains = toolchains::listed(config).map_err(StartError::Toolchains)?;
         make_private_folder(&config.data_dir)?;
+        if let Some(line) = crate::doctor::place(config) {
+            tracing::warn!("{}", line.detail);
+        }
         let lock = lock(&config.data_dir).await?;
         let failed = |source| StartError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
@@ -265,6 +271,18 @@ impl Server {
     }
 }
 
+/// Lets this process open as many files as its hard limit says. The soft one is 1024 nearly everywhere, for programs that can
+/// count no further, and each connection takes a file.
+pub fn take_file_handles() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::warn!(%error, "the soft limit of open files could not be raised to the hard one");
+    }
+}
+
 /// Makes a folder that its owner alone can enter.
 fn make_private_folder(path: &Path) -> Result<(), StartError> {
     let failed = |source| StartError::DataDir { path: path.to_owned(), source };
@@ -274,12 +292,7 @@ fn make_private_folder(path: &Path) -> Result<(), StartError> {
 /// Takes the data folder for this process. The lock goes with the process, however it ends.
 async fn lock(data_dir: &Path) -> Result<File, StartError> {
     let failed = |source| StartError::DataDir { path: data_dir.to_owned(), source };
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(data_dir.join("guildhall.lock"))
-        .map_err(failed)?;
+    let file = File::options().create(true).truncate(false).write(true).open(data_dir.join(LOCK)).map_err(failed)?;
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
             Ok(()) => return Ok(file),

@@ -12,8 +12,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{PgPool, SqlitePool};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::StoreError;
 use crate::log::Log;
+use crate::{StoreError, facts};
 
 /// Connections that read at once. SQLite reads from memory mostly; more would cost memory for nothing.
 const READERS: u32 = 3;
@@ -126,7 +126,7 @@ impl Db {
     pub(crate) async fn open(url: &str) -> Result<Self, StoreError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let options =
-                PgConnectOptions::from_str(url).map_err(|_| StoreError::BadUrl)?.application_name("guildhall");
+                PgConnectOptions::from_str(url).map_err(|_| StoreError::BadUrl)?.application_name(&facts::own_name());
             let options = options.options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION)]);
             let pool = PgPoolOptions::new()
                 .max_connections(POSTGRES_CONNECTIONS)

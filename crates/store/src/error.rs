@@ -24,6 +24,17 @@ pub enum StoreError {
     /// A migration failed.
     #[error("the database could not be brought to this version's schema")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// A later version of Guildhall has worked on the database.
+    #[error(
+        "the database is at schema {found} and this version of Guildhall knows schemas up to {known}: a later version has \
+         worked on it. Install that version again, or a later one; or restore a backup that was made before the upgrade"
+    )]
+    Newer {
+        /// The schema that it is at.
+        found: i64,
+        /// The latest that this version knows.
+        known: i64,
+    },
     /// The name or address is in use.
     #[error("this {what} is already in use; choose another")]
     Taken {

@@ -20,6 +20,7 @@ mod error;
 mod events;
 mod executions;
 mod factors;
+mod facts;
 mod features;
 mod guides;
 mod identities;
@@ -77,6 +78,7 @@ pub use db::Backend;
 pub use error::StoreError;
 pub use executions::{Advanced, ExecutionQuery, ExecutionRecord, NewExecution};
 pub use factors::{SecondProof, Totp, totp_identity};
+pub use facts::{Facts, ServerFacts};
 pub use features::{FeaturePatch, FeatureQuery, NewFeature, Page};
 pub use guides::{Asked, Traces};
 pub use identities::{NewIdentity, Unlinked};
@@ -166,8 +168,13 @@ impl Store {
     /// Brings the schema to this version. Does nothing when it is there already; safe on several nodes at once.
     ///
     /// # Errors
-    /// When a migration fails, or the database is of a newer version.
+    /// When a migration fails. [`StoreError::Newer`] when a later version has worked on the database; nothing is changed then.
     pub async fn migrate(&self) -> Result<(), StoreError> {
+        if let (Some(found), known) = self.schema_version().await?
+            && found > known
+        {
+            return Err(StoreError::Newer { found, known });
+        }
         match &self.db {
             Db::Sqlite { writer, .. } => {
                 SQLITE.run(writer).await?;
@@ -186,11 +193,16 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn schema_version(&self) -> Result<(Option<i64>, i64), StoreError> {
-        let wanted = SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default();
+        let wanted = Self::known_schema();
         self.ping().await?;
         let found: sqlx::Result<(Option<i64>,)> = read!(self, c => sqlx::query_as(
             "SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(c).await);
         Ok((found.ok().and_then(|(version,)| version), wanted))
+    }
+
+    /// The number of the schema that this version wants, which is the latest that it knows.
+    pub fn known_schema() -> i64 {
+        SQLITE.iter().map(|migration| migration.version).max().unwrap_or_default()
     }
 
     /// Which database this is.

@@ -67,7 +67,7 @@ pub use project_secrets::{Added, OpenSecret, added_secrets, listed};
 pub use projects::commands;
 pub use providers::{ModelChoice, Models, Provider, TeamProviders};
 pub use sign_in::{Answer, Begin, Begun, Purpose, own_path};
-pub use sign_up::{NewAccount, Registered, SignUp};
+pub use sign_up::{NewAccount, Registered, SignUp, make_owner};
 pub use systems::built_in_systems;
 pub use throttle::{Throttle, network};
 pub use usage::{UsageAsked, UsageDay, UsageGroup, UsageOf, UsagePart, UsageView};

@@ -1,7 +1,7 @@
 //! Becoming a member: the first one, by invitation, or where the owner has opened the door.
 
 use chrono::Duration;
-use guildhall_store::{NewInvitation, NewMember, NewSignUp};
+use guildhall_store::{NewInvitation, NewMember, NewSignUp, Store};
 use guildhall_types::access::{Invitation, SignUpSetting};
 use guildhall_types::mail::MailKind;
 use guildhall_types::member::{Member, MemberRole};
@@ -291,4 +291,14 @@ impl Team {
     pub async fn invitation(&self, code: &str) -> Result<Invitation, TeamError> {
         self.store.open_invitation(&token_hash(code.trim())).await?.ok_or_else(bad_invitation)
     }
+}
+
+/// Makes the first account without a password, for an operator at the machine: its member is the owner, and sets one by a link. So
+/// nobody else comes first while the server is new.
+///
+/// # Errors
+/// [`TeamError::AlreadySetUp`] when there is a member; [`TeamError::Invalid`] for a bad address or name.
+pub async fn make_owner(store: &Store, email: &str, name: &str) -> Result<Member, TeamError> {
+    let new = NewMember { email: plain_email(email)?, name: plain_name(name)?, password_hash: None };
+    store.create_first_member(new).await?.ok_or(TeamError::AlreadySetUp)
 }

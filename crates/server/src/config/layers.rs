@@ -224,6 +224,27 @@ impl<'a> Settings<'a> {
         (self.layers.file)(Path::new(path))
     }
 
+    /// The files in which secrets stand: the configuration, where it holds one, and those that settings name for one. The file
+    /// of keys is not among them: the vault looks at it itself, and stricter.
+    pub(super) fn secret_files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let text = |table: &toml::Table, key: &str| table.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+        if let Some((path, table)) = &self.file {
+            let tables = table.get(OIDC).and_then(toml::Value::as_array).into_iter().flatten();
+            let tables: Vec<&toml::Table> = tables.filter_map(toml::Value::as_table).collect();
+            let holds = ALL.iter().any(|setting| setting.secret && table.contains_key(setting.key));
+            if holds || tables.iter().any(|table| table.contains_key("clientSecret")) {
+                files.push(path.clone());
+            }
+            let folder = path.parent().unwrap_or(Path::new(""));
+            files.extend(tables.iter().filter_map(|table| Some(folder.join(text(table, "clientSecretFile")?))));
+        }
+        if let Some(Found { value: Value::Text(path), .. }) = self.find(SMTP_PASSWORD_FILE) {
+            files.push(PathBuf::from(path));
+        }
+        files
+    }
+
     /// The data folder as far as flags and environment say it; the file cannot say where it is itself.
     fn data_dir(&self) -> Option<PathBuf> {
         match self.find(DATA_DIR) {
@@ -307,5 +328,15 @@ impl Config {
     /// [`Faults`]: every bad value.
     pub fn read(layers: &Layers<'_>) -> Result<Self, Faults> {
         super::parse::config(Settings::open(layers))
+    }
+
+    /// The files in which secrets of the operator's stand.
+    pub fn secret_files_in(layers: &Layers<'_>) -> Vec<PathBuf> {
+        Settings::open(layers).secret_files()
+    }
+
+    /// Every setting's name in the environment, that of the file of settings included.
+    pub fn variables() -> impl Iterator<Item = &'static str> {
+        ALL.iter().map(|setting| setting.env).chain(["GUILDHALL_CONFIG"])
     }
 }

@@ -334,3 +334,21 @@ fn a_metrics_token_is_long_and_never_shown() {
         assert!(faults.len() == 1 && faults[0].contains("at least 20") && !faults[0].contains(bad), "{faults:?}");
     }
 }
+
+#[test]
+fn the_files_in_which_secrets_stand_are_known() {
+    let files = |file: &'static str| {
+        let env = |name: &str| match name {
+            "HOME" => Some("/home/anna".into()),
+            "GUILDHALL_SMTP_PASSWORD_FILE" => Some("/etc/smtp".into()),
+            _ => None,
+        };
+        let flags = Flags { config: Some("/etc/guildhall.toml".to_owned()), ..Flags::default() };
+        Config::secret_files_in(&Layers { flags: &flags, env: &env, file: &|_| Ok(file.to_owned()) })
+    };
+    assert_eq!(files("listen = '127.0.0.1:1'"), [Path::new("/etc/smtp")]);
+    assert_eq!(files("anthropic_api_key = 'x'"), [Path::new("/etc/guildhall.toml"), Path::new("/etc/smtp")]);
+    let oidc = "[[oidc]]\nname = 'a'\nclientSecret = 'x'\n[[oidc]]\nclientSecretFile = 'google.secret'";
+    let expected = [Path::new("/etc/guildhall.toml"), Path::new("/etc/google.secret"), Path::new("/etc/smtp")];
+    assert_eq!(files(oidc), expected);
+}

@@ -110,6 +110,7 @@ impl From<StoreError> for Problem {
             StoreError::BadUrl
             | StoreError::File { .. }
             | StoreError::Migration(_)
+            | StoreError::Newer { .. }
             | StoreError::Database(_)
             | StoreError::Corrupt(_) => Self::internal_because("store", error),
         }

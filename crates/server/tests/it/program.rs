@@ -28,7 +28,9 @@ pub async fn run(command: &mut Command) -> (Option<i32>, String, String) {
 async fn it_says_its_version_and_describes_its_api() {
     let dir = tempfile::tempdir().unwrap();
     let (code, out, _) = run(guildhall(dir.path()).arg("version")).await;
-    assert_eq!((code, out), (Some(0), format!("guildhall {}\n", env!("CARGO_PKG_VERSION"))));
+    let first = format!("guildhall {}", env!("CARGO_PKG_VERSION"));
+    assert_eq!((code, out.lines().next()), (Some(0), Some(first.as_str())));
+    assert!(out.ends_with(&format!("schema {}\n", guildhall_store::Store::known_schema())), "{out}");
     let (code, out, _) = run(guildhall(dir.path()).arg("openapi")).await;
     assert!(code == Some(0) && out == guildhall_server::openapi::text());
 }
@@ -38,11 +40,43 @@ async fn the_doctor_looks_at_everything_and_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     let (code, out, err) = run(guildhall(&data).arg("doctor")).await;
-    for what in ["configuration", "data folder", "database", "mail", "git", "sandbox", "disk"] {
+    for what in
+        ["configuration", "data folder", "database", "mail", "git", "sandbox", "disk", "file handles", "address"]
+    {
         assert!(out.contains(what), "no {what} in {out}{err}");
     }
     assert_eq!(code, Some(i32::from(out.contains("FAIL"))), "{out}{err}");
     assert!(!data.exists());
+    let (code, out, err) = run(guildhall(&data).args(["doctor", "--json"])).await;
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{err}"));
+    assert_eq!(told["well"], code == Some(0), "{told}");
+    assert!(told["checks"].as_array().unwrap().iter().any(|check| check["what"] == "git" && check["level"] == "ok"));
+    assert!(!data.exists());
+}
+
+#[tokio::test]
+async fn the_doctor_tells_what_others_can_read_and_whose_port_it_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let settings = dir.path().join("guildhall.toml");
+    std::fs::write(&settings, "anthropic_api_key = 'sk-ant-hidden-away'\n").unwrap();
+    std::fs::set_permissions(&settings, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut command = guildhall(dir.path());
+    command.env("GUILDHALL_LISTEN", &address).env("ANTHROPIC_BASE_URL", "http://127.0.0.1:9");
+    command.env("GUILDHALL_PUBLIC_URL", "https://guild.invalid");
+    let (code, out, err) = run(command.arg("doctor")).await;
+    assert_eq!(code, Some(1), "{out}{err}");
+    for line in [
+        format!("warn  configuration: {} holds secrets and is open to everybody", settings.display()),
+        format!("FAIL  address: another program listens on {address}"),
+        "FAIL  public address: the name guild.invalid is not found".to_owned(),
+        "warn  proxy: members come by https, so a proxy stands in front, and none is trusted".to_owned(),
+    ] {
+        assert!(out.contains(&line), "no {line:?} in {out}{err}");
+    }
+    assert!(!out.contains("hidden-away"), "{out}");
 }
 
 #[tokio::test]
@@ -110,7 +144,11 @@ async fn a_bad_configuration_is_told_whole_and_nothing_starts() {
 async fn it_serves_until_it_is_told_to_stop_and_lets_nobody_else_into_its_folder() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let mut server = guildhall(&data).arg("serve").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let ear = std::os::unix::net::UnixDatagram::bind(dir.path().join("notify")).unwrap();
+    ear.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut server = guildhall(&data);
+    server.env("NOTIFY_SOCKET", dir.path().join("notify"));
+    let mut server = server.arg("serve").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
     let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
     let (_, url) = line.split_once(" is at ").unwrap_or_else(|| panic!("{line}"));
@@ -118,6 +156,18 @@ async fn it_serves_until_it_is_told_to_stop_and_lets_nobody_else_into_its_folder
     drop(guildhall_llm::Client::new());
     let health = reqwest::get(format!("{url}/api/health")).await.unwrap();
     assert_eq!(health.status(), 200);
+
+    // What a container's health check asks, and systemd is told.
+    let (_, address) = url.split_once("://").unwrap();
+    let (code, out, err) = run(guildhall(&data).args(["health", "--listen", address])).await;
+    assert!(code == Some(0) && out.ends_with(&format!("answers at {address}.\n")), "{out}{err}");
+    let told = tokio::task::spawn_blocking(move || {
+        let mut words = [0; 200];
+        let length = ear.recv(&mut words).unwrap();
+        (String::from_utf8(words[..length].to_vec()).unwrap(), ear)
+    });
+    let (told, ear) = told.await.unwrap();
+    assert_eq!(told, format!("READY=1\nSTATUS=Serving {url}"));
 
     let (code, _, err) = run(guildhall(&data).arg("serve")).await;
     assert!(code == Some(1) && err.contains("another Guildhall works in"), "{err}");
@@ -130,8 +180,30 @@ async fn it_serves_until_it_is_told_to_stop_and_lets_nobody_else_into_its_folder
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     let status = tokio::time::timeout(PATIENCE, server.wait()).await.unwrap().unwrap();
     assert_eq!(status.code(), Some(0));
+    let mut words = [0; 200];
+    let length = ear.recv(&mut words).unwrap();
+    assert!(words[..length].starts_with(b"STOPPING=1\n"), "{}", String::from_utf8_lossy(&words));
+    let (code, _, err) = run(guildhall(&data).args(["health", "--listen", address])).await;
+    assert!(code == Some(1) && err.contains("no Guildhall answers at"), "{err}");
     let (code, out, _) = run(guildhall(&data).arg("migrate")).await;
     assert!(code == Some(0) && out.contains("this version's schema"), "{out}");
+
+    // A database that a later version has worked on is left alone, and it is said what to do.
+    let mut db = <sqlx::SqliteConnection as sqlx::Connection>::connect(&format!(
+        "sqlite://{}",
+        data.join("guildhall.db").display()
+    ))
+    .await
+    .unwrap();
+    let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                 VALUES (9000, 'later', 1, x'00', 0)";
+    sqlx::raw_sql(later).execute(&mut db).await.unwrap();
+    for command in ["serve", "migrate"] {
+        let (code, _, err) = run(guildhall(&data).arg(command)).await;
+        assert!(code == Some(1) && err.contains("is at schema 9000") && err.contains("restore a backup"), "{err}");
+    }
+    let (code, out, _) = run(guildhall(&data).arg("doctor")).await;
+    assert!(code == Some(1) && out.contains("FAIL  database: SQLite answers, is at schema 9000"), "{out}");
 }
 
 #[tokio::test]
@@ -210,4 +282,36 @@ async fn a_member_who_lost_everything_is_rescued_at_the_machine() {
     assert_eq!(store.reset_member(&hash).await.unwrap().unwrap().id, owner.id);
     let (code, out, _) = run(guildhall(&data).args(["audit", "export"])).await;
     assert!(code == Some(0) && out.contains("\"member.rescue\"") && !out.contains(link), "{out}");
+}
+
+#[tokio::test]
+async fn the_first_owner_is_made_at_the_machine_before_anybody_else_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let first = |email: &str| {
+        let mut command = guildhall(&data);
+        command
+            .args(["member", "first", email, "--name", "Olga"])
+            .env("GUILDHALL_PUBLIC_URL", "https://guild.example.com");
+        command
+    };
+    let (code, _, err) = run(&mut first("olga@example.com")).await;
+    assert!(code == Some(1) && err.contains("there is no database"), "{err}");
+    let (code, _, err) = run(guildhall(&data).arg("migrate")).await;
+    assert_eq!(code, Some(0), "{err}");
+    let (code, _, err) = run(&mut first("no address")).await;
+    assert!(code == Some(1) && err.contains("e-mail address"), "{err}");
+    let (code, out, err) = run(&mut first(" Olga@Example.com ")).await;
+    assert_eq!(code, Some(0), "{out}{err}");
+    let (before, code) = out.trim().rsplit_once("/reset/").unwrap_or_else(|| panic!("{out}"));
+    assert!(
+        before.starts_with("olga@example.com owns this team.") && before.ends_with("https://guild.example.com"),
+        "{out}"
+    );
+    let url = format!("sqlite://{}", data.join("guildhall.db").display());
+    let store = guildhall_store::Store::open(&url, std::sync::Arc::new(guildhall_types::SystemClock)).await.unwrap();
+    let owner = store.reset_member(&guildhall_team::tokens::token_hash(code)).await.unwrap().unwrap();
+    assert_eq!((owner.role, owner.name.as_str()), (guildhall_types::member::MemberRole::Owner, "Olga"));
+    let (code, _, err) = run(&mut first("eve@example.com")).await;
+    assert!(code == Some(1) && err.contains("has members already"), "{err}");
 }

@@ -51,6 +51,11 @@ impl Fresh {
         Store::open(&self.url, Arc::new(self.clock.clone())).await.unwrap()
     }
 
+    /// Where the database is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Does something to the database behind the store's back.
     pub async fn tamper(&self, sql: &str) -> sqlx::Result<()> {
         match self.store.backend() {

@@ -29,6 +29,7 @@ mod prices;
 mod project_secrets;
 mod reports;
 mod samples;
+mod schema;
 mod services;
 mod steps;
 mod systems;

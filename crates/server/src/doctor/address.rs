@@ -1,0 +1,254 @@
+//! Where members reach the server: the port, the public address with its certificate, the proxy in front, the pages of services.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::Duration;
+
+use guildhall_types::DateTime;
+use ipnet::IpNet;
+use reqwest::StatusCode;
+use reqwest::tls::TlsInfo;
+use url::Url;
+
+use super::{Level, Line, certificate};
+use crate::alive;
+use crate::auth::origin::is_loopback;
+use crate::config::Config;
+use crate::problem::chain;
+
+/// How long the look for a name may take.
+const NAME: Duration = Duration::from_secs(10);
+
+/// Whether a server is at work in this data folder. The lock is taken for a moment, and not made where there is none.
+pub(super) fn is_running(data_dir: &Path) -> bool {
+    let Ok(file) = File::open(data_dir.join(crate::serve::LOCK)) else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
+/// Whether the address can be listened on.
+pub(super) fn listening(config: &Config) -> Line {
+    let tried = TcpListener::bind(config.listen).map(drop).map_err(|error| error.kind());
+    listens(config.listen, tried, is_running(&config.data_dir))
+}
+
+fn listens(address: SocketAddr, tried: Result<(), io::ErrorKind>, running: bool) -> Line {
+    const WHAT: &str = "address";
+    let fail = |detail| Line::new(Level::Fail, WHAT, detail);
+    match (tried, running) {
+        (Err(io::ErrorKind::AddrInUse), true) => Line::new(
+            Level::Ok,
+            WHAT,
+            format!("{address} is taken, as it should be: the server of this data folder runs"),
+        ),
+        (Ok(()), true) if address.port() != 0 => Line::new(
+            Level::Warn,
+            WHAT,
+            format!(
+                "the server of this data folder runs, but does not listen on {address}: it was started with other settings than these"
+            ),
+        ),
+        (Ok(()), _) => Line::new(Level::Ok, WHAT, format!("{address} is free")),
+        (Err(io::ErrorKind::AddrInUse), false) => fail(format!(
+            "another program listens on {address}; `ss -ltnp` names it: stop it, or choose another port with GUILDHALL_LISTEN"
+        )),
+        (Err(io::ErrorKind::PermissionDenied), _) => fail(format!(
+            "only root may listen on {address}; choose a port from 1024 on with GUILDHALL_LISTEN, and let a proxy such as Caddy take 443"
+        )),
+        (Err(io::ErrorKind::AddrNotAvailable), _) => {
+            fail(format!("this machine has no address {}; choose one that it has with GUILDHALL_LISTEN", address.ip()))
+        }
+        (Err(kind), _) => {
+            fail(format!("{address} cannot be listened on ({kind}); choose another with GUILDHALL_LISTEN"))
+        }
+    }
+}
+
+/// The address that members type: whether its name is found, Guildhall answers there, and until when its certificate is good.
+pub(super) async fn public(config: &Config, now: DateTime) -> Vec<Line> {
+    const WHAT: &str = "public address";
+    let Some(url) = &config.public_url else {
+        let detail = "not set: members reach the server on this machine alone; for others set GUILDHALL_PUBLIC_URL=https://… and put a proxy with a certificate in front (docs/deploy.md)";
+        return vec![Line::new(Level::Ok, WHAT, detail)];
+    };
+    if url.scheme() == "http" && is_loopback(url) {
+        return vec![Line::new(Level::Ok, WHAT, format!("{url} is this machine's own"))];
+    }
+    let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return Vec::new() };
+    let found = tokio::time::timeout(NAME, tokio::net::lookup_host((host.trim_matches(['[', ']']), port))).await;
+    if !matches!(found, Ok(Ok(_))) {
+        let detail = format!(
+            "the name {host} is not found; make a record of type A (and AAAA) at your DNS that leads to this machine, or mend GUILDHALL_PUBLIC_URL"
+        );
+        return vec![Line::new(Level::Fail, WHAT, detail)];
+    }
+    let asked = match alive::client() {
+        Ok(client) => client.get(format!("{}api/health", with_slash(url))).send().await,
+        Err(error) => return vec![Line::new(Level::Warn, WHAT, format!("cannot be tried: {error:#}"))],
+    };
+    let answer = match asked {
+        Ok(answer) => answer,
+        Err(error) => return vec![unreached(url, &chain(&error))],
+    };
+    let shown = answer.extensions().get::<TlsInfo>().and_then(|info| info.peer_certificate().map(<[u8]>::to_vec));
+    let status = answer.status();
+    let mut lines = vec![answered(url, status, answer.json::<alive::Health>().await.is_ok())];
+    lines.extend(shown.map(|der| certificate::told(&der, now)));
+    lines
+}
+
+fn with_slash(url: &Url) -> String {
+    format!("{}/", url.as_str().trim_end_matches('/'))
+}
+
+/// Nobody answered, or nobody who can be trusted.
+fn unreached(url: &Url, why: &str) -> Line {
+    const WHAT: &str = "public address";
+    if why.contains("certificate") {
+        let detail = format!(
+            "{url} shows a certificate that browsers do not trust ({why}); let Caddy get one: the name must lead to this machine, and ports 80 and 443 be reached from outside"
+        );
+        return Line::new(Level::Fail, WHAT, detail);
+    }
+    let detail = format!(
+        "{url} is not reached from here ({why}); look whether the proxy runs (systemctl status caddy) and the firewall lets ports 80 and 443 in. Some networks do not let a machine reach itself by its public address: then try it from elsewhere"
+    );
+    Line::new(Level::Warn, WHAT, detail)
+}
+
+fn answered(url: &Url, status: StatusCode, health: bool) -> Line {
+    const WHAT: &str = "public address";
+    match status {
+        StatusCode::OK if health => Line::new(Level::Ok, WHAT, format!("Guildhall answers at {url}")),
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => Line::new(
+            Level::Warn,
+            WHAT,
+            format!(
+                "the proxy at {url} does not reach the server ({status}); look whether the server runs, and whether the proxy sends to the address of GUILDHALL_LISTEN"
+            ),
+        ),
+        _ => Line::new(
+            Level::Fail,
+            WHAT,
+            format!(
+                "something else than Guildhall answers at {url} ({status}); let the name lead to this machine, and the proxy pass every path on"
+            ),
+        ),
+    }
+}
+
+/// Whose word is believed about where requests come from.
+pub(super) fn proxies(config: &Config) -> Option<Line> {
+    let https = config.public_url.as_ref().is_some_and(|url| url.scheme() == "https");
+    believed(https, &config.guard.trusted_proxies)
+}
+
+fn believed(https: bool, trusted: &[IpNet]) -> Option<Line> {
+    const WHAT: &str = "proxy";
+    let warn = |detail: String| Some(Line::new(Level::Warn, WHAT, detail));
+    let names: Vec<String> = trusted.iter().map(ToString::to_string).collect();
+    let names = names.join(", ");
+    // Whoever sits in such a network and is no proxy can say to be anybody.
+    let wide = |network: &&IpNet| network.prefix_len() < if network.addr().is_ipv4() { 16 } else { 48 };
+    if let Some(network) = trusted.iter().find(wide) {
+        return warn(format!(
+            "every machine in {network} is believed about where requests come from; name the proxies' own addresses in GUILDHALL_TRUSTED_PROXIES"
+        ));
+    }
+    match (https, trusted.is_empty()) {
+        (false, true) => None,
+        (true, true) => warn(
+            "members come by https, so a proxy stands in front, and none is trusted: all members share its address in the audit, in lists of sessions, and when sign-ins are slowed down. Set GUILDHALL_TRUSTED_PROXIES to its address (127.0.0.1 when it runs here)".to_owned(),
+        ),
+        (true, false) => Some(Line::new(Level::Ok, WHAT, format!("{names} is believed, and nobody else"))),
+        (false, false) => warn(format!(
+            "{names} is trusted as a proxy, but GUILDHALL_PUBLIC_URL is no https:// address; set it, or members cannot sign in through the proxy"
+        )),
+    }
+}
+
+/// Where pages of services are shown. Whether a name leads here cannot be seen from here; whether it leads anywhere can.
+pub(super) async fn previews(config: &Config) -> Line {
+    const WHAT: &str = "pages of services";
+    let local = config.public_url.as_ref().is_none_or(|url| url.scheme() == "http");
+    match &config.preview_url {
+        None if local => Line::new(Level::Ok, WHAT, "are shown on this machine, below localhost"),
+        None => Line::new(
+            Level::Warn,
+            WHAT,
+            "are not shown: let a wildcard name lead to this server and set GUILDHALL_PREVIEW_URL, such as https://*.preview.example.com",
+        ),
+        Some(url) => {
+            let (host, local) = url.host("p-doctor");
+            let found = tokio::time::timeout(NAME, tokio::net::lookup_host((host.as_str(), 443))).await;
+            match local || matches!(found, Ok(Ok(_))) {
+                true => Line::new(Level::Ok, WHAT, format!("are shown under {url}")),
+                false => Line::new(
+                    Level::Warn,
+                    WHAT,
+                    format!(
+                        "the name {host} is not found; let a wildcard name lead to this server, or mend GUILDHALL_PREVIEW_URL ({url})"
+                    ),
+                ),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_free_ours_or_somebody_elses() {
+        let address: SocketAddr = "127.0.0.1:4300".parse().unwrap();
+        let level = |tried, running| listens(address, tried, running).level;
+        assert_eq!(level(Ok(()), false), Level::Ok);
+        assert_eq!(level(Ok(()), true), Level::Warn);
+        assert_eq!(level(Err(io::ErrorKind::AddrInUse), true), Level::Ok);
+        for kind in [io::ErrorKind::AddrInUse, io::ErrorKind::PermissionDenied, io::ErrorKind::AddrNotAvailable] {
+            assert_eq!(level(Err(kind), false), Level::Fail, "{kind}");
+        }
+        let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        assert_eq!(listens(any, Ok(()), true).level, Level::Ok);
+    }
+
+    #[test]
+    fn a_server_at_work_is_known_by_its_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(!is_running(dir.path()), "there is no lock, and none is made");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        let lock = File::create(dir.path().join(crate::serve::LOCK)).unwrap();
+        assert!(!is_running(dir.path()));
+        lock.try_lock().unwrap();
+        assert!(is_running(dir.path()));
+    }
+
+    #[test]
+    fn what_answers_at_the_public_address_is_told_apart() {
+        let url = Url::parse("https://guild.example.com").unwrap();
+        let level = |status: StatusCode, health| answered(&url, status, health).level;
+        assert_eq!(level(StatusCode::OK, true), Level::Ok);
+        assert_eq!(level(StatusCode::OK, false), Level::Fail, "a parked domain answers as well");
+        assert_eq!(level(StatusCode::NOT_FOUND, false), Level::Fail);
+        assert_eq!(level(StatusCode::BAD_GATEWAY, false), Level::Warn, "the server may be stopped just now");
+        assert_eq!(unreached(&url, "invalid peer certificate: UnknownIssuer").level, Level::Fail);
+        assert_eq!(unreached(&url, "connection refused").level, Level::Warn);
+        assert_eq!(with_slash(&url), "https://guild.example.com/");
+    }
+
+    #[test]
+    fn a_proxy_that_is_not_trusted_and_a_network_that_is_are_told() {
+        let net = |text: &str| text.parse::<IpNet>().unwrap();
+        let level = |https, nets: &[&str]| {
+            believed(https, &nets.iter().map(|text| net(text)).collect::<Vec<_>>()).map(|line| line.level)
+        };
+        assert_eq!(level(false, &[]), None);
+        assert_eq!(level(true, &[]), Some(Level::Warn));
+        assert_eq!(level(true, &["127.0.0.1/32", "fd00::1/128", "172.30.43.0/24"]), Some(Level::Ok));
+        assert_eq!(level(true, &["10.0.0.0/8"]), Some(Level::Warn));
+        assert_eq!(level(true, &["fd00::/8"]), Some(Level::Warn));
+        assert_eq!(level(false, &["127.0.0.1/32"]), Some(Level::Warn));
+    }
+}
