@@ -45,8 +45,11 @@ async fn every_line_of_a_request_and_of_a_run_says_of_which() {
     let ended = |frame: &Value| frame["feature"]["id"] == *card && frame["feature"]["status"] == "waiting_approval";
     let run = socket.wait(ended).await["feature"]["runId"].as_str().unwrap().to_owned();
     // A refusal says in its problem details which line of the log is its own.
-    let refused = owner.get("/api/features/none").await.is(StatusCode::UNPROCESSABLE_ENTITY);
-    server.kill().await.unwrap();
+    let refused = owner.get("/api/features/none").await.is(StatusCode::BAD_REQUEST);
+    // The end of the run is in the log when the server has ended.
+    let pid = rustix::process::Pid::from_raw(i32::try_from(server.id().unwrap()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    tokio::time::timeout(PATIENCE, server.wait()).await.unwrap().unwrap();
     let log = tokio::time::timeout(PATIENCE, reading).await.unwrap().unwrap();
 
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
