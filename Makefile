@@ -1,11 +1,15 @@
 # Guildhall's two commands: `make run` and `make test`. Both install what they need and say so.
-.PHONY: run test setup-test format lint dependencies rust ordinary page browser
+.PHONY: run test release setup-test format lint dependencies deploy rust ordinary page browser
 
 run:
 	@scripts/run.sh
 
+# The released program alone, to be installed: target/release/guildhall.
+release:
+	@scripts/release.sh
+
 # Everything, in the order of what fails fastest. Each step can be called by itself.
-test: setup-test format dependencies lint page rust ordinary browser
+test: setup-test format dependencies deploy lint page rust ordinary browser
 
 setup-test:
 	@scripts/setup.sh test
@@ -15,6 +19,10 @@ format:
 
 dependencies:
 	scripts/dependencies.sh
+
+# What operators are given: Caddy's file, systemd's units, compose, the image.
+deploy:
+	scripts/deploy.sh
 
 lint:
 	cargo clippy --workspace --all-targets --locked -- -D warnings

@@ -3,7 +3,8 @@
 #
 #   scripts/setup.sh run     what `make run` needs: a sandbox for agents' commands
 #   scripts/setup.sh test    what `make test` needs too: PostgreSQL, a browser, cargo-nextest,
-#                            an OpenID provider, a mail server, a receiver of webhooks and MCP clients to test against
+#                            an OpenID provider, a mail server, a receiver of webhooks and MCP clients to test against,
+#                            Caddy in front of the server, and what checks deploy/
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -29,6 +30,11 @@ if [ "$what" = test ]; then
   need curl command -v curl
   need prometheus command -v promtool
   need python3-venv python3 -c "import ensurepip, venv"
+  need caddy command -v caddy
+  need shellcheck command -v shellcheck
+  need systemd command -v systemd-analyze
+  need python3-yaml /usr/bin/python3 -c "import yaml"
+  need python3-seccomp /usr/bin/python3 -c "import seccomp"
 fi
 
 if [ ${#packages[@]} -gt 0 ]; then
@@ -49,13 +55,12 @@ if [ "$what" = test ] && ! command -v cargo-nextest >/dev/null; then
   cargo install --quiet --locked cargo-nextest@0.9.114
 fi
 
-# Servers that the tests talk to and that nobody here wrote.
-for peer in oidc smtp webhook mcp; do
-  folder=crates/server/tests/$peer
+# Servers that the tests talk to and that nobody here wrote, and what checks deploy/.
+for folder in crates/server/tests/{oidc,smtp,webhook,mcp} scripts/deploy; do
   [ "$what" = test ] || continue
   if [ ! -d "$folder/node_modules" ] || [ "$folder/package-lock.json" -nt "$folder/node_modules/.package-lock.json" ]; then
     # Among those of mcp is Claude Code, a program of 400 MB.
-    echo "setup: installing the tests' own $peer peers with npm" >&2
+    echo "setup: installing what the tests need in $folder with npm" >&2
     (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
   fi
 done

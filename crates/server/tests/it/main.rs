@@ -7,6 +7,7 @@ mod authenticator;
 mod canary;
 mod connecting;
 mod death;
+mod deploy;
 mod description;
 mod docs;
 mod executions;
