@@ -51,6 +51,11 @@ impl Fresh {
         Store::open(&self.url, Arc::new(self.clock.clone())).await.unwrap()
     }
 
+    /// Its address.
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
     /// Does something to the database behind the store's back.
     pub async fn tamper(&self, sql: &str) -> sqlx::Result<()> {
         match self.store.backend() {
