@@ -297,6 +297,7 @@ fn knowledge() -> OpenApiRouter<App> {
 fn administer() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(on::health::health_detailed))
+        .routes(routes!(on::backups::list_backups, on::backups::make_backup))
         .routes(routes!(on::settings::put_limits))
         .routes(routes!(on::knowledge::learnings::put_knowledge_rule))
         .routes(routes!(on::prices::put_price))

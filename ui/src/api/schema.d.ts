@@ -2083,6 +2083,24 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/operation/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how backups stand: the latest, those that failed, when the next one is due. For admins. */
+        get: operations["list_backups"];
+        put?: never;
+        /** Has a backup made now, where the operator said that they go. For admins. */
+        post: operations["make_backup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects": {
         parameters: {
             query?: never;
@@ -3662,7 +3680,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project.allow-host" | "project.dismiss-host" | "project-secret.put" | "project-secret.delete" | "project.clear-caches" | "mcp-server.create" | "mcp-server.change" | "mcp-server.delete" | "mcp-server.test" | "mcp-server.approve-tools" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "service.start" | "service.stop" | "preview.open" | "terminal.open" | "terminal.change-files" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project.allow-host" | "project.dismiss-host" | "project-secret.put" | "project-secret.delete" | "project.clear-caches" | "mcp-server.create" | "mcp-server.change" | "mcp-server.delete" | "mcp-server.test" | "mcp-server.approve-tools" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "service.start" | "service.stop" | "preview.open" | "terminal.open" | "terminal.change-files" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export" | "backup.make" | "backup.restore" | "database.move";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -3699,7 +3717,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "mcp-server" | "knowledge" | "key" | "route" | "audit" | "system" | "execution" | "service";
+        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "mcp-server" | "knowledge" | "key" | "route" | "audit" | "system" | "execution" | "service" | "backup";
         /**
          * @description What came of it.
          * @enum {string}
@@ -3805,6 +3823,84 @@ export type components = {
             /** @description Whether it takes cards. */
             state: components["schemas"]["OrderState"];
             window: components["schemas"]["Window"] | null;
+        };
+        /** @description A backup that was made, or was to be made. */
+        Backup: {
+            /**
+             * Format: int64
+             * @description How much was written, in bytes.
+             */
+            bytes: number | null;
+            /** @description What had it made. */
+            cause: components["schemas"]["BackupCause"];
+            /** @description Where it is: a folder. */
+            destination: string;
+            /**
+             * Format: date-time
+             * @description When it was there, or had failed.
+             */
+            endedAt: string | null;
+            /** @description Names the try. */
+            id: components["schemas"]["BackupId"];
+            kind: components["schemas"]["BackupKind"] | null;
+            memberId: components["schemas"]["MemberId"] | null;
+            /** @description Names the backup at its destination, once it is there. */
+            name: string | null;
+            /** @description Why it was not made. */
+            problem: string | null;
+            /**
+             * Format: date-time
+             * @description When it was begun: what it holds is how things were a moment later.
+             */
+            startedAt: string;
+            /** @description How it is. */
+            status: components["schemas"]["BackupStatus"];
+            /**
+             * Format: date-time
+             * @description When it was last restored into a scratch place and looked at.
+             */
+            verifiedAt: string | null;
+            /** @description What was wrong then. */
+            verifyProblem: string | null;
+        };
+        /**
+         * @description What had a backup made.
+         * @enum {string}
+         */
+        BackupCause: "schedule" | "member" | "command";
+        /**
+         * Format: uuid
+         * @description A backup that was made, or was to be made.
+         */
+        BackupId: string;
+        /**
+         * @description What of the repositories a backup holds. Every row is in each.
+         * @enum {string}
+         */
+        BackupKind: "full" | "incremental";
+        /**
+         * @description How a backup is, or came to be.
+         * @enum {string}
+         */
+        BackupStatus: "running" | "done" | "failed";
+        /** @description How backups stand. */
+        BackupsView: {
+            /** @description Where they go; nothing where the operator named no place. */
+            destination: string | null;
+            /** @description The latest backups and tries, the latest first, 50 at most. */
+            items: components["schemas"]["Backup"][];
+            /**
+             * Format: date-time
+             * @description When the latest was begun that is there whole, and in which nothing wrong was found.
+             */
+            lastGoodAt: string | null;
+            /**
+             * Format: date-time
+             * @description When the next one is due; nothing where none is made by itself.
+             */
+            nextAt: string | null;
+            /** @description Whether they are sealed. */
+            sealed: boolean;
         };
         /** @description A sign-in to be begun. */
         BeginSignIn: {
@@ -9367,6 +9463,12 @@ export type AutoMode = components['schemas']['AutoMode'];
 export type AutoModeAction = components['schemas']['AutoModeAction'];
 export type AutoModes = components['schemas']['AutoModes'];
 export type AutoOrder = components['schemas']['AutoOrder'];
+export type Backup = components['schemas']['Backup'];
+export type BackupCause = components['schemas']['BackupCause'];
+export type BackupId = components['schemas']['BackupId'];
+export type BackupKind = components['schemas']['BackupKind'];
+export type BackupStatus = components['schemas']['BackupStatus'];
+export type BackupsView = components['schemas']['BackupsView'];
 export type BeginSignIn = components['schemas']['BeginSignIn'];
 export type Blueprint = components['schemas']['Blueprint'];
 export type BlueprintCategory = components['schemas']['BlueprintCategory'];
@@ -14768,6 +14870,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Allowed"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_backups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupsView"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    make_backup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backup"];
                 };
             };
             /** @description Why the request was refused or failed. */

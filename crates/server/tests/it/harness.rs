@@ -100,6 +100,8 @@ impl TestApp {
             sign_in: Vec::new(),
             mail: None,
             guard: Guard::default(),
+            backup: None,
+            backup_key_file: None,
             notes: Vec::new(),
         };
         (wish.change)(&mut config);
