@@ -292,6 +292,12 @@ const limits = createRoute({
   component: lazyRouteComponent(() => import("@/routes/limits")),
 });
 
+const backups = createRoute({
+  getParentRoute: () => frame,
+  path: "/operation/backups",
+  component: lazyRouteComponent(() => import("@/routes/backups")),
+});
+
 const sandbox = createRoute({
   getParentRoute: () => frame,
   path: "/operation/sandbox",
@@ -341,6 +347,7 @@ export const router = createRouter({
       audit,
       limits,
       sandbox,
+      backups,
       settings,
     ]),
   ]),
