@@ -75,6 +75,7 @@ clientSecret = "the-secret-of-the-client-of-the-tests-0001"
 END
 # What the machine's own environment says must not reach the tests.
 env -u ANTHROPIC_API_KEY -u OPENAI_API_KEY -u DATABASE_URL -u REDIS_URL -u GUILDHALL_PUBLIC_URL -u GUILDHALL_CONFIG \
+  GUILDHALL_BACKUP_TO="$dir/backups" GUILDHALL_BACKUP_EVERY=off \
   GUILDHALL_ALLOW_PRIVATE_PROVIDERS=true GUILDHALL_DATA_DIR="$dir/data" GUILDHALL_ALLOWED_REPO_PATHS="$dir/sources" \
   target/debug/guildhall serve --listen 127.0.0.1:0 >"$dir/server" 2>&1 &
 pids+=($!)

@@ -298,6 +298,12 @@ const limits = createRoute({
   component: lazyRouteComponent(() => import("@/routes/limits")),
 });
 
+const backups = createRoute({
+  getParentRoute: () => frame,
+  path: "/operation/backups",
+  component: lazyRouteComponent(() => import("@/routes/backups")),
+});
+
 const sandbox = createRoute({
   getParentRoute: () => frame,
   path: "/operation/sandbox",
@@ -348,6 +354,7 @@ export const router = createRouter({
       operation,
       limits,
       sandbox,
+      backups,
       settings,
     ]),
   ]),

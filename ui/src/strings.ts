@@ -71,6 +71,7 @@ export const t = {
     operation: "Operation",
     rateLimits: "Rate limits",
     sandbox: "Sandbox",
+    backups: "Backups",
     search: "Search or do…",
     addProject: "Add a project",
     signOut: "Sign out",

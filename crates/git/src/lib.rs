@@ -4,6 +4,7 @@
 //! project's canonical repository is bare and the server's own; every call names its git folder and its work tree; the
 //! `.git` that an agent sees in its worktree is a convenience for the agent, which the host never reads.
 
+mod backup;
 mod clone;
 mod confine;
 mod diff;
@@ -17,6 +18,7 @@ mod snapshot;
 mod tree;
 mod worktree;
 
+pub use backup::Standing;
 pub use clone::Source;
 pub use diff::{Diff, DiffFile, DiffLimits, FileStatus, Hunk, Line, LineKind, Stat};
 pub use error::GitError;

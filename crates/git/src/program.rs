@@ -9,6 +9,7 @@ use std::time::Duration;
 use guildhall_types::boundary;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
+use tokio::sync::mpsc;
 
 use crate::GitError;
 use crate::confine::Walls;
@@ -26,6 +27,9 @@ pub(crate) static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     let found = std::env::split_paths(&path).map(|folder| folder.join("git")).find(|git| git.is_file());
     found.unwrap_or_else(|| PathBuf::from("git"))
 });
+
+/// Bytes of a stream that are handed on at once.
+const PIECE: usize = 64 * 1024;
 
 /// How long git may take to tell its version.
 const TO_ANSWER: Duration = Duration::from_secs(10);
@@ -229,6 +233,76 @@ impl Git {
         boundary!("git.{}.after", self.name);
         let stderr = redact(&String::from_utf8_lossy(&complaints));
         Ok(Output { code: status.code(), stdout, stderr, cut })
+    }
+
+    /// Runs the call with an input and an output that are too large to be held: pieces come from `feed`, if one is given, and
+    /// go to `drain`. Whoever holds the other end waits for git, and git for them.
+    pub(crate) async fn streamed(
+        mut self,
+        feed: Option<mpsc::Receiver<Vec<u8>>>,
+        drain: mpsc::Sender<Vec<u8>>,
+    ) -> Result<(), GitError> {
+        boundary!("git.{}.before", self.name);
+        let fed = self.stdin.is_some() || feed.is_some();
+        self.command
+            .stdin(if fed { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = self.command.spawn().map_err(GitError::Program)?;
+        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let work = async {
+            let input = async {
+                let Some(mut pipe) = stdin else { return };
+                // A git that ends early closes the pipe; its exit code tells more than the broken pipe.
+                if let Some(bytes) = self.stdin.as_deref()
+                    && pipe.write_all(bytes).await.is_err()
+                {
+                    return;
+                }
+                let Some(mut feed) = feed else { return };
+                while let Some(bytes) = feed.recv().await {
+                    if pipe.write_all(&bytes).await.is_err() {
+                        return;
+                    }
+                }
+            };
+            let out = async {
+                let Some(mut pipe) = stdout else { return Ok(()) };
+                loop {
+                    let mut bytes = Vec::with_capacity(PIECE);
+                    if pipe.read_buf(&mut bytes).await? == 0 {
+                        return Ok(());
+                    }
+                    if drain.send(bytes).await.is_err() {
+                        return Err(std::io::Error::other("nobody takes what git writes"));
+                    }
+                }
+            };
+            let complaints = async {
+                let mut bytes = Vec::new();
+                if let Some(mut pipe) = stderr {
+                    (&mut pipe).take(MAX_ERRORS).read_to_end(&mut bytes).await?;
+                    tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await?;
+                }
+                Ok::<_, std::io::Error>(bytes)
+            };
+            let input = async {
+                input.await;
+                Ok(())
+            };
+            let ((), (), complaints) = tokio::try_join!(input, out, complaints)?;
+            Ok::<_, std::io::Error>((child.wait().await?, complaints))
+        };
+        let (status, complaints) = tokio::time::timeout(self.limit, work)
+            .await
+            .map_err(|_| GitError::TimedOut { command: self.name.clone(), seconds: self.limit.as_secs() })?
+            .map_err(GitError::Program)?;
+        boundary!("git.{}.after", self.name);
+        let stderr = redact(&String::from_utf8_lossy(&complaints));
+        match status.code() {
+            Some(0) => Ok(()),
+            code => Err(Output { code, stdout: Vec::new(), stderr, cut: false }.failed(&self.name)),
+        }
     }
 
     /// Runs the call; an exit code other than 0 is an error.

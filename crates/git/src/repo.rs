@@ -193,7 +193,7 @@ impl Repo {
     ///
     /// # Errors
     /// When git fails.
-    pub(crate) async fn is_ancestor(&self, older: &Oid, newer: &Oid) -> Result<bool, GitError> {
+    pub async fn is_ancestor(&self, older: &Oid, newer: &Oid) -> Result<bool, GitError> {
         let output = self.git("merge-base").args(["--is-ancestor", older.as_str(), newer.as_str()]).output().await?;
         match output.code {
             Some(0) => Ok(true),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use guildhall_bus::Bus;
 use guildhall_engine::Engine;
 use guildhall_team::Team;
+use guildhall_team::backup::Backups;
 use guildhall_types::DateTime;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,8 @@ pub struct App {
     pub previews: Arc<Previews>,
     /// What works on the runs.
     pub engine: Engine,
+    /// Makes backups, where the operator named a place for them.
+    pub backups: Option<Backups>,
     /// How WebSockets are kept.
     pub listening: Listening,
     /// What keeps others from overwhelming the server.

@@ -3,6 +3,7 @@
 //! Every bad value is reported, all of them at once, each with where it stands, what was found and what is expected. A
 //! secret is never shown, not even as the value that was found.
 
+mod backup;
 mod layers;
 mod parse;
 mod providers;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use guildhall_llm::{Endpoint, Secret};
 use guildhall_sandbox::Isolation;
+use guildhall_team::backup::BackupPlan;
 use guildhall_team::mail::SmtpSettings;
 use guildhall_team::oidc::ProviderSettings;
 use guildhall_team::vault::KeyFiles;
@@ -71,6 +73,10 @@ pub struct Config {
     pub mail: Option<SmtpSettings>,
     /// What keeps others from overwhelming the server.
     pub guard: Guard,
+    /// Where and how backups are made, if a place for them is named.
+    pub backup: Option<BackupPlan>,
+    /// The file of the key that backups are sealed with.
+    pub backup_key_file: Option<PathBuf>,
     /// What the operator should know, though nothing is wrong.
     pub notes: Vec<String>,
 }

@@ -5,10 +5,12 @@ pub mod alive;
 pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod backup;
 #[cfg(debug_assertions)]
 pub mod boundaries;
 pub mod config;
 mod connections;
+pub mod copy;
 mod database;
 pub mod doctor;
 pub mod extract;

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use guildhall_server::audit::AuditCommand;
+use guildhall_server::backup::{BackupArgs, RestoreArgs};
 use guildhall_server::config::{Config, Flags};
+use guildhall_server::copy::CopyArgs;
 use guildhall_server::keys::KeysCommand;
 use guildhall_server::notify::Notify;
 use guildhall_server::rescue::MemberCommand;
 use guildhall_server::serve::{self, Server};
-use guildhall_server::{alive, audit, doctor, keys, log, openapi, rescue, version};
+use guildhall_server::{alive, audit, backup, copy, doctor, keys, log, openapi, rescue, version};
 use guildhall_store::Store;
 use guildhall_types::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
@@ -41,6 +43,12 @@ enum Command {
     Health,
     /// Bring the database to this version's schema. `serve` does it as well.
     Migrate,
+    /// Make a backup, beside a running server.
+    Backup(BackupArgs),
+    /// Restore a backup into an empty server.
+    Restore(RestoreArgs),
+    /// Move the team to another database, such as from SQLite to PostgreSQL. The server must be stopped.
+    CopyTo(CopyArgs),
     /// Look at the audit: who did what.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -69,6 +77,23 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Health => writeln!(io::stdout(), "{}", alive::ask(&Config::load(&cli.flags)?).await?)?,
         Command::Migrate => migrate(&Config::load(&cli.flags)?).await?,
+        Command::Backup(args) => {
+            #[cfg(debug_assertions)]
+            guildhall_server::boundaries::watch();
+            let config = Config::load(&cli.flags)?;
+            let well = backup::run(args, &config, Arc::new(SystemClock), &mut io::stdout()).await?;
+            return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Restore(args) => {
+            #[cfg(debug_assertions)]
+            guildhall_server::boundaries::watch();
+            let config = Config::load(&cli.flags)?;
+            let well = backup::restore(args, &config, Arc::new(SystemClock), &mut io::stdout()).await?;
+            return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::CopyTo(args) => {
+            copy::run(args, &Config::load(&cli.flags)?, Arc::new(SystemClock), &mut io::stdout()).await?;
+        }
         Command::Audit(command) => {
             let config = Config::load(&cli.flags)?;
             let sound = audit::run(command, &config, Arc::new(SystemClock), &mut io::stdout()).await?;

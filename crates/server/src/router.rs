@@ -298,6 +298,7 @@ fn administer() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(on::operation::get_operation))
         .routes(routes!(on::operation::list_samples))
+        .routes(routes!(on::backups::list_backups, on::backups::make_backup))
         .routes(routes!(on::settings::put_limits))
         .routes(routes!(on::knowledge::learnings::put_knowledge_rule))
         .routes(routes!(on::prices::put_price))

@@ -5,6 +5,7 @@ pub mod agents;
 pub mod attachments;
 pub mod audit;
 pub mod auth;
+pub mod backups;
 pub mod budgets;
 pub mod chats;
 pub mod clients;

@@ -13,6 +13,7 @@ use guildhall_engine::{Engine, Pace};
 use guildhall_llm::{Client, LlmError, Reach};
 use guildhall_sandbox::Sandbox;
 use guildhall_store::{Backend, Store, StoreError};
+use guildhall_team::backup::{Backups, UNFINISHED};
 use guildhall_team::keys::Keys;
 use guildhall_team::mail::{MailPace, Mailer};
 use guildhall_team::oidc::Providers;
@@ -58,6 +59,14 @@ pub enum StartError {
     /// Another process works in the data folder.
     #[error("another Guildhall works in {path}; stop it first, or choose another folder with --data-dir")]
     InUse {
+        /// Which folder.
+        path: PathBuf,
+    },
+    /// A restore was cut off.
+    #[error(
+        "a restore into {path} was cut off; run `guildhall restore` again, which finishes it, or choose another folder with --data-dir"
+    )]
+    Unfinished {
         /// Which folder.
         path: PathBuf,
     },
@@ -130,11 +139,13 @@ impl Server {
             tracing::warn!("{note}");
         }
         let toolchains = toolchains::listed(config).map_err(StartError::Toolchains)?;
-        make_private_folder(&config.data_dir)?;
+        let lock = take_folder(&config.data_dir).await?;
+        if config.data_dir.join(UNFINISHED).exists() {
+            return Err(StartError::Unfinished { path: config.data_dir.clone() });
+        }
         if let Some(line) = crate::doctor::place(config) {
             tracing::warn!("{}", line.detail);
         }
-        let lock = lock(&config.data_dir).await?;
         let failed = |source| StartError::Listen { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -194,8 +205,13 @@ impl Server {
         let closing = CancellationToken::new();
         tokio::spawn(keys::watch(team.clone(), closing.clone()));
         tokio::spawn(Arc::clone(&metrics).keep_up(closing.clone()));
+        let backups = config.backup.clone().map(|plan| {
+            let (store, data) = (team.store.clone(), config.data_dir.clone());
+            Backups::new(store, Arc::clone(&team.places), clock.clone(), Arc::clone(&team.vault), plan, data)
+        });
         let app = App {
             team,
+            backups,
             bus,
             public: Arc::new(Public::new(config.public_url.clone())),
             previews: Arc::new(Previews::new(config.preview_url.clone())),
@@ -232,6 +248,8 @@ impl Server {
             tokio::spawn(app.team.clone().send_mail_until(MailPace::default(), closing.clone().cancelled_owned()));
         let calling = app.team.clone().send_webhooks_until(WebhookPace::default(), closing.clone().cancelled_owned());
         let calling = tokio::spawn(calling);
+        let keeping = app.backups.clone();
+        let keeping = keeping.map(|backups| tokio::spawn(backups.make_until(closing.clone().cancelled_owned())));
         let mut serving =
             tokio::spawn(connections::serve(listener, router(app.clone()), Arc::clone(&app.guard), closing.clone()));
         let early = tokio::select! {
@@ -264,6 +282,11 @@ impl Server {
         if let Err(error) = calling.await {
             tracing::error!(%error, "the calling of webhooks failed");
         }
+        if let Some(keeping) = keeping
+            && let Err(error) = keeping.await
+        {
+            tracing::error!(%error, "the making of backups failed");
+        }
         boundary!("shutdown.at-rest");
         app.team.store.close().await;
         boundary!("shutdown.end");
@@ -287,6 +310,15 @@ pub fn take_file_handles() {
 fn make_private_folder(path: &Path) -> Result<(), StartError> {
     let failed = |source| StartError::DataDir { path: path.to_owned(), source };
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)
+}
+
+/// Makes the data folder, if it is not there, and takes it for this process.
+///
+/// # Errors
+/// When it cannot be used, or another process works in it.
+pub(crate) async fn take_folder(data_dir: &Path) -> Result<File, StartError> {
+    make_private_folder(data_dir)?;
+    lock(data_dir).await
 }
 
 /// Takes the data folder for this process. The lock goes with the process, however it ends.

@@ -156,6 +156,40 @@ pub enum StoreError {
         /// How many secrets are sealed under it.
         secrets: i64,
     },
+    /// A database that should be empty is not.
+    #[error("the database holds rows already: {what}; name an empty one")]
+    NotEmpty {
+        /// Which tables, with how many rows.
+        what: String,
+    },
+    /// The rows are of a later version.
+    #[error(
+        "these rows are of the schema {found}, and this version knows up to {known}; use a later version of Guildhall"
+    )]
+    NewerSchema {
+        /// Of which.
+        found: i64,
+        /// Which is the latest that is known.
+        known: i64,
+    },
+    /// Rows do not fit, or are not what they were.
+    #[error("the rows cannot be taken over: {0}")]
+    Unfit(String),
+    /// The database refused a row that came from elsewhere.
+    #[error("the database refused a row of the table {table}")]
+    Row {
+        /// Which table.
+        table: String,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Another backup is being made.
+    #[error("another backup is being made, since {since}; wait until it is done")]
+    BackupUnderWay {
+        /// Since when.
+        since: guildhall_types::DateTime,
+    },
     /// The database has no room to write.
     #[error("the server's disk is full: nothing was changed; try again when its operator has made room")]
     Full(#[source] sqlx::Error),

@@ -1,6 +1,7 @@
 //! The knowledge hub: items, their versions and relations. What is searched for stands in `search`, what is told to the
 //! indexes in `index`, what came of using a learning in `applied`.
 
+mod anew;
 mod applied;
 mod index;
 mod search;

@@ -36,6 +36,16 @@ impl Store {
             .bind(identity).fetch_optional(c).await)?)
     }
 
+    /// Sealed secrets in the order of their identities, after the given one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn secrets(&self, after: &str, limit: i64) -> Result<Vec<SealedSecret>, StoreError> {
+        Ok(read!(self, c => sqlx::query_as(
+            "SELECT identity, key_id, wrapped_key, sealed FROM secrets WHERE identity > $1 ORDER BY identity LIMIT $2")
+            .bind(after).bind(limit).fetch_all(c).await)?)
+    }
+
     /// Puts a secret in place of the former one of its identity, if any. Refuses with [`StoreError::KeyMoved`] what was sealed
     /// under a key that is not the current one any more.
     pub(crate) async fn put_secret(&self, tx: &mut Tx, new: &SealedSecret) -> Result<(), StoreError> {

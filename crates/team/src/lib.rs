@@ -4,6 +4,7 @@ mod accounts;
 mod agents;
 pub mod api_tokens;
 mod attachments;
+pub mod backup;
 mod budgets;
 mod cards;
 mod chats;

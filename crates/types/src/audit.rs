@@ -234,6 +234,12 @@ text_enum! {
         RetireKey = "key.retire",
         /// Took a copy of the audit.
         ExportAudit = "audit.export",
+        /// Had a backup made.
+        MakeBackup = "backup.make",
+        /// Restored the server from a backup.
+        RestoreBackup = "backup.restore",
+        /// Moved the team to this database from another one.
+        MoveDatabase = "database.move",
     }
 }
 
@@ -296,6 +302,8 @@ text_enum! {
         Execution = "execution",
         /// A service of a run.
         Service = "service",
+        /// A backup; its id is its name.
+        Backup = "backup",
     }
 }
 

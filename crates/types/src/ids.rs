@@ -75,6 +75,8 @@ id! {
     DeliveryId,
     /// A claim of a delivery by the process that makes it.
     DeliveryLeaseId,
+    /// A backup that was made, or was to be made.
+    BackupId,
     /// A git repository on the team's board.
     ProjectId,
     /// An MCP server of a project.

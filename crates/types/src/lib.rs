@@ -6,6 +6,7 @@ pub mod address;
 pub mod agent;
 pub mod audit;
 pub mod auto;
+pub mod backup;
 pub mod blot;
 pub mod boundary;
 pub mod budget;

@@ -425,5 +425,7 @@ export const api = {
     body(client.GET("/api/projects/{id}/outfit", { ...path(id), signal: signal ?? null })),
   clearCaches: (id: string) => body(client.DELETE("/api/projects/{id}/caches", path(id))),
   rateLimits: (signal?: AbortSignal) => body(client.GET("/api/rate-limits", { signal: signal ?? null })),
+  backups: (signal?: AbortSignal) => body(client.GET("/api/operation/backups", { signal: signal ?? null })),
+  makeBackup: () => body(client.POST("/api/operation/backups")),
   sandbox: (signal?: AbortSignal) => body(client.GET("/api/sandbox", { signal: signal ?? null })),
 };

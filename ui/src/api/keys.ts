@@ -85,5 +85,6 @@ export const keys = {
   execution: (id: string) => ["execution", id] as const,
   rateLimits: ["rate-limits"] as const,
   sandbox: ["sandbox"] as const,
+  backups: ["backups"] as const,
   checks: (runId: string) => ["checks", runId] as const,
 };

@@ -39,6 +39,8 @@ export const queries = {
       staleTime: 60_000,
       refetchInterval: (query) => (query.state.data?.usable === false ? 15_000 : false),
     }),
+  backups: () =>
+    queryOptions({ queryKey: keys.backups, queryFn: ({ signal }) => api.backups(signal), staleTime: 15_000 }),
   mail: () => queryOptions({ queryKey: keys.mail, queryFn: api.mail, refetchInterval: 15_000 }),
   audit: (filter: AuditFilter) =>
     infiniteQueryOptions({

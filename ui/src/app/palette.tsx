@@ -7,6 +7,7 @@ import {
   Bot,
   Box,
   ChartColumn,
+  DatabaseBackup,
   FolderGit2,
   Gauge,
   Inbox,
@@ -156,6 +157,14 @@ function useEntries(): Entry[] {
       run: () => void navigate({ to: "/operation/sandbox" }),
     });
     if (runs) {
+      entries.push({
+        id: "backups",
+        group: "Go to",
+        label: t.nav.backups,
+        words: "restore copy disk operation",
+        icon: <DatabaseBackup />,
+        run: () => void navigate({ to: "/operation/backups" }),
+      });
       entries.push({
         id: "audit",
         group: "Go to",

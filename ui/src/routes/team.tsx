@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useMay } from "@/api/queries";
 import { Page, Section } from "@/components/page";
 import { Button } from "@/components/ui/button";
+import { BackupsSection } from "@/features/backups/section";
 import { SandboxSection } from "@/features/sandbox/section";
 import { RequiredFactor } from "@/features/security/required";
 import { Invitations } from "@/features/team/invitations";
@@ -45,6 +46,7 @@ export default function TeamPage() {
       {runs && <SealKeys />}
       {runs && <RequiredFactor />}
       {runs && <SandboxSection />}
+      {runs && <BackupsSection />}
       {runs && <StopAll />}
       {runs && <InviteDialog open={inviting} onOpenChange={setInviting} />}
     </Page>

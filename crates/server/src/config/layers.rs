@@ -107,6 +107,12 @@ settings! {
     REQUESTS_PER_MEMBER "requests_per_member" "GUILDHALL_REQUESTS_PER_MEMBER" None, false;
     REQUESTS_PER_ADDRESS "requests_per_address" "GUILDHALL_REQUESTS_PER_ADDRESS" None, false;
     MAX_CONNECTIONS "max_connections" "GUILDHALL_MAX_CONNECTIONS" None, false;
+    BACKUP_TO "backup_to" "GUILDHALL_BACKUP_TO" None, false;
+    BACKUP_EVERY "backup_every" "GUILDHALL_BACKUP_EVERY" None, false;
+    BACKUP_KEEP "backup_keep" "GUILDHALL_BACKUP_KEEP" None, false;
+    BACKUP_FULL_EVERY "backup_full_every" "GUILDHALL_BACKUP_FULL_EVERY" None, false;
+    BACKUP_VERIFY "backup_verify" "GUILDHALL_BACKUP_VERIFY" None, false;
+    BACKUP_KEY_FILE "backup_key_file" "GUILDHALL_BACKUP_KEY_FILE" None, false;
     SIMULATED_PROVIDER_URL "simulated_provider_url" "GUILDHALL_SIMULATED_PROVIDER_URL" None, true;
 }
 

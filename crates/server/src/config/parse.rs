@@ -116,6 +116,7 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
         |text| (text.len() >= 20 && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Secret::new(text)),
     );
     let guard = guard(s);
+    let (backup, backup_key_file) = super::backup::read(s);
 
     let mut notes = Vec::new();
     if let Some(found) = s.find(layers::REDIS_URL) {
@@ -170,6 +171,8 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
             metrics_token,
             mail,
             guard,
+            backup,
+            backup_key_file,
             notes,
         }),
         _ => Err(Faults(faults)),
@@ -194,14 +197,19 @@ fn data_dir(s: &mut Settings<'_>) -> Option<PathBuf> {
 
 /// `true` or `false`: a word in the environment, TOML's own in the file. No, unless it is said.
 fn yes_or_no(s: &mut Settings<'_>, setting: Setting) -> bool {
-    let Some(found) = s.find(setting) else { return false };
-    let (Value::Text(word) | Value::Other(word)) = &found.value else { return false };
+    said_yes_or_no(s, setting).unwrap_or(false)
+}
+
+/// The same, and nothing where it is not said.
+pub(super) fn said_yes_or_no(s: &mut Settings<'_>, setting: Setting) -> Option<bool> {
+    let found = s.find(setting)?;
+    let (Value::Text(word) | Value::Other(word)) = &found.value else { return None };
     match word.trim() {
-        "true" => true,
-        "false" => false,
+        "true" => Some(true),
+        "false" => Some(false),
         _ => {
             s.faults.push(found.fault("true or false"));
-            false
+            None
         }
     }
 }

@@ -352,3 +352,41 @@ fn the_files_in_which_secrets_stand_are_known() {
     let expected = [Path::new("/etc/guildhall.toml"), Path::new("/etc/google.secret"), Path::new("/etc/smtp")];
     assert_eq!(files(oidc), expected);
 }
+
+#[test]
+fn backups_are_planned_as_it_is_said() {
+    use chrono::{Duration, NaiveTime};
+    use guildhall_types::backup::Rhythm;
+    let plan = |env: &[(&str, &str)]| read(Case { env, ..Case::default() }, &Flags::default()).unwrap().backup;
+    assert_eq!(plan(&[("GUILDHALL_BACKUP_EVERY", "6h")]), None, "without a place there is nothing to plan");
+    let usual = plan(&[("GUILDHALL_BACKUP_TO", "/mnt/backups")]).unwrap();
+    assert_eq!(usual.rhythm, Some(Rhythm::Daily(NaiveTime::from_hms_opt(3, 0, 0).unwrap())));
+    assert!(usual.verify && usual.key_file.is_none() && usual.full_every == 7);
+    let said = plan(&[
+        ("GUILDHALL_BACKUP_TO", "/mnt/backups"),
+        ("GUILDHALL_BACKUP_EVERY", "6h"),
+        ("GUILDHALL_BACKUP_KEEP", "last 2"),
+        ("GUILDHALL_BACKUP_FULL_EVERY", "1"),
+        ("GUILDHALL_BACKUP_VERIFY", "false"),
+        ("GUILDHALL_BACKUP_KEY_FILE", "/etc/backup.key"),
+    ])
+    .unwrap();
+    assert_eq!((said.rhythm, said.keep.last, said.keep.days), (Some(Rhythm::Every(Duration::hours(6))), 2, 0));
+    assert_eq!(
+        (said.full_every, said.verify, said.key_file.as_deref()),
+        (1, false, Some(Path::new("/etc/backup.key")))
+    );
+    assert_eq!(plan(&[("GUILDHALL_BACKUP_TO", "/b"), ("GUILDHALL_BACKUP_EVERY", "off")]).unwrap().rhythm, None);
+    let bad = [
+        ("GUILDHALL_BACKUP_TO", "backups"),
+        ("GUILDHALL_BACKUP_EVERY", "25:00"),
+        ("GUILDHALL_BACKUP_KEEP", "days 3"),
+        ("GUILDHALL_BACKUP_FULL_EVERY", "0"),
+        ("GUILDHALL_BACKUP_VERIFY", "perhaps"),
+        ("GUILDHALL_BACKUP_KEY_FILE", "key"),
+    ];
+    let told = faults(Case { env: &bad, ..Case::default() });
+    for (name, _) in bad {
+        assert!(told.iter().any(|line| line.starts_with(name)), "no {name} in {told:?}");
+    }
+}

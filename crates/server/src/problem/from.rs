@@ -99,6 +99,7 @@ impl From<StoreError> for Problem {
             }
             StoreError::NothingToApprove => Self::invalid("requirePlanApproval", detail),
             StoreError::Live { .. } => Self::conflict("agent-at-work", detail),
+            StoreError::BackupUnderWay { .. } => Self::conflict("backup-under-way", detail),
             StoreError::BadDependency(words) => Self::invalid("dependencies", words),
             StoreError::LeaseLost => Self::conflict("lease-lost", detail),
             StoreError::KeyMoved { .. } => Self::conflict("key-moved", detail),
@@ -107,7 +108,11 @@ impl From<StoreError> for Problem {
             StoreError::Away(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "database-away", detail)
                 .with(Extras { retry_after: Some(AWAY), ..Extras::default() })
                 .because(error),
-            StoreError::BadUrl
+            StoreError::NotEmpty { .. }
+            | StoreError::NewerSchema { .. }
+            | StoreError::Unfit(_)
+            | StoreError::Row { .. }
+            | StoreError::BadUrl
             | StoreError::File { .. }
             | StoreError::Migration(_)
             | StoreError::Newer { .. }

@@ -78,7 +78,8 @@ knowledge: POST /api/knowledge/blueprints, PUT /api/knowledge/blueprints/{id}, D
   POST /api/knowledge/{kind}/{id}/restore, POST /api/knowledge/learnings/{id}/verify,
   POST /api/knowledge/learnings/{id}/reject, POST /api/knowledge/learnings/{id}/apply, POST /api/runs/{id}/knowledge,
   POST /api/runs/{id}/knowledge/roll-back, POST /api/knowledge/import
-administer: GET /api/health/detailed, GET /metrics, GET /api/operation, GET /api/operation/samples, PUT /api/settings/limits, PUT /api/settings/knowledge, GET /api/settings/sign-up,
+administer: GET /api/health/detailed, GET /metrics, GET /api/operation, GET /api/operation/samples,
+  GET /api/operation/backups, POST /api/operation/backups, PUT /api/settings/limits, PUT /api/settings/knowledge, GET /api/settings/sign-up,
   GET /api/settings/second-factor, GET /api/settings/keys, GET /api/settings/credentials,
   POST /api/settings/credentials/{provider}/test, GET /api/invitations, POST /api/invitations,
   DELETE /api/invitations/{id}, POST /api/members/{id}/sign-out, GET /api/audit, GET /api/audit/export,

@@ -263,7 +263,7 @@ async fn killed_at_any_moment_auto_mode_builds_and_merges_ten_dependent_cards() 
 }
 
 /// The simulated model at a price, so that money is set aside for its calls.
-fn price() -> Value {
+pub fn price() -> Value {
     json!({ "provider": "anthropic", "pattern": "simulated", "input": 10, "output": 10, "cacheRead": 10, "cacheWrite": 10 })
 }
 

@@ -101,6 +101,8 @@ impl TestApp {
             metrics_token: None,
             mail: None,
             guard: Guard::default(),
+            backup: None,
+            backup_key_file: None,
             notes: Vec::new(),
         };
         (wish.change)(&mut config);

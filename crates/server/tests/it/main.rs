@@ -4,6 +4,7 @@
 
 mod access;
 mod authenticator;
+mod backups;
 mod canary;
 mod connecting;
 mod death;

@@ -37,6 +37,19 @@ impl Store {
         for one in gone {
             on!(tx, c => sqlx::query(delete).bind(one.place).execute(c).await.rows())?;
         }
+        self.put_terms(tx, come).await?;
+        let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+        for (all, one) in [(gone, -1), (come, 1)] {
+            for word in all.iter().flat_map(|standing| &standing.indexed.terms) {
+                *counts.entry(word).or_default() += one;
+            }
+        }
+        counts.retain(|_, count| *count != 0);
+        self.count_words(tx, &counts).await
+    }
+
+    /// Puts items into the index, and leaves the counts of words alone.
+    pub(super) async fn put_terms(&self, tx: &mut Tx, come: &[Standing<'_>]) -> Result<(), StoreError> {
         let insert = match self.backend() {
             Backend::Sqlite => "INSERT INTO knowledge_index (rowid, terms) VALUES ($1, $2)",
             Backend::Postgres => {
@@ -46,14 +59,7 @@ impl Store {
         for one in come {
             on!(tx, c => sqlx::query(insert).bind(one.place).bind(one.indexed.terms.join(" ")).execute(c).await.rows())?;
         }
-        let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
-        for (all, one) in [(gone, -1), (come, 1)] {
-            for word in all.iter().flat_map(|standing| &standing.indexed.terms) {
-                *counts.entry(word).or_default() += one;
-            }
-        }
-        counts.retain(|_, count| *count != 0);
-        self.count_words(tx, &counts).await
+        Ok(())
     }
 
     async fn count_words(&self, tx: &mut Tx, counts: &BTreeMap<&str, i64>) -> Result<(), StoreError> {

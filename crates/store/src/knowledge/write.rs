@@ -64,7 +64,7 @@ fn cleaned(mut draft: KnowledgeDraft) -> KnowledgeDraft {
     draft
 }
 
-fn indexed_of(item: &KnowledgeItem) -> Indexed {
+pub(super) fn indexed_of(item: &KnowledgeItem) -> Indexed {
     index(&item.draft(), item.standing.review, item.common.origin)
 }
 

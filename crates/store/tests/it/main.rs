@@ -33,6 +33,7 @@ mod schema;
 mod services;
 mod steps;
 mod systems;
+mod transfer;
 mod usage;
 mod webhooks;
 mod work;

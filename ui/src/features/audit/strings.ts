@@ -146,6 +146,9 @@ export const action: Record<AuditAction, string> = {
   "key.rotate": "Changed the sealing key",
   "key.retire": "Retired a sealing key",
   "audit.export": "Exported the audit",
+  "backup.make": "Made a backup",
+  "backup.restore": "Restored a backup",
+  "database.move": "Moved to another database",
 };
 
 export const outcome: Record<AuditOutcome, string> = {
@@ -174,6 +177,7 @@ export const object: Record<AuditObject, string> = {
   system: "System",
   execution: "Execution",
   service: "Service",
+  backup: "Backup",
   key: "Sealing key",
   route: "Route",
   audit: "Audit",

@@ -1,0 +1,264 @@
+//! Backups on the command line: making one beside a running server, looking at them, and restoring one into an empty server.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use chrono::SecondsFormat;
+use guildhall_store::{Settled, Store};
+use guildhall_team::Places;
+use guildhall_team::backup::{
+    BackedUp, BackupKey, BackupPlan, Backups, KeyState, Manifest, Restored, Restoring, Shelf, listed,
+};
+use guildhall_team::vault::Vault;
+use guildhall_types::Clock;
+use guildhall_types::audit::Actor;
+use guildhall_types::backup::{BackupCause, BackupKind, Keep};
+
+use crate::config::Config;
+use crate::{database, serve};
+
+/// Where backups are, and what they are sealed with, where that is not as the configuration says.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Place {
+    /// The folder for backups [env: GUILDHALL_BACKUP_TO]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    pub to: Option<PathBuf>,
+    /// The file of the key that they are sealed with [env: GUILDHALL_BACKUP_KEY_FILE]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+}
+
+/// Makes a backup, or looks at those that are there.
+#[derive(Debug, clap::Args)]
+pub struct BackupArgs {
+    #[command(flatten)]
+    place: Place,
+    /// Make a full one, whatever is there.
+    #[arg(long)]
+    full: bool,
+    #[command(subcommand)]
+    command: Option<BackupCommand>,
+}
+
+/// What to do instead of making one.
+#[derive(Debug, clap::Subcommand)]
+enum BackupCommand {
+    /// Show the backups that are there.
+    List,
+    /// Restore a backup into a scratch place, and say what was found there.
+    Verify {
+        /// Its name; the latest, if none is given.
+        name: Option<String>,
+    },
+}
+
+/// Restores a backup into an empty server.
+#[derive(Debug, clap::Args)]
+pub struct RestoreArgs {
+    /// The folder with the backups.
+    #[arg(long, value_name = "FOLDER")]
+    from: PathBuf,
+    /// The name of the backup; the latest, if none is given.
+    #[arg(long, value_name = "NAME")]
+    at: Option<String>,
+    /// The file of the key that it is sealed with [env: GUILDHALL_BACKUP_KEY_FILE]
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
+}
+
+/// The configured plan, with what the command line says instead.
+fn plan(config: &Config, place: &Place) -> anyhow::Result<BackupPlan> {
+    let shelf =
+        place.to.as_deref().map(folder).transpose()?.or_else(|| config.backup.as_ref().map(|plan| plan.shelf.clone()));
+    let Some(shelf) = shelf else { bail!("name the folder for backups: --to FOLDER or GUILDHALL_BACKUP_TO") };
+    let usual = BackupPlan {
+        shelf: shelf.clone(),
+        rhythm: None,
+        keep: Keep::default(),
+        key_file: config.backup_key_file.clone(),
+        full_every: BackupPlan::FULL_EVERY,
+        verify: true,
+    };
+    let mut plan = BackupPlan { shelf, ..config.backup.clone().unwrap_or(usual) };
+    if let Some(file) = &place.key_file {
+        plan.key_file = Some(file.clone());
+    }
+    Ok(plan)
+}
+
+fn folder(path: &Path) -> anyhow::Result<Shelf> {
+    Ok(Shelf::Folder(std::path::absolute(path).context("the folder for backups cannot be named")?))
+}
+
+/// Does it. Returns whether all is well.
+///
+/// # Errors
+/// When it cannot be done, or `out` cannot be written.
+pub async fn run(
+    args: BackupArgs,
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    out: &mut (impl Write + Send),
+) -> anyhow::Result<bool> {
+    let plan = plan(config, &args.place)?;
+    if let Some(BackupCommand::List) = args.command {
+        list(&plan, out).await?;
+        return Ok(true);
+    }
+    let store = database::existing(config, Arc::clone(&clock)).await?;
+    let program = Actor { user_agent: Some("guildhall backup".to_owned()), ..Actor::default() };
+    let store = store.acting_as(program);
+    let vault = Arc::new(Vault::open_files(config.key_files())?);
+    let places = Arc::new(Places::below(&config.data_dir, Vec::new()));
+    let backups = Backups::new(store.clone(), places, clock, vault, plan, config.data_dir.clone());
+    let well = match args.command {
+        Some(BackupCommand::Verify { name }) => {
+            let verified = backups.verify(name.as_deref()).await?;
+            writeln!(out, "Restored {} into a scratch place, which is gone again.", verified.restored.manifest.name)?;
+            tell_restored(&verified.restored, out)?
+        }
+        _ => {
+            let done = backups.make(BackupCause::Command, args.full).await?;
+            tell_made(&done, backups.plan(), out)?
+        }
+    };
+    store.close().await;
+    Ok(well)
+}
+
+async fn list(plan: &BackupPlan, out: &mut impl Write) -> anyhow::Result<()> {
+    let all = listed(&plan.shelf).await?;
+    for manifest in &all {
+        let Manifest { name, kind, parent, sealed_with, version, schema, .. } = manifest;
+        let on = parent.as_ref().map_or_else(String::new, |parent| format!(" on {parent}"));
+        let sealed = sealed_with.as_ref().map_or("not sealed".to_owned(), |key| format!("sealed with {key}"));
+        let size = size(manifest.bytes());
+        writeln!(out, "{name}  {kind}{on}  {size}  {sealed}  version {version}, schema {schema}")?;
+    }
+    if all.is_empty() {
+        writeln!(out, "There is no backup in {}.", plan.shelf)?;
+    }
+    Ok(())
+}
+
+fn size(bytes: u64) -> String {
+    let mib = bytes.div_ceil(1024 * 1024);
+    format!("{mib} MiB")
+}
+
+fn tell_made(done: &BackedUp, plan: &BackupPlan, out: &mut impl Write) -> anyhow::Result<bool> {
+    let BackedUp { made, gone, verified } = done;
+    let Manifest { name, kind, parent, .. } = &made.manifest;
+    let what = match (kind, parent) {
+        (BackupKind::Incremental, Some(parent)) => format!("builds on {parent}"),
+        _ => "is a full one".to_owned(),
+    };
+    writeln!(out, "Made the backup {name} in {}: it {what} and takes {}.", plan.shelf, size(made.manifest.bytes()))?;
+    writeln!(out, "In it are {} rows and {} repositories.", made.rows, made.repositories)?;
+    for project in &made.without {
+        writeln!(out, "The project {project} has no repository yet, so there is none of it in the backup.")?;
+    }
+    if let Some(key) = &made.manifest.sealed_with {
+        writeln!(
+            out,
+            "It is sealed with the key {key}. Keep that key's file elsewhere: without it nobody reads the backup."
+        )?;
+    }
+    match made.keys.is_empty() {
+        true => writeln!(out, "No secret is sealed in the database, so it needs no key of keys/.")?,
+        false => {
+            let keys: Vec<String> = made.keys.iter().map(|(id, n)| format!("{id} ({n} secrets)")).collect();
+            writeln!(
+                out,
+                "NOT in it are the keys that seal secrets. A restore needs: {}. Keep copies of them apart from the backups.",
+                keys.join(", ")
+            )?;
+        }
+    }
+    for name in gone {
+        writeln!(out, "Deleted the backup {name}, which is not kept any longer.")?;
+    }
+    match verified {
+        Some(verified) => {
+            writeln!(out, "Restored it into a scratch place to look at it.")?;
+            tell_restored(&verified.restored, out)
+        }
+        None => Ok(true),
+    }
+}
+
+/// Says what came out of a backup. Returns whether all of it is as it should be.
+fn tell_restored(restored: &Restored, out: &mut impl Write) -> anyhow::Result<bool> {
+    let Restored { rows, repositories, keys, audit, problems, .. } = restored;
+    writeln!(
+        out,
+        "{rows} rows are as the backup says, {repositories} repositories are whole, and {} entries of the audit are as they were written.",
+        audit.sound
+    )?;
+    for KeyState { id, secrets, here, open } in keys {
+        match here {
+            true => writeln!(out, "The key {id} is here and opens {open} of {secrets} secrets.")?,
+            false => writeln!(
+                out,
+                "LACKING: the key {id}, which seals {secrets} secrets, is not on this server. Put its file into keys/ of the data folder (mode 0600)."
+            )?,
+        }
+    }
+    for problem in problems {
+        writeln!(out, "PROBLEM: {problem}")?;
+    }
+    Ok(problems.is_empty())
+}
+
+/// Restores a backup. Returns whether all of it is as it should be.
+///
+/// # Errors
+/// When it cannot be done; nothing is in place then. When `out` cannot be written.
+pub async fn restore(
+    args: RestoreArgs,
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    out: &mut (impl Write + Send),
+) -> anyhow::Result<bool> {
+    let shelf = folder(&args.from)?;
+    let key_file = args.key_file.or_else(|| config.backup_key_file.clone());
+    let key = key_file.as_deref().map(BackupKey::read).transpose()?;
+    let _alone = serve::take_folder(&config.data_dir).await?;
+    let vault = Vault::open_files(config.key_files())?;
+    let places = Places::below(&config.data_dir, Vec::new());
+    let store = Store::open(config.database_url.expose(), clock).await.context("the database cannot be opened")?;
+    let program = Actor { user_agent: Some("guildhall restore".to_owned()), ..Actor::default() };
+    let store = store.acting_as(program);
+    let restoring = Restoring {
+        shelf: &shelf,
+        name: args.at.as_deref(),
+        key: key.as_ref(),
+        store: &store,
+        places: &places,
+        data: &config.data_dir,
+        vault: &vault,
+        whole: false,
+    };
+    let restored = restoring.restore().await;
+    store.close().await;
+    let restored = restored?;
+    let made = restored.manifest.made_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    writeln!(out, "Restored the backup {}: the server is as it was at {made}.", restored.manifest.name)?;
+    let well = tell_restored(&restored, out)?;
+    let Settled { mails, messages, runs, sessions } = restored.settled;
+    if mails + messages > 0 {
+        writeln!(
+            out,
+            "{mails} mails and {messages} messages to webhooks waited to be sent at that time. They may have been sent since, so they were given up."
+        )?;
+    }
+    writeln!(out, "{runs} runs were at work, and go on from their last saved turn when the server starts.")?;
+    writeln!(
+        out,
+        "{sessions} sessions were ended: members sign in anew. What was taken back since, such as tokens, roles and accounts, stands as it did then: look at it."
+    )?;
+    writeln!(out, "Start the server: guildhall serve")?;
+    Ok(well)
+}

@@ -1,0 +1,55 @@
+//! Where and how backups are made.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{Duration, NaiveTime};
+use guildhall_team::backup::{BackupPlan, Shelf};
+use guildhall_types::backup::{Keep, Rhythm};
+
+use super::layers::{self, Settings};
+use super::parse::said_yes_or_no;
+
+/// The plan, where a place is named; and the key file, which commands need without one, too.
+pub(super) fn read(s: &mut Settings<'_>) -> (Option<BackupPlan>, Option<PathBuf>) {
+    let absolute = |text: &str| Path::new(text).is_absolute().then(|| PathBuf::from(text));
+    let to = s.value(layers::BACKUP_TO, "the absolute path of a folder, better on another disk", absolute);
+    let key_file = s.value(
+        layers::BACKUP_KEY_FILE,
+        "the absolute path of a file with 32 random bytes in base64, readable by its owner alone",
+        absolute,
+    );
+    let rhythm = s.value(
+        layers::BACKUP_EVERY,
+        "a time of the day in UTC such as 03:00, a number of hours such as 6h, or off",
+        rhythm,
+    );
+    let keep = s.value(
+        layers::BACKUP_KEEP,
+        "which backups are kept, the last one at least, such as: last 3, days 7, weeks 4",
+        |text| text.parse::<Keep>().ok(),
+    );
+    let full_every = s.value(layers::BACKUP_FULL_EVERY, "a number of backups from 1 to 100", |text| {
+        text.parse().ok().filter(|number| (1..=100).contains(number))
+    });
+    let verify = said_yes_or_no(s, layers::BACKUP_VERIFY);
+    let plan = to.map(|folder| BackupPlan {
+        shelf: Shelf::Folder(folder),
+        rhythm: rhythm.unwrap_or(Some(Rhythm::Daily(NaiveTime::from_hms_opt(3, 0, 0).unwrap_or_default()))),
+        keep: keep.unwrap_or_default(),
+        key_file: key_file.clone(),
+        full_every: full_every.unwrap_or(BackupPlan::FULL_EVERY),
+        verify: verify.unwrap_or(true),
+    });
+    (plan, key_file)
+}
+
+fn rhythm(text: &str) -> Option<Option<Rhythm>> {
+    if text == "off" {
+        return Some(None);
+    }
+    if let Some(hours) = text.strip_suffix('h') {
+        let hours = hours.trim().parse::<i64>().ok().filter(|hours| (1..=24 * 31).contains(hours))?;
+        return Some(Some(Rhythm::Every(Duration::hours(hours))));
+    }
+    NaiveTime::parse_from_str(text, "%H:%M").ok().map(|time| Some(Rhythm::Daily(time)))
+}

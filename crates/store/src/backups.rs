@@ -1,0 +1,157 @@
+//! What is known of backups: one at a time is made, by whichever process began it.
+
+use chrono::Duration;
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
+use guildhall_types::backup::{Backup, BackupCause, BackupKind, BackupStatus};
+use guildhall_types::{BackupId, DateTime};
+
+use crate::{Rows, Store, StoreError, on, read};
+
+const COLUMNS: &str = "id, name, cause, member_id, kind, status, destination, started_at, ended_at, bytes, problem, verified_at, \
+                       verify_problem";
+/// One whose process has said nothing for so long has lost it.
+const SILENT: Duration = Duration::minutes(2);
+const LOST: &str = "The process that made it ended in the middle of it. The next one is made from the beginning.";
+/// Tries that are remembered.
+const REMEMBERED: i64 = 500;
+/// Characters of a problem at most.
+const PROBLEM: usize = 2_000;
+
+/// A backup that is to be made.
+#[derive(Debug, Clone)]
+pub struct NewBackup {
+    /// What has it made.
+    pub cause: BackupCause,
+    /// Where it goes, as it may be shown.
+    pub destination: String,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BackupEnd {
+    /// It is there.
+    Done {
+        /// Its name.
+        name: String,
+        /// What of the repositories it holds.
+        kind: BackupKind,
+        /// How much was written, in bytes.
+        bytes: i64,
+    },
+    /// It was not made, and why.
+    Failed(String),
+}
+
+impl Store {
+    /// Begins a backup, on behalf of whoever uses the store.
+    ///
+    /// # Errors
+    /// [`StoreError::BackupUnderWay`].
+    pub async fn begin_backup(&self, new: &NewBackup) -> Result<BackupId, StoreError> {
+        let now = self.now();
+        let id = BackupId::new();
+        let mut tx = self.begin().await?;
+        on!(tx, c => sqlx::query(
+            "UPDATE backups SET status = $1, problem = $2, ended_at = seen_at WHERE status = 'running' AND seen_at < $3")
+            .bind(BackupStatus::Failed).bind(LOST).bind(now - SILENT).execute(c).await.rows())?;
+        let done = on!(tx, c => sqlx::query(
+            "INSERT INTO backups (id, cause, member_id, status, destination, started_at, seen_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING")
+            .bind(id).bind(new.cause).bind(self.actor.member).bind(BackupStatus::Running)
+            .bind(crate::clean(&new.destination)).bind(now).execute(c).await.rows())?;
+        if done != 1 {
+            let (since,): (DateTime,) = on!(tx, c => sqlx::query_as(
+                "SELECT coalesce(max(started_at), $1) FROM backups WHERE status = 'running'").bind(now).fetch_one(c).await)?;
+            return Err(StoreError::BackupUnderWay { since });
+        }
+        on!(tx, c => sqlx::query(
+            "DELETE FROM backups WHERE id IN (SELECT id FROM backups ORDER BY started_at DESC, id DESC LIMIT 100 OFFSET $1)")
+            .bind(REMEMBERED).execute(c).await.rows())?;
+        self.commit(tx).await?;
+        Ok(id)
+    }
+
+    /// Says that a backup is still being made. Returns whether it is this process's.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn see_backup(&self, id: BackupId) -> Result<bool, StoreError> {
+        let mut tx = self.begin_light().await?;
+        let done = on!(tx, c => sqlx::query("UPDATE backups SET seen_at = $2 WHERE id = $1 AND status = 'running'")
+            .bind(id).bind(self.now()).execute(c).await.rows())?;
+        self.commit(tx).await?;
+        Ok(done == 1)
+    }
+
+    /// Puts down what came of a backup, with an entry in the audit: it is a copy of everything.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_backup(&self, id: BackupId, end: &BackupEnd) -> Result<(), StoreError> {
+        let (status, name, kind, bytes, problem) = match end {
+            BackupEnd::Done { name, kind, bytes } => (BackupStatus::Done, Some(name), Some(*kind), Some(*bytes), None),
+            BackupEnd::Failed(why) => (BackupStatus::Failed, None, None, None, Some(shortened(why))),
+        };
+        let mut tx = self.begin().await?;
+        let found: Option<(String,)> = on!(tx, c => sqlx::query_as(
+            "UPDATE backups SET status = $2, name = $3, kind = $4, bytes = $5, problem = $6, seen_at = $7, ended_at = $7
+             WHERE id = $1 AND status = 'running' RETURNING destination")
+            .bind(id).bind(status).bind(name).bind(kind).bind(bytes).bind(problem).bind(self.now()).fetch_optional(c).await)?;
+        if let (Some((destination,)), BackupEnd::Done { name, kind, .. }) = (found, end) {
+            let note = Note::new(AuditAction::MakeBackup).on(AuditObject::Backup, name);
+            tx.note(note.with("kind", kind).with("destination", destination));
+        }
+        self.commit(tx).await
+    }
+
+    /// Puts down what was found when a backup of this name was restored into a scratch place.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note_backup_verified(&self, name: &str, problem: Option<&str>) -> Result<(), StoreError> {
+        let mut tx = self.begin_light().await?;
+        on!(tx, c => sqlx::query("UPDATE backups SET verified_at = $2, verify_problem = $3 WHERE name = $1")
+            .bind(name).bind(self.now()).bind(problem.map(shortened)).execute(c).await.rows())?;
+        self.commit(tx).await
+    }
+
+    /// The latest backups and tries, the latest first. One whose process is gone is shown as failed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn backups(&self, limit: i64) -> Result<Vec<Backup>, StoreError> {
+        #[derive(sqlx::FromRow)]
+        struct Row {
+            #[sqlx(flatten)]
+            backup: Backup,
+            seen_at: DateTime,
+        }
+        let sql = format!("SELECT {COLUMNS}, seen_at FROM backups ORDER BY started_at DESC, id DESC LIMIT $1");
+        let rows: Vec<Row> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(c).await)?;
+        let lost = self.now() - SILENT;
+        let shown = |Row { backup, seen_at }| match backup.status == BackupStatus::Running && seen_at < lost {
+            true => Backup {
+                status: BackupStatus::Failed,
+                problem: Some(LOST.to_owned()),
+                ended_at: Some(seen_at),
+                ..backup
+            },
+            false => backup,
+        };
+        Ok(rows.into_iter().map(shown).collect())
+    }
+
+    /// When the latest backup was begun that is there whole, and in which nothing wrong was found.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn last_good_backup(&self) -> Result<Option<DateTime>, StoreError> {
+        let (at,): (Option<DateTime>,) = read!(self, c => sqlx::query_as(
+            "SELECT max(started_at) FROM backups WHERE status = 'done' AND verify_problem IS NULL").fetch_one(c).await)?;
+        Ok(at)
+    }
+}
+
+fn shortened(problem: &str) -> String {
+    crate::clean(problem).chars().take(PROBLEM).collect()
+}

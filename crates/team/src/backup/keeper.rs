@@ -1,0 +1,328 @@
+//! Backups by themselves and on demand: one at a time, in whichever process begins it, each put down in the database.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration as StdDuration;
+
+use guildhall_store::{BackupEnd, NewBackup, Store, StoreError};
+use guildhall_types::backup::{Backup, BackupCause, BackupKind, BackupStatus, Keep, Rhythm, due};
+use guildhall_types::{BackupId, Clock, DateTime};
+use serde::Serialize;
+use tokio::sync::mpsc;
+use utoipa::ToSchema;
+
+use super::list::tidy_alone;
+use super::{BackupError, BackupKey, Made, Making, Shelf, Verified, verify};
+use crate::vault::Vault;
+use crate::{Places, Team, TeamError};
+
+/// How often it is looked whether one is due.
+const LOOK: StdDuration = StdDuration::from_secs(30);
+/// How often the process that makes one says that it still does. Much less than the time after which it counts as gone.
+const BEAT: StdDuration = StdDuration::from_secs(20);
+/// Backups and tries that are shown.
+const SHOWN: i64 = 50;
+
+/// What the operator wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupPlan {
+    /// Where backups go.
+    pub shelf: Shelf,
+    /// How often one is made; never by itself, if nothing.
+    pub rhythm: Option<Rhythm>,
+    /// Which are kept.
+    pub keep: Keep,
+    /// The file of the key that they are sealed with, if they are.
+    pub key_file: Option<PathBuf>,
+    /// After so many a full one is made again.
+    pub full_every: u32,
+    /// Whether each full one is restored into a scratch place at once.
+    pub verify: bool,
+}
+
+impl BackupPlan {
+    /// After how many a full one is made again, unless told otherwise.
+    pub const FULL_EVERY: u32 = 7;
+}
+
+/// A backup that was made, and what was done with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackedUp {
+    /// What was made.
+    pub made: Made,
+    /// The names of those that went, since none keeps them.
+    pub gone: Vec<String>,
+    /// What a restore into a scratch place found, where that was done.
+    pub verified: Option<Verified>,
+}
+
+/// How backups stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupsView {
+    /// Where they go; nothing where the operator named no place.
+    pub destination: Option<String>,
+    /// Whether they are sealed.
+    pub sealed: bool,
+    /// When the next one is due; nothing where none is made by itself.
+    pub next_at: Option<DateTime>,
+    /// When the latest was begun that is there whole, and in which nothing wrong was found.
+    pub last_good_at: Option<DateTime>,
+    /// The latest backups and tries, the latest first, 50 at most.
+    pub items: Vec<Backup>,
+}
+
+/// Makes backups as the operator wants them. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Backups(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    places: Arc<Places>,
+    clock: Arc<dyn Clock>,
+    vault: Arc<Vault>,
+    plan: BackupPlan,
+    /// The data folder: scratch places are made in it.
+    data: PathBuf,
+    asked: mpsc::Sender<BackupId>,
+    asking: Mutex<Option<mpsc::Receiver<BackupId>>>,
+}
+
+impl Backups {
+    /// Those of this plan, of what is in the data folder `data`.
+    pub fn new(
+        store: Store,
+        places: Arc<Places>,
+        clock: Arc<dyn Clock>,
+        vault: Arc<Vault>,
+        plan: BackupPlan,
+        data: PathBuf,
+    ) -> Self {
+        let (asked, asking) = mpsc::channel(1);
+        let asking = Mutex::new(Some(asking));
+        Self(Arc::new(Inner { store, places, clock, vault, plan, data, asked, asking }))
+    }
+
+    /// What the operator wants.
+    pub fn plan(&self) -> &BackupPlan {
+        &self.0.plan
+    }
+
+    /// Makes one now, whoever else may be about it.
+    ///
+    /// # Errors
+    /// [`StoreError::BackupUnderWay`], or why it was not made: that is put down, too.
+    pub async fn make(&self, cause: BackupCause, full: bool) -> Result<BackedUp, BackupError> {
+        let id = self.begin(&self.0.store, cause).await?;
+        self.finish(id, full).await
+    }
+
+    /// Has one made soon by the loop of this process, on behalf of whoever `team` acts for.
+    ///
+    /// # Errors
+    /// When another one is being made.
+    pub async fn ask(&self, team: &Team) -> Result<Backup, TeamError> {
+        let id = self.begin(&team.store, BackupCause::Member).await?;
+        if self.0.asked.try_send(id).is_err() {
+            let why = "This server is about to stop; ask again when it is back.".to_owned();
+            self.0.store.end_backup(id, &BackupEnd::Failed(why)).await?;
+        }
+        let shown = self.0.store.backups(SHOWN).await?;
+        shown.into_iter().find(|one| one.id == id).ok_or(TeamError::NotFound { what: "backup" })
+    }
+
+    async fn begin(&self, store: &Store, cause: BackupCause) -> Result<BackupId, StoreError> {
+        store.begin_backup(&NewBackup { cause, destination: self.0.plan.shelf.to_string() }).await
+    }
+
+    /// Makes the one that was begun, and says meanwhile that this process still does.
+    async fn finish(&self, id: BackupId, full: bool) -> Result<BackedUp, BackupError> {
+        let inner = &self.0;
+        let mut work = std::pin::pin!(self.work(id, full));
+        let done = loop {
+            tokio::select! {
+                done = &mut work => break done,
+                () = tokio::time::sleep(BEAT) => {
+                    // A database that is away for a moment is none of its business.
+                    if let Err(error) = inner.store.see_backup(id).await {
+                        tracing::warn!(%error, "it could not be put down that a backup is being made");
+                    }
+                }
+            }
+        };
+        if let Err(error) = &done {
+            inner.store.end_backup(id, &BackupEnd::Failed(chain(error))).await?;
+        }
+        done
+    }
+
+    async fn work(&self, id: BackupId, full: bool) -> Result<BackedUp, BackupError> {
+        let inner = &self.0;
+        let plan = &inner.plan;
+        let key = plan.key_file.as_deref().map(BackupKey::read).transpose()?;
+        let making = Making {
+            store: &inner.store,
+            places: &inner.places,
+            clock: &*inner.clock,
+            shelf: &plan.shelf,
+            key: key.as_ref(),
+            full_every: if full { 1 } else { plan.full_every },
+        };
+        let made = making.make().await?;
+        let (name, kind) = (made.manifest.name.clone(), made.manifest.kind);
+        let bytes = i64::try_from(made.manifest.bytes()).unwrap_or(i64::MAX);
+        inner.store.end_backup(id, &BackupEnd::Done { name: name.clone(), kind, bytes }).await?;
+        let gone = {
+            let _alone = plan.shelf.alone(false).await?;
+            tidy_alone(&plan.shelf, &plan.keep).await?
+        };
+        let verified = match plan.verify && kind == BackupKind::Full {
+            true => Some(self.verify(Some(&name)).await?),
+            false => None,
+        };
+        Ok(BackedUp { made, gone, verified })
+    }
+
+    /// Restores one, the latest if none is named, into a scratch place, and puts down what was found.
+    ///
+    /// # Errors
+    /// When it cannot be restored: that is put down, too.
+    pub async fn verify(&self, name: Option<&str>) -> Result<Verified, BackupError> {
+        let inner = &self.0;
+        let plan = &inner.plan;
+        let key = plan.key_file.as_deref().map(BackupKey::read).transpose()?;
+        let clock = Arc::clone(&inner.clock);
+        let name = match name {
+            Some(name) => name.to_owned(),
+            None => super::listed(&plan.shelf)
+                .await?
+                .pop()
+                .map(|latest| latest.name)
+                .ok_or_else(|| BackupError::Nothing { at: plan.shelf.to_string() })?,
+        };
+        let found = verify(&plan.shelf, Some(&name), key.as_ref(), &inner.vault, clock, &inner.data).await;
+        let problem = match &found {
+            Ok(verified) if verified.problems.is_empty() => None,
+            Ok(verified) => Some(verified.problems.join("\n")),
+            // That somebody else works there, or that there is no room, says nothing of the backup.
+            Err(
+                error @ (BackupError::Damaged { .. }
+                | BackupError::Manifest { .. }
+                | BackupError::Differs { .. }
+                | BackupError::Repository { .. }),
+            ) => Some(chain(error)),
+            Err(_) => return found,
+        };
+        inner.store.note_backup_verified(&name, problem.as_deref()).await?;
+        found
+    }
+
+    /// Makes backups when they are due and when they are asked for, until `stop` is ready.
+    pub async fn make_until(self, stop: impl Future<Output = ()>) {
+        let asking = self.0.asking.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut asking) = asking else { return };
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let begun = tokio::select! {
+                () = &mut stop => return,
+                Some(id) = asking.recv() => Some(id),
+                () = tokio::time::sleep(LOOK) => match self.begin_if_due().await {
+                    Ok(begun) => begun,
+                    Err(error) => {
+                        tracing::warn!(error = chain(&error), "it could not be looked whether a backup is due");
+                        None
+                    }
+                },
+            };
+            let Some(id) = begun else { continue };
+            tokio::select! {
+                done = self.finish(id, false) => tell(&done),
+                () = &mut stop => {
+                    let why = "The server was stopped in the middle of it. The next one is made from the beginning.";
+                    let end = BackupEnd::Failed(why.to_owned());
+                    if let Err(error) = self.0.store.end_backup(id, &end).await {
+                        tracing::warn!(error = chain(&error), "it could not be put down that a backup was cut off");
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn begin_if_due(&self) -> Result<Option<BackupId>, StoreError> {
+        match self.next().await? {
+            Some(next) if next <= self.0.clock.now() => {}
+            _ => return Ok(None),
+        }
+        match self.begin(&self.0.store, BackupCause::Schedule).await {
+            Ok(id) => Ok(Some(id)),
+            // Another process was quicker.
+            Err(StoreError::BackupUnderWay { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// When the next one is due.
+    async fn next(&self) -> Result<Option<DateTime>, StoreError> {
+        let Some(rhythm) = self.0.plan.rhythm else { return Ok(None) };
+        let tries = self.0.store.backups(SHOWN).await?;
+        let good = tries.iter().find(|one| one.status == BackupStatus::Done).map(|one| one.started_at);
+        Ok(Some(due(rhythm, good, tries.first().map(|one| one.started_at))))
+    }
+}
+
+impl Team {
+    /// How backups stand; `backups` is nothing where the operator named no place for them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn backups(&self, backups: Option<&Backups>) -> Result<BackupsView, TeamError> {
+        let next_at = match backups {
+            Some(backups) => backups.next().await?.map(|next| next.max(self.clock.now())),
+            None => None,
+        };
+        Ok(BackupsView {
+            destination: backups.map(|backups| backups.plan().shelf.to_string()),
+            sealed: backups.is_some_and(|backups| backups.plan().key_file.is_some()),
+            next_at,
+            last_good_at: self.store.last_good_backup().await?,
+            items: self.store.backups(SHOWN).await?,
+        })
+    }
+}
+
+/// A failure and all that led to it, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+fn tell(done: &Result<BackedUp, BackupError>) {
+    match done {
+        Ok(BackedUp { made, gone, verified }) => {
+            let keys: Vec<&str> = made.keys.keys().map(String::as_str).collect();
+            tracing::info!(
+                backup = made.manifest.name,
+                kind = %made.manifest.kind,
+                bytes = made.manifest.bytes(),
+                gone = gone.len(),
+                needs_keys = keys.join(", "),
+                "a backup was made; the keys that seal secrets are not in it"
+            );
+            for problem in verified.iter().flat_map(|verified| &verified.problems) {
+                tracing::error!(
+                    backup = made.manifest.name,
+                    problem,
+                    "the backup was restored into a scratch place, and is not sound"
+                );
+            }
+        }
+        Err(error) => tracing::error!(error = chain(error), "a backup was not made, or could not be checked"),
+    }
+}

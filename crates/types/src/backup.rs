@@ -1,0 +1,235 @@
+//! Backups: when one is due, which are kept, and what is told of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use chrono::{Datelike, Duration, NaiveTime};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::text_enum::text_enum;
+use crate::{BackupId, DateTime, MemberId};
+
+text_enum! {
+    /// What of the repositories a backup holds. Every row is in each.
+    pub enum BackupKind {
+        /// All of them.
+        Full = "full",
+        /// What is new since the backup before.
+        Incremental = "incremental",
+    }
+}
+
+text_enum! {
+    /// What had a backup made.
+    pub enum BackupCause {
+        /// Its time had come.
+        Schedule = "schedule",
+        /// An admin, on the page or by the API.
+        Member = "member",
+        /// The command line.
+        Command = "command",
+    }
+}
+
+text_enum! {
+    /// How a backup is, or came to be.
+    pub enum BackupStatus {
+        /// It is being made.
+        Running = "running",
+        /// It is there, whole.
+        Done = "done",
+        /// It was not made.
+        Failed = "failed",
+    }
+}
+
+/// A backup that was made, or was to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
+#[serde(rename_all = "camelCase")]
+pub struct Backup {
+    /// Names the try.
+    pub id: BackupId,
+    /// Names the backup at its destination, once it is there.
+    pub name: Option<String>,
+    /// What had it made.
+    pub cause: BackupCause,
+    /// Who asked for it, if a member did.
+    pub member_id: Option<MemberId>,
+    /// What of the repositories it holds, once it is there.
+    pub kind: Option<BackupKind>,
+    /// How it is.
+    pub status: BackupStatus,
+    /// Where it is: a folder.
+    pub destination: String,
+    /// When it was begun: what it holds is how things were a moment later.
+    pub started_at: DateTime,
+    /// When it was there, or had failed.
+    pub ended_at: Option<DateTime>,
+    /// How much was written, in bytes.
+    pub bytes: Option<i64>,
+    /// Why it was not made.
+    pub problem: Option<String>,
+    /// When it was last restored into a scratch place and looked at.
+    pub verified_at: Option<DateTime>,
+    /// What was wrong then.
+    pub verify_problem: Option<String>,
+}
+
+/// Which backups are kept; what none of these asks for goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// The latest so many.
+    pub last: u32,
+    /// The latest of each of so many days (UTC) on which one was made.
+    pub days: u32,
+    /// The latest of each of so many weeks (ISO 8601).
+    pub weeks: u32,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self { last: 3, days: 7, weeks: 4 }
+    }
+}
+
+impl FromStr for Keep {
+    type Err = ();
+
+    /// Reads such as `last 3, days 7, weeks 4`; what is absent is 0.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut keep = Self { last: 0, days: 0, weeks: 0 };
+        for part in text.split(',') {
+            let (word, number) = part.trim().split_once(' ').ok_or(())?;
+            let number: u32 = number.trim().parse().map_err(|_| ())?;
+            *match word {
+                "last" => &mut keep.last,
+                "days" => &mut keep.days,
+                "weeks" => &mut keep.weeks,
+                _ => return Err(()),
+            } = number;
+        }
+        // Nothing kept would be no backup at all.
+        if keep.last == 0 { Err(()) } else { Ok(keep) }
+    }
+}
+
+/// A backup that is at its destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub at: DateTime,
+    /// The one that it builds on.
+    pub parent: Option<String>,
+}
+
+/// The names of those that are kept: what `keep` asks for, and all that these build on.
+pub fn kept(all: &[Standing], keep: &Keep) -> BTreeSet<String> {
+    let mut latest_first: Vec<&Standing> = all.iter().collect();
+    latest_first.sort_by(|a, b| (b.at, &b.name).cmp(&(a.at, &a.name)));
+    let (mut days, mut weeks) = (BTreeSet::new(), BTreeSet::new());
+    let mut wanted = Vec::new();
+    for (place, one) in latest_first.into_iter().enumerate() {
+        let (day, week) = (one.at.date_naive(), one.at.iso_week());
+        let of_day = days.len() < keep.days as usize && days.insert(day);
+        let of_week = weeks.len() < keep.weeks as usize && weeks.insert(week);
+        if place < keep.last as usize || of_day || of_week {
+            wanted.push(one.name.clone());
+        }
+    }
+    let parents: BTreeMap<&str, &str> =
+        all.iter().filter_map(|one| Some((one.name.as_str(), one.parent.as_deref()?))).collect();
+    let mut kept = BTreeSet::new();
+    while let Some(name) = wanted.pop() {
+        if let Some(parent) = parents.get(name.as_str()).filter(|_| !kept.contains(&name)) {
+            wanted.push((*parent).to_owned());
+        }
+        kept.insert(name);
+    }
+    kept
+}
+
+/// How often a backup is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rhythm {
+    /// So long after the last one was begun.
+    Every(Duration),
+    /// Each day at this time (UTC).
+    Daily(NaiveTime),
+}
+
+/// How long after a failure it is tried again.
+const AGAIN: Duration = Duration::minutes(15);
+
+/// When the next backup is due. `good` is when the latest good one was begun, `tried` when the latest try was.
+pub fn due(rhythm: Rhythm, good: Option<DateTime>, tried: Option<DateTime>) -> DateTime {
+    let wanted = good.map_or(DateTime::UNIX_EPOCH, |good| match rhythm {
+        Rhythm::Every(every) => good + every,
+        Rhythm::Daily(time) => {
+            let today = good.date_naive().and_time(time).and_utc();
+            if today > good { today } else { today + Duration::days(1) }
+        }
+    });
+    match tried {
+        Some(tried) if good.is_none_or(|good| tried > good) => wanted.max(tried + AGAIN),
+        _ => wanted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hours: i64) -> DateTime {
+        // A Monday.
+        DateTime::UNIX_EPOCH + Duration::days(4 + 7 * 3000) + Duration::hours(hours)
+    }
+
+    fn standing(name: &str, hours: i64, parent: Option<&str>) -> Standing {
+        Standing { name: name.to_owned(), at: at(hours), parent: parent.map(str::to_owned) }
+    }
+
+    #[test]
+    fn what_is_kept_is_the_latest_of_each_and_whatever_they_build_on() {
+        // Every six hours for thirty days; each fourth is full.
+        let all: Vec<Standing> = (0..120)
+            .map(|n| standing(&format!("{n:03}"), n * 6, (n % 4 != 0).then(|| format!("{:03}", n - 1)).as_deref()))
+            .collect();
+        let names = |keep| kept(&all, &keep).into_iter().collect::<Vec<_>>();
+        assert_eq!(names(Keep { last: 1, days: 0, weeks: 0 }), ["116", "117", "118", "119"]);
+        assert_eq!(names(Keep { last: 5, days: 0, weeks: 0 }).len(), 8);
+        // The last of a day is the third after a full one.
+        assert_eq!(names(Keep { last: 1, days: 3, weeks: 0 }).len(), 12);
+        let weeks = names(Keep { last: 1, days: 0, weeks: 2 });
+        assert_eq!(weeks, ["108", "109", "110", "111", "116", "117", "118", "119"], "the last of the week before, too");
+        assert!(kept(&[], &Keep::default()).is_empty());
+        // A parent that is not there any more is nobody's business here, and a circle ends.
+        let odd = [standing("a", 0, Some("b")), standing("b", 1, Some("a"))];
+        assert_eq!(kept(&odd, &Keep { last: 1, days: 0, weeks: 0 }).len(), 2);
+    }
+
+    #[test]
+    fn a_rule_of_keeping_is_read() {
+        assert_eq!("last 3, days 7, weeks 4".parse(), Ok(Keep::default()));
+        assert_eq!("last 1".parse(), Ok(Keep { last: 1, days: 0, weeks: 0 }));
+        for bad in ["", "days 7", "last 0", "last", "last x", "years 1, last 1", "last -1"] {
+            assert!(bad.parse::<Keep>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_next_is_due_when_the_rhythm_says_and_soon_after_a_failure() {
+        let every = Rhythm::Every(Duration::hours(24));
+        assert!(due(every, None, None) < at(0), "never made one: at once");
+        assert_eq!(due(every, Some(at(0)), Some(at(0))), at(24));
+        assert_eq!(due(every, Some(at(0)), Some(at(24))), at(24) + AGAIN, "the last try failed");
+        assert_eq!(due(every, None, Some(at(1))), at(1) + AGAIN);
+        let daily = Rhythm::Daily(NaiveTime::from_hms_opt(3, 0, 0).unwrap());
+        assert_eq!(due(daily, Some(at(1)), None), at(3));
+        assert_eq!(due(daily, Some(at(3)), None), at(27), "it was begun at that very moment");
+        assert_eq!(due(daily, Some(at(20)), None), at(27));
+    }
+}

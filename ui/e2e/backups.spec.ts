@@ -1,0 +1,44 @@
+import { expect, shots, test } from "./support";
+
+const FAILED = {
+  destination: "/mnt/backups",
+  sealed: true,
+  nextAt: "2026-01-03T03:00:00Z",
+  lastGoodAt: "2026-01-01T03:00:00Z",
+  items: [
+    {
+      id: "01890000-0000-7000-8000-000000000002",
+      cause: "schedule",
+      status: "failed",
+      destination: "/mnt/backups",
+      startedAt: "2026-01-02T03:00:00Z",
+      endedAt: "2026-01-02T03:00:01Z",
+      problem: "/mnt/backups/20260102T030000Z/rows.jsonl.zst cannot be written: No space left on device",
+    },
+  ],
+};
+
+test("an admin has a backup made and sees that it was restored to look at it", async ({ page }) => {
+  await page.goto("/team");
+  const part = page.getByRole("region", { name: "Backups" });
+  await part.getByRole("link", { name: "All backups" }).click();
+  await expect(page.getByRole("heading", { name: "Backups", level: 1 })).toBeVisible();
+  await page.getByRole("button", { name: "Back up now" }).click();
+  const latest = page.getByRole("list", { name: "The latest" }).getByRole("listitem").first();
+  await expect(latest.getByText("Restored to look at it, and sound")).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByRole("region", { name: "There is a backup" })).toBeVisible();
+  await shots(page, "backups");
+
+  // One that failed is told first, with why.
+  await page.route("**/api/operation/backups", (route) => route.fulfill({ json: FAILED }));
+  await page.reload();
+  await expect(page.getByRole("region", { name: "The latest backup is not there" })).toBeVisible();
+  await expect(page.getByText("No space left on device")).toBeVisible();
+  await page.route("**/api/operation/backups", (route) =>
+    route.fulfill({ json: { ...FAILED, destination: null, lastGoodAt: null, nextAt: null, items: [] } }),
+  );
+  await page.reload();
+  await expect(page.getByText("No place for backups is configured")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Back up now" })).toHaveCount(0);
+  await shots(page, "backups-off");
+});
