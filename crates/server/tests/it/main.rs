@@ -4,6 +4,7 @@
 
 mod access;
 mod authenticator;
+mod caddy;
 mod canary;
 mod connecting;
 mod death;
