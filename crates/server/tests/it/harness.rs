@@ -228,8 +228,13 @@ impl Persona {
     pub fn at(url: &str) -> Self {
         // TLS is installed by the product's own client, which a process without a server has not made yet.
         drop(guildhall_llm::Client::new());
+        Self::by(reqwest::Client::new(), url)
+    }
+
+    /// Somebody whose browser goes about it in its own way.
+    pub fn by(http: reqwest::Client, url: &str) -> Self {
         let (base, origin) = (url.to_owned(), Some(url.to_owned()));
-        Self { http: reqwest::Client::new(), base, cookie: None, begun: BTreeMap::new(), origin, bearer: None }
+        Self { http, base, cookie: None, begun: BTreeMap::new(), origin, bearer: None }
     }
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {

@@ -43,7 +43,7 @@ while (my $guest = $door->accept) {
 "#;
 
 /// A card whose work waits. Returns the path of its run.
-async fn waits(owner: &mut Persona) -> (String, String) {
+pub async fn waits(owner: &mut Persona) -> (String, String) {
     let project = owner.project("Demo", json!({ "kind": "empty" })).await;
     let lines = [json!({ "tools": [["write", { "path": "serve.pl", "content": SERVER }]] }), json!({ "say": "Done." })];
     let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
