@@ -4,6 +4,7 @@
 //! itself every few seconds, in case a hint was lost.
 
 mod after;
+mod alerts;
 mod caches;
 mod calls;
 mod checks;
@@ -18,6 +19,7 @@ mod mcp;
 mod morning;
 mod network;
 mod outfit;
+mod parking;
 mod pipeline;
 mod problems;
 mod rate_limits;
@@ -66,6 +68,9 @@ pub struct Pace {
     pub look: Duration,
     /// How often it is read how this node is.
     pub read: Duration,
+    /// Whether these readings raise alerts and let work wait. A test has no other readings judged than its own: the machine on
+    /// which it runs may be short of memory or disk.
+    pub alerts: bool,
     /// How often worktrees that nobody needs are looked for.
     pub tidy: Duration,
     /// How long a run may wait for its provider with its lease held; for longer waits it goes back to the queue.
@@ -82,6 +87,7 @@ impl Default for Pace {
             lease: Duration::from_secs(30),
             look: Duration::from_secs(5),
             read: Duration::from_secs(15),
+            alerts: true,
             tidy: Duration::from_secs(30 * 60),
             patience: Duration::from_secs(5 * 60),
             rest: Duration::from_secs(30),
@@ -128,6 +134,12 @@ struct Inner {
     keys: Mutex<HashMap<String, UsedKey>>,
     /// How the calls of this node's runs ended.
     calls: Arc<calls::Calls>,
+    /// What becomes of that: alerts, and whether work begins here.
+    watcher: tokio::sync::Mutex<alerts::Watcher>,
+    /// What this node is short of.
+    strains: Mutex<parking::Strains>,
+    /// How to let the runs at work here make room.
+    parkings: Mutex<HashMap<RunId, Arc<parking::Parking>>>,
     /// How this node is.
     readings: watch::Sender<Option<Arc<Reading>>>,
     /// The projects in which an MCP server is tried here.
@@ -218,6 +230,9 @@ impl Engine {
             governor: Governor::default(),
             keys: Mutex::default(),
             calls: Arc::default(),
+            watcher: tokio::sync::Mutex::default(),
+            strains: Mutex::default(),
+            parkings: Mutex::default(),
             readings: watch::Sender::new(None),
             trying: Mutex::default(),
             trials: Arc::new(Semaphore::new(trial::AT_ONCE)),
@@ -245,6 +260,8 @@ impl Engine {
         engine.spawn(tidy::tidy_forever(engine.clone()));
         engine.spawn(network::note_forever(engine.clone()));
         engine.spawn(morning::report_forever(engine.clone()));
+        engine.spawn(alerts::watch_forever(engine.clone()));
+        engine.spawn(alerts::look_at_certificate_forever(engine.clone()));
         engine.spawn(reading::read_forever(engine.clone()));
         engine.spawn(systems::drive_forever(engine.clone()));
         engine.spawn(services::beat_forever(engine.clone()));

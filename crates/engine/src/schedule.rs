@@ -49,6 +49,9 @@ pub(crate) async fn claim_forever(engine: Engine) {
 impl Engine {
     /// Starts every card of auto mode for which there is a place.
     async fn start_by_order(&self) -> Result<(), TeamError> {
+        if self.strain().is_some() {
+            return Ok(());
+        }
         let limits = self.limits().await?;
         let team = &self.0.team;
         let mut ready: HashMap<FeatureId, Option<NewRun>> = {
@@ -84,6 +87,9 @@ impl Engine {
     }
 
     async fn claim(&self) -> Result<Option<Claimed>, TeamError> {
+        if self.strain().is_some() {
+            return Ok(None);
+        }
         let limits = self.limits().await?;
         // Somebody may have changed them on another node.
         self.0.groups.set(limits).await;
@@ -98,6 +104,7 @@ impl Engine {
             // This node lost it and claims it anew, as after a stop longer than its lease.
             former.cancel();
         }
+        self.may_park(run, claimed.run.member_id, &cancel);
         let engine = self.clone();
         self.spawn(async move {
             drive::drive(&engine, claimed, &cancel).await;
@@ -145,6 +152,7 @@ impl Engine {
         let mut active = self.active();
         if active.get(&run).is_some_and(CancellationToken::is_cancelled) {
             active.remove(&run);
+            self.forget_parking(run);
             self.forget_ground(run);
         }
     }

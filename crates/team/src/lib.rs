@@ -2,10 +2,12 @@
 
 mod accounts;
 mod agents;
+mod alerts;
 pub mod api_tokens;
 mod attachments;
 mod budgets;
 mod cards;
+mod certificate;
 mod chats;
 pub mod clients;
 mod credentials;

@@ -103,6 +103,8 @@ id! {
     PriceId,
     /// An item of the knowledge hub.
     KnowledgeId,
+    /// Something that whoever runs the server is told of it.
+    AlertId,
     /// One running Guildhall process.
     NodeId,
 }
