@@ -298,6 +298,12 @@ const sandbox = createRoute({
   component: lazyRouteComponent(() => import("@/routes/sandbox")),
 });
 
+const alerts = createRoute({
+  getParentRoute: () => frame,
+  path: "/operation/alerts",
+  component: lazyRouteComponent(() => import("@/routes/alerts")),
+});
+
 const settings = createRoute({
   getParentRoute: () => frame,
   path: "/settings",
@@ -341,6 +347,7 @@ export const router = createRouter({
       audit,
       limits,
       sandbox,
+      alerts,
       settings,
     ]),
   ]),

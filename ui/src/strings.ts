@@ -32,6 +32,9 @@ export const told: Record<NotificationKind, string> = {
   "morning-report.ready": "the morning report is ready",
   "webhook.off": "a webhook was switched off",
   "mcp-server.tools-changed": "tools of an MCP server changed",
+  "alert.warning": "a warning",
+  "alert.critical": "critical",
+  "alert.cleared": "well again",
 };
 
 export const planning: Record<PlanningMode, { label: string; help: string }> = {
@@ -70,6 +73,7 @@ export const t = {
     audit: "Audit",
     rateLimits: "Rate limits",
     sandbox: "Sandbox",
+    alerts: "Alerts",
     search: "Search or do…",
     addProject: "Add a project",
     signOut: "Sign out",

@@ -31,6 +31,7 @@ import type {
   SecretUse,
   SetAutoMode,
   SignUpSetting,
+  Thresholds,
   TokenDraft,
   UsageAsked,
   WebhookDraft,
@@ -39,6 +40,7 @@ import type {
 const MOST = 500;
 const AUDIT_PAGE = 100;
 const NOTIFICATIONS_PAGE = 30;
+const ALERTS_PAGE = 50;
 
 /** Reads every page of a list. */
 async function all<T>(page: (after: string | undefined) => Promise<{ items: T[]; next: string | null }>) {
@@ -421,5 +423,26 @@ export const api = {
     body(client.GET("/api/projects/{id}/outfit", { ...path(id), signal: signal ?? null })),
   clearCaches: (id: string) => body(client.DELETE("/api/projects/{id}/caches", path(id))),
   rateLimits: (signal?: AbortSignal) => body(client.GET("/api/rate-limits", { signal: signal ?? null })),
+  openAlerts: async (signal?: AbortSignal) =>
+    (
+      await body(
+        client.GET("/api/alerts", {
+          params: { query: { open: true, limit: MOST } },
+          signal: signal ?? null,
+        }),
+      )
+    ).items,
+  alertHistory: (cursor: string | undefined, signal?: AbortSignal) =>
+    body(
+      client.GET("/api/alerts", {
+        params: { query: { open: false, limit: ALERTS_PAGE, ...given({ cursor }) } },
+        signal: signal ?? null,
+      }),
+    ),
+  silenceAlert: (id: string, minutes: number | null) =>
+    body(client.POST("/api/alerts/{id}/silence", { ...path(id), body: { minutes } })),
+  thresholds: () => body(client.GET("/api/settings/alerts")),
+  putThresholds: (thresholds: Thresholds) => body(client.PUT("/api/settings/alerts", { body: thresholds })),
+  strain: (signal?: AbortSignal) => body(client.GET("/api/strain", { signal: signal ?? null })),
   sandbox: (signal?: AbortSignal) => body(client.GET("/api/sandbox", { signal: signal ?? null })),
 };

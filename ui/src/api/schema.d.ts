@@ -143,6 +143,43 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists alerts, those raised last first. For admins. */
+        get: operations["list_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/{id}/silence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lets nobody be told of an open alert for a while: not that it gets worse, nor that it is over, nor that it is raised again.
+         *     It is shown all the same. For admins.
+         */
+        post: operations["silence_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/attachments/{id}": {
         parameters: {
             query?: never;
@@ -2793,6 +2830,27 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/settings/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows from which figure on alerts are raised. For admins. */
+        get: operations["get_thresholds"];
+        /**
+         * Sets from which figure on alerts are raised; what is absent is as at first. It holds from the next reading on, within
+         *     seconds. For admins.
+         */
+        put: operations["put_thresholds"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings/budgets": {
         parameters: {
             query?: never;
@@ -3090,6 +3148,26 @@ export type paths = {
         put?: never;
         /** Sends a message to a webhook of the team that tells of nothing, to see whether it gets there. For admins. */
         post: operations["test_team_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Says whether a server is short of memory or disk, so that no work begins. For every member: whoever starts an agent should
+         *     know.
+         */
+        get: operations["get_strain"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3493,6 +3571,86 @@ export type components = {
             /** @description The tool. */
             name: string;
         };
+        /** @description An alert. */
+        Alert: {
+            /** @description The same for people. */
+            about: string;
+            /**
+             * Format: date-time
+             * @description When its level changed last.
+             */
+            changedAt: string;
+            /**
+             * Format: date-time
+             * @description When it was over.
+             */
+            clearedAt: string | null;
+            /** @description Whether it is over because nobody measures it any more, rather than because it is well again. */
+            gone: boolean;
+            /** @description The alert's id. */
+            id: components["schemas"]["AlertId"];
+            /** @description What it is about. */
+            kind: components["schemas"]["AlertKind"];
+            /** @description How bad it is, or was at last. */
+            level: components["schemas"]["AlertLevel"];
+            /**
+             * Format: date-time
+             * @description When it was raised.
+             */
+            raisedAt: string;
+            /**
+             * Format: date-time
+             * @description When it was last seen to stand.
+             */
+            seenAt: string;
+            silencedBy: components["schemas"]["MemberId"] | null;
+            /**
+             * Format: date-time
+             * @description Until when nobody is told of it.
+             */
+            silencedUntil: string | null;
+            /**
+             * @description What of that kind: a server, a key; empty where there is one in the team. One alert of a kind and subject is open at
+             *     a time.
+             */
+            subject: string;
+            /** @description What is wrong and what to do, in sentences. Never a secret. */
+            text: string;
+            /**
+             * Format: int64
+             * @description The figure, in the unit of its kind, when it was last looked at.
+             */
+            value: number;
+            /**
+             * Format: int64
+             * @description The worst figure.
+             */
+            worst: number;
+            /** @description How bad it was at its worst. */
+            worstLevel: components["schemas"]["AlertLevel"];
+        };
+        /**
+         * Format: uuid
+         * @description Something that whoever runs the server is told of it.
+         */
+        AlertId: string;
+        /**
+         * @description What an alert is about.
+         * @enum {string}
+         */
+        AlertKind: "memory" | "disk" | "active-agents" | "api-failures" | "database-slow" | "bus-lost" | "backup-old" | "clean-up-stuck" | "certificate-ends" | "key-refused" | "sandbox-unusable";
+        /**
+         * @description How bad it is. Declared from less to more.
+         * @enum {string}
+         */
+        AlertLevel: "warning" | "critical";
+        /** @description A page of alerts. */
+        AlertPage: {
+            /** @description Those raised last first. */
+            items: components["schemas"]["Alert"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
+        };
         /** @description A member's yes. */
         Allow: {
             /** @description What the program asks for, as it came with the member. */
@@ -3662,7 +3820,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project.allow-host" | "project.dismiss-host" | "project-secret.put" | "project-secret.delete" | "project.clear-caches" | "mcp-server.create" | "mcp-server.change" | "mcp-server.delete" | "mcp-server.test" | "mcp-server.approve-tools" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "service.start" | "service.stop" | "preview.open" | "terminal.open" | "terminal.change-files" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project.allow-host" | "project.dismiss-host" | "project-secret.put" | "project-secret.delete" | "project.clear-caches" | "mcp-server.create" | "mcp-server.change" | "mcp-server.delete" | "mcp-server.test" | "mcp-server.approve-tools" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "service.start" | "service.stop" | "preview.open" | "terminal.open" | "terminal.change-files" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "alert.silence" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -3699,7 +3857,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "mcp-server" | "knowledge" | "key" | "route" | "audit" | "system" | "execution" | "service";
+        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "mcp-server" | "knowledge" | "key" | "route" | "audit" | "system" | "execution" | "service" | "alert";
         /**
          * @description What came of it.
          * @enum {string}
@@ -5055,6 +5213,21 @@ export type components = {
             notification: components["schemas"]["Notification"] | null;
             /** @enum {string} */
             type: "notification.updated";
+        } | {
+            /** @description The alert. */
+            alert: components["schemas"]["Alert"];
+            /** @enum {string} */
+            type: "alert.raised";
+        } | {
+            /** @description The alert. */
+            alert: components["schemas"]["Alert"];
+            /** @enum {string} */
+            type: "alert.updated";
+        } | {
+            /** @description The alert. */
+            alert: components["schemas"]["Alert"];
+            /** @enum {string} */
+            type: "alert.cleared";
         } | (components["schemas"]["KnowledgeChange"] & {
             /** @enum {string} */
             type: "knowledge.blueprint.created";
@@ -5151,6 +5324,8 @@ export type components = {
             limits: components["schemas"]["TeamLimits"];
             /** @description What this process holds. */
             memory: components["schemas"]["Memory"];
+            /** @description Alerts that are open. */
+            openAlerts: components["schemas"]["Alert"][];
             /**
              * Format: int64
              * @description Runs that wait for a free place.
@@ -5951,7 +6126,7 @@ export type components = {
         };
         /** @description Which kinds come by mail. */
         MailChoices: {
-            /** @description Every kind, but that of the morning report, which has settings of its own. */
+            /** @description Every kind of which one is told, but that of the morning report, which has settings of its own. */
             items: components["schemas"]["MailChoice"][];
             /** @description Whether this server sends mail at all. */
             mailOn: boolean;
@@ -6413,6 +6588,7 @@ export type components = {
         };
         /** @description Something that a member is told. Never a secret. */
         Notification: {
+            alertId: components["schemas"]["AlertId"] | null;
             /**
              * Format: date-time
              * @description When it happened last.
@@ -6454,7 +6630,7 @@ export type components = {
          * @description What a member can be told of. The text is also the type of a webhook's message.
          * @enum {string}
          */
-        NotificationKind: "card.waits" | "card.verified" | "card.failed" | "plan.ready" | "auto-mode.paused" | "budget.reached" | "morning-report.ready" | "webhook.off" | "mcp-server.tools-changed";
+        NotificationKind: "card.waits" | "card.verified" | "card.failed" | "plan.ready" | "auto-mode.paused" | "budget.reached" | "morning-report.ready" | "webhook.off" | "mcp-server.tools-changed" | "alert.warning" | "alert.critical" | "alert.cleared";
         /** @description A page of what a member was told. */
         NotificationPage: {
             /** @description The latest first. */
@@ -7194,6 +7370,11 @@ export type components = {
              * @description How many.
              */
             limit: number;
+        } | {
+            /** @enum {string} */
+            code: "server";
+            /** @description Of what. */
+            strain: components["schemas"]["Strain"];
         } | {
             /** @enum {string} */
             code: "turn";
@@ -8176,6 +8357,14 @@ export type components = {
              */
             role: components["schemas"]["MemberRole"];
         };
+        /** @description For how long nobody is told. */
+        SilenceAlert: {
+            /**
+             * Format: int64
+             * @description Minutes from now on, up to thirty days; absent, it is told again from now on.
+             */
+            minutes?: number | null;
+        };
         /** @description An item that says much the same as a text. */
         SimilarItem: {
             /** @description The item. */
@@ -8445,6 +8634,17 @@ export type components = {
             autoModes: number;
             /** @description Runs that were queued or at work. */
             runs: number;
+        };
+        /**
+         * @description What a server has too little of to begin work.
+         * @enum {string}
+         */
+        Strain: "memory" | "disk";
+        /** @description What keeps work from beginning. */
+        StrainView: {
+            /** @description What that means, in sentences. */
+            message: string | null;
+            strain: components["schemas"]["Strain"] | null;
         };
         /** @description A feature that the page offers on the sample project's empty board. */
         Suggestion: {
@@ -8757,6 +8957,94 @@ export type components = {
          * @enum {string}
          */
         ThinkingLevel: "none" | "low" | "medium" | "high" | "ultrathink";
+        /** @description From where on an alert is raised. */
+        Threshold: {
+            /**
+             * Format: int64
+             * @description Critical from here on.
+             */
+            critical: number;
+            /**
+             * Format: int64
+             * @description A warning from here on.
+             */
+            warning: number;
+        };
+        /** @description From where on each kind of alert is raised. A provider's refusal and a sandbox that cannot be used have no figure. */
+        Thresholds: {
+            /**
+             * @description Runs of the whole team at work.
+             * @default {
+             *       "critical": 15,
+             *       "warning": 10
+             *     }
+             */
+            activeAgents: components["schemas"]["Threshold"];
+            /**
+             * @description Calls to providers that failed in the last five minutes.
+             * @default {
+             *       "critical": 10,
+             *       "warning": 5
+             *     }
+             */
+            apiFailures: components["schemas"]["Threshold"];
+            /**
+             * @description Hours since the latest good backup.
+             * @default {
+             *       "critical": 50,
+             *       "warning": 26
+             *     }
+             */
+            backupHours: components["schemas"]["Threshold"];
+            /**
+             * @description Seconds since what carries hints between servers was lost.
+             * @default {
+             *       "critical": 600,
+             *       "warning": 60
+             *     }
+             */
+            busSeconds: components["schemas"]["Threshold"];
+            /**
+             * @description Days that the certificate of the public address still holds.
+             * @default {
+             *       "critical": 3,
+             *       "warning": 14
+             *     }
+             */
+            certificateDays: components["schemas"]["Threshold"];
+            /**
+             * @description Minutes since the clean-up came through.
+             * @default {
+             *       "critical": 1440,
+             *       "warning": 120
+             *     }
+             */
+            cleanUpMinutes: components["schemas"]["Threshold"];
+            /**
+             * @description Milliseconds until the database gives a turn to write.
+             * @default {
+             *       "critical": 2000,
+             *       "warning": 500
+             *     }
+             */
+            databaseMillis: components["schemas"]["Threshold"];
+            /**
+             * @description Percent of the disk of a server's data folder that are used.
+             * @default {
+             *       "critical": 90,
+             *       "warning": 75
+             *     }
+             */
+            disk: components["schemas"]["Threshold"];
+            /**
+             * @description Percent of a server's memory that are used.
+             * @default {
+             *       "critical": 85,
+             *       "warning": 70
+             *     }
+             */
+            memory: components["schemas"]["Threshold"];
+        };
         /**
          * Format: uuid
          * @description A personal access token.
@@ -9337,6 +9625,11 @@ export type AgentRole = components['schemas']['AgentRole'];
 export type AgentServer = components['schemas']['AgentServer'];
 export type AgentStatus = components['schemas']['AgentStatus'];
 export type AgentTool = components['schemas']['AgentTool'];
+export type Alert = components['schemas']['Alert'];
+export type AlertId = components['schemas']['AlertId'];
+export type AlertKind = components['schemas']['AlertKind'];
+export type AlertLevel = components['schemas']['AlertLevel'];
+export type AlertPage = components['schemas']['AlertPage'];
 export type Allow = components['schemas']['Allow'];
 export type AllowCost = components['schemas']['AllowCost'];
 export type AllowHost = components['schemas']['AllowHost'];
@@ -9680,6 +9973,7 @@ export type ShowPasskey = components['schemas']['ShowPasskey'];
 export type SignIn = components['schemas']['SignIn'];
 export type SignUp = components['schemas']['SignUp'];
 export type SignUpSetting = components['schemas']['SignUpSetting'];
+export type SilenceAlert = components['schemas']['SilenceAlert'];
 export type SimilarItem = components['schemas']['SimilarItem'];
 export type SimilarItems = components['schemas']['SimilarItems'];
 export type SkippedFile = components['schemas']['SkippedFile'];
@@ -9696,6 +9990,8 @@ export type StepStatus = components['schemas']['StepStatus'];
 export type StepView = components['schemas']['StepView'];
 export type StopReason = components['schemas']['StopReason'];
 export type StoppedAll = components['schemas']['StoppedAll'];
+export type Strain = components['schemas']['Strain'];
+export type StrainView = components['schemas']['StrainView'];
 export type Suggestion = components['schemas']['Suggestion'];
 export type Sums = components['schemas']['Sums'];
 export type SwitchMcpTool = components['schemas']['SwitchMcpTool'];
@@ -9719,6 +10015,8 @@ export type TeamLimits = components['schemas']['TeamLimits'];
 export type TerminalNotice = components['schemas']['TerminalNotice'];
 export type Theme = components['schemas']['Theme'];
 export type ThinkingLevel = components['schemas']['ThinkingLevel'];
+export type Threshold = components['schemas']['Threshold'];
+export type Thresholds = components['schemas']['Thresholds'];
 export type TokenId = components['schemas']['TokenId'];
 export type TokenList = components['schemas']['TokenList'];
 export type Told = components['schemas']['Told'];
@@ -10105,6 +10403,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FeatureAndRun"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_alerts: {
+        parameters: {
+            query?: {
+                /** @description Only those that are open, or only those that are over. */
+                open?: boolean;
+                /** @description The `next` of the page before. */
+                cursor?: components["schemas"]["AlertId"];
+                /** @description How many at most, from 1 to 500; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    silence_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The alert. */
+                id: components["schemas"]["AlertId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SilenceAlert"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -16529,6 +16899,68 @@ export interface operations {
             };
         };
     };
+    get_thresholds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Thresholds"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_thresholds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Thresholds"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Thresholds"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     put_budgets: {
         parameters: {
             query?: never;
@@ -17305,6 +17737,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_strain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StrainView"];
                 };
             };
             /** @description Why the request was refused or failed. */

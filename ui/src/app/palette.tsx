@@ -17,6 +17,7 @@ import {
   Settings,
   SquareKanban,
   Sun,
+  TriangleAlert,
   Users,
   Workflow,
 } from "lucide-react";
@@ -155,6 +156,14 @@ function useEntries(): Entry[] {
       run: () => void navigate({ to: "/operation/sandbox" }),
     });
     if (runs) {
+      entries.push({
+        id: "alerts",
+        group: "Go to",
+        label: t.nav.alerts,
+        words: "warning critical memory disk thresholds silence operation",
+        icon: <TriangleAlert />,
+        run: () => void navigate({ to: "/operation/alerts" }),
+      });
       entries.push({
         id: "audit",
         group: "Go to",

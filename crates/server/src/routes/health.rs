@@ -3,6 +3,7 @@
 use axum::extract::State;
 use guildhall_sandbox::{Isolation, Report};
 use guildhall_store::Backend;
+use guildhall_types::alert::Alert;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -53,6 +54,8 @@ pub struct HealthDetailed {
     sandbox: SandboxReport,
     /// The limits that hold.
     limits: TeamLimits,
+    /// Alerts that are open.
+    open_alerts: Vec<Alert>,
 }
 
 /// Bytes that this process holds.
@@ -140,6 +143,7 @@ pub async fn health_detailed(State(app): State<App>) -> Result<Json<HealthDetail
         },
         sandbox: SandboxReport::from(&*sandbox),
         limits: limits(&app).await.unwrap_or_default(),
+        open_alerts: if ok { app.team.store.open_alerts().await? } else { Vec::new() },
     }))
 }
 
