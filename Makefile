@@ -1,11 +1,11 @@
 # Guildhall's two commands: `make run` and `make test`. Both install what they need and say so.
-.PHONY: run test setup-test format lint dependencies rust ordinary page browser
+.PHONY: run test setup-test format lint dependencies rules rust ordinary page browser
 
 run:
 	@scripts/run.sh
 
 # Everything, in the order of what fails fastest. Each step can be called by itself.
-test: setup-test format dependencies lint page rust ordinary browser
+test: setup-test format dependencies rules lint page rust ordinary browser
 
 setup-test:
 	@scripts/setup.sh test
@@ -15,6 +15,11 @@ format:
 
 dependencies:
 	scripts/dependencies.sh
+
+# Prometheus's own tests of the rules for it.
+rules:
+	promtool check rules --lint=all --lint-fatal deploy/prometheus/guildhall.rules.yml
+	promtool test rules deploy/prometheus/guildhall.rules.test.yml
 
 lint:
 	cargo clippy --workspace --all-targets --locked -- -D warnings

@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh run     what `make run` needs: a sandbox for agents' commands
 #   scripts/setup.sh test    what `make test` needs too: PostgreSQL, a browser, cargo-nextest,
-#                            an OpenID provider, a mail server, a receiver of webhooks and MCP clients to test against
+#                            an OpenID provider, a mail server, a receiver of webhooks and MCP clients to test against, and promtool
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,6 +27,7 @@ if [ "$what" = test ]; then
   need chromium has_chromium
   need openssl command -v openssl
   need curl command -v curl
+  need prometheus command -v promtool
   need python3-venv python3 -c "import ensurepip, venv"
 fi
 
