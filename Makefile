@@ -1,5 +1,5 @@
 # Guildhall's two commands: `make run` and `make test`. Both install what they need and say so.
-.PHONY: run test release setup-test format lint dependencies deploy rust ordinary page browser
+.PHONY: run test release setup-test format lint dependencies deploy rules rust ordinary page browser
 
 run:
 	@scripts/run.sh
@@ -9,7 +9,7 @@ release:
 	@scripts/release.sh
 
 # Everything, in the order of what fails fastest. Each step can be called by itself.
-test: setup-test format dependencies deploy lint page rust ordinary browser
+test: setup-test format dependencies deploy rules lint page rust ordinary browser
 
 setup-test:
 	@scripts/setup.sh test
@@ -23,6 +23,11 @@ dependencies:
 # What operators are given: Caddy's file, systemd's units, compose, the image.
 deploy:
 	scripts/deploy.sh
+
+# Prometheus's own tests of the rules for it.
+rules:
+	promtool check rules --lint=all --lint-fatal deploy/prometheus/guildhall.rules.yml
+	promtool test rules deploy/prometheus/guildhall.rules.test.yml
 
 lint:
 	cargo clippy --workspace --all-targets --locked -- -D warnings

@@ -4,7 +4,7 @@
 #   scripts/setup.sh run     what `make run` needs: a sandbox for agents' commands
 #   scripts/setup.sh test    what `make test` needs too: PostgreSQL, a browser, cargo-nextest,
 #                            an OpenID provider, a mail server, a receiver of webhooks and MCP clients to test against,
-#                            Caddy in front of the server, and what checks deploy/
+#                            Caddy in front of the server, promtool, and what checks deploy/
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -41,4 +41,8 @@ test("the first account owns the server, and the set-up is closed from then on",
   const headers = { origin: new URL(baseURL ?? "").origin };
   const data = { ...limits, team: { ...limits.team, maxWorktreesPerMember: 200 } };
   expect((await page.request.put("/api/settings/limits", { data, headers })).ok()).toBe(true);
+  // Nor does the machine on which they run keep work from beginning.
+  const full = { warning: 99, critical: 100 };
+  const thresholds = { data: { memory: full, disk: full }, headers };
+  expect((await page.request.put("/api/settings/alerts", thresholds)).ok()).toBe(true);
 });

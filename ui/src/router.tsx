@@ -310,6 +310,12 @@ const sandbox = createRoute({
   component: lazyRouteComponent(() => import("@/routes/sandbox")),
 });
 
+const alerts = createRoute({
+  getParentRoute: () => frame,
+  path: "/operation/alerts",
+  component: lazyRouteComponent(() => import("@/routes/alerts")),
+});
+
 const settings = createRoute({
   getParentRoute: () => frame,
   path: "/settings",
@@ -355,6 +361,7 @@ export const router = createRouter({
       limits,
       sandbox,
       backups,
+      alerts,
       settings,
     ]),
   ]),

@@ -32,6 +32,9 @@ export const told: Record<NotificationKind, string> = {
   "morning-report.ready": "the morning report is ready",
   "webhook.off": "a webhook was switched off",
   "mcp-server.tools-changed": "tools of an MCP server changed",
+  "alert.warning": "a warning",
+  "alert.critical": "critical",
+  "alert.cleared": "well again",
 };
 
 export const planning: Record<PlanningMode, { label: string; help: string }> = {
@@ -72,6 +75,7 @@ export const t = {
     rateLimits: "Rate limits",
     sandbox: "Sandbox",
     backups: "Backups",
+    alerts: "Alerts",
     search: "Search or do…",
     addProject: "Add a project",
     signOut: "Sign out",

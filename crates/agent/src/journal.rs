@@ -65,6 +65,9 @@ pub enum JournalError {
     /// The run is to rest. Told only between two turns.
     #[error("the run is to rest")]
     Rest,
+    /// The run is to make room on the server. Told only between two turns.
+    #[error("the run is to make room")]
+    Hold,
     /// A member said something that is for another agent of the run, and comes first. Told only between two turns.
     #[error("a member said something that comes first")]
     Interrupted,

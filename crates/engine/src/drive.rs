@@ -10,6 +10,7 @@ use guildhall_sandbox::{Room, Workspace};
 use guildhall_store::{Claimed, Ending, Finished, Lease, StepEnd, StoreError};
 use guildhall_team::{Provider, Team};
 use guildhall_types::agent::Briefed;
+use guildhall_types::alert::Strain;
 use guildhall_types::chat::Block;
 use guildhall_types::feature::{Feature, FeatureKind, Move, Stage, WorkMode};
 use guildhall_types::pipeline::StepStatus;
@@ -92,10 +93,17 @@ async fn work(engine: &Engine, mut claimed: Claimed, cancel: &CancellationToken)
         }
         Ok(End::Told) => {
             engine.0.tally.ended("stopped");
-            // When this node stops, the run goes back to the queue; otherwise whoever stopped it wrote that down.
+            // When this node stops, the run goes back to the queue; otherwise whoever stopped it wrote that down, unless that
+            // was to make room.
             if engine.0.stop.is_cancelled() {
                 log_unless_lost(lease, "a run could not be given back", store.requeue_run(&lease).await);
+            } else if engine.parked_for(lease.run).is_some() {
+                hold_back(engine, lease).await;
             }
+            return;
+        }
+        Ok(End::Holds) => {
+            hold_back(engine, lease).await;
             return;
         }
         Ok(End::Rests) => {
@@ -134,6 +142,14 @@ async fn work(engine: &Engine, mut claimed: Claimed, cancel: &CancellationToken)
         Ok(Finished::GoesOn) => tracing::info!(run = %lease.run, "a run goes on with what a member said"),
         Err(error) => log_unless_lost(lease, "the end of a run could not be written", Err(error)),
     }
+}
+
+/// Lets a run wait until this server, or another one, has room for it.
+async fn hold_back(engine: &Engine, lease: Lease) {
+    // What it was short of may be over: then it goes on at once.
+    let why = engine.parked_for(lease.run).unwrap_or(Strain::Memory).parked();
+    tracing::info!(run = %lease.run, why, "a run makes room");
+    log_unless_lost(lease, "a run could not make room", engine.0.team.store.hold_run(&lease, why).await);
 }
 
 async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken) -> Result<End, Trouble> {
@@ -358,6 +374,7 @@ impl Engine {
             author: team.identity(run.member_id).await?,
             folders: vec![team.places.worktrees.clone(), team.places.repositories.clone()],
             patience: self.0.pace.lease * 2 / 3,
+            parking: self.parking(run.id),
             base: ground.base,
             head: Mutex::new(ground.head),
             deaf,

@@ -23,6 +23,8 @@ pub(crate) enum End {
     Merged,
     /// It has to wait for its provider for long, or for money, and goes on by itself.
     Parked { until: DateTime, reason: String, budget: Option<BudgetKind> },
+    /// It makes room on this server, and goes on by itself.
+    Holds,
     /// It was told to stop: by a member, by the loss of its lease, or because this node stops.
     Told,
 }
@@ -46,6 +48,7 @@ pub(crate) fn closing(engine: &Engine, ended: Ended) -> Result<String, End> {
         Ended::Parked { until, reason, budget } => Err(End::Parked { until, reason, budget }),
         Ended::Cancelled | Ended::Unsaved(JournalError::Lost) => Err(End::Told),
         Ended::Unsaved(JournalError::Rest) => Err(End::Rests),
+        Ended::Unsaved(JournalError::Hold) => Err(End::Holds),
         Ended::Unsaved(error) => {
             if let Some(reason) = room::passes(&error).or_else(|| engine.lacks_room()) {
                 return Err(put_off(engine, &error, reason));

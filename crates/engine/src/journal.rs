@@ -24,6 +24,7 @@ use guildhall_types::price::Price;
 use guildhall_types::run::{DiffStat, LedgerRow, Run, RunEvent, RunKey, Said, Task, Turn};
 use tokio::time::Instant;
 
+use crate::parking::Parking;
 use crate::room::NoRoom;
 use crate::tally::Tally;
 
@@ -55,6 +56,8 @@ pub(crate) struct RunJournal {
     pub(crate) author: Identity,
     /// Where there must be room for a turn.
     pub(crate) folders: Vec<PathBuf>,
+    /// Says whether the run is to make room, and hears what it is at.
+    pub(crate) parking: Option<Arc<Parking>>,
     /// How long a write is tried while the database does not take it.
     pub(crate) patience: Duration,
     pub(crate) base: Oid,
@@ -76,6 +79,13 @@ impl RunJournal {
     /// The latest state of the files that is on a ref.
     pub(crate) fn head(&self) -> Oid {
         self.head.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A call to a model begins, or what it brought is saved.
+    fn at_call(&self, calling: bool) {
+        if let Some(parking) = &self.parking {
+            parking.at_call(calling);
+        }
     }
 
     /// Whether the order that started this run lets it rest now.
@@ -266,6 +276,9 @@ impl Journal for RunJournal {
         }
         // Work that is done is not held up by a window that has closed.
         let done = self.done.load(Ordering::Relaxed) && said.is_empty();
+        if !done && self.parking.as_ref().is_some_and(|parking| parking.asked().is_some()) {
+            return Err(JournalError::Hold);
+        }
         match self.run.auto && !done && self.rests().await.map_err(refused)? {
             true => Err(JournalError::Rest),
             false => Ok(said),
@@ -292,6 +305,8 @@ impl Journal for RunJournal {
                 if done.is_ok() {
                     self.tally.billed(self.provider, call);
                 }
+                // What was paid is saved: a run that is to make room can stop here.
+                self.at_call(false);
                 return done.map_err(refused);
             }
         }
@@ -365,26 +380,32 @@ impl Journal for RunJournal {
         let price = models::price_of(&prices, self.provider, asked, asked);
         let Some(price) = price.filter(|price| *price != Price::FREE) else {
             // What is free, or of an unknown price, takes no part in budgets.
+            self.at_call(true);
             return Ok(Leave::Go { output: need.output, prices });
         };
         let cap = self.team.run_limits().await.map_err(not_had)?.max_cost_micros;
         let budgets = self.team.team_budgets().await.map_err(not_had)?;
         let reserved = store.reserve(&self.lease, self.hold, need, &price, cap, budgets).await.map_err(refused)?;
-        Ok(leave(reserved, prices))
+        let leave = leave(reserved, prices);
+        self.at_call(matches!(leave, Leave::Go { .. }));
+        Ok(leave)
     }
 
     async fn unused(&self) -> Result<(), JournalError> {
+        self.at_call(false);
         self.team.store.release(&self.lease).await.map_err(refused)
     }
 
     async fn billed(&self, call: &Call) -> Result<(), JournalError> {
         let row = self.row(call);
         self.tally.billed(self.provider, call);
-        match self.team.store.save_side_call(&self.lease, &row).await {
+        let done = match self.team.store.save_side_call(&self.lease, &row).await {
             // The call was made, whoever holds the run now.
             Err(StoreError::LeaseLost) => self.team.store.save_late_call(&self.lease, &row).await.map_err(refused),
             other => other.map_err(refused),
-        }
+        };
+        self.at_call(false);
+        done
     }
 
     async fn happened(&self, events: Vec<RunEvent>) -> Result<(), JournalError> {
@@ -417,6 +438,9 @@ impl Journal for RunJournal {
 
     fn called(&self, outcome: Result<(), ErrorKind>) {
         self.tally.called(self.provider, outcome);
+        if outcome.is_err() {
+            self.at_call(false);
+        }
     }
 
     fn waited(&self, time: Duration) {

@@ -4,6 +4,7 @@
 //! itself every few seconds, in case a hint was lost.
 
 mod after;
+mod alerts;
 mod caches;
 mod checks;
 mod drive;
@@ -17,6 +18,7 @@ mod mcp;
 mod morning;
 mod network;
 mod outfit;
+mod parking;
 mod pipeline;
 mod problems;
 mod rate_limits;
@@ -70,6 +72,9 @@ pub struct Pace {
     pub look: Duration,
     /// How often it is read how this node is.
     pub read: Duration,
+    /// Whether these readings raise alerts and let work wait. A test has no other readings judged than its own: the machine on
+    /// which it runs may be short of memory or disk.
+    pub alerts: bool,
     /// How often worktrees that nobody needs are looked for.
     pub tidy: Duration,
     /// How long a run may wait for its provider with its lease held; for longer waits it goes back to the queue.
@@ -86,6 +91,7 @@ impl Default for Pace {
             lease: Duration::from_secs(30),
             look: Duration::from_secs(5),
             read: Duration::from_secs(15),
+            alerts: true,
             tidy: Duration::from_secs(30 * 60),
             patience: Duration::from_secs(5 * 60),
             rest: Duration::from_secs(30),
@@ -134,6 +140,12 @@ struct Inner {
     tally: Arc<tally::Tally>,
     /// What this node is called over time.
     place: samples::Place,
+    /// What becomes of that: alerts, and whether work begins here.
+    watcher: tokio::sync::Mutex<alerts::Watcher>,
+    /// What this node is short of.
+    strains: Mutex<parking::Strains>,
+    /// How to let the runs at work here make room.
+    parkings: Mutex<HashMap<RunId, Arc<parking::Parking>>>,
     /// How this node is.
     readings: watch::Sender<Option<Arc<Reading>>>,
     /// The projects in which an MCP server is tried here.
@@ -229,6 +241,9 @@ impl Engine {
             keys: Mutex::default(),
             tally: Arc::default(),
             place,
+            watcher: tokio::sync::Mutex::default(),
+            strains: Mutex::default(),
+            parkings: Mutex::default(),
             readings: watch::Sender::new(None),
             trying: Mutex::default(),
             trials: Arc::new(Semaphore::new(trial::AT_ONCE)),
@@ -256,6 +271,8 @@ impl Engine {
         engine.spawn(tidy::tidy_forever(engine.clone()));
         engine.spawn(network::note_forever(engine.clone()));
         engine.spawn(morning::report_forever(engine.clone()));
+        engine.spawn(alerts::watch_forever(engine.clone()));
+        engine.spawn(alerts::look_at_certificate_forever(engine.clone()));
         engine.spawn(reading::read_forever(engine.clone()));
         engine.spawn(systems::drive_forever(engine.clone()));
         engine.spawn(services::beat_forever(engine.clone()));

@@ -50,6 +50,9 @@ pub(crate) async fn claim_forever(engine: Engine) {
 impl Engine {
     /// Starts every card of auto mode for which there is a place.
     async fn start_by_order(&self) -> Result<(), TeamError> {
+        if self.strain().is_some() {
+            return Ok(());
+        }
         let limits = self.limits().await?;
         let team = &self.0.team;
         let mut ready: HashMap<FeatureId, Option<NewRun>> = {
@@ -85,6 +88,9 @@ impl Engine {
     }
 
     async fn claim(&self) -> Result<Option<Claimed>, TeamError> {
+        if self.strain().is_some() {
+            return Ok(None);
+        }
         let limits = self.limits().await?;
         // Somebody may have changed them on another node.
         self.0.groups.set(limits).await;
@@ -99,6 +105,7 @@ impl Engine {
             // This node lost it and claims it anew, as after a stop longer than its lease.
             former.cancel();
         }
+        self.may_park(run, claimed.run.member_id, &cancel);
         let engine = self.clone();
         self.spawn(async move {
             // As an error, so that a log that tells of nothing less still says to which run a line belongs.
@@ -148,6 +155,7 @@ impl Engine {
         let mut active = self.active();
         if active.get(&run).is_some_and(CancellationToken::is_cancelled) {
             active.remove(&run);
+            self.forget_parking(run);
             self.forget_ground(run);
         }
     }

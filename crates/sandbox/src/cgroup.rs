@@ -349,6 +349,12 @@ impl Groups {
         members.into_iter().map(|member| (member, self.usage(member))).collect()
     }
 
+    /// Bytes of memory that the commands of one run hold now, where that is counted.
+    pub fn memory_of(&self, member: MemberId, name: &str) -> Option<u64> {
+        let table = lock(&self.0.table);
+        table.members.get(&member)?.runs.get(&plain(name))?.group.as_ref()?.memory()
+    }
+
     /// The limits that the commands of a run came up against since this was last asked.
     pub fn take_hits(&self, member: MemberId, name: &str) -> Vec<Over> {
         lock(&self.0.standing).hits.remove(&(member, plain(name))).unwrap_or_default()

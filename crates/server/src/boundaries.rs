@@ -22,7 +22,13 @@ const LEASE: &str = "GUILDHALL_TEST_LEASE_MS";
 pub(crate) fn pace() -> Pace {
     let usual = Pace::default();
     let lease = std::env::var(LEASE).ok().and_then(|text| text.parse().ok());
-    lease.map(Duration::from_millis).map_or(usual, |lease| Pace { lease, look: lease / 6, rest: lease / 3, ..usual })
+    lease.map(Duration::from_millis).map_or(usual, |lease| Pace {
+        lease,
+        look: lease / 6,
+        rest: lease / 3,
+        alerts: false,
+        ..usual
+    })
 }
 
 /// Watches the boundaries, if the environment says so.

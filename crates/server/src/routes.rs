@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod agents;
+pub mod alerts;
 pub mod attachments;
 pub mod audit;
 pub mod auth;

@@ -297,9 +297,11 @@ impl Teller {
             self.signed.member.role = member.role;
         }
         self.told = event.seq;
-        match event.what.only_for() {
-            Some(member) if member != self.signed.member.id => Ok(()),
-            _ => self.send(event).await,
+        let for_others = event.what.only_for().is_some_and(|member| member != self.signed.member.id);
+        let beyond = event.what.only_with().is_some_and(|right| !self.signed.may(right));
+        match for_others || beyond {
+            true => Ok(()),
+            false => self.send(event).await,
         }
     }
 

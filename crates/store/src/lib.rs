@@ -5,6 +5,7 @@
 //! The store has no rules beyond what SQL must enforce; which moves of a card are legal, `guildhall_types` says.
 
 mod agents;
+mod alerts;
 mod asides;
 mod attachments;
 mod attempts;
@@ -68,6 +69,7 @@ use guildhall_types::{Clock, DateTime, boundary};
 use tokio::sync::{Notify, watch};
 
 pub use agents::{AgentPatch, AgentQuery, NewAgent};
+pub use alerts::{AlertQuery, NewAlert, THRESHOLDS};
 pub use asides::{ChatQuery, NewAside};
 pub use attempts::TryLimit;
 pub use audit::{AuditQuery, Broken, Verdict};

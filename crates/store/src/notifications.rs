@@ -13,7 +13,7 @@ use guildhall_types::{DateTime, FeatureId, MailId, MemberId, NotificationId};
 
 use crate::{Page, Rows, Store, StoreError, Tx, on, read};
 
-const COLUMNS: &str = "id, kind, project_id, feature_id, run_id, subject, text, count, seq, at, read_at";
+const COLUMNS: &str = "id, kind, project_id, feature_id, run_id, alert_id, subject, text, count, seq, at, read_at";
 /// Characters of what a notification is about, and of its sentence, at most.
 const SUBJECT: usize = 200;
 const TEXT: usize = 600;
@@ -72,6 +72,7 @@ impl Store {
             project_id: tell.project,
             feature_id: tell.feature,
             run_id: tell.run,
+            alert_id: tell.alert,
             subject: crate::clean(&tell.subject).chars().take(SUBJECT).collect(),
             text: crate::clean(&tell.text).chars().take(TEXT).collect(),
             count: 1,
@@ -123,21 +124,22 @@ impl Store {
         let sql = format!(
             "UPDATE notifications SET count = count + 1, run_id = $5, subject = $6, text = $7, seq = $8, at = $9
              WHERE member_id = $1 AND kind = $2 AND read_at IS NULL AND project_id IS NOT DISTINCT FROM $3
-               AND feature_id IS NOT DISTINCT FROM $4
+               AND feature_id IS NOT DISTINCT FROM $4 AND alert_id IS NOT DISTINCT FROM $10
              RETURNING {COLUMNS}"
         );
         let again: Option<Notification> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(member).bind(new.kind)
             .bind(new.project_id).bind(new.feature_id).bind(new.run_id).bind(&new.subject).bind(&new.text).bind(new.seq)
-            .bind(new.at).fetch_optional(c).await)?;
+            .bind(new.at).bind(new.alert_id).fetch_optional(c).await)?;
         if let Some(again) = again {
             return Ok((again, true));
         }
         let id = NotificationId::new();
         on!(tx, c => sqlx::query(
-            "INSERT INTO notifications (id, member_id, kind, project_id, feature_id, run_id, subject, text, count, seq, at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10)")
+            "INSERT INTO notifications (id, member_id, kind, project_id, feature_id, run_id, subject, text, count, seq, at,
+               alert_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11)")
             .bind(id).bind(member).bind(new.kind).bind(new.project_id).bind(new.feature_id).bind(new.run_id)
-            .bind(&new.subject).bind(&new.text).bind(new.seq).bind(new.at).execute(c).await.rows())?;
+            .bind(&new.subject).bind(&new.text).bind(new.seq).bind(new.at).bind(new.alert_id).execute(c).await.rows())?;
         Ok((Notification { id, ..new.clone() }, false))
     }
 

@@ -246,6 +246,7 @@ impl Store {
             project_id: None,
             feature_id: None,
             run_id: None,
+            alert_id: None,
             subject: "Test".to_owned(),
             text: "This is a test: nothing happened. Whoever reads it can be reached.".to_owned(),
             count: 1,

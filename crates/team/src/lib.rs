@@ -2,11 +2,13 @@
 
 mod accounts;
 mod agents;
+mod alerts;
 pub mod api_tokens;
 mod attachments;
 pub mod backup;
 mod budgets;
 mod cards;
+mod certificate;
 mod chats;
 pub mod clients;
 mod credentials;

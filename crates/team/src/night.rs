@@ -204,7 +204,7 @@ impl Team {
         let now = words.now;
         let (project, member) = (order.project_id, order.member_id);
         let live = night.live(now);
-        let place = Place { live: &live, held: &night.held, limits, used_up: &night.used_up };
+        let place = Place { live: &live, held: &night.held, limits, used_up: &night.used_up, strain: night.strain };
         let own = |card: &&Card| card.project == project && card.member == member;
         let first = night
             .cards
@@ -249,7 +249,7 @@ impl Team {
         let mut words = self.words_for(viewer).await?;
         let now = words.now;
         let live = night.live(now);
-        let place = Place { live: &live, held: &night.held, limits, used_up: &night.used_up };
+        let place = Place { live: &live, held: &night.held, limits, used_up: &night.used_up, strain: night.strain };
         let mut items = Vec::new();
         let line = in_line(&night, now).into_iter().filter(|(queued, _)| {
             // What is no card waits where it is shown: in its chat, or with its system.
@@ -338,6 +338,7 @@ impl Team {
             Reason::WorktreeLimit { limit } => format!(
                 "Waits for room: {whose} limit of {limit} worktrees is reached. Merge finished work, or take it back."
             ),
+            Reason::Server { strain } => strain.why().to_owned(),
             Reason::Turn => "Waits for its turn.".to_owned(),
             Reason::Hindered { message } => sentence(message),
             Reason::BacklogEmpty => {

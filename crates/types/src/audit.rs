@@ -224,6 +224,8 @@ text_enum! {
         RollBackKnowledge = "knowledge.roll-back",
         /// Stopped every agent and every auto mode.
         StopAll = "agents.stop-all",
+        /// Let an alert be told to nobody for a while, or told again.
+        SilenceAlert = "alert.silence",
         /// Asked for something and was refused.
         Refused = "access.refuse",
         /// Made a key-encryption key.
@@ -304,6 +306,8 @@ text_enum! {
         Service = "service",
         /// A backup; its id is its name.
         Backup = "backup",
+        /// An alert.
+        Alert = "alert",
     }
 }
 

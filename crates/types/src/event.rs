@@ -3,12 +3,14 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::alert::Alert;
 use crate::auto::AutoOrder;
 use crate::feature::Feature;
 use crate::knowledge::{KnowledgeChange, KnowledgeDeed, KnowledgeKind};
 use crate::member::Member;
 use crate::notification::Notification;
 use crate::project::Project;
+use crate::rights::MemberRight;
 use crate::run::{Run, RunEvent};
 use crate::service::Service;
 use crate::system::Execution;
@@ -118,6 +120,25 @@ pub enum Happening {
         /// What they were told; absent when they have read.
         notification: Option<Notification>,
     },
+    /// Something about a server or the team's operation needs somebody. Whoever administers the team hears of it, and of what
+    /// keeps work from beginning everybody.
+    #[serde(rename = "alert.raised")]
+    AlertRaised {
+        /// The alert.
+        alert: Alert,
+    },
+    /// An alert became worse or better, or was silenced.
+    #[serde(rename = "alert.updated")]
+    AlertUpdated {
+        /// The alert.
+        alert: Alert,
+    },
+    /// An alert is over.
+    #[serde(rename = "alert.cleared")]
+    AlertCleared {
+        /// The alert.
+        alert: Alert,
+    },
     /// A blueprint was written.
     #[serde(rename = "knowledge.blueprint.created")]
     BlueprintCreated(KnowledgeChange),
@@ -217,6 +238,9 @@ impl Happening {
             Self::McpServerUpdated { .. } => "mcp-server.updated",
             Self::AutoModeUpdated { .. } => "auto-mode.updated",
             Self::NotificationUpdated { .. } => "notification.updated",
+            Self::AlertRaised { .. } => "alert.raised",
+            Self::AlertUpdated { .. } => "alert.updated",
+            Self::AlertCleared { .. } => "alert.cleared",
             Self::BlueprintCreated(_) => "knowledge.blueprint.created",
             Self::BlueprintUpdated(_) => "knowledge.blueprint.updated",
             Self::BlueprintDeleted(_) => "knowledge.blueprint.deleted",
@@ -268,6 +292,18 @@ impl Happening {
         match self {
             Self::NotificationUpdated { member_id, .. } => Some(*member_id),
             Self::AgentUpdated { private_to, .. } | Self::SystemUpdated { private_to, .. } => *private_to,
+            _ => None,
+        }
+    }
+
+    /// The right that it takes to hear of it, beside that to look.
+    pub const fn only_with(&self) -> Option<MemberRight> {
+        match self {
+            Self::AlertRaised { alert } | Self::AlertUpdated { alert } | Self::AlertCleared { alert }
+                if alert.kind.strain().is_none() =>
+            {
+                Some(MemberRight::Administer)
+            }
             _ => None,
         }
     }

@@ -105,6 +105,8 @@ id! {
     PriceId,
     /// An item of the knowledge hub.
     KnowledgeId,
+    /// Something that whoever runs the server is told of it.
+    AlertId,
     /// One running Guildhall process.
     NodeId,
     /// A data folder, whichever process works in it: what a node is called over time.

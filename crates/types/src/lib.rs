@@ -4,6 +4,7 @@
 pub mod access;
 pub mod address;
 pub mod agent;
+pub mod alert;
 pub mod audit;
 pub mod auto;
 pub mod backup;

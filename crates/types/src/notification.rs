@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::feature::FeatureCard;
 use crate::run::Run;
 use crate::text_enum::text_enum;
-use crate::{DateTime, FeatureId, MemberId, NotificationId, ProjectId, RunId};
+use crate::{AlertId, DateTime, FeatureId, MemberId, NotificationId, ProjectId, RunId};
 
 text_enum! {
     /// What a member can be told of. The text is also the type of a webhook's message.
@@ -29,6 +29,12 @@ text_enum! {
         WebhookOff = "webhook.off",
         /// An MCP server that the member added offers tools that nobody has approved as they are.
         McpToolsChanged = "mcp-server.tools-changed",
+        /// Something about a server or the team's operation should be looked at. Told to whoever administers the team.
+        AlertWarning = "alert.warning",
+        /// The same, where it harms the team's work or is about to.
+        AlertCritical = "alert.critical",
+        /// An alert is over.
+        AlertCleared = "alert.cleared",
     }
 }
 
@@ -45,12 +51,19 @@ impl NotificationKind {
             Self::MorningReport => "the morning report is ready",
             Self::WebhookOff => "a webhook was switched off",
             Self::McpToolsChanged => "tools of an MCP server changed",
+            Self::AlertWarning => "a warning",
+            Self::AlertCritical => "critical",
+            Self::AlertCleared => "well again",
         }
     }
 
-    /// Whether it comes by mail unless the member says otherwise: only what ends the night's work until somebody acts.
+    /// Whether it comes by mail unless the member says otherwise: only what ends the night's work until somebody acts, or soon
+    /// will.
     pub const fn by_mail_at_first(self) -> bool {
-        matches!(self, Self::AutoModePaused | Self::BudgetReached | Self::WebhookOff)
+        matches!(
+            self,
+            Self::AutoModePaused | Self::BudgetReached | Self::WebhookOff | Self::AlertWarning | Self::AlertCritical
+        )
     }
 
     /// Whether a mail of its own tells of it, which the member chooses elsewhere.
@@ -60,7 +73,12 @@ impl NotificationKind {
 
     /// Whether the team's webhooks may hear of it: not of what is one member's alone.
     pub const fn for_team(self) -> bool {
-        self.of_card() || matches!(self, Self::AutoModePaused)
+        self.of_card() || self.of_alert() || matches!(self, Self::AutoModePaused)
+    }
+
+    /// Whether it is about the team's operation, of which only whoever administers it is told.
+    pub const fn of_alert(self) -> bool {
+        matches!(self, Self::AlertWarning | Self::AlertCritical | Self::AlertCleared)
     }
 
     /// Whether it is about a card rather than about a project or the member.
@@ -84,6 +102,8 @@ pub struct Notification {
     pub feature_id: Option<FeatureId>,
     /// The run that it is about, if any.
     pub run_id: Option<RunId>,
+    /// The alert that it is about, if any.
+    pub alert_id: Option<AlertId>,
     /// What it is about, such as `#12 Login form` or the name of a project.
     pub subject: String,
     /// What happened, in a sentence or two.
@@ -119,6 +139,7 @@ impl Notification {
             (Some(project), None) if self.kind == NotificationKind::McpToolsChanged => format!("/p/{project}/settings"),
             (Some(project), None) => format!("/p/{project}"),
             _ if self.kind == NotificationKind::WebhookOff => "/settings".to_owned(),
+            _ if self.kind.of_alert() => "/operation/alerts".to_owned(),
             _ => "/".to_owned(),
         }
     }
@@ -137,6 +158,8 @@ pub struct Tell {
     pub feature: Option<FeatureId>,
     /// The run that it is about.
     pub run: Option<RunId>,
+    /// The alert that it is about.
+    pub alert: Option<AlertId>,
     /// What it is about, in a few words.
     pub subject: String,
     /// What happened, in a sentence or two. Never a secret.
@@ -152,6 +175,7 @@ impl Tell {
             project: None,
             feature: None,
             run: None,
+            alert: None,
             subject: subject.into(),
             text: text.into(),
         }
@@ -169,6 +193,7 @@ impl Tell {
             project: Some(card.project_id),
             feature: Some(card.id),
             run: Some(run.id),
+            alert: None,
             subject: format!("#{} {}", card.number, card.title),
             text: text.into(),
         }
@@ -203,6 +228,7 @@ mod tests {
             project_id: Some(ProjectId::new()),
             feature_id: Some(FeatureId::new()),
             run_id: None,
+            alert_id: None,
             subject: "#12 Login form".to_owned(),
             text: String::new(),
             count: 1,
@@ -219,6 +245,10 @@ mod tests {
         assert_eq!(night.headline(), "Shop: auto mode is paused");
         let report = Notification { kind: NotificationKind::MorningReport, subject: String::new(), ..night };
         assert_eq!(report.headline(), "the morning report is ready");
-        assert_eq!(Notification { project_id: None, ..report }.path(), "/");
+        let report = Notification { project_id: None, ..report };
+        assert_eq!(report.path(), "/");
+        let disk =
+            Notification { kind: NotificationKind::AlertCritical, subject: "Disk (hall-1)".to_owned(), ..report };
+        assert_eq!((disk.headline().as_str(), disk.path().as_str()), ("Disk (hall-1): critical", "/operation/alerts"));
     }
 }

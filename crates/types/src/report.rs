@@ -45,6 +45,8 @@ text_enum! {
         Budget = "budget",
         /// It rests until auto mode's window opens.
         Window = "window",
+        /// The server was short of memory or disk.
+        Server = "server",
     }
 }
 
@@ -283,7 +285,7 @@ impl Took {
             SpanKind::Work => self.worked_ms += ms,
             SpanKind::Provider => self.provider_ms += ms,
             // Both wait for somebody, or for a date.
-            SpanKind::Budget | SpanKind::Window => self.rest_ms += ms,
+            SpanKind::Budget | SpanKind::Window | SpanKind::Server => self.rest_ms += ms,
         }
     }
 }

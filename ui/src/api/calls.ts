@@ -32,6 +32,7 @@ import type {
   SecretUse,
   SetAutoMode,
   SignUpSetting,
+  Thresholds,
   TokenDraft,
   UsageAsked,
   WebhookDraft,
@@ -40,6 +41,7 @@ import type {
 const MOST = 500;
 const AUDIT_PAGE = 100;
 const NOTIFICATIONS_PAGE = 30;
+const ALERTS_PAGE = 50;
 
 /** Reads every page of a list. */
 async function all<T>(page: (after: string | undefined) => Promise<{ items: T[]; next: string | null }>) {
@@ -427,5 +429,26 @@ export const api = {
   rateLimits: (signal?: AbortSignal) => body(client.GET("/api/rate-limits", { signal: signal ?? null })),
   backups: (signal?: AbortSignal) => body(client.GET("/api/operation/backups", { signal: signal ?? null })),
   makeBackup: () => body(client.POST("/api/operation/backups")),
+  openAlerts: async (signal?: AbortSignal) =>
+    (
+      await body(
+        client.GET("/api/alerts", {
+          params: { query: { open: true, limit: MOST } },
+          signal: signal ?? null,
+        }),
+      )
+    ).items,
+  alertHistory: (cursor: string | undefined, signal?: AbortSignal) =>
+    body(
+      client.GET("/api/alerts", {
+        params: { query: { open: false, limit: ALERTS_PAGE, ...given({ cursor }) } },
+        signal: signal ?? null,
+      }),
+    ),
+  silenceAlert: (id: string, minutes: number | null) =>
+    body(client.POST("/api/alerts/{id}/silence", { ...path(id), body: { minutes } })),
+  thresholds: () => body(client.GET("/api/settings/alerts")),
+  putThresholds: (thresholds: Thresholds) => body(client.PUT("/api/settings/alerts", { body: thresholds })),
+  strain: (signal?: AbortSignal) => body(client.GET("/api/strain", { signal: signal ?? null })),
   sandbox: (signal?: AbortSignal) => body(client.GET("/api/sandbox", { signal: signal ?? null })),
 };

@@ -26,6 +26,10 @@ export const keys = {
   webhooks: (team: boolean) => ["webhooks", team] as const,
   deliveries: (webhook: string) => ["deliveries", webhook] as const,
   limits: ["limits"] as const,
+  /** Those that are open, and the history, lie below it. */
+  alerts: ["alerts"] as const,
+  thresholds: ["thresholds"] as const,
+  strain: ["strain"] as const,
   prices: ["prices"] as const,
   usage: ["usage"] as const,
   /** How the servers are and who uses what. */

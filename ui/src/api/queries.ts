@@ -87,6 +87,30 @@ export const queries = {
       // Something is on its way: look again soon.
       refetchInterval: ({ state }) => (state.data?.some(onItsWay) ? 1_500 : 15_000),
     }),
+  // The socket says when one is raised or over; how its figure goes, it does not.
+  openAlerts: () =>
+    queryOptions({
+      queryKey: [...keys.alerts, "open"],
+      queryFn: ({ signal }) => api.openAlerts(signal),
+      staleTime: 15_000,
+      refetchInterval: ({ state }) => (state.data?.length ? 15_000 : false),
+    }),
+  alertHistory: () =>
+    infiniteQueryOptions({
+      queryKey: [...keys.alerts, "history"],
+      queryFn: ({ pageParam, signal }) => api.alertHistory(pageParam, signal),
+      initialPageParam: undefined as string | undefined,
+      getNextPageParam: (last) => last.next ?? undefined,
+    }),
+  thresholds: () => queryOptions({ queryKey: keys.thresholds, queryFn: api.thresholds }),
+  // A server that went away is told by no event.
+  strain: () =>
+    queryOptions({
+      queryKey: keys.strain,
+      queryFn: ({ signal }) => api.strain(signal),
+      staleTime: 60_000,
+      refetchInterval: ({ state }) => (state.data?.strain ? 30_000 : false),
+    }),
   limits: () => queryOptions({ queryKey: keys.limits, queryFn: api.limits, staleTime: 60_000 }),
   suggestions: () => queryOptions({ queryKey: keys.suggestions, queryFn: api.suggestions, ...LIVE }),
   projects: () =>

@@ -17,6 +17,7 @@ import { Sidebar } from "./sidebar";
 const loadEditor = () => import("@/features/editor/card-editor");
 const Shortcuts = lazy(() => import("./shortcuts"));
 const CardEditor = lazy(loadEditor);
+const AlertBanner = lazy(() => import("@/features/alerts/banner"));
 const IdentityDialog = lazy(() => import("./identity-dialog"));
 const IDLE_MS = 1_500;
 
@@ -77,6 +78,9 @@ export default function Frame() {
         {t.nav.skip}
       </a>
       <OfflineBanner />
+      <Suspense>
+        <AlertBanner />
+      </Suspense>
       <div className="flex min-h-0 flex-1">
         <Sidebar className="hidden md:flex" />
         <div className="min-h-0 min-w-0 flex-1">

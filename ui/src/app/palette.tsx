@@ -19,6 +19,7 @@ import {
   Settings,
   SquareKanban,
   Sun,
+  TriangleAlert,
   Users,
   Workflow,
 } from "lucide-react";
@@ -164,6 +165,14 @@ function useEntries(): Entry[] {
         words: "restore copy disk operation",
         icon: <DatabaseBackup />,
         run: () => void navigate({ to: "/operation/backups" }),
+      });
+      entries.push({
+        id: "alerts",
+        group: "Go to",
+        label: t.nav.alerts,
+        words: "warning critical memory disk thresholds silence operation",
+        icon: <TriangleAlert />,
+        run: () => void navigate({ to: "/operation/alerts" }),
       });
       entries.push({
         id: "audit",

@@ -235,6 +235,16 @@ export function applyEvents(client: QueryClient, events: Event[]) {
           void client.invalidateQueries({ queryKey: keys.reports });
         }
         break;
+      case "alert.raised":
+      case "alert.updated":
+      case "alert.cleared":
+        void client.invalidateQueries({ queryKey: keys.alerts });
+        void client.invalidateQueries({ queryKey: keys.strain });
+        // Work may wait by it, or go on.
+        void client.invalidateQueries({ queryKey: ["queue"] });
+        void client.invalidateQueries({ queryKey: keys.teamQueue });
+        void client.invalidateQueries({ queryKey: keys.autoModes });
+        break;
       case "agent.updated":
         void client.invalidateQueries({ queryKey: keys.agents });
         break;

@@ -38,7 +38,7 @@ pub fn endpoint(url: &str) -> Endpoint {
 }
 
 async fn engine(team: &Team, bus: &Bus, (patience, lease): (Duration, Duration), outside: Outside) -> Engine {
-    let pace = Pace { look: Duration::from_millis(500), patience, lease, ..Pace::default() };
+    let pace = Pace { look: Duration::from_millis(500), alerts: false, patience, lease, ..Pace::default() };
     let sandbox = Sandbox::new(Isolation::Bubblewrap);
     Engine::start_to(team.clone(), bus.clone(), sandbox, pace, true, outside).await.unwrap()
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test may panic")]
 
 mod accidents;
+mod alerts;
 mod budgets;
 mod chats;
 mod death;

@@ -4,6 +4,7 @@ use axum::extract::State;
 use guildhall_sandbox::{Isolation, Report};
 use guildhall_store::Backend;
 use guildhall_team::NodeNow;
+use guildhall_types::alert::Alert;
 use guildhall_types::reading::Used;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -65,6 +66,8 @@ pub struct HealthDetailed {
     sandbox: SandboxReport,
     /// The limits that hold.
     limits: TeamLimits,
+    /// Alerts that are open.
+    open_alerts: Vec<Alert>,
 }
 
 /// Bytes that this process holds.
@@ -173,6 +176,7 @@ pub async fn health_detailed(State(app): State<App>) -> Result<Json<HealthDetail
         nodes,
         sandbox: SandboxReport::from(&*sandbox),
         limits: limits(&app).await.unwrap_or_default(),
+        open_alerts: if ok { app.team.store.open_alerts().await? } else { Vec::new() },
     }))
 }
 

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use guildhall_store::ReadUpTo;
 use guildhall_types::notification::{MailChoice, Notification};
+use guildhall_types::rights::MemberRight;
 use guildhall_types::{FeatureId, NotificationId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -108,7 +109,7 @@ pub async fn read_notifications(
 pub struct MailChoices {
     /// Whether this server sends mail at all.
     mail_on: bool,
-    /// Every kind, but that of the morning report, which has settings of its own.
+    /// Every kind of which one is told, but that of the morning report, which has settings of its own.
     items: Vec<MailChoice>,
 }
 
@@ -116,7 +117,7 @@ pub struct MailChoices {
 #[utoipa::path(get, path = "/api/notifications/settings", tag = "notifications", responses((status = 200, body = MailChoices)))]
 pub async fn get_mail_choices(State(app): State<App>, signed: Signed) -> Result<Json<MailChoices>, Problem> {
     let items = app.team.store.mail_choices(signed.member.id).await?;
-    Ok(Json(MailChoices { mail_on: app.team.mail_is_on(), items }))
+    Ok(Json(MailChoices { mail_on: app.team.mail_is_on(), items: told_to(&signed, items) }))
 }
 
 /// Chooses what comes by mail.
@@ -141,5 +142,12 @@ pub async fn put_mail_choices(
         return Err(Problem::invalid("items", "morning reports come by mail as /api/report-settings says"));
     }
     let items = app.team.store.choose_mails(signed.member.id, &choose.items).await?;
-    Ok(Json(MailChoices { mail_on: app.team.mail_is_on(), items }))
+    Ok(Json(MailChoices { mail_on: app.team.mail_is_on(), items: told_to(&signed, items) }))
+}
+
+/// Those kinds of which this member is ever told.
+fn told_to(signed: &Signed, mut items: Vec<MailChoice>) -> Vec<MailChoice> {
+    let administers = signed.member.role.may(MemberRight::Administer);
+    items.retain(|choice| administers || !choice.kind.of_alert());
+    items
 }

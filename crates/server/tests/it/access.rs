@@ -24,7 +24,7 @@ read: GET /api/auth/me, GET /api/user/credentials, GET /api/models, GET /api/mem
   GET /api/sample/suggestions, GET /api/projects, GET /api/projects/{id}, GET /api/projects/{id}/commits, GET /api/projects/{id}/secrets, GET /api/projects/{id}/outfit,
   GET /api/agents, GET /api/agents/tools, GET /api/agents/{id}, GET /api/tasks/{id}, GET /api/projects/{id}/chats, GET /api/chats/{id},
   GET /api/projects/{id}/features, GET /api/projects/{id}/auto-mode, GET /api/projects/{id}/queue, GET /api/queue, GET /api/auto-modes,
-  GET /api/projects/{id}/try-checks, GET /api/projects/{id}/network, GET /api/rate-limits, GET /api/sandbox,
+  GET /api/projects/{id}/try-checks, GET /api/projects/{id}/network, GET /api/rate-limits, GET /api/sandbox, GET /api/strain,
   GET /api/mcp-servers, GET /api/projects/{id}/mcp-servers, GET /api/projects/{id}/mcp-proposals,
   GET /api/reports, GET /api/reports/latest, GET /api/reports/{id}, GET /api/features/{id}, GET /api/features/{id}/runs, GET /api/runs/{id},
   GET /api/features/{id}/plans, GET /api/runs/{id}/events, GET /api/runs/{id}/checks, GET /api/runs/{id}/steps, GET /api/runs/{id}/guide,
@@ -78,7 +78,8 @@ knowledge: POST /api/knowledge/blueprints, PUT /api/knowledge/blueprints/{id}, D
   POST /api/knowledge/{kind}/{id}/restore, POST /api/knowledge/learnings/{id}/verify,
   POST /api/knowledge/learnings/{id}/reject, POST /api/knowledge/learnings/{id}/apply, POST /api/runs/{id}/knowledge,
   POST /api/runs/{id}/knowledge/roll-back, POST /api/knowledge/import
-administer: GET /api/health/detailed, GET /metrics, GET /api/operation, GET /api/operation/samples,
+administer: GET /api/alerts, POST /api/alerts/{id}/silence, GET /api/settings/alerts, PUT /api/settings/alerts,
+  GET /api/health/detailed, GET /metrics, GET /api/operation, GET /api/operation/samples,
   GET /api/operation/backups, POST /api/operation/backups, PUT /api/settings/limits, PUT /api/settings/knowledge, GET /api/settings/sign-up,
   GET /api/settings/second-factor, GET /api/settings/keys, GET /api/settings/credentials,
   POST /api/settings/credentials/{provider}/test, GET /api/invitations, POST /api/invitations,

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use guildhall_types::alert::{AlertKind, Thresholds, Unit};
+
 fn sources(folder: &Path, out: &mut Vec<(String, String)>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -64,5 +66,50 @@ fn every_case_of_the_sandbox_has_its_row_and_every_test_that_it_names_is_there()
             row.contains("::") || row.contains("see \""),
             "case {number} names neither a test nor a section: {row}"
         );
+    }
+}
+
+#[test]
+fn the_rules_for_prometheus_and_the_docs_hold_the_figures_at_which_alerts_are_raised() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let rules = std::fs::read_to_string(root.join("deploy/prometheus/guildhall.rules.yml")).unwrap();
+    let page = std::fs::read_to_string(root.join("docs/operators.md")).unwrap();
+    let all = Thresholds::default();
+    let hundredth = |value: i64| format!("{:.2}", value as f64 / 100.0);
+    let second = |value: i64| format!("{}", value as f64 / 1_000.0);
+    let of = |kind: AlertKind| (all.of(kind).warning, all.of(kind).critical);
+    for (kind, what, shown) in [
+        (
+            AlertKind::Memory,
+            "guildhall_memory_used_bytes / guildhall_memory_total_bytes",
+            &hundredth as &dyn Fn(i64) -> String,
+        ),
+        (AlertKind::Disk, "guildhall_disk_used_bytes / guildhall_disk_total_bytes", &hundredth),
+        (AlertKind::ActiveAgents, "max(guildhall_active_agents)", &|value| value.to_string()),
+        (AlertKind::ApiFailures, "guildhall_provider_failures", &|value| value.to_string()),
+        (AlertKind::DatabaseSlow, "guildhall_database_turn_seconds", &second),
+    ] {
+        let (warning, critical) = of(kind);
+        for rule in [
+            format!("expr: {what} >= {} < {}", shown(warning), shown(critical)),
+            format!("expr: {what} >= {}", shown(critical)),
+        ] {
+            assert!(rules.contains(&rule), "the rules lack: {rule}");
+        }
+    }
+    for kind in AlertKind::ALL {
+        let (warning, critical) = of(*kind);
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{kind}` |")));
+        let row = row.unwrap_or_else(|| panic!("{kind} has no row"));
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let figures = match kind.unit() {
+            Unit::None => continue,
+            Unit::Millis => [format!("{warning} ms"), format!("{critical} ms")],
+            Unit::Seconds => [format!("{warning} s"), format!("{critical} s")],
+            Unit::Hours => [format!("{warning} h"), format!("{critical} h")],
+            Unit::Minutes => [format!("{} h", warning / 60), format!("{} h", critical / 60)],
+            unit => [unit.of(warning), unit.of(critical)],
+        };
+        assert_eq!([cells[2], cells[3]], [figures[0].as_str(), figures[1].as_str()], "{kind}");
     }
 }

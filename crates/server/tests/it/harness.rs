@@ -51,7 +51,7 @@ impl Default for Wish {
             listening: Listening::default(),
             change: Box::new(|_| {}),
             clock: None,
-            pace: Pace::default(),
+            pace: Pace { alerts: false, ..Pace::default() },
             sim: guildhall_sim::Config::default(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod account;
 mod agents;
+mod alerts;
 mod attachments;
 mod audit;
 mod auth;

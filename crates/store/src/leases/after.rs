@@ -117,6 +117,21 @@ impl Store {
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 
+    /// Gives a run back to the queue that makes room on a server which is short of something. Any node that has room may claim
+    /// it at once.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`].
+    pub async fn hold_run(&self, lease: &Lease, why: &str) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let run = self.held(&mut tx, lease).await?;
+        let feature = self.locked_feature(&mut tx, run.feature_id).await?;
+        self.give_back(&mut tx, &run, &feature, run.intent).await?;
+        self.begin_span(&mut tx, run.id, SpanKind::Server).await?;
+        self.record_run(&mut tx, &run, RunEvent::Note { text: why.to_owned() }).await?;
+        self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
+    }
+
     /// Gives a run back to the queue that no node is to claim before `until`: one that has to wait for its provider, with
     /// the reason, one for which a budget has too little left, or without a reason one that rests until auto mode's window
     /// opens.

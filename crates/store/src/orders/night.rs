@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use guildhall_types::alert::Strain;
 use guildhall_types::auto::{AutoOrder, Card, Live, Order, OrderState};
 use guildhall_types::budget::BudgetKind;
 use guildhall_types::feature::FeatureKind;
@@ -50,6 +51,8 @@ pub struct Night {
     pub held: HashMap<MemberId, i64>,
     /// Members whose month's budget is used up: how much it was, in micro-dollars, and when the next month begins.
     pub used_up: HashMap<MemberId, (i64, DateTime)>,
+    /// What a server is short of, so that it begins no work.
+    pub strain: Option<Strain>,
     /// Projects whose repository is there.
     ready: HashSet<ProjectId>,
 }
@@ -120,7 +123,7 @@ impl Store {
     pub async fn night(&self) -> Result<Night, StoreError> {
         let night = night!(read, self, self.now());
         let used_up = self.used_up().await?.into_iter().map(|(member, cap, until)| (member, (cap, until))).collect();
-        Ok(Night { used_up, ..night })
+        Ok(Night { used_up, strain: self.strain().await?, ..night })
     }
 
     /// The same inside a transaction, but for whose month is used up.
@@ -180,6 +183,7 @@ impl Night {
             open: of,
             held: held.into_iter().collect(),
             used_up: HashMap::new(),
+            strain: None,
             ready: ready.into_iter().map(|(id,)| id).collect(),
         }
     }

@@ -30,6 +30,7 @@ pub(super) fn body(format: WebhookFormat, kind: &str, about: &Notification, base
                 "projectId": about.project_id,
                 "featureId": about.feature_id,
                 "runId": about.run_id,
+                "alertId": about.alert_id,
                 "count": about.count,
                 "url": link,
             },
@@ -69,7 +70,7 @@ pub(super) fn headers(
 #[cfg(test)]
 mod tests {
     use guildhall_types::notification::NotificationKind;
-    use guildhall_types::{FeatureId, NotificationId};
+    use guildhall_types::{AlertId, FeatureId, NotificationId};
 
     use super::*;
 
@@ -100,6 +101,7 @@ mod tests {
             project_id: None,
             feature_id: Some(feature),
             run_id: None,
+            alert_id: None,
             subject: "#1 <!channel> & <https://evil.example|look>".to_owned(),
             text: "It broke.".to_owned(),
             count: 1,
@@ -113,5 +115,33 @@ mod tests {
             "*#1 &lt;!channel&gt; &amp; &lt;https://evil.example|look&gt; failed*\nIt broke.\n<https://g/f/{feature}>"
         );
         assert_eq!(sent, json!({ "text": wanted }));
+    }
+
+    #[test]
+    fn an_alert_leads_to_where_it_is_silenced() {
+        let about = Notification {
+            id: NotificationId::new(),
+            kind: NotificationKind::AlertCritical,
+            project_id: None,
+            feature_id: None,
+            run_id: None,
+            alert_id: Some(AlertId::new()),
+            subject: "Disk (hall-1)".to_owned(),
+            text: "93 % of the disk of hall-1 are used.".to_owned(),
+            count: 1,
+            seq: 1,
+            at: DateTime::UNIX_EPOCH,
+            read_at: None,
+        };
+        let of = |format| -> serde_json::Value {
+            serde_json::from_str(&body(format, "alert.critical", &about, "https://g")).unwrap()
+        };
+        let line = "*Disk (hall-1): critical*\n93 % of the disk of hall-1 are used.\n<https://g/operation/alerts>";
+        assert_eq!(of(WebhookFormat::Slack), json!({ "text": line }));
+        let standard = of(WebhookFormat::Standard);
+        assert_eq!(
+            (&standard["type"], &standard["data"]["alertId"]),
+            (&json!("alert.critical"), &json!(about.alert_id))
+        );
     }
 }

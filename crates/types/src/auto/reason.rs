@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{AutoOrder, Card, Live, Order, OrderState};
+use crate::alert::Strain;
 use crate::budget::BudgetKind;
 use crate::feature::FeatureKind;
 use crate::limits::Limits;
@@ -63,6 +64,11 @@ pub enum Reason {
         /// How many.
         limit: i64,
     },
+    /// The server is short of something, and begins no work.
+    Server {
+        /// Of what.
+        strain: Strain,
+    },
     /// Others come first.
     Turn,
     /// Something that it needs is not there.
@@ -85,6 +91,9 @@ pub struct Place<'a> {
     pub limits: Limits,
     /// Members whose month's budget is used up: how much it was, in micro-dollars, and when the next month begins.
     pub used_up: &'a HashMap<MemberId, (i64, DateTime)>,
+    /// What a server is short of, so that it begins no work. Where there are several, another may have room: this is a reason only
+    /// for what nothing else keeps.
+    pub strain: Option<Strain>,
 }
 
 /// Until when a queued run is put off, and why.
@@ -104,7 +113,7 @@ impl Place<'_> {
         self.live.iter().filter(of).count() as i64
     }
 
-    /// Which limit keeps this member's runs from a place.
+    /// What keeps this member's runs from a place.
     fn limit(&self, member: MemberId, kind: FeatureKind) -> Option<Reason> {
         let limits = self.limits;
         let limit = limits.per_member(kind);
@@ -112,7 +121,10 @@ impl Place<'_> {
             return Some(Reason::MemberLimit { limit });
         }
         let full = self.working(None) >= limits.max_concurrent_features;
-        full.then_some(Reason::TeamLimit { limit: limits.max_concurrent_features })
+        if full {
+            return Some(Reason::TeamLimit { limit: limits.max_concurrent_features });
+        }
+        self.strain.map(|strain| Reason::Server { strain })
     }
 }
 

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
+use crate::alert::Strain;
 use crate::budget::BudgetKind;
 use crate::feature::FeatureKind;
 use crate::limits::Limits;
@@ -329,7 +330,7 @@ fn why_nothing_starts_is_told() {
             cards,
             at,
             Some("no key".to_owned()),
-            &Place { live, held: &held, limits, used_up: &HashMap::new() },
+            &Place { live, held: &held, limits, used_up: &HashMap::new(), strain: None },
         )
     };
     let ready = [card(1, &[])];
@@ -346,7 +347,7 @@ fn why_nothing_starts_is_told() {
         "nor more while they wait"
     );
     let none = HashMap::new();
-    let place = Place { live: &[put_off(1)], held: &held, limits, used_up: &none };
+    let place = Place { live: &[put_off(1)], held: &held, limits, used_up: &none, strain: None };
     let until = at + chrono::Duration::hours(1);
     let waits = |why, budget| Some(PutOff { until, why, budget });
     let used_up = waits(Some("The limit is used up."), None);
@@ -357,8 +358,20 @@ fn why_nothing_starts_is_told() {
     let of_budget = |kind| of_run(&put_off(1), &[], waits(Some("No more."), Some(kind)), &place);
     assert_eq!(of_budget(BudgetKind::Month), budget(Some(until)));
     assert_eq!(of_budget(BudgetKind::Run), budget(None), "somebody has to let it");
+    let short = Place { strain: Some(Strain::Disk), live: &[], ..place.clone() };
+    let server = Reason::Server { strain: Strain::Disk };
+    assert_eq!(of_run(&put_off(1), &[], None, &short), server);
+    assert_eq!(of_order(&order(), &ready, at, None, &short), Some(server.clone()));
+    assert_eq!(of_card(&order(), &ready[0], at, &short), Some(server));
+    let full: Vec<Live> = (0..3).map(|n| live(n, 0, 1)).collect();
+    let full = Place { live: &full, ..short };
+    assert_eq!(
+        of_run(&put_off(1), &[], None, &full),
+        Reason::MemberLimit { limit: 3 },
+        "what keeps it everywhere comes first"
+    );
     let month = HashMap::from([(member(0), (12_500_000, until))]);
-    let place = Place { live: &[], held: &held, limits, used_up: &month };
+    let place = Place { live: &[], held: &held, limits, used_up: &month, strain: None };
     let Some(Reason::Budget { until: Some(_), why: told }) = of_order(&order(), &ready, at, None, &place) else {
         panic!()
     };

@@ -14,6 +14,7 @@ import {
   Plug,
   Settings,
   Sunrise,
+  TriangleAlert,
   Unplug,
 } from "lucide-react";
 import { useId, useState } from "react";
@@ -41,6 +42,9 @@ const ICONS: Record<NotificationKind, { icon: LucideIcon; color: string }> = {
   "morning-report.ready": { icon: Sunrise, color: "text-accent-text" },
   "webhook.off": { icon: Unplug, color: "text-red" },
   "mcp-server.tools-changed": { icon: Plug, color: "text-amber" },
+  "alert.warning": { icon: TriangleAlert, color: "text-amber" },
+  "alert.critical": { icon: CircleAlert, color: "text-red" },
+  "alert.cleared": { icon: CircleCheckBig, color: "text-green" },
 };
 
 /** Where one sees what a notification is about. */
@@ -51,6 +55,7 @@ function target(one: Notification): LinkProps {
     return { to: "/p/$projectId/settings", params: { projectId: one.projectId }, hash: "mcp-servers" };
   if (one.projectId) return { to: "/p/$projectId", params: { projectId: one.projectId } };
   if (one.kind === "webhook.off") return { to: "/settings", hash: "notifications" };
+  if (one.alertId) return { to: "/operation/alerts" };
   return { to: "/" };
 }
 

@@ -64,6 +64,7 @@ async fn app(disk: &'static str) -> TestApp {
         lease: Duration::from_secs(6),
         look: Duration::from_millis(300),
         rest: Duration::from_secs(1),
+        alerts: false,
         ..Pace::default()
     };
     let change = move |config: &mut guildhall_server::config::Config| {

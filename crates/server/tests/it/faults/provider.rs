@@ -54,7 +54,11 @@ fn cards() -> Vec<(String, Vec<Value>)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_night_passes_through_every_fault_of_its_provider() {
     let wish = Wish {
-        pace: Pace { calls: Patience { headers: SILENCE, idle: SILENCE, ..Patience::default() }, ..Pace::default() },
+        pace: Pace {
+            calls: Patience { headers: SILENCE, idle: SILENCE, ..Patience::default() },
+            alerts: false,
+            ..Pace::default()
+        },
         sim: guildhall_sim::Config {
             ping: SILENCE / 4,
             // Less than is asked for at first: each run has to learn that from a 400.

@@ -114,7 +114,7 @@ async fn a_mail_comes_to_who_wants_it_with_a_link_to_what_it_is_about() {
         .collect();
     assert_eq!(
         (by_mail, &settings["mailOn"]),
-        (vec!["auto-mode.paused", "budget.reached", "webhook.off"], &json!(true))
+        (vec!["auto-mode.paused", "budget.reached", "webhook.off", "alert.warning", "alert.critical"], &json!(true))
     );
     let wishes =
         json!({ "items": [{ "kind": "budget.reached", "mail": false }, { "kind": "card.failed", "mail": true }] });

@@ -3,6 +3,7 @@ import { type FormEvent, useId, useState } from "react";
 import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
+import { useMay } from "@/api/queries";
 import type { NotificationKind, Webhook, WebhookFormat } from "@/api/types";
 import { FormError } from "@/components/form-error";
 import { SecretOnce } from "@/components/secret-once";
@@ -25,8 +26,20 @@ const OFFERED: Record<"own" | "team", NotificationKind[]> = {
     "budget.reached",
     "morning-report.ready",
     "mcp-server.tools-changed",
+    "alert.warning",
+    "alert.critical",
+    "alert.cleared",
   ],
-  team: ["card.waits", "card.verified", "card.failed", "plan.ready", "auto-mode.paused"],
+  team: [
+    "card.waits",
+    "card.verified",
+    "card.failed",
+    "plan.ready",
+    "auto-mode.paused",
+    "alert.warning",
+    "alert.critical",
+    "alert.cleared",
+  ],
 };
 
 /** Makes or changes a webhook. A new secret is shown once. */
@@ -123,7 +136,8 @@ function WebhookForm({
   const [chosen, setChosen] = useState<ReadonlySet<NotificationKind>>(
     new Set(hook?.kinds ?? ["card.waits", "card.failed", "auto-mode.paused"]),
   );
-  const offered = OFFERED[team ? "team" : "own"];
+  const administers = useMay("administer");
+  const offered = OFFERED[team ? "team" : "own"].filter((kind) => administers || !kind.startsWith("alert."));
   const save = useMutation({
     mutationFn: async () => {
       const draft = { name: name.trim(), format, kinds: offered.filter((kind) => chosen.has(kind)) };

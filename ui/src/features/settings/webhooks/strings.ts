@@ -16,6 +16,9 @@ export const kind: Record<NotificationKind, { label: string; help: string }> = {
     label: "Tools of an MCP server changed",
     help: "Agents do not get them until somebody has looked at them.",
   },
+  "alert.warning": { label: "An alert is a warning", help: "Something on a server should be looked at." },
+  "alert.critical": { label: "An alert is critical", help: "It harms the team's work, or is about to." },
+  "alert.cleared": { label: "An alert is over", help: "It is as it should be again." },
 };
 
 export const format: Record<WebhookFormat, { label: string; help: string }> = {
@@ -42,7 +45,7 @@ export const words = {
   hooks: "Webhooks",
   hooksLead: "Addresses that are called when something happens. Each message is signed.",
   teamTitle: "The team's webhooks",
-  teamLead: "For admins. They are told of everybody's cards, plans and auto mode, once each.",
+  teamLead: "For admins. They are told of everybody's cards, plans and auto mode, and of alerts, once each.",
   none: "No webhook yet.",
   add: "Add a webhook",
   edit: "Edit",

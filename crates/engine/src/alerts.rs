@@ -1,0 +1,233 @@
+//! Watches how this node is: raises alerts and clears them, and lets work wait while the node is short of memory or disk.
+
+use std::time::Duration;
+
+use guildhall_store::NewAlert;
+use guildhall_team::TeamError;
+use guildhall_types::DateTime;
+use guildhall_types::alert::{
+    Alert, AlertKind, AlertLevel, Beside, Judged, Open, RefusedKey, Server, Strain, Thresholds, Traces, Verdict, judge,
+    measured,
+};
+use guildhall_types::reading::Reading;
+use tokio::time::Instant;
+
+use crate::Engine;
+use crate::parking::Strains;
+
+/// How often it is looked up which keys providers refused.
+const KEYS: Duration = Duration::from_secs(60);
+/// How often the certificate of the public address is looked at, and how often when that did not work.
+const CERTIFICATE: Duration = Duration::from_secs(24 * 60 * 60);
+const CERTIFICATE_AGAIN: Duration = Duration::from_secs(60 * 60);
+
+/// How often an alert that stands is written down as standing.
+fn seen_every() -> chrono::Duration {
+    chrono::Duration::minutes(1)
+}
+
+/// What is remembered from one reading to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Watcher {
+    traces: Traces,
+    thresholds: Thresholds,
+    /// The open alerts as the database told last: when it is away, work waits by these.
+    open: Vec<Alert>,
+    keys: Option<(Instant, Vec<RefusedKey>)>,
+    certificate: Option<(String, DateTime, DateTime)>,
+}
+
+/// Judges each reading until the engine stops.
+pub(crate) async fn watch_forever(engine: Engine) {
+    if !engine.0.pace.alerts {
+        return;
+    }
+    let mut readings = engine.readings();
+    loop {
+        tokio::select! {
+            () = engine.0.stop.cancelled() => return,
+            changed = readings.changed() => if changed.is_err() { return },
+        }
+        let reading = readings.borrow_and_update().clone();
+        if let Some(reading) = reading {
+            engine.judge(&reading).await;
+        }
+    }
+}
+
+/// Looks at the certificate of the public address once a day, until the engine stops.
+pub(crate) async fn look_at_certificate_forever(engine: Engine) {
+    loop {
+        let again = match engine.0.team.certificate().await {
+            Ok(Some((address, begins, ends))) => {
+                engine.0.watcher.lock().await.certificate = Some((address, begins, ends));
+                CERTIFICATE
+            }
+            // Plain HTTP has none.
+            Ok(None) => return,
+            Err(error) => {
+                tracing::warn!(%error, "the certificate of the public address could not be looked at; trying again in an hour");
+                CERTIFICATE_AGAIN
+            }
+        };
+        tokio::select! {
+            () = engine.0.stop.cancelled() => return,
+            () = tokio::time::sleep(again) => {}
+        }
+    }
+}
+
+impl Engine {
+    /// Judges a reading, as the engine does with each that it takes: raises alerts, clears them, and lets work wait.
+    pub async fn judge(&self, reading: &Reading) {
+        let team = &self.0.team;
+        let mut watcher = self.0.watcher.lock().await;
+        let server = self.server();
+        match team.thresholds().await {
+            Ok(thresholds) => watcher.thresholds = thresholds,
+            Err(error) => tracing::warn!(%error, "the thresholds of alerts cannot be read; the former ones hold"),
+        }
+        match team.store.open_alerts().await {
+            Ok(open) => watcher.open = open,
+            Err(error) => tracing::warn!(%error, "open alerts cannot be read"),
+        }
+        let beside = self.beside(&mut watcher).await;
+        let Watcher { traces, thresholds, open, .. } = &mut *watcher;
+        let known_keys: Vec<String> = open
+            .iter()
+            .filter(|alert| alert.kind == AlertKind::KeyRefused)
+            .map(|alert| alert.subject.clone())
+            .collect();
+        let measured = measured(reading, &beside, &server, &known_keys);
+        let standing: Vec<Open> = open
+            .iter()
+            .map(|alert| Open { kind: alert.kind, subject: alert.subject.clone(), level: alert.level })
+            .collect();
+        let judged = judge(&measured, thresholds, &standing, traces, reading.at);
+        // Before anything is written: work waits also when the database does.
+        let (strains, urgent) = strains(&judged, &standing, thresholds);
+        self.strained(strains, urgent).await;
+        for one in &judged {
+            if let Err(error) = self.write(one, thresholds, open).await {
+                tracing::error!(kind = %one.measured.kind, %error, "an alert cannot be written; trying again");
+            }
+        }
+        match team.store.clear_silent_alerts(&[&server.subject]).await {
+            Ok(gone) => gone.iter().for_each(|alert| {
+                tracing::info!(kind = %alert.kind, about = alert.about, "an alert is over: nobody measures it any more");
+            }),
+            Err(error) => tracing::warn!(%error, "alerts of nodes that are gone cannot be cleared"),
+        }
+    }
+
+    /// Writes what came of a figure.
+    async fn write(&self, judged: &Judged, thresholds: &Thresholds, open: &[Alert]) -> Result<(), TeamError> {
+        let store = &self.0.team.store;
+        let Judged { measured: of, verdict } = judged;
+        let standing = open.iter().find(|alert| alert.kind == of.kind && alert.subject == of.subject);
+        let about = standing.map_or(of.about.as_str(), |alert| alert.about.as_str());
+        let text = |level| of.kind.text(level, of.value, thresholds.of(of.kind), about);
+        match (*verdict, standing) {
+            (Verdict::Raised(level), _) => {
+                let new = NewAlert {
+                    kind: of.kind,
+                    subject: of.subject.clone(),
+                    about: of.about.clone(),
+                    level,
+                    value: of.value,
+                    text: text(level),
+                };
+                if store.raise_alert(&new).await?.is_some() {
+                    tracing::warn!(kind = %of.kind, %level, about, value = of.value, "an alert is raised");
+                }
+            }
+            (Verdict::Worsened, Some(alert)) => {
+                let level = AlertLevel::Critical;
+                if store.change_alert(alert.id, of.value, level, &text(level)).await?.is_some() {
+                    tracing::warn!(kind = %of.kind, about, value = of.value, "an alert is critical now");
+                }
+            }
+            (Verdict::Eased, Some(alert)) => {
+                let level = AlertLevel::Warning;
+                if store.change_alert(alert.id, of.value, level, &text(level)).await?.is_some() {
+                    tracing::info!(kind = %of.kind, about, value = of.value, "an alert is no longer critical");
+                }
+            }
+            (Verdict::Cleared, Some(alert)) => {
+                if store.clear_alert(alert.id, of.value).await?.is_some() {
+                    tracing::info!(kind = %of.kind, about, value = of.value, "an alert is over");
+                }
+            }
+            (Verdict::Stands, Some(alert)) => {
+                let worse = of.kind.weight(of.value) > of.kind.weight(alert.worst);
+                if worse || self.0.team.clock.now() - alert.seen_at >= seen_every() {
+                    store.see_alert(alert.id, of.value).await?;
+                }
+            }
+            // Nothing is said of an alert that is not open but that it is raised.
+            (_, None) => {}
+        }
+        Ok(())
+    }
+
+    /// This server, as alerts name it. A data folder is one process's, so that servers on one machine are apart.
+    fn server(&self) -> Server {
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let name = match name.trim() {
+            "" => "this server".to_owned(),
+            name => name.to_owned(),
+        };
+        let subject = format!("{name}:{}", self.0.team.places.data().display());
+        Server { subject, name }
+    }
+
+    /// What is known beside a reading. What has no source stays absent.
+    async fn beside(&self, watcher: &mut Watcher) -> Beside {
+        if watcher.keys.as_ref().is_none_or(|(at, _)| at.elapsed() >= KEYS) {
+            watcher.keys = match self.0.team.store.refused_keys().await {
+                Ok(keys) => Some((Instant::now(), keys)),
+                Err(error) => {
+                    tracing::warn!(%error, "refused keys cannot be looked up");
+                    None
+                }
+            };
+        }
+        Beside {
+            // The bus is this process's own, and is never lost.
+            bus_lost: None,
+            last_backup: None,
+            last_clean_up: None,
+            certificate: watcher.certificate.clone(),
+            refused_keys: watcher.keys.as_ref().map(|(_, keys)| keys.clone()),
+            sandbox_usable: Some(self.sandbox_report().await.usable),
+        }
+    }
+}
+
+/// What the node is short of, by what came of its figures, and whether it has too little memory at this very moment: an alert
+/// outlasts what it tells of for a while.
+fn strains(judged: &[Judged], open: &[Open], thresholds: &Thresholds) -> (Strains, bool) {
+    let (mut strains, mut urgent) = (Strains::default(), false);
+    for Judged { measured: of, verdict } in judged {
+        let Some(strain) = of.kind.strain() else { continue };
+        let before = open.iter().find(|open| open.kind == of.kind && open.subject == of.subject).map(|open| open.level);
+        let level = match verdict {
+            Verdict::Raised(level) => Some(*level),
+            Verdict::Worsened => Some(AlertLevel::Critical),
+            Verdict::Eased => Some(AlertLevel::Warning),
+            Verdict::Cleared => None,
+            Verdict::Stands => before,
+        };
+        if level != Some(AlertLevel::Critical) {
+            continue;
+        }
+        match strain {
+            Strain::Memory => {
+                strains.memory = true;
+                urgent = of.value >= thresholds.of(of.kind).critical;
+            }
+            Strain::Disk => strains.disk = true,
+        }
+    }
+    (strains, urgent)
+}

@@ -1,0 +1,192 @@
+//! What happens while a server is short of memory or disk, with readings that the test makes.
+
+use chrono::Duration;
+use guildhall_types::FeatureId;
+use guildhall_types::alert::{AlertKind, AlertLevel, Strain};
+use guildhall_types::auto::Reason;
+use guildhall_types::event::Happening;
+use guildhall_types::feature::FeatureStatus;
+use guildhall_types::notification::NotificationKind;
+use guildhall_types::project::ProjectSource;
+use guildhall_types::reading::{Reading, Used};
+use guildhall_types::run::{Run, RunEvent, RunStatus};
+use serde_json::json;
+
+use crate::harness::Hall;
+
+/// Calls by which an agent that changed something is asked what of it is worth keeping.
+const KEEPS: usize = 1;
+
+/// How the server is so many seconds after the test began, by the percent of memory and of disk that are used.
+struct Readings<'a> {
+    hall: &'a Hall,
+    seconds: i64,
+}
+
+impl Readings<'_> {
+    async fn after(&mut self, seconds: i64, memory: i64, disk: i64) {
+        self.seconds += seconds;
+        let reading = Reading {
+            node: self.hall.engine.node(),
+            at: self.hall.team.clock.now() + Duration::seconds(self.seconds),
+            memory: Some(Used { used: memory, total: 100 }),
+            process_memory: None,
+            disk: Some(Used { used: disk, total: 100 }),
+            processors: 2,
+            load: None,
+            active_agents: Some(1),
+            active_runs: 1,
+            worktrees: 1,
+            queue_depth: Some(0),
+            provider_failures: 0,
+            database_millis: Some(1.0),
+        };
+        self.hall.engine.judge(&reading).await;
+    }
+
+    /// Long enough after what was bad for it to be over.
+    async fn well_again(&mut self) {
+        self.after(15, 30, 30).await;
+        self.after(61, 30, 30).await;
+    }
+}
+
+fn readings(hall: &Hall) -> Readings<'_> {
+    Readings { hall, seconds: 0 }
+}
+
+async fn run_of(hall: &Hall, id: FeatureId) -> Run {
+    let run = hall.feature(id).await.card.run_id.unwrap();
+    hall.team.store.run(run).await.unwrap().unwrap()
+}
+
+async fn events(hall: &Hall, run: &Run) -> Vec<RunEvent> {
+    let told = hall.team.store.run_events(run.id, 0, 1_000).await.unwrap();
+    let of_run = |event: guildhall_types::event::Event| match event.what {
+        Happening::Run { event, .. } => Some(event),
+        _ => None,
+    };
+    told.into_iter().filter_map(of_run).collect()
+}
+
+/// Waits until the run is in the queue again, and says so.
+async fn makes_room(hall: &Hall, id: FeatureId) -> Run {
+    let look = async || Some(run_of(hall, id).await).filter(|run| run.status == RunStatus::Queued);
+    hall.until("a run that makes room", look).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_it_is_short_of_memory_no_work_begins_and_everybody_is_told_why() {
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let mut readings = readings(&hall);
+    readings.after(0, 84, 40).await;
+    assert_eq!(hall.engine.strain(), None, "a warning keeps nothing");
+    readings.after(15, 92, 40).await;
+    assert_eq!(hall.engine.strain(), Some(Strain::Memory));
+    let id = hall.scripted(&project, &[json!({ "say": "Done." })]).await;
+    let queue = hall.team.queue(hall.anna.id, Some(project.id)).await.unwrap();
+    assert_eq!(queue[0].waiting.reason, Reason::Server { strain: Strain::Memory });
+    assert!(queue[0].waiting.message.contains("short of memory"), "{}", queue[0].waiting.message);
+    let alert = hall.team.store.open_alerts().await.unwrap().remove(0);
+    assert_eq!((alert.kind, alert.level, alert.worst), (AlertKind::Memory, AlertLevel::Critical, 92));
+    assert!(alert.text.contains("No new work begins"), "{}", alert.text);
+    let told = hall.team.store.notifications(hall.anna.id, None, false, 9).await.unwrap().page.items;
+    let kinds: Vec<_> = told.iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, [NotificationKind::AlertCritical, NotificationKind::AlertWarning]);
+    // The engine has looked for work in between, more than once.
+    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    assert_eq!((run_of(&hall, id).await.status, hall.engine.stats().await.active_runs), (RunStatus::Queued, 0));
+    readings.well_again().await;
+    assert_eq!(hall.engine.strain(), None);
+    let feature = hall.rests(id).await;
+    assert_eq!((feature.card.status, feature.card.error), (FeatureStatus::WaitingApproval, None));
+    readings.after(300, 30, 40).await;
+    assert_eq!(hall.team.store.open_alerts().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_critical_memory_runs_make_room_one_by_one_and_pay_no_turn_again() {
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let lines = [
+        json!({ "tools": [["write", { "path": "a.txt", "content": "a\n" }]] }),
+        json!({ "tools": [["bash", { "command": "sleep 300" }]] }),
+        json!({ "say": "Done." }),
+    ];
+    let cards = [hall.scripted(&project, &lines).await, hall.scripted(&project, &lines).await];
+    for id in cards {
+        let asleep = async || {
+            let run = run_of(&hall, id).await;
+            let started = |event: &RunEvent| matches!(event, RunEvent::ToolStarted { tool, .. } if tool == "bash");
+            events(&hall, &run).await.iter().any(started).then_some(())
+        };
+        hall.until("a command at work", asleep).await;
+    }
+    let mut readings = readings(&hall);
+    readings.after(0, 90, 40).await;
+    let parked = hall
+        .until("the first to make room", async || {
+            let runs = [run_of(&hall, cards[0]).await, run_of(&hall, cards[1]).await];
+            runs.into_iter().find(|run| run.status == RunStatus::Queued)
+        })
+        .await;
+    assert_eq!((parked.turns, parked.attempt, parked.lease_owner, parked.parked_until), (2, 1, None, None));
+    assert_eq!(hall.feature(parked.feature_id).await.card.status, FeatureStatus::Queued);
+    let note = RunEvent::Note { text: Strain::Memory.parked().to_owned() };
+    assert_eq!(events(&hall, &parked).await.last(), Some(&note));
+    let other = if parked.feature_id == cards[0] { cards[1] } else { cards[0] };
+    assert_eq!(run_of(&hall, other).await.status, RunStatus::Running, "one at a time");
+    // It is less now, though the alert still stands: nobody else has to go.
+    readings.after(15, 82, 40).await;
+    assert_eq!((hall.engine.strain(), run_of(&hall, other).await.status), (Some(Strain::Memory), RunStatus::Running));
+    readings.after(15, 86, 40).await;
+    makes_room(&hall, other).await;
+    let nobody = async || (hall.engine.stats().await.active_runs == 0).then_some(());
+    hall.until("nobody at work", nobody).await;
+    readings.well_again().await;
+    for id in cards {
+        let feature = hall.rests(id).await;
+        assert_eq!((feature.card.status, feature.card.error), (FeatureStatus::WaitingApproval, None));
+        assert_eq!((feature.summary.as_deref(), run_of(&hall, id).await.turns), (Some("Done."), 3));
+    }
+    assert_eq!(hall.sim.requests().len(), 2 * (3 + KEEPS), "no call was made twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_critical_disk_a_run_waits_at_its_next_turn_and_goes_on_by_itself() {
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let lines = [
+        json!({ "silence_ms": 1_500, "tools": [["write", { "path": "a.txt", "content": "a\n" }]] }),
+        json!({ "tools": [["write", { "path": "b.txt", "content": "b\n" }]] }),
+        json!({ "say": "Done." }),
+    ];
+    let id = hall.scripted(&project, &lines).await;
+    hall.until("a call under way", async || (!hall.sim.requests().is_empty()).then_some(())).await;
+    let mut readings = readings(&hall);
+    readings.after(0, 40, 95).await;
+    let parked = makes_room(&hall, id).await;
+    assert_eq!((parked.turns, parked.error.clone()), (1, None), "the turn was made to its end");
+    assert_eq!(parked.head_commit.is_some(), true, "and is kept");
+    let queue = hall.team.queue(hall.anna.id, Some(project.id)).await.unwrap();
+    assert_eq!(queue[0].waiting.reason, Reason::Server { strain: Strain::Disk });
+    readings.well_again().await;
+    let feature = hall.rests(id).await;
+    assert_eq!((feature.card.status, feature.card.error), (FeatureStatus::WaitingApproval, None));
+    assert_eq!((hall.sim.requests().len(), run_of(&hall, id).await.turns), (3 + KEEPS, 3), "no call was made twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_passes_before_the_next_turn_keeps_nobody() {
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let lines = [json!({ "silence_ms": 1_500, "tools": [["glob", { "pattern": "*" }]] }), json!({ "say": "Done." })];
+    let id = hall.scripted(&project, &lines).await;
+    hall.until("a call under way", async || (!hall.sim.requests().is_empty()).then_some(())).await;
+    let mut readings = readings(&hall);
+    readings.after(0, 40, 95).await;
+    readings.well_again().await;
+    let feature = hall.rests(id).await;
+    assert_eq!((feature.card.status, run_of(&hall, id).await.attempt), (FeatureStatus::WaitingApproval, 1));
+}

@@ -1,0 +1,311 @@
+//! Alerts: those that are open, and the history.
+//!
+//! Whoever measures decides; what stands here sees to it that of one kind and subject one is open at a time, whichever node is
+//! first, and that what is told of it goes with the change.
+
+mod refused;
+
+use chrono::Duration;
+use guildhall_types::alert::{Alert, AlertKind, AlertLevel, SILENT, Strain, Threshold, Thresholds};
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
+use guildhall_types::event::Happening;
+use guildhall_types::notification::{NotificationKind, Tell};
+use guildhall_types::{AlertId, DateTime, MemberId};
+use sqlx::types::Json;
+
+use crate::{Page, Rows, Store, StoreError, Tx, on, read};
+
+/// Names the thresholds among the settings.
+pub const THRESHOLDS: &str = "alert_thresholds";
+
+const COLUMNS: &str = "id, kind, subject, about, level, worst_level, value, worst, text, raised_at, changed_at, seen_at, \
+    cleared_at, gone, silenced_until, silenced_by";
+/// How long an alert that is over is remembered.
+const REMEMBERED: Duration = Duration::days(365);
+
+/// Which alerts.
+#[derive(Debug, Clone, Default)]
+pub struct AlertQuery {
+    /// Only those that are open, or only those that are over.
+    pub open: Option<bool>,
+    /// Only those raised before this one.
+    pub before: Option<AlertId>,
+    /// How many at most.
+    pub limit: i64,
+}
+
+/// An alert to be raised.
+#[derive(Debug, Clone)]
+pub struct NewAlert {
+    /// What it is about.
+    pub kind: AlertKind,
+    /// What of that kind.
+    pub subject: String,
+    /// The same for people.
+    pub about: String,
+    /// How bad it is.
+    pub level: AlertLevel,
+    /// The figure.
+    pub value: i64,
+    /// What is wrong and what to do.
+    pub text: String,
+}
+
+impl Store {
+    /// The alerts that are open, those raised first first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn open_alerts(&self) -> Result<Vec<Alert>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM alerts WHERE cleared_at IS NULL ORDER BY id");
+        Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(c).await)?)
+    }
+
+    /// Some alerts, those raised last first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn alerts(&self, query: &AlertQuery) -> Result<Page<Alert>, StoreError> {
+        let which = match query.open {
+            Some(true) => "cleared_at IS NULL",
+            Some(false) => "cleared_at IS NOT NULL",
+            None => "1 = 1",
+        };
+        let sql =
+            format!("SELECT {COLUMNS} FROM alerts WHERE {which} AND ($1 IS NULL OR id < $1) ORDER BY id DESC LIMIT $2");
+        let mut items: Vec<Alert> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(query.before)
+            .bind(query.limit + 1).fetch_all(c).await)?;
+        let more = items.len() as i64 > query.limit;
+        items.truncate(usize::try_from(query.limit).unwrap_or(usize::MAX));
+        let next = items.last().filter(|_| more).map(|last| last.id.to_string());
+        Ok(Page { items, next })
+    }
+
+    /// What a server is short of, so that it begins no work. One that says nothing any more counts no longer.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn strain(&self) -> Result<Option<Strain>, StoreError> {
+        let kind: Option<(AlertKind,)> = read!(self, c => sqlx::query_as(
+            "SELECT kind FROM alerts WHERE cleared_at IS NULL AND level = 'critical' AND kind IN ('memory', 'disk')
+               AND seen_at > $1 ORDER BY kind DESC LIMIT 1").bind(self.now() - SILENT).fetch_optional(c).await)?;
+        Ok(kind.and_then(|(kind,)| kind.strain()))
+    }
+
+    /// Sets from which figure on alerts are raised. The audit tells those that change.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_thresholds(&self, new: &Thresholds) -> Result<(), StoreError> {
+        let before: Thresholds = self.setting(THRESHOLDS).await?.unwrap_or_default();
+        let mut tx = self.begin().await?;
+        let note = Note::new(AuditAction::ChangeSetting).on(AuditObject::Setting, THRESHOLDS);
+        let changed = AlertKind::ALL.iter().filter(|kind| before.of(**kind) != new.of(**kind));
+        tx.note(changed.fold(note, |note, kind| {
+            let Threshold { warning, critical } = new.of(*kind);
+            note.with(kind.as_str(), format!("warning {warning}, critical {critical}"))
+        }));
+        on!(tx, c => sqlx::query(
+            "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+            .bind(THRESHOLDS).bind(Json(new)).execute(c).await.rows())?;
+        self.commit(tx).await
+    }
+
+    /// Raises an alert, unless one of its kind and subject is open: whoever is first does. Returns it if this was the first.
+    ///
+    /// Where the former one was silenced, this one is for as long; then nobody is told.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn raise_alert(&self, new: &NewAlert) -> Result<Option<Alert>, StoreError> {
+        let now = self.now();
+        let mut tx = self.begin().await?;
+        let silence: Option<(DateTime, Option<MemberId>)> = on!(tx, c => sqlx::query_as(
+            "SELECT silenced_until, silenced_by FROM alerts WHERE kind = $1 AND subject = $2 AND silenced_until > $3
+             ORDER BY id DESC LIMIT 1").bind(new.kind).bind(&new.subject).bind(now).fetch_optional(c).await)?;
+        let (until, by) = silence.map_or((None, None), |(until, by)| (Some(until), by));
+        let sql = format!(
+            "INSERT INTO alerts (id, kind, subject, about, level, worst_level, value, worst, text, raised_at, changed_at,
+               seen_at, gone, silenced_until, silenced_by)
+             VALUES ($1, $2, $3, $4, $5, $5, $6, $6, $7, $8, $8, $8, $9, $10, $11)
+             ON CONFLICT (kind, subject) WHERE cleared_at IS NULL DO NOTHING RETURNING {COLUMNS}"
+        );
+        let raised: Option<Alert> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(AlertId::new()).bind(new.kind)
+            .bind(&new.subject).bind(crate::clean(&new.about)).bind(new.level).bind(new.value).bind(crate::clean(&new.text))
+            .bind(now).bind(false).bind(until).bind(by).fetch_optional(c).await)?;
+        let Some(alert) = raised else { return Ok(None) };
+        on!(tx, c => sqlx::query("DELETE FROM alerts WHERE cleared_at < $1").bind(now - REMEMBERED).execute(c).await.rows())?;
+        self.record(&mut tx, &Happening::AlertRaised { alert: alert.clone() }).await?;
+        self.tell_admins(&mut tx, &alert, kind_of(alert.level), &alert.text).await?;
+        self.commit(tx).await?;
+        Ok(Some(alert))
+    }
+
+    /// An open alert is of another level now: whoever measures first says so. Returns it if this was the first. Nobody is told
+    /// that it became better before it is over.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn change_alert(
+        &self,
+        id: AlertId,
+        value: i64,
+        level: AlertLevel,
+        text: &str,
+    ) -> Result<Option<Alert>, StoreError> {
+        let now = self.now();
+        let mut tx = self.begin().await?;
+        let Some(before) = self.locked_alert(&mut tx, id).await? else { return Ok(None) };
+        if before.level == level {
+            return Ok(None);
+        }
+        let sql = format!(
+            "UPDATE alerts SET level = $2, worst_level = $3, value = $4, worst = $5, text = $6, changed_at = $7, seen_at = $7
+             WHERE id = $1 RETURNING {COLUMNS}"
+        );
+        let alert: Alert = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(level)
+            .bind(before.worst_level.max(level)).bind(value).bind(before.kind.worse(before.worst, value))
+            .bind(crate::clean(text)).bind(now).fetch_one(c).await)?;
+        self.record(&mut tx, &Happening::AlertUpdated { alert: alert.clone() }).await?;
+        if level > before.level {
+            self.tell_admins(&mut tx, &alert, kind_of(level), &alert.text).await?;
+        }
+        self.commit(tx).await?;
+        Ok(Some(alert))
+    }
+
+    /// An open alert stands, with this figure.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn see_alert(&self, id: AlertId, value: i64) -> Result<(), StoreError> {
+        let mut tx = self.begin_light().await?;
+        let Some(before) = self.locked_alert(&mut tx, id).await? else { return Ok(()) };
+        on!(tx, c => sqlx::query("UPDATE alerts SET value = $2, worst = $3, seen_at = $4 WHERE id = $1").bind(id).bind(value)
+            .bind(before.kind.worse(before.worst, value)).bind(self.now()).execute(c).await.rows())?;
+        self.commit(tx).await
+    }
+
+    /// An open alert is over: whoever measures first says so. Returns it if this was the first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn clear_alert(&self, id: AlertId, value: i64) -> Result<Option<Alert>, StoreError> {
+        let mut tx = self.begin().await?;
+        let sql = format!(
+            "UPDATE alerts SET value = $2, cleared_at = $3, seen_at = $3 WHERE id = $1 AND cleared_at IS NULL
+             RETURNING {COLUMNS}"
+        );
+        let cleared: Option<Alert> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(value)
+            .bind(self.now()).fetch_optional(c).await)?;
+        let Some(alert) = cleared else { return Ok(None) };
+        self.tell_cleared(&mut tx, &alert).await?;
+        self.commit(tx).await?;
+        Ok(Some(alert))
+    }
+
+    /// Clears open alerts of which nobody has said for long that they stand: their server is gone, or measures it no more.
+    /// Those of `own` subjects stay: whoever asks is about to say how they are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn clear_silent_alerts(&self, own: &[&str]) -> Result<Vec<Alert>, StoreError> {
+        let now = self.now();
+        let silent: Vec<Alert> = self.open_alerts().await?;
+        let silent =
+            silent.into_iter().filter(|alert| alert.seen_at <= now - SILENT && !own.contains(&alert.subject.as_str()));
+        let mut cleared = Vec::new();
+        for alert in silent {
+            let mut tx = self.begin().await?;
+            let sql = format!(
+                "UPDATE alerts SET cleared_at = $2, gone = $3 WHERE id = $1 AND cleared_at IS NULL AND seen_at <= $4
+                 RETURNING {COLUMNS}"
+            );
+            let gone: Option<Alert> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(alert.id).bind(now)
+                .bind(true).bind(now - SILENT).fetch_optional(c).await)?;
+            let Some(gone) = gone else { continue };
+            self.tell_cleared(&mut tx, &gone).await?;
+            self.commit(tx).await?;
+            cleared.push(gone);
+        }
+        Ok(cleared)
+    }
+
+    /// Lets nobody be told of an open alert until then, or again when that is absent.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is none, or it is over.
+    pub async fn silence_alert(&self, id: AlertId, until: Option<DateTime>) -> Result<Alert, StoreError> {
+        let mut tx = self.begin().await?;
+        let sql = format!(
+            "UPDATE alerts SET silenced_until = $2, silenced_by = $3 WHERE id = $1 AND cleared_at IS NULL RETURNING {COLUMNS}"
+        );
+        let by = self.actor.member.filter(|_| until.is_some());
+        let alert: Option<Alert> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(until).bind(by)
+            .fetch_optional(c).await)?;
+        let alert = alert.ok_or(StoreError::NotFound { what: "open alert" })?;
+        if until.is_none() {
+            // What a former one of the same was silenced for is over too.
+            on!(tx, c => sqlx::query("UPDATE alerts SET silenced_until = NULL WHERE kind = $1 AND subject = $2")
+                .bind(alert.kind).bind(&alert.subject).execute(c).await.rows())?;
+        }
+        self.record(&mut tx, &Happening::AlertUpdated { alert: alert.clone() }).await?;
+        let note = Note::new(AuditAction::SilenceAlert).on(AuditObject::Alert, id).with("kind", alert.kind);
+        let note = note.with("about", &alert.about);
+        tx.note(match until {
+            Some(until) => note.with("until", until.to_rfc3339()),
+            None => note.with("until", "now"),
+        });
+        self.commit(tx).await?;
+        Ok(alert)
+    }
+
+    /// The alert, if it is open, locked until the transaction ends.
+    async fn locked_alert(&self, tx: &mut Tx, id: AlertId) -> Result<Option<Alert>, StoreError> {
+        let sql = format!("UPDATE alerts SET value = value WHERE id = $1 AND cleared_at IS NULL RETURNING {COLUMNS}");
+        Ok(on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?)
+    }
+
+    async fn tell_cleared(&self, tx: &mut Tx, alert: &Alert) -> Result<(), StoreError> {
+        self.record(tx, &Happening::AlertCleared { alert: alert.clone() }).await?;
+        let text = match alert.gone {
+            true => "Nobody measures it any more: the server is gone, or was told not to.",
+            false => "It is as it should be again.",
+        };
+        self.tell_admins(tx, alert, NotificationKind::AlertCleared, text).await
+    }
+
+    /// Tells everybody who administers the team, unless the alert is silenced.
+    async fn tell_admins(
+        &self,
+        tx: &mut Tx,
+        alert: &Alert,
+        kind: NotificationKind,
+        text: &str,
+    ) -> Result<(), StoreError> {
+        if alert.is_silent(self.now()) {
+            return Ok(());
+        }
+        let admins: Vec<(MemberId,)> = on!(tx, c => sqlx::query_as(
+            "SELECT id FROM members WHERE role IN ('owner', 'admin') AND disabled_at IS NULL ORDER BY id").fetch_all(c).await)?;
+        tx.tell(Tell {
+            kind,
+            members: admins.into_iter().map(|(id,)| id).collect(),
+            project: None,
+            feature: None,
+            run: None,
+            alert: Some(alert.id),
+            subject: alert.kind.title(&alert.about),
+            text: text.to_owned(),
+        });
+        Ok(())
+    }
+}
+
+/// What tells of an alert of this level.
+const fn kind_of(level: AlertLevel) -> NotificationKind {
+    match level {
+        AlertLevel::Warning => NotificationKind::AlertWarning,
+        AlertLevel::Critical => NotificationKind::AlertCritical,
+    }
+}
