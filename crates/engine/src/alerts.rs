@@ -195,7 +195,10 @@ impl Engine {
         Beside {
             // The bus is this process's own, and is never lost.
             bus_lost: None,
-            last_backup: None,
+            last_backup: self.0.team.store.not_backed_up_since().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "it cannot be looked up how old the latest backup is");
+                None
+            }),
             last_clean_up: None,
             certificate: watcher.certificate.clone(),
             refused_keys: watcher.keys.as_ref().map(|(_, keys)| keys.clone()),

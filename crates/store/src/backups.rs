@@ -150,6 +150,18 @@ impl Store {
             "SELECT max(started_at) FROM backups WHERE status = 'done' AND verify_problem IS NULL").fetch_one(c).await)?;
         Ok(at)
     }
+
+    /// From when on what happened is in no good backup: since the latest was begun, or, where none is good, since the first was
+    /// tried. Nothing where none was ever tried.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn not_backed_up_since(&self) -> Result<Option<DateTime>, StoreError> {
+        let (good, first): (Option<DateTime>, Option<DateTime>) = read!(self, c => sqlx::query_as(
+            "SELECT max(CASE WHEN status = 'done' AND verify_problem IS NULL THEN started_at END), min(started_at)
+             FROM backups").fetch_one(c).await)?;
+        Ok(good.or(first))
+    }
 }
 
 fn shortened(problem: &str) -> String {

@@ -7,6 +7,7 @@ mod agents;
 mod alerts;
 mod asides;
 mod audit;
+mod backups;
 mod board;
 mod budgets;
 mod clients;

@@ -39,7 +39,7 @@ pub struct RefusedKey {
 pub struct Beside {
     /// For how long what carries hints between servers has been lost; nothing, and so no loss, where there is none to lose.
     pub bus_lost: Option<Duration>,
-    /// When the latest good backup was made, where backups are made.
+    /// When the latest good backup was made, or the first tried where none is good; nothing where none was ever tried.
     pub last_backup: Option<DateTime>,
     /// When the clean-up of this server last came through.
     pub last_clean_up: Option<DateTime>,
