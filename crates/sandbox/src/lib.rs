@@ -8,7 +8,7 @@ mod leftovers;
 mod toolchains;
 mod workspace;
 
-pub use caches::{Cached, cached, take_away};
+pub use caches::{Cached, cached, measured, take_away};
 pub use cgroup::{Groups, Over, Share, Usage, look_at_groups};
 pub use command::{
     Command, Exit, Finding, Isolation, Net, Network, Outcome, Report, Room, RoomSecret, Running, Sandbox, SandboxError,
