@@ -298,6 +298,12 @@ const sandbox = createRoute({
   component: lazyRouteComponent(() => import("@/routes/sandbox")),
 });
 
+const disk = createRoute({
+  getParentRoute: () => frame,
+  path: "/operation/disk",
+  component: lazyRouteComponent(() => import("@/routes/disk")),
+});
+
 const settings = createRoute({
   getParentRoute: () => frame,
   path: "/settings",
@@ -341,6 +347,7 @@ export const router = createRouter({
       audit,
       limits,
       sandbox,
+      disk,
       settings,
     ]),
   ]),

@@ -70,6 +70,7 @@ export const t = {
     audit: "Audit",
     rateLimits: "Rate limits",
     sandbox: "Sandbox",
+    disk: "Disk",
     search: "Search or do…",
     addProject: "Add a project",
     signOut: "Sign out",

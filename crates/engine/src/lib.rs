@@ -24,6 +24,7 @@ mod room;
 mod schedule;
 mod services;
 mod set_up;
+mod stay;
 mod systems;
 mod terminal;
 mod tidy;
@@ -47,6 +48,7 @@ pub use network::{Outside, Resolve};
 pub use rate_limits::{KeyLimits, UsedKey};
 pub use services::NoAnswer;
 pub use terminal::Sitting;
+pub use tidy::{Broom, Swept};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -136,6 +138,10 @@ struct Inner {
     services: services::Registry,
     /// Who sits at a terminal here.
     sittings: terminal::Registry,
+    /// Who is about to look into a worktree here, and which are being taken away.
+    stays: stay::Registry,
+    /// How the clean-up goes.
+    tidying: tidy::Tidying,
     /// The projects whose repository is being made here.
     preparing: Mutex<HashSet<ProjectId>>,
     /// Whose turn it is to merge, in each project.
@@ -216,6 +222,8 @@ impl Engine {
             grounds: Mutex::default(),
             services: services::Registry::default(),
             sittings: terminal::Registry::default(),
+            stays: stay::Registry::default(),
+            tidying: tidy::Tidying::default(),
             preparing: Mutex::default(),
             merging: Mutex::default(),
             holds: Mutex::default(),
@@ -246,7 +254,7 @@ impl Engine {
     /// What the engine is doing.
     pub async fn stats(&self) -> Stats {
         let active_runs = self.active().len();
-        let worktrees = self.worktrees_on_disk().await.len();
+        let worktrees = self.worktrees_on_disk().await;
         Stats { active_runs, worktrees }
     }
 

@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Engine;
 use crate::outfit::Whose;
 use crate::problems::{Trouble, chain};
+use crate::stay::Stay;
 use keep::keep;
 use log::Ring;
 use of_agent::RunServices;
@@ -162,7 +163,7 @@ impl Engine {
         (name, command, port): (&str, &str, Option<u16>),
     ) -> Result<Service, TeamError> {
         let (name, command) = checked(name, command).map_err(|(field, message)| TeamError::invalid(field, message))?;
-        let (run, room) = self.room_to_look(member.id, id).await?;
+        let (run, room, _stay) = self.room_to_look(member.id, id).await?;
         if run.status.is_live() {
             return Err(at_work());
         }
@@ -178,13 +179,19 @@ impl Engine {
         Ok(service)
     }
 
-    /// A run, and the room of commands in its worktree, which must be on this server.
-    pub(crate) async fn room_to_look(&self, member: MemberId, id: RunId) -> Result<(Run, Room), TeamError> {
+    /// A run, and the room of commands in its worktree, which stays as long as the third is held. One that was taken away while
+    /// nobody used it is made again.
+    pub(crate) async fn room_to_look(&self, member: MemberId, id: RunId) -> Result<(Run, Room, Stay), TeamError> {
         let team = &self.0.team;
         let run = team.store.run(id).await?.ok_or(TeamError::NotFound { what: "run" })?;
         let (project, repo) = team.ready_project(run.project_id).await?;
-        let worktree = repo.worktree(&id.to_string(), &team.places.run(id))?.filter(|tree| tree.tree().is_dir());
-        let Some(worktree) = worktree.filter(|_| run.status != RunStatus::Closed) else {
+        let stay = self.stay(id).await;
+        let there = repo.worktree(&id.to_string(), &team.places.run(id))?.filter(|tree| tree.tree().is_dir());
+        let worktree = match there.filter(|_| run.status != RunStatus::Closed) {
+            Some(worktree) => Some(worktree),
+            None => self.bring_back(&repo, &run).await.map_err(of_trouble)?,
+        };
+        let Some(worktree) = worktree else {
             return Err(TeamError::conflict(
                 "no-worktree",
                 "the worktree of this work is not on this server: it is made when an agent begins, and goes when the work is \
@@ -192,9 +199,10 @@ impl Engine {
             ));
         };
         self.usable_sandbox().await.map_err(|error| TeamError::conflict("no-sandbox", chain(&error)))?;
+        self.note_used(id).await;
         let whose = Whose { project: project.id, member, run: Some(id), lease: None };
         let room = self.outfit(whose, &repo, &worktree).await.map_err(of_trouble)?;
-        Ok((run, room))
+        Ok((run, room, stay))
     }
 
     /// Stops a service, on behalf of `member`, and waits until it is gone.
@@ -364,6 +372,7 @@ impl Engine {
             tracing::warn!(run = %live.run, service = live.name, error = &error as &dyn std::error::Error, "the end of a service was not saved");
         }
         self.0.bus.forget(live.run, &OutputStream::Service { service: id });
+        self.note_used(live.run).await;
         self.forget_service(live);
     }
 
@@ -380,6 +389,11 @@ impl Engine {
         for live in self.services().values().filter(|live| live.run == run && live.member.is_some()) {
             live.halt(Why::Ground);
         }
+    }
+
+    /// Whether a service of a run runs here.
+    pub(crate) fn runs_service(&self, run: RunId) -> bool {
+        self.services().values().any(|live| live.run == run)
     }
 
     /// Ends all services of a run, and waits until they are gone.

@@ -16,6 +16,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::Engine;
 use crate::problems::{Trouble, chain};
+use crate::stay::Stay;
 
 /// Terminals of a member at once, on this node.
 const AT_ONCE: usize = 4;
@@ -70,6 +71,11 @@ impl Engine {
         self.0.sittings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether anybody sits in the worktree of a run.
+    pub(crate) fn has_seat(&self, run: RunId) -> bool {
+        self.sittings().iter().any(|seat| seat.run == run)
+    }
+
     /// Asks everybody who may change files of a run to leave their terminals; everybody at all, if the worktree goes.
     pub(crate) fn send_away(&self, run: RunId, goes: bool) {
         for seat in self.sittings().iter().filter(|seat| seat.run == run) {
@@ -89,7 +95,7 @@ impl Engine {
     pub async fn open_terminal(&self, by: &Team, member: &Member, id: RunId, size: Size) -> Result<Sitting, TeamError> {
         let store = &self.0.team.store;
         let taken = self.take_seat(member.id, id)?;
-        let (run, room) = self.place_to_sit(member, id).await?;
+        let (run, room, _stay) = self.place_to_sit(member, id).await?;
         let turn = match self.may_be_changed(&run).await? {
             true => self.free_ground(id),
             false => None,
@@ -134,7 +140,7 @@ impl Engine {
         self.take_seat(member.id, id).map(drop)
     }
 
-    async fn place_to_sit(&self, member: &Member, id: RunId) -> Result<(Run, Room), TeamError> {
+    async fn place_to_sit(&self, member: &Member, id: RunId) -> Result<(Run, Room, Stay), TeamError> {
         let run = self.0.team.store.run(id).await?.ok_or(TeamError::NotFound { what: "run" })?;
         if run.member_id != member.id && !member.role.may(MemberRight::Administer) {
             return Err(TeamError::not_yours(
@@ -233,6 +239,7 @@ impl Sitting {
             // The files stay in the worktree, and are kept with the next turn that changes some.
             tracing::warn!(%run, error = &error as &dyn std::error::Error, "what was changed in a terminal was not kept yet");
         }
+        engine.note_used(run).await;
         drop(turn);
         drop(taken);
         engine.forget_ground(run);

@@ -25,6 +25,7 @@ pub mod rescue;
 mod router;
 pub mod routes;
 pub mod serve;
+pub mod tidy;
 mod toolchains;
 pub mod ws;
 

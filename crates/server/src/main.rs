@@ -11,7 +11,8 @@ use guildhall_server::config::{Config, Flags};
 use guildhall_server::keys::KeysCommand;
 use guildhall_server::rescue::MemberCommand;
 use guildhall_server::serve::Server;
-use guildhall_server::{audit, doctor, keys, log, openapi, rescue};
+use guildhall_server::tidy::TidyCommand;
+use guildhall_server::{audit, doctor, keys, log, openapi, rescue, tidy};
 use guildhall_store::Store;
 use guildhall_types::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
@@ -43,6 +44,8 @@ enum Command {
     /// Let a member in again who lost everything.
     #[command(subcommand)]
     Member(MemberCommand),
+    /// Take from the disk and the database what nobody needs any more, as a running server does every half hour.
+    Tidy(TidyCommand),
     /// Say which version this is.
     Version,
     /// Print the description of the API (OpenAPI 3.1).
@@ -73,6 +76,11 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Member(command) => {
             let config = Config::load(&cli.flags)?;
             rescue::run(command, &config, Arc::new(SystemClock), &mut io::stdout()).await?;
+        }
+        Command::Tidy(command) => {
+            let config = Config::load(&cli.flags)?;
+            let well = tidy::run(command, &config, Arc::new(SystemClock), &mut io::stdout()).await?;
+            return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Version => writeln!(io::stdout(), "guildhall {}", env!("CARGO_PKG_VERSION"))?,
         Command::Openapi => io::stdout().write_all(openapi::text().as_bytes())?,

@@ -25,6 +25,7 @@ import type {
   ProjectSource,
   ProviderKind,
   ReportSettings,
+  Retention,
   RunHistoryEvent,
   Scope,
   SecondFactorSetting,
@@ -422,4 +423,9 @@ export const api = {
   clearCaches: (id: string) => body(client.DELETE("/api/projects/{id}/caches", path(id))),
   rateLimits: (signal?: AbortSignal) => body(client.GET("/api/rate-limits", { signal: signal ?? null })),
   sandbox: (signal?: AbortSignal) => body(client.GET("/api/sandbox", { signal: signal ?? null })),
+  disk: (signal?: AbortSignal) => body(client.GET("/api/operation/disk", { signal: signal ?? null })),
+  tidyNow: () => body(client.POST("/api/operation/tidy")),
+  removeOrphans: (paths: string[]) => body(client.POST("/api/operation/orphans/remove", { body: { paths } })),
+  retention: () => body(client.GET("/api/settings/retention")),
+  putRetention: (retention: Retention) => body(client.PUT("/api/settings/retention", { body: retention })),
 };

@@ -82,5 +82,8 @@ export const keys = {
   execution: (id: string) => ["execution", id] as const,
   rateLimits: ["rate-limits"] as const,
   sandbox: ["sandbox"] as const,
+  /** What uses the disk of the server that answers. */
+  disk: ["disk"] as const,
+  retention: ["retention"] as const,
   checks: (runId: string) => ["checks", runId] as const,
 };

@@ -39,6 +39,18 @@ export const queries = {
       staleTime: 60_000,
       refetchInterval: (query) => (query.state.data?.usable === false ? 15_000 : false),
     }),
+  // It is measured in the background; while it is, one looks again.
+  disk: () =>
+    queryOptions({
+      queryKey: keys.disk,
+      queryFn: ({ signal }) => api.disk(signal),
+      staleTime: 0,
+      refetchInterval: (query) => {
+        const standing = query.state.data;
+        return standing?.measuring || standing?.tidiness.runningSince ? 2_000 : 30_000;
+      },
+    }),
+  retention: () => queryOptions({ queryKey: keys.retention, queryFn: api.retention, staleTime: 60_000 }),
   mail: () => queryOptions({ queryKey: keys.mail, queryFn: api.mail, refetchInterval: 15_000 }),
   audit: (filter: AuditFilter) =>
     infiniteQueryOptions({

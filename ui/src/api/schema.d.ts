@@ -2083,6 +2083,63 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/operation/disk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows what uses the disk of the server that answers, what would go now and why, and how the clean-up goes. It is measured in the
+         *     background: what was measured a while ago is shown while it is measured anew. For admins.
+         */
+        get: operations["get_disk"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operation/orphans/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Removes from the disk of the server that answers what nothing in the database belongs to. That cannot be taken back: see to
+         *     it that the server was started with its own database. For admins who have proved lately who they are.
+         */
+        post: operations["remove_orphans"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operation/tidy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets the server that answers do now what it shows as its plan, rather than at the next half hour. For admins. */
+        post: operations["tidy_now"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/projects": {
         parameters: {
             query?: never;
@@ -2953,6 +3010,24 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/settings/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how long what is kept. For admins. */
+        get: operations["get_retention"];
+        /** Sets how long what is kept; nothing: for ever. It holds from the next clean-up on. For admins. */
+        put: operations["put_retention"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings/second-factor": {
         parameters: {
             query?: never;
@@ -3662,7 +3737,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project.allow-host" | "project.dismiss-host" | "project-secret.put" | "project-secret.delete" | "project.clear-caches" | "mcp-server.create" | "mcp-server.change" | "mcp-server.delete" | "mcp-server.test" | "mcp-server.approve-tools" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "service.start" | "service.stop" | "preview.open" | "terminal.open" | "terminal.change-files" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project.allow-host" | "project.dismiss-host" | "project-secret.put" | "project-secret.delete" | "project.clear-caches" | "operation.tidy" | "operation.remove-orphans" | "mcp-server.create" | "mcp-server.change" | "mcp-server.delete" | "mcp-server.test" | "mcp-server.approve-tools" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "service.start" | "service.stop" | "preview.open" | "terminal.open" | "terminal.change-files" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -3699,7 +3774,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "mcp-server" | "knowledge" | "key" | "route" | "audit" | "system" | "execution" | "service";
+        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "mcp-server" | "knowledge" | "key" | "route" | "audit" | "system" | "execution" | "service" | "disk";
         /**
          * @description What came of it.
          * @enum {string}
@@ -3932,6 +4007,32 @@ export type components = {
              * @description What a run may cost whose card says nothing else.
              */
             runMicros: number;
+        };
+        /** @description The cache of a tool that goes. */
+        CacheGoing: {
+            /**
+             * Format: int64
+             * @description Bytes on the disk that come free.
+             */
+            bytes: number;
+            memberId: components["schemas"]["MemberId"] | null;
+            /** @description The project. */
+            projectId: components["schemas"]["ProjectId"];
+            /** @description The tool's folder. */
+            tool: string;
+            /** @description Why. */
+            why: components["schemas"]["TidyReason"];
+        };
+        /** @description What tools keep for one member in one project. */
+        CacheUse: {
+            /**
+             * Format: int64
+             * @description Bytes on the disk.
+             */
+            bytes: number;
+            memberId: components["schemas"]["MemberId"] | null;
+            /** @description The project. */
+            projectId: components["schemas"]["ProjectId"];
         };
         /** @description Changes an MCP server; what is absent stays. */
         ChangeMcpServer: {
@@ -4479,6 +4580,83 @@ export type components = {
          * @enum {string}
          */
         DiffSide: "base" | "head";
+        /** @description Bytes on a server's disk. */
+        DiskBytes: {
+            /**
+             * Format: int64
+             * @description What tools keep between runs.
+             */
+            caches: number;
+            /**
+             * Format: int64
+             * @description The database, wherever it is.
+             */
+            database: number;
+            /**
+             * Format: int64
+             * @description Of these, what nothing uses now: the database fills it again before it grows.
+             */
+            databaseFree: number;
+            /**
+             * Format: int64
+             * @description What nothing in the database belongs to.
+             */
+            orphans: number;
+            /**
+             * Format: int64
+             * @description Repositories of projects.
+             */
+            repositories: number;
+            /**
+             * Format: int64
+             * @description Worktrees, with all that was built in them.
+             */
+            worktrees: number;
+        };
+        /** @description What uses the disk of a server, as it was measured. */
+        DiskReport: {
+            /**
+             * Format: date-time
+             * @description When it was measured.
+             */
+            at: string;
+            /** @description Bytes of each kind, also of what is not listed. */
+            bytes: components["schemas"]["DiskBytes"];
+            /** @description What tools keep between runs. */
+            caches: components["schemas"]["CacheUse"][];
+            disk: components["schemas"]["DiskSpace"] | null;
+            /** @description What nothing in the database belongs to. */
+            orphans: components["schemas"]["Orphan"][];
+            /** @description What would go now, and why. */
+            plan: components["schemas"]["TidyPlan"];
+            /** @description Of projects, archived ones among them. */
+            repositories: components["schemas"]["RepositoryUse"][];
+            /** @description The largest first, as all lists here but the plan's, and a bounded number. */
+            worktrees: components["schemas"]["WorktreeUse"][];
+        };
+        /** @description A disk. */
+        DiskSpace: {
+            /**
+             * Format: int64
+             * @description Bytes that can be used, those that are used among them.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description Bytes that are used.
+             */
+            used: number;
+        };
+        /** @description What uses the disk of the server that answers, and how the clean-up goes. */
+        DiskStanding: {
+            /** @description Whether it is being measured now: ask again in a moment. */
+            measuring: boolean;
+            /** @description The server that answered. */
+            node: components["schemas"]["NodeId"];
+            report: components["schemas"]["DiskReport"] | null;
+            /** @description How the clean-up goes. */
+            tidiness: components["schemas"]["Tidiness"];
+        };
         /** @description A refused host to be forgotten. */
         DismissHost: {
             /** @description Its name. */
@@ -6473,6 +6651,11 @@ export type components = {
          */
         ObjectKind: "object";
         /**
+         * @description Who is in a worktree.
+         * @enum {string}
+         */
+        Occupied: "nobody" | "looks" | "works";
+        /**
          * @description What follows when a step fails, or still finds the work wanting after its last look.
          * @enum {string}
          */
@@ -6501,6 +6684,36 @@ export type components = {
          * @enum {string}
          */
         OrderState: "on" | "off" | "paused";
+        /**
+         * @description Something on the disk that nothing in the database belongs to. Perhaps the server was started with another database, so
+         *     that it goes only when an admin says so.
+         */
+        Orphan: {
+            /**
+             * Format: int64
+             * @description Bytes on the disk.
+             */
+            bytes: number;
+            /**
+             * Format: date-time
+             * @description When it last changed, as far as the folder itself tells.
+             */
+            changedAt: string;
+            /** @description What kind of thing it is. */
+            kind: components["schemas"]["OrphanKind"];
+            /** @description Where it is, below the data folder. */
+            path: string;
+            /**
+             * Format: date-time
+             * @description From when on it can be removed: what is young may belong to something that is just being made.
+             */
+            removableAt: string;
+        };
+        /**
+         * @description What kind of thing it is that nothing in the database belongs to.
+         * @enum {string}
+         */
+        OrphanKind: "worktree" | "repository" | "other";
         /**
          * @description What came of a card.
          * @enum {string}
@@ -7206,6 +7419,24 @@ export type components = {
             /** @enum {string} */
             code: "backlog-empty";
         };
+        /** @description What goes from the database. */
+        RecordsGoing: {
+            /**
+             * Format: int64
+             * @description Events that told what changed.
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description Runs whose history goes: what was said and done in them, and what checks printed.
+             */
+            runs: number;
+            /**
+             * Format: int64
+             * @description Closed runs whose states between turns are looked through.
+             */
+            snapshots: number;
+        };
         /** @description Recovery codes, which are shown this once. */
         RecoveryCodes: {
             /** @description The codes, each good for one sign-in; `null` when those that were shown earlier go on to be good. */
@@ -7276,6 +7507,16 @@ export type components = {
             related: components["schemas"]["KnowledgeRef"][];
             /** @description What names it as related. */
             relatedFrom: components["schemas"]["KnowledgeRef"][];
+        };
+        /** @description What is to be removed. */
+        RemoveOrphans: {
+            /** @description Their paths, as the report names them. */
+            paths: string[];
+        };
+        /** @description What was removed. */
+        RemovedOrphans: {
+            /** @description Their paths. */
+            removed: string[];
         };
         /** @description Another title for a chat. */
         RenameChat: {
@@ -7406,6 +7647,35 @@ export type components = {
             /** @description Where the next page begins, if there is one. */
             next: string | null;
         };
+        /** @description A repository that goes. */
+        RepositoryGoing: {
+            /**
+             * Format: int64
+             * @description Bytes on the disk that come free.
+             */
+            bytes: number;
+            /** @description What it is called. */
+            name: string;
+            /** @description The project. */
+            projectId: components["schemas"]["ProjectId"];
+        };
+        /** @description A project's repository on this server. */
+        RepositoryUse: {
+            /**
+             * Format: date-time
+             * @description When the project was archived, if it was.
+             */
+            archivedAt: string | null;
+            /**
+             * Format: int64
+             * @description Bytes on the disk.
+             */
+            bytes: number;
+            /** @description What it is called. */
+            name: string;
+            /** @description The project. */
+            projectId: components["schemas"]["ProjectId"];
+        };
         /** @description A link by which a member sets a new password. */
         ResetLink: {
             /** @description The code. It is shown this once, and good for one password, for 24 hours. */
@@ -7429,6 +7699,76 @@ export type components = {
             version?: number;
             /** @description Why, for whoever reads the history. */
             why?: string;
+        };
+        /** @description How long what is kept for, in days; nothing: for ever. */
+        Retention: {
+            /**
+             * Format: int64
+             * @description The repository of a project that was archived, with all branches in it.
+             * @default 90
+             */
+            archivedProjectDays: number | null;
+            /**
+             * Format: int64
+             * @description What tools keep between runs and did not touch since.
+             * @default 30
+             */
+            cacheDays: number | null;
+            /**
+             * Format: int64
+             * @description Percent of the disk from which on worktrees go that nobody uses, the one first that was unused for longest.
+             * @default 75
+             */
+            diskPercent: number | null;
+            /**
+             * Format: int64
+             * @description Events that tell browsers and programs what changed.
+             * @default 30
+             */
+            eventDays: number | null;
+            /**
+             * Format: int64
+             * @description The worktree of a card that waits, was stopped or failed, counted from the last thing that happened in it. It comes back
+             *     out of its snapshot when somebody goes on.
+             * @default 14
+             */
+            idleWorktreeDays: number | null;
+            /**
+             * Format: int64
+             * @description That a mail was sent or given up.
+             * @default 30
+             */
+            mailDays: number | null;
+            /**
+             * Format: int64
+             * @description Notifications, read or not.
+             * @default 180
+             */
+            notificationDays: number | null;
+            /**
+             * Format: int64
+             * @description Notifications that were read.
+             * @default 30
+             */
+            readNotificationDays: number | null;
+            /**
+             * Format: int64
+             * @description What an agent said and did in a run that never works again, and what its checks printed.
+             * @default 180
+             */
+            runDays: number | null;
+            /**
+             * Format: int64
+             * @description The states between the turns of work that was merged. The work itself stays on its branch.
+             * @default 30
+             */
+            snapshotDays: number | null;
+            /**
+             * Format: int64
+             * @description What was delivered to webhooks, or given up.
+             * @default 14
+             */
+            webhookDays: number | null;
         };
         /** @description How often and how soon a step that failed is tried again. */
         Retry: {
@@ -8757,6 +9097,51 @@ export type components = {
          * @enum {string}
          */
         ThinkingLevel: "none" | "low" | "medium" | "high" | "ultrathink";
+        /** @description How the clean-up goes. */
+        Tidiness: {
+            lastFault: components["schemas"]["TidyFault"] | null;
+            /**
+             * Format: date-time
+             * @description When it last came to its end without a fault, since the server started.
+             */
+            lastGoodAt: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it is at work, if it is.
+             */
+            runningSince: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it has come to no good end, if it has not: it fails again and again, or never ends.
+             */
+            stuckSince: string | null;
+        };
+        /** @description What went wrong with the clean-up. */
+        TidyFault: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description What. */
+            message: string;
+        };
+        /** @description What would go now, and why. */
+        TidyPlan: {
+            /** @description Caches of tools. */
+            caches: components["schemas"]["CacheGoing"][];
+            /** @description What goes from the database. */
+            records: components["schemas"]["RecordsGoing"];
+            /** @description Repositories of archived projects. */
+            repositories: components["schemas"]["RepositoryGoing"][];
+            /** @description Worktrees, in the order in which they go. */
+            worktrees: components["schemas"]["WorktreeGoing"][];
+        };
+        /**
+         * @description Why something goes.
+         * @enum {string}
+         */
+        TidyReason: "over" | "deleted" | "rests" | "idle" | "disk" | "archived" | "gone" | "size";
         /**
          * Format: uuid
          * @description A personal access token.
@@ -9320,6 +9705,54 @@ export type components = {
          * @enum {string}
          */
         WorkMode: "read" | "work";
+        /** @description A worktree that goes. */
+        WorktreeGoing: {
+            /**
+             * Format: int64
+             * @description Bytes on the disk that come free.
+             */
+            bytes: number;
+            /** @description Whose it is. */
+            runId: components["schemas"]["RunId"];
+            /** @description Why. */
+            why: components["schemas"]["TidyReason"];
+        };
+        /** @description A worktree on this server. */
+        WorktreeUse: {
+            /**
+             * Format: int64
+             * @description Bytes on the disk, with all that was built in it.
+             */
+            bytes: number;
+            /** @description The card, chat or task. */
+            featureId: components["schemas"]["FeatureId"];
+            /** @description Who is in it. */
+            inUse: components["schemas"]["Occupied"];
+            /** @description Which of these it is. */
+            kind: components["schemas"]["FeatureKind"];
+            /** @description Whose run it is. */
+            memberId: components["schemas"]["MemberId"];
+            /**
+             * Format: int64
+             * @description Its number on the board.
+             */
+            number: number;
+            /** @description The project. */
+            projectId: components["schemas"]["ProjectId"];
+            /** @description Whose it is. */
+            runId: components["schemas"]["RunId"];
+            /** @description Where the run stands. */
+            status: components["schemas"]["RunStatus"];
+            /** @description Its title. */
+            title: string;
+            /** @description Why what it holds could not be put on a ref; it stays until that works. */
+            unsaved: string | null;
+            /**
+             * Format: date-time
+             * @description Since when nothing happened in it.
+             */
+            unusedSince: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -9377,6 +9810,8 @@ export type BlueprintStatus = components['schemas']['BlueprintStatus'];
 export type BucketState = components['schemas']['BucketState'];
 export type BudgetKind = components['schemas']['BudgetKind'];
 export type BudgetsView = components['schemas']['BudgetsView'];
+export type CacheGoing = components['schemas']['CacheGoing'];
+export type CacheUse = components['schemas']['CacheUse'];
 export type ChangeMcpServer = components['schemas']['ChangeMcpServer'];
 export type ChangeSystem = components['schemas']['ChangeSystem'];
 export type ChangeWebhook = components['schemas']['ChangeWebhook'];
@@ -9426,6 +9861,10 @@ export type Diff = components['schemas']['Diff'];
 export type DiffFile = components['schemas']['DiffFile'];
 export type DiffLayout = components['schemas']['DiffLayout'];
 export type DiffSide = components['schemas']['DiffSide'];
+export type DiskBytes = components['schemas']['DiskBytes'];
+export type DiskReport = components['schemas']['DiskReport'];
+export type DiskSpace = components['schemas']['DiskSpace'];
+export type DiskStanding = components['schemas']['DiskStanding'];
 export type DismissHost = components['schemas']['DismissHost'];
 export type Editing = components['schemas']['Editing'];
 export type Elsewhere = components['schemas']['Elsewhere'];
@@ -9564,10 +10003,13 @@ export type NotificationId = components['schemas']['NotificationId'];
 export type NotificationKind = components['schemas']['NotificationKind'];
 export type NotificationPage = components['schemas']['NotificationPage'];
 export type ObjectKind = components['schemas']['ObjectKind'];
+export type Occupied = components['schemas']['Occupied'];
 export type OnFailure = components['schemas']['OnFailure'];
 export type Operator = components['schemas']['Operator'];
 export type OrderFailure = components['schemas']['OrderFailure'];
 export type OrderState = components['schemas']['OrderState'];
+export type Orphan = components['schemas']['Orphan'];
+export type OrphanKind = components['schemas']['OrphanKind'];
 export type Outcome = components['schemas']['Outcome'];
 export type OutputFormat = components['schemas']['OutputFormat'];
 export type OutputStream = components['schemas']['OutputStream'];
@@ -9617,12 +10059,15 @@ export type RateLimit = components['schemas']['RateLimit'];
 export type RateLimits = components['schemas']['RateLimits'];
 export type ReadNotifications = components['schemas']['ReadNotifications'];
 export type Reason = components['schemas']['Reason'];
+export type RecordsGoing = components['schemas']['RecordsGoing'];
 export type RecoveryCodes = components['schemas']['RecoveryCodes'];
 export type RefusedHost = components['schemas']['RefusedHost'];
 export type Register = components['schemas']['Register'];
 export type RejectLearning = components['schemas']['RejectLearning'];
 export type RejectPlan = components['schemas']['RejectPlan'];
 export type RelatedItem = components['schemas']['RelatedItem'];
+export type RemoveOrphans = components['schemas']['RemoveOrphans'];
+export type RemovedOrphans = components['schemas']['RemovedOrphans'];
 export type RenameChat = components['schemas']['RenameChat'];
 export type RenamePasskey = components['schemas']['RenamePasskey'];
 export type Report = components['schemas']['Report'];
@@ -9633,9 +10078,12 @@ export type ReportChoice = components['schemas']['ReportChoice'];
 export type ReportId = components['schemas']['ReportId'];
 export type ReportSettings = components['schemas']['ReportSettings'];
 export type Reports = components['schemas']['Reports'];
+export type RepositoryGoing = components['schemas']['RepositoryGoing'];
+export type RepositoryUse = components['schemas']['RepositoryUse'];
 export type ResetLink = components['schemas']['ResetLink'];
 export type ResetPassword = components['schemas']['ResetPassword'];
 export type RestoreKnowledge = components['schemas']['RestoreKnowledge'];
+export type Retention = components['schemas']['Retention'];
 export type Retry = components['schemas']['Retry'];
 export type ReviewStep = components['schemas']['ReviewStep'];
 export type RollBackKnowledge = components['schemas']['RollBackKnowledge'];
@@ -9719,6 +10167,10 @@ export type TeamLimits = components['schemas']['TeamLimits'];
 export type TerminalNotice = components['schemas']['TerminalNotice'];
 export type Theme = components['schemas']['Theme'];
 export type ThinkingLevel = components['schemas']['ThinkingLevel'];
+export type Tidiness = components['schemas']['Tidiness'];
+export type TidyFault = components['schemas']['TidyFault'];
+export type TidyPlan = components['schemas']['TidyPlan'];
+export type TidyReason = components['schemas']['TidyReason'];
 export type TokenId = components['schemas']['TokenId'];
 export type TokenList = components['schemas']['TokenList'];
 export type Told = components['schemas']['Told'];
@@ -9757,6 +10209,8 @@ export type WebhookSecret = components['schemas']['WebhookSecret'];
 export type When = components['schemas']['When'];
 export type Window = components['schemas']['Window'];
 export type WorkMode = components['schemas']['WorkMode'];
+export type WorktreeGoing = components['schemas']['WorktreeGoing'];
+export type WorktreeUse = components['schemas']['WorktreeUse'];
 export type $defs = Record<string, never>;
 export interface operations {
     list_agents: {
@@ -14781,6 +15235,97 @@ export interface operations {
             };
         };
     };
+    get_disk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiskStanding"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    remove_orphans: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemoveOrphans"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemovedOrphans"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    tidy_now: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiskStanding"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_projects: {
         parameters: {
             query?: {
@@ -16922,6 +17467,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Retention"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
             };
             /** @description Why the request was refused or failed. */
             default: {

@@ -8,6 +8,7 @@ import {
   ChartColumn,
   FolderGit2,
   Gauge,
+  HardDrive,
   Inbox,
   Keyboard,
   LogOut,
@@ -155,6 +156,14 @@ function useEntries(): Entry[] {
       run: () => void navigate({ to: "/operation/sandbox" }),
     });
     if (runs) {
+      entries.push({
+        id: "disk",
+        group: "Go to",
+        label: t.nav.disk,
+        words: "space clean tidy retention worktrees caches orphans operation",
+        icon: <HardDrive />,
+        run: () => void navigate({ to: "/operation/disk" }),
+      });
       entries.push({
         id: "audit",
         group: "Go to",

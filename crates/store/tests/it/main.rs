@@ -31,6 +31,7 @@ mod reports;
 mod services;
 mod steps;
 mod systems;
+mod tidy;
 mod usage;
 mod webhooks;
 mod work;
