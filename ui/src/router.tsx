@@ -316,6 +316,12 @@ const alerts = createRoute({
   component: lazyRouteComponent(() => import("@/routes/alerts")),
 });
 
+const disk = createRoute({
+  getParentRoute: () => frame,
+  path: "/operation/disk",
+  component: lazyRouteComponent(() => import("@/routes/disk")),
+});
+
 const settings = createRoute({
   getParentRoute: () => frame,
   path: "/settings",
@@ -362,6 +368,7 @@ export const router = createRouter({
       sandbox,
       backups,
       alerts,
+      disk,
       settings,
     ]),
   ]),

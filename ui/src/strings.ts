@@ -76,6 +76,7 @@ export const t = {
     sandbox: "Sandbox",
     backups: "Backups",
     alerts: "Alerts",
+    disk: "Disk",
     search: "Search or do…",
     addProject: "Add a project",
     signOut: "Sign out",

@@ -60,7 +60,7 @@ impl Engine {
     }
 
     /// Takes from a project's caches, if nobody works with them. Returns whether that was so.
-    async fn while_unused(
+    pub(crate) async fn while_unused(
         &self,
         project: ProjectId,
         take: impl FnOnce(&Path) -> io::Result<()> + Send + 'static,
@@ -77,12 +77,17 @@ impl Engine {
         Ok(true)
     }
 
+    /// Whether somebody works with a project's caches.
+    pub(crate) fn caches_in_use(&self, project: ProjectId) -> bool {
+        self.holds().get(&project).is_some_and(|hold| hold.try_write().is_err())
+    }
+
     /// How much tools keep for a project.
     ///
     /// # Errors
     /// When the folder cannot be read.
     pub async fn cache_size(&self, project: ProjectId, settings: &ProjectSettings) -> Result<CacheSize, TeamError> {
-        let in_use = self.holds().get(&project).is_some_and(|hold| hold.try_write().is_err());
+        let in_use = self.caches_in_use(project);
         let folder = self.0.team.places.caches.join(project.to_string());
         let looking = tokio::task::spawn_blocking(move || all_in(&folder));
         let looked = looking.await.map_err(io::Error::other).and_then(|looked| looked);
@@ -109,22 +114,7 @@ impl Engine {
         }
     }
 
-    /// Takes away what is over the limits of the projects, and what is of no project any more.
-    pub(crate) async fn tidy_caches(&self) {
-        let folder = self.0.team.places.caches.clone();
-        let listed = tokio::task::spawn_blocking(move || -> Vec<ProjectId> {
-            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
-        });
-        for project in listed.await.unwrap_or_default() {
-            if self.0.stop.is_cancelled() {
-                return;
-            }
-            self.tidy_cache(project).await;
-        }
-    }
-
-    /// The same for one project.
+    /// Takes away what is over a project's limit, and all of it when there is no such project any more.
     pub(crate) async fn tidy_cache(&self, project: ProjectId) {
         let done = match self.0.team.store.project(project).await {
             Ok(None) => self.while_unused(project, remove_tree).await,

@@ -78,6 +78,8 @@ impl Engine {
                     self.0.untidy.notify_one();
                     self.0.wake.notify_one();
                 }
+                // Begun anew, perhaps: the worktree of the former run goes.
+                FeatureStatus::Queued => self.0.untidy.notify_one(),
                 // What depends on it may begin.
                 FeatureStatus::Verified => self.0.wake.notify_one(),
                 _ => {}

@@ -28,6 +28,7 @@ mod samples;
 mod schedule;
 mod services;
 mod set_up;
+mod stay;
 mod systems;
 mod tally;
 mod terminal;
@@ -55,6 +56,7 @@ pub use rate_limits::{KeyLimits, UsedKey};
 pub use services::NoAnswer;
 pub use tally::{Counted, Tokens};
 pub use terminal::{HandsOff, Sitting};
+pub use tidy::{Broom, Swept};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -164,6 +166,10 @@ struct Inner {
     services: services::Registry,
     /// Who sits at a terminal here.
     sittings: terminal::Registry,
+    /// Who is about to look into a worktree here, and which are being taken away.
+    stays: stay::Registry,
+    /// How the clean-up goes.
+    tidying: tidy::Tidying,
     /// The projects whose repository is being made here.
     preparing: Mutex<HashSet<ProjectId>>,
     /// Whose turn it is to merge, in each project.
@@ -254,6 +260,8 @@ impl Engine {
             grounds: Mutex::default(),
             services: services::Registry::default(),
             sittings: terminal::Registry::default(),
+            stays: stay::Registry::default(),
+            tidying: tidy::Tidying::default(),
             preparing: Mutex::default(),
             merging: Mutex::default(),
             holds: Mutex::default(),
@@ -287,7 +295,7 @@ impl Engine {
     /// What the engine is doing.
     pub async fn stats(&self) -> Stats {
         let active_runs = self.active().len();
-        let worktrees = self.worktrees_on_disk().await.len();
+        let worktrees = self.worktrees_on_disk().await;
         Stats { active_runs, worktrees }
     }
 

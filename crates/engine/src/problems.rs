@@ -30,6 +30,8 @@ pub(crate) enum Trouble {
         #[source]
         source: std::io::Error,
     },
+    #[error("{file} has {bytes} bytes, too many to be kept{}; let git ignore it, or take it away", and_more(*more))]
+    TooLarge { file: String, bytes: u64, more: usize },
     #[error("a prompt could not be made")]
     Prompt(#[from] guildhall_agent::prompt::PromptError),
     #[error("a task ended too early")]
@@ -111,6 +113,10 @@ fn of_git(error: &GitError) -> (&'static str, &'static str) {
         ),
         _ => ("git-failed", "Retry; if it stays, start the card again, and tell whoever runs this server."),
     }
+}
+
+fn and_more(more: usize) -> String {
+    if more == 0 { String::new() } else { format!(", as have {more} more files") }
 }
 
 /// An error with its causes in one sentence.

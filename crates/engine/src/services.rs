@@ -33,6 +33,7 @@ use tracing::Instrument;
 use crate::Engine;
 use crate::outfit::Whose;
 use crate::problems::{Trouble, chain};
+use crate::stay::Stay;
 use keep::keep;
 use log::Ring;
 use of_agent::RunServices;
@@ -142,6 +143,8 @@ pub(crate) struct Look {
     pub(crate) room: Room,
     /// Nothing is taken from the project's caches meanwhile.
     pub(crate) caches: OwnedRwLockReadGuard<()>,
+    /// The worktree stays where it is until who looks is known to be there.
+    pub(crate) stay: Stay,
 }
 
 impl Live {
@@ -178,7 +181,7 @@ impl Engine {
         (name, command, port): (&str, &str, Option<u16>),
     ) -> Result<Service, TeamError> {
         let (name, command) = checked(name, command).map_err(|(field, message)| TeamError::invalid(field, message))?;
-        let Look { run, room, caches } = self.room_to_look(member, id).await?;
+        let Look { run, room, caches, stay: _stay } = self.room_to_look(member, id).await?;
         if run.status.is_live() {
             return Err(at_work());
         }
@@ -188,7 +191,8 @@ impl Engine {
     }
 
     /// A run, and the room of commands in its worktree, which must be on this server: for its member and admins, because
-    /// what they start there takes the place of that member's commands.
+    /// what they start there takes the place of that member's commands. A worktree that was taken away while nobody used it is
+    /// made again.
     pub(crate) async fn room_to_look(&self, member: &Member, id: RunId) -> Result<Look, TeamError> {
         let team = &self.0.team;
         let run = team.store.run(id).await?.ok_or(TeamError::NotFound { what: "run" })?;
@@ -198,8 +202,13 @@ impl Engine {
             ));
         }
         let (project, repo) = team.ready_project(run.project_id).await?;
-        let worktree = repo.worktree(&id.to_string(), &team.places.run(id))?.filter(|tree| tree.tree().is_dir());
-        let Some(worktree) = worktree.filter(|_| run.status != RunStatus::Closed) else {
+        let stay = self.stay(id).await;
+        let there = repo.worktree(&id.to_string(), &team.places.run(id))?.filter(|tree| tree.tree().is_dir());
+        let worktree = match there.filter(|_| run.status != RunStatus::Closed) {
+            Some(worktree) => Some(worktree),
+            None => self.bring_back(&repo, &run).await.map_err(of_trouble)?,
+        };
+        let Some(worktree) = worktree else {
             return Err(TeamError::conflict(
                 "no-worktree",
                 "the worktree of this work is not on this server: it is made when an agent begins, and goes when the work is \
@@ -207,12 +216,13 @@ impl Engine {
             ));
         };
         self.usable_sandbox().await.map_err(|error| TeamError::conflict("no-sandbox", chain(&error)))?;
+        self.note_used(id).await;
         let caches = self.hold_caches(project.id).await;
         let whose = Whose { project: project.id, member: member.id, run: Some(id), lease: None };
         let room = self.outfit(whose, &repo, &worktree).await.map_err(of_trouble)?;
         let mode = team.store.feature(run.feature_id).await?.map(|feature| feature.card.mode);
         let room = Room { frozen: mode == Some(WorkMode::Read), ..room };
-        Ok(Look { run, room, caches })
+        Ok(Look { run, room, caches, stay })
     }
 
     /// Stops a service, on behalf of `member`, and waits until it is gone.
@@ -400,6 +410,7 @@ impl Engine {
             tracing::warn!(run = %live.run, service = live.name, error = &error as &dyn std::error::Error, "the end of a service was not saved");
         }
         self.0.bus.forget(live.run, &OutputStream::Service { service: live.id });
+        self.note_used(live.run).await;
         self.forget_service(live);
     }
 
@@ -416,6 +427,11 @@ impl Engine {
         for live in self.services().values().filter(|live| live.run == run && live.member.is_some()) {
             live.halt(Why::Ground);
         }
+    }
+
+    /// Whether a service of a run runs here.
+    pub(crate) fn runs_service(&self, run: RunId) -> bool {
+        self.services().values().any(|live| live.run == run)
     }
 
     /// Ends all services of a run, and waits until they are gone.

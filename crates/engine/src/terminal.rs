@@ -93,6 +93,11 @@ impl Engine {
         self.0.sittings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether anybody sits in the worktree of a run.
+    pub(crate) fn has_seat(&self, run: RunId) -> bool {
+        self.sittings().iter().any(|seat| seat.run == run)
+    }
+
     /// Asks everybody who may change files of a run to leave their terminals; everybody at all, if the worktree goes.
     pub(crate) fn send_away(&self, run: RunId, goes: bool) {
         for seat in self.sittings().iter().filter(|seat| seat.run == run) {
@@ -136,7 +141,7 @@ impl Engine {
     pub async fn open_terminal(&self, by: &Team, member: &Member, id: RunId, size: Size) -> Result<Sitting, TeamError> {
         let store = &self.0.team.store;
         let taken = self.take_seat(member.id, id)?;
-        let Look { run, room, caches } = self.room_to_look(member, id).await?;
+        let Look { run, room, caches, stay: _stay } = self.room_to_look(member, id).await?;
         let turn = match self.may_be_changed(&run).await? {
             true => self.free_ground(id),
             false => None,
@@ -282,6 +287,7 @@ impl Sitting {
             // The files stay in the worktree, and are kept with the next turn that changes some.
             tracing::warn!(%run, error = &error as &dyn std::error::Error, "what was changed in a terminal was not kept yet");
         }
+        engine.note_used(run).await;
         drop(turn);
         drop(taken);
         engine.forget_ground(run);

@@ -1,113 +1,194 @@
-//! Worktrees that nobody needs any more: removed once their work is on a ref.
+//! Keeps a server tidy: what nobody needs goes from its disk and from the database, after it was on a ref if it is work.
+//!
+//! Worktrees are looked at whenever one may have become too much; the rest, with all that has to be measured, every half hour,
+//! one thing at a time.
 
-use chrono::Duration;
-use guildhall_git::{Identity, Oid, Repo};
-use guildhall_types::RunId;
-use guildhall_types::feature::FeatureKind;
-use guildhall_types::run::{Run, RunStatus};
+mod broom;
+mod look;
+mod orphans;
+mod records;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use broom::{Broom, Swept};
+use guildhall_team::{Team, TeamError};
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
+use guildhall_types::tidy::{DiskReport, Tidiness, TidyFault};
+use guildhall_types::{DateTime, RunId};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::Engine;
-use crate::problems::Trouble;
 
-/// How long the worktree of a chat is kept in which nothing happens, with all that was built in it.
-const CHAT: Duration = Duration::hours(2);
-/// The same of a task: somebody may look at why it ended so.
-const TASK: Duration = Duration::minutes(10);
+/// How old a measurement is that is shown without a new one being begun.
+const FRESH: chrono::Duration = chrono::Duration::minutes(2);
 
-/// Removes worktrees that nobody needs, now and whenever there may be one, until the engine stops.
+/// How the clean-up of this node goes.
+#[derive(Debug, Default)]
+pub(crate) struct Tidying {
+    state: Mutex<State>,
+    /// Somebody asked for a clean-up, rather than what uses the disk.
+    asked: AtomicBool,
+    /// Somebody asked for either.
+    wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    report: Option<Arc<DiskReport>>,
+    measuring: bool,
+    running_since: Option<DateTime>,
+    last_good_at: Option<DateTime>,
+    last_fault: Option<TidyFault>,
+    /// When the first began of those that went wrong since the last good one.
+    faulty_since: Option<DateTime>,
+    /// Worktrees that stay, because what they hold could not be put on a ref, and why.
+    unsaved: HashMap<RunId, String>,
+}
+
+impl Tidying {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tidies up now and whenever there may be something, until the engine stops.
 pub(crate) async fn tidy_forever(engine: Engine) {
-    // They are large, and nothing that happens to a card changes which of them is too much.
-    let mut measured: Option<Instant> = None;
+    let broom = Broom::of(&engine);
+    let mut swept: Option<Instant> = None;
+    let mut only_looks = false;
     loop {
-        if measured.is_none_or(|at| at.elapsed() >= engine.0.pace.tidy) {
-            engine.tidy_caches().await;
-            measured = Some(Instant::now());
-        }
-        for run in engine.worktrees_on_disk().await {
-            if engine.0.stop.is_cancelled() {
-                return;
+        let tidying = &engine.0.tidying;
+        let whole =
+            tidying.asked.swap(false, Ordering::SeqCst) || swept.is_none_or(|at| at.elapsed() >= engine.0.pace.tidy);
+        let work = async {
+            if whole {
+                engine.sweep(&broom, swept.is_some()).await;
+            } else if only_looks {
+                engine.measure(&broom).await;
+            } else {
+                for fault in broom.sweep_worktrees(false).await.faults {
+                    tracing::warn!(fault, "a worktree could not be tidied away");
+                }
             }
-            if let Err(error) = engine.tidy(run).await {
-                tracing::warn!(%run, error = &error as &dyn std::error::Error, "a worktree could not be tidied away");
-            }
-        }
+        };
+        // What is cut off is found half done by the next one, as after the death of a server.
         tokio::select! {
             () = engine.0.stop.cancelled() => return,
-            () = engine.0.untidy.notified() => {}
-            () = tokio::time::sleep(engine.0.pace.tidy) => {}
+            () = work => {}
         }
+        if whole {
+            swept = Some(Instant::now());
+        }
+        only_looks = tokio::select! {
+            () = engine.0.stop.cancelled() => return,
+            () = engine.0.untidy.notified() => false,
+            () = tidying.wake.notified() => true,
+            () = tokio::time::sleep(engine.0.pace.tidy) => false,
+        };
     }
 }
 
 impl Engine {
-    /// The runs that have a folder on this node's disk.
-    pub(crate) async fn worktrees_on_disk(&self) -> Vec<RunId> {
-        let folder = self.0.team.places.worktrees.clone();
-        let listed = tokio::task::spawn_blocking(move || {
-            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
-        });
-        listed.await.unwrap_or_default()
+    /// How many worktrees are on this node's disk.
+    pub(crate) async fn worktrees_on_disk(&self) -> usize {
+        let all = look::names(&self.0.team.places.worktrees).await.unwrap_or_default();
+        all.iter().filter(|name| name.parse::<RunId>().is_ok()).count()
     }
 
-    /// Takes away the branch of a chat or a task on which nothing was made.
-    async fn drop_empty_branch(&self, repo: &Repo, run: &Run) -> Result<(), Trouble> {
-        let aside = matches!(self.0.team.store.kind_of_run(run.id).await?, Some(FeatureKind::Chat | FeatureKind::Task));
-        if let Some(base) = run.base_commit.as_ref().filter(|_| aside) {
-            repo.drop_branch(&run.branch, &Oid::parse(base)?).await?;
+    /// How the clean-up of this node goes: since when it is stuck, among other things.
+    pub fn tidiness(&self) -> Tidiness {
+        let state = self.0.tidying.state();
+        // It begins again after this; whatever takes twice as long does not end.
+        let long = chrono::Duration::from_std(self.0.pace.tidy * 2).unwrap_or(chrono::Duration::MAX);
+        let endless = state.running_since.filter(|since| self.0.team.clock.now() - *since > long);
+        Tidiness {
+            running_since: state.running_since,
+            last_good_at: state.last_good_at,
+            last_fault: state.last_fault.clone(),
+            stuck_since: state.faulty_since.or(endless),
         }
+    }
+
+    /// What uses this node's disk, as it was measured last, and whether it is being measured. A new measurement is begun when
+    /// that was a while ago.
+    pub fn disk_report(&self) -> (Option<Arc<DiskReport>>, bool) {
+        let now = self.0.team.clock.now();
+        let mut state = self.0.tidying.state();
+        let fresh = state.report.as_ref().is_some_and(|report| now - report.at < FRESH);
+        if !fresh && !state.measuring {
+            state.measuring = true;
+            self.0.tidying.wake.notify_one();
+        }
+        (state.report.clone(), state.measuring)
+    }
+
+    /// Tidies up as soon as possible, rather than at the next half hour. The audit tells that it was whoever `by` acts for.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn tidy_now(&self, by: &Team) -> Result<(), TeamError> {
+        by.store.audit(Note::new(AuditAction::Tidy).on(AuditObject::Disk, self.0.node)).await?;
+        self.0.tidying.asked.store(true, Ordering::SeqCst);
+        self.0.tidying.state().measuring = true;
+        self.0.tidying.wake.notify_one();
         Ok(())
     }
 
-    /// Whether nobody needs a run's worktree: of one that will never work again, and of a chat or a task that rests. Such a
-    /// one gets its worktree back, out of its snapshot, when somebody says something.
-    async fn is_idle(&self, run: &Run) -> Result<bool, Trouble> {
-        let rests = match run.status {
-            RunStatus::Closed => return Ok(true),
-            RunStatus::Queued | RunStatus::Running => return Ok(false),
-            RunStatus::Waiting | RunStatus::Stopped | RunStatus::Failed => {
-                self.0.team.clock.now() - run.ended_at.unwrap_or(run.created_at)
-            }
-        };
-        Ok(match self.0.team.store.kind_of_run(run.id).await? {
-            Some(FeatureKind::Chat) => rests >= CHAT,
-            Some(FeatureKind::Task) => rests >= TASK,
-            Some(FeatureKind::Card) | None => false,
-        })
+    /// Removes what nothing in the database belongs to, named as the report names it. Returns what went.
+    ///
+    /// # Errors
+    /// [`TeamError::Invalid`] for a name that is none of these, or of something that is too young.
+    pub async fn remove_orphans(&self, by: &Team, paths: &[String]) -> Result<Vec<String>, TeamError> {
+        let gone = Broom::of(self).remove_orphans(by, paths).await?;
+        self.0.tidying.state().measuring = true;
+        self.0.tidying.wake.notify_one();
+        Ok(gone)
     }
 
-    /// Removes a worktree that nobody needs. What is not on a ref yet is put there first.
-    async fn tidy(&self, id: RunId) -> Result<(), Trouble> {
-        let team = &self.0.team;
-        // A run that the store does not know is not ours to judge: another database may be mounted here by mistake.
-        let Some(run) = team.store.run(id).await? else { return Ok(()) };
-        if !self.is_idle(&run).await? || self.active().contains_key(&id) {
-            return Ok(());
+    /// Tidies everything up once. With `pack`, repositories are packed as well: not as the first thing that a server does.
+    async fn sweep(&self, broom: &Broom, pack: bool) {
+        let began = self.0.team.clock.now();
+        {
+            let mut state = self.0.tidying.state();
+            state.running_since = Some(began);
+            // They are tried again.
+            state.unsaved.clear();
         }
-        // Whoever claims it this very moment waits, and then makes the worktree anew.
-        let _turn = self.clear_ground(id).await;
-        if team.store.run(id).await?.is_none_or(|now| now.status != run.status || now.attempt != run.attempt) {
-            return Ok(());
+        let swept = broom.sweep(pack).await;
+        for fault in &swept.faults {
+            tracing::warn!(fault, "something could not be tidied up");
         }
-        let repo = Repo::open(&team.places.repository(run.project_id))?;
-        let Some(worktree) = repo.worktree(&id.to_string(), &team.places.run(id))? else { return Ok(()) };
-        if let Some(base) = &run.base_commit {
-            let head = Oid::parse(run.head_commit.as_ref().unwrap_or(base))?;
-            if worktree.tree().is_dir() {
-                let author = Identity { name: "Guildhall".to_owned(), email: "guildhall@localhost".to_owned() };
-                repo.take_snapshots(&id.to_string(), &head).await?;
-                repo.snapshot(&worktree, &head, "What was left in the worktree\n", &author).await?;
+        let now = self.0.team.clock.now();
+        {
+            let mut state = self.0.tidying.state();
+            state.running_since = None;
+            match swept.faults.first() {
+                None => (state.last_good_at, state.faulty_since) = (Some(now), None),
+                Some(fault) => {
+                    let more = swept.faults.len() - 1;
+                    let message = match more {
+                        0 => fault.clone(),
+                        _ => format!("{fault} (and {more} more; the log has them all)"),
+                    };
+                    state.last_fault = Some(TidyFault { at: now, message });
+                    state.faulty_since.get_or_insert(began);
+                }
             }
         }
-        // Whoever only looks does not wait for a turn, and leaves all the same.
-        self.send_away(id, true);
-        repo.remove_worktree(&worktree).await?;
-        // Nothing was made in it, so that its branch says nothing.
-        if run.head_commit == run.base_commit || run.head_commit.is_none() {
-            self.drop_empty_branch(&repo, &run).await?;
+        self.measure(broom).await;
+    }
+
+    async fn measure(&self, broom: &Broom) {
+        self.0.tidying.state().measuring = true;
+        let report = broom.report().await;
+        let mut state = self.0.tidying.state();
+        state.measuring = false;
+        match report {
+            Ok(report) => state.report = Some(Arc::new(report)),
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the disk could not be measured"),
         }
-        tracing::info!(run = %id, "a worktree was tidied away");
-        Ok(())
     }
 }

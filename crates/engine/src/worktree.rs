@@ -1,16 +1,19 @@
 //! The worktree of a run: made once, brought in order after an interruption.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use guildhall_git::{GitError, Joined, Oid, Repo, Worktree};
 use guildhall_store::{Claimed, Counts, Lease, Word};
 use guildhall_types::RunId;
-use guildhall_types::run::{DiffStat, Turn};
+use guildhall_types::run::{DiffStat, Run, RunStatus, Turn};
 
 use crate::Engine;
 use crate::problems::Trouble;
 use crate::set_up;
 
+/// How long somebody who wants to look into a worktree waits for whoever is in there.
+const TURN: Duration = Duration::from_secs(5);
 /// Names that are tried when a run's branch was taken in between.
 const BRANCHES: usize = 20;
 
@@ -31,7 +34,6 @@ impl Engine {
     pub(crate) async fn ground(&self, repo: &Repo, claimed: &Claimed, turns: &[Turn]) -> Result<Ground, Trouble> {
         let Claimed { run, feature, project, .. } = claimed;
         let folder = self.0.team.places.run(run.id);
-        let name = run.id.to_string();
         let Some(base) = &run.base_commit else {
             clear_half_made(repo, run.id, &folder).await?;
             let from = self.0.team.store.briefing(run.id).await?.from.unwrap_or_else(|| project.default_branch.clone());
@@ -42,22 +44,65 @@ impl Engine {
         };
         let base = Oid::parse(base)?;
         let head = run.head_commit.as_deref().map_or_else(|| Ok(base.clone()), Oid::parse)?;
+        let cut_off = turns.last().is_some_and(|turn| turn.results.is_none());
+        let worktree = self.placed(repo, run, &base, &head, cut_off).await?;
+        Ok(Ground { worktree, branch: run.branch.clone(), base, head })
+    }
+
+    /// The worktree of a run that has had one: as it is, or made anew with what was laid aside when it was taken away. When a
+    /// turn was cut off, it is brought back to the state before.
+    async fn placed(&self, repo: &Repo, run: &Run, base: &Oid, head: &Oid, cut_off: bool) -> Result<Worktree, Trouble> {
+        let (folder, name) = (self.0.team.places.run(run.id), run.id.to_string());
         let worktree = match repo.worktree(&name, &folder)? {
             Some(worktree) => worktree,
             None => {
                 set_up::forget(&folder)?;
-                repo.readd_worktree(&name, &folder, &head).await?
+                repo.readd_worktree(&name, &folder, head).await?
             }
         };
-        repo.take_snapshots(&name, &head).await?;
-        let cut_off = turns.last().is_some_and(|turn| turn.results.is_none());
+        repo.take_snapshots(&name, head).await?;
         // A restoring that was itself cut off has not yet given the agent its `.git` back.
         let whole = worktree.tree().join(".git").exists() && worktree.agent_git().is_dir();
         if cut_off || !whole {
             set_up::forget(&folder)?;
-            repo.restore(&worktree, &run.branch, &base, &head).await?;
+            let left = match cut_off {
+                true => None,
+                false => repo.laid_aside(&name, head).await?,
+            };
+            match left {
+                Some(left) => repo.take_up_aside(&worktree, &run.branch, base, head, &left).await?,
+                None => repo.restore(&worktree, &run.branch, base, head).await?,
+            }
         }
-        Ok(Ground { worktree, branch: run.branch.clone(), base, head })
+        Ok(worktree)
+    }
+
+    /// Makes the worktree of work that rests anew, for whoever wants to look into it. Nothing where there is none to make: its
+    /// work is over or was never begun, or an agent is about to make it.
+    ///
+    /// # Errors
+    /// When the disk is full, or git or the store fails.
+    pub(crate) async fn bring_back(&self, repo: &Repo, run: &Run) -> Result<Option<Worktree>, Trouble> {
+        let rests = |run: &Run| !run.status.is_live() && run.status != RunStatus::Closed;
+        if !rests(run) {
+            return Ok(None);
+        }
+        let Ok(turn) = tokio::time::timeout(TURN, self.ground_turn(run.id)).await else { return Ok(None) };
+        let made = async {
+            // Whoever claimed it in between makes it.
+            let Some(run) = self.0.team.store.run(run.id).await?.filter(rests) else { return Ok(None) };
+            let Some(base) = &run.base_commit else { return Ok(None) };
+            self.has_room()?;
+            let base = Oid::parse(base)?;
+            let head = run.head_commit.as_deref().map_or_else(|| Ok(base.clone()), Oid::parse)?;
+            let worktree = self.placed(repo, &run, &base, &head, false).await?;
+            tracing::info!(run = %run.id, "a worktree was made again for somebody who looks into it");
+            Ok(Some(worktree))
+        };
+        let made = made.await;
+        drop(turn);
+        self.forget_ground(run.id);
+        made
     }
 }
 

@@ -4,6 +4,7 @@
 //! project's canonical repository is bare and the server's own; every call names its git folder and its work tree; the
 //! `.git` that an agent sees in its worktree is a convenience for the agent, which the host never reads.
 
+mod aside;
 mod backup;
 mod clone;
 mod confine;
@@ -12,12 +13,14 @@ mod error;
 mod history;
 mod locks;
 mod merge;
+mod pack;
 mod program;
 mod repo;
 mod snapshot;
 mod tree;
 mod worktree;
 
+pub use aside::remove_folder;
 pub use backup::Standing;
 pub use clone::Source;
 pub use diff::{Diff, DiffFile, DiffLimits, FileStatus, Hunk, Line, LineKind, Stat};
@@ -25,6 +28,7 @@ pub use error::GitError;
 pub use history::{Blob, Commit};
 pub use locks::end_leftovers;
 pub use merge::{BroughtUp, ConflictFile, Joined, Landed, Merge};
+pub use pack::Packed;
 pub use program::version;
 pub use repo::{Identity, NewFile, Repo, check_branch};
 pub use snapshot::Snapshot;

@@ -42,6 +42,21 @@ impl Repo {
         author: &Identity,
     ) -> Result<Option<Snapshot>, GitError> {
         let name = snapshot_ref(&worktree.name)?;
+        let (commit, left_out) = self.commit_files(worktree, parent, message, author).await?;
+        let Some(commit) = commit else { return Ok(None) };
+        self.update_ref(&name, &commit, Some(parent)).await?;
+        Ok(Some(Snapshot { commit, left_out }))
+    }
+
+    /// Makes a commit of a worktree's files that no ref holds yet; nothing when the files are as in `parent`. Tells which are
+    /// too large to be kept, with their sizes.
+    pub(crate) async fn commit_files(
+        &self,
+        worktree: &Worktree,
+        parent: &Oid,
+        message: &str,
+        author: &Identity,
+    ) -> Result<(Option<Oid>, Vec<(String, u64)>), GitError> {
         // Git would only say that it could not be started there.
         if !worktree.tree().is_dir() {
             return Err(GitError::Missing { what: "worktree", name: worktree.tree().display().to_string() });
@@ -58,11 +73,10 @@ impl Repo {
         let tree = self.of_tree(worktree, "write-tree").args::<&str>([]).line().await?;
         let before = self.git("rev-parse").args([&format!("{parent}^{{tree}}")]).line().await?;
         if tree == before {
-            return Ok(None);
+            return Ok((None, left_out));
         }
         let commit = self.commit_tree(&tree, &[parent], message, author).await?;
-        self.update_ref(&name, &commit, Some(parent)).await?;
-        Ok(Some(Snapshot { commit, left_out }))
+        Ok((Some(commit), left_out))
     }
 }
 

@@ -186,7 +186,7 @@ impl Repo {
     }
 
     /// A call that changes the worktree's files, and reads objects only.
-    fn in_tree(&self, worktree: &Worktree, subcommand: &str) -> Git {
+    pub(crate) fn in_tree(&self, worktree: &Worktree, subcommand: &str) -> Git {
         let write = vec![worktree.folder.clone(), worktree.admin.clone()];
         self.in_new_tree(worktree, subcommand).within(Walls { read: vec![self.path().to_owned()], write })
     }
@@ -232,7 +232,7 @@ impl Repo {
 
 /// Gives the agent a git folder of its own, so that `git status`, `git diff` and `git log` work in its sandbox.
 /// Costs no git process: a few small files. What was there before is gone with what the agent kept in it.
-async fn give_git(worktree: &Worktree, branch: &str, base: &Oid) -> Result<(), GitError> {
+pub(crate) async fn give_git(worktree: &Worktree, branch: &str, base: &Oid) -> Result<(), GitError> {
     let git = worktree.agent_git();
     let bare = git.clone();
     // Whatever an agent left there would be written through: a link in place of a file leads anywhere.

@@ -91,6 +91,17 @@ pub fn cached(folder: &Path) -> io::Result<Vec<Cached>> {
     Ok(all)
 }
 
+/// Bytes on the disk of whatever is at `path`, links not followed; none where nothing is, or where it cannot be looked at.
+/// Blocks.
+pub fn measured(path: &Path) -> u64 {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return 0 };
+    let Ok(name) = CString::new(name.as_bytes()) else { return 0 };
+    let Ok(parent) = rustix::fs::openat(CWD, parent, FOLDER, Mode::empty()) else { return 0 };
+    let mut sum = Sum { bytes: 0, changed: 0, left: ENTRIES, whole: true };
+    sum.add(parent.as_fd(), &name, 0);
+    sum.bytes
+}
+
 /// A folder itself, not what a symbolic link in its place leads to.
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
@@ -184,6 +195,9 @@ mod tests {
         assert!((50_000..90_000).contains(&found[0].bytes), "{found:?}");
         assert!(found[2].bytes < 8_192, "a link is not followed: {found:?}");
         assert!(found[0].changed > SystemTime::UNIX_EPOCH);
+        let all: u64 = found.iter().map(|tool| tool.bytes).sum();
+        assert!((all..all + 65_536).contains(&measured(&at.join("cache"))));
+        assert_eq!((measured(&at.join("absent")), measured(&at.join("absent/cache"))), (0, 0));
         assert_eq!(cached(&at.join("absent")).unwrap(), []);
         assert!(cached(&at.join("cache/way")).is_err(), "a link in its place");
 

@@ -8,7 +8,7 @@ mod leftovers;
 mod toolchains;
 mod workspace;
 
-pub use caches::{Cached, cached};
+pub use caches::{Cached, cached, measured};
 pub use cgroup::{Groups, MemoryBound, Over, Share, Usage, look_at_groups, memory_bound};
 pub use command::{
     Command, Exit, Finding, Isolation, Net, Network, Outcome, Report, Room, RoomSecret, Running, Sandbox, SandboxError,

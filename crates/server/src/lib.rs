@@ -30,6 +30,7 @@ pub mod rescue;
 mod router;
 pub mod routes;
 pub mod serve;
+pub mod tidy;
 mod toolchains;
 pub mod version;
 pub mod ws;

@@ -14,7 +14,8 @@ use guildhall_server::keys::KeysCommand;
 use guildhall_server::notify::Notify;
 use guildhall_server::rescue::MemberCommand;
 use guildhall_server::serve::{self, Server};
-use guildhall_server::{alive, audit, backup, copy, doctor, keys, log, openapi, rescue, version};
+use guildhall_server::tidy::TidyCommand;
+use guildhall_server::{alive, audit, backup, copy, doctor, keys, log, openapi, rescue, tidy, version};
 use guildhall_store::Store;
 use guildhall_types::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
@@ -58,6 +59,8 @@ enum Command {
     /// Let in the first member, or one who lost everything.
     #[command(subcommand)]
     Member(MemberCommand),
+    /// Take from the disk and the database what nobody needs any more, as a running server does every half hour.
+    Tidy(TidyCommand),
     /// Say which version this is, of which commit where that is known, and the schema of its database.
     Version,
     /// Print the description of the API (OpenAPI 3.1).
@@ -107,6 +110,11 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Member(command) => {
             let config = Config::load(&cli.flags)?;
             rescue::run(command, &config, Arc::new(SystemClock), &mut io::stdout()).await?;
+        }
+        Command::Tidy(command) => {
+            let config = Config::load(&cli.flags)?;
+            let well = tidy::run(command, &config, Arc::new(SystemClock), &mut io::stdout()).await?;
+            return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Version => io::stdout().write_all(version::text().as_bytes())?,
         Command::Openapi => io::stdout().write_all(openapi::text().as_bytes())?,

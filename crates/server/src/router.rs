@@ -304,6 +304,9 @@ fn administer() -> OpenApiRouter<App> {
         .routes(routes!(on::alerts::list_alerts))
         .routes(routes!(on::alerts::silence_alert))
         .routes(routes!(on::alerts::get_thresholds, on::alerts::put_thresholds))
+        .routes(routes!(on::disk::get_disk))
+        .routes(routes!(on::disk::tidy_now))
+        .routes(routes!(on::disk::get_retention, on::disk::put_retention))
         .routes(routes!(on::knowledge::learnings::put_knowledge_rule))
         .routes(routes!(on::prices::put_price))
         .routes(routes!(on::prices::delete_price))
@@ -343,6 +346,7 @@ fn administer_confirmed() -> OpenApiRouter<App> {
         .routes(routes!(on::webhooks::renew_team_webhook_secret))
         .routes(routes!(on::credentials::put_team_credential, on::credentials::delete_team_credential))
         .routes(routes!(on::members::take_factors))
+        .routes(routes!(on::disk::remove_orphans))
 }
 
 /// Owners may call these, when they have proved lately who they are.

@@ -12,6 +12,7 @@ pub mod chats;
 pub mod clients;
 pub mod credentials;
 pub mod deeds;
+pub mod disk;
 pub mod executions;
 pub mod factors;
 pub mod features;

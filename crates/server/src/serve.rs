@@ -321,6 +321,18 @@ pub(crate) async fn take_folder(data_dir: &Path) -> Result<File, StartError> {
     lock(data_dir).await
 }
 
+/// Takes a data folder that is there for this process, for as long as the file is held.
+///
+/// # Errors
+/// [`StartError::InUse`] while a server works in it.
+pub async fn hold(data_dir: &Path) -> Result<File, StartError> {
+    if !data_dir.is_dir() {
+        let source = io::Error::new(io::ErrorKind::NotFound, "there is no such folder");
+        return Err(StartError::DataDir { path: data_dir.to_owned(), source });
+    }
+    lock(data_dir).await
+}
+
 /// Takes the data folder for this process. The lock goes with the process, however it ends.
 async fn lock(data_dir: &Path) -> Result<File, StartError> {
     let failed = |source| StartError::DataDir { path: data_dir.to_owned(), source };

@@ -188,6 +188,10 @@ impl Teller {
         if self.told > latest || latest - self.told > self.app.listening.replayed {
             return self.resync().await;
         }
+        // Of what is gone nobody can be told; whoever asks for nothing misses nothing.
+        if since.is_some() && self.told < self.app.team.store.forgotten_seq().await.map_err(|error| failed(&error))? {
+            return self.resync().await;
+        }
         self.catch_up().await?;
         for output in self.app.bus.live_so_far() {
             self.send(&Notice::Output(output)).await?;

@@ -209,12 +209,13 @@ impl Store {
         Ok(feature)
     }
 
-    /// Takes a card off the board. It stays in the database, with its runs.
+    /// Takes a card off the board. It stays in the database, and its work on its refs; its worktree goes.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Live`] while an agent works on it.
     pub async fn delete_feature(&self, id: FeatureId) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
+        self.lock_run_of(&mut tx, id).await?;
         let feature = self.locked_of_kind(&mut tx, id, FeatureKind::Card).await?;
         // While its plan waits for a person, no agent works on a card in progress.
         if feature.card.status.is_active() && !feature.card.plan_waits() {
@@ -224,6 +225,7 @@ impl Store {
             .execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET deleted_at = $2 WHERE id = $1").bind(id).bind(self.now())
             .execute(c).await.rows())?;
+        self.close_runs(&mut tx, id).await?;
         tx.note(note(AuditAction::DeleteFeature, &feature.card));
         self.record(&mut tx, &Happening::FeatureDeleted { feature_id: id, project_id: feature.card.project_id })
             .await?;

@@ -54,6 +54,7 @@ mod sign_ups;
 mod spans;
 mod steps;
 mod systems;
+mod tidy;
 mod tokens;
 mod transfer;
 mod trials;
@@ -110,6 +111,7 @@ pub use sessions::{NewSession, Session};
 pub use sign_ups::{NewSignUp, OpenSignUp};
 pub use spans::RunSpan;
 pub use steps::StepEnd;
+pub use tidy::{KEPT_EVENTS, KnownProject, OldRefs, RunPlace};
 pub use tokens::{FoundToken, NewToken};
 pub use transfer::{
     Filling, Named, OpenRun, Piece, Row as PlainRow, Settled, TableHead, TableSum, Value, read_pieces, write_piece,

@@ -171,15 +171,11 @@ impl Store {
         Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(c).await)?)
     }
 
-    /// Forgets the mails that were sent or given up before this moment.
+    /// Forgets the mails that were sent or given up before this moment, a bounded number at once.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn forget_mails(&self, before: DateTime) -> Result<u64, StoreError> {
-        let mut tx = self.begin_light().await?;
-        let gone =
-            on!(tx, c => sqlx::query("DELETE FROM mails WHERE ended_at < $1").bind(before).execute(c).await.rows())?;
-        self.commit(tx).await?;
-        Ok(gone)
+        self.forget("mails WHERE id IN (SELECT id FROM mails WHERE ended_at < $1 LIMIT $2)", before).await
     }
 }

@@ -11,6 +11,7 @@ use guildhall_types::mail::{Mail, MailKind, MailStatus};
 use guildhall_types::notification::{MailChoice, Notification, NotificationKind, Tell};
 use guildhall_types::{DateTime, FeatureId, MailId, MemberId, NotificationId};
 
+use crate::tidy::AT_ONCE;
 use crate::{Page, Rows, Store, StoreError, Tx, on, read};
 
 const COLUMNS: &str = "id, kind, project_id, feature_id, run_id, alert_id, subject, text, count, seq, at, read_at";
@@ -269,16 +270,29 @@ impl Store {
         self.mail_choices(member).await
     }
 
-    /// Forgets what was read before `read`, and what was told before `told`, read or not.
+    /// Forgets what was read before `read`, and what was told before `told`, read or not; nothing where there is no such
+    /// moment. A bounded number at once.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn forget_notifications(&self, read: DateTime, told: DateTime) -> Result<u64, StoreError> {
-        let mut tx = self.begin_light().await?;
-        self.next_seq(&mut tx).await?;
-        let gone = on!(tx, c => sqlx::query("DELETE FROM notifications WHERE read_at < $1 OR at < $2").bind(read).bind(told)
-            .execute(c).await.rows())?;
-        self.commit(tx).await?;
-        Ok(gone)
+    pub async fn forget_notifications(
+        &self,
+        read: Option<DateTime>,
+        told: Option<DateTime>,
+    ) -> Result<u64, StoreError> {
+        let mut all = 0;
+        loop {
+            let mut tx = self.begin_light().await?;
+            self.next_seq(&mut tx).await?;
+            let gone = on!(tx, c => sqlx::query(
+                "DELETE FROM notifications WHERE id IN (
+                   SELECT id FROM notifications WHERE read_at < $1 OR at < $2 LIMIT $3)")
+                .bind(read).bind(told).bind(AT_ONCE).execute(c).await.rows())?;
+            self.commit(tx).await?;
+            all += gone;
+            if gone < AT_ONCE.unsigned_abs() {
+                return Ok(all);
+            }
+        }
     }
 }

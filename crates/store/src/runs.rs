@@ -405,8 +405,9 @@ impl Store {
 
     pub(crate) async fn close_runs(&self, tx: &mut Tx, feature: FeatureId) -> Result<(), StoreError> {
         on!(tx, c => sqlx::query(
-            "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL WHERE feature_id = $1 AND status <> $2")
-            .bind(feature).bind(RunStatus::Closed).execute(c).await.rows())?;
+            "UPDATE runs SET status = $2, closed_at = $3, lease_owner = NULL, lease_until = NULL
+             WHERE feature_id = $1 AND status <> $2")
+            .bind(feature).bind(RunStatus::Closed).bind(self.now()).execute(c).await.rows())?;
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use crate::{Rows, Store, StoreError, on, read};
 
 /// Settings whose values the audit tells. Others may hold what must not stand there.
-const TOLD: &[&str] = &["limits", "run_limits", "budgets", "sign_up", "second_factor", "knowledge_rule"];
+const TOLD: &[&str] = &["limits", "run_limits", "budgets", "sign_up", "second_factor", "knowledge_rule", "retention"];
 
 impl Store {
     /// The setting with this name, if it was ever set.

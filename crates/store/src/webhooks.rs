@@ -425,16 +425,13 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets what was delivered or given up before this moment.
+    /// Forgets what was delivered or given up before this moment, a bounded number at once.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn forget_deliveries(&self, before: DateTime) -> Result<u64, StoreError> {
-        let mut tx = self.begin_light().await?;
-        let gone = on!(tx, c => sqlx::query("DELETE FROM webhook_deliveries WHERE ended_at < $1").bind(before).execute(c)
-            .await.rows())?;
-        self.commit(tx).await?;
-        Ok(gone)
+        let which = "webhook_deliveries WHERE id IN (SELECT id FROM webhook_deliveries WHERE ended_at < $1 LIMIT $2)";
+        self.forget(which, before).await
     }
 }
 

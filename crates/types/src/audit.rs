@@ -120,6 +120,10 @@ text_enum! {
         DeleteProjectSecret = "project-secret.delete",
         /// Deleted what tools kept for a project's runs.
         ClearCaches = "project.clear-caches",
+        /// Let the server tidy up at once.
+        Tidy = "operation.tidy",
+        /// Removed from a server's disk what nothing in the database belongs to.
+        RemoveOrphans = "operation.remove-orphans",
         /// Added an MCP server to a project.
         CreateMcpServer = "mcp-server.create",
         /// Changed an MCP server, or which of its tools agents may have.
@@ -308,6 +312,8 @@ text_enum! {
         Backup = "backup",
         /// An alert.
         Alert = "alert",
+        /// The disk of a server; its id is the server's.
+        Disk = "disk",
     }
 }
 

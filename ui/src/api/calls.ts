@@ -25,6 +25,7 @@ import type {
   ProjectSource,
   ProviderKind,
   ReportSettings,
+  Retention,
   RunHistoryEvent,
   SamplesAsked,
   Scope,
@@ -451,4 +452,9 @@ export const api = {
   putThresholds: (thresholds: Thresholds) => body(client.PUT("/api/settings/alerts", { body: thresholds })),
   strain: (signal?: AbortSignal) => body(client.GET("/api/strain", { signal: signal ?? null })),
   sandbox: (signal?: AbortSignal) => body(client.GET("/api/sandbox", { signal: signal ?? null })),
+  disk: (signal?: AbortSignal) => body(client.GET("/api/operation/disk", { signal: signal ?? null })),
+  tidyNow: () => body(client.POST("/api/operation/tidy")),
+  removeOrphans: (paths: string[]) => body(client.POST("/api/operation/orphans/remove", { body: { paths } })),
+  retention: () => body(client.GET("/api/settings/retention")),
+  putRetention: (retention: Retention) => body(client.PUT("/api/settings/retention", { body: retention })),
 };

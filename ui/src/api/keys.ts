@@ -90,5 +90,8 @@ export const keys = {
   rateLimits: ["rate-limits"] as const,
   sandbox: ["sandbox"] as const,
   backups: ["backups"] as const,
+  /** What uses the disk of the server that answers. */
+  disk: ["disk"] as const,
+  retention: ["retention"] as const,
   checks: (runId: string) => ["checks", runId] as const,
 };

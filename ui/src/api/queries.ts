@@ -41,6 +41,18 @@ export const queries = {
     }),
   backups: () =>
     queryOptions({ queryKey: keys.backups, queryFn: ({ signal }) => api.backups(signal), staleTime: 15_000 }),
+  // It is measured in the background; while it is, one looks again.
+  disk: () =>
+    queryOptions({
+      queryKey: keys.disk,
+      queryFn: ({ signal }) => api.disk(signal),
+      staleTime: 0,
+      refetchInterval: (query) => {
+        const standing = query.state.data;
+        return standing?.measuring || standing?.tidiness.runningSince ? 2_000 : 30_000;
+      },
+    }),
+  retention: () => queryOptions({ queryKey: keys.retention, queryFn: api.retention, staleTime: 60_000 }),
   mail: () => queryOptions({ queryKey: keys.mail, queryFn: api.mail, refetchInterval: 15_000 }),
   audit: (filter: AuditFilter) =>
     infiniteQueryOptions({

@@ -10,6 +10,7 @@ import {
   DatabaseBackup,
   FolderGit2,
   Gauge,
+  HardDrive,
   Inbox,
   Keyboard,
   LogOut,
@@ -173,6 +174,14 @@ function useEntries(): Entry[] {
         words: "warning critical memory disk thresholds silence operation",
         icon: <TriangleAlert />,
         run: () => void navigate({ to: "/operation/alerts" }),
+      });
+      entries.push({
+        id: "disk",
+        group: "Go to",
+        label: t.nav.disk,
+        words: "space clean tidy retention worktrees caches orphans operation",
+        icon: <HardDrive />,
+        run: () => void navigate({ to: "/operation/disk" }),
       });
       entries.push({
         id: "audit",

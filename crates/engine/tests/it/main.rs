@@ -24,4 +24,5 @@ mod services;
 mod sources;
 mod systems;
 mod terminal;
+mod tidy;
 mod trouble;

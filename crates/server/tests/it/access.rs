@@ -87,11 +87,12 @@ administer: GET /api/alerts, POST /api/alerts/{id}/silence, GET /api/settings/al
   GET /api/mail, POST /api/mail/test, PUT /api/settings/prices, DELETE /api/settings/prices/{id},
   PUT /api/settings/budgets, PUT /api/members/{id}/budget,
   GET /api/settings/webhooks, GET /api/settings/webhooks/{id}/deliveries,
-  POST /api/settings/webhooks/{id}/test, POST /api/settings/webhooks/{id}/send-again
+  POST /api/settings/webhooks/{id}/test, POST /api/settings/webhooks/{id}/send-again,
+  GET /api/operation/disk, POST /api/operation/tidy, GET /api/settings/retention, PUT /api/settings/retention
 administer+: PATCH /api/members/{id}, POST /api/members/{id}/reset-link, DELETE /api/members/{id}/factors,
   PUT /api/settings/credentials/{provider}, DELETE /api/settings/credentials/{provider}, POST /api/agents/stop-all,
   POST /api/settings/webhooks, PATCH /api/settings/webhooks/{id}, DELETE /api/settings/webhooks/{id},
-  POST /api/settings/webhooks/{id}/secret
+  POST /api/settings/webhooks/{id}/secret, POST /api/operation/orphans/remove
 own+: PUT /api/settings/sign-up, PUT /api/settings/second-factor
 ";
 

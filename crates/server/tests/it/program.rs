@@ -207,6 +207,33 @@ async fn it_serves_until_it_is_told_to_stop_and_lets_nobody_else_into_its_folder
 }
 
 #[tokio::test]
+async fn the_disk_is_tidied_by_whoever_is_alone_and_looked_at_by_anybody() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let (code, _, err) = run(guildhall(&data).args(["tidy", "--dry-run"])).await;
+    assert!(code == Some(1) && err.contains("there is no database"), "{err}");
+    assert!(!data.exists());
+    run(guildhall(&data).arg("migrate")).await;
+    // Nobody's, and what is provably nobody's.
+    let lost = format!("worktrees/{}", guildhall_types::RunId::new());
+    for folder in [lost.as_str(), "repositories/.gone-half"] {
+        std::fs::create_dir_all(data.join(folder)).unwrap();
+    }
+    let held = std::fs::File::create(data.join("guildhall.lock")).unwrap();
+    held.lock().unwrap();
+    let (code, out, err) = run(guildhall(&data).args(["tidy", "--dry-run"])).await;
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(out.contains("database") && out.contains(&format!("stays:    {lost}")), "{out}");
+    let (code, _, err) = run(guildhall(&data).arg("tidy")).await;
+    assert!(code == Some(1) && err.contains("POST /api/operation/tidy"), "{err}");
+    assert!(data.join("repositories/.gone-half").exists());
+    drop(held);
+    let (code, out, err) = run(guildhall(&data).arg("tidy")).await;
+    assert!(code == Some(0) && out.contains("gone: repositories/.gone-half"), "{out}{err}");
+    assert!(!data.join("repositories/.gone-half").exists() && data.join(&lost).exists());
+}
+
+#[tokio::test]
 async fn the_audit_is_walked_and_written_out_without_a_server() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");

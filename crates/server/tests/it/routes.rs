@@ -10,6 +10,7 @@ mod bad_input;
 mod chats;
 mod clients;
 mod credentials;
+mod disk;
 mod factors;
 mod features;
 mod health;

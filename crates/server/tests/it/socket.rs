@@ -86,6 +86,19 @@ async fn whoever_is_too_far_behind_or_ahead_is_told_to_start_anew() {
             }
         }
     }
+    // Of events that are gone nobody can be told.
+    let url = format!("sqlite://{}", app.dir.path().join("guildhall.db").display());
+    let mut db = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    sqlx::raw_sql("UPDATE event_counter SET forgotten_seq = 5").execute(&mut db).await.unwrap();
+    for (since, resync) in [("?since=4", true), ("?since=5", false), ("", false)] {
+        let mut socket = owner.listen(since).await.unwrap();
+        assert_eq!(socket.next().await.unwrap()["seq"], 8);
+        if resync {
+            assert_eq!(socket.next().await.unwrap(), json!({ "type": "resync" }), "{since}");
+        } else if !since.is_empty() {
+            assert_eq!(socket.next().await.unwrap()["seq"], 6);
+        }
+    }
 }
 
 /// Events of more bytes together than the network takes in between.

@@ -102,7 +102,8 @@ impl Store {
         feature.card.status = self.move_feature(&mut tx, &feature, Move::Accept).await?;
         self.move_feature(&mut tx, &feature, Move::Merge).await?;
         on!(tx, c => sqlx::query(
-            "UPDATE runs SET status = $2, error = NULL, ended_at = $3, lease_owner = NULL, lease_until = NULL WHERE id = $1")
+            "UPDATE runs SET status = $2, error = NULL, ended_at = $3, closed_at = $3, lease_owner = NULL, lease_until = NULL
+             WHERE id = $1")
             .bind(run.id).bind(RunStatus::Closed).bind(now).execute(c).await.rows())?;
         on!(tx, c => sqlx::query(
             "UPDATE features SET error = NULL, summary = coalesce($3, summary), merge_commit = $4, finished_at = $2 WHERE id = $1")

@@ -35,6 +35,7 @@ mod schema;
 mod services;
 mod steps;
 mod systems;
+mod tidy;
 mod transfer;
 mod usage;
 mod webhooks;

@@ -256,10 +256,10 @@ on_both! {
         fresh.clock.advance(Duration::days(31));
         fresh.store.tell(tell(Kind::WebhookOff)).await.unwrap();
         let ago = |days| fresh.clock.now() - Duration::days(days);
-        assert_eq!(fresh.store.forget_notifications(ago(30), ago(180)).await.unwrap(), 1, "what was read");
-        assert_eq!(fresh.store.forget_notifications(ago(30), ago(31)).await.unwrap(), 0);
+        assert_eq!(fresh.store.forget_notifications(Some(ago(30)), Some(ago(180))).await.unwrap(), 1, "what was read");
+        assert_eq!(fresh.store.forget_notifications(Some(ago(30)), Some(ago(31))).await.unwrap(), 0);
         fresh.clock.advance(Duration::days(1));
-        assert_eq!(fresh.store.forget_notifications(ago(30), ago(31)).await.unwrap(), 1, "what nobody reads");
+        assert_eq!(fresh.store.forget_notifications(Some(ago(30)), Some(ago(31))).await.unwrap(), 1, "what nobody reads");
         assert_eq!(kinds(&told(&fresh.store, &anna).await), [Kind::WebhookOff]);
     }
 

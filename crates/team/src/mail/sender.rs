@@ -6,6 +6,7 @@ use chrono::Duration;
 use guildhall_store::{ClaimedMail, MailEnd, mail_identity};
 use guildhall_types::audit::{AuditAction, AuditOutcome, Note};
 use guildhall_types::member::Member;
+use guildhall_types::tidy::before;
 use guildhall_types::{DateTime, MailId};
 use lettre::Address;
 use lettre::address::Envelope;
@@ -56,8 +57,6 @@ fn hold() -> Duration {
 
 /// How long a mail on its way has when the server stops.
 const GRACE: StdDuration = StdDuration::from_secs(4);
-/// What was sent or given up is remembered for so long.
-const REMEMBERED: Duration = Duration::days(30);
 
 impl Team {
     /// Sends mail until `stop` is ready. Does nothing while mail is off.
@@ -123,7 +122,9 @@ impl Team {
                 tracing::warn!(mail = %id, "another process sends this mail as well");
             }
         }
-        self.store.forget_mails(self.clock.now() - REMEMBERED).await?;
+        if let Some(before) = before(self.retention().await?.mail_days, self.clock.now()) {
+            self.store.forget_mails(before).await?;
+        }
         Ok(sent)
     }
 

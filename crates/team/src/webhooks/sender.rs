@@ -5,6 +5,7 @@ use std::time::{Duration as StdDuration, Instant};
 use chrono::Duration;
 use guildhall_llm::{Called, Caller};
 use guildhall_store::{ClaimedDelivery, DeliveryEnd, Tried, webhook_identity};
+use guildhall_types::tidy::before;
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -64,11 +65,6 @@ const AT_ONCE: usize = 4;
 const READ: usize = 2_000;
 /// How long calls on their way have when the server stops.
 const GRACE: StdDuration = StdDuration::from_secs(4);
-/// What was delivered or given up is remembered for so long.
-const REMEMBERED: Duration = Duration::days(14);
-/// How long notifications are kept when they were read, and in any case.
-const READ_KEPT: Duration = Duration::days(30);
-const KEPT: Duration = Duration::days(180);
 /// How often what is old is forgotten.
 const TIDY: StdDuration = StdDuration::from_secs(3600);
 
@@ -133,9 +129,14 @@ impl Team {
     }
 
     async fn forget_what_is_old(&self) -> Result<(), TeamError> {
-        let now = self.clock.now();
-        self.store.forget_deliveries(now - REMEMBERED).await?;
-        self.store.forget_notifications(now - READ_KEPT, now - KEPT).await?;
+        let (now, rules) = (self.clock.now(), self.retention().await?);
+        if let Some(before) = before(rules.webhook_days, now) {
+            self.store.forget_deliveries(before).await?;
+        }
+        let (read, told) = (before(rules.read_notification_days, now), before(rules.notification_days, now));
+        if read.is_some() || told.is_some() {
+            self.store.forget_notifications(read, told).await?;
+        }
         Ok(())
     }
 

@@ -89,6 +89,8 @@ export const action: Record<AuditAction, string> = {
   "project-secret.put": "Put a project's secret in place",
   "project-secret.delete": "Deleted a project's secret",
   "project.clear-caches": "Cleared a project's caches",
+  "operation.tidy": "Let the server tidy up",
+  "operation.remove-orphans": "Removed from the disk what belonged to nothing",
   "feature.create": "Wrote a card",
   "feature.change": "Changed a card",
   "feature.delete": "Deleted a card",
@@ -183,4 +185,5 @@ export const object: Record<AuditObject, string> = {
   key: "Sealing key",
   route: "Route",
   audit: "Audit",
+  disk: "Disk",
 };

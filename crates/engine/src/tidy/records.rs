@@ -1,0 +1,83 @@
+//! What goes from the database, and the refs of runs that never work again.
+
+use guildhall_git::{Oid, Repo};
+use guildhall_store::OldRefs;
+use guildhall_types::feature::FeatureKind;
+use guildhall_types::tidy::before;
+
+use super::broom::{Broom, Swept};
+use crate::problems::Trouble;
+
+/// Runs that are read at once.
+const AT_ONCE: i64 = 50;
+
+impl Broom {
+    /// Forgets the histories of runs that were closed long ago, events that nobody asks for any more, and the states between
+    /// the turns of what was merged.
+    pub(super) async fn sweep_records(&self, swept: &mut Swept) -> Result<(), Trouble> {
+        let (rules, now) = (self.rules().await?, self.clock.now());
+        let mut runs = 0;
+        if let Some(before) = before(rules.run_days, now) {
+            loop {
+                let some = self.store.runs_to_forget(before, AT_ONCE).await?;
+                if some.is_empty() {
+                    break;
+                }
+                for run in some {
+                    while !self.store.forget_run(run).await? {}
+                    runs += 1;
+                }
+            }
+        }
+        let mut events = 0;
+        if let Some(before) = before(rules.event_days, now) {
+            loop {
+                match self.store.forget_events(before).await? {
+                    0 => break,
+                    some => events += some,
+                }
+            }
+        }
+        if runs + events > 0 {
+            tracing::info!(runs, events, "the histories of closed runs and old events were forgotten");
+            swept.gone.push(format!("the histories of {runs} closed runs, and {events} events"));
+        }
+        let Some(before) = before(rules.snapshot_days, now) else { return Ok(()) };
+        loop {
+            let some = self.store.old_refs(before, AT_ONCE).await?;
+            let (count, faults) = (some.len(), swept.faults.len());
+            for old in some {
+                match self.tidy_refs(&old).await {
+                    Ok(()) => self.store.note_refs_tidied(old.id).await?,
+                    Err(error) => swept.fault(&format!("the refs of run {} stay", old.id), &error),
+                }
+            }
+            // Those that went wrong are asked for again by the next clean-up, not by this one.
+            if count == 0 || swept.faults.len() > faults {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Removes the refs of a closed run that say nothing any more: the states between its turns, if its work was merged and
+    /// is on its branch; the branch of a chat or a task in which nothing was made. Those of work that was never merged stay.
+    async fn tidy_refs(&self, old: &OldRefs) -> Result<(), Trouble> {
+        let path = self.places.repository(old.project_id);
+        let Some(base) = old.base_commit.as_ref().filter(|_| path.exists()) else { return Ok(()) };
+        let repo = Repo::open(&path)?;
+        let base = Oid::parse(base)?;
+        let head = old.head_commit.as_deref().map_or_else(|| Ok(base.clone()), Oid::parse)?;
+        let name = old.id.to_string();
+        // Its worktree needs them until it has gone.
+        if repo.worktree(&name, &self.places.run(old.id))?.is_some() {
+            return Ok(());
+        }
+        if old.kind != FeatureKind::Card && head == base {
+            repo.drop_branch(&old.branch, &base).await?;
+            repo.drop_empty_snapshots(&name, &base).await?;
+        } else if old.merged {
+            repo.drop_snapshots(&name, &old.branch, &head).await?;
+        }
+        Ok(())
+    }
+}

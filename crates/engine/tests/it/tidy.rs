@@ -1,0 +1,273 @@
+//! What goes from a server's disk, when, and how it comes back.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use chrono::TimeDelta;
+use guildhall_sim::Config;
+use guildhall_store::AuditQuery;
+use guildhall_types::audit::AuditAction;
+use guildhall_types::feature::{Feature, FeatureStatus};
+use guildhall_types::project::{Project, ProjectSource};
+use guildhall_types::retention::Retention;
+use guildhall_types::tidy::{DiskReport, TidyReason};
+use guildhall_types::{Clock, FixedClock, RunId};
+use serde_json::json;
+
+use crate::harness::{Hall, script};
+
+/// Longer than any leap of the clock here.
+const LEASE: Duration = Duration::from_secs(1_000 * 24 * 60 * 60);
+
+struct Tidy {
+    hall: Hall,
+    clock: FixedClock,
+    project: Project,
+}
+
+impl Tidy {
+    async fn open() -> Self {
+        let clock = FixedClock::default();
+        let hall = Hall::clocked(Config::default(), Arc::new(clock.clone()), LEASE).await;
+        let project = hall.project("p", ProjectSource::Empty).await;
+        Self { hall, clock, project }
+    }
+
+    /// A card whose agent has written a file, and waits for a member.
+    async fn finished(&self, file: &str) -> (Feature, RunId) {
+        let lines = [json!({ "tools": [["write", { "path": file, "content": "work\n" }]] }), json!({ "say": "Done." })];
+        let id = self.hall.scripted(&self.project, &lines).await;
+        let feature = self.hall.rests(id).await;
+        assert_eq!(feature.card.status, FeatureStatus::WaitingApproval, "{:?}", feature.card.error);
+        let run = feature.card.run_id.unwrap();
+        self.hall
+            .until("an idle engine", async || (self.hall.engine.stats().await.active_runs == 0).then_some(()))
+            .await;
+        (feature, run)
+    }
+
+    fn folder(&self, run: RunId) -> PathBuf {
+        self.hall.team.places.run(run)
+    }
+
+    /// Lets the server tidy up whole, once, and waits for its end and for the report after it.
+    async fn sweep(&self) -> Arc<DiskReport> {
+        // A moment of its own, by which it is known.
+        self.clock.advance(TimeDelta::seconds(1));
+        let asked = self.clock.now();
+        self.hall.engine.tidy_now(&self.hall.team).await.unwrap();
+        let done = async || {
+            let (report, measuring) = self.hall.engine.disk_report();
+            report.filter(|report| !measuring && report.at >= asked)
+        };
+        self.hall.until("a clean-up", done).await
+    }
+
+    async fn keep(&self, rules: Retention) {
+        self.hall.team.set_retention(rules).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worktree_that_rests_goes_and_comes_back_wherever_somebody_goes_on() {
+    let tidy = Tidy::open().await;
+    let Tidy { hall, clock, .. } = &tidy;
+    let (feature, run) = tidy.finished("work.txt").await;
+    let (id, tree) = (feature.card.id, tidy.folder(run).join("tree"));
+    // What no turn has saved, such as what a service wrote.
+    std::fs::write(tree.join("left.txt"), "left\n").unwrap();
+
+    clock.advance(TimeDelta::days(13));
+    let report = tidy.sweep().await;
+    assert!(tree.exists() && report.plan.worktrees.is_empty());
+    assert_eq!((report.worktrees.len(), report.worktrees[0].run_id), (1, run));
+    assert!(report.worktrees[0].bytes > 0 && report.bytes.worktrees == report.worktrees[0].bytes);
+    assert!(report.bytes.database > 0 && report.bytes.repositories > 0 && report.disk.is_some());
+
+    // The plan says what the next clean-up does, and it does that.
+    clock.advance(TimeDelta::days(1));
+    hall.engine.disk_report();
+    let planned = async || hall.engine.disk_report().0.filter(|report| !report.plan.worktrees.is_empty());
+    let planned = hall.until("a plan", planned).await;
+    assert_eq!((planned.plan.worktrees[0].run_id, planned.plan.worktrees[0].why), (run, TidyReason::Idle));
+    assert!(tree.exists(), "to look changes nothing");
+    let report = tidy.sweep().await;
+    assert!(!tidy.folder(run).exists() && report.worktrees.is_empty());
+
+    // What members look at needs no worktree.
+    let diff = hall.team.diff(id).await.unwrap();
+    let files: Vec<&str> = diff.files.iter().map(|file| file.new_path.as_str()).collect();
+    assert_eq!(files, ["work.txt"], "what was left is no work");
+
+    // Whoever looks into it has it again, with what was left; and nobody takes it away from them.
+    let service = hall.engine.start_service(&hall.team, &hall.anna, run, ("web", "sleep 86397", None)).await.unwrap();
+    assert_eq!(std::fs::read_to_string(tree.join("left.txt")).unwrap(), "left\n");
+    assert_eq!(std::fs::read_to_string(tree.join("work.txt")).unwrap(), "work\n");
+    clock.advance(TimeDelta::days(20));
+    let report = tidy.sweep().await;
+    assert!(tree.exists() && report.plan.worktrees.is_empty(), "something runs in it");
+    hall.engine.stop_service(&hall.team, &hall.anna, run, &service.name).await.unwrap();
+    tidy.sweep().await;
+    assert!(tree.exists(), "it was used a moment ago");
+    clock.advance(TimeDelta::days(14));
+    tidy.sweep().await;
+    assert!(!tidy.folder(run).exists());
+
+    // The agent goes on in it as if nothing had happened.
+    let more = script(&[
+        json!({ "tools": [["bash", { "command": "cat work.txt left.txt > both.txt" }]] }),
+        json!({ "say": "Done again." }),
+    ]);
+    hall.team.follow_up(hall.anna.id, id, &more).await.unwrap();
+    let feature = hall.rests(id).await;
+    assert_eq!(feature.card.status, FeatureStatus::WaitingApproval, "{:?}", feature.card.error);
+    let diff = hall.team.diff(id).await.unwrap();
+    let both = diff.files.iter().find(|file| file.new_path == "both.txt").unwrap();
+    assert_eq!(both.additions, 2);
+
+    // Checks and a merge find what they need, too.
+    clock.advance(TimeDelta::days(14));
+    tidy.sweep().await;
+    assert!(!tidy.folder(run).exists());
+    hall.team.verify(id).await.unwrap();
+    hall.reaches(id, FeatureStatus::Verified).await;
+    hall.team.merge(&hall.anna, id, None).await.unwrap();
+    assert!(hall.text_at_main(&tidy.project, "both.txt").await.is_some());
+    hall.until("a tidy disk", async || (hall.engine.stats().await.worktrees == 0).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_put_on_a_ref_stays_and_is_told_until_it_can() {
+    let tidy = Tidy::open().await;
+    let (_, run) = tidy.finished("work.txt").await;
+    let large = tidy.folder(run).join("tree/large.bin");
+    std::fs::File::create(&large).unwrap().set_len(51 * 1024 * 1024).unwrap();
+    tidy.clock.advance(TimeDelta::days(15));
+    let first = tidy.clock.now();
+    let report = tidy.sweep().await;
+    assert!(large.exists());
+    assert!(report.worktrees[0].unsaved.as_ref().unwrap().contains("large.bin has 53477376 bytes"), "{report:?}");
+    assert!(report.plan.worktrees.is_empty(), "the plan knows it, too");
+    let tidiness = tidy.hall.engine.tidiness();
+    assert!(tidiness.last_fault.unwrap().message.contains("large.bin"));
+    let stuck = tidiness.stuck_since.unwrap();
+    assert!(stuck > first);
+    // Once more: it is stuck since the first time.
+    tidy.sweep().await;
+    assert_eq!(tidy.hall.engine.tidiness().stuck_since, Some(stuck));
+
+    std::fs::remove_file(&large).unwrap();
+    let report = tidy.sweep().await;
+    assert!(!tidy.folder(run).exists() && report.worktrees.is_empty());
+    let tidiness = tidy.hall.engine.tidiness();
+    assert_eq!((tidiness.stuck_since, tidiness.running_since), (None, None));
+    assert!(tidiness.last_good_at.unwrap() > stuck);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_takes_what_nobody_uses_and_a_card_that_is_over_goes_at_once() {
+    let tidy = Tidy::open().await;
+    let Tidy { hall, clock, project } = &tidy;
+    let (_, one) = tidy.finished("one.txt").await;
+    let (served, two) = tidy.finished("two.txt").await;
+    hall.engine.start_service(&hall.team, &hall.anna, two, ("web", "sleep 86396", None)).await.unwrap();
+    let (deleted, three) = tidy.finished("three.txt").await;
+    let (anew, four) = tidy.finished("four.txt").await;
+
+    hall.team.store.delete_feature(deleted.card.id).await.unwrap();
+    hall.until("what was deleted", async || (!tidy.folder(three).exists()).then_some(())).await;
+    hall.team.shelve(anew.card.id).await.unwrap();
+    hall.until("what was taken back", async || (!tidy.folder(four).exists()).then_some(())).await;
+
+    // Any disk is fuller than that.
+    tidy.keep(Retention { disk_percent: Some(1), ..Retention::default() }).await;
+    tidy.sweep().await;
+    assert!(tidy.folder(one).exists(), "it was used less than an hour ago");
+    clock.advance(TimeDelta::hours(2));
+    tidy.keep(Retention { disk_percent: None, ..Retention::default() }).await;
+    tidy.sweep().await;
+    assert!(tidy.folder(one).exists());
+    tidy.keep(Retention { disk_percent: Some(1), ..Retention::default() }).await;
+    let report = tidy.sweep().await;
+    assert!(!tidy.folder(one).exists());
+    assert!(tidy.folder(two).exists() && report.worktrees.len() == 1, "something runs in it: {report:?}");
+
+    // The work of all of them is where it was.
+    let (_, repo) = hall.team.ready_project(project.id).await.unwrap();
+    for run in [one, three, four] {
+        assert!(repo.snapshot_of(&run.to_string()).await.unwrap().is_some());
+    }
+    hall.engine.stop_service(&hall.team, &hall.anna, two, "web").await.unwrap();
+    hall.team.merge(&hall.anna, served.card.id, None).await.unwrap();
+    hall.until("what was merged", async || (!tidy.folder(two).exists()).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orphans_are_named_and_go_only_when_an_admin_says_so() {
+    let tidy = Tidy::open().await;
+    let Tidy { hall, clock, project } = &tidy;
+    let (_, run) = tidy.finished("work.txt").await;
+    let places = &hall.team.places;
+    let stranger = RunId::new();
+    let lost = tidy.folder(stranger);
+    std::fs::create_dir_all(lost.join("tree")).unwrap();
+    std::fs::write(lost.join("tree/theirs.txt"), "theirs\n").unwrap();
+    let half = places.repositories.join(".gone-half");
+    std::fs::create_dir_all(&half).unwrap();
+    // As after the hand of somebody who knows no better.
+    std::fs::remove_dir_all(tidy.folder(run)).unwrap();
+    let (_, repo) = hall.team.ready_project(project.id).await.unwrap();
+    assert_eq!(repo.worktree_names().unwrap(), [run.to_string()]);
+
+    let report = tidy.sweep().await;
+    assert!(!half.exists() && repo.worktree_names().unwrap().is_empty(), "what is provably nobody's goes by itself");
+    let path = format!("worktrees/{stranger}");
+    assert_eq!(report.orphans.iter().map(|orphan| orphan.path.as_str()).collect::<Vec<_>>(), [path.as_str()]);
+    assert!(lost.exists() && report.orphans[0].bytes > 0);
+
+    // The clock here is not that of the files.
+    let made = SystemTime::from(clock.now());
+    std::fs::File::open(&lost).unwrap().set_modified(made).unwrap();
+    let remove = async |path: &str| hall.engine.remove_orphans(&hall.team, &[path.to_owned()]).await;
+    let young = remove(&path).await.unwrap_err();
+    assert!(young.to_string().contains("is young"), "{young}");
+    clock.advance(TimeDelta::days(8));
+    for other in [format!("worktrees/{run}"), "../data".to_owned(), format!("repositories/{}.git", project.id)] {
+        let refused = remove(&other).await.unwrap_err();
+        assert!(refused.to_string().contains("belongs to something"), "{refused}");
+    }
+    assert_eq!(remove(&path).await.unwrap(), [path.clone()]);
+    assert!(!lost.exists());
+    let query = AuditQuery { action: Some(AuditAction::RemoveOrphans), limit: 10, ..AuditQuery::default() };
+    let told = hall.team.store.audit_entries(&query).await.unwrap();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].object_id.as_deref(), Some(path.as_str()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_long_over_goes_and_what_was_never_merged_stays() {
+    let tidy = Tidy::open().await;
+    let Tidy { hall, clock, project } = &tidy;
+    let (merged, one) = tidy.finished("one.txt").await;
+    let (shelved, two) = tidy.finished("two.txt").await;
+    hall.team.merge(&hall.anna, merged.card.id, None).await.unwrap();
+    hall.team.shelve(shelved.card.id).await.unwrap();
+    hall.until("a tidy disk", async || (hall.engine.stats().await.worktrees == 0).then_some(())).await;
+    let (_, repo) = hall.team.ready_project(project.id).await.unwrap();
+
+    clock.advance(TimeDelta::days(31));
+    tidy.sweep().await;
+    assert_eq!(repo.snapshot_of(&one.to_string()).await.unwrap(), None, "it is merged, and on its branch");
+    assert!(repo.snapshot_of(&two.to_string()).await.unwrap().is_some(), "nobody merged it");
+    assert_eq!(hall.team.diff(merged.card.id).await.unwrap().files.len(), 1);
+
+    hall.team.store.archive_project(project.id).await.unwrap();
+    clock.advance(TimeDelta::days(89));
+    let report = tidy.sweep().await;
+    assert!(report.repositories[0].archived_at.is_some() && repo.path().exists());
+    clock.advance(TimeDelta::days(1));
+    let report = tidy.sweep().await;
+    assert!(!repo.path().exists() && report.repositories.is_empty());
+    assert_eq!(hall.engine.tidiness().stuck_since, None);
+}

@@ -1,0 +1,150 @@
+import { asPage, expect, expectAccessible, makeProject, shots, test } from "./support";
+
+const DONE =
+  'Do it.\n\n```sim\n{"tools": [["write", {"path": "a.txt", "content": "one\\n"}]]}\n{"say": "Done."}\n```';
+
+test("what uses the disk, what goes next and why, and how long what is kept", async ({ page, baseURL }) => {
+  test.setTimeout(180_000);
+  const http = asPage(page.request, baseURL);
+  const project = await makeProject(page, baseURL);
+  const built = await project.write("Login form", { description: DONE, model: "simulated" });
+  await http.post(`/api/features/${built.id}/start`);
+  const status = async () =>
+    (await (await page.request.get(`/api/features/${built.id}`)).json()).status as string;
+  await expect.poll(status, { timeout: 60_000 }).toBe("waiting_approval");
+
+  // From the palette, as it is.
+  await http.post("/api/operation/tidy");
+  await page.goto("/");
+  await page.keyboard.press("ControlOrMeta+k");
+  await page.keyboard.type("retention");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/operation\/disk$/);
+  await expect(page.getByRole("heading", { name: "Disk", level: 1 })).toBeVisible();
+  const table = page.getByRole("table", { name: "By member and card" });
+  await expect(table.getByRole("row", { name: /Login form/ })).toContainText(project.name, {
+    timeout: 30_000,
+  });
+  await expect(table.getByRole("rowheader", { name: "Ada Lovelace" })).toBeVisible();
+  await expect(page.getByText(/The last clean-up went well/)).toBeVisible();
+  await page.getByRole("button", { name: "Tidy up now" }).click();
+  const asked = page.getByRole("alertdialog", { name: "Tidy up now?" });
+  await expectAccessible(page);
+  await asked.getByRole("button", { name: "Tidy up now" }).click();
+  await expect(page.getByText("The server tidies up.")).toBeVisible();
+
+  // How long what is kept: what is no number is told, what is empty is kept for ever.
+  const days = page.getByRole("textbox", { name: "Worktrees of cards that rest" });
+  await expect(days).toHaveValue("14");
+  await days.fill("soon");
+  await expect(page.getByText("Write a number, or leave it empty")).toBeVisible();
+  await days.fill("21");
+  await page.getByRole("textbox", { name: "Caches of tools" }).fill("");
+  await page.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText("Saved. It holds from the next clean-up on.")).toBeVisible();
+  await page.reload();
+  await expect(days).toHaveValue("21");
+  await expect(page.getByRole("textbox", { name: "Caches of tools" })).toHaveValue("");
+
+  // A server with much to say: a plan, what stays, what belongs to nothing, and a clean-up that is stuck.
+  const standing = await (await page.request.get("/api/operation/disk")).json();
+  const [worktree] = standing.report.worktrees;
+  const long = new Date(Date.now() - 20 * 24 * 3600_000).toISOString();
+  const gib = 1024 ** 3;
+  const full = {
+    ...standing,
+    measuring: false,
+    tidiness: {
+      ...standing.tidiness,
+      runningSince: null,
+      stuckSince: long,
+      lastFault: { at: long, message: "the worktree of run 0192 stays: large.bin has 99999999 bytes" },
+    },
+    report: {
+      ...standing.report,
+      disk: { used: 83 * gib, total: 100 * gib },
+      bytes: {
+        database: 2 * gib,
+        databaseFree: gib / 2,
+        repositories: 9 * gib,
+        worktrees: 31 * gib,
+        caches: 14 * gib,
+        orphans: gib,
+      },
+      worktrees: [
+        { ...worktree, bytes: 20 * gib, unusedSince: long },
+        { ...worktree, runId: project.id, kind: "chat", title: "A talk", inUse: "looks", bytes: 4 * gib },
+        {
+          ...worktree,
+          runId: built.id,
+          number: 7,
+          title: "A card with a very long title that goes on and on until nobody reads it any more",
+          unsaved: "large.bin has 99999999 bytes, too many to be kept",
+          bytes: 7 * gib,
+        },
+      ],
+      caches: [
+        { projectId: project.id, memberId: worktree.memberId, bytes: 10 * gib },
+        { projectId: project.id, memberId: null, bytes: 4 * gib },
+      ],
+      orphans: [
+        {
+          kind: "worktree",
+          path: "worktrees/0192f0c8-0000-7000-8000-000000000000",
+          bytes: gib,
+          changedAt: long,
+          removableAt: long,
+        },
+      ],
+      plan: {
+        worktrees: [{ runId: worktree.runId, why: "idle", bytes: 20 * gib }],
+        caches: [
+          { projectId: project.id, memberId: worktree.memberId, tool: "cargo", why: "size", bytes: 3 * gib },
+        ],
+        repositories: [{ projectId: project.id, name: "An old project", bytes: 2 * gib }],
+        records: { runs: 12, events: 48_000, snapshots: 3 },
+      },
+    },
+  };
+  await page.route("**/api/operation/disk", (route) => route.fulfill({ json: full }));
+  let removed: unknown;
+  await page.route("**/api/operation/orphans/remove", (route) => {
+    removed = route.request().postDataJSON();
+    return route.fulfill({ json: { removed: full.report.orphans.map((one: { path: string }) => one.path) } });
+  });
+  await page.reload();
+  await expect(page.getByText(/The clean-up is stuck since/)).toBeVisible();
+  await expect(page.getByText("83.0 GiB of 100.0 GiB used, 83 %")).toBeVisible();
+  const plan = page.getByRole("list", { name: "What goes next" });
+  await expect(plan.getByRole("listitem")).toHaveCount(6);
+  await expect(plan.getByRole("listitem").filter({ hasText: "Worktree of Login form" })).toContainText(
+    "Unused for as long as it is kept",
+  );
+  await expect(table.getByRole("row", { name: /very long title/ })).toContainText("it is not on a ref");
+  await shots(page, "disk");
+
+  await page.getByRole("button", { name: /^Remove: worktrees/ }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "Remove" }).click();
+  await expect(page.getByText("It is gone.")).toBeVisible();
+  expect(removed).toEqual({ paths: [full.report.orphans[0]?.path] });
+
+  // While it is measured for the first time, and when it cannot be had.
+  await page.unroute("**/api/operation/disk");
+  await page.route("**/api/operation/disk", (route) =>
+    route.fulfill({ json: { ...standing, report: null, measuring: true } }),
+  );
+  await page.reload();
+  await expect(page.getByText(/measured for the first time/)).toBeVisible();
+  await expectAccessible(page);
+  await page.unroute("**/api/operation/disk");
+  await page.route("**/api/operation/disk", (route) =>
+    route.fulfill({
+      status: 403,
+      json: { code: "missing-right", title: "No", status: 403, detail: "For admins." },
+    }),
+  );
+  await page.reload();
+  await expect(page.getByText("For admins.")).toBeVisible();
+  await page.unroute("**/api/operation/disk");
+  await http.post("/api/operation/tidy");
+});

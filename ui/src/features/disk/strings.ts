@@ -1,0 +1,123 @@
+import type { DiskStanding, Retention } from "@/api/types";
+
+type Plan = NonNullable<DiskStanding["report"]>["plan"];
+type Reason = Plan["worktrees"][number]["why"];
+type OrphanKind = NonNullable<DiskStanding["report"]>["orphans"][number]["kind"];
+
+/** What the page of the disk says. */
+export const d = {
+  title: "Disk",
+  lead: "What uses this server's disk, what goes by itself, and when.",
+  measuring: "Being measured…",
+  measured: "Measured",
+  first: "The disk is being measured for the first time since the server started.",
+  node: "The server that answered:",
+  use: "What uses the disk",
+  full: (used: string, total: string, percent: string) => `${used} of ${total} used, ${percent}`,
+  noDisk: "How full the disk is could not be told.",
+  above: (percent: number) => `Above ${percent} %, worktrees go that nobody uses.`,
+  free: (size: string) => `${size} of it is free inside`,
+  kind: {
+    worktrees: "Worktrees",
+    caches: "Caches of tools",
+    repositories: "Repositories",
+    database: "Database",
+    orphans: "Belongs to nothing",
+    rest: "Everything else on the disk",
+  },
+  state: {
+    good: "The last clean-up went well",
+    running: "Tidying up since",
+    stuck: "The clean-up is stuck since",
+    never: "No clean-up has ended since the server started.",
+    fault: "What went wrong last",
+  },
+  byMember: "By member and card",
+  byMemberLead: "A worktree holds the files of a card with all that was built from them.",
+  none: "No worktree and no cache is on this server.",
+  col: { what: "Member and work", project: "Project", unused: "Unused since", size: "Size" },
+  cachesOf: "Caches of tools",
+  shared: "Shared by a project's members",
+  gone: "Member who is gone",
+  archived: "archived",
+  noProject: "Project that is gone",
+  chat: "Chat",
+  task: "Task",
+  inUse: { works: "At work", looks: "Somebody is in it" },
+  unsaved: "Stays: it is not on a ref",
+  plan: "What goes next",
+  planLead:
+    "Every half hour this is done by itself. Work is put on a ref first, and comes back when somebody goes on with it.",
+  nothing: "There is nothing to take away.",
+  now: "Tidy up now",
+  nowTitle: "Tidy up now?",
+  nowText:
+    "What is listed here goes at once rather than at the next half hour. What somebody uses by then stays.",
+  begun: "The server tidies up.",
+  why: {
+    over: "Its work is merged, taken back or begun anew",
+    deleted: "It was deleted",
+    rests: "It rests",
+    idle: "Unused for as long as it is kept",
+    disk: "The disk is too full, and it was unused for longest",
+    archived: "Its project was archived",
+    gone: "Its member is gone",
+    size: "Over the size that the project may keep",
+  } satisfies Record<Reason, string>,
+  worktreeOf: (title: string) => `Worktree of ${title}`,
+  cacheOf: (tool: string) => `What ${tool} keeps`,
+  repositoryOf: (name: string) => `Repository of ${name}`,
+  runs: (n: string) => `What was said and done in ${n} closed runs`,
+  events: (n: string) => `${n} events that told what changed`,
+  snapshots: (n: string) => `States between the turns of up to ${n} closed runs, if their work is merged`,
+  old: "Older than it is kept",
+  orphans: "Belongs to nothing here",
+  orphansLead:
+    "Nothing in this database belongs to this. If the server was started with another database by mistake, it is somebody's work: so it never goes by itself.",
+  orphanKind: {
+    worktree: "Folder of a run",
+    repository: "Repository",
+    other: "Something else",
+  } satisfies Record<OrphanKind, string>,
+  changed: "Changed",
+  young: "Can be removed from",
+  remove: "Remove",
+  removeTitle: "Remove it for good?",
+  removeText: "It is deleted from the server's disk. Nobody can bring it back.",
+  removed: "It is gone.",
+  retention: "How long what is kept",
+  retentionLead: "In days. An empty field keeps it for ever. The audit and the ledger are always kept.",
+  saved: "Saved. It holds from the next clean-up on.",
+  number: "Write a number, or leave it empty",
+  fields: {
+    idleWorktreeDays: {
+      label: "Worktrees of cards that rest",
+      help: "Waiting, stopped or failed, counted from the last thing that happened. They come back when somebody goes on.",
+    },
+    diskPercent: {
+      label: "Disk that is full, in percent",
+      help: "From there on worktrees go that nobody has used for an hour, the longest unused first.",
+    },
+    cacheDays: { label: "Caches of tools", help: "What a tool did not touch since." },
+    runDays: {
+      label: "What was said and done in runs",
+      help: "Counted from when the run was closed: merged, taken back or begun anew.",
+    },
+    eventDays: {
+      label: "Events that tell what changed",
+      help: "Programs that were away for longer read everything anew.",
+    },
+    snapshotDays: {
+      label: "States between turns",
+      help: "Of work that was merged. The work itself stays on its branch.",
+    },
+    archivedProjectDays: {
+      label: "Repositories of archived projects",
+      help: "With all branches in them. Nobody can bring them back.",
+    },
+    readNotificationDays: { label: "Notifications that were read", help: "" },
+    notificationDays: { label: "All notifications", help: "Read or not." },
+    mailDays: { label: "That a mail was sent", help: "What it said is deleted when it is sent." },
+    webhookDays: { label: "What was sent to webhooks", help: "" },
+  } satisfies Record<keyof Retention, { label: string; help: string }>,
+} as const;

@@ -1,0 +1,114 @@
+import { CircleCheck, LoaderCircle, TriangleAlert } from "lucide-react";
+import type { DiskReport, DiskStanding, Retention } from "@/api/types";
+import { Section } from "@/components/page";
+import { cn } from "@/lib/cn";
+import { bytes } from "@/lib/format";
+import { Time } from "@/lib/time";
+import { d } from "./strings";
+import { shares } from "./sums";
+
+const COLORS = {
+  worktrees: "bg-accent",
+  caches: "bg-violet",
+  repositories: "bg-blue",
+  database: "bg-green",
+  orphans: "bg-red",
+  rest: "bg-line-strong",
+} as const;
+
+/** How full the disk is, and of what. */
+export function DiskUse({ report, retention }: { report: DiskReport; retention: Retention | undefined }) {
+  const parts = shares(report);
+  const { disk } = report;
+  const limit = retention?.diskPercent ?? null;
+  const percent = disk && disk.total > 0 ? `${Math.round((disk.used / disk.total) * 100)} %` : "";
+  return (
+    <Section id="use" title={d.use}>
+      <div className="rounded-xl border border-line bg-surface p-4 shadow-card">
+        <p className="mb-3 text-sm">
+          {disk ? d.full(bytes(disk.used), bytes(disk.total), percent) : d.noDisk}
+          {disk && limit !== null && <span className="text-muted"> {d.above(limit)}</span>}
+        </p>
+        <div aria-hidden className="relative mb-4 flex h-3 overflow-hidden rounded-full bg-hover">
+          {parts.map((part) => (
+            <div
+              key={part.kind}
+              className={COLORS[part.kind]}
+              style={{ width: `${part.share * 100}%`, minWidth: part.bytes > 0 ? "2px" : 0 }}
+            />
+          ))}
+          {disk && limit !== null && (
+            <div className="absolute inset-y-0 w-0.5 bg-ink" style={{ left: `${limit}%` }} />
+          )}
+        </div>
+        <dl className="grid gap-x-8 gap-y-2 text-sm sm:grid-cols-2">
+          {parts.map((part) => (
+            <div key={part.kind} className="flex items-center gap-2">
+              <span aria-hidden className={cn("size-2.5 shrink-0 rounded-full", COLORS[part.kind])} />
+              <dt className="min-w-0 flex-1">
+                {d.kind[part.kind]}
+                {part.kind === "database" && report.bytes.databaseFree > 0 && (
+                  <span className="block text-faint text-xs">{d.free(bytes(report.bytes.databaseFree))}</span>
+                )}
+              </dt>
+              <dd className="num text-muted">{bytes(part.bytes)}</dd>
+            </div>
+          ))}
+        </dl>
+      </div>
+    </Section>
+  );
+}
+
+/** How the clean-up goes. */
+export function Standing({ standing }: { standing: DiskStanding }) {
+  const { tidiness, measuring, report } = standing;
+  const { stuckSince, runningSince, lastGoodAt, lastFault } = tidiness;
+  const Icon = stuckSince ? TriangleAlert : runningSince ? LoaderCircle : CircleCheck;
+  return (
+    <section
+      aria-live="polite"
+      className={cn(
+        "mb-7 flex gap-3 rounded-xl p-4 text-sm",
+        stuckSince ? "bg-red-soft" : lastGoodAt || runningSince ? "bg-green-soft" : "bg-grey-soft",
+      )}
+    >
+      <Icon aria-hidden className={cn("mt-0.5 size-5 shrink-0", stuckSince ? "text-red" : "text-green")} />
+      <div className="min-w-0 flex-1">
+        <p className={cn("font-semibold", stuckSince && "text-red")}>
+          {stuckSince ? (
+            <>
+              {d.state.stuck} <Time at={stuckSince} />
+            </>
+          ) : runningSince ? (
+            <>
+              {d.state.running} <Time at={runningSince} />
+            </>
+          ) : lastGoodAt ? (
+            <>
+              {d.state.good}, <Time at={lastGoodAt} />
+            </>
+          ) : (
+            d.state.never
+          )}
+        </p>
+        {stuckSince && lastFault && (
+          <p className="mt-1 break-words">
+            {d.state.fault}: {lastFault.message}
+          </p>
+        )}
+        {report && (
+          <p className="mt-1 text-muted">
+            {measuring ? (
+              d.measuring
+            ) : (
+              <>
+                {d.measured} <Time at={report.at} />
+              </>
+            )}
+          </p>
+        )}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,70 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { ArrowLeft } from "lucide-react";
+import { queries } from "@/api/queries";
+import { Page } from "@/components/page";
+import { ErrorState } from "@/components/state";
+import { Button } from "@/components/ui/button";
+import { Skeleton } from "@/components/ui/skeleton";
+import { ByMember } from "@/features/disk/members";
+import { Orphans, Plan } from "@/features/disk/plan";
+import { RetentionSettings } from "@/features/disk/retention";
+import { d } from "@/features/disk/strings";
+import { DiskUse, Standing } from "@/features/disk/use";
+import { t } from "@/strings";
+
+/** What uses the server's disk, what goes and when. For admins. */
+export default function DiskPage() {
+  const disk = useQuery(queries.disk());
+  const retention = useQuery(queries.retention()).data;
+  const standing = disk.data;
+  return (
+    <Page
+      title={d.title}
+      lead={d.lead}
+      actions={
+        <Button render={<Link to="/team" />}>
+          <ArrowLeft /> {t.nav.team}
+        </Button>
+      }
+    >
+      {standing === undefined ? (
+        disk.isError ? (
+          <ErrorState error={disk.error} onRetry={() => void disk.refetch()} />
+        ) : (
+          <Waiting />
+        )
+      ) : (
+        <>
+          <Standing standing={standing} />
+          {standing.report ? (
+            <>
+              <DiskUse report={standing.report} retention={retention} />
+              <ByMember report={standing.report} />
+              <Plan report={standing.report} running={Boolean(standing.tidiness.runningSince)} />
+              <Orphans report={standing.report} />
+            </>
+          ) : (
+            <div role="status">
+              <p className="mb-4 text-muted text-sm">{d.first}</p>
+              <Waiting />
+            </div>
+          )}
+          <RetentionSettings />
+          <p className="text-faint text-xs">
+            {d.node} <code>{standing.node.slice(0, 8)}</code>
+          </p>
+        </>
+      )}
+    </Page>
+  );
+}
+
+function Waiting() {
+  return (
+    <div className="mb-7 flex flex-col gap-4">
+      <Skeleton className="h-40 rounded-xl" />
+      <Skeleton className="h-72 rounded-xl" />
+    </div>
+  );
+}
