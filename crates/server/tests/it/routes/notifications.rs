@@ -119,7 +119,7 @@ async fn a_mail_comes_to_who_wants_it_with_a_link_to_what_it_is_about() {
     let wishes =
         json!({ "items": [{ "kind": "budget.reached", "mail": false }, { "kind": "card.failed", "mail": true }] });
     let chosen = olga.put("/api/notifications/settings", wishes).await.is(StatusCode::OK);
-    assert_eq!(chosen["items"].as_array().unwrap().iter().filter(|one| one["mail"] == true).count(), 3);
+    assert_eq!(chosen["items"].as_array().unwrap().iter().filter(|one| one["mail"] == true).count(), 5);
     tell(&app, Kind::BudgetReached, &mut olga, "November").await;
     tell(&app, Kind::AutoModePaused, &mut olga, "Shop\r\nBcc: all@example.com <img src=x>").await;
     let mail = post.next().await;
