@@ -108,7 +108,7 @@ impl Store {
             self.forget_samples(&mut tx).await?;
         }
         // Nobody is told of it, and nothing hangs on it.
-        Ok(self.db.commit(tx).await?)
+        self.db.commit(tx).await
     }
 
     async fn put_node(&self, tx: &mut Tx, known: &KnownNode) -> Result<(), StoreError> {

@@ -36,6 +36,7 @@ export const words = {
     "Calls in the last five minutes that failed, on all servers. Rate limits and overloads do not count.",
   who: "Who uses what",
   whoLead: "As of the last minute; tokens and cost of the last 24 hours.",
+  whoTable: "Members and what they use",
   nobody: "Nobody uses anything now.",
   notCounted: "Not counted: the server has no control groups. The page Sandbox says how it gets them.",
   col: {

@@ -16,7 +16,7 @@ export function Who({ members }: { members: MemberNow[] }) {
   return (
     <>
       <section
-        aria-label={words.who}
+        aria-label={words.whoTable}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
         tabIndex={0}
         className="overflow-x-auto rounded-xl border border-line bg-surface shadow-card scroll-thin"
