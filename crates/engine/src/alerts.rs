@@ -199,7 +199,10 @@ impl Engine {
                 tracing::warn!(%error, "it cannot be looked up how old the latest backup is");
                 None
             }),
-            last_clean_up: None,
+            last_clean_up: {
+                let tidiness = self.tidiness();
+                tidiness.stuck_since.or(tidiness.last_good_at)
+            },
             certificate: watcher.certificate.clone(),
             refused_keys: watcher.keys.as_ref().map(|(_, keys)| keys.clone()),
             sandbox_usable: Some(self.sandbox_report().await.usable),

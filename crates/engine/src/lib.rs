@@ -295,7 +295,7 @@ impl Engine {
     /// What the engine is doing.
     pub async fn stats(&self) -> Stats {
         let active_runs = self.active().len();
-        let worktrees = self.worktrees_on_disk().await;
+        let worktrees = self.worktrees_on_disk().await.len();
         Stats { active_runs, worktrees }
     }
 

@@ -92,10 +92,10 @@ pub(crate) async fn tidy_forever(engine: Engine) {
 }
 
 impl Engine {
-    /// How many worktrees are on this node's disk.
-    pub(crate) async fn worktrees_on_disk(&self) -> usize {
+    /// The runs whose worktrees are on this node's disk.
+    pub(crate) async fn worktrees_on_disk(&self) -> Vec<RunId> {
         let all = look::names(&self.0.team.places.worktrees).await.unwrap_or_default();
-        all.iter().filter(|name| name.parse::<RunId>().is_ok()).count()
+        all.iter().filter_map(|name| name.parse().ok()).collect()
     }
 
     /// How the clean-up of this node goes: since when it is stuck, among other things.

@@ -1,7 +1,7 @@
 //! What tools keep between commands: a folder of the server's, in which everything is the agents'. It appears at one place of
 //! its own. The host looks into it only to see how large it is, and follows nothing that is in it.
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;

@@ -143,6 +143,43 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists alerts, those raised last first. For admins. */
+        get: operations["list_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/alerts/{id}/silence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lets nobody be told of an open alert for a while: not that it gets worse, nor that it is over, nor that it is raised again.
+         *     It is shown all the same. For admins.
+         */
+        post: operations["silence_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/attachments/{id}": {
         parameters: {
             query?: never;
@@ -2100,6 +2137,64 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/operation/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how backups stand: the latest, those that failed, when the next one is due. For admins. */
+        get: operations["list_backups"];
+        put?: never;
+        /** Has a backup made now, where the operator said that they go. For admins. */
+        post: operations["make_backup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operation/disk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows what uses the disk of the server that answers, what would go now and why, and how the clean-up goes. It is measured in the
+         *     background: what was measured a while ago is shown while it is measured anew. For admins.
+         */
+        get: operations["get_disk"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operation/orphans/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Removes from the disk of the server that answers what nothing in the database belongs to. That cannot be taken back: see to
+         *     it that the server was started with its own database. For admins who have proved lately who they are.
+         */
+        post: operations["remove_orphans"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/operation/samples": {
         parameters: {
             query?: never;
@@ -2111,6 +2206,23 @@ export type paths = {
         get: operations["list_samples"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/operation/tidy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets the server that answers do now what it shows as its plan, rather than at the next half hour. For admins. */
+        post: operations["tidy_now"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2827,6 +2939,27 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/settings/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows from which figure on alerts are raised. For admins. */
+        get: operations["get_thresholds"];
+        /**
+         * Sets from which figure on alerts are raised; what is absent is as at first. It holds from the next reading on, within
+         *     seconds. For admins.
+         */
+        put: operations["put_thresholds"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings/budgets": {
         parameters: {
             query?: never;
@@ -2987,6 +3120,24 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/settings/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how long what is kept. For admins. */
+        get: operations["get_retention"];
+        /** Sets how long what is kept; nothing: for ever. It holds from the next clean-up on. For admins. */
+        put: operations["put_retention"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings/second-factor": {
         parameters: {
             query?: never;
@@ -3124,6 +3275,26 @@ export type paths = {
         put?: never;
         /** Sends a message to a webhook of the team that tells of nothing, to see whether it gets there. For admins. */
         post: operations["test_team_webhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/strain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Says whether a server is short of memory or disk, so that no work begins. For every member: whoever starts an agent should
+         *     know.
+         */
+        get: operations["get_strain"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3544,6 +3715,86 @@ export type components = {
             /** @description The tool. */
             name: string;
         };
+        /** @description An alert. */
+        Alert: {
+            /** @description The same for people. */
+            about: string;
+            /**
+             * Format: date-time
+             * @description When its level changed last.
+             */
+            changedAt: string;
+            /**
+             * Format: date-time
+             * @description When it was over.
+             */
+            clearedAt: string | null;
+            /** @description Whether it is over because nobody measures it any more, rather than because it is well again. */
+            gone: boolean;
+            /** @description The alert's id. */
+            id: components["schemas"]["AlertId"];
+            /** @description What it is about. */
+            kind: components["schemas"]["AlertKind"];
+            /** @description How bad it is, or was at last. */
+            level: components["schemas"]["AlertLevel"];
+            /**
+             * Format: date-time
+             * @description When it was raised.
+             */
+            raisedAt: string;
+            /**
+             * Format: date-time
+             * @description When it was last seen to stand.
+             */
+            seenAt: string;
+            silencedBy: components["schemas"]["MemberId"] | null;
+            /**
+             * Format: date-time
+             * @description Until when nobody is told of it.
+             */
+            silencedUntil: string | null;
+            /**
+             * @description What of that kind: a server, a key; empty where there is one in the team. One alert of a kind and subject is open at
+             *     a time.
+             */
+            subject: string;
+            /** @description What is wrong and what to do, in sentences. Never a secret. */
+            text: string;
+            /**
+             * Format: int64
+             * @description The figure, in the unit of its kind, when it was last looked at.
+             */
+            value: number;
+            /**
+             * Format: int64
+             * @description The worst figure.
+             */
+            worst: number;
+            /** @description How bad it was at its worst. */
+            worstLevel: components["schemas"]["AlertLevel"];
+        };
+        /**
+         * Format: uuid
+         * @description Something that whoever runs the server is told of it.
+         */
+        AlertId: string;
+        /**
+         * @description What an alert is about.
+         * @enum {string}
+         */
+        AlertKind: "memory" | "disk" | "active-agents" | "api-failures" | "database-slow" | "bus-lost" | "backup-old" | "clean-up-stuck" | "certificate-ends" | "key-refused" | "sandbox-unusable";
+        /**
+         * @description How bad it is. Declared from less to more.
+         * @enum {string}
+         */
+        AlertLevel: "warning" | "critical";
+        /** @description A page of alerts. */
+        AlertPage: {
+            /** @description Those raised last first. */
+            items: components["schemas"]["Alert"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
+        };
         /** @description A member's yes. */
         Allow: {
             /** @description What the program asks for, as it came with the member. */
@@ -3713,7 +3964,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project.allow-host" | "project.dismiss-host" | "project-secret.put" | "project-secret.delete" | "project.clear-caches" | "mcp-server.create" | "mcp-server.change" | "mcp-server.delete" | "mcp-server.test" | "mcp-server.approve-tools" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "service.start" | "service.stop" | "preview.open" | "terminal.open" | "terminal.change-files" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project.allow-host" | "project.dismiss-host" | "project-secret.put" | "project-secret.delete" | "project.clear-caches" | "operation.tidy" | "operation.remove-orphans" | "mcp-server.create" | "mcp-server.change" | "mcp-server.delete" | "mcp-server.test" | "mcp-server.approve-tools" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "service.start" | "service.stop" | "preview.open" | "terminal.open" | "terminal.change-files" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "alert.silence" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export" | "backup.make" | "backup.restore" | "database.move";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -3750,7 +4001,7 @@ export type components = {
          * @description What kind of thing it was done to.
          * @enum {string}
          */
-        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "mcp-server" | "knowledge" | "key" | "route" | "audit" | "system" | "execution" | "service";
+        AuditObject: "member" | "session" | "token" | "client" | "passkey" | "invitation" | "identity" | "credential" | "setting" | "price" | "project" | "feature" | "agent" | "webhook" | "mcp-server" | "knowledge" | "key" | "route" | "audit" | "system" | "execution" | "service" | "backup" | "alert" | "disk";
         /**
          * @description What came of it.
          * @enum {string}
@@ -3856,6 +4107,84 @@ export type components = {
             /** @description Whether it takes cards. */
             state: components["schemas"]["OrderState"];
             window: components["schemas"]["Window"] | null;
+        };
+        /** @description A backup that was made, or was to be made. */
+        Backup: {
+            /**
+             * Format: int64
+             * @description How much was written, in bytes.
+             */
+            bytes: number | null;
+            /** @description What had it made. */
+            cause: components["schemas"]["BackupCause"];
+            /** @description Where it is: a folder. */
+            destination: string;
+            /**
+             * Format: date-time
+             * @description When it was there, or had failed.
+             */
+            endedAt: string | null;
+            /** @description Names the try. */
+            id: components["schemas"]["BackupId"];
+            kind: components["schemas"]["BackupKind"] | null;
+            memberId: components["schemas"]["MemberId"] | null;
+            /** @description Names the backup at its destination, once it is there. */
+            name: string | null;
+            /** @description Why it was not made. */
+            problem: string | null;
+            /**
+             * Format: date-time
+             * @description When it was begun: what it holds is how things were a moment later.
+             */
+            startedAt: string;
+            /** @description How it is. */
+            status: components["schemas"]["BackupStatus"];
+            /**
+             * Format: date-time
+             * @description When it was last restored into a scratch place and looked at.
+             */
+            verifiedAt: string | null;
+            /** @description What was wrong then. */
+            verifyProblem: string | null;
+        };
+        /**
+         * @description What had a backup made.
+         * @enum {string}
+         */
+        BackupCause: "schedule" | "member" | "command";
+        /**
+         * Format: uuid
+         * @description A backup that was made, or was to be made.
+         */
+        BackupId: string;
+        /**
+         * @description What of the repositories a backup holds. Every row is in each.
+         * @enum {string}
+         */
+        BackupKind: "full" | "incremental";
+        /**
+         * @description How a backup is, or came to be.
+         * @enum {string}
+         */
+        BackupStatus: "running" | "done" | "failed";
+        /** @description How backups stand. */
+        BackupsView: {
+            /** @description Where they go; nothing where the operator named no place. */
+            destination: string | null;
+            /** @description The latest backups and tries, the latest first, 50 at most. */
+            items: components["schemas"]["Backup"][];
+            /**
+             * Format: date-time
+             * @description When the latest was begun that is there whole, and in which nothing wrong was found.
+             */
+            lastGoodAt: string | null;
+            /**
+             * Format: date-time
+             * @description When the next one is due; nothing where none is made by itself.
+             */
+            nextAt: string | null;
+            /** @description Whether they are sealed. */
+            sealed: boolean;
         };
         /** @description A sign-in to be begun. */
         BeginSignIn: {
@@ -3990,6 +4319,32 @@ export type components = {
             kind: string;
             /** @description Whether it carries anything. */
             ok: boolean;
+        };
+        /** @description The cache of a tool that goes. */
+        CacheGoing: {
+            /**
+             * Format: int64
+             * @description Bytes on the disk that come free.
+             */
+            bytes: number;
+            memberId: components["schemas"]["MemberId"] | null;
+            /** @description The project. */
+            projectId: components["schemas"]["ProjectId"];
+            /** @description The tool's folder. */
+            tool: string;
+            /** @description Why. */
+            why: components["schemas"]["TidyReason"];
+        };
+        /** @description What tools keep for one member in one project. */
+        CacheUse: {
+            /**
+             * Format: int64
+             * @description Bytes on the disk.
+             */
+            bytes: number;
+            memberId: components["schemas"]["MemberId"] | null;
+            /** @description The project. */
+            projectId: components["schemas"]["ProjectId"];
         };
         /** @description Changes an MCP server; what is absent stays. */
         ChangeMcpServer: {
@@ -4545,6 +4900,83 @@ export type components = {
          * @enum {string}
          */
         DiffSide: "base" | "head";
+        /** @description Bytes on a server's disk. */
+        DiskBytes: {
+            /**
+             * Format: int64
+             * @description What tools keep between runs.
+             */
+            caches: number;
+            /**
+             * Format: int64
+             * @description The database, wherever it is.
+             */
+            database: number;
+            /**
+             * Format: int64
+             * @description Of these, what nothing uses now: the database fills it again before it grows.
+             */
+            databaseFree: number;
+            /**
+             * Format: int64
+             * @description What nothing in the database belongs to.
+             */
+            orphans: number;
+            /**
+             * Format: int64
+             * @description Repositories of projects.
+             */
+            repositories: number;
+            /**
+             * Format: int64
+             * @description Worktrees, with all that was built in them.
+             */
+            worktrees: number;
+        };
+        /** @description What uses the disk of a server, as it was measured. */
+        DiskReport: {
+            /**
+             * Format: date-time
+             * @description When it was measured.
+             */
+            at: string;
+            /** @description Bytes of each kind, also of what is not listed. */
+            bytes: components["schemas"]["DiskBytes"];
+            /** @description What tools keep between runs. */
+            caches: components["schemas"]["CacheUse"][];
+            disk: components["schemas"]["DiskSpace"] | null;
+            /** @description What nothing in the database belongs to. */
+            orphans: components["schemas"]["Orphan"][];
+            /** @description What would go now, and why. */
+            plan: components["schemas"]["TidyPlan"];
+            /** @description Of projects, archived ones among them. */
+            repositories: components["schemas"]["RepositoryUse"][];
+            /** @description The largest first, as all lists here but the plan's, and a bounded number. */
+            worktrees: components["schemas"]["WorktreeUse"][];
+        };
+        /** @description A disk. */
+        DiskSpace: {
+            /**
+             * Format: int64
+             * @description Bytes that can be used, those that are used among them.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description Bytes that are used.
+             */
+            used: number;
+        };
+        /** @description What uses the disk of the server that answers, and how the clean-up goes. */
+        DiskStanding: {
+            /** @description Whether it is being measured now: ask again in a moment. */
+            measuring: boolean;
+            /** @description The server that answered. */
+            node: components["schemas"]["NodeId"];
+            report: components["schemas"]["DiskReport"] | null;
+            /** @description How the clean-up goes. */
+            tidiness: components["schemas"]["Tidiness"];
+        };
         /** @description A refused host to be forgotten. */
         DismissHost: {
             /** @description Its name. */
@@ -5121,6 +5553,21 @@ export type components = {
             notification: components["schemas"]["Notification"] | null;
             /** @enum {string} */
             type: "notification.updated";
+        } | {
+            /** @description The alert. */
+            alert: components["schemas"]["Alert"];
+            /** @enum {string} */
+            type: "alert.raised";
+        } | {
+            /** @description The alert. */
+            alert: components["schemas"]["Alert"];
+            /** @enum {string} */
+            type: "alert.updated";
+        } | {
+            /** @description The alert. */
+            alert: components["schemas"]["Alert"];
+            /** @enum {string} */
+            type: "alert.cleared";
         } | (components["schemas"]["KnowledgeChange"] & {
             /** @enum {string} */
             type: "knowledge.blueprint.created";
@@ -5228,6 +5675,8 @@ export type components = {
             memory: components["schemas"]["Memory"];
             /** @description The servers of the team, as they last told; none when the database does not answer. */
             nodes: components["schemas"]["NodeNow"][];
+            /** @description Alerts that are open. */
+            openAlerts: components["schemas"]["Alert"][];
             /**
              * Format: int64
              * @description Runs that wait for a free place.
@@ -6028,7 +6477,7 @@ export type components = {
         };
         /** @description Which kinds come by mail. */
         MailChoices: {
-            /** @description Every kind, but that of the morning report, which has settings of its own. */
+            /** @description Every kind of which one is told, but that of the morning report, which has settings of its own. */
             items: components["schemas"]["MailChoice"][];
             /** @description Whether this server sends mail at all. */
             mailOn: boolean;
@@ -6194,7 +6643,7 @@ export type components = {
             offered: components["schemas"]["McpShape"] | null;
             /**
              * Format: date-time
-             * @description When the server was last seen to offer it.
+             * @description When the server was first seen to offer it as it is now.
              */
             seenAt: string;
             /** @description How it stands. */
@@ -6655,6 +7104,7 @@ export type components = {
         };
         /** @description Something that a member is told. Never a secret. */
         Notification: {
+            alertId: components["schemas"]["AlertId"] | null;
             /**
              * Format: date-time
              * @description When it happened last.
@@ -6696,7 +7146,7 @@ export type components = {
          * @description What a member can be told of. The text is also the type of a webhook's message.
          * @enum {string}
          */
-        NotificationKind: "card.waits" | "card.verified" | "card.failed" | "plan.ready" | "auto-mode.paused" | "budget.reached" | "morning-report.ready" | "webhook.off" | "mcp-server.tools-changed";
+        NotificationKind: "card.waits" | "card.verified" | "card.failed" | "plan.ready" | "auto-mode.paused" | "budget.reached" | "morning-report.ready" | "webhook.off" | "mcp-server.tools-changed" | "alert.warning" | "alert.critical" | "alert.cleared";
         /** @description A page of what a member was told. */
         NotificationPage: {
             /** @description The latest first. */
@@ -6714,6 +7164,11 @@ export type components = {
          * @enum {string}
          */
         ObjectKind: "object";
+        /**
+         * @description Who is in a worktree.
+         * @enum {string}
+         */
+        Occupied: "nobody" | "looks" | "works";
         /**
          * @description What follows when a step fails, or still finds the work wanting after its last look.
          * @enum {string}
@@ -6769,6 +7224,36 @@ export type components = {
          * @enum {string}
          */
         OrderState: "on" | "off" | "paused";
+        /**
+         * @description Something on the disk that nothing in the database belongs to. Perhaps the server was started with another database, so
+         *     that it goes only when an admin says so.
+         */
+        Orphan: {
+            /**
+             * Format: int64
+             * @description Bytes on the disk.
+             */
+            bytes: number;
+            /**
+             * Format: date-time
+             * @description When it last changed, as far as the folder itself tells.
+             */
+            changedAt: string;
+            /** @description What kind of thing it is. */
+            kind: components["schemas"]["OrphanKind"];
+            /** @description Where it is, below the data folder. */
+            path: string;
+            /**
+             * Format: date-time
+             * @description From when on it can be removed: what is young may belong to something that is just being made.
+             */
+            removableAt: string;
+        };
+        /**
+         * @description What kind of thing it is that nothing in the database belongs to.
+         * @enum {string}
+         */
+        OrphanKind: "worktree" | "repository" | "other";
         /**
          * @description What came of a card.
          * @enum {string}
@@ -7527,6 +8012,11 @@ export type components = {
             limit: number;
         } | {
             /** @enum {string} */
+            code: "server";
+            /** @description Of what. */
+            strain: components["schemas"]["Strain"];
+        } | {
+            /** @enum {string} */
             code: "turn";
         } | {
             /** @enum {string} */
@@ -7536,6 +8026,24 @@ export type components = {
         } | {
             /** @enum {string} */
             code: "backlog-empty";
+        };
+        /** @description What goes from the database. */
+        RecordsGoing: {
+            /**
+             * Format: int64
+             * @description Events that told what changed.
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description Runs whose history goes: what was said and done in them, and what checks printed.
+             */
+            runs: number;
+            /**
+             * Format: int64
+             * @description Closed runs whose states between turns are looked through.
+             */
+            snapshots: number;
         };
         /** @description Recovery codes, which are shown this once. */
         RecoveryCodes: {
@@ -7607,6 +8115,16 @@ export type components = {
             related: components["schemas"]["KnowledgeRef"][];
             /** @description What names it as related. */
             relatedFrom: components["schemas"]["KnowledgeRef"][];
+        };
+        /** @description What is to be removed. */
+        RemoveOrphans: {
+            /** @description Their paths, as the report names them. */
+            paths: string[];
+        };
+        /** @description What was removed. */
+        RemovedOrphans: {
+            /** @description Their paths. */
+            removed: string[];
         };
         /** @description Another title for a chat. */
         RenameChat: {
@@ -7737,6 +8255,35 @@ export type components = {
             /** @description Where the next page begins, if there is one. */
             next: string | null;
         };
+        /** @description A repository that goes. */
+        RepositoryGoing: {
+            /**
+             * Format: int64
+             * @description Bytes on the disk that come free.
+             */
+            bytes: number;
+            /** @description What it is called. */
+            name: string;
+            /** @description The project. */
+            projectId: components["schemas"]["ProjectId"];
+        };
+        /** @description A project's repository on this server. */
+        RepositoryUse: {
+            /**
+             * Format: date-time
+             * @description When the project was archived, if it was.
+             */
+            archivedAt: string | null;
+            /**
+             * Format: int64
+             * @description Bytes on the disk.
+             */
+            bytes: number;
+            /** @description What it is called. */
+            name: string;
+            /** @description The project. */
+            projectId: components["schemas"]["ProjectId"];
+        };
         /** @description A link by which a member sets a new password. */
         ResetLink: {
             /** @description The code. It is shown this once, and good for one password, for 24 hours. */
@@ -7760,6 +8307,76 @@ export type components = {
             version?: number;
             /** @description Why, for whoever reads the history. */
             why?: string;
+        };
+        /** @description How long what is kept for, in days; nothing: for ever. */
+        Retention: {
+            /**
+             * Format: int64
+             * @description The repository of a project that was archived, with all branches in it.
+             * @default 90
+             */
+            archivedProjectDays: number | null;
+            /**
+             * Format: int64
+             * @description What tools keep between runs and did not touch since.
+             * @default 30
+             */
+            cacheDays: number | null;
+            /**
+             * Format: int64
+             * @description Percent of the disk from which on worktrees go that nobody uses, the one first that was unused for longest.
+             * @default 75
+             */
+            diskPercent: number | null;
+            /**
+             * Format: int64
+             * @description Events that tell browsers and programs what changed.
+             * @default 30
+             */
+            eventDays: number | null;
+            /**
+             * Format: int64
+             * @description The worktree of a card that waits, was stopped or failed, counted from the last thing that happened in it. It comes back
+             *     out of its snapshot when somebody goes on.
+             * @default 14
+             */
+            idleWorktreeDays: number | null;
+            /**
+             * Format: int64
+             * @description That a mail was sent or given up.
+             * @default 30
+             */
+            mailDays: number | null;
+            /**
+             * Format: int64
+             * @description Notifications, read or not.
+             * @default 180
+             */
+            notificationDays: number | null;
+            /**
+             * Format: int64
+             * @description Notifications that were read.
+             * @default 30
+             */
+            readNotificationDays: number | null;
+            /**
+             * Format: int64
+             * @description What an agent said and did in a run that never works again, and what its checks printed.
+             * @default 180
+             */
+            runDays: number | null;
+            /**
+             * Format: int64
+             * @description The states between the turns of work that was merged. The work itself stays on its branch.
+             * @default 30
+             */
+            snapshotDays: number | null;
+            /**
+             * Format: int64
+             * @description What was delivered to webhooks, or given up.
+             * @default 14
+             */
+            webhookDays: number | null;
         };
         /** @description How often and how soon a step that failed is tried again. */
         Retry: {
@@ -8554,6 +9171,14 @@ export type components = {
              */
             role: components["schemas"]["MemberRole"];
         };
+        /** @description For how long nobody is told. */
+        SilenceAlert: {
+            /**
+             * Format: int64
+             * @description Minutes from now on, up to thirty days; absent, it is told again from now on.
+             */
+            minutes?: number | null;
+        };
         /** @description An item that says much the same as a text. */
         SimilarItem: {
             /** @description The item. */
@@ -8823,6 +9448,17 @@ export type components = {
             autoModes: number;
             /** @description Runs that were queued or at work. */
             runs: number;
+        };
+        /**
+         * @description What a server has too little of to begin work.
+         * @enum {string}
+         */
+        Strain: "memory" | "disk";
+        /** @description What keeps work from beginning. */
+        StrainView: {
+            /** @description What that means, in sentences. */
+            message: string | null;
+            strain: components["schemas"]["Strain"] | null;
         };
         /** @description A feature that the page offers on the sample project's empty board. */
         Suggestion: {
@@ -9135,6 +9771,139 @@ export type components = {
          * @enum {string}
          */
         ThinkingLevel: "none" | "low" | "medium" | "high" | "ultrathink";
+        /** @description From where on an alert is raised. */
+        Threshold: {
+            /**
+             * Format: int64
+             * @description Critical from here on.
+             */
+            critical: number;
+            /**
+             * Format: int64
+             * @description A warning from here on.
+             */
+            warning: number;
+        };
+        /** @description From where on each kind of alert is raised. A provider's refusal and a sandbox that cannot be used have no figure. */
+        Thresholds: {
+            /**
+             * @description Runs of the whole team at work.
+             * @default {
+             *       "critical": 15,
+             *       "warning": 10
+             *     }
+             */
+            activeAgents: components["schemas"]["Threshold"];
+            /**
+             * @description Calls to providers that failed in the last five minutes.
+             * @default {
+             *       "critical": 10,
+             *       "warning": 5
+             *     }
+             */
+            apiFailures: components["schemas"]["Threshold"];
+            /**
+             * @description Hours since the latest good backup.
+             * @default {
+             *       "critical": 50,
+             *       "warning": 26
+             *     }
+             */
+            backupHours: components["schemas"]["Threshold"];
+            /**
+             * @description Seconds since what carries hints between servers was lost.
+             * @default {
+             *       "critical": 600,
+             *       "warning": 60
+             *     }
+             */
+            busSeconds: components["schemas"]["Threshold"];
+            /**
+             * @description Days that the certificate of the public address still holds.
+             * @default {
+             *       "critical": 3,
+             *       "warning": 14
+             *     }
+             */
+            certificateDays: components["schemas"]["Threshold"];
+            /**
+             * @description Minutes since the clean-up came through.
+             * @default {
+             *       "critical": 1440,
+             *       "warning": 120
+             *     }
+             */
+            cleanUpMinutes: components["schemas"]["Threshold"];
+            /**
+             * @description Milliseconds until the database gives a turn to write.
+             * @default {
+             *       "critical": 2000,
+             *       "warning": 500
+             *     }
+             */
+            databaseMillis: components["schemas"]["Threshold"];
+            /**
+             * @description Percent of the disk of a server's data folder that are used.
+             * @default {
+             *       "critical": 90,
+             *       "warning": 75
+             *     }
+             */
+            disk: components["schemas"]["Threshold"];
+            /**
+             * @description Percent of a server's memory that are used.
+             * @default {
+             *       "critical": 85,
+             *       "warning": 70
+             *     }
+             */
+            memory: components["schemas"]["Threshold"];
+        };
+        /** @description How the clean-up goes. */
+        Tidiness: {
+            lastFault: components["schemas"]["TidyFault"] | null;
+            /**
+             * Format: date-time
+             * @description When it last came to its end without a fault, since the server started.
+             */
+            lastGoodAt: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it is at work, if it is.
+             */
+            runningSince: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it has come to no good end, if it has not: it fails again and again, or never ends.
+             */
+            stuckSince: string | null;
+        };
+        /** @description What went wrong with the clean-up. */
+        TidyFault: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description What. */
+            message: string;
+        };
+        /** @description What would go now, and why. */
+        TidyPlan: {
+            /** @description Caches of tools. */
+            caches: components["schemas"]["CacheGoing"][];
+            /** @description What goes from the database. */
+            records: components["schemas"]["RecordsGoing"];
+            /** @description Repositories of archived projects. */
+            repositories: components["schemas"]["RepositoryGoing"][];
+            /** @description Worktrees, in the order in which they go. */
+            worktrees: components["schemas"]["WorktreeGoing"][];
+        };
+        /**
+         * @description Why something goes.
+         * @enum {string}
+         */
+        TidyReason: "over" | "deleted" | "rests" | "idle" | "disk" | "archived" | "gone" | "size";
         /**
          * Format: uuid
          * @description A personal access token.
@@ -9711,6 +10480,54 @@ export type components = {
          * @enum {string}
          */
         WorkMode: "read" | "work";
+        /** @description A worktree that goes. */
+        WorktreeGoing: {
+            /**
+             * Format: int64
+             * @description Bytes on the disk that come free.
+             */
+            bytes: number;
+            /** @description Whose it is. */
+            runId: components["schemas"]["RunId"];
+            /** @description Why. */
+            why: components["schemas"]["TidyReason"];
+        };
+        /** @description A worktree on this server. */
+        WorktreeUse: {
+            /**
+             * Format: int64
+             * @description Bytes on the disk, with all that was built in it.
+             */
+            bytes: number;
+            /** @description The card, chat or task. */
+            featureId: components["schemas"]["FeatureId"];
+            /** @description Who is in it. */
+            inUse: components["schemas"]["Occupied"];
+            /** @description Which of these it is. */
+            kind: components["schemas"]["FeatureKind"];
+            /** @description Whose run it is. */
+            memberId: components["schemas"]["MemberId"];
+            /**
+             * Format: int64
+             * @description Its number on the board.
+             */
+            number: number;
+            /** @description The project. */
+            projectId: components["schemas"]["ProjectId"];
+            /** @description Whose it is. */
+            runId: components["schemas"]["RunId"];
+            /** @description Where the run stands. */
+            status: components["schemas"]["RunStatus"];
+            /** @description Its title. */
+            title: string;
+            /** @description Why what it holds could not be put on a ref; it stays until that works. */
+            unsaved: string | null;
+            /**
+             * Format: date-time
+             * @description Since when nothing happened in it.
+             */
+            unusedSince: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -9728,6 +10545,11 @@ export type AgentRole = components['schemas']['AgentRole'];
 export type AgentServer = components['schemas']['AgentServer'];
 export type AgentStatus = components['schemas']['AgentStatus'];
 export type AgentTool = components['schemas']['AgentTool'];
+export type Alert = components['schemas']['Alert'];
+export type AlertId = components['schemas']['AlertId'];
+export type AlertKind = components['schemas']['AlertKind'];
+export type AlertLevel = components['schemas']['AlertLevel'];
+export type AlertPage = components['schemas']['AlertPage'];
 export type Allow = components['schemas']['Allow'];
 export type AllowCost = components['schemas']['AllowCost'];
 export type AllowHost = components['schemas']['AllowHost'];
@@ -9758,6 +10580,12 @@ export type AutoMode = components['schemas']['AutoMode'];
 export type AutoModeAction = components['schemas']['AutoModeAction'];
 export type AutoModes = components['schemas']['AutoModes'];
 export type AutoOrder = components['schemas']['AutoOrder'];
+export type Backup = components['schemas']['Backup'];
+export type BackupCause = components['schemas']['BackupCause'];
+export type BackupId = components['schemas']['BackupId'];
+export type BackupKind = components['schemas']['BackupKind'];
+export type BackupStatus = components['schemas']['BackupStatus'];
+export type BackupsView = components['schemas']['BackupsView'];
 export type BeginSignIn = components['schemas']['BeginSignIn'];
 export type Blueprint = components['schemas']['Blueprint'];
 export type BlueprintCategory = components['schemas']['BlueprintCategory'];
@@ -9769,6 +10597,8 @@ export type BucketState = components['schemas']['BucketState'];
 export type BudgetKind = components['schemas']['BudgetKind'];
 export type BudgetsView = components['schemas']['BudgetsView'];
 export type BusState = components['schemas']['BusState'];
+export type CacheGoing = components['schemas']['CacheGoing'];
+export type CacheUse = components['schemas']['CacheUse'];
 export type ChangeMcpServer = components['schemas']['ChangeMcpServer'];
 export type ChangeSystem = components['schemas']['ChangeSystem'];
 export type ChangeWebhook = components['schemas']['ChangeWebhook'];
@@ -9818,6 +10648,10 @@ export type Diff = components['schemas']['Diff'];
 export type DiffFile = components['schemas']['DiffFile'];
 export type DiffLayout = components['schemas']['DiffLayout'];
 export type DiffSide = components['schemas']['DiffSide'];
+export type DiskBytes = components['schemas']['DiskBytes'];
+export type DiskReport = components['schemas']['DiskReport'];
+export type DiskSpace = components['schemas']['DiskSpace'];
+export type DiskStanding = components['schemas']['DiskStanding'];
 export type DismissHost = components['schemas']['DismissHost'];
 export type Editing = components['schemas']['Editing'];
 export type Elsewhere = components['schemas']['Elsewhere'];
@@ -9964,11 +10798,14 @@ export type NotificationId = components['schemas']['NotificationId'];
 export type NotificationKind = components['schemas']['NotificationKind'];
 export type NotificationPage = components['schemas']['NotificationPage'];
 export type ObjectKind = components['schemas']['ObjectKind'];
+export type Occupied = components['schemas']['Occupied'];
 export type OnFailure = components['schemas']['OnFailure'];
 export type Operation = components['schemas']['Operation'];
 export type Operator = components['schemas']['Operator'];
 export type OrderFailure = components['schemas']['OrderFailure'];
 export type OrderState = components['schemas']['OrderState'];
+export type Orphan = components['schemas']['Orphan'];
+export type OrphanKind = components['schemas']['OrphanKind'];
 export type Outcome = components['schemas']['Outcome'];
 export type OutputFormat = components['schemas']['OutputFormat'];
 export type OutputStream = components['schemas']['OutputStream'];
@@ -10020,12 +10857,15 @@ export type RateLimits = components['schemas']['RateLimits'];
 export type ReadNotifications = components['schemas']['ReadNotifications'];
 export type Reading = components['schemas']['Reading'];
 export type Reason = components['schemas']['Reason'];
+export type RecordsGoing = components['schemas']['RecordsGoing'];
 export type RecoveryCodes = components['schemas']['RecoveryCodes'];
 export type RefusedHost = components['schemas']['RefusedHost'];
 export type Register = components['schemas']['Register'];
 export type RejectLearning = components['schemas']['RejectLearning'];
 export type RejectPlan = components['schemas']['RejectPlan'];
 export type RelatedItem = components['schemas']['RelatedItem'];
+export type RemoveOrphans = components['schemas']['RemoveOrphans'];
+export type RemovedOrphans = components['schemas']['RemovedOrphans'];
 export type RenameChat = components['schemas']['RenameChat'];
 export type RenamePasskey = components['schemas']['RenamePasskey'];
 export type Report = components['schemas']['Report'];
@@ -10036,9 +10876,12 @@ export type ReportChoice = components['schemas']['ReportChoice'];
 export type ReportId = components['schemas']['ReportId'];
 export type ReportSettings = components['schemas']['ReportSettings'];
 export type Reports = components['schemas']['Reports'];
+export type RepositoryGoing = components['schemas']['RepositoryGoing'];
+export type RepositoryUse = components['schemas']['RepositoryUse'];
 export type ResetLink = components['schemas']['ResetLink'];
 export type ResetPassword = components['schemas']['ResetPassword'];
 export type RestoreKnowledge = components['schemas']['RestoreKnowledge'];
+export type Retention = components['schemas']['Retention'];
 export type Retry = components['schemas']['Retry'];
 export type ReviewStep = components['schemas']['ReviewStep'];
 export type RollBackKnowledge = components['schemas']['RollBackKnowledge'];
@@ -10087,6 +10930,7 @@ export type ShowPasskey = components['schemas']['ShowPasskey'];
 export type SignIn = components['schemas']['SignIn'];
 export type SignUp = components['schemas']['SignUp'];
 export type SignUpSetting = components['schemas']['SignUpSetting'];
+export type SilenceAlert = components['schemas']['SilenceAlert'];
 export type SimilarItem = components['schemas']['SimilarItem'];
 export type SimilarItems = components['schemas']['SimilarItems'];
 export type SkippedFile = components['schemas']['SkippedFile'];
@@ -10103,6 +10947,8 @@ export type StepStatus = components['schemas']['StepStatus'];
 export type StepView = components['schemas']['StepView'];
 export type StopReason = components['schemas']['StopReason'];
 export type StoppedAll = components['schemas']['StoppedAll'];
+export type Strain = components['schemas']['Strain'];
+export type StrainView = components['schemas']['StrainView'];
 export type Suggestion = components['schemas']['Suggestion'];
 export type Sums = components['schemas']['Sums'];
 export type SwitchMcpTool = components['schemas']['SwitchMcpTool'];
@@ -10126,6 +10972,12 @@ export type TeamLimits = components['schemas']['TeamLimits'];
 export type TerminalNotice = components['schemas']['TerminalNotice'];
 export type Theme = components['schemas']['Theme'];
 export type ThinkingLevel = components['schemas']['ThinkingLevel'];
+export type Threshold = components['schemas']['Threshold'];
+export type Thresholds = components['schemas']['Thresholds'];
+export type Tidiness = components['schemas']['Tidiness'];
+export type TidyFault = components['schemas']['TidyFault'];
+export type TidyPlan = components['schemas']['TidyPlan'];
+export type TidyReason = components['schemas']['TidyReason'];
 export type TokenId = components['schemas']['TokenId'];
 export type TokenList = components['schemas']['TokenList'];
 export type Told = components['schemas']['Told'];
@@ -10165,6 +11017,8 @@ export type WebhookSecret = components['schemas']['WebhookSecret'];
 export type When = components['schemas']['When'];
 export type Window = components['schemas']['Window'];
 export type WorkMode = components['schemas']['WorkMode'];
+export type WorktreeGoing = components['schemas']['WorktreeGoing'];
+export type WorktreeUse = components['schemas']['WorktreeUse'];
 export type $defs = Record<string, never>;
 export interface operations {
     list_agents: {
@@ -10513,6 +11367,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FeatureAndRun"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_alerts: {
+        parameters: {
+            query?: {
+                /** @description Only those that are open, or only those that are over. */
+                open?: boolean;
+                /** @description The `next` of the page before. */
+                cursor?: components["schemas"]["AlertId"];
+                /** @description How many at most, from 1 to 500; 100 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertPage"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    silence_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The alert. */
+                id: components["schemas"]["AlertId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SilenceAlert"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -15218,6 +16144,126 @@ export interface operations {
             };
         };
     };
+    list_backups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupsView"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    make_backup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backup"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_disk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiskStanding"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    remove_orphans: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RemoveOrphans"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemovedOrphans"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_samples: {
         parameters: {
             query: {
@@ -15239,6 +16285,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SamplesView"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    tidy_now: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DiskStanding"];
                 };
             };
             /** @description Why the request was refused or failed. */
@@ -17000,6 +18075,68 @@ export interface operations {
             };
         };
     };
+    get_thresholds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Thresholds"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_thresholds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Thresholds"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Thresholds"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     put_budgets: {
         parameters: {
             query?: never;
@@ -17405,6 +18542,68 @@ export interface operations {
             };
         };
     };
+    get_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    put_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Retention"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     get_second_factor: {
         parameters: {
             query?: never;
@@ -17776,6 +18975,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    get_strain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StrainView"];
                 };
             };
             /** @description Why the request was refused or failed. */

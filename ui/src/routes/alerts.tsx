@@ -6,6 +6,7 @@ import { AlertHistory } from "@/features/alerts/history";
 import { OpenAlerts } from "@/features/alerts/open";
 import { words } from "@/features/alerts/strings";
 import { ThresholdsForm } from "@/features/alerts/thresholds";
+import { Sections } from "@/features/operation/sections";
 
 /** What needs somebody who runs the servers. For admins. */
 export default function AlertsPage() {
@@ -20,6 +21,7 @@ export default function AlertsPage() {
     );
   return (
     <Page title={words.title} lead={words.lead} width="sm">
+      <Sections />
       <OpenAlerts />
       <AlertHistory />
       <ThresholdsForm />

@@ -14,6 +14,7 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { WithCode } from "@/components/with-code";
 import { standing, underWay } from "@/features/backups/state";
 import { words } from "@/features/backups/strings";
+import { Sections } from "@/features/operation/sections";
 import { cn } from "@/lib/cn";
 import { bytes, duration, exactTime } from "@/lib/format";
 import { Time } from "@/lib/time";
@@ -44,6 +45,7 @@ export default function BackupsPage() {
         )
       }
     >
+      <Sections />
       <FormError error={make.error && asApiError(make.error)} />
       {view.data ? (
         <Shown view={view.data} />

@@ -11,6 +11,7 @@ import { Orphans, Plan } from "@/features/disk/plan";
 import { RetentionSettings } from "@/features/disk/retention";
 import { d } from "@/features/disk/strings";
 import { DiskUse, Standing } from "@/features/disk/use";
+import { Sections } from "@/features/operation/sections";
 import { t } from "@/strings";
 
 /** What uses the server's disk, what goes and when. For admins. */
@@ -28,6 +29,7 @@ export default function DiskPage() {
         </Button>
       }
     >
+      <Sections />
       {standing === undefined ? (
         disk.isError ? (
           <ErrorState error={disk.error} onRetry={() => void disk.refetch()} />

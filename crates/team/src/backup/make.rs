@@ -239,7 +239,7 @@ async fn repository(
         Ok::<_, io::Error>(head.len() == PACK_HEAD && head[8..] == [0; 4])
     };
     let file = format!("git-{}.pack", one.project);
-    let (written, packed) = tokio::join!(parts.write(&file, false, fill), repo.pack(&wanted, &known, out));
+    let (written, packed) = tokio::join!(parts.write(&file, false, fill), repo.pack_objects(&wanted, &known, out));
     let (part, empty) = written?;
     packed.map_err(failed)?;
     if empty {

@@ -5,6 +5,9 @@ import { words } from "./strings";
 /** The sections of the page for whoever keeps the server running: where they are, and whether they are for admins alone. */
 const SECTIONS = [
   { to: "/operation", label: words.overview, admin: true },
+  { to: "/operation/alerts", label: words.alerts, admin: true },
+  { to: "/operation/disk", label: words.diskSection, admin: true },
+  { to: "/operation/backups", label: words.backups, admin: true },
   { to: "/operation/sandbox", label: words.sandbox, admin: false },
   { to: "/operation/limits", label: words.rateLimits, admin: false },
 ] as const;
