@@ -43,8 +43,8 @@ on_both! {
     async fn the_history_of_a_closed_run_goes_and_says_so(fresh: Fresh) {
         let (id, run) = closed(&fresh).await;
         let store = &fresh.store;
-        fresh.tamper(&format!("INSERT INTO turns (run_id, number, turn, saved_at)
-            SELECT id, 1, 'x', created_at FROM runs WHERE id = (SELECT id FROM runs LIMIT 1)")).await.unwrap();
+        fresh.tamper("INSERT INTO turns (run_id, number, turn, saved_at)
+            SELECT id, 1, 'x', created_at FROM runs WHERE id = (SELECT id FROM runs LIMIT 1)").await.unwrap();
         let before = told(store, &run).await;
         assert!(before.len() >= 6);
         let at = fresh.clock.now();
