@@ -74,7 +74,12 @@ impl Repo {
     ///
     /// # Errors
     /// When git fails, such as for an object that is missing, or nobody takes the pieces any more.
-    pub async fn pack_objects(&self, wanted: &[String], known: &[String], out: mpsc::Sender<Vec<u8>>) -> Result<(), GitError> {
+    pub async fn pack_objects(
+        &self,
+        wanted: &[String],
+        known: &[String],
+        out: mpsc::Sender<Vec<u8>>,
+    ) -> Result<(), GitError> {
         let mut revisions: String = wanted.iter().map(|id| format!("{id}\n")).collect();
         revisions.extend(known.iter().map(|id| format!("^{id}\n")));
         self.git("pack-objects")

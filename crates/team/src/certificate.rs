@@ -69,25 +69,25 @@ fn holds(der: &[u8]) -> Option<(DateTime, DateTime)> {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::process::{Command, Stdio};
+    use std::process::Stdio;
 
     use chrono::Duration as Span;
 
     use super::*;
 
     /// Makes a key and a certificate for it that holds for nine days.
-    fn made(dir: &Path) {
+    async fn made(dir: &Path) {
         let (key, certificate) = (dir.join("key.pem"), dir.join("certificate.pem"));
-        let mut openssl = Command::new("openssl");
+        let mut openssl = tokio::process::Command::new("openssl");
         openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "9"]);
         openssl.args(["-subj", "/CN=localhost", "-keyout"]).arg(key).arg("-out").arg(certificate);
-        assert!(openssl.stderr(Stdio::null()).status().unwrap().success());
+        assert!(openssl.stderr(Stdio::null()).status().await.unwrap().success());
     }
 
     #[tokio::test]
     async fn what_a_server_shows_is_read_whoever_vouches_for_it() {
         let dir = tempfile::tempdir().unwrap();
-        made(dir.path());
+        made(dir.path()).await;
         // A port that is free now.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let url: Url = format!("https://127.0.0.1:{port}").parse().unwrap();

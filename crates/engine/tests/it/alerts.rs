@@ -168,7 +168,7 @@ async fn at_critical_disk_a_run_waits_at_its_next_turn_and_goes_on_by_itself() {
     readings.after(0, 40, 95).await;
     let parked = makes_room(&hall, id).await;
     assert_eq!((parked.turns, parked.error.clone()), (1, None), "the turn was made to its end");
-    assert_eq!(parked.head_commit.is_some(), true, "and is kept");
+    assert!(parked.head_commit.is_some(), "and is kept");
     let queue = hall.team.queue(hall.anna.id, Some(project.id)).await.unwrap();
     assert_eq!(queue[0].waiting.reason, Reason::Server { strain: Strain::Disk });
     readings.well_again().await;

@@ -192,7 +192,7 @@ on_both! {
         let project = fresh.store.project_ready(project.id, "main").await.unwrap();
         let fail = async |source: KeySource, code: &str| {
             let card = fresh.card(&project, "x").await.card.id;
-            fresh.store.start_feature(card, ben.id, new_run()).await.unwrap();
+            fresh.store.start_feature(card, ben.id, new_run(), i64::MAX).await.unwrap();
             let claimed = fresh.store.claim_run(NodeId::new(), Duration::seconds(30), &Limits::default()).await.unwrap().unwrap();
             let key = RunKey { source, provider: ProviderKind::Openai, hint: Some("abcd".to_owned()) };
             fresh.store.run_started(&claimed.lease, "c", "b", &key, vec![]).await.unwrap();
@@ -224,7 +224,7 @@ on_both! {
         fresh.tamper("DELETE FROM credentials").await.unwrap();
         // A call that was paid shows that the key works.
         let card = fresh.card(&project, "y").await.card.id;
-        fresh.store.start_feature(card, ben.id, new_run()).await.unwrap();
+        fresh.store.start_feature(card, ben.id, new_run(), i64::MAX).await.unwrap();
         let claimed = fresh.store.claim_run(NodeId::new(), Duration::seconds(30), &Limits::default()).await.unwrap().unwrap();
         let row = LedgerRow {
             member_id: ben.id,

@@ -56,7 +56,7 @@ on_both! {
         let (anna, ben) = (fresh.member("anna").await, fresh.member("ben").await);
         let project = fresh.project(&anna).await;
         let card = fresh.card(&project, "Login").await.card.id;
-        store.start_feature(card, anna.id, new_run()).await.unwrap();
+        store.start_feature(card, anna.id, new_run(), i64::MAX).await.unwrap();
         let run = store.claim_run(NodeId::new(), Duration::days(9), &Limits::default()).await.unwrap().unwrap();
         let row = LedgerRow {
             member_id: anna.id,

@@ -14,7 +14,7 @@ async fn closed(fresh: &Fresh) -> (FeatureId, Run) {
     let anna = fresh.member("anna").await;
     let project = fresh.project(&anna).await;
     let id = fresh.card(&project, "one").await.card.id;
-    let (_, run) = fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+    let (_, run) = fresh.store.start_feature(id, anna.id, new_run(), i64::MAX).await.unwrap();
     for n in 0..5 {
         fresh.store.follow_up(id, anna.id, &format!("word {n}")).await.unwrap();
     }
@@ -74,7 +74,7 @@ on_both! {
         let anna = fresh.member("anna").await;
         let project = fresh.project(&anna).await;
         let id = fresh.card(&project, "one").await.card.id;
-        let (_, run) = fresh.store.start_feature(id, anna.id, new_run()).await.unwrap();
+        let (_, run) = fresh.store.start_feature(id, anna.id, new_run(), i64::MAX).await.unwrap();
         fresh.store.stop_feature(id).await.unwrap();
         fresh.clock.advance(Duration::days(4_000));
         much_happens(&fresh).await;
@@ -129,13 +129,13 @@ on_both! {
         let anna = fresh.member("anna").await;
         let project = fresh.project(&anna).await;
         let (one, two) = (fresh.card(&project, "one").await.card.id, fresh.card(&project, "two").await.card.id);
-        let (_, run) = fresh.store.start_feature_within(one, anna.id, new_run(), 1).await.unwrap();
+        let (_, run) = fresh.store.start_feature(one, anna.id, new_run(), 1).await.unwrap();
         fresh.store.stop_feature(one).await.unwrap();
-        assert!(fresh.store.start_feature_within(two, anna.id, new_run(), 1).await.is_err());
+        assert!(fresh.store.start_feature(two, anna.id, new_run(), 1).await.is_err());
         fresh.store.delete_feature(one).await.unwrap();
         let place = fresh.store.run_place(run.id).await.unwrap().unwrap();
         assert_eq!((place.run.status, place.deleted), (RunStatus::Closed, true));
-        fresh.store.start_feature_within(two, anna.id, new_run(), 1).await.unwrap();
+        fresh.store.start_feature(two, anna.id, new_run(), 1).await.unwrap();
     }
 
     async fn the_database_tells_its_size_and_who_is_gone(fresh: Fresh) {

@@ -69,7 +69,7 @@ async fn furnish(fresh: &Fresh) -> Member {
     let project = fresh.project(&anna).await;
     let card = fresh.card(&project, "tab\there \\ and\nthere: \u{1f980} \\N").await.card.id;
     fresh.card(&project, "another").await;
-    store.start_feature(card, anna.id, new_run()).await.unwrap();
+    store.start_feature(card, anna.id, new_run(), i64::MAX).await.unwrap();
     store.add_attachment(card, "a.bin", "application/octet-stream", &[0, 1, 92, 255, 10]).await.unwrap();
     let odd = serde_json::json!({ "small": 0.1, "large": 1e21, "whole": 3.0, "text": "\\u0000 \" \\", "none": null });
     store.put_setting("odd", &odd).await.unwrap();

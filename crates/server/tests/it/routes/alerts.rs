@@ -1,7 +1,6 @@
 //! Alerts over the API and the socket: for those who administer the team, and of what keeps work for everybody.
 
 use chrono::Duration;
-use guildhall_types::Clock;
 use guildhall_types::member::MemberRole;
 use guildhall_types::reading::{Reading, Used};
 use reqwest::StatusCode;

@@ -1,9 +1,8 @@
 //! What the machines have and who uses what, and figures for programs that watch.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use guildhall_llm::Secret;
 use guildhall_server::metrics::ALL;
@@ -14,6 +13,8 @@ use guildhall_types::sample::{Level, MemberFigures, NodeFigures, Span};
 use guildhall_types::{Clock, PlaceId, SystemClock};
 use reqwest::StatusCode;
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
 
 use crate::harness::{TestApp, Wish};
 
@@ -28,16 +29,18 @@ async fn watched() -> TestApp {
 }
 
 /// Asks Prometheus's own tool whether these figures are in order.
-fn promtool(text: &str) {
-    let started =
-        Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
+async fn promtool(text: &str) {
+    let mut command = Command::new("promtool");
+    let started = command.args(["check", "metrics"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = started.unwrap_or_else(|error| {
         panic!(
             "promtool cannot be started ({error}): `scripts/setup.sh test` installs it, in Debian's package prometheus"
         )
     });
-    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    let done = child.wait_with_output().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(text.as_bytes()).await.unwrap();
+    drop(input);
+    let done = child.wait_with_output().await.unwrap();
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success() && said.trim().is_empty(), "{said}\n{text}");
 }
@@ -65,7 +68,7 @@ async fn figures_are_in_order_and_are_those_that_the_docs_name() {
     }
     assert!(answer.header("content-type").starts_with("text/plain; version=0.0.4"), "{answer:?}");
     let text = answer.text();
-    promtool(&text);
+    promtool(&text).await;
     let told: BTreeMap<&str, &str> =
         text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' ')).collect();
     let known: BTreeMap<&str, &str> = ALL.iter().map(|metric| (metric.name, metric.kind.as_str())).collect();
