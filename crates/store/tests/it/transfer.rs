@@ -174,12 +174,12 @@ async fn no_table_and_no_column_is_forgotten() {
         let left = all.into_iter().map(|(name,)| name).filter(|name| !known.contains_key(name));
         left.filter(|name| !name.starts_with("_sqlx")).collect::<Vec<_>>()
     };
-    let mut db = sqlx::SqliteConnection::connect(&lite.url()).await.unwrap();
+    let mut db = sqlx::SqliteConnection::connect(lite.url()).await.unwrap();
     let all = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
     let all: Vec<(String,)> = sqlx::query_as(all).fetch_all(&mut db).await.unwrap();
     let left = made_anew(all, &of_lite);
     assert!(left.iter().all(|name| name.starts_with("knowledge_index")), "{left:?}");
-    let mut db = sqlx::PgConnection::connect(&post.url()).await.unwrap();
+    let mut db = sqlx::PgConnection::connect(post.url()).await.unwrap();
     let all = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'";
     let all: Vec<(String,)> = sqlx::query_as(all).fetch_all(&mut db).await.unwrap();
     assert_eq!(made_anew(all, &of_post), ["knowledge_index"]);
