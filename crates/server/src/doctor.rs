@@ -7,6 +7,7 @@ use guildhall_types::Clock;
 use serde::Serialize;
 
 mod address;
+mod backups;
 mod certificate;
 mod database;
 mod disk;

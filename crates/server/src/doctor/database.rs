@@ -7,7 +7,7 @@ use chrono::Duration;
 use guildhall_store::{Backend, ServerFacts, Store};
 use guildhall_types::{Clock, DateTime};
 
-use super::{Level, Line, keys};
+use super::{Level, Line, backups, keys};
 use crate::config::Config;
 use crate::problem::chain;
 
@@ -55,6 +55,9 @@ pub(super) async fn examine(config: &Config, clock: Arc<dyn Clock>) -> Vec<Line>
         Err(error) => lines.push(Line::new(Level::Fail, WHAT, format!("{kind} does not answer: {}", chain(&error)))),
     }
     lines.extend(keys::examine(config, &store).await);
+    if matches!(store.schema_version().await, Ok((Some(found), wanted)) if found == wanted) {
+        lines.push(backups::examine(config, &store, clock.now()).await);
+    }
     store.close().await;
     lines
 }

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use futures::StreamExt;
 use guildhall_server::config::Config;
@@ -91,7 +92,16 @@ impl Front {
         // Nobody else reads what it says, and a full pipe would stop it.
         tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
         let https = SocketAddr::from(([127, 0, 0, 1], https));
-        (app, Self { _caddy: caddy, public, plain, https, dir })
+        let front = Self { _caddy: caddy, public, plain, https, dir };
+        // It shows a certificate a moment after it said that it has it.
+        let (client, health) = (front.client(&[]).build().unwrap(), format!("{}/api/health", front.public));
+        let served = async {
+            while client.get(&health).send().await.is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, served).await.unwrap();
+        (app, front)
     }
 
     /// The file with the certificate of Caddy's own authority.

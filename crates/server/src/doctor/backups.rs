@@ -1,0 +1,70 @@
+//! Backups: whether there is a place for them, and how old the latest good one is.
+
+use chrono::Duration;
+use guildhall_store::{Store, StoreError};
+use guildhall_types::DateTime;
+
+use super::{Level, Line};
+use crate::config::Config;
+use crate::problem::chain;
+
+const WHAT: &str = "backups";
+/// From which age on the latest good one is old: a day's, and some hours for making it. The alert's own threshold begins there too.
+const OLD: Duration = Duration::hours(26);
+
+pub(super) async fn examine(config: &Config, store: &Store, now: DateTime) -> Line {
+    judge(config.backup.is_some(), store.last_good_backup().await, now)
+}
+
+fn judge(planned: bool, good: Result<Option<DateTime>, StoreError>, now: DateTime) -> Line {
+    match good {
+        Err(error) => {
+            Line::new(Level::Warn, WHAT, format!("it cannot be looked up which there are: {}", chain(&error)))
+        }
+        Ok(Some(at)) if now - at < OLD => {
+            Line::new(Level::Ok, WHAT, format!("the latest good one is {} hours old", (now - at).num_hours()))
+        }
+        Ok(Some(at)) => Line::new(
+            Level::Warn,
+            WHAT,
+            format!(
+                "the latest good one is {} hours old; `guildhall backup list` and the server's log say what became of later ones",
+                (now - at).num_hours()
+            ),
+        ),
+        Ok(None) if planned => Line::new(
+            Level::Warn,
+            WHAT,
+            "there is no good one yet; the server makes them as the configuration says, and `guildhall backup` makes one now",
+        ),
+        Ok(None) => Line::new(
+            Level::Warn,
+            WHAT,
+            "there is none, and none is planned: name a folder on another disk in GUILDHALL_BACKUP_TO (docs/operators.md, Backups)",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_backups_stand_is_told_with_what_to_do() {
+        let now = DateTime::UNIX_EPOCH + Duration::days(100);
+        let level = |planned, good: Option<Duration>| {
+            let line = judge(planned, Ok(good.map(|age| now - age)), now);
+            (line.level, line.detail)
+        };
+        assert_eq!(
+            level(true, Some(Duration::hours(25))),
+            (Level::Ok, "the latest good one is 25 hours old".to_owned())
+        );
+        let (old, words) = level(false, Some(Duration::hours(27)));
+        assert!(old == Level::Warn && words.contains("backup list"), "{words}");
+        let (none, words) = level(true, None);
+        assert!(none == Level::Warn && words.contains("no good one yet"), "{words}");
+        let (none, words) = level(false, None);
+        assert!(none == Level::Warn && words.contains("GUILDHALL_BACKUP_TO"), "{words}");
+    }
+}
