@@ -48,6 +48,7 @@ test("what is wrong with the servers, who is told of it, and from where on", asy
   await project.write("A card");
   // The real server of this test has nothing to say, and keeps what it is told.
   await page.goto("/");
+  await expect(page.getByRole("heading", { name: "Inbox", level: 1 })).toBeVisible();
   await page.keyboard.press("ControlOrMeta+k");
   await page.getByRole("combobox").fill("alerts");
   await page.getByRole("option", { name: "Alerts" }).click();

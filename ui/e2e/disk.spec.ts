@@ -16,8 +16,9 @@ test("what uses the disk, what goes next and why, and how long what is kept", as
   // From the palette, as it is.
   await http.post("/api/operation/tidy");
   await page.goto("/");
+  await expect(page.getByRole("heading", { name: "Inbox", level: 1 })).toBeVisible();
   await page.keyboard.press("ControlOrMeta+k");
-  await page.keyboard.type("retention");
+  await page.getByRole("combobox").fill("retention");
   await page.keyboard.press("Enter");
   await expect(page).toHaveURL(/\/operation\/disk$/);
   await expect(page.getByRole("heading", { name: "Disk", level: 1 })).toBeVisible();

@@ -179,6 +179,7 @@ test("learnings of agents are reviewed by keys alone", async ({ page, baseURL, b
     await expect(ben.page.getByRole("heading", { name: titles[0] ?? "" })).toBeVisible();
   }
   await page.goto("/knowledge");
+  await expect(page.getByRole("heading", { name: "Knowledge", level: 1 })).toBeVisible();
   await expect(page.getByRole("navigation", { name: "Main" }).getByText(/to review/)).toBeAttached();
   await page.keyboard.press("r");
   await expect(page.getByRole("heading", { name: "Review", level: 1 })).toBeVisible();

@@ -56,6 +56,15 @@ export async function makeProject(
 export const column = (page: Page, title: string): Locator => page.getByRole("region", { name: title });
 export const cards = (page: Page, title: string): Locator => column(page, title).locator("[data-card]");
 
+/** Proves who one is whenever that is asked: it holds for ten minutes, and all tests share a session. */
+export async function proves(page: Page) {
+  const ask = page.getByRole("dialog", { name: "Confirm that it is you" });
+  await page.addLocatorHandler(ask, async () => {
+    await ask.getByLabel("Password").fill(MEMBER.password);
+    await ask.getByRole("button", { name: "Confirm" }).click();
+  });
+}
+
 /** No complaint of axe about what is shown. */
 export async function expectAccessible(page: Page) {
   const { violations } = await new AxeBuilder({ page })
@@ -71,6 +80,8 @@ export async function expectAccessible(page: Page) {
 export async function shots(page: Page, name: string) {
   const picture = (how: string) =>
     page.screenshot({ path: `test-results/${name}${how}.png`, fullPage: true });
+  // What is told for a moment fades, and cannot be read while it does.
+  await expect(page.locator("h2[data-type=done]")).toHaveCount(0, { timeout: 15_000 });
   await expectAccessible(page);
   await picture("");
   await page.emulateMedia({ colorScheme: "dark" });

@@ -16,6 +16,7 @@ use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
 use guildhall_engine::Counted;
+use guildhall_types::alert::AlertLevel;
 use guildhall_types::reading::Reading;
 use metrics::{counter, gauge, histogram, with_local_recorder};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
@@ -63,6 +64,8 @@ pub struct Now {
     pub events: Option<i64>,
     /// Whether commands can be run.
     pub sandbox: bool,
+    /// Open alerts: warnings, and critical ones; nothing when the database does not answer.
+    pub alerts: Option<(usize, usize)>,
     /// Seconds since the process started.
     pub uptime: i64,
 }
@@ -114,6 +117,10 @@ impl Metrics {
         gauge!(names::CONNECTIONS, "state" => "idle").set(idle as f64);
         gauge!(names::CONNECTIONS, "state" => "used").set(f64::from(all) - idle as f64);
         gauge!(names::SANDBOX_USABLE).set(f64::from(u8::from(now.sandbox)));
+        if let Some((warnings, critical)) = now.alerts {
+            gauge!(names::OPEN_ALERTS, "level" => AlertLevel::Warning.as_str()).set(warnings as f64);
+            gauge!(names::OPEN_ALERTS, "level" => AlertLevel::Critical.as_str()).set(critical as f64);
+        }
         if let Some(events) = now.events {
             counter!(names::EVENTS).absolute(events.unsigned_abs());
         }

@@ -5,6 +5,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use guildhall_team::{MemberNow, NodeNow, SamplesOf, SamplesView};
 use guildhall_types::DateTime;
+use guildhall_types::alert::AlertLevel;
 use guildhall_types::sample::SampleRange;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -82,6 +83,10 @@ pub async fn get_metrics(State(app): State<App>) -> impl IntoResponse {
         lanes.iter().map(|one| of(&one.lane.state)).sum::<usize>()
     };
     let reading = app.engine.readings().borrow().clone();
+    let alerts = app.team.store.open_alerts().await.ok().map(|open| {
+        let critical = open.iter().filter(|alert| alert.level == AlertLevel::Critical).count();
+        (open.len() - critical, critical)
+    });
     let now = Now {
         reading,
         counted: app.engine.counted(),
@@ -89,6 +94,7 @@ pub async fn get_metrics(State(app): State<App>) -> impl IntoResponse {
         connections: app.team.store.connections(),
         events: app.team.store.last_seq().await.ok(),
         sandbox: app.engine.sandbox_report().await.usable,
+        alerts,
         uptime: (app.team.clock.now() - app.started).num_seconds(),
     };
     ([(header::CONTENT_TYPE, EXPOSITION), (header::CACHE_CONTROL, "no-store")], app.metrics.render(&now))

@@ -15,7 +15,7 @@ async fn unknown_addresses_are_the_page_and_those_of_programs_are_not() {
         assert_eq!(page.header("cache-control"), "no-cache", "{path}");
         assert!(page.text().contains("Guildhall"), "{path}");
     }
-    for path in ["/api", "/api/nothing", "/mcp/nothing", "/.well-known/nothing", "/git/x.git", "/metrics"] {
+    for path in ["/api", "/api/nothing", "/mcp/nothing", "/.well-known/nothing", "/git/x.git", "/metrics/nothing"] {
         visitor.get(path).await.is_problem(StatusCode::NOT_FOUND, "no-such-route");
     }
     visitor.get("/assets/gone-1234.js").await.is_problem(StatusCode::NOT_FOUND, "not-found");

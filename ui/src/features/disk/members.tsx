@@ -23,7 +23,7 @@ export function ByMember({ report }: { report: DiskReport }) {
         <p className="text-muted text-sm">{d.none}</p>
       ) : (
         <section
-          aria-label={d.byMember}
+          aria-label={d.byMemberTable}
           // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
           tabIndex={0}
           className="overflow-x-auto rounded-xl border border-line bg-surface shadow-card scroll-thin"

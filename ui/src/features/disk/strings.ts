@@ -33,6 +33,7 @@ export const d = {
     fault: "What went wrong last",
   },
   byMember: "By member and card",
+  byMemberTable: "Table of worktrees",
   byMemberLead: "A worktree holds the files of a card with all that was built from them.",
   none: "No worktree and no cache is on this server.",
   col: { what: "Member and work", project: "Project", unused: "Unused since", size: "Size" },
