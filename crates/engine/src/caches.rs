@@ -8,7 +8,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use guildhall_git::remove_tree;
+use guildhall_git::remove_folder;
 use guildhall_sandbox::{Cached, cached};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::ProjectId;
@@ -104,7 +104,7 @@ impl Engine {
             return Err(TeamError::NotFound { what: "project" });
         }
         by.store.audit(Note::new(AuditAction::ClearCaches).on(AuditObject::Project, project)).await?;
-        let cleared = self.while_unused(project, remove_tree).await;
+        let cleared = self.while_unused(project, remove).await;
         match cleared.map_err(|error| TeamError::internal("clearing the caches", error))? {
             true => Ok(()),
             false => Err(TeamError::conflict(
@@ -117,11 +117,11 @@ impl Engine {
     /// Takes away what is over a project's limit, and all of it when there is no such project any more.
     pub(crate) async fn tidy_cache(&self, project: ProjectId) {
         let done = match self.0.team.store.project(project).await {
-            Ok(None) => self.while_unused(project, remove_tree).await,
+            Ok(None) => self.while_unused(project, remove).await,
             Ok(Some(found)) => {
                 let most = found.settings.cache_bytes();
                 let take =
-                    move |folder: &Path| too_much(all_in(folder)?, most).iter().try_for_each(|path| remove_tree(path));
+                    move |folder: &Path| too_much(all_in(folder)?, most).iter().try_for_each(|path| remove(path));
                 self.while_unused(project, take).await
             }
             // It is tried again.
@@ -131,6 +131,10 @@ impl Engine {
             tracing::warn!(%project, %error, "what tools keep for a project could not be tidied away");
         }
     }
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    remove_folder(path).map_err(io::Error::other)
 }
 
 /// What each tool keeps for each member of a project.
@@ -198,7 +202,7 @@ mod tests {
         }
         let gone = too_much(all_in(place.path()).unwrap(), u64::MAX);
         assert_eq!(gone, [at("member/deep")]);
-        gone.iter().for_each(|path| remove_tree(path).unwrap());
+        gone.iter().for_each(|path| remove(path).unwrap());
         assert!(!at("member/deep").exists() && at("member/cargo").exists());
     }
 }

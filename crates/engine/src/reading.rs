@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::Engine;
 use crate::samples::Sampler;
 
-mod host;
+pub(crate) mod host;
 
 /// How long the database may take to give a turn to write.
 const PATIENCE: Duration = Duration::from_secs(5);

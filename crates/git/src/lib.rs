@@ -32,7 +32,6 @@ pub use pack::Packed;
 pub use program::version;
 pub use repo::{Identity, NewFile, Repo, check_branch};
 pub use snapshot::Snapshot;
-pub use tree::remove as remove_tree;
 pub use worktree::Worktree;
 
 /// A commit's full id in hexadecimal.

@@ -17,7 +17,7 @@ use guildhall_types::audit::Actor;
 use guildhall_types::backup::{BackupCause, BackupKind, Keep};
 
 use crate::config::Config;
-use crate::{database, serve};
+use crate::{database, folder};
 
 /// Where backups are, and what they are sealed with, where that is not as the configuration says.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -225,7 +225,7 @@ pub async fn restore(
     let shelf = folder(&args.from)?;
     let key_file = args.key_file.or_else(|| config.backup_key_file.clone());
     let key = key_file.as_deref().map(BackupKey::read).transpose()?;
-    let _alone = serve::take_folder(&config.data_dir).await?;
+    let _alone = folder::take(&config.data_dir).await?;
     let vault = Vault::open_files(config.key_files())?;
     let places = Places::below(&config.data_dir, Vec::new());
     let store = Store::open(config.database_url.expose(), clock).await.context("the database cannot be opened")?;

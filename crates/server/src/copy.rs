@@ -11,7 +11,7 @@ use guildhall_types::audit::{Actor, AuditAction, Note};
 use tokio::sync::mpsc;
 
 use crate::config::Config;
-use crate::{database, serve};
+use crate::{database, folder};
 
 /// Moves the team to another database.
 #[derive(Debug, clap::Args)]
@@ -44,7 +44,7 @@ pub async fn run(
         bail!("this is the database that the team is in already; name another one");
     }
     let from = database::existing(config, Arc::clone(&clock)).await?;
-    let _alone = serve::take_folder(&config.data_dir)
+    let _alone = folder::take(&config.data_dir)
         .await
         .context("the server must be stopped while its team moves, or what it writes meanwhile would be lost")?;
     match from.schema_version().await? {

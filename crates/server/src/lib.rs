@@ -14,6 +14,7 @@ pub mod copy;
 mod database;
 pub mod doctor;
 pub mod extract;
+pub mod folder;
 pub mod keys;
 mod layers;
 pub mod log;

@@ -1,10 +1,9 @@
 //! Starting and stopping the server.
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,42 +25,24 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::auth::origin::Public;
 use crate::config::Config;
+use crate::folder::FolderError;
 use crate::metrics::{Metrics, MetricsToken};
 use crate::preview::Previews;
 use crate::rates::Rates;
 use crate::ws::Listening;
-use crate::{connections, keys, router, toolchains};
+use crate::{connections, folder, keys, router, toolchains};
 
 /// How long runs may take to give themselves back when the server stops.
 const ENGINE_GRACE: Duration = Duration::from_secs(10);
 /// How long requests may take to end when the server stops.
 const REQUEST_GRACE: Duration = Duration::from_secs(5);
 
-/// The file in the data folder that a server at work holds locked.
-pub(crate) const LOCK: &str = "guildhall.lock";
-
-/// How often, and how far apart, the data folder's lock is tried.
-const LOCK_TRIES: u32 = 20;
-const LOCK_WAIT: Duration = Duration::from_millis(100);
-
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The data folder cannot be made or used.
-    #[error("the data folder {path} cannot be used; choose another with GUILDHALL_DATA_DIR or --data-dir")]
-    DataDir {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// Another process works in the data folder.
-    #[error("another Guildhall works in {path}; stop it first, or choose another folder with --data-dir")]
-    InUse {
-        /// Which folder.
-        path: PathBuf,
-    },
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// A restore was cut off.
     #[error(
         "a restore into {path} was cut off; run `guildhall restore` again, which finishes it, or choose another folder with --data-dir"
@@ -139,7 +120,7 @@ impl Server {
             tracing::warn!("{note}");
         }
         let toolchains = toolchains::listed(config).map_err(StartError::Toolchains)?;
-        let lock = take_folder(&config.data_dir).await?;
+        let lock = folder::take(&config.data_dir).await?;
         if config.data_dir.join(UNFINISHED).exists() {
             return Err(StartError::Unfinished { path: config.data_dir.clone() });
         }
@@ -304,47 +285,4 @@ pub fn take_file_handles() {
     {
         tracing::warn!(%error, "the soft limit of open files could not be raised to the hard one");
     }
-}
-
-/// Makes a folder that its owner alone can enter.
-fn make_private_folder(path: &Path) -> Result<(), StartError> {
-    let failed = |source| StartError::DataDir { path: path.to_owned(), source };
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)
-}
-
-/// Makes the data folder, if it is not there, and takes it for this process.
-///
-/// # Errors
-/// When it cannot be used, or another process works in it.
-pub(crate) async fn take_folder(data_dir: &Path) -> Result<File, StartError> {
-    make_private_folder(data_dir)?;
-    lock(data_dir).await
-}
-
-/// Takes a data folder that is there for this process, for as long as the file is held.
-///
-/// # Errors
-/// [`StartError::InUse`] while a server works in it.
-pub async fn hold(data_dir: &Path) -> Result<File, StartError> {
-    if !data_dir.is_dir() {
-        let source = io::Error::new(io::ErrorKind::NotFound, "there is no such folder");
-        return Err(StartError::DataDir { path: data_dir.to_owned(), source });
-    }
-    lock(data_dir).await
-}
-
-/// Takes the data folder for this process. The lock goes with the process, however it ends.
-async fn lock(data_dir: &Path) -> Result<File, StartError> {
-    let failed = |source| StartError::DataDir { path: data_dir.to_owned(), source };
-    let file = File::options().create(true).truncate(false).write(true).open(data_dir.join(LOCK)).map_err(failed)?;
-    for _ in 0..LOCK_TRIES {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            // A server that was killed a moment ago may have left a child between its birth and its own program, which
-            // holds the lock for as long as that takes.
-            Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_WAIT).await,
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-        }
-    }
-    Err(StartError::InUse { path: data_dir.to_owned() })
 }

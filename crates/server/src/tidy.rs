@@ -10,7 +10,7 @@ use guildhall_types::tidy::{DiskReport, Orphan, WorktreeGoing};
 use guildhall_types::{Clock, MemberId};
 
 use crate::config::Config;
-use crate::{database, serve};
+use crate::{database, folder};
 
 /// How to tidy up.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -33,7 +33,7 @@ pub async fn run(
     // Whoever looks changes nothing, and needs no leave. Whoever sweeps must be alone: only a server knows who works where.
     let alone = match command.dry_run {
         true => None,
-        false => Some(serve::hold(&config.data_dir).await.context(
+        false => Some(folder::hold(&config.data_dir).await.context(
             "only the server itself can tidy up while it runs: use Operation, Disk on its page, or POST /api/operation/tidy; \
              `--dry-run` works beside it",
         )?),

@@ -55,11 +55,11 @@ async fn look(url: &Url) -> Result<(DateTime, DateTime), Unseen> {
     health.set_path("/api/health");
     let answer = client.get(health).send().await.map_err(Unseen::Unreached)?;
     let shown = answer.extensions().get::<TlsInfo>().and_then(TlsInfo::peer_certificate).ok_or(Unseen::None)?;
-    holds(shown).ok_or(Unseen::Unread)
+    certificate_holds(shown).ok_or(Unseen::Unread)
 }
 
-/// From when to when a certificate in DER holds.
-fn holds(der: &[u8]) -> Option<(DateTime, DateTime)> {
+/// From when to when a certificate in DER holds; nothing when it cannot be read.
+pub fn certificate_holds(der: &[u8]) -> Option<(DateTime, DateTime)> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     let at = |seconds| DateTime::from_timestamp(seconds, 0);
     let validity = certificate.validity();
@@ -111,6 +111,6 @@ mod tests {
 
     #[test]
     fn what_is_no_certificate_is_not_read() {
-        assert_eq!(holds(b"-----BEGIN CERTIFICATE-----"), None);
+        assert_eq!(certificate_holds(b"-----BEGIN CERTIFICATE-----"), None);
     }
 }

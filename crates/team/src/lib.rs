@@ -54,6 +54,7 @@ pub use agents::AgentWish;
 pub use api_tokens::TokenAnswer;
 pub use budgets::{BudgetsView, RUN_LIMITS};
 pub use cards::NewCard;
+pub use certificate::certificate_holds;
 pub use chats::{NewChat, NewTask};
 pub use credentials::{KeyTest, TeamKey};
 pub use error::TeamError;

@@ -54,12 +54,13 @@ fn load(loadavg: &str) -> Option<f64> {
     loadavg.split_whitespace().next()?.parse().ok()
 }
 
-/// The file system that holds a folder. What is kept back for root counts as used: it cannot be had.
-fn disk(folder: &Path) -> Option<Used> {
-    let found = rustix::fs::statvfs(folder).ok()?;
+/// The file system that holds a folder, or will when it is made, as `df` tells it: what is kept back for root nobody else can
+/// use, so it counts neither as used nor as there.
+pub(crate) fn disk(folder: &Path) -> Option<Used> {
+    let found = folder.ancestors().find_map(|at| rustix::fs::statvfs(at).ok())?;
     let bytes = |blocks: u64| i64::try_from(blocks.saturating_mul(found.f_frsize)).unwrap_or(i64::MAX);
-    let (total, available) = (bytes(found.f_blocks), bytes(found.f_bavail));
-    Some(Used { used: (total - available).max(0), total })
+    let used = bytes(found.f_blocks.saturating_sub(found.f_bfree));
+    Some(Used { used, total: used.saturating_add(bytes(found.f_bavail)) })
 }
 
 #[cfg(test)]
@@ -94,9 +95,11 @@ mod tests {
         let memory = host.memory.unwrap();
         assert!(0 < memory.used && memory.used < memory.total, "{host:?}");
         assert!(host.process_memory.is_some_and(|bytes| bytes > 1_000_000), "{host:?}");
-        let disk = host.disk.unwrap();
-        assert!(0 < disk.used && disk.used <= disk.total, "{host:?}");
+        let found = host.disk.unwrap();
+        assert!(0 < found.used && found.used <= found.total, "{host:?}");
         assert!(host.processors > 0 && host.load.is_some_and(|load| load >= 0.0), "{host:?}");
-        assert_eq!(look(Path::new("/nowhere/at/all")).disk, None);
+        // One that is made later lies where what is above it lies.
+        let total = |path: &str| disk(Path::new(path)).map(|disk| disk.total);
+        assert_eq!(total("/nowhere/at/all"), total("/"));
     }
 }

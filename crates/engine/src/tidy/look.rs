@@ -16,6 +16,7 @@ use guildhall_types::{DateTime, MemberId, ProjectId, RunId};
 
 use super::broom::Broom;
 use crate::problems::Trouble;
+use crate::reading::host::disk;
 use crate::stay;
 
 /// Of each kind, so many are shown at most, the largest.
@@ -32,10 +33,8 @@ pub(super) struct Held {
 
 /// How full the disk is that holds this folder, or will when it is made; nothing when that cannot be told.
 pub(super) fn disk_of(folder: &Path) -> Option<DiskSpace> {
-    let stat = folder.ancestors().find_map(|at| rustix::fs::statvfs(at).ok())?;
-    let used = stat.f_blocks.saturating_sub(stat.f_bfree).saturating_mul(stat.f_frsize);
-    // What is kept for root nobody else can use.
-    Some(DiskSpace { used, total: used.saturating_add(stat.f_bavail.saturating_mul(stat.f_frsize)) })
+    let found = disk(folder)?;
+    Some(DiskSpace { used: found.used.unsigned_abs(), total: found.total.unsigned_abs() })
 }
 
 /// The names in a folder; none where it is not there.

@@ -1,9 +1,7 @@
 //! Where members reach the server: the port, the public address with its certificate, the proxy in front, the pages of services.
 
-use std::fs::{File, TryLockError};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
 use std::time::Duration;
 
 use guildhall_types::DateTime;
@@ -16,21 +14,16 @@ use super::{Level, Line, certificate};
 use crate::alive;
 use crate::auth::origin::is_loopback;
 use crate::config::Config;
+use crate::folder;
 use crate::problem::chain;
 
 /// How long the look for a name may take.
 const NAME: Duration = Duration::from_secs(10);
 
-/// Whether a server is at work in this data folder. The lock is taken for a moment, and not made where there is none.
-pub(super) fn is_running(data_dir: &Path) -> bool {
-    let Ok(file) = File::open(data_dir.join(crate::serve::LOCK)) else { return false };
-    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
-}
-
 /// Whether the address can be listened on.
 pub(super) fn listening(config: &Config) -> Line {
     let tried = TcpListener::bind(config.listen).map(drop).map_err(|error| error.kind());
-    listens(config.listen, tried, is_running(&config.data_dir))
+    listens(config.listen, tried, folder::is_taken(&config.data_dir))
 }
 
 fn listens(address: SocketAddr, tried: Result<(), io::ErrorKind>, running: bool) -> Line {
@@ -212,17 +205,6 @@ mod tests {
         }
         let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
         assert_eq!(listens(any, Ok(()), true).level, Level::Ok);
-    }
-
-    #[test]
-    fn a_server_at_work_is_known_by_its_lock() {
-        let dir = tempfile::tempdir().unwrap();
-        assert!(!is_running(dir.path()), "there is no lock, and none is made");
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
-        let lock = File::create(dir.path().join(crate::serve::LOCK)).unwrap();
-        assert!(!is_running(dir.path()));
-        lock.try_lock().unwrap();
-        assert!(is_running(dir.path()));
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! When a certificate ends.
 
-use chrono::TimeZone;
+use guildhall_team::certificate_holds;
 use guildhall_types::DateTime;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{Level, Line};
 
@@ -10,18 +9,10 @@ use super::{Level, Line};
 /// is left, so that whatever is below this is not renewed by itself any more.
 const LEFT: i32 = 5;
 
-/// From when and until when a certificate is good, read from its bytes (DER).
-fn life(der: &[u8]) -> Option<(DateTime, DateTime)> {
-    let (_, found) = X509Certificate::from_der(der).ok()?;
-    let at = |seconds| chrono::Utc.timestamp_opt(seconds, 0).single();
-    let validity = found.validity();
-    Some((at(validity.not_before.timestamp())?, at(validity.not_after.timestamp())?))
-}
-
 /// What is to be said of a certificate that was shown at `now` and is otherwise good.
 pub(super) fn told(der: &[u8], now: DateTime) -> Line {
     const WHAT: &str = "certificate";
-    let Some((from, until)) = life(der) else {
+    let Some((from, until)) = certificate_holds(der) else {
         return Line::new(Level::Warn, WHAT, "cannot be read; look at it with: openssl s_client -connect HOST:443");
     };
     let days = (until - now).num_days();
@@ -41,6 +32,7 @@ pub(super) fn told(der: &[u8], now: DateTime) -> Line {
 #[cfg(test)]
 mod tests {
     use base64::Engine;
+    use chrono::TimeZone;
 
     use super::*;
 

@@ -9,6 +9,7 @@ use guildhall_types::{Clock, DateTime};
 
 use super::{Level, Line, backups, keys};
 use crate::config::Config;
+use crate::folder;
 use crate::problem::chain;
 
 const WHAT: &str = "database";
@@ -44,7 +45,7 @@ pub(super) async fn examine(config: &Config, clock: Arc<dyn Clock>) -> Vec<Line>
         Ok(facts) => {
             lines[0].detail.push_str(&format!("; its version is {}", facts.version));
             if let Some(server) = facts.server {
-                lines.extend(fit(&server, super::address::is_running(&config.data_dir)));
+                lines.extend(fit(&server, folder::is_taken(&config.data_dir)));
                 // Once more: this asks for nothing else, so that the time in between is the way there and back.
                 let before = clock.now();
                 if let Ok(Some(again)) = store.facts().await.map(|facts| facts.server) {
