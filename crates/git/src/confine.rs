@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use rustix::fs::{Mode, OFlags};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
+use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 
 use crate::program::PROGRAM;
@@ -71,36 +72,32 @@ struct Rule {
     parent: RawFd,
 }
 
+/// What a git that works in a worktree starts under.
+#[derive(Debug)]
+pub(crate) struct Within {
+    /// The walls, where the kernel and git are up to them.
+    rules: Option<OwnedFd>,
+}
+
 impl Walls {
-    /// Has a command start within these walls, where the kernel and git are up to that.
+    /// Puts the walls up, where the kernel and git are up to that.
     ///
     /// # Errors
     /// When a folder cannot be opened that is to be reached.
-    pub(crate) async fn put_up(&self, command: &mut Command) -> io::Result<()> {
-        step_back(command);
+    pub(crate) async fn put_up(&self) -> io::Result<Within> {
         static USABLE: OnceCell<bool> = OnceCell::const_new();
         match USABLE.get_or_try_init(usable).await {
-            Ok(true) => self.around(command),
-            Ok(false) => Ok(()),
+            Ok(true) => Ok(Within { rules: Some(self.rules()?) }),
+            Ok(false) => Ok(Within { rules: None }),
             Err(error) => {
                 // The next git finds it out.
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "whether git works within walls was not found out, so one works in its worktree without them"
                 );
-                Ok(())
+                Ok(Within { rules: None })
             }
         }
-    }
-
-    fn around(&self, command: &mut Command) -> io::Result<()> {
-        let rules = self.rules()?;
-        #[expect(unsafe_code, reason = "a process takes walls on itself alone, so between fork and exec")]
-        // SAFETY: two system calls; nothing is allocated and no lock is taken.
-        unsafe {
-            command.pre_exec(move || take_on(rules.as_raw_fd()));
-        }
-        Ok(())
     }
 
     fn rules(&self) -> io::Result<OwnedFd> {
@@ -125,17 +122,30 @@ impl Walls {
     }
 }
 
-/// Has a command leave the processors to whoever answers members, while they want them: what an agent left in its worktree
-/// may be much work, for many gits at once.
-fn step_back(command: &mut Command) {
-    #[expect(unsafe_code, reason = "a process steps back by itself, so between fork and exec")]
-    // SAFETY: one system call; nothing is allocated and no lock is taken.
-    unsafe {
-        command.pre_exec(|| {
-            // It always may.
-            let _ = rustix::process::nice(NICE);
-            Ok(())
-        });
+impl Within {
+    /// Starts a command, within the walls and behind whoever answers members where processors are busy: what an agent left in its
+    /// worktree may be much work, for many gits at once.
+    ///
+    /// A thread of its own takes both on, and what it starts has them from it. A process could do it for itself between fork and
+    /// exec; but a fork copies the tables of all of the server's memory, and has every thread stumble over each page that it
+    /// writes next, while a start that does nothing in between shares them.
+    ///
+    /// # Errors
+    /// When the thread or the command cannot be started, or the kernel refuses the walls.
+    pub(crate) fn start(&self, command: &mut Command) -> io::Result<Child> {
+        let runtime = Handle::current();
+        std::thread::scope(|scope| {
+            let starter = std::thread::Builder::new().name("git-start".to_owned()).spawn_scoped(scope, || {
+                let _inside = runtime.enter();
+                if let Some(rules) = &self.rules {
+                    take_on(rules)?;
+                }
+                // It always may. Of a thread alone, on Linux.
+                let _ = rustix::process::nice(NICE);
+                command.spawn()
+            })?;
+            starter.join().unwrap_or_else(|_| Err(io::Error::other("the thread that starts git ended")))
+        })
     }
 }
 
@@ -170,10 +180,9 @@ async fn try_out(within: bool) -> io::Result<Option<String>> {
         let mut command = Command::new(&*PROGRAM);
         command.args(arguments).env_clear().current_dir("/").kill_on_drop(true).stdin(Stdio::null());
         command.env("GIT_DIR", place.path()).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
-        if within {
-            walls.around(&mut command)?;
-        }
-        let output = command.output().await?;
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let rules = if within { Some(walls.rules()?) } else { None };
+        let output = Within { rules }.start(&mut command)?.wait_with_output().await?;
         if !output.status.success() {
             return Ok(Some(String::from_utf8_lossy(&output.stderr).into_owned()));
         }
@@ -212,13 +221,13 @@ fn allow(rules: &OwnedFd, path: &Path, rights: u64) -> io::Result<()> {
     if added == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Takes the walls on for good. They hold for whatever this process becomes and starts.
-fn take_on(rules: RawFd) -> io::Result<()> {
+/// Takes the walls on for good. They hold for this thread, and for whatever it starts.
+fn take_on(rules: &OwnedFd) -> io::Result<()> {
     #[expect(unsafe_code, reason = "there is no other way to take them on")]
     // SAFETY: both calls take numbers.
     let taken = unsafe {
         libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
-            && libc::syscall(libc::SYS_landlock_restrict_self, rules, 0) == 0
+            && libc::syscall(libc::SYS_landlock_restrict_self, rules.as_raw_fd(), 0) == 0
     };
     if taken { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -240,12 +249,13 @@ mod tests {
             std::fs::write(at(name).join("file"), name).unwrap();
             std::os::unix::fs::symlink(at("outside"), at(name).join("link")).unwrap();
         }
+        let before = rustix::process::nice(0).unwrap();
         let walls = Walls { read: vec![at("read")], write: vec![at("write")] };
         let tries = async |line: &str| {
             let mut command = Command::new("/bin/sh");
             command.args(["-c", line]).current_dir(place.path()).stderr(Stdio::null()).stdout(Stdio::null());
-            walls.around(&mut command).unwrap();
-            command.status().await.unwrap().success()
+            let within = Within { rules: Some(walls.rules().unwrap()) };
+            within.start(&mut command).unwrap().wait().await.unwrap().success()
         };
         for line in ["cat read/file", "cat write/file", "echo x > write/new", "mkdir write/a && mv write/new write/a"] {
             assert!(tries(line).await, "{line}");
@@ -256,5 +266,8 @@ mod tests {
             assert!(!tries(line).await, "{line}");
         }
         assert!(!at("outside/new").exists() && !at("read/new").exists());
+        // They are the command's alone.
+        assert!(std::fs::read(at("outside/file")).is_ok());
+        assert_eq!(rustix::process::nice(0).unwrap(), before);
     }
 }

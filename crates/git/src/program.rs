@@ -186,15 +186,20 @@ impl Git {
     }
 
     async fn once(&mut self) -> Result<Output, GitError> {
-        if let Some(walls) = self.walls.take() {
-            walls.put_up(&mut self.command).await.map_err(GitError::Program)?;
-        }
+        let within = match &self.walls {
+            Some(walls) => Some(walls.put_up().await.map_err(GitError::Program)?),
+            None => None,
+        };
         boundary!("git.{}.before", self.name);
         self.command
             .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = self.command.spawn().map_err(GitError::Program)?;
+        let started = match within {
+            Some(within) => within.start(&mut self.command),
+            None => self.command.spawn(),
+        };
+        let mut child = started.map_err(GitError::Program)?;
         boundary!("git.{}.begun", self.name);
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let input = self.stdin.as_deref();
