@@ -7,6 +7,7 @@ mod launch;
 mod net;
 mod output;
 mod probe;
+mod process;
 mod room;
 mod running;
 mod seccomp;

@@ -11,8 +11,11 @@ use rustix::fs::Access;
 const SERVER: &str = "guildhall-server";
 /// What is wanted.
 const WANTED: [&str; 3] = ["memory", "pids", "cpu"];
-/// How much more of a busy processor the server gets than all commands together. The usual weight is 100.
-const SERVER_WEIGHT: &str = "1000";
+/// What the server weighs where processors are busy, so that the page answers beside any number of commands: fifty times what all of
+/// those do together, which have the usual weight of 100.
+const SERVER_WEIGHT: &str = "5000";
+/// The same in version 1, where the usual weight is 1024.
+const SERVER_SHARES: &str = "51200";
 
 /// What a hierarchy is and does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +93,11 @@ impl Offer {
             let lost = wanted.into_iter().filter(|controller| !hierarchy.kind.has(controller));
             missing.extend(lost.map(|controller| (controller, why.clone())));
         }
+        for hierarchy in hierarchies.iter().filter(|hierarchy| hierarchy.kind.cpu && !hierarchy.kind.v2) {
+            if let Err(error) = go_before(&hierarchy.at) {
+                tracing::debug!(error = &error as &dyn std::error::Error, "the server has no weight of its own");
+            }
+        }
         hierarchies.retain(|hierarchy| hierarchy.kind.controllers().next().is_some());
         offer
     }
@@ -122,6 +130,29 @@ fn open_up(hierarchy: &Hierarchy, wanted: &[&str]) -> Result<(), String> {
     // So that the page answers while all processors are busy. Without it, it still does, but slower.
     let _ = fs::write(leaf.join("cpu.weight"), SERVER_WEIGHT);
     done
+}
+
+/// Moves this process, in version 1, into a group that weighs more than that of the commands, and removes those of dead servers. Where
+/// that cannot be, the page answers slower beside them.
+fn go_before(at: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(at)?.flatten() {
+        if is_servers(&entry.path()) {
+            // The kernel refuses it for one that somebody is in.
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+    let own = at.join(format!("{SERVER}-{}", std::process::id()));
+    match fs::create_dir(&own) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    fs::write(own.join("cpu.shares"), SERVER_SHARES)?;
+    fs::write(own.join("cgroup.procs"), "0")
+}
+
+/// Whether a group is one that a server has moved into.
+fn is_servers(at: &Path) -> bool {
+    at.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(SERVER))
 }
 
 /// Moves this process out of the group that is to be divided, and divides it.
@@ -174,9 +205,11 @@ impl<'a> Mount<'a> {
         Some(Self { root: Path::new(before.next()?), at: Path::new(before.next()?), v2, options })
     }
 
-    /// Where the group `path` is found.
+    /// Where the group `path` is found: the one that a server's own is made in, where it is such a one.
     fn find(&self, path: &str) -> Option<PathBuf> {
-        let below = Path::new(path).strip_prefix(self.root).ok()?;
+        let group = Path::new(path);
+        let group = if is_servers(group) { group.parent()? } else { group };
+        let below = group.strip_prefix(self.root).ok()?;
         // The kernel shows so what lies outside of the part of the tree that this process may see.
         let at = || if below.as_os_str().is_empty() { self.at.to_owned() } else { self.at.join(below) };
         (!path.contains("/..")).then(at)
@@ -216,8 +249,7 @@ fn survey(
     let own = |wanted: &str| own(groups, wanted);
     let unified = mounts.iter().find(|mount| mount.v2).and_then(|mount| {
         let path = own("")?;
-        let found = mount.find(path)?;
-        let at = if found.ends_with(SERVER) { found.parent()?.to_owned() } else { found };
+        let at = mount.find(path)?;
         let offered = controllers(&at);
         Some((at, offered, path == "/"))
     });
@@ -305,6 +337,8 @@ mod tests {
         let offer = survey(groups, mounts, all("hugetlb"), |_| true);
         assert_eq!(shown(&offer), ["/cg/memory false memory", "/cg/pids/abc false pids", "/cg/cpu,cpuacct false cpu"]);
         assert_eq!(offer.hierarchies.iter().map(|found| found.kind.time).collect::<Vec<_>>(), [false, false, true]);
+        let moved = groups.replace("cpuacct:/", "cpuacct:/guildhall-server-17");
+        assert_eq!(shown(&survey(&moved, mounts, all("hugetlb"), |_| true)), shown(&offer));
         // A hybrid host: what version 2 has is taken there.
         let hybrid = survey(groups, mounts, all("pids"), |at| !at.ends_with("memory"));
         assert_eq!(shown(&hybrid), ["/cg/unified true pids", "/cg/cpu,cpuacct false cpu"]);

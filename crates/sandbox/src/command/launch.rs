@@ -4,16 +4,15 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::{Mutex, PoisonError, mpsc};
 
-use rustix::process::{Pid, Resource, Rlimit, Signal};
+use rustix::process::{Resource, Rlimit, Signal};
 use tokio::net::unix::pipe;
-use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::net::{Joined, Net};
+use super::process::{Process, Program};
 use super::terminal::{Size, Terminal};
 
 /// Open files that a process may have.
@@ -82,48 +81,50 @@ impl Launch {
     }
 
     /// Starts it.
-    pub(crate) async fn start(self, streams: Streams) -> io::Result<(Child, Ends)> {
+    pub(crate) async fn start(self, streams: Streams) -> io::Result<(Process, Ends)> {
         let Self { program, args, env, folder, passed, net, doors, processes } = self;
-        let mut command = Command::new(program);
-        command.args(args).env_clear().envs(env).current_dir(folder).kill_on_drop(true);
-        let ends = connect(&mut command, streams)?;
+        let (theirs, ends) = connect(streams)?;
         let terminal = ends.terminal.is_some();
-        #[expect(unsafe_code, reason = "only between fork and exec can a child's descriptors and limits be set")]
-        // SAFETY: `join` and `prepare` make system calls only: they neither allocate nor take a lock. The command owns the
-        // descriptors, so that they are open at the fork even when nobody waits for it any more.
-        unsafe {
-            command.pre_exec(move || {
+        let program = Program::new(&program, &args, &env, &folder, theirs)?;
+        let process = on_starter(move || {
+            let prepare = || {
                 join(&doors)?;
                 prepare(net.as_ref().map(Net::joined), &passed, processes, terminal)
-            });
-        }
-        Ok((on_starter(command).await?, ends))
+            };
+            #[expect(unsafe_code, reason = "only between fork and exec can a child's descriptors and limits be set")]
+            // SAFETY: `join` and `prepare` make system calls only: they neither allocate nor take a lock.
+            unsafe {
+                // With a terminal it leads a session of its own, and with that a group of its own.
+                program.start(!terminal, prepare)
+            }
+        });
+        Ok((process.await?, ends))
     }
 }
 
-/// Gives a process what it reads from and writes to. Returns our ends.
-fn connect(command: &mut Command, streams: Streams) -> io::Result<Ends> {
+/// What a process reads from and writes to, and our ends of it.
+fn connect(streams: Streams) -> io::Result<([OwnedFd; 3], Ends)> {
     let receiver = |reader: io::PipeReader| pipe::Receiver::from_owned_fd(OwnedFd::from(reader));
     match streams {
         Streams::Merged => {
-            let (output, ours) = io::pipe()?;
-            command.stdin(Stdio::null()).stderr(ours.try_clone()?).stdout(ours).process_group(0);
-            Ok(Ends { input: None, output: Some(receiver(output)?), errors: None, terminal: None })
+            let (output, theirs) = io::pipe()?;
+            let nothing = std::fs::File::open("/dev/null")?;
+            let theirs = [nothing.into(), theirs.try_clone()?.into(), theirs.into()];
+            Ok((theirs, Ends { input: None, output: Some(receiver(output)?), errors: None, terminal: None }))
         }
         Streams::Parted => {
             let (theirs, input) = io::pipe()?;
             let (output, out) = io::pipe()?;
             let (errors, err) = io::pipe()?;
-            command.stdin(theirs).stdout(out).stderr(err).process_group(0);
             let input = pipe::Sender::from_owned_fd(OwnedFd::from(input))?;
             let (output, errors) = (receiver(output)?, receiver(errors)?);
-            Ok(Ends { input: Some(input), output: Some(output), errors: Some(errors), terminal: None })
+            let ends = Ends { input: Some(input), output: Some(output), errors: Some(errors), terminal: None };
+            Ok(([theirs.into(), out.into(), err.into()], ends))
         }
         Streams::Terminal(size) => {
-            // It leads a session of its own, and with that a group of its own.
             let (terminal, theirs) = Terminal::open(size)?;
-            command.stdin(theirs.try_clone()?).stdout(theirs.try_clone()?).stderr(theirs);
-            Ok(Ends { input: None, output: None, errors: None, terminal: Some(terminal) })
+            let theirs = [theirs.try_clone()?, theirs.try_clone()?, theirs];
+            Ok((theirs, Ends { input: None, output: None, errors: None, terminal: Some(terminal) }))
         }
     }
 }
@@ -172,30 +173,21 @@ fn limit(resource: Resource, most: u64) -> io::Result<()> {
     Ok(rustix::process::setrlimit(resource, Rlimit { current: Some(maximum), maximum: Some(maximum) })?)
 }
 
-/// The process group that a child leads.
-pub(crate) fn group_of(child: &Child) -> Option<Pid> {
-    child.id().and_then(|id| Pid::from_raw(id.cast_signed()))
-}
-
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Starts a process on a thread that never ends: the kernel kills a child with a parent-death signal when the *thread*
-/// that started it ends, and a runtime's threads come and go.
-pub(super) async fn on_starter(mut command: Command) -> io::Result<Child> {
+/// that started it ends, and a runtime's threads come and go. What was started when nobody waits for it any more is dropped.
+pub(super) async fn on_starter<T: Send + 'static>(
+    start: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     static STARTER: Mutex<Option<mpsc::Sender<Job>>> = Mutex::new(None);
     let (answer, answered) = oneshot::channel();
     let runtime = Handle::current();
     let job: Job = Box::new(move || {
         let _inside = runtime.enter();
-        let started = command.spawn();
-        // Our copies of what the child was given are closed before anybody is told.
-        drop(command);
-        // When nobody waits any more, the child comes back.
-        if let Err(Ok(child)) = answer.send(started)
-            && let Some(group) = group_of(&child)
-        {
-            let _ = rustix::process::kill_process_group(group, Signal::KILL);
-        }
+        // Our copies of what the child was given are closed by the time that anybody is told.
+        let started = start();
+        drop(answer.send(started));
     });
     {
         let mut starter = STARTER.lock().unwrap_or_else(PoisonError::into_inner);
@@ -229,17 +221,11 @@ mod tests {
     async fn a_start_that_is_given_up_touches_what_it_was_given_and_nothing_else() {
         // The thread that starts processes is held up by one.
         let ((mut here, at), (held, go)) = (io::pipe().unwrap(), io::pipe().unwrap());
-        let mut slow = Command::new("/bin/true");
-        #[expect(unsafe_code, reason = "as in what is tested")]
-        // SAFETY: two system calls.
-        unsafe {
-            slow.pre_exec(move || {
-                rustix::io::write(&at, b"h")?;
-                rustix::io::read(&held, &mut [0])?;
-                Ok(())
-            });
-        }
-        let first = tokio::spawn(on_starter(slow));
+        let first = tokio::spawn(on_starter(move || {
+            rustix::io::write(&at, b"h")?;
+            rustix::io::read(&held, &mut [0])?;
+            Ok(())
+        }));
         let here = tokio::task::spawn_blocking(move || here.read_exact(&mut [0]).map(|()| here));
         let _here = here.await.unwrap().unwrap();
         // Another is given up while it waits for that thread; its descriptor is open all the same, and no other has its number.
@@ -251,7 +237,7 @@ mod tests {
             assert!(start.poll(&mut Context::from_waker(Waker::noop())).is_pending());
         }
         (&go).write_all(b"g").unwrap();
-        first.await.unwrap().unwrap().wait().await.unwrap();
+        first.await.unwrap().unwrap();
         let mut knocked = String::new();
         let knocked = tokio::task::spawn_blocking(move || door.read_to_string(&mut knocked).map(|_| knocked));
         assert_eq!(knocked.await.unwrap().unwrap(), "0");

@@ -198,7 +198,7 @@ impl Net {
         unsafe {
             command.pre_exec(move || hand_over(net.joined(), theirs.as_fd(), family));
         }
-        let status = on_starter(command).await?.wait().await?;
+        let status = on_starter(move || command.spawn()).await?.wait().await?;
         let stream = receive(&ours)?.ok_or_else(|| io::Error::other(format!("no socket came: {status}")))?;
         Ok(TcpSocket::from_std_stream(StdStream::from(stream)))
     }

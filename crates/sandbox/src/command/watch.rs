@@ -11,14 +11,13 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 use tokio::io::AsyncReadExt;
 use tokio::io::unix::AsyncFd;
 use tokio::net::unix::pipe;
-use tokio::process::Child;
 use tokio::time::Instant;
 
 use super::Exit;
 use super::bwrap::Status;
 use super::growth::Growth;
-use super::launch::group_of;
 use super::output::{HeadAndTail, Live};
+use super::process::Process;
 use crate::cgroup::{Cell, Met};
 
 /// Bytes that are read at once.
@@ -31,8 +30,7 @@ const MAX_REST: usize = 4 * 1024 * 1024;
 /// A process with everything that it started. Dropping it kills all of them.
 #[derive(Debug)]
 pub(crate) struct Tree {
-    child: Child,
-    group: Option<Pid>,
+    process: Process,
     over: bool,
     /// What bubblewrap says; there is none without a sandbox.
     status: Option<Told>,
@@ -89,10 +87,9 @@ impl Told {
 }
 
 impl Tree {
-    pub(crate) fn new(child: Child, status: Option<Status>, cell: Option<Cell>) -> Self {
-        let group = group_of(&child);
+    pub(crate) fn new(process: Process, status: Option<Status>, cell: Option<Cell>) -> Self {
         let status = status.map(|Status(pipe)| Told { pipe, text: Vec::new() });
-        Self { child, group, over: false, status, cell, met: Met::default() }
+        Self { process, over: false, status, cell, met: Met::default() }
     }
 
     /// What the kernel counted of it: nothing before it has ended.
@@ -124,7 +121,7 @@ impl Tree {
                 // In this order, so that a command that never stops printing is still stopped.
                 biased;
                 () = &mut deadline => break None,
-                status = self.child.wait() => break Some(status?),
+                status = self.process.wait() => break Some(status?),
                 over = growth.over() => {
                     grown = Some(over);
                     break None;
@@ -161,7 +158,7 @@ impl Tree {
         let stopped = if grown.is_some() { Exit::Signal(libc::SIGKILL) } else { Exit::TimedOut };
         let exit = ended.map_or(stopped, |status| exit(status, self.status.is_some()));
         if ended.is_none() {
-            tokio::time::timeout(DEATH, self.child.wait()).await.ok();
+            tokio::time::timeout(DEATH, self.process.wait()).await.ok();
         }
         let (output, omitted) = kept.finish();
         let met = Met { over: grown.or(self.met.over), ..self.met };
@@ -171,7 +168,7 @@ impl Tree {
     /// Waits until the process ended by itself, and everything that it started is gone as well. May be given up and asked
     /// again. Says nothing when the sandbox could not be set up, and the command never ran.
     pub(crate) async fn ended(&mut self) -> io::Result<Option<Exit>> {
-        let status = self.child.wait().await?;
+        let status = self.process.wait().await?;
         self.fell().await?;
         Ok((!self.never_ran(&status)).then(|| exit(status, self.status.is_some())))
     }
@@ -206,9 +203,7 @@ impl Tree {
         self.over = true;
         let before = self.status.as_mut().and_then(Told::first_process);
         // While bubblewrap still sets up, all are in its group; later the namespace holds them.
-        if let Some(group) = self.group {
-            let _ = rustix::process::kill_process_group(group, Signal::KILL);
-        }
+        self.process.kill_group();
         let first = before.or_else(|| self.status.as_mut().and_then(Told::first_process))?;
         let _ = rustix::process::pidfd_send_signal(&first, Signal::KILL);
         Some(first)

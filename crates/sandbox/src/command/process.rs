@@ -1,0 +1,266 @@
+//! Starts a process that shares this one's memory until it becomes its program, rather than copying it.
+//!
+//! What a command takes on between fork and exec, the standard library can do after a fork only. A fork copies the tables of
+//! all of the server's memory and makes every page of it stumble once more, for all its threads: with a thousand agents, a third of
+//! the server's time went there. Here the new process borrows the memory for that moment, as `posix_spawn` does, while the
+//! thread that started it stands still.
+
+use std::ffi::{CStr, CString, OsString, c_char, c_int, c_void};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus};
+use tokio::io::unix::AsyncFd;
+use tokio::runtime::Handle;
+
+/// What the new process may use of stack before it becomes its program, in words of 16 bytes.
+const STACK: usize = 8 * 1024;
+/// The highest number of a signal.
+const SIGNALS: c_int = 64;
+
+/// A program, with all that it is given, ready to be started.
+#[derive(Debug)]
+pub(super) struct Program {
+    path: CString,
+    args: Vec<CString>,
+    env: Vec<CString>,
+    folder: CString,
+    /// What becomes its first three descriptors.
+    pub(super) streams: [OwnedFd; 3],
+}
+
+impl Program {
+    /// # Errors
+    /// When something of it holds a NUL character.
+    pub(super) fn new(
+        path: &Path,
+        args: &[OsString],
+        env: &[(OsString, OsString)],
+        folder: &Path,
+        streams: [OwnedFd; 3],
+    ) -> io::Result<Self> {
+        let text = |bytes: &[u8]| CString::new(bytes).map_err(io::Error::from);
+        let name = path.as_os_str();
+        Ok(Self {
+            path: text(name.as_bytes())?,
+            args: std::iter::once(name)
+                .chain(args.iter().map(AsRef::as_ref))
+                .map(|arg| text(arg.as_bytes()))
+                .collect::<Result<_, _>>()?,
+            env: env
+                .iter()
+                .map(|(key, value)| text(&[key.as_bytes(), b"=", value.as_bytes()].concat()))
+                .collect::<Result<_, _>>()?,
+            folder: text(folder.as_os_str().as_bytes())?,
+            streams,
+        })
+    }
+
+    /// Starts it. Blocks until it has become its program. `prepare` is what it does before, in the order given: it leads a group of
+    /// processes by then where `leads` says so, and is in its folder.
+    ///
+    /// # Errors
+    /// When the kernel makes no process, or what comes before the program fails, or there is no such program.
+    ///
+    /// # Safety
+    /// `prepare` makes system calls only. It neither allocates nor takes a lock, and does not panic: it runs in another process
+    /// that shares this one's memory, whose other threads go on.
+    #[expect(unsafe_code, reason = "the caller promises what the compiler cannot see")]
+    pub(super) unsafe fn start<F: FnMut() -> io::Result<()>>(&self, leads: bool, prepare: F) -> io::Result<Process> {
+        let pointers = |list: &[CString]| -> Vec<*const c_char> {
+            list.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
+        };
+        let (args, env) = (pointers(&self.args), pointers(&self.env));
+        let mut begin = Begin { program: self, args: &args, env: &env, leads, prepare, failed: 0 };
+        let mut stack = Vec::<u128>::with_capacity(STACK);
+        let mut handle: c_int = -1;
+        // SAFETY: the process runs on a stack of its own, which grows downward from its end and is aligned to 16 bytes; the
+        // kernel holds this thread until it is another program or gone, so that all it refers to lives for as long as that. With
+        // every signal blocked, no handler of this process runs in the other.
+        let pid = unsafe {
+            let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+            libc::sigfillset(&raw mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+            let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+            let top = stack.as_mut_ptr().add(STACK).cast::<c_void>();
+            let pid = libc::clone(begin_in::<F>, top, flags, (&raw mut begin).cast::<c_void>(), &raw mut handle);
+            // Before anything else may change it.
+            let error = io::Error::last_os_error();
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
+            Pid::from_raw(pid).filter(|_| pid > 0).ok_or(error)?
+        };
+        // SAFETY: the kernel has just made it for this call alone.
+        let handle = unsafe { OwnedFd::from_raw_fd(handle) };
+        let failed = begin.failed;
+        let process = Process { pid, handle: Some(handle), status: None };
+        if failed != 0 {
+            // Dropping it takes leave of it.
+            return Err(io::Error::from_raw_os_error(failed));
+        }
+        Ok(process)
+    }
+}
+
+/// What the new process finds.
+struct Begin<'a, F> {
+    program: &'a Program,
+    args: &'a [*const c_char],
+    env: &'a [*const c_char],
+    leads: bool,
+    prepare: F,
+    /// What it tells when it fails: the number of an error.
+    failed: c_int,
+}
+
+/// Where the new process begins.
+extern "C" fn begin_in<F: FnMut() -> io::Result<()>>(begin: *mut c_void) -> c_int {
+    #[expect(unsafe_code, reason = "what a process is given at its beginning is a pointer")]
+    // SAFETY: it is the one that `start` gave, and nobody else has it while that stands still.
+    let begin = unsafe { &mut *begin.cast::<Begin<'_, F>>() };
+    let error = begin.run();
+    begin.failed = error.raw_os_error().unwrap_or(libc::EIO);
+    #[expect(
+        unsafe_code,
+        reason = "a process that shares the server's memory must end without doing anything of the server's"
+    )]
+    // SAFETY: it ends this process alone, and cleans nothing up.
+    unsafe {
+        libc::_exit(127)
+    }
+}
+
+impl<F: FnMut() -> io::Result<()>> Begin<'_, F> {
+    /// Becomes the program. Returns only if that fails.
+    fn run(&mut self) -> io::Error {
+        match self.get_ready() {
+            Err(error) => error,
+            Ok(()) => {
+                #[expect(unsafe_code, reason = "no crate in use offers it")]
+                // SAFETY: both lists end with a null pointer, and all that they point to lives.
+                unsafe {
+                    libc::execve(self.program.path.as_ptr(), self.args.as_ptr(), self.env.as_ptr());
+                }
+                io::Error::last_os_error()
+            }
+        }
+    }
+
+    fn get_ready(&mut self) -> io::Result<()> {
+        // The server's first three descriptors are open, as those of every Rust program are: so none of these is one of them.
+        for (stream, number) in self.program.streams.iter().zip(0..) {
+            #[expect(unsafe_code, reason = "a number for a descriptor is what this is about")]
+            // SAFETY: the call takes two numbers, and changes this process's own table.
+            check(unsafe { libc::dup2(stream.as_raw_fd(), number) })?;
+        }
+        enter(&self.program.folder)?;
+        if self.leads {
+            rustix::process::setpgid(None, None)?;
+        }
+        (self.prepare)()?;
+        heed_signals()
+    }
+}
+
+fn enter(folder: &CStr) -> io::Result<()> {
+    Ok(rustix::process::chdir(folder)?)
+}
+
+fn check(done: c_int) -> io::Result<()> {
+    if done == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Heeds every signal as a new program does: those that the server handles or ignores too. None is blocked any more.
+fn heed_signals() -> io::Result<()> {
+    #[expect(unsafe_code, reason = "no crate in use offers it")]
+    // SAFETY: the structures are plain data, and the calls change what is this process's own: it shares memory, but no handlers.
+    unsafe {
+        let mut usual: libc::sigaction = std::mem::zeroed();
+        usual.sa_sigaction = libc::SIG_DFL;
+        for signal in 1..=SIGNALS {
+            // Some cannot be changed, and need not be.
+            libc::sigaction(signal, &raw const usual, std::ptr::null_mut());
+        }
+        let mut none = std::mem::zeroed();
+        libc::sigemptyset(&raw mut none);
+        match libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) {
+            0 => Ok(()),
+            error => Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+}
+
+/// A process that was started. Dropping it kills it, with the group that it leads.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pid: Pid,
+    /// Tells when it has ended. Nothing once that was told.
+    handle: Option<OwnedFd>,
+    status: Option<ExitStatus>,
+}
+
+impl Process {
+    /// Kills all that are in the group that it leads.
+    pub(crate) fn kill_group(&self) {
+        let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
+    }
+
+    /// Waits until it has ended. May be given up and asked again.
+    pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        if let Some(status) = self.status {
+            return Ok(status);
+        }
+        let handle = self.handle.as_ref().ok_or_else(|| io::Error::other("a process was lost"))?;
+        let status = ended(handle).await?;
+        self.status = Some(status);
+        self.handle = None;
+        Ok(status)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let Some(handle) = self.handle.take() else { return };
+        // What it has not been taken leave of keeps its number, and so does the group that it leads.
+        self.kill_group();
+        let _ = rustix::process::pidfd_send_signal(&handle, Signal::KILL);
+        if !matches!(reap(handle.as_fd()), Ok(None)) {
+            return;
+        }
+        // Somebody has to take leave of it, or its number stays taken for as long as the server runs.
+        let Ok(runtime) = Handle::try_current() else { return };
+        runtime.spawn(async move { ended(&handle).await });
+    }
+}
+
+/// Waits until a process has ended.
+async fn ended(handle: &OwnedFd) -> io::Result<ExitStatus> {
+    #[expect(unsafe_code, reason = "tokio cannot tell whether a descriptor stays open")]
+    // SAFETY: it is borrowed for longer than this, and it always is the same one.
+    let ended = unsafe { AsyncFd::register(handle.as_fd())? };
+    loop {
+        let mut ready = ended.readable().await?;
+        match reap(handle.as_fd())? {
+            Some(status) => return Ok(status),
+            None => ready.clear_ready(),
+        }
+    }
+}
+
+/// How a process ended, if it did.
+fn reap(handle: std::os::fd::BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+    Ok(rustix::process::waitid(WaitId::PidFd(handle), options)?.map(status))
+}
+
+/// The same as the standard library's functions have it.
+fn status(ended: WaitIdStatus) -> ExitStatus {
+    let raw = match ended.exit_status() {
+        Some(code) => (code & 0xff) << 8,
+        None => ended.terminating_signal().unwrap_or_default(),
+    };
+    ExitStatus::from_raw(raw)
+}
