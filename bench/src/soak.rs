@@ -61,8 +61,8 @@ const DEEDS: &[(&str, &str)] = &[
 struct Outcome {
     /// How long the run that must not be disturbed took, in seconds.
     run: f64,
-    /// Milliseconds of the server's answers meanwhile.
-    answers: Vec<f64>,
+    /// Milliseconds of the server's answers meanwhile, for each of what was asked.
+    answers: [Vec<f64>; 3],
     /// Where the misbehaving cards stand at the end.
     cards: BTreeMap<String, usize>,
     /// The most memory of the server itself, in MiB.
@@ -76,13 +76,15 @@ struct Outcome {
 pub async fn measure(program: &Path, agents: usize, table: &mut Table) -> anyhow::Result<()> {
     let quiet = one(program, 0).await?;
     let loud = one(program, agents).await?;
-    let p99 = |outcome: &Outcome| quantile(&outcome.answers, 0.99);
+    let p99 = |outcome: &Outcome| quantile(&outcome.answers.concat(), 0.99);
     let note = |outcome: &Outcome| {
+        let all = outcome.answers.concat();
+        let [card, board, health] = outcome.answers.each_ref().map(|answers| quantile(answers, 0.99));
         format!(
-            "median {:.1} ms, slowest {:.1} ms of {}",
-            median(&outcome.answers),
-            quantile(&outcome.answers, 1.0),
-            outcome.answers.len()
+            "median {:.1} ms, slowest {:.1} ms of {}; p99 of the card {card:.1}, the board {board:.1}, health {health:.1}",
+            median(&all),
+            quantile(&all, 1.0),
+            all.len()
         )
     };
     table.tell("soak: the API in quiet, p99", p99(&quiet), "ms", note(&quiet));
@@ -130,12 +132,12 @@ async fn one(program: &Path, agents: usize) -> anyhow::Result<Outcome> {
     }
     let began = Instant::now();
     server.post(&format!("/api/features/{good}/start"), &Value::Null).await?;
-    let (mut answers, mut peak) = (Vec::new(), 0.0_f64);
+    let (mut answers, mut peak) = ([const { Vec::new() }; 3], 0.0_f64);
     let paths =
         [format!("/api/features/{good}"), format!("/api/projects/{own}/features?limit=50"), "/api/health".to_owned()];
     let run = loop {
         ensure!(began.elapsed() < PATIENCE, "the run beside them did not come to its end");
-        for path in &paths {
+        for (path, answers) in paths.iter().zip(&mut answers) {
             let asked = Instant::now();
             let answer = server.get(path).await?;
             answers.push(asked.elapsed().as_secs_f64() * 1_000.0);
