@@ -20,7 +20,8 @@ export default defineConfig({
   // They share one server and one account.
   workers: 1,
   forbidOnly: Boolean(process.env.CI),
-  retries: 0,
+  // Two halves and their servers share two processors. What passes the second time is told as flaky.
+  retries: 1,
   timeout: 90_000,
   expect: { timeout: 10_000 },
   reporter: process.env.CI ? [["list"]] : [["list"], ["html", { open: "never" }]],
