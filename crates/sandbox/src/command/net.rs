@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream as StdStream};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::process::Stdio;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -21,11 +21,11 @@ use rustix::net::{
 use rustix::process::Pid;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::process::Command;
 use tokio::sync::watch;
 
 use super::bwrap::Bwrap;
 use super::launch::{Streams, on_starter};
+use super::process::Program;
 use super::watch::Tree;
 use super::{Network, SandboxError};
 
@@ -189,16 +189,19 @@ impl Net {
     async fn socket(&self, family: AddressFamily) -> io::Result<TcpSocket> {
         let (ours, theirs) = UnixStream::pair()?;
         let net = self.clone();
+        let nothing = std::fs::File::open("/dev/null")?;
+        let streams = [nothing.try_clone()?.into(), nothing.try_clone()?.into(), nothing.into()];
         // It never becomes this program.
-        let mut command = Command::new("/proc/self/exe");
-        command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-        #[expect(unsafe_code, reason = "only between fork and exec can a child join a user namespace")]
-        // SAFETY: `hand_over` makes system calls only: it neither allocates nor takes a lock. What it refers to is open
-        // until the command, which owns it, is dropped.
-        unsafe {
-            command.pre_exec(move || hand_over(net.joined(), theirs.as_fd(), family));
-        }
-        let status = on_starter(move || command.spawn()).await?.wait().await?;
+        let program = Program::new(Path::new("/proc/self/exe"), &[], &[], Path::new("/"), streams)?;
+        let started = on_starter(move || {
+            #[expect(unsafe_code, reason = "only before it is a program can a process join a user namespace")]
+            // SAFETY: `hand_over` makes system calls only: it neither allocates nor takes a lock. What it refers to is open
+            // for as long as this.
+            unsafe {
+                program.start(true, || hand_over(net.joined(), theirs.as_fd(), family))
+            }
+        });
+        let status = started.await?.wait().await?;
         let stream = receive(&ours)?.ok_or_else(|| io::Error::other(format!("no socket came: {status}")))?;
         Ok(TcpSocket::from_std_stream(StdStream::from(stream)))
     }
