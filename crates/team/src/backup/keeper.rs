@@ -6,6 +6,7 @@ use std::time::Duration as StdDuration;
 
 use guildhall_store::{BackupEnd, NewBackup, Store, StoreError};
 use guildhall_types::backup::{Backup, BackupCause, BackupKind, BackupStatus, Keep, Rhythm, due};
+use guildhall_types::trace::{Side, Span};
 use guildhall_types::{BackupId, Clock, DateTime};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -246,7 +247,7 @@ impl Backups {
             };
             let Some(id) = begun else { continue };
             tokio::select! {
-                done = self.finish(id, false) => tell(&done),
+                done = self.told(id) => tell(&done),
                 () = &mut stop => {
                     let why = "The server was stopped in the middle of it. The next one is made from the beginning.";
                     let end = BackupEnd::Failed(why.to_owned());
@@ -257,6 +258,16 @@ impl Backups {
                 }
             }
         }
+    }
+
+    /// Makes the one that was begun, and tells collectors of traces how long it took.
+    async fn told(&self, id: BackupId) -> Result<BackedUp, BackupError> {
+        let span = Span::begin(Side::Internal, "job backup", "");
+        let done = span.around(self.finish(id, false)).await;
+        if done.is_err() {
+            span.failed("not-made");
+        }
+        done
     }
 
     async fn begin_if_due(&self) -> Result<Option<BackupId>, StoreError> {
