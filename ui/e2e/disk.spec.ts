@@ -108,6 +108,19 @@ test("what uses the disk, what goes next and why, and how long what is kept", as
     },
   };
   await page.route("**/api/operation/disk", (route) => route.fulfill({ json: full }));
+  await page.route("**/api/operation", async (route) => {
+    const operation = await (await route.fetch()).json();
+    const node = (name: string, id: string, silent: boolean) => ({
+      id,
+      name,
+      version: "0.1.0",
+      startedAt: long,
+      silent,
+      reading: { node: id, at: long, disk: { used: 3 * gib, total: 4 * gib } },
+    });
+    const nodes = [node("guild-1", standing.node, false), node("guild-2", project.id, true)];
+    return route.fulfill({ json: { ...operation, nodes } });
+  });
   let removed: unknown;
   await page.route("**/api/operation/orphans/remove", (route) => {
     removed = route.request().postDataJSON();
@@ -116,6 +129,9 @@ test("what uses the disk, what goes next and why, and how long what is kept", as
   await page.reload();
   await expect(page.getByText(/The clean-up is stuck since/)).toBeVisible();
   await expect(page.getByText("83.0 GiB of 100.0 GiB used, 83 %")).toBeVisible();
+  await expect(page.getByText("This is the disk of the server that answered: guild-1")).toBeVisible();
+  const others = page.getByRole("region", { name: "The other servers" });
+  await expect(others.getByRole("listitem")).toHaveText(/guild-2.*silent.*3\.0 GiB of 4\.0 GiB used, 75 %/);
   const plan = page.getByRole("list", { name: "What goes next" });
   await expect(plan.getByRole("listitem")).toHaveCount(6);
   await expect(plan.getByRole("listitem").filter({ hasText: "Worktree of Login form" })).toContainText(

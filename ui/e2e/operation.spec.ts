@@ -111,11 +111,17 @@ test("what the servers have and who uses what, now and over time", async ({ page
   await page.route("**/api/operation", (route) =>
     route.fulfill({ json: { ...answer, nodes: [node], members, activeAgents: 3, queueDepth: 2 } }),
   );
+  // What is too much, admins say.
+  await page.route("**/api/settings/alerts", async (route) => {
+    const thresholds = await (await route.fetch()).json();
+    return route.fulfill({ json: { ...thresholds, memory: { warning: 50, critical: 60 } } });
+  });
   await page.route("**/api/operation/samples?*", (route) =>
     route.fulfill({ json: samples(new URL(route.request().url()).searchParams.get("of") ?? "") }),
   );
   await page.reload();
   await expect(servers.getByRole("progressbar", { name: "Memory" })).toHaveAttribute("aria-valuenow", "78");
+  await expect(servers.getByRole("progressbar", { name: "Memory" }).locator("div")).toHaveClass(/bg-red/);
   await expect(
     page.getByRole("table", { name: "Who uses what" }).getByRole("row", { name: /Ada/ }),
   ).toContainText("2.5 GiB");
@@ -126,8 +132,8 @@ test("what the servers have and who uses what, now and over time", async ({ page
   await expect(over.locator(".recharts-area-area")).toHaveCount(3);
   await over.getByText("As a table").click();
   await expect(over.getByRole("columnheader", { name: "Grace Hopper" })).toBeVisible();
-  await over.getByRole("button", { name: "Week" }).click();
-  await expect(over.getByRole("button", { name: "Week" })).toHaveAttribute("aria-pressed", "true");
+  await over.getByRole("button", { name: "Year" }).click();
+  await expect(over.getByRole("button", { name: "Year" })).toHaveAttribute("aria-pressed", "true");
   await shots(page, "operation");
 
   // The sections are one place.

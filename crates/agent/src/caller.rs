@@ -6,6 +6,7 @@ use guildhall_llm::{Answer, Backoff, Client, Delta, Endpoint, ErrorKind, LlmErro
 use guildhall_types::event::OutputStream;
 use guildhall_types::limits::RunLimits;
 use guildhall_types::run::RunEvent;
+use guildhall_types::trace::{Key, Side, Span};
 use guildhall_types::{Clock, DateTime, MemberId};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -118,7 +119,9 @@ impl Caller<'_> {
                 }
             };
             let stop = self.cancel.cancelled();
-            let result = self.client.stream_until(&self.endpoint, request, stop, show).await;
+            let span = begin(&self.endpoint, request);
+            let result = span.around(self.client.stream_until(&self.endpoint, request, stop, show)).await;
+            end(span, &result);
             permit.settle_call(&result);
             // A call that was told to stop says nothing of the provider.
             if result.is_ok() || !self.cancel.is_cancelled() {
@@ -230,6 +233,33 @@ impl Caller<'_> {
             self.journal.happened(vec![RunEvent::Waiting { reason, until }]).await?;
         }
         unless_cancelled(&self.cancel, tokio::time::sleep(wait)).await
+    }
+}
+
+/// The span of a call: who is asked for what. What is said is nobody's business.
+fn begin(endpoint: &Endpoint, request: &Request<'_>) -> Span {
+    let span = Span::begin(Side::Client, "chat", request.model);
+    span.set(Key::Operation, "chat");
+    span.set(Key::Provider, endpoint.provider);
+    span.set(Key::Model, request.model);
+    span.count(Key::MaxTokens, request.max_tokens);
+    span
+}
+
+/// What came of it.
+fn end(span: Span, result: &Result<Answer, LlmError>) {
+    let usage = match result {
+        Ok(answer) => Some(answer.usage),
+        Err(error) => {
+            span.failed(error.kind.code());
+            error.partial.as_ref().map(|partial| partial.usage)
+        }
+    };
+    if let Some(usage) = usage {
+        span.count(Key::InputTokens, usage.context_tokens());
+        span.count(Key::OutputTokens, usage.output_tokens);
+        span.count(Key::CacheRead, usage.cache_read_tokens);
+        span.count(Key::CacheWrite, usage.cache_write_tokens);
     }
 }
 

@@ -12,6 +12,7 @@ use guildhall_types::blot::Blot;
 use guildhall_types::chat::{Block, ToolSpec};
 use guildhall_types::feature::ThinkingLevel;
 use guildhall_types::run::{Compaction, RunEvent, Said, Turn};
+use guildhall_types::trace::{Key, Side, Span};
 
 use crate::caller::{Caller, NoAnswer};
 use crate::conversation::{Conversation, is_from_member, tokens};
@@ -150,7 +151,9 @@ impl<'a> Work<'a> {
                     notes
                 }
             };
-            next = self.turn(notes, said).await?;
+            let span = Span::begin(Side::Internal, "turn", "");
+            span.count(Key::Turn, self.last + 1);
+            next = span.around(self.turn(notes, said)).await?;
         }
     }
 

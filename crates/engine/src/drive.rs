@@ -85,14 +85,14 @@ async fn work(engine: &Engine, mut claimed: Claimed, cancel: &CancellationToken)
     let ending = match ended {
         Ok(End::Written(ending)) => *ending,
         Ok(End::Parked { until, reason, budget }) => {
-            engine.0.tally.ended("parked");
+            engine.ended("parked");
             tracing::info!(run = %lease.run, %until, reason, ?budget, "a run is put off");
             let done = store.park_run(&lease, until, Some(&reason), budget).await;
             log_unless_lost(lease, "a run could not be put off", done);
             return;
         }
         Ok(End::Told) => {
-            engine.0.tally.ended("stopped");
+            engine.ended("stopped");
             // When this node stops, the run goes back to the queue; otherwise whoever stopped it wrote that down, unless that
             // was to make room.
             if engine.0.stop.is_cancelled() {
@@ -107,7 +107,7 @@ async fn work(engine: &Engine, mut claimed: Claimed, cancel: &CancellationToken)
             return;
         }
         Ok(End::Rests) => {
-            engine.0.tally.ended("parked");
+            engine.ended("parked");
             let order = store.order(claimed.run.project_id, claimed.run.member_id).await;
             let until = order.map(|order| order.and_then(|order| order.rests_until(engine.0.team.clock.now())));
             let done = match until {
@@ -120,12 +120,12 @@ async fn work(engine: &Engine, mut claimed: Claimed, cancel: &CancellationToken)
             return;
         }
         Ok(End::Merged) => {
-            engine.0.tally.ended("merged");
+            engine.ended("merged");
             tracing::info!(run = %lease.run, "a run ended and was merged");
             return;
         }
         Err(trouble) if trouble.lost() => {
-            engine.0.tally.ended("lost");
+            engine.ended("lost");
             return;
         }
         Err(trouble) => {
@@ -136,7 +136,7 @@ async fn work(engine: &Engine, mut claimed: Claimed, cancel: &CancellationToken)
     let status = ending.status;
     match store.finish_run(&lease, ending).await {
         Ok(Finished::Ended) => {
-            engine.0.tally.ended(status.as_str());
+            engine.ended(status.as_str());
             tracing::info!(run = %lease.run, %status, "a run ended");
         }
         Ok(Finished::GoesOn) => tracing::info!(run = %lease.run, "a run goes on with what a member said"),

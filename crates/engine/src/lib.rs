@@ -50,6 +50,7 @@ pub use guildhall_team::{LIMITS, RUN_LIMITS};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::limits::{Limits, RunLimits};
 use guildhall_types::reading::Reading;
+use guildhall_types::trace::{self, Key, carried};
 use guildhall_types::{FeatureId, MemberId, NodeId, ProjectId, RunId};
 pub use network::{Outside, Resolve};
 pub use rate_limits::{KeyLimits, UsedKey};
@@ -367,7 +368,13 @@ impl Engine {
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         // What is begun for a request or a run says so in its lines of the log.
-        self.0.tasks.spawn(task.in_current_span());
+        self.0.tasks.spawn(carried(task.in_current_span()));
+    }
+
+    /// A stretch of a run's work has ended so.
+    fn ended(&self, how: &'static str) {
+        self.0.tally.ended(how);
+        trace::note(Key::Outcome, how);
     }
 
     fn active(&self) -> MutexGuard<'_, HashMap<RunId, CancellationToken>> {

@@ -23,6 +23,7 @@ use guildhall_types::chat::ToolSpec;
 use guildhall_types::mcp::{GIVEN, McpServer, McpShape, McpTest, McpTransport, TOLD, heard_name};
 use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::RunEvent;
+use guildhall_types::trace::carried;
 use guildhall_types::{McpServerId, MemberId, ProjectId};
 use tracing::Instrument;
 
@@ -161,7 +162,7 @@ impl Engine {
             };
             by.see_mcp_tools(&server, shapes, McpLook::Test(test)).await
         };
-        let trying = self.0.tasks.spawn(trying.in_current_span());
+        let trying = self.0.tasks.spawn(carried(trying.in_current_span()));
         trying.await.map_err(|error| TeamError::internal("trying an MCP server", error))?
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall_types::reading::Reading;
+use guildhall_types::trace::{Side, Span};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -19,7 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) async fn read_forever(engine: Engine) {
     let mut sampler = Sampler::default();
     loop {
-        let reading = Arc::new(engine.take_reading().await);
+        let span = Span::begin(Side::Internal, "job reading", "");
+        let reading = Arc::new(span.around(engine.take_reading()).await);
+        drop(span);
         engine.0.readings.send_replace(Some(Arc::clone(&reading)));
         sampler.take(&engine, &reading).await;
         tokio::select! {

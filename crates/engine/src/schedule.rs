@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use guildhall_store::{Chosen, Claimed, NewRun};
 use guildhall_team::TeamError;
+use guildhall_types::trace::{self, Key, Side, Span};
 use guildhall_types::{FeatureId, RunId};
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
@@ -110,12 +111,29 @@ impl Engine {
         self.spawn(async move {
             // As an error, so that a log that tells of nothing less still says to which run a line belongs.
             let span = tracing::error_span!("run", run = %run, attempt = claimed.lease.attempt);
-            drive::drive(&engine, claimed, &cancel).instrument(span).await;
+            let traced = engine.trace(&claimed).await;
+            traced.around(drive::drive(&engine, claimed, &cancel)).instrument(span).await;
+            drop(traced);
             engine.forget(run, &cancel);
             engine.0.bus.ended(run);
             // A place is free.
             engine.0.wake.notify_one();
         });
+    }
+
+    /// Begins a span for a stretch of a run's work, below the request that made the run, where that is known.
+    async fn trace(&self, claimed: &Claimed) -> Span {
+        let run = &claimed.run;
+        let parent = match trace::is_on() {
+            true => self.0.team.store.run_traceparent(run.id).await.ok().flatten(),
+            false => None,
+        };
+        let span = Span::begin_after(parent.as_deref(), Side::Internal, "run", "");
+        span.set(Key::Run, run.id);
+        span.set(Key::Feature, run.feature_id);
+        span.set(Key::Project, run.project_id);
+        span.count(Key::Attempt, claimed.lease.attempt);
+        span
     }
 
     /// Waits until no former claim of the run has its hands in the worktree any more.

@@ -24,6 +24,7 @@ use guildhall_types::rights::MemberRight;
 use guildhall_types::run::{Run, RunStatus};
 use guildhall_types::secret::SecretUse;
 use guildhall_types::service::{MINUTES, Service, ServiceStatus, checked};
+use guildhall_types::trace::carried;
 use guildhall_types::{MemberId, RunId, ServiceId};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedRwLockReadGuard;
@@ -298,7 +299,8 @@ impl Engine {
     /// not at all.
     async fn begin_service(&self, store: &Store, wish: Wish) -> Result<(Service, Arc<Live>), TeamError> {
         let (engine, store) = (self.clone(), store.clone());
-        let begun = self.0.tasks.spawn(async move { engine.begin_whole(&store, wish).await }.in_current_span()).await;
+        let beginning = async move { engine.begin_whole(&store, wish).await };
+        let begun = self.0.tasks.spawn(carried(beginning.in_current_span())).await;
         begun.map_err(|error| TeamError::internal("starting a service", error))?
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use guildhall_team::TeamError;
 use guildhall_types::ExecutionId;
+use guildhall_types::trace::{Side, Span};
 
 use crate::Engine;
 
@@ -36,7 +37,9 @@ async fn drive(engine: &Engine) -> Result<(), TeamError> {
 
 /// One that cannot be brought forward keeps no other from it.
 async fn one(engine: &Engine, id: ExecutionId) {
-    if let Err(error) = engine.0.team.drive_execution(id).await {
+    let span = Span::begin(Side::Internal, "job execution", "");
+    if let Err(error) = span.around(engine.0.team.drive_execution(id)).await {
+        span.failed("not-driven");
         tracing::warn!(execution = %id, error = &error as &dyn std::error::Error, "an execution could not go on; trying again");
     }
 }

@@ -16,6 +16,7 @@ pub use broom::{Broom, Swept};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::tidy::{DiskReport, Tidiness, TidyFault};
+use guildhall_types::trace::{Side, Span};
 use guildhall_types::{DateTime, RunId};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -65,7 +66,7 @@ pub(crate) async fn tidy_forever(engine: Engine) {
             tidying.asked.swap(false, Ordering::SeqCst) || swept.is_none_or(|at| at.elapsed() >= engine.0.pace.tidy);
         let work = async {
             if whole {
-                engine.sweep(&broom, swept.is_some()).await;
+                Span::begin(Side::Internal, "job tidy", "").around(engine.sweep(&broom, swept.is_some())).await;
             } else if only_looks {
                 engine.measure(&broom).await;
             } else {

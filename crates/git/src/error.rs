@@ -128,6 +128,16 @@ impl GitError {
         matches!(self, Self::Failed { message, .. } if DAMAGED.iter().any(|words| message.contains(words)))
     }
 
+    /// What kind of failure it is, in a word that holds nothing of what was asked.
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::Program(_) => "not-started",
+            Self::TimedOut { .. } => "timeout",
+            Self::Locked { .. } => "locked",
+            _ => "failed",
+        }
+    }
+
     pub(crate) fn file(path: impl Into<PathBuf>, deed: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { path, deed, source }

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use guildhall_types::boundary;
+use guildhall_types::trace::{Key, Side, Span};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::sync::mpsc;
@@ -171,7 +172,17 @@ impl Git {
     }
 
     /// Runs the call and hands back whatever came of it. A lock that a dead git left is taken away, and the call made again.
-    pub(crate) async fn output(mut self) -> Result<Output, GitError> {
+    pub(crate) async fn output(self) -> Result<Output, GitError> {
+        let span = Span::begin(Side::Internal, "git", &self.name);
+        let output = span.around(self.freed()).await;
+        match &output {
+            Ok(output) => span.count(Key::ExitCode, i64::from(output.code.unwrap_or(-1))),
+            Err(error) => span.failed(error.word()),
+        }
+        output
+    }
+
+    async fn freed(mut self) -> Result<Output, GitError> {
         let output = self.once().await?;
         let Some(git_dir) = self.git_dir.clone().filter(|_| output.code != Some(0)) else { return Ok(output) };
         let Some(lock) = locks::named_in(&output.stderr, &git_dir) else { return Ok(output) };
@@ -243,6 +254,19 @@ impl Git {
     /// Runs the call with an input and an output that are too large to be held: pieces come from `feed`, if one is given, and
     /// go to `drain`. Whoever holds the other end waits for git, and git for them.
     pub(crate) async fn streamed(
+        self,
+        feed: Option<mpsc::Receiver<Vec<u8>>>,
+        drain: mpsc::Sender<Vec<u8>>,
+    ) -> Result<(), GitError> {
+        let span = Span::begin(Side::Internal, "git", &self.name);
+        let done = span.around(self.stream(feed, drain)).await;
+        if let Err(error) = &done {
+            span.failed(error.word());
+        }
+        done
+    }
+
+    async fn stream(
         mut self,
         feed: Option<mpsc::Receiver<Vec<u8>>>,
         drain: mpsc::Sender<Vec<u8>>,

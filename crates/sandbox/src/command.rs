@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use guildhall_types::trace::{Key, Side, Span};
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
@@ -298,8 +299,16 @@ impl Sandbox {
         command: &Command,
         on_output: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Outcome, SandboxError> {
+        let span = Span::begin(Side::Internal, "command", "");
         let ran = async { start_and_watch(self.usable().await?, room, command, on_output).await };
-        self.counts.of(ran.await)
+        let ran = span.around(ran).await;
+        match &ran {
+            Ok(Outcome { exit: Exit::Code(code), .. }) => span.count(Key::ExitCode, i64::from(*code)),
+            Ok(Outcome { exit: Exit::Signal(_), .. }) => span.failed("signal"),
+            Ok(Outcome { exit: Exit::TimedOut, .. }) => span.failed("timeout"),
+            Err(_) => span.failed("not-started"),
+        }
+        self.counts.of(ran)
     }
 
     /// Starts a command that runs on while others do: a server, a watcher, a program that is spoken to. It has no
@@ -316,7 +325,12 @@ impl Sandbox {
             let (child, ends) = launch.start(streams).await.map_err(SandboxError::starting)?;
             Ok(Running::new(Tree::new(child, status, cell), ends, room.network.clone(), Growth::watch(room)))
         };
-        self.counts.of(started.await)
+        let span = Span::begin(Side::Internal, "command start", "");
+        let started = span.around(started).await;
+        if started.is_err() {
+            span.failed("not-started");
+        }
+        self.counts.of(started)
     }
 
     /// Makes a network for the commands of a run, in which there is nothing yet. Takes some ten milliseconds.

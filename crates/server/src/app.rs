@@ -14,6 +14,7 @@ use crate::config::Guard;
 use crate::metrics::{Metrics, MetricsToken};
 use crate::preview::Previews;
 use crate::rates::Rates;
+use crate::traces::Traces;
 use crate::ws::Listening;
 
 /// The server's parts. Cheap to clone.
@@ -41,6 +42,8 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// What programs that watch show, if the operator gave them something.
     pub metrics_token: Option<MetricsToken>,
+    /// What is told to a collector of traces, if the operator named one.
+    pub traces: Option<Traces>,
     /// When this process started.
     pub started: DateTime,
     /// Set when the server shuts down: whoever holds a connection for long lets go of it.

@@ -9,6 +9,7 @@ mod parse;
 mod providers;
 #[cfg(test)]
 mod tests;
+mod traces;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use crate::preview::PreviewUrl;
+use crate::traces::Collector;
 
 pub use layers::{Flags, Layers};
 
@@ -69,6 +71,8 @@ pub struct Config {
     pub sign_in: Vec<ProviderSettings>,
     /// What programs show that watch the server, if any may.
     pub metrics_token: Option<Secret>,
+    /// Where traces go, if they are told to anybody.
+    pub collector: Option<Collector>,
     /// How mail is sent, if it is.
     pub mail: Option<SmtpSettings>,
     /// What keeps others from overwhelming the server.

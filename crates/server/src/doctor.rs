@@ -76,6 +76,7 @@ pub async fn examine(flags: &Flags, clock: Arc<dyn Clock>) -> Vec<Line> {
     lines.push(outside::mail(config.mail.as_ref()).await);
     lines.extend(outside::providers(&config).await);
     lines.extend(outside::sign_in(&config).await);
+    lines.extend(outside::collector(config.collector.as_ref()).await);
     lines
 }
 

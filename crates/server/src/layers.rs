@@ -6,10 +6,13 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use guildhall_types::trace::{Key, Side, Span};
 use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::auth::proxy::TRACEPARENT;
+use crate::metrics::word;
 use crate::problem::{Carried, Problem};
 
 /// The header that names a request in the log.
@@ -32,8 +35,9 @@ pub async fn accompany(request: Request, next: Next) -> Response {
     let started = tokio::time::Instant::now();
     // As an error, so that a log that tells of nothing less still says to which request a line belongs.
     let span = tracing::error_span!("request", id, %method, path);
+    let traced = trace(&request, &id);
     async move {
-        let mut response = next.run(request).await;
+        let mut response = traced.around(next.run(request)).await;
         if let Some(Carried(problem)) = response.extensions_mut().remove::<Carried>() {
             let kept = [header::ALLOW, header::WWW_AUTHENTICATE];
             let kept = kept.map(|name| response.headers_mut().remove(&name).map(|value| (name, value)));
@@ -44,6 +48,11 @@ pub async fn accompany(request: Request, next: Next) -> Response {
         }
         let status = response.status().as_u16();
         let ms = started.elapsed().as_millis() as u64;
+        traced.count(Key::Status, i64::from(status));
+        if status >= 500 {
+            traced.failed(status);
+        }
+        drop(traced);
         if matches!(method, Method::GET | Method::HEAD) {
             tracing::debug!(status, ms, "answered");
         } else {
@@ -56,6 +65,22 @@ pub async fn accompany(request: Request, next: Next) -> Response {
     }
     .instrument(span)
     .await
+}
+
+/// The span of a request, below that of whom it comes from if a trusted proxy passed its name on. It names the route, never
+/// the path, and nothing of the query, the headers and the body.
+fn trace(request: &Request, id: &str) -> Span {
+    let method = word(request.method());
+    let parent = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let name = if method == "other" { "HTTP" } else { method };
+    let span = Span::begin_after(parent, Side::Server, name, route.unwrap_or_default());
+    span.set(Key::Method, if method == "other" { "_OTHER" } else { method });
+    if let Some(route) = route {
+        span.set(Key::Route, route);
+    }
+    span.set(Key::Request, id);
+    span
 }
 
 /// A path as it may stand in the log.

@@ -33,6 +33,7 @@ pub mod routes;
 pub mod serve;
 pub mod tidy;
 mod toolchains;
+pub mod traces;
 pub mod version;
 pub mod ws;
 

@@ -15,6 +15,7 @@ use guildhall_server::notify::Notify;
 use guildhall_server::rescue::MemberCommand;
 use guildhall_server::serve::{self, Server};
 use guildhall_server::tidy::TidyCommand;
+use guildhall_server::traces::Traces;
 use guildhall_server::{alive, audit, backup, copy, doctor, keys, log, openapi, rescue, tidy, version};
 use guildhall_store::Store;
 use guildhall_types::SystemClock;
@@ -131,7 +132,8 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     serve::take_file_handles();
     let notify = Notify::of_this_process();
-    let server = Server::start(config, Arc::new(SystemClock)).await?;
+    let traces = config.collector.as_ref().map(Traces::begin).transpose().context("traces cannot be sent")?;
+    let server = Server::start(config, Arc::new(SystemClock)).await?.with_traces(traces);
     let url = config.url(server.address());
     writeln!(io::stdout(), "Guildhall {} is at {url}", env!("CARGO_PKG_VERSION"))?;
     notify.ready(&url);

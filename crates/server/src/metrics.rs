@@ -23,6 +23,7 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::traces::Told;
 pub use names::{ALL, Kind, Metric};
 pub use token::MetricsToken;
 
@@ -66,6 +67,8 @@ pub struct Now {
     pub sandbox: bool,
     /// Open alerts: warnings, and critical ones; nothing when the database does not answer.
     pub alerts: Option<(usize, usize)>,
+    /// What became of spans for the collector of traces.
+    pub spans: Told,
     /// Seconds since the process started.
     pub uptime: i64,
 }
@@ -123,6 +126,10 @@ impl Metrics {
         }
         if let Some(events) = now.events {
             counter!(names::EVENTS).absolute(events.unsigned_abs());
+        }
+        let Told { sent, dropped, refused } = now.spans;
+        for (outcome, spans) in [("sent", sent), ("dropped", dropped), ("refused", refused)] {
+            counter!(names::SPANS, "outcome" => outcome).absolute(spans);
         }
         put_counted(&now.counted);
         if let Some(reading) = &now.reading {
@@ -202,7 +209,7 @@ impl Drop for Open {
 }
 
 /// Methods that are told apart. Anybody can make up others.
-fn word(method: &Method) -> &'static str {
+pub(crate) fn word(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

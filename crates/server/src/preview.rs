@@ -55,7 +55,7 @@ pub async fn divert(State(app): State<App>, request: Request, next: Next) -> Res
 
 /// What is answered; as an error what the house answers itself.
 async fn answer(app: &App, place: Place, mut request: Request) -> Result<Response, Response> {
-    trusted::see_through_of(app, &mut request);
+    trusted::see_through_of(&app.guard.trusted_proxies, &mut request);
     let address = connection(request.headers(), request.extensions()).address;
     let stranger = || rates::stranger(app, address.as_deref()).map_err(IntoResponse::into_response);
     if request.uri().path() == ENTRANCE {

@@ -29,6 +29,7 @@ use crate::folder::FolderError;
 use crate::metrics::{Metrics, MetricsToken};
 use crate::preview::Previews;
 use crate::rates::Rates;
+use crate::traces::Traces;
 use crate::ws::Listening;
 use crate::{connections, folder, keys, router, toolchains};
 
@@ -36,6 +37,8 @@ use crate::{connections, folder, keys, router, toolchains};
 const ENGINE_GRACE: Duration = Duration::from_secs(10);
 /// How long requests may take to end when the server stops.
 const REQUEST_GRACE: Duration = Duration::from_secs(5);
+/// How long the collector of traces may take for the last of them, when everything else has stopped.
+const TRACES_GRACE: Duration = Duration::from_secs(3);
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -202,6 +205,7 @@ impl Server {
             rates: Rates::default(),
             metrics,
             metrics_token: config.metrics_token.as_ref().map(MetricsToken::new),
+            traces: None,
             started: clock.now(),
             closing,
         };
@@ -216,6 +220,13 @@ impl Server {
     /// What its handlers reach.
     pub fn app(&self) -> &App {
         &self.app
+    }
+
+    /// The same server, which tells how these traces do, and sends the last of them when it has stopped.
+    #[must_use]
+    pub fn with_traces(mut self, traces: Option<Traces>) -> Self {
+        self.app.traces = traces;
+        self
     }
 
     /// Serves until `stop` is ready, then lets requests end, gives runs back to the queue and closes the database.
@@ -270,6 +281,9 @@ impl Server {
         }
         boundary!("shutdown.at-rest");
         app.team.store.close().await;
+        if let Some(traces) = &app.traces {
+            traces.end(TRACES_GRACE).await;
+        }
         boundary!("shutdown.end");
         served
     }

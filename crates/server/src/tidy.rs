@@ -70,7 +70,12 @@ fn tell(report: &DiskReport, out: &mut impl Write) -> anyhow::Result<()> {
     let bytes = &report.bytes;
     if let Some(disk) = report.disk {
         let percent = disk.used.saturating_mul(100) / disk.total.max(1);
-        writeln!(out, "disk          {} of {} used ({percent} %)", size(disk.used), size(disk.total))?;
+        writeln!(
+            out,
+            "disk          {} of {} used ({percent} %)",
+            size(disk.used.unsigned_abs()),
+            size(disk.total.unsigned_abs())
+        )?;
     }
     writeln!(out, "database      {} ({} free in it)", size(bytes.database), size(bytes.database_free))?;
     for (what, bytes) in [

@@ -5,7 +5,7 @@ use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::backup::{Backup, BackupCause, BackupKind, BackupStatus};
 use guildhall_types::{BackupId, DateTime};
 
-use crate::{Rows, Store, StoreError, on, read};
+use crate::{Rows, Store, StoreError, Tx, on, read};
 
 const COLUMNS: &str = "id, name, cause, member_id, kind, status, destination, started_at, ended_at, bytes, problem, verified_at, \
                        verify_problem";
@@ -48,9 +48,35 @@ impl Store {
     /// # Errors
     /// [`StoreError::BackupUnderWay`].
     pub async fn begin_backup(&self, new: &NewBackup) -> Result<BackupId, StoreError> {
+        let mut tx = self.begin().await?;
+        let id = self.begin_backup_in(&mut tx, new).await?;
+        self.commit(tx).await?;
+        Ok(id)
+    }
+
+    /// Begins one that was found due when `latest` was the latest try: two processes may find so at once, and the slower one
+    /// look again when the other has made it.
+    ///
+    /// # Errors
+    /// [`StoreError::BackupUnderWay`], also for one that was begun since and is over.
+    pub async fn begin_due_backup(&self, new: &NewBackup, latest: Option<BackupId>) -> Result<BackupId, StoreError> {
+        let mut tx = self.begin().await?;
+        let id = self.begin_backup_in(&mut tx, new).await?;
+        let last: Option<(BackupId, DateTime)> = on!(tx, c => sqlx::query_as(
+            "SELECT id, started_at FROM backups WHERE id <> $1 ORDER BY started_at DESC, id DESC LIMIT 1").bind(id)
+            .fetch_optional(c).await)?;
+        match last {
+            Some((last, since)) if Some(last) != latest => Err(StoreError::BackupUnderWay { since }),
+            _ => {
+                self.commit(tx).await?;
+                Ok(id)
+            }
+        }
+    }
+
+    async fn begin_backup_in(&self, tx: &mut Tx, new: &NewBackup) -> Result<BackupId, StoreError> {
         let now = self.now();
         let id = BackupId::new();
-        let mut tx = self.begin().await?;
         on!(tx, c => sqlx::query(
             "UPDATE backups SET status = $1, problem = $2, ended_at = seen_at WHERE status = 'running' AND seen_at < $3")
             .bind(BackupStatus::Failed).bind(LOST).bind(now - SILENT).execute(c).await.rows())?;
@@ -67,7 +93,6 @@ impl Store {
         on!(tx, c => sqlx::query(
             "DELETE FROM backups WHERE id IN (SELECT id FROM backups ORDER BY started_at DESC, id DESC LIMIT 100 OFFSET $1)")
             .bind(REMEMBERED).execute(c).await.rows())?;
-        self.commit(tx).await?;
         Ok(id)
     }
 

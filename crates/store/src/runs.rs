@@ -80,12 +80,12 @@ impl Store {
         let run = RunId::new();
         on!(tx, c => sqlx::query(
             "INSERT INTO runs (id, feature_id, project_id, member_id, status, intent, model, branch, plan, approval, queued_at,
-               created_at, auto, untold, briefing)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $12, $13)")
+               created_at, auto, untold, briefing, traceparent)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $12, $13, $14)")
             .bind(run).bind(id).bind(feature.card.project_id).bind(member).bind(RunStatus::Queued).bind(RunIntent::Work)
             .bind(new.model).bind(new.branch).bind(Json(serde_json::json!([])))
             .bind(PlanApproval::of_new_run(feature.card.require_plan_approval)).bind(now).bind(auto).bind(Json(&new.briefing))
-            .execute(c).await.rows())?;
+            .bind(guildhall_types::trace::traceparent()).execute(c).await.rows())?;
         on!(tx, c => sqlx::query(
             "UPDATE features SET run_id = $2, error = NULL, summary = NULL, tasks_done = 0, tasks_total = 0, files_changed = 0,
                lines_added = 0, lines_removed = 0, started_at = NULL, finished_at = NULL WHERE id = $1")
@@ -97,6 +97,16 @@ impl Store {
         let note = note(AuditAction::StartRun, id, run);
         tx.note(if auto { note.with("autoModeOf", member) } else { note });
         Ok(run)
+    }
+
+    /// Which span made the run, as a `traceparent`, where the request that did was traced.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn run_traceparent(&self, run: RunId) -> Result<Option<String>, StoreError> {
+        let found: Option<(Option<String>,)> = read!(self, c => sqlx::query_as(
+            "SELECT traceparent FROM runs WHERE id = $1").bind(run).fetch_optional(c).await)?;
+        Ok(found.and_then(|(parent,)| parent))
     }
 
     /// Goes on with a card's latest run, from its last saved turn.

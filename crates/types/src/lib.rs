@@ -43,6 +43,7 @@ mod stage;
 pub mod system;
 mod text_enum;
 pub mod tidy;
+pub mod trace;
 pub mod trial;
 pub mod usage;
 pub mod webhook;

@@ -26,6 +26,18 @@ impl Used {
             false => 0.0,
         }
     }
+
+    /// Whether so many percent of it are used, or more. What cannot be measured is not.
+    pub fn is_over(self, percent: i64) -> bool {
+        self.total > 0 && i128::from(self.used) * 100 >= i128::from(self.total) * i128::from(percent.abs())
+    }
+
+    /// The same when so many bytes less are used.
+    #[must_use]
+    pub fn without(self, bytes: u64) -> Self {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        Self { used: self.used.saturating_sub(bytes).max(0), ..self }
+    }
 }
 
 /// How a node is at one moment. What the host or the database did not tell is absent.
@@ -71,5 +83,8 @@ mod tests {
         assert_eq!(Used { used: 1, total: 4 }.share(), 0.25);
         assert_eq!(Used { used: 9, total: 4 }.share(), 1.0);
         assert_eq!(Used { used: 0, total: 0 }.share(), 0.0);
+        assert!(Used { used: 3, total: 4 }.is_over(75) && !Used { used: 74, total: 100 }.is_over(75));
+        assert!(!Used { used: 5, total: 0 }.is_over(1), "a disk that cannot be measured is not over");
+        assert_eq!(Used { used: 3, total: 4 }.without(5).used, 0);
     }
 }

@@ -20,11 +20,13 @@ pub enum Span {
     TenMinutes,
     /// An hour, kept for a year.
     Hour,
+    /// A day, kept for a year.
+    Day,
 }
 
 impl Span {
     /// Every span, the shortest first.
-    pub const ALL: [Self; 3] = [Self::Minute, Self::TenMinutes, Self::Hour];
+    pub const ALL: [Self; 4] = [Self::Minute, Self::TenMinutes, Self::Hour, Self::Day];
 
     /// Its length in seconds, which is how the database names it.
     pub const fn seconds(self) -> i64 {
@@ -32,6 +34,7 @@ impl Span {
             Self::Minute => 60,
             Self::TenMinutes => 600,
             Self::Hour => 3_600,
+            Self::Day => 86_400,
         }
     }
 
@@ -40,7 +43,7 @@ impl Span {
         match self {
             Self::Minute => Duration::days(1),
             Self::TenMinutes => Duration::days(7),
-            Self::Hour => Duration::days(365),
+            Self::Hour | Self::Day => Duration::days(365),
         }
     }
 
@@ -50,6 +53,7 @@ impl Span {
             Self::Minute => None,
             Self::TenMinutes => Some(Self::Minute),
             Self::Hour => Some(Self::TenMinutes),
+            Self::Day => Some(Self::Hour),
         }
     }
 
@@ -75,6 +79,8 @@ text_enum! {
         Week = "week",
         /// The last thirty days, by four hours.
         Month = "month",
+        /// The last 364 days, by two days.
+        Year = "year",
     }
 }
 
@@ -86,6 +92,7 @@ impl SampleRange {
             Self::Day => Duration::days(1),
             Self::Week => Duration::days(7),
             Self::Month => Duration::days(30),
+            Self::Year => Duration::days(364),
         }
     }
 
@@ -95,6 +102,7 @@ impl SampleRange {
             Self::Hour => Span::Minute,
             Self::Day => Span::TenMinutes,
             Self::Week | Self::Month => Span::Hour,
+            Self::Year => Span::Day,
         }
     }
 
@@ -102,6 +110,7 @@ impl SampleRange {
     pub const fn step(self) -> i64 {
         match self {
             Self::Month => 4 * 3_600,
+            Self::Year => 2 * 86_400,
             other => other.span().seconds(),
         }
     }

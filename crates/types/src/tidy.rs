@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::feature::FeatureKind;
+use crate::reading::Used;
 use crate::retention::{Retention, days};
 use crate::run::RunStatus;
 use crate::text_enum::text_enum;
@@ -57,27 +58,6 @@ text_enum! {
         Looks = "looks",
         /// An agent is at work, or will be as soon as it is claimed.
         Works = "works",
-    }
-}
-
-/// A disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct DiskSpace {
-    /// Bytes that are used.
-    pub used: u64,
-    /// Bytes that can be used, those that are used among them.
-    pub total: u64,
-}
-
-impl DiskSpace {
-    /// Whether so many percent of it are used, or more.
-    pub fn is_over(&self, percent: i64) -> bool {
-        let percent = u128::from(percent.unsigned_abs());
-        self.total > 0 && u128::from(self.used) * 100 >= u128::from(self.total) * percent
-    }
-
-    fn without(self, bytes: u64) -> Self {
-        Self { used: self.used.saturating_sub(bytes), ..self }
     }
 }
 
@@ -152,7 +132,7 @@ pub struct WorktreeGoing {
 /// for longest.
 pub fn worktrees_to_go(
     all: &[WorktreeFacts],
-    disk: Option<DiskSpace>,
+    disk: Option<Used>,
     rules: &Retention,
     now: DateTime,
 ) -> Vec<WorktreeGoing> {

@@ -4944,7 +4944,7 @@ export type components = {
             bytes: components["schemas"]["DiskBytes"];
             /** @description What tools keep between runs. */
             caches: components["schemas"]["CacheUse"][];
-            disk: components["schemas"]["DiskSpace"] | null;
+            disk: components["schemas"]["Used"] | null;
             /** @description What nothing in the database belongs to. */
             orphans: components["schemas"]["Orphan"][];
             /** @description What would go now, and why. */
@@ -4953,19 +4953,6 @@ export type components = {
             repositories: components["schemas"]["RepositoryUse"][];
             /** @description The largest first, as all lists here but the plan's, and a bounded number. */
             worktrees: components["schemas"]["WorktreeUse"][];
-        };
-        /** @description A disk. */
-        DiskSpace: {
-            /**
-             * Format: int64
-             * @description Bytes that can be used, those that are used among them.
-             */
-            total: number;
-            /**
-             * Format: int64
-             * @description Bytes that are used.
-             */
-            used: number;
         };
         /** @description What uses the disk of the server that answers, and how the clean-up goes. */
         DiskStanding: {
@@ -8921,7 +8908,7 @@ export type components = {
          * @description Over how long samples are shown.
          * @enum {string}
          */
-        SampleRange: "hour" | "day" | "week" | "month";
+        SampleRange: "hour" | "day" | "week" | "month" | "year";
         /**
          * @description Whose samples.
          * @enum {string}
@@ -10650,7 +10637,6 @@ export type DiffLayout = components['schemas']['DiffLayout'];
 export type DiffSide = components['schemas']['DiffSide'];
 export type DiskBytes = components['schemas']['DiskBytes'];
 export type DiskReport = components['schemas']['DiskReport'];
-export type DiskSpace = components['schemas']['DiskSpace'];
 export type DiskStanding = components['schemas']['DiskStanding'];
 export type DismissHost = components['schemas']['DismissHost'];
 export type Editing = components['schemas']['Editing'];

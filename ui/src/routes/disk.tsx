@@ -11,6 +11,7 @@ import { Orphans, Plan } from "@/features/disk/plan";
 import { RetentionSettings } from "@/features/disk/retention";
 import { d } from "@/features/disk/strings";
 import { DiskUse, Standing } from "@/features/disk/use";
+import { WhichServer } from "@/features/disk/which";
 import { Sections } from "@/features/operation/sections";
 import { t } from "@/strings";
 
@@ -38,6 +39,7 @@ export default function DiskPage() {
         )
       ) : (
         <>
+          <WhichServer node={standing.node} />
           <Standing standing={standing} />
           {standing.report ? (
             <>
@@ -53,9 +55,6 @@ export default function DiskPage() {
             </div>
           )}
           <RetentionSettings />
-          <p className="text-faint text-xs">
-            {d.node} <code>{standing.node.slice(0, 8)}</code>
-          </p>
         </>
       )}
     </Page>

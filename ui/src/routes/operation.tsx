@@ -2,15 +2,18 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
+import { queries } from "@/api/queries";
 import type { Operation } from "@/api/types";
 import { Page, Section } from "@/components/page";
 import { ErrorState } from "@/components/state";
 import { Skeleton } from "@/components/ui/skeleton";
+import { levelOf } from "@/features/operation/level";
 import { OverTime } from "@/features/operation/over-time";
 import { Sections } from "@/features/operation/sections";
 import { Servers } from "@/features/operation/servers";
 import { words } from "@/features/operation/strings";
 import { Who } from "@/features/operation/who";
+import { cn } from "@/lib/cn";
 import { count, exactTime } from "@/lib/format";
 
 /** What the servers have and who uses what, looked at again while the page is open. */
@@ -59,10 +62,11 @@ export default function OperationPage() {
 }
 
 function Now({ shown }: { shown: Operation }) {
-  const failures = shown.nodes.reduce(
-    (sum, node) => sum + (node.silent ? 0 : node.reading.providerFailures),
-    0,
-  );
+  const thresholds = useQuery(queries.thresholds()).data;
+  const each = shown.nodes.map((node) => (node.silent ? 0 : node.reading.providerFailures));
+  const failures = each.reduce((sum, one) => sum + one, 0);
+  // An alert looks at each server by itself.
+  const level = levelOf(Math.max(0, ...each), thresholds?.apiFailures);
   const link = "underline underline-offset-2 hover:text-ink";
   return (
     <dl className="mb-8 grid grid-cols-2 gap-px overflow-hidden rounded-xl border border-line bg-line shadow-card sm:grid-cols-4">
@@ -74,7 +78,9 @@ function Now({ shown }: { shown: Operation }) {
       </Fact>
       <Fact name={words.queue}>{count(shown.queueDepth)}</Fact>
       <Fact name={words.failures} title={words.failuresHelp}>
-        <span className={failures >= 5 ? "text-red" : undefined}>{count(failures)}</span>
+        <span className={cn(level === "critical" && "text-red", level === "warning" && "text-amber")}>
+          {count(failures)}
+        </span>
       </Fact>
       <Fact name={words.commands}>
         <Link to="/operation/sandbox" className={shown.sandboxUsable ? link : `text-red ${link}`}>

@@ -5,6 +5,7 @@ use std::time::Instant;
 use guildhall_types::boundary;
 use guildhall_types::chat::{Block, StopReason};
 use guildhall_types::run::{RunEvent, Turn};
+use guildhall_types::trace::{Key, Side, Span};
 use serde_json::Value;
 
 use super::Work;
@@ -46,7 +47,13 @@ impl Work<'_> {
                 changed |= self.tools.find(name).is_some_and(|tool| tool.changes_files());
                 let context = ToolContext { journal: self.journal, turn: number, call: id };
                 let cut = turn.stop_reason == StopReason::MaxTokens;
-                unless_cancelled(&self.caller.cancel, self.run_tool(name, input, cut, context)).await?
+                let span = self.span(name);
+                let running = span.around(self.run_tool(name, input, cut, context));
+                let answer = unless_cancelled(&self.caller.cancel, running).await?;
+                if answer.is_error {
+                    span.failed("tool");
+                }
+                answer
             };
             let took = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
             results.push(result(id, &answer));
@@ -56,6 +63,15 @@ impl Work<'_> {
             self.journal.happened(told).await?;
         }
         Ok((results, changed))
+    }
+
+    /// The span of a call. A name that is no tool's is the model's own words, and stays here.
+    fn span(&self, name: &str) -> Span {
+        let name = if self.tools.find(name).is_some() { name } else { "unknown" };
+        let span = Span::begin(Side::Internal, "execute_tool", name);
+        span.set(Key::Operation, "execute_tool");
+        span.set(Key::Tool, name);
+        span
     }
 
     async fn run_tool(&self, name: &str, input: &Value, cut: bool, context: ToolContext<'_>) -> ToolAnswer {

@@ -12,9 +12,9 @@ use guildhall_types::run::{Run, RunStatus};
 use guildhall_types::tidy::{TidyReason, caches_to_go, repository_goes, worktrees_to_go};
 use guildhall_types::{Clock, ProjectId, RunId};
 
-use super::look::disk_of;
 use crate::Engine;
 use crate::problems::{Trouble, chain};
+use crate::reading::host;
 
 /// What a clean-up did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Broom {
 
     async fn try_worktrees(&self, measured: bool, swept: &mut Swept) -> Result<(), Trouble> {
         let rules = self.rules().await?;
-        let disk = || disk_of(&self.places.worktrees).filter(|_| measured);
+        let disk = || host::disk(&self.places.worktrees).filter(|_| measured);
         // What they take is asked for only where it matters.
         let full = disk().is_some_and(|disk| rules.disk_percent.is_some_and(|percent| disk.is_over(percent)));
         let held = self.held(full).await?;

@@ -9,14 +9,14 @@ use guildhall_team::TeamError;
 use guildhall_types::feature::FeatureKind;
 use guildhall_types::retention::Retention;
 use guildhall_types::tidy::{
-    CacheFacts, CacheGoing, CacheUse, DiskBytes, DiskReport, DiskSpace, Occupied, RecordsGoing, RepositoryGoing,
-    RepositoryUse, TidyPlan, WorktreeFacts, WorktreeUse, before, caches_to_go, repository_goes, worktrees_to_go,
+    CacheFacts, CacheGoing, CacheUse, DiskBytes, DiskReport, Occupied, RecordsGoing, RepositoryGoing, RepositoryUse,
+    TidyPlan, WorktreeFacts, WorktreeUse, before, caches_to_go, repository_goes, worktrees_to_go,
 };
 use guildhall_types::{DateTime, MemberId, ProjectId, RunId};
 
 use super::broom::Broom;
 use crate::problems::Trouble;
-use crate::reading::host::disk;
+use crate::reading::host;
 use crate::stay;
 
 /// Of each kind, so many are shown at most, the largest.
@@ -29,12 +29,6 @@ pub(super) struct Held {
     pub(super) place: RunPlace,
     pub(super) facts: WorktreeFacts,
     unsaved: Option<String>,
-}
-
-/// How full the disk is that holds this folder, or will when it is made; nothing when that cannot be told.
-pub(super) fn disk_of(folder: &Path) -> Option<DiskSpace> {
-    let found = disk(folder)?;
-    Some(DiskSpace { used: found.used.unsigned_abs(), total: found.total.unsigned_abs() })
 }
 
 /// The names in a folder; none where it is not there.
@@ -148,7 +142,7 @@ impl Broom {
 
     pub(super) async fn report(&self) -> Result<DiskReport, Trouble> {
         let (now, rules) = (self.clock.now(), self.rules().await?);
-        let disk = disk_of(&self.places.worktrees);
+        let disk = host::disk(&self.places.worktrees);
         let held = self.held(true).await?;
         let facts: Vec<_> = held.iter().map(|one| one.facts.clone()).collect();
         let caches = self.caches().await?;

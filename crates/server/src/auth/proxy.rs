@@ -11,28 +11,36 @@ use ipnet::IpNet;
 use crate::app::App;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// By which a span tells another program of itself (W3C's Trace Context).
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Puts the client's address in the place of the proxy's. Everything behind this sees the client's alone.
 pub async fn see_through(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    see_through_of(&app, &mut request);
+    see_through_of(&app.guard.trusted_proxies, &mut request);
     next.run(request).await
 }
 
 /// The same, of one request.
-pub(crate) fn see_through_of(app: &App, request: &mut Request) {
-    let trusted = &app.guard.trusted_proxies;
-    if !trusted.is_empty()
-        && let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied()
-    {
-        let client = client(peer.ip(), request.headers(), trusted);
-        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(client, peer.port())));
+pub(crate) fn see_through_of(trusted: &[IpNet], request: &mut Request) {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
+    match peer {
+        Some(peer) if is_one_of(trusted, &peer.ip().to_canonical()) => {
+            let client = client(peer.ip(), request.headers(), trusted);
+            request.extensions_mut().insert(ConnectInfo(SocketAddr::new(client, peer.port())));
+        }
+        // Anybody else could put requests into a trace of theirs, or have each of them kept by the collector.
+        _ => drop(request.headers_mut().remove(TRACEPARENT)),
     }
+}
+
+fn is_one_of(trusted: &[IpNet], address: &IpAddr) -> bool {
+    trusted.iter().any(|network| network.contains(address))
 }
 
 /// Goes from the connection's own address to the left through what each proxy has added, as long as it was added by a
 /// proxy that is trusted. What a client wrote into the header stands further left and is not reached.
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    let is_trusted = |address: &IpAddr| is_one_of(trusted, address);
     let said: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or("?")).collect();
     let mut client = peer.to_canonical();
     for part in said.iter().rev().flat_map(|line| line.rsplit(',')) {
@@ -56,7 +64,27 @@ fn address(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+
     use super::*;
+
+    #[test]
+    fn only_a_trusted_proxy_may_put_a_request_into_a_trace() {
+        let trusted: Vec<IpNet> = vec!["127.0.0.1/32".parse().unwrap()];
+        let passes = |trusted: &[IpNet], peer: Option<&str>| {
+            let request = Request::builder().header(TRACEPARENT, "00-a").header(FORWARDED_FOR, "198.51.100.1");
+            let mut request = request.body(Body::empty()).unwrap();
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer.parse().unwrap()));
+            }
+            see_through_of(trusted, &mut request);
+            request.headers().contains_key(TRACEPARENT)
+        };
+        assert!(passes(&trusted, Some("127.0.0.1:9")) && passes(&trusted, Some("[::ffff:127.0.0.1]:9")));
+        assert!(!passes(&trusted, Some("198.51.100.1:9")), "somebody who is not trusted");
+        assert!(!passes(&[], Some("127.0.0.1:9")), "nobody is trusted");
+        assert!(!passes(&trusted, None));
+    }
 
     #[test]
     fn a_forged_header_is_not_believed() {

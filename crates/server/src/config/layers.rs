@@ -113,6 +113,13 @@ settings! {
     BACKUP_FULL_EVERY "backup_full_every" "GUILDHALL_BACKUP_FULL_EVERY" None, false;
     BACKUP_VERIFY "backup_verify" "GUILDHALL_BACKUP_VERIFY" None, false;
     BACKUP_KEY_FILE "backup_key_file" "GUILDHALL_BACKUP_KEY_FILE" None, false;
+    OTLP_ENDPOINT "otel_exporter_otlp_endpoint" "OTEL_EXPORTER_OTLP_ENDPOINT" None, false;
+    OTLP_TRACES_ENDPOINT "otel_exporter_otlp_traces_endpoint" "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" None, false;
+    OTLP_HEADERS "otel_exporter_otlp_headers" "OTEL_EXPORTER_OTLP_HEADERS" None, true;
+    OTLP_PROTOCOL "otel_exporter_otlp_protocol" "OTEL_EXPORTER_OTLP_PROTOCOL" None, false;
+    OTEL_SERVICE_NAME "otel_service_name" "OTEL_SERVICE_NAME" None, false;
+    OTEL_TRACES_SAMPLER "otel_traces_sampler" "OTEL_TRACES_SAMPLER" None, false;
+    OTEL_TRACES_SAMPLER_ARG "otel_traces_sampler_arg" "OTEL_TRACES_SAMPLER_ARG" None, false;
     SIMULATED_PROVIDER_URL "simulated_provider_url" "GUILDHALL_SIMULATED_PROVIDER_URL" None, true;
 }
 

@@ -115,6 +115,7 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
         "at least 20 letters, digits and signs, without spaces (not shown here)",
         |text| (text.len() >= 20 && text.bytes().all(|byte| byte.is_ascii_graphic())).then(|| Secret::new(text)),
     );
+    let collector = super::traces::read(s);
     let guard = guard(s);
     let (backup, backup_key_file) = super::backup::read(s);
 
@@ -169,6 +170,7 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
             simulated,
             sign_in,
             metrics_token,
+            collector,
             mail,
             guard,
             backup,

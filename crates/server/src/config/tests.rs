@@ -390,3 +390,56 @@ fn backups_are_planned_as_it_is_said() {
         assert!(told.iter().any(|line| line.starts_with(name)), "no {name} in {told:?}");
     }
 }
+
+#[test]
+fn a_collector_of_traces_is_read_by_opentelemetrys_own_names() {
+    let of =
+        |env: &[(&str, &str)]| read(Case { env, ..Case::default() }, &Flags::default()).map(|config| config.collector);
+    assert!(of(&[("OTEL_SERVICE_NAME", "hall"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).unwrap().is_none());
+    let env = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example.com/base/"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "Api-Key=hidden%2Cword , x-team=guild,"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+        ("OTEL_TRACES_SAMPLER", "traceidratio"),
+        ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
+    ];
+    let whole = of(&env).unwrap();
+    assert!(!format!("{whole:?}").contains("hidden"));
+    let collector = whole.unwrap();
+    assert_eq!(collector.endpoint.as_str(), "https://collector.example.com/base/v1/traces");
+    let headers: Vec<_> = collector.headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+    assert_eq!(headers, [("api-key", "hidden,word"), ("x-team", "guild")]);
+    assert_eq!((collector.share.part, collector.share.follows), (0.25, false));
+    assert_eq!(collector.service, "guildhall");
+    let exact = of(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:4319/mine"),
+        ("OTEL_TRACES_SAMPLER", "parentbased_always_off"),
+    ]);
+    let exact = exact.unwrap().unwrap();
+    assert_eq!(exact.endpoint.as_str(), "http://127.0.0.1:4319/mine");
+    assert_eq!((exact.share.part, exact.share.follows), (0.0, true));
+
+    for (name, value, expected) in [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318", "expected an http or https address"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:word@x", "without a user, a password"),
+        (
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "hidden",
+            "OTEL_EXPORTER_OTLP_HEADERS in the environment: expected names and values",
+        ),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a=hidden%zz", "expected names and values"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a=hidden%0Aword", "expected names and values"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "found \"grpc\"; expected http/protobuf"),
+        ("OTEL_TRACES_SAMPLER", "jaeger_remote", "found \"jaeger_remote\"; expected always_on"),
+        ("OTEL_TRACES_SAMPLER_ARG", "2", "expected a share from 0 to 1"),
+    ] {
+        let mut env = vec![(name, value)];
+        if name != "OTEL_EXPORTER_OTLP_ENDPOINT" {
+            env.push(("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318"));
+        }
+        let found = faults(Case { env: &env, ..Case::default() });
+        assert_eq!(found.len(), 1, "{name}={value}: {found:?}");
+        assert!(found[0].contains(expected) && !found[0].contains("hidden"), "{found:?}");
+    }
+}

@@ -9,6 +9,7 @@ use guildhall_team::oidc::Providers;
 use super::{Level, Line};
 use crate::config::Config;
 use crate::problem::chain;
+use crate::traces::{self, Collector};
 
 /// How long a provider may take to answer.
 const PROVIDER: Duration = Duration::from_secs(10);
@@ -55,6 +56,20 @@ async fn provider(what: &str, endpoint: &Endpoint) -> Line {
         Ok(()) => Line::new(Level::Ok, what, format!("{} takes the key", endpoint.base_url)),
         Err(error) => Line::new(Level::Fail, what, format!("{}. {}", chain(&error), error.kind.hint())),
     }
+}
+
+/// Shows the collector of traces a batch with nothing in it.
+pub(super) async fn collector(collector: Option<&Collector>) -> Option<Line> {
+    const WHAT: &str = "traces";
+    let collector = collector?;
+    let endpoint = &collector.endpoint;
+    Some(match traces::try_out(collector).await {
+        Ok(()) => Line::new(Level::Ok, WHAT, format!("{endpoint} takes traces")),
+        Err(error) => {
+            let detail = format!("{endpoint}: {}. {} The server runs without it", chain(&error), error.hint());
+            Line::new(Level::Warn, WHAT, detail)
+        }
+    })
 }
 
 /// Asks every provider by which members sign in who it is.

@@ -81,6 +81,7 @@ metrics! {
     COMMANDS "guildhall_sandbox_commands_total" Counter [] "Commands that were started.";
     COMMANDS_REFUSED "guildhall_sandbox_refusals_total" Counter [] "Commands that could not be started.";
     SANDBOX_USABLE "guildhall_sandbox_usable" Gauge [] "1 when agents' commands can be run on this host.";
+    SPANS "guildhall_trace_spans_total" Counter ["outcome"] "Spans for the collector of traces: sent, dropped for want of room, or refused by it.";
     OPEN_ALERTS "guildhall_open_alerts" Gauge ["level"] "Alerts of the whole team that are open, by how bad they are now.";
     MEMORY_USED "guildhall_memory_used_bytes" Gauge [] "Memory in use, of the container or the machine.";
     MEMORY_TOTAL "guildhall_memory_total_bytes" Gauge [] "Memory that the container or the machine has.";

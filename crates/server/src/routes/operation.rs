@@ -16,6 +16,7 @@ use crate::extract::{Json, Query};
 use crate::metrics::Now;
 use crate::problem::Problem;
 use crate::routes::settings::{TeamLimits, limits};
+use crate::traces::Traces;
 
 /// The exposition format's media type.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -95,6 +96,7 @@ pub async fn get_metrics(State(app): State<App>) -> impl IntoResponse {
         events: app.team.store.last_seq().await.ok(),
         sandbox: app.engine.sandbox_report().await.usable,
         alerts,
+        spans: app.traces.as_ref().map(Traces::told).unwrap_or_default(),
         uptime: (app.team.clock.now() - app.started).num_seconds(),
     };
     ([(header::CONTENT_TYPE, EXPOSITION), (header::CACHE_CONTROL, "no-store")], app.metrics.render(&now))

@@ -11,13 +11,14 @@ use guildhall_server::config::Config;
 use guildhall_sim::Sim;
 use guildhall_store::{Store, credential_identity};
 use guildhall_team::Places;
-use guildhall_team::backup::{BackupError, BackupKey, BackupPlan, Making, Restoring, Shelf, listed, verify};
+use guildhall_team::backup::{BackupError, BackupKey, BackupPlan, Backups, Making, Restoring, Shelf, listed, verify};
 use guildhall_team::vault::{KeyFiles, Vault};
-use guildhall_types::backup::{BackupKind, Keep};
+use guildhall_types::backup::{BackupKind, BackupStatus, Keep, Rhythm};
 use guildhall_types::member::ProviderKind;
-use guildhall_types::{Clock, MemberId, SystemClock};
+use guildhall_types::{Clock, FixedClock, MemberId, SystemClock};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::death::{fsck, price};
 use crate::harness::{PASSWORD, PATIENCE, Persona, TestApp, Wish, fresh_postgres};
@@ -214,6 +215,96 @@ async fn an_admin_has_one_made_and_what_is_not_kept_goes() {
 }
 
 /// A card whose agent works on, turn after turn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_nodes_that_find_a_backup_due_one_makes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = fresh_postgres().await;
+    let clock = FixedClock::new(SystemClock.now());
+    let shelf = Shelf::Folder(dir.path().join("backups"));
+    let every = chrono::Duration::hours(1);
+    let stop = CancellationToken::new();
+    let mut nodes = Vec::new();
+    for node in ["one", "other"] {
+        let data = dir.path().join(node);
+        std::fs::create_dir(&data).unwrap();
+        let store = Store::open(&url, Arc::new(clock.clone())).await.unwrap();
+        store.migrate().await.unwrap();
+        let plan = BackupPlan {
+            shelf: shelf.clone(),
+            rhythm: Some(Rhythm::Every(every)),
+            keep: Keep { last: 100, days: 0, weeks: 0 },
+            key_file: None,
+            full_every: 100,
+            verify: false,
+        };
+        let (places, vault) = (Arc::new(Places::below(&data, Vec::new())), Arc::new(vault_of(&data)));
+        let backups = Backups::new(store.clone(), places, Arc::new(clock.clone()), vault, plan, data);
+        let looking = backups.make_looking_until(Duration::from_millis(5), stop.clone().cancelled_owned());
+        nodes.push((store, tokio::spawn(looking)));
+    }
+    let store = nodes[0].0.clone();
+    let made = async |count: usize| loop {
+        let tries = store.backups(50).await.unwrap();
+        let done = tries.iter().filter(|one| one.status == BackupStatus::Done).count();
+        assert_eq!(tries.iter().filter(|one| one.status == BackupStatus::Failed).count(), 0, "{tries:#?}");
+        if done >= count {
+            return tries.len();
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    // The next one becomes due while both still look: each round shows that the one before it was made once.
+    for round in 1..=6 {
+        assert_eq!(tokio::time::timeout(PATIENCE, made(round)).await.unwrap(), round);
+        clock.advance(every);
+    }
+    tokio::time::timeout(PATIENCE, made(7)).await.unwrap();
+    stop.cancel();
+    for (store, looking) in nodes {
+        tokio::time::timeout(PATIENCE, looking).await.unwrap().unwrap();
+        store.close().await;
+    }
+    assert_eq!(listed(&shelf).await.unwrap().len(), 7);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_of_an_earlier_schema_is_brought_to_this_one() {
+    /// Before services, samples, alerts and backups were kept.
+    const EARLIER: i64 = 24;
+    let former = Empty::new().await;
+    former.store.migrate_to(EARLIER).await.unwrap();
+    let url = format!("sqlite://{}/guildhall.db", former.dir.path().display());
+    let mut db = <sqlx::SqliteConnection as sqlx::Connection>::connect(&url).await.unwrap();
+    let member = MemberId::new();
+    sqlx::query("INSERT INTO members (id, email, name, role, created_at) VALUES ($1, $2, $3, 'owner', $4)")
+        .bind(member)
+        .bind("olga@example.com")
+        .bind("Olga")
+        .bind(SystemClock.now())
+        .execute(&mut db)
+        .await
+        .unwrap();
+    drop(db);
+    let shelf = Shelf::Folder(former.dir.path().join("backups"));
+    let clock = SystemClock;
+    let (store, places) = (&former.store, &former.places);
+    let making = Making { store, places, clock: &clock, shelf: &shelf, key: None, full_every: 1 };
+    assert_eq!(making.make().await.unwrap().manifest.schema, EARLIER);
+
+    let postgres = Store::open(&fresh_postgres().await, Arc::new(SystemClock)).await.unwrap();
+    let beside = Empty { store: postgres, ..Empty::new().await };
+    for empty in [Empty::new().await, beside] {
+        let restored = empty.from(&shelf, None, None).restore().await.unwrap();
+        assert_eq!((restored.manifest.schema, restored.problems.as_slice()), (EARLIER, &[] as &[String]));
+        let known = Store::known_schema();
+        assert_eq!(empty.store.schema_version().await.unwrap(), (Some(known), known));
+        assert_eq!(empty.store.members(None, 10).await.unwrap()[0].id, member);
+        // What came since is there, and empty.
+        assert!(empty.store.backups(10).await.unwrap().is_empty());
+        empty.store.close().await;
+    }
+    former.store.close().await;
+}
+
 fn card(name: &str, turns: usize, extra: Value) -> Value {
     let turn = |n: usize| {
         let write = json!(["write", { "path": format!("{name}-{n}.txt"), "content": "whole\n" }]);

@@ -48,6 +48,23 @@ fn named_in(page: &str) -> usize {
 }
 
 #[test]
+fn operators_are_told_all_that_a_trace_may_say() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/operators.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, traces) = page.split_once("\n### Traces\n").unwrap();
+    let (traces, _) = traces.split_once("\n## ").unwrap();
+    let told: std::collections::BTreeSet<&str> = traces
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| word.contains('.') && !word.contains([':', '/', '=']))
+        .filter(|word| word.starts_with(|c: char| c.is_ascii_lowercase()) && *word != "span.id")
+        .collect();
+    let known = guildhall_types::trace::Key::ALL.iter().map(|key| key.as_str()).collect();
+    assert_eq!(told, known);
+}
+
+#[test]
 fn every_test_that_the_security_page_names_is_there() {
     let named = named_in("security.md");
     assert!(named > 60, "{named}");

@@ -99,6 +99,7 @@ impl TestApp {
             simulated: Some(simulated),
             sign_in: Vec::new(),
             metrics_token: None,
+            collector: None,
             mail: None,
             guard: Guard::default(),
             backup: None,

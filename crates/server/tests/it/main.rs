@@ -32,4 +32,5 @@ mod routes;
 mod schema;
 mod soak;
 mod socket;
+mod traces;
 mod webhooks;

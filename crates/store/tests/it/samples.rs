@@ -111,6 +111,9 @@ on_both! {
         assert_eq!((nodes[0].place, nodes[0].minutes), (place, 2));
         assert_eq!(nodes[0].figures.memory, Some(Level { mean: 200.0, max: 300.0 }));
         assert_eq!((nodes[0].figures.memory_total, nodes[0].figures.disk), (Some(1_000), None));
+        let year = store.node_samples(SampleRange::Year).await.unwrap();
+        assert_eq!((year.len(), year[0].at, year[0].minutes), (1, Span::Day.begin(start), 2));
+        assert_eq!(year[0].figures.memory, nodes[0].figures.memory);
         let known = store.nodes().await.unwrap();
         assert_eq!(known, [both.known]);
         let owners = store.members_of_runs(&[run.run.id, guildhall_types::RunId::new()]).await.unwrap();
@@ -133,13 +136,13 @@ on_both! {
             fresh.store.save_minute(&minute(place, node, at, 1, &[(anna.id, 1.0)])).await.unwrap();
         };
         save(0).await;
-        assert_eq!(counts().await, [1, 1, 1]);
+        assert_eq!(counts().await, [1, 1, 1, 1]);
         save(2).await;
-        assert_eq!(counts().await, [1, 2, 2], "minutes are kept for a day");
+        assert_eq!(counts().await, [1, 2, 2, 2], "minutes are kept for a day");
         save(8).await;
-        assert_eq!(counts().await, [1, 1, 3], "ten minutes for a week");
+        assert_eq!(counts().await, [1, 1, 3, 3], "ten minutes for a week");
         save(366).await;
-        assert_eq!(counts().await, [1, 1, 1], "hours for a year");
+        assert_eq!(counts().await, [1, 1, 1, 1], "hours and days for a year");
         assert_eq!(fresh.store.node_samples(SampleRange::Month).await.unwrap().len(), 1);
         assert_eq!(fresh.store.nodes().await.unwrap().len(), 1);
         // A node of which nothing is heard is forgotten.

@@ -6,6 +6,7 @@ use std::time::Duration as StdDuration;
 
 use guildhall_store::{BackupEnd, NewBackup, Store, StoreError};
 use guildhall_types::backup::{Backup, BackupCause, BackupKind, BackupStatus, Keep, Rhythm, due};
+use guildhall_types::trace::{Side, Span};
 use guildhall_types::{BackupId, Clock, DateTime};
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -133,7 +134,11 @@ impl Backups {
     }
 
     async fn begin(&self, store: &Store, cause: BackupCause) -> Result<BackupId, StoreError> {
-        store.begin_backup(&NewBackup { cause, destination: self.0.plan.shelf.to_string() }).await
+        store.begin_backup(&self.new_one(cause)).await
+    }
+
+    fn new_one(&self, cause: BackupCause) -> NewBackup {
+        NewBackup { cause, destination: self.0.plan.shelf.to_string() }
     }
 
     /// Makes the one that was begun, and says meanwhile that this process still does.
@@ -220,6 +225,11 @@ impl Backups {
 
     /// Makes backups when they are due and when they are asked for, until `stop` is ready.
     pub async fn make_until(self, stop: impl Future<Output = ()>) {
+        self.make_looking_until(LOOK, stop).await;
+    }
+
+    /// The same, with another pause between two looks whether one is due.
+    pub async fn make_looking_until(self, look: StdDuration, stop: impl Future<Output = ()>) {
         let asking = self.0.asking.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut asking) = asking else { return };
         let mut stop = std::pin::pin!(stop);
@@ -227,7 +237,7 @@ impl Backups {
             let begun = tokio::select! {
                 () = &mut stop => return,
                 Some(id) = asking.recv() => Some(id),
-                () = tokio::time::sleep(LOOK) => match self.begin_if_due().await {
+                () = tokio::time::sleep(look) => match self.begin_if_due().await {
                     Ok(begun) => begun,
                     Err(error) => {
                         tracing::warn!(error = chain(&error), "it could not be looked whether a backup is due");
@@ -237,7 +247,7 @@ impl Backups {
             };
             let Some(id) = begun else { continue };
             tokio::select! {
-                done = self.finish(id, false) => tell(&done),
+                done = self.told(id) => tell(&done),
                 () = &mut stop => {
                     let why = "The server was stopped in the middle of it. The next one is made from the beginning.";
                     let end = BackupEnd::Failed(why.to_owned());
@@ -250,12 +260,24 @@ impl Backups {
         }
     }
 
+    /// Makes the one that was begun, and tells collectors of traces how long it took.
+    async fn told(&self, id: BackupId) -> Result<BackedUp, BackupError> {
+        let span = Span::begin(Side::Internal, "job backup", "");
+        let done = span.around(self.finish(id, false)).await;
+        if done.is_err() {
+            span.failed("not-made");
+        }
+        done
+    }
+
     async fn begin_if_due(&self) -> Result<Option<BackupId>, StoreError> {
-        match self.next().await? {
+        let tries = self.0.store.backups(SHOWN).await?;
+        match self.next_after(&tries) {
             Some(next) if next <= self.0.clock.now() => {}
             _ => return Ok(None),
         }
-        match self.begin(&self.0.store, BackupCause::Schedule).await {
+        let new = self.new_one(BackupCause::Schedule);
+        match self.0.store.begin_due_backup(&new, tries.first().map(|one| one.id)).await {
             Ok(id) => Ok(Some(id)),
             // Another process was quicker.
             Err(StoreError::BackupUnderWay { .. }) => Ok(None),
@@ -265,10 +287,13 @@ impl Backups {
 
     /// When the next one is due.
     async fn next(&self) -> Result<Option<DateTime>, StoreError> {
-        let Some(rhythm) = self.0.plan.rhythm else { return Ok(None) };
-        let tries = self.0.store.backups(SHOWN).await?;
+        Ok(self.next_after(&self.0.store.backups(SHOWN).await?))
+    }
+
+    /// When the next one is due after these tries, the latest first.
+    fn next_after(&self, tries: &[Backup]) -> Option<DateTime> {
         let good = tries.iter().find(|one| one.status == BackupStatus::Done).map(|one| one.started_at);
-        Ok(Some(due(rhythm, good, tries.first().map(|one| one.started_at))))
+        Some(due(self.0.plan.rhythm?, good, tries.first().map(|one| one.started_at)))
     }
 }
 

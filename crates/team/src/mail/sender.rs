@@ -7,6 +7,7 @@ use guildhall_store::{ClaimedMail, MailEnd, mail_identity};
 use guildhall_types::audit::{AuditAction, AuditOutcome, Note};
 use guildhall_types::member::Member;
 use guildhall_types::tidy::before;
+use guildhall_types::trace::{Side, Span};
 use guildhall_types::{DateTime, MailId};
 use lettre::Address;
 use lettre::address::Envelope;
@@ -98,7 +99,8 @@ impl Team {
         let mut sent = 0;
         while let Some(claimed) = self.store.claim_mail(hold()).await? {
             let id = claimed.mail.id;
-            let end = match self.deliver(mailer, &claimed).await {
+            let span = Span::begin(Side::Client, "job mail", "");
+            let end = match span.around(self.deliver(mailer, &claimed)).await {
                 Ok(()) => {
                     sent += 1;
                     MailEnd::Sent
@@ -111,6 +113,10 @@ impl Team {
                     }
                 }
             };
+            if end != MailEnd::Sent {
+                span.failed("not-sent");
+            }
+            drop(span);
             match &end {
                 MailEnd::Sent => tracing::info!(mail = %id, kind = %claimed.mail.kind, "a mail was sent"),
                 MailEnd::Later(at, why) => {

@@ -6,6 +6,7 @@ use chrono::Duration;
 use guildhall_llm::{Called, Caller};
 use guildhall_store::{ClaimedDelivery, DeliveryEnd, Tried, webhook_identity};
 use guildhall_types::tidy::before;
+use guildhall_types::trace::{Key, Side, Span};
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -142,7 +143,13 @@ impl Team {
 
     async fn deliver_message(&self, claimed: ClaimedDelivery, pace: &WebhookPace) -> Result<DeliveryEnd, TeamError> {
         let began = Instant::now();
-        let called = self.call(&claimed, pace).await;
+        let span = Span::begin(Side::Client, "job webhook", "");
+        let called = span.around(self.call(&claimed, pace)).await;
+        match &called {
+            Ok(called) => span.count(Key::Status, i64::from(called.status)),
+            Err(_) => span.failed("not-called"),
+        }
+        drop(span);
         let duration_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
         let (tried, taken, asked) = match called {
             Ok(called) => {

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{DiskSpace, Occupied, TidyReason, WorktreeGoing};
+use super::{Occupied, TidyReason, WorktreeGoing};
 use crate::feature::FeatureKind;
+use crate::reading::Used;
 use crate::run::RunStatus;
 use crate::text_enum::text_enum;
 use crate::{DateTime, FeatureId, MemberId, ProjectId, RunId};
@@ -172,7 +173,7 @@ pub struct DiskReport {
     /// When it was measured.
     pub at: DateTime,
     /// The disk that holds worktrees, if it could be looked at.
-    pub disk: Option<DiskSpace>,
+    pub disk: Option<Used>,
     /// Bytes of each kind, also of what is not listed.
     pub bytes: DiskBytes,
     /// The largest first, as all lists here but the plan's, and a bounded number.

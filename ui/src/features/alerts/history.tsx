@@ -2,10 +2,10 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { History } from "lucide-react";
 import { queries } from "@/api/queries";
 import type { Alert } from "@/api/types";
+import { More } from "@/components/more";
 import { Section } from "@/components/page";
 import { Empty, ErrorState } from "@/components/state";
 import { Badge } from "@/components/ui/badge";
-import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { duration } from "@/lib/format";
 import { Time } from "@/lib/time";
@@ -37,13 +37,7 @@ export function AlertHistory() {
               <Row key={alert.id} alert={alert} />
             ))}
           </ul>
-          {list.hasNextPage && (
-            <div className="mt-4 flex justify-center">
-              <Button busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
-                {words.more}
-              </Button>
-            </div>
-          )}
+          <More list={list}>{words.more}</More>
         </>
       )}
     </Section>

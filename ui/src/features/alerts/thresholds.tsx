@@ -5,14 +5,9 @@ import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { queries } from "@/api/queries";
 import type { AlertLevel, Thresholds } from "@/api/types";
-import { FormError } from "@/components/form-error";
-import { Section } from "@/components/page";
-import { ErrorState } from "@/components/state";
-import { Button } from "@/components/ui/button";
+import { FiguresForm, SettingsSection, wholeOf } from "@/components/settings-form";
 import { Field, Input } from "@/components/ui/input";
-import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
-import { t } from "@/strings";
 import { thresholds as labels, level as levels, words } from "./strings";
 
 const NAMES = Object.keys(labels) as (keyof Thresholds)[];
@@ -27,21 +22,20 @@ function draftOf(thresholds: Thresholds): Draft {
   return Object.fromEntries(NAMES.map((name) => [name, texts(name)])) as Draft;
 }
 
-const kept = (text: string) => (/^\d{1,9}$/.test(text.trim()) ? Number(text.trim()) : null);
+const kept = (text: string) => wholeOf(text, 9);
 
 /** From which figure on alerts are raised. */
 export function ThresholdsForm() {
   const thresholds = useQuery(queries.thresholds());
   return (
-    <Section id="thresholds" title={words.thresholds} lead={words.thresholdsLead}>
-      {thresholds.data ? (
-        <Form key={JSON.stringify(thresholds.data)} thresholds={thresholds.data} />
-      ) : thresholds.isError ? (
-        <ErrorState error={thresholds.error} onRetry={() => void thresholds.refetch()} className="py-6" />
-      ) : (
-        <Skeleton className="h-72 rounded-xl" />
-      )}
-    </Section>
+    <SettingsSection
+      id="thresholds"
+      title={words.thresholds}
+      lead={words.thresholdsLead}
+      settings={thresholds}
+    >
+      {(data) => <Form key={JSON.stringify(data)} thresholds={data} />}
+    </SettingsSection>
   );
 }
 
@@ -59,11 +53,12 @@ function Form({ thresholds }: { thresholds: Thresholds }) {
   const problem = save.error && asApiError(save.error);
   const valid = NAMES.every((name) => LEVELS.every((level) => kept(draft[name][level]) !== null));
   return (
-    <form
-      className="flex flex-col gap-5"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (!valid) return;
+    <FiguresForm
+      problem={problem}
+      valid={valid}
+      changed={JSON.stringify(draft) !== JSON.stringify(before)}
+      busy={save.isPending}
+      onSave={() => {
         const read = (name: keyof Thresholds) => ({
           warning: kept(draft[name].warning) ?? 0,
           critical: kept(draft[name].critical) ?? 0,
@@ -71,7 +66,6 @@ function Form({ thresholds }: { thresholds: Thresholds }) {
         save.mutate(Object.fromEntries(NAMES.map((name) => [name, read(name)])) as unknown as Thresholds);
       }}
     >
-      {problem && problem.fields.length === 0 && <FormError error={problem} />}
       {NAMES.map((name) => (
         <fieldset key={name} className="grid items-start gap-x-6 gap-y-2 sm:grid-cols-[minmax(0,1fr)_auto]">
           <legend className="sr-only">{labels[name].label}</legend>
@@ -99,15 +93,6 @@ function Form({ thresholds }: { thresholds: Thresholds }) {
           </div>
         </fieldset>
       ))}
-      <div>
-        <Button
-          type="submit"
-          busy={save.isPending}
-          disabled={!valid || JSON.stringify(draft) === JSON.stringify(before)}
-        >
-          {t.common.save}
-        </Button>
-      </div>
-    </form>
+    </FiguresForm>
   );
 }

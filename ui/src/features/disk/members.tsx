@@ -3,6 +3,7 @@ import { useMembers, useProjects } from "@/api/queries";
 import type { DiskReport } from "@/api/types";
 import { Section } from "@/components/page";
 import { Badge } from "@/components/ui/badge";
+import { headCell, TableCard } from "@/components/ui/table";
 import { bytes } from "@/lib/format";
 import { Time } from "@/lib/time";
 import { d } from "./strings";
@@ -16,63 +17,54 @@ export function ByMember({ report }: { report: DiskReport }) {
     holding.memberId === null
       ? d.shared
       : (members?.find((member) => member.id === holding.memberId)?.name ?? d.gone);
-  const head = "px-3 py-2 font-medium text-faint text-xs";
   return (
     <Section id="members" title={d.byMember} lead={d.byMemberLead}>
       {all.length === 0 ? (
         <p className="text-muted text-sm">{d.none}</p>
       ) : (
-        <section
-          aria-label={d.byMemberTable}
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
-          tabIndex={0}
-          className="overflow-x-auto rounded-xl border border-line bg-surface shadow-card scroll-thin"
-        >
-          <table className="w-full border-collapse text-sm">
-            <caption className="sr-only">{d.byMember}</caption>
-            <thead>
-              <tr className="border-line border-b text-left">
-                <th scope="col" className={head}>
-                  {d.col.what}
+        <TableCard label={d.byMemberTable} caption={d.byMember}>
+          <thead>
+            <tr className="border-line border-b text-left">
+              <th scope="col" className={headCell}>
+                {d.col.what}
+              </th>
+              <th scope="col" className={headCell}>
+                {d.col.project}
+              </th>
+              <th scope="col" className={headCell}>
+                {d.col.unused}
+              </th>
+              <th scope="col" className={`${headCell} text-right`}>
+                {d.col.size}
+              </th>
+            </tr>
+          </thead>
+          {all.map((holding) => (
+            <tbody key={holding.memberId ?? "shared"} className="border-line border-b last:border-0">
+              <tr className="bg-hover">
+                <th scope="rowgroup" colSpan={3} className="px-3 py-2 text-left font-semibold">
+                  {name(holding)}
                 </th>
-                <th scope="col" className={head}>
-                  {d.col.project}
-                </th>
-                <th scope="col" className={head}>
-                  {d.col.unused}
-                </th>
-                <th scope="col" className={`${head} text-right`}>
-                  {d.col.size}
-                </th>
+                <td className="num px-3 py-2 text-right font-semibold">{bytes(holding.bytes)}</td>
               </tr>
-            </thead>
-            {all.map((holding) => (
-              <tbody key={holding.memberId ?? "shared"} className="border-line border-b last:border-0">
-                <tr className="bg-hover">
-                  <th scope="rowgroup" colSpan={3} className="px-3 py-2 text-left font-semibold">
-                    {name(holding)}
+              {holding.worktrees.map((worktree) => (
+                <WorktreeRow key={worktree.runId} worktree={worktree} />
+              ))}
+              {holding.caches.map((cache) => (
+                <tr key={cache.projectId}>
+                  <th scope="row" className="px-3 py-2 text-left font-normal text-muted">
+                    {d.cachesOf}
                   </th>
-                  <td className="num px-3 py-2 text-right font-semibold">{bytes(holding.bytes)}</td>
+                  <td className="px-3 py-2">
+                    <ProjectName id={cache.projectId} />
+                  </td>
+                  <td />
+                  <td className="num px-3 py-2 text-right">{bytes(cache.bytes)}</td>
                 </tr>
-                {holding.worktrees.map((worktree) => (
-                  <WorktreeRow key={worktree.runId} worktree={worktree} />
-                ))}
-                {holding.caches.map((cache) => (
-                  <tr key={cache.projectId}>
-                    <th scope="row" className="px-3 py-2 text-left font-normal text-muted">
-                      {d.cachesOf}
-                    </th>
-                    <td className="px-3 py-2">
-                      <ProjectName id={cache.projectId} />
-                    </td>
-                    <td />
-                    <td className="num px-3 py-2 text-right">{bytes(cache.bytes)}</td>
-                  </tr>
-                ))}
-              </tbody>
-            ))}
-          </table>
-        </section>
+              ))}
+            </tbody>
+          ))}
+        </TableCard>
       )}
     </Section>
   );

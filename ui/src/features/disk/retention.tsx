@@ -5,13 +5,9 @@ import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { queries } from "@/api/queries";
 import type { Retention } from "@/api/types";
-import { Section } from "@/components/page";
-import { ErrorState } from "@/components/state";
-import { Button } from "@/components/ui/button";
+import { FiguresForm, SettingsSection, wholeOf } from "@/components/settings-form";
 import { Field, Input } from "@/components/ui/input";
-import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
-import { t } from "@/strings";
 import { d } from "./strings";
 
 const NAMES = Object.keys(d.fields) as (keyof Retention)[];
@@ -20,22 +16,14 @@ const NAMES = Object.keys(d.fields) as (keyof Retention)[];
 export function RetentionSettings() {
   const retention = useQuery(queries.retention());
   return (
-    <Section id="retention" title={d.retention} lead={d.retentionLead}>
-      {retention.isError ? (
-        <ErrorState error={retention.error} onRetry={() => retention.refetch()} className="py-6" />
-      ) : retention.data === undefined ? (
-        <Skeleton className="h-72 rounded-xl" />
-      ) : (
-        <Form key={JSON.stringify(retention.data)} before={retention.data} />
-      )}
-    </Section>
+    <SettingsSection id="retention" title={d.retention} lead={d.retentionLead} settings={retention}>
+      {(data) => <Form key={JSON.stringify(data)} before={data} />}
+    </SettingsSection>
   );
 }
 
-const read = (text: string): number | null | undefined => {
-  if (text.trim() === "") return null;
-  return /^\d{1,6}$/.test(text.trim()) ? Number(text.trim()) : undefined;
-};
+const read = (text: string): number | null | undefined =>
+  text.trim() === "" ? null : (wholeOf(text, 6) ?? undefined);
 
 function Form({ before }: { before: Retention }) {
   const client = useQueryClient();
@@ -55,13 +43,14 @@ function Form({ before }: { before: Retention }) {
   const valid = NAMES.every((name) => next[name] !== undefined);
   const changed = NAMES.some((name) => next[name] !== (before[name] ?? null));
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (valid) save.mutate(next as Retention);
-      }}
+    <FiguresForm
+      problem={problem}
+      valid={valid}
+      changed={changed}
+      busy={save.isPending}
+      onSave={() => save.mutate(next as Retention)}
     >
-      <div className="mb-6 grid gap-x-6 gap-y-4 sm:grid-cols-2">
+      <div className="grid gap-x-6 gap-y-4 sm:grid-cols-2">
         {NAMES.map((name) => (
           <Field
             key={name}
@@ -78,9 +67,6 @@ function Form({ before }: { before: Retention }) {
           </Field>
         ))}
       </div>
-      <Button type="submit" busy={save.isPending} disabled={!valid || !changed}>
-        {t.common.save}
-      </Button>
-    </form>
+    </FiguresForm>
   );
 }

@@ -1,6 +1,7 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { ArrowLeft, Trash2 } from "lucide-react";
+import { More } from "@/components/more";
 import { Page } from "@/components/page";
 import { Empty, ErrorState } from "@/components/state";
 import { Button } from "@/components/ui/button";
@@ -39,13 +40,7 @@ export function Deleted() {
           ))}
         </ul>
       )}
-      {list.hasNextPage && (
-        <div className="mt-4 flex justify-center">
-          <Button busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
-            {words.more}
-          </Button>
-        </div>
-      )}
+      <More list={list}>{words.more}</More>
     </Page>
   );
 }

@@ -20,6 +20,7 @@ import {
 import { useId, useState } from "react";
 import { queries, useUnread } from "@/api/queries";
 import type { Notification, NotificationKind } from "@/api/types";
+import { More } from "@/components/more";
 import { Page } from "@/components/page";
 import { Empty, ErrorState } from "@/components/state";
 import { Button } from "@/components/ui/button";
@@ -133,13 +134,7 @@ export function Notifications() {
               <Row key={one.id} one={one} onRead={() => read.mutate({ id: one.id })} />
             ))}
           </ul>
-          {list.hasNextPage && (
-            <div className="mt-4 flex justify-center">
-              <Button busy={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
-                {words.more}
-              </Button>
-            </div>
-          )}
+          <More list={list}>{words.more}</More>
         </>
       )}
     </Page>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { SamplesView } from "@/api/types";
+import { levelOf } from "./level";
 import { LINES, memberPlot, nodePlot, OTHERS } from "./series";
 import { show } from "./show";
 
@@ -90,6 +91,28 @@ describe("what is drawn of samples", () => {
       values: [0, 93 + 92 + 91 + 90, 0, 0],
       highest: 366,
     });
+  });
+
+  it("has a point for each two days of a year", () => {
+    const stepSeconds = 2 * 86_400;
+    const answer = view({
+      range: "year",
+      from: "2025-11-28T00:00:00Z",
+      to: "2026-11-25T00:00:00Z",
+      stepSeconds,
+    });
+    expect(nodePlot(answer, "memory").times).toHaveLength(182);
+  });
+
+  it("takes from admins from when on a figure is bad", () => {
+    const threshold = { warning: 60, critical: 80 };
+    expect([59.9, 60, 79.9, 80].map((value) => levelOf(value, threshold))).toEqual([
+      undefined,
+      "warning",
+      "warning",
+      "critical",
+    ]);
+    expect(levelOf(100, undefined)).toBeUndefined();
   });
 
   it("shows figures in their units", () => {

@@ -1,10 +1,10 @@
+import { headCell } from "@/components/ui/table";
 import { moment } from "@/lib/format";
 import type { Plot } from "./series";
 import { show } from "./show";
 import { words } from "./strings";
 
 const number = "num px-3 py-1.5 text-right whitespace-nowrap";
-const head = "px-3 py-2 font-medium text-faint text-xs";
 
 /** What a plot shows, in figures, the latest first. */
 export function PlotTable({ plot, what }: { plot: Plot; what: string }) {
@@ -25,11 +25,11 @@ export function PlotTable({ plot, what }: { plot: Plot; what: string }) {
           <caption className="sr-only">{words.tableOf(what)}</caption>
           <thead className="sticky top-0 bg-surface">
             <tr className="border-line border-b text-left">
-              <th scope="col" className={head}>
+              <th scope="col" className={headCell}>
                 {words.time}
               </th>
               {plot.series.map((line) => (
-                <th key={line.key} scope="col" className={`${head} text-right`}>
+                <th key={line.key} scope="col" className={`${headCell} text-right`}>
                   {line.name}
                 </th>
               ))}

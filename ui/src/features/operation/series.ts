@@ -1,6 +1,6 @@
 import type { SamplesRange, SamplesView } from "@/api/types";
 
-export const RANGES = ["hour", "day", "week", "month"] as const satisfies readonly SamplesRange[];
+export const RANGES = ["hour", "day", "week", "month", "year"] as const satisfies readonly SamplesRange[];
 
 /** In what a measure is told. */
 export type Unit = "bytes" | "count" | "share" | "millis" | "micros";

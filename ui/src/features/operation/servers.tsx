@@ -1,24 +1,29 @@
-import type { NodeNow } from "@/api/types";
+import { useQuery } from "@tanstack/react-query";
+import { queries } from "@/api/queries";
+import type { NodeNow, Thresholds } from "@/api/types";
 import { Badge } from "@/components/ui/badge";
 import { cn } from "@/lib/cn";
 import { bytes, duration } from "@/lib/format";
 import { Time, useSecond } from "@/lib/time";
+import { levelOf, type Threshold } from "./level";
 import { show, tenths } from "./show";
 import { words } from "./strings";
 
 /** The servers as they are, or were when they last told. */
 export function Servers({ nodes }: { nodes: NodeNow[] }) {
+  // From which figure on it is too much, admins say.
+  const thresholds = useQuery(queries.thresholds()).data;
   if (nodes.length === 0) return <p className="text-muted text-sm">{words.noServer}</p>;
   return (
     <ul aria-label={words.servers} className="grid gap-3 lg:grid-cols-2">
       {nodes.map((node) => (
-        <Server key={node.id} node={node} />
+        <Server key={node.id} node={node} thresholds={thresholds} />
       ))}
     </ul>
   );
 }
 
-function Server({ node }: { node: NodeNow }) {
+function Server({ node, thresholds }: { node: NodeNow; thresholds: Thresholds | undefined }) {
   const now = useSecond();
   const { reading } = node;
   const { memory, disk, load, processors } = reading;
@@ -38,15 +43,13 @@ function Server({ node }: { node: NodeNow }) {
           name={words.memory}
           share={memory && memory.total > 0 ? memory.used / memory.total : null}
           text={memory ? words.of(bytes(memory.used), bytes(memory.total)) : words.unknown}
-          warn={0.7}
-          bad={0.85}
+          threshold={thresholds?.memory}
         />
         <Meter
           name={words.disk}
           share={disk && disk.total > 0 ? disk.used / disk.total : null}
           text={disk ? words.of(show(disk.used, "bytes"), show(disk.total, "bytes")) : words.unknown}
-          warn={0.75}
-          bad={0.9}
+          threshold={thresholds?.disk}
         />
         <Meter
           name={words.load}
@@ -83,19 +86,19 @@ function Fact({ name, children }: { name: string; children: React.ReactNode }) {
   );
 }
 
+const COLOR = { critical: "bg-red", warning: "bg-amber", well: "bg-accent" } as const;
+
 /** How much of something is used. Its colour says from where on it is too much. */
 function Meter({
   name,
   share,
   text,
-  warn = 2,
-  bad = 2,
+  threshold,
 }: {
   name: string;
   share: number | null;
   text: string;
-  warn?: number;
-  bad?: number;
+  threshold?: Threshold | undefined;
 }) {
   const percent = Math.round(100 * (share ?? 0));
   return (
@@ -119,7 +122,7 @@ function Meter({
         <div
           className={cn(
             "h-full rounded-full transition-[width] duration-300",
-            (share ?? 0) >= bad ? "bg-red" : (share ?? 0) >= warn ? "bg-amber" : "bg-accent",
+            COLOR[levelOf(100 * (share ?? 0), threshold) ?? "well"],
           )}
           style={{ width: `${percent}%` }}
         />

@@ -54,7 +54,7 @@ export const words = {
     cost: "Cost",
   },
   over: "Over time",
-  range: { label: "How far back", hour: "Hour", day: "Day", week: "Week", month: "Month" },
+  range: { label: "How far back", hour: "Hour", day: "Day", week: "Week", month: "Month", year: "Year" },
   whose: { label: "Whose", members: "Members", nodes: "Servers" },
   measure: {
     label: "What",

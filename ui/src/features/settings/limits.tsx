@@ -5,14 +5,10 @@ import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { queries } from "@/api/queries";
 import type { LimitsSettings } from "@/api/types";
-import { Section } from "@/components/page";
-import { ErrorState } from "@/components/state";
-import { Button } from "@/components/ui/button";
+import { FiguresForm, SettingsSection, wholeOf } from "@/components/settings-form";
 import { Field, Input } from "@/components/ui/input";
-import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import { dollarsOf, microsOf } from "@/features/usage/money";
-import { t } from "@/strings";
 import { limits as words } from "./limits-strings";
 
 type Part = "team" | "run";
@@ -35,22 +31,16 @@ function draftOf(limits: LimitsSettings): Draft {
 /** What is kept of a figure as it was written: nothing for what is none. */
 function kept(name: string, text: string): number | null {
   if (name === DOLLARS) return microsOf(text);
-  return /^\d{1,12}$/.test(text.trim()) ? Number(text.trim()) : null;
+  return wholeOf(text, 12);
 }
 
 /** What agents may take, for each member and for the team. For admins. */
 export function TeamLimits() {
   const limits = useQuery(queries.limits());
   return (
-    <Section id="limits" title={words.title} lead={words.lead}>
-      {limits.isError ? (
-        <ErrorState error={limits.error} onRetry={() => limits.refetch()} className="py-6" />
-      ) : limits.data === undefined ? (
-        <Skeleton className="h-72 rounded-xl" />
-      ) : (
-        <Form key={JSON.stringify(limits.data)} limits={limits.data} />
-      )}
-    </Section>
+    <SettingsSection id="limits" title={words.title} lead={words.lead} settings={limits}>
+      {(data) => <Form key={JSON.stringify(data)} limits={data} />}
+    </SettingsSection>
   );
 }
 
@@ -70,11 +60,12 @@ function Form({ limits }: { limits: LimitsSettings }) {
     Object.entries(draft[part]).map(([name, text]) => [name, kept(name, text)] as const);
   const valid = [...read("team"), ...read("run")].every(([, value]) => value !== null);
   return (
-    <form
-      className="flex flex-col gap-6"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (!valid) return;
+    <FiguresForm
+      problem={problem}
+      valid={valid}
+      changed={JSON.stringify(draft) !== JSON.stringify(before)}
+      busy={save.isPending}
+      onSave={() => {
         const next = { team: Object.fromEntries(read("team")), run: Object.fromEntries(read("run")) };
         save.mutate(next as unknown as LimitsSettings);
       }}
@@ -106,15 +97,6 @@ function Form({ limits }: { limits: LimitsSettings }) {
           </fieldset>
         );
       })}
-      <div>
-        <Button
-          type="submit"
-          busy={save.isPending}
-          disabled={!valid || JSON.stringify(draft) === JSON.stringify(before)}
-        >
-          {t.common.save}
-        </Button>
-      </div>
-    </form>
+    </FiguresForm>
   );
 }

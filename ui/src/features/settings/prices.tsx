@@ -14,6 +14,7 @@ import { Confirm, Dialog } from "@/components/ui/dialog";
 import { Field, Input } from "@/components/ui/input";
 import { Select } from "@/components/ui/select";
 import { Skeleton } from "@/components/ui/skeleton";
+import { headCell, TableCard } from "@/components/ui/table";
 import { toast } from "@/components/ui/toast";
 import { dollarsOf, microsOf } from "@/features/usage/money";
 import { budgets, prices as words } from "@/features/usage/strings";
@@ -133,51 +134,42 @@ interface Row {
 }
 
 function PriceTable({ name, rows }: { name: string; rows: Row[] }) {
-  const head = "px-3 py-2 font-medium text-faint text-xs";
   return (
-    <section
-      aria-label={name}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
-      tabIndex={0}
-      className="overflow-x-auto rounded-xl border border-line bg-surface shadow-card scroll-thin"
-    >
-      <table className="w-full border-collapse text-sm">
-        <caption className="sr-only">{name}</caption>
-        <thead>
-          <tr className="border-line border-b text-left">
-            <th scope="col" className={head}>
-              {words.pattern}
+    <TableCard label={name}>
+      <thead>
+        <tr className="border-line border-b text-left">
+          <th scope="col" className={headCell}>
+            {words.pattern}
+          </th>
+          {PARTS.map((part) => (
+            <th key={part} scope="col" className={`${headCell} text-right`}>
+              {words[part]}
+            </th>
+          ))}
+          <th scope="col" className={headCell}>
+            <span className="sr-only">{words.change}</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map(({ key, model, provider, row, actions }) => (
+          <tr key={key} className="border-line border-b last:border-0">
+            <th scope="row" className="min-w-36 px-3 py-2 text-left font-normal">
+              <span className="break-all font-mono text-xs">{model}</span>
+              <span className="block text-faint text-xs">{providers[provider].name}</span>
             </th>
             {PARTS.map((part) => (
-              <th key={part} scope="col" className={`${head} text-right`}>
-                {words[part]}
-              </th>
-            ))}
-            <th scope="col" className={head}>
-              <span className="sr-only">{words.change}</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ key, model, provider, row, actions }) => (
-            <tr key={key} className="border-line border-b last:border-0">
-              <th scope="row" className="min-w-36 px-3 py-2 text-left font-normal">
-                <span className="break-all font-mono text-xs">{model}</span>
-                <span className="block text-faint text-xs">{providers[provider].name}</span>
-              </th>
-              {PARTS.map((part) => (
-                <td key={part} className="num px-3 py-2 text-right">
-                  ${dollarsOf(row[part])}
-                </td>
-              ))}
-              <td className="px-3 py-2">
-                <span className="flex justify-end gap-1">{actions}</span>
+              <td key={part} className="num px-3 py-2 text-right">
+                ${dollarsOf(row[part])}
               </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
+            ))}
+            <td className="px-3 py-2">
+              <span className="flex justify-end gap-1">{actions}</span>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </TableCard>
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Sums, UsageView } from "@/api/types";
+import { headCell, TableCard } from "@/components/ui/table";
 import { count, exactMoney, money, shortCount } from "@/lib/format";
 import { usage } from "./strings";
 import { cacheShare, inputTokens } from "./sums";
@@ -25,64 +26,53 @@ function Cells({ of }: { of: Sums }) {
 
 /** The groups of an answer, the dearest first. */
 export function UsageTable({ view }: { view: UsageView }) {
-  const head = "px-3 py-2 font-medium text-faint text-xs";
   return (
-    <section
-      aria-label={usage.tableBy[view.by]}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
-      tabIndex={0}
-      className="overflow-x-auto rounded-xl border border-line bg-surface shadow-card scroll-thin"
-    >
-      <table className="w-full border-collapse text-sm">
-        <caption className="sr-only">
-          {usage.by[view.by]}, {view.from} – {view.to}
-        </caption>
-        <thead>
-          <tr className="border-line border-b text-left">
-            <th scope="col" className={head}>
-              {usage.by[view.by]}
+    <TableCard label={usage.tableBy[view.by]} caption={`${usage.by[view.by]}, ${view.from} – ${view.to}`}>
+      <thead>
+        <tr className="border-line border-b text-left">
+          <th scope="col" className={headCell}>
+            {usage.by[view.by]}
+          </th>
+          {[usage.calls, usage.input, usage.output, usage.cached, usage.cost].map((name) => (
+            <th
+              key={name}
+              scope="col"
+              className={`${headCell} text-right`}
+              title={name === usage.cached ? usage.cachedHelp : undefined}
+            >
+              {name}
             </th>
-            {[usage.calls, usage.input, usage.output, usage.cached, usage.cost].map((name) => (
-              <th
-                key={name}
-                scope="col"
-                className={`${head} text-right`}
-                title={name === usage.cached ? usage.cachedHelp : undefined}
-              >
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {view.groups.map((group) => (
-            <tr key={group.key} className="border-line border-b last:border-0">
-              <th scope="row" className="max-w-72 min-w-36 px-3 py-2 text-left font-normal">
-                <span className="line-clamp-2">{group.label}</span>
-                {group.of && <span className="block truncate text-faint text-xs">{group.of}</span>}
-              </th>
-              <Cells of={group} />
-            </tr>
           ))}
-          {view.others && (
-            <tr className="border-line border-b text-muted last:border-0">
-              <th scope="row" className="px-3 py-2 text-left font-normal">
-                {usage.others}
-              </th>
-              <Cells of={view.others} />
-            </tr>
-          )}
-        </tbody>
-        <tfoot>
-          <tr className="border-line border-t font-medium">
-            <th scope="row" className="px-3 py-2 text-left">
-              {usage.total}
+        </tr>
+      </thead>
+      <tbody>
+        {view.groups.map((group) => (
+          <tr key={group.key} className="border-line border-b last:border-0">
+            <th scope="row" className="max-w-72 min-w-36 px-3 py-2 text-left font-normal">
+              <span className="line-clamp-2">{group.label}</span>
+              {group.of && <span className="block truncate text-faint text-xs">{group.of}</span>}
             </th>
-            <Cells of={view.total} />
+            <Cells of={group} />
           </tr>
-        </tfoot>
-      </table>
-    </section>
+        ))}
+        {view.others && (
+          <tr className="border-line border-b text-muted last:border-0">
+            <th scope="row" className="px-3 py-2 text-left font-normal">
+              {usage.others}
+            </th>
+            <Cells of={view.others} />
+          </tr>
+        )}
+      </tbody>
+      <tfoot>
+        <tr className="border-line border-t font-medium">
+          <th scope="row" className="px-3 py-2 text-left">
+            {usage.total}
+          </th>
+          <Cells of={view.total} />
+        </tr>
+      </tfoot>
+    </TableCard>
   );
 }
 
