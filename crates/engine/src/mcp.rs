@@ -3,6 +3,7 @@
 //! A model is told of a tool what a member approved, from the database: no server is started or called for that.
 
 mod blot;
+mod content;
 mod program;
 mod server;
 mod session;
