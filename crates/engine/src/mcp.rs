@@ -4,6 +4,7 @@
 
 mod blot;
 mod content;
+mod manners;
 mod program;
 mod server;
 mod session;

@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{Hall, script};
 
+mod ends;
+mod far;
 mod images;
 
 const KEY: &str = "canary-of-mcp-5f0c9e";
