@@ -1,4 +1,4 @@
-import { cards, expect, expectAccessible, makeProject, test } from "./support";
+import { cards, expect, expectAccessible, makeProject, shots, test } from "./support";
 
 const script = (...steps: object[]) =>
   `Please.\n\n\`\`\`sim\n${steps.map((step) => JSON.stringify(step)).join("\n")}\n\`\`\``;
@@ -32,6 +32,33 @@ test("a member talks with an agent, lets it change files, and takes that to the 
   await expect(talk.getByText("changed nothing")).toBeVisible({ timeout: 60_000 });
   await expect(talk.getByRole("tab", { name: "Changes" })).toHaveCount(0);
   await expectAccessible(page);
+
+  // An image that is pasted and a text that is chosen go along, and show in the conversation.
+  const pixel =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+  await field.evaluate((el, data) => {
+    const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+    const clipboardData = new DataTransfer();
+    clipboardData.items.add(new File([bytes], "dot.png", { type: "image/png" }));
+    el.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+  }, pixel);
+  const picked = page.waitForEvent("filechooser");
+  await talk.getByRole("button", { name: "Attach images or text files" }).click();
+  const notes = { name: "notes.md", mimeType: "text/markdown", buffer: Buffer.from("It is a dot.") };
+  await (await picked).setFiles([notes, { ...notes, name: "other.md" }]);
+  const queued = talk.getByRole("list", { name: "Attachments" });
+  await expect(queued.getByRole("listitem")).toHaveCount(3);
+  await queued.getByRole("button", { name: "Remove other.md" }).click();
+  await expectAccessible(page);
+  await shots(page, "chat-files");
+  await field.fill(script({ say: "I see a dot." }));
+  await field.press("Enter");
+  await expect(talk.getByText("I see a dot.").last()).toBeVisible({ timeout: 60_000 });
+  await expect(queued).toHaveCount(0);
+  const came = talk.getByRole("list", { name: "Files that came with it" });
+  await expect(came.getByRole("link", { name: "notes.md" })).toBeVisible();
+  const image = came.getByRole("img", { name: "dot.png" });
+  await expect.poll(() => image.evaluate((el: HTMLImageElement) => el.naturalWidth)).toBe(1);
 
   // From now on it may change files.
   await talk.getByRole("combobox", { name: "What it may do" }).click();

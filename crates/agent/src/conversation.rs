@@ -2,13 +2,23 @@
 
 use std::borrow::Cow;
 
-use guildhall_types::chat::{Block, Message, Role, StopReason};
+use guildhall_types::chat::{Block, Message, Picture, Role, StopReason};
 use guildhall_types::run::{Compaction, Turn};
 
 use crate::text::bounded;
 
 /// Tokens that an image is taken for.
 const IMAGE: i64 = 1_600;
+
+/// Tokens of the words in the place of one that is not shown.
+const UNSHOWN: i64 = 20;
+/// Kept images that a conversation shows at most. Beyond 20 of them Anthropic takes smaller ones only.
+const IN_VIEW: usize = 16;
+/// Kept images that stay in view when there are too many: fewer than may be, so that the provider's cache is not lost with
+/// each new one.
+pub const KEPT_IN_VIEW: usize = IN_VIEW / 2;
+/// Bytes of base64 of them. Anthropic takes 32 MB in a call.
+const BYTES_IN_VIEW: usize = 27 * 1024 * 1024;
 
 /// Something that Guildhall itself says to the model.
 pub(crate) fn note(text: &str) -> Block {
@@ -28,13 +38,20 @@ pub(crate) fn tokens(blocks: &[Block]) -> i64 {
         .map(|block| match block {
             Block::Text { text } => bytes(text.len()),
             Block::Image { .. } => IMAGE,
+            Block::Picture(picture) => seen(picture),
             Block::Thinking { thinking, signature } => bytes(thinking.len() + signature.len()),
             Block::RedactedThinking { data } => bytes(data.len()),
             Block::ToolUse { id, name, input } => bytes(id.len() + name.len() + input.to_string().len()),
-            Block::ToolResult { tool_use_id, content, .. } => bytes(tool_use_id.len() + content.len()),
+            Block::ToolResult { tool_use_id, content, images, .. } => {
+                bytes(tool_use_id.len() + content.len()) + images.iter().map(seen).sum::<i64>()
+            }
             Block::Sealed { item: value, .. } | Block::Unknown(value) => bytes(value.to_string().len()),
         })
         .sum()
+}
+
+fn seen(picture: &Picture) -> i64 {
+    picture.data().map_or(UNSHOWN, |_| IMAGE)
 }
 
 /// Messages to a turn: what was said, the answer, the tools' results.
@@ -83,6 +100,30 @@ impl Conversation {
     /// Takes back what was said last.
     pub(crate) fn take_input(&mut self) -> Vec<Block> {
         self.messages.pop().map(|message| message.content).unwrap_or_default()
+    }
+
+    /// Takes the oldest of the kept images out of view when there are more than a provider takes; with `all`, all of them.
+    /// Words stand in their places. Returns whether any was taken out.
+    pub(crate) fn dim(&mut self, all: bool) -> bool {
+        let blocks = self.messages.iter_mut().flat_map(|message| &mut message.content);
+        let mut shown: Vec<&mut Picture> =
+            blocks.flat_map(Block::pictures_mut).filter(|picture| picture.data().is_some()).collect();
+        let bytes: usize = shown.iter().map(|picture| picture.data.len()).sum();
+        if shown.is_empty() || !all && shown.len() <= IN_VIEW && bytes <= BYTES_IN_VIEW {
+            return false;
+        }
+        let (mut most, mut room) = if all { (0, 0) } else { (KEPT_IN_VIEW, BYTES_IN_VIEW / 2) };
+        while let Some(picture) = shown.pop() {
+            let length = picture.data.len();
+            if most > 0 && length <= room {
+                (most, room) = (most - 1, room - length);
+            } else {
+                // What is older than one that had to go goes as well.
+                most = 0;
+                picture.data = String::new();
+            }
+        }
+        true
     }
 
     /// Adds a turn whose tools have run.
@@ -157,7 +198,7 @@ impl Conversation {
                     Block::ToolUse { name, input, .. } => (name.as_str(), Cow::from(input.to_string()), 1_500),
                     Block::ToolResult { content, is_error: false, .. } => ("Result", Cow::from(content), 1_500),
                     Block::ToolResult { content, .. } => ("Error", Cow::from(content), 1_500),
-                    Block::Image { .. } => ("Said to the agent", Cow::from("(an image)"), 100),
+                    Block::Image { .. } | Block::Picture(_) => ("Said to the agent", Cow::from("(an image)"), 100),
                     Block::Thinking { .. }
                     | Block::RedactedThinking { .. }
                     | Block::Sealed { .. }

@@ -9,8 +9,11 @@ use guildhall_types::DateTime;
 use guildhall_types::budget::{BudgetKind, Need};
 use guildhall_types::chat::Usage;
 use guildhall_types::event::OutputStream;
+use guildhall_types::feature::Attachment;
 use guildhall_types::price::PriceRow;
 use guildhall_types::run::{RunEvent, Said, Task, Turn};
+
+use crate::ToolImage;
 
 /// A model call that was made and is to be billed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,6 +132,12 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// See [`JournalError`].
     async fn happened(&self, events: Vec<RunEvent>) -> Result<(), JournalError>;
+
+    /// A tool returned an image that the model is to see: it is kept with the run. Nothing when the run has its fill of them.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    async fn keep(&self, tool: &str, image: &ToolImage) -> Result<Option<Attachment>, JournalError>;
 
     /// The agent's tasks as they stand, those of a plan that a member approved included.
     ///

@@ -18,7 +18,8 @@ mod tool;
 pub mod tools;
 mod work;
 
+pub use conversation::KEPT_IN_VIEW;
 pub use journal::{Call, Journal, JournalError, Leave, PriceTable};
 pub use run::{Ended, Job, keep, run};
-pub use tool::{Tool, ToolAnswer, ToolContext, Toolbox};
+pub use tool::{Tool, ToolAnswer, ToolContext, ToolImage, Toolbox};
 pub use work::keep::Kept;

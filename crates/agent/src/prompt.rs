@@ -4,9 +4,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use guildhall_llm::SystemPart;
 use guildhall_sandbox::Workspace;
-use guildhall_types::chat::Block;
+use guildhall_types::chat::{Block, Picture};
 use guildhall_types::feature::PlanningMode;
 use guildhall_types::guide::{GuideWay, Guided};
+use guildhall_types::run::SaidFile;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
@@ -229,9 +230,36 @@ pub fn system(facts: &Facts) -> Result<Vec<SystemPart>, PromptError> {
     Ok(vec![part(include_str!("../prompts/system.md.jinja"))?, part(include_str!("../prompts/project.md.jinja"))?])
 }
 
-/// What is said to the agent of a chat or a task first.
-pub fn asked(words: &str) -> Vec<Block> {
-    vec![Block::text(words.trim().to_owned())]
+/// What is said to the agent of a chat or a task first, and the files that came with it.
+pub fn asked(words: &str, files: &[SaidFile]) -> Vec<Block> {
+    let mut blocks = vec![Block::text(words.trim().to_owned())];
+    blocks.extend(attached(files));
+    blocks
+}
+
+/// The files that came with what a member said: images that the model sees, and texts that it reads.
+pub(crate) fn attached(files: &[SaidFile]) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for SaidFile { attachment, bytes } in files {
+        if attachment.media_type.starts_with("image/") {
+            blocks.push(image_named(&attachment.name));
+            blocks.push(Block::Picture(Picture::of(attachment, bytes)));
+        } else {
+            blocks.push(file(&attachment.name, &attachment.media_type, bytes));
+        }
+    }
+    blocks
+}
+
+fn image_named(name: &str) -> Block {
+    Block::text(format!("The attached image `{name}`:"))
+}
+
+fn file(name: &str, media_type: &str, bytes: &[u8]) -> Block {
+    Block::text(match std::str::from_utf8(bytes) {
+        Ok(text) => format!("The attached file `{name}`:\n\n{}", fenced(text)),
+        Err(_) => format!("The attached file `{name}` ({media_type}, {} bytes) holds no text.", bytes.len()),
+    })
 }
 
 /// What is said to the agent first: the card, and what is attached to it (name, media type, bytes).
@@ -239,14 +267,11 @@ pub fn opening(title: &str, description: &str, attachments: &[(&str, &str, &[u8]
     let mut blocks = vec![Block::text(format!("# {}\n\n{}", title.trim(), description.trim()).trim().to_owned())];
     for (name, media_type, bytes) in attachments {
         if media_type.starts_with("image/") {
-            blocks.push(Block::text(format!("The attached image `{name}`:")));
+            blocks.push(image_named(name));
             blocks.push(Block::Image { media_type: (*media_type).to_owned(), data: STANDARD.encode(bytes) });
             continue;
         }
-        blocks.push(Block::text(match std::str::from_utf8(bytes) {
-            Ok(text) => format!("The attached file `{name}`:\n\n{}", fenced(text)),
-            Err(_) => format!("The attached file `{name}` ({media_type}, {} bytes) holds no text.", bytes.len()),
-        }));
+        blocks.push(file(name, media_type, bytes));
     }
     blocks
 }

@@ -16,17 +16,34 @@ pub struct ToolAnswer {
     pub text: String,
     /// It failed, and `text` says why and what to do.
     pub is_error: bool,
+    /// Images for the model to see. Those of a failure are left out, and so are those for which there is no room.
+    pub images: Vec<ToolImage>,
+}
+
+/// An image that a tool returned.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ToolImage {
+    /// As its bytes say, such as `image/png`.
+    pub media_type: &'static str,
+    /// All of it.
+    pub bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for ToolImage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ToolImage").field("media_type", &self.media_type).field("size", &self.bytes.len()).finish()
+    }
 }
 
 impl ToolAnswer {
     /// It worked.
     pub fn ok(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_error: false }
+        Self { text: text.into(), is_error: false, images: Vec::new() }
     }
 
     /// It failed.
     pub fn error(text: impl Into<String>) -> Self {
-        Self { text: text.into(), is_error: true }
+        Self { text: text.into(), is_error: true, images: Vec::new() }
     }
 }
 

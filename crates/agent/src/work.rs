@@ -18,7 +18,7 @@ use crate::caller::{Caller, NoAnswer};
 use crate::conversation::{Conversation, is_from_member, tokens};
 use crate::habits::{Habits, Next};
 use crate::tools::changes_requested;
-use crate::{Ended, Job, Journal, PriceTable, Toolbox, problem};
+use crate::{Ended, Job, Journal, PriceTable, Toolbox, problem, prompt};
 use planning::Planning;
 
 /// Tokens of one answer at most, where the model could give more.
@@ -56,6 +56,8 @@ pub(crate) struct Work<'a> {
     alone: i64,
     /// Since the last answer.
     compacted: Option<Compaction>,
+    /// The provider took no call with images in it.
+    blind: bool,
 }
 
 impl<'a> Work<'a> {
@@ -117,6 +119,7 @@ impl<'a> Work<'a> {
             size: None,
             alone: 0,
             compacted: None,
+            blind: false,
         }
     }
 
@@ -204,7 +207,13 @@ impl<'a> Work<'a> {
         if std::mem::take(&mut self.tell_tasks) {
             input.extend(standing::note(&self.journal.tasks().await?));
         }
-        input.extend(said.into_iter().map(|said| Block::text(self.blot.owned(said.text))));
+        for said in said {
+            input.push(Block::text(self.blot.owned(said.text)));
+            input.extend(prompt::attached(&said.files).into_iter().map(|block| match block {
+                Block::Text { text } => Block::text(self.blot.owned(text)),
+                other => other,
+            }));
+        }
         if is_from_member(&input) {
             self.alone = 0;
         }
@@ -243,6 +252,9 @@ impl<'a> Work<'a> {
             self.shorten(false).await?;
         }
         self.talk.say(input);
+        if self.talk.dim(self.blind) {
+            self.caller.cached = None;
+        }
         let mut shortened = false;
         loop {
             let live = self.last + 1;
@@ -277,6 +289,19 @@ impl<'a> Work<'a> {
                     continue;
                 }
                 _ => {}
+            }
+            // Some models see nothing, some servers take few images, and one that cannot be read would be refused for ever.
+            let asks_too_much =
+                matches!(error.kind, ErrorKind::BadRequest | ErrorKind::PromptTooLong | ErrorKind::TooLarge);
+            if asks_too_much && !self.blind && self.talk.dim(true) {
+                self.blind = true;
+                self.caller.cached = None;
+                let text = format!(
+                    "The provider refused a call with images in it, which are left out from here on. It said: {}",
+                    error.message
+                );
+                self.journal.happened(vec![RunEvent::Note { text }]).await?;
+                continue;
             }
             return Err(given_up(&error));
         }

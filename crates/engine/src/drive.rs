@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
-use guildhall_agent::{Ended, Job, Toolbox, prompt, tools};
+use guildhall_agent::{Ended, Job, KEPT_IN_VIEW, Toolbox, prompt, tools};
 use guildhall_git::{Oid, Repo};
 use guildhall_llm::SystemPart;
 use guildhall_sandbox::{Room, Workspace};
@@ -11,7 +11,7 @@ use guildhall_store::{Claimed, Ending, Finished, Lease, StepEnd, StoreError};
 use guildhall_team::{Provider, Team};
 use guildhall_types::agent::Briefed;
 use guildhall_types::alert::Strain;
-use guildhall_types::chat::Block;
+use guildhall_types::chat::{Block, Picture};
 use guildhall_types::feature::{Feature, FeatureKind, Move, Stage, WorkMode};
 use guildhall_types::pipeline::StepStatus;
 use guildhall_types::plan::PlanApproval;
@@ -249,7 +249,12 @@ async fn agent(
             FeatureKind::Card => format!("# {}\n\n{}", card.title, feature.description),
             FeatureKind::Chat | FeatureKind::Task => feature.description.clone(),
         };
-        events.push(RunEvent::Said { member_id: Some(run.member_id), text });
+        let files = match card.kind {
+            FeatureKind::Chat => team.store.attachments(card.id).await?,
+            // A card shows its files itself.
+            FeatureKind::Card | FeatureKind::Task => Vec::new(),
+        };
+        events.push(RunEvent::Said { member_id: Some(run.member_id), text, files });
     }
     team.store.run_started(lease, ground.base.as_str(), &ground.branch, &provider.key, events).await?;
     team.note_use(run.member_id, &provider).await?;
@@ -267,7 +272,9 @@ async fn agent(
     let opening = match card.kind {
         _ if !fresh => Vec::new(),
         FeatureKind::Card => opening(team, feature).await?,
-        FeatureKind::Chat | FeatureKind::Task => prompt::asked(&feature.description),
+        FeatureKind::Chat | FeatureKind::Task => {
+            prompt::asked(&feature.description, &team.store.attached(card.id).await?)
+        }
     };
     let steps = team.store.steps(run.id).await?;
     let (sandbox, room, whole) = (engine.0.sandbox.clone(), room.clone(), room.clone());
@@ -340,7 +347,8 @@ impl Engine {
         work: Work,
         cancel: &CancellationToken,
     ) -> Result<(Job, RunJournal), Trouble> {
-        let Work { run, model, provider, history, opening, system, tools, room, agent, deaf, step } = work;
+        let Work { run, model, provider, mut history, opening, system, tools, room, agent, deaf, step } = work;
+        bring_into_view(&self.0.team, &mut history).await?;
         let agent = agent.unwrap_or_default();
         // The one place where an agent gets its tools: whatever is put into the box before, this is what it has. What is not
         // switched on is neither told to the model nor there when it is called all the same.
@@ -453,6 +461,23 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Reads the latest of the images that a conversation shows: it names them, and their bytes are kept beside it.
+async fn bring_into_view(team: &Team, history: &mut [Turn]) -> Result<(), StoreError> {
+    let mut shown: Vec<&mut Picture> = Vec::new();
+    for turn in history.iter_mut().rev() {
+        let results = turn.results.iter_mut().flatten().rev();
+        for block in results.chain(turn.input.iter_mut().rev()) {
+            shown.extend(block.pictures_mut().rev());
+        }
+    }
+    for picture in shown.into_iter().take(KEPT_IN_VIEW) {
+        if let Some((_, bytes)) = team.store.attachment_bytes(picture.id).await? {
+            picture.show(&bytes);
+        }
+    }
+    Ok(())
 }
 
 /// What is said to an agent first: the card, with its files.

@@ -6,18 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use guildhall_agent::{Call, Journal, JournalError, Leave, PriceTable};
+use guildhall_agent::{Call, Journal, JournalError, Leave, PriceTable, ToolImage};
 use guildhall_bus::Bus;
 use guildhall_git::{GitError, Identity, Oid, Repo, Worktree};
 use guildhall_llm::{ErrorKind, models};
 use guildhall_sandbox::Groups;
-use guildhall_store::{Counts, Lease, Reserved, StoreError, Word};
+use guildhall_store::{Counts, Lease, NewFile, Reserved, StoreError, Word};
 use guildhall_team::{Added, Team, TeamError, added_secrets, listed};
 use guildhall_types::RunId;
 use guildhall_types::blot::Blot;
 use guildhall_types::budget::{BudgetKind, Need, never};
 use guildhall_types::chat::StopReason;
 use guildhall_types::event::{Happening, OutputStream};
+use guildhall_types::feature::Attachment;
 use guildhall_types::member::ProviderKind;
 use guildhall_types::plan::{PlanApproval, Proposal};
 use guildhall_types::price::Price;
@@ -420,6 +421,28 @@ impl Journal for RunJournal {
             let done = write.await;
             if !tries.go_on(&done).await {
                 return done.map_err(refused);
+            }
+        }
+    }
+
+    async fn keep(&self, tool: &str, image: &ToolImage) -> Result<Option<Attachment>, JournalError> {
+        let ending = image.media_type.rsplit('/').next().unwrap_or_default();
+        let mut tries = Tries::within(self.patience);
+        loop {
+            let file = NewFile {
+                name: format!("{tool}.{ending}"),
+                media_type: image.media_type.to_owned(),
+                bytes: image.bytes.clone(),
+            };
+            // One whose answer was lost on the way may be kept twice; nothing names the first.
+            match self.team.store.keep_image(&self.lease, file).await {
+                Ok(kept) => return Ok(kept),
+                Err(error) => {
+                    let done: Result<(), StoreError> = Err(error);
+                    if !tries.go_on(&done).await {
+                        return done.map(|()| None).map_err(refused);
+                    }
+                }
             }
         }
     }

@@ -3,6 +3,8 @@
 //! A model is told of a tool what a member approved, from the database: no server is started or called for that.
 
 mod blot;
+mod content;
+mod manners;
 mod program;
 mod server;
 mod session;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use guildhall_types::chat::{Block, Message, ToolSpec};
+use guildhall_types::chat::{Block, Message, Picture, ToolSpec, UNSHOWN};
 use guildhall_types::feature::ThinkingLevel;
 
 /// A part of the system prompt.
@@ -56,9 +56,14 @@ fn size(block: &Block) -> usize {
     match block {
         Block::Text { text } => text.len(),
         Block::Image { .. } => IMAGE * 4,
+        Block::Picture(picture) => seen(picture),
         Block::Thinking { .. } | Block::RedactedThinking { .. } => 0,
         Block::ToolUse { name, input, .. } => name.len() + input.to_string().len(),
-        Block::ToolResult { content, .. } => content.len(),
+        Block::ToolResult { content, images, .. } => content.len() + images.iter().map(seen).sum::<usize>(),
         Block::Sealed { item, .. } | Block::Unknown(item) => item.to_string().len(),
     }
+}
+
+fn seen(picture: &Picture) -> usize {
+    picture.data().map_or(UNSHOWN.len(), |_| IMAGE * 4)
 }

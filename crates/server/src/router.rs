@@ -20,6 +20,8 @@ use crate::{auth, layers, mcp, metrics, oauth, openapi, page, preview, rates, ws
 const BODY: usize = 2 * 1024 * 1024;
 /// Bytes of an upload at most: a file of 5 MiB and the form around it.
 const UPLOAD: usize = 6 * 1024 * 1024;
+/// Bytes of a message in a chat at most: files of 10 MiB in base64, and the words.
+const MESSAGE: usize = 16 * 1024 * 1024;
 /// Bytes of an archive that comes into the knowledge hub at most.
 const ARCHIVE: usize = 32 * 1024 * 1024;
 /// Bytes of an answer from which on it is compressed.
@@ -243,8 +245,12 @@ fn run() -> OpenApiRouter<App> {
         .routes(routes!(on::services::stop_service))
         .routes(routes!(on::terminal::open_terminal))
         .routes(routes!(on::agents::run_agent))
-        .routes(routes!(on::chats::start_chat))
-        .routes(routes!(on::chats::say_in_chat))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(on::chats::start_chat))
+                .routes(routes!(on::chats::say_in_chat))
+                .route_layer(DefaultBodyLimit::max(MESSAGE)),
+        )
         .routes(routes!(on::chats::stop_chat))
         .routes(routes!(on::chats::rename_chat, on::chats::delete_chat))
         .routes(routes!(on::night::set_auto_mode))

@@ -142,7 +142,7 @@ impl Plain {
     }
 
     /// The result of a call; false when nobody waits for it.
-    fn result(&mut self, id: &str, output: &str) -> bool {
+    fn result(&mut self, id: &str, output: Value) -> bool {
         let Some(at) = self.open.iter().position(|open| open == id) else { return false };
         self.open.remove(at);
         self.push("user", json!({ "type": "tool_result", "tool_use_id": id, "content": output }));

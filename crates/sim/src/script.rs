@@ -75,6 +75,8 @@ pub enum Fault {
     NoQuota,
     /// 400 for an overlong prompt.
     PromptTooLong,
+    /// 400 for an image that it cannot read.
+    BadImage,
     /// No headers, ever.
     HangBeforeHeaders,
     /// Headers, the beginning of an answer, then nothing.

@@ -265,6 +265,7 @@ fn refusal(fault: Fault) -> Option<Refusal> {
         Fault::Overloaded => (529, "overloaded_error", "Overloaded"),
         Fault::BadKey => (401, "authentication_error", "invalid x-api-key"),
         Fault::NoQuota => (400, "billing_error", "Your credit balance is too low to access the Anthropic API."),
+        Fault::BadImage => (400, "invalid_request_error", "messages.2.content.0.image: Could not process image"),
         Fault::PromptTooLong => (400, "invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum"),
         _ => return None,
     };

@@ -141,9 +141,29 @@ fn said(block: &Value, place: &str) -> Result<(), Refusal> {
     match block["type"].as_str().unwrap_or_default() {
         "text" => text(block, place),
         "image" if block["source"]["data"].is_string() => Ok(()),
-        "tool_result" if block["content"].is_string() || block["content"].is_array() => Ok(()),
+        "tool_result" if block["content"].is_string() => Ok(()),
+        "tool_result" if block["content"].is_array() => returned(block, place),
         other => Err(Refusal::invalid(format!("{place}: unexpected block {other:?} in a message of the user"))),
     }
+}
+
+/// The parts of a tool's result. With a failure go words alone.
+fn returned(block: &Value, place: &str) -> Result<(), Refusal> {
+    for (at, part) in block["content"].as_array().into_iter().flatten().enumerate() {
+        match part["type"].as_str().unwrap_or_default() {
+            "text" => text(part, &format!("{place}.content.{at}"))?,
+            _ if block["is_error"] == true => {
+                let message = format!("{place}.tool_result: all content must be type \"text\" if `is_error` is true");
+                return Err(Refusal::invalid(message));
+            }
+            "image" if part["source"]["data"].as_str().is_some_and(|data| !data.is_empty()) => {}
+            other => {
+                let message = format!("{place}.content.{at}: unexpected block {other:?} in a tool's result");
+                return Err(Refusal::invalid(message));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A block of an assistant's message; the id if it is a call of a tool.

@@ -11,7 +11,7 @@ use guildhall_types::run::Run;
 use guildhall_types::{AgentId, DateTime, ExecutionId, FeatureId, MemberId, ProjectId, RunId};
 
 use crate::features::CARD;
-use crate::{NewRun, Page, Rows, Store, StoreError, on, read};
+use crate::{NewFile, NewRun, Page, Rows, Store, StoreError, on, read};
 
 /// A chat or a task to be made.
 #[derive(Debug, Clone)]
@@ -28,6 +28,8 @@ pub struct NewAside {
     pub title: String,
     /// What is said to the agent first.
     pub text: String,
+    /// The files that come with it.
+    pub files: Vec<NewFile>,
     /// Who works on it; the usual agent when absent.
     pub agent_id: Option<AgentId>,
     /// How hard the model is asked to think, where the agent does not say.
@@ -84,6 +86,7 @@ impl Store {
         }
         let made = self.feature_in(&mut tx, new.id).await?.ok_or(StoreError::NotFound { what: "feature" })?;
         self.record(&mut tx, &Happening::FeatureCreated { feature: made }).await?;
+        let sent = self.keep_files(&mut tx, new.id, None, &new.files).await?.len();
         let run = self.start_in(&mut tx, new.id, new.created_by, run, false).await?;
         let note = match new.kind {
             FeatureKind::Chat => Note::new(AuditAction::StartChat),
@@ -91,6 +94,7 @@ impl Store {
         };
         let note = note.on(AuditObject::Feature, new.id).with("run", run).with("project", new.project_id);
         let note = note.with("mode", new.mode);
+        let note = if sent > 0 { note.with("files", sent) } else { note };
         tx.note(match new.agent_id {
             Some(agent) => note.with("agent", agent),
             None => note,
@@ -141,7 +145,7 @@ impl Store {
         Ok(feature)
     }
 
-    /// Takes a chat off the list. It stays in the database, and its work on its refs; its worktree goes.
+    /// Takes a chat off the list. Its words stay in the database, and its work on its refs; its files and its worktree go.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Live`] while its agent answers.
@@ -155,6 +159,7 @@ impl Store {
         on!(tx, c => sqlx::query("UPDATE features SET deleted_at = $2 WHERE id = $1").bind(id).bind(self.now())
             .execute(c).await.rows())?;
         self.close_runs(&mut tx, id).await?;
+        on!(tx, c => sqlx::query("DELETE FROM attachments WHERE feature_id = $1").bind(id).execute(c).await.rows())?;
         tx.note(
             Note::new(AuditAction::DeleteChat).on(AuditObject::Feature, id).with("project", feature.card.project_id),
         );

@@ -1,17 +1,46 @@
-//! Attachments: images and text files on cards.
+//! Attachments: images and text files on cards, in chats, and from the tools of runs.
 
 use guildhall_types::feature::Attachment;
-use guildhall_types::{AttachmentId, FeatureId};
+use guildhall_types::run::{Said, SaidFile};
+use guildhall_types::{AttachmentId, FeatureId, RunId};
 
-use crate::{Rows, Store, StoreError, on, read};
+use crate::{Lease, Rows, Store, StoreError, Tx, on, read};
 
 const COLUMNS: &str = "id, feature_id, name, media_type, size, created_at";
+/// Images that the tools of a run may leave with it.
+const IMAGES_OF_RUN: i64 = 300;
+/// Bytes of them.
+const BYTES_OF_RUN: i64 = 200 * 1024 * 1024;
 
 #[derive(sqlx::FromRow)]
 struct WithBytes {
     #[sqlx(flatten)]
     attachment: Attachment,
     bytes: Vec<u8>,
+}
+
+#[derive(sqlx::FromRow)]
+struct OfMessage {
+    message: i64,
+    #[sqlx(flatten)]
+    file: WithBytes,
+}
+
+/// A file to be kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewFile {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub media_type: String,
+    /// All of it.
+    pub bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for NewFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewFile").field("name", &self.name).field("size", &self.bytes.len()).finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -38,13 +67,97 @@ impl Store {
         saved.ok_or(StoreError::NotFound { what: "feature" })
     }
 
-    /// The files on a card, in the order they came.
+    /// Keeps files of a card or a chat: of its run, where one is named, and with which message they came.
+    pub(crate) async fn keep_files(
+        &self,
+        tx: &mut Tx,
+        feature: FeatureId,
+        of: Option<(RunId, Option<i64>)>,
+        files: &[NewFile],
+    ) -> Result<Vec<Attachment>, StoreError> {
+        let (run, message) = (of.map(|(run, _)| run), of.and_then(|(_, message)| message));
+        let sql = format!(
+            "INSERT INTO attachments (id, feature_id, name, media_type, size, bytes, created_at, run_id, message)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING {COLUMNS}"
+        );
+        let mut kept = Vec::with_capacity(files.len());
+        for file in files {
+            let saved: Attachment = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql.clone()))
+                .bind(AttachmentId::new()).bind(feature).bind(crate::clean(&file.name)).bind(&file.media_type)
+                .bind(file.bytes.len() as i64).bind(file.bytes.as_slice()).bind(self.now()).bind(run).bind(message)
+                .fetch_one(c).await)?;
+            kept.push(saved);
+        }
+        Ok(kept)
+    }
+
+    /// Keeps an image that a tool of a run returned; nothing when the run has its fill of them.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`].
+    pub async fn keep_image(&self, lease: &Lease, image: NewFile) -> Result<Option<Attachment>, StoreError> {
+        let mut tx = self.begin_light().await?;
+        let run = self.held(&mut tx, lease).await?;
+        let (count, bytes): (i64, i64) = on!(tx, c => sqlx::query_as(
+            "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM attachments
+             WHERE run_id = $1 AND message IS NULL").bind(run.id).fetch_one(c).await)?;
+        if count >= IMAGES_OF_RUN || bytes + image.bytes.len() as i64 > BYTES_OF_RUN {
+            return Ok(None);
+        }
+        let kept = self.keep_files(&mut tx, run.feature_id, Some((run.id, None)), &[image]).await?.pop();
+        self.commit(tx).await?;
+        Ok(kept)
+    }
+
+    /// The files on a card, or those that a chat began with, in the order they came.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn attachments(&self, feature: FeatureId) -> Result<Vec<Attachment>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM attachments WHERE feature_id = $1 ORDER BY id LIMIT 200");
+        let sql =
+            format!("SELECT {COLUMNS} FROM attachments WHERE feature_id = $1 AND run_id IS NULL ORDER BY id LIMIT 200");
         Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(feature).fetch_all(c).await)?)
+    }
+
+    /// The same with their bytes.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn attached(&self, feature: FeatureId) -> Result<Vec<SaidFile>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS}, bytes FROM attachments WHERE feature_id = $1 AND run_id IS NULL ORDER BY id LIMIT 200"
+        );
+        let rows: Vec<WithBytes> =
+            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(feature).fetch_all(c).await)?;
+        Ok(rows.into_iter().map(WithBytes::said).collect())
+    }
+
+    /// How many files members have sent in a chat.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_chat_files(&self, chat: FeatureId) -> Result<i64, StoreError> {
+        let (count,): (i64,) = read!(self, c => sqlx::query_as(
+            "SELECT count(*) FROM attachments WHERE feature_id = $1 AND (run_id IS NULL OR message IS NOT NULL)")
+            .bind(chat).fetch_one(c).await)?;
+        Ok(count)
+    }
+
+    /// Reads the files that came with what was said to a run.
+    pub(crate) async fn with_files(&self, run: RunId, mut said: Vec<Said>) -> Result<Vec<Said>, StoreError> {
+        let (Some(first), Some(last)) = (said.first(), said.last()) else { return Ok(said) };
+        let (first, last) = (first.seq, last.seq);
+        let sql = format!(
+            "SELECT message, {COLUMNS}, bytes FROM attachments WHERE run_id = $1 AND message BETWEEN $2 AND $3 ORDER BY id"
+        );
+        let rows: Vec<OfMessage> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(run).bind(first).bind(last)
+            .fetch_all(c).await)?;
+        for row in rows {
+            if let Some(said) = said.iter_mut().find(|said| said.seq == row.message) {
+                said.files.push(row.file.said());
+            }
+        }
+        Ok(said)
     }
 
     /// One file with its bytes.
@@ -58,14 +171,21 @@ impl Store {
         Ok(row.map(|row| (row.attachment, row.bytes)))
     }
 
-    /// Takes a file off its card; false when there is none such.
+    /// Takes a file off its card; false when there is none such. What was said or returned in a run stays with it.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn delete_attachment(&self, id: AttachmentId) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let done = on!(tx, c => sqlx::query("DELETE FROM attachments WHERE id = $1").bind(id).execute(c).await.rows())?;
+        let done = on!(tx, c => sqlx::query("DELETE FROM attachments WHERE id = $1 AND run_id IS NULL").bind(id).execute(c)
+            .await.rows())?;
         self.commit(tx).await?;
         Ok(done == 1)
+    }
+}
+
+impl WithBytes {
+    fn said(self) -> SaidFile {
+        SaidFile { attachment: self.attachment, bytes: self.bytes }
     }
 }

@@ -72,6 +72,7 @@ use tokio::sync::{Notify, watch};
 pub use agents::{AgentPatch, AgentQuery, NewAgent};
 pub use alerts::{AlertQuery, NewAlert, THRESHOLDS};
 pub use asides::{ChatQuery, NewAside};
+pub use attachments::NewFile;
 pub use attempts::TryLimit;
 pub use audit::{AuditQuery, Broken, Verdict};
 pub use avatars::Avatar;

@@ -11,7 +11,7 @@ use guildhall_types::{FeatureId, MemberId, ProjectId, RunId};
 use sqlx::types::Json;
 
 use crate::members::may_run;
-use crate::{Rows, Store, StoreError, Tx, on, read};
+use crate::{NewFile, Rows, Store, StoreError, Tx, on, read};
 
 pub(crate) const COLUMNS: &str = "id, feature_id, project_id, member_id, status, intent, auto, repairs, returns, attempt, \
     lease_owner, lease_until, \
@@ -129,10 +129,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Illegal`], [`StoreError::NotFound`].
     pub async fn follow_up(&self, id: FeatureId, member: MemberId, text: &str) -> Result<(Feature, Run), StoreError> {
-        self.follow_up_in(id, member, text, None).await
+        self.follow_up_in(id, member, text, None, &[]).await
     }
 
-    /// The same; a chat's agent may from then on do this to the files.
+    /// The same, with files that come along; a chat's agent may from then on do this to the files of its worktree.
     ///
     /// # Errors
     /// [`StoreError::Illegal`], [`StoreError::NotFound`].
@@ -142,6 +142,7 @@ impl Store {
         member: MemberId,
         text: &str,
         mode: Option<WorkMode>,
+        files: &[NewFile],
     ) -> Result<(Feature, Run), StoreError> {
         let mut tx = self.begin().await?;
         let owner_may = self.speaker_and_owner(&mut tx, id, member).await?;
@@ -160,11 +161,13 @@ impl Store {
             on!(tx, c => sqlx::query("UPDATE features SET mode = $2 WHERE id = $1").bind(id).bind(mode).execute(c).await.rows())?;
         }
         let text = crate::clean(text);
-        on!(tx, c => sqlx::query(
+        let (seq,): (i64,) = on!(tx, c => sqlx::query_as(
             "INSERT INTO run_messages (run_id, seq, member_id, text, said_at)
-             SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4 FROM run_messages WHERE run_id = $1")
-            .bind(run.id).bind(member).bind(&text).bind(self.now()).execute(c).await.rows())?;
-        self.record_run(&mut tx, &run, RunEvent::Said { member_id: Some(member), text }).await?;
+             SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4 FROM run_messages WHERE run_id = $1 RETURNING seq")
+            .bind(run.id).bind(member).bind(&text).bind(self.now()).fetch_one(c).await)?;
+        let files = self.keep_files(&mut tx, id, Some((run.id, Some(seq))), files).await?;
+        let sent = files.len();
+        self.record_run(&mut tx, &run, RunEvent::Said { member_id: Some(member), text, files }).await?;
         if run.status.is_live() {
             // Checks that are running look at the work as it was; the message turns the run back to work after them. One
             // that rests until auto mode's window opens goes on now: somebody has taken it in hand. One that waits for its
@@ -178,7 +181,8 @@ impl Store {
         } else {
             self.queue_run(&mut tx, &run, RunIntent::Work, None).await?;
         }
-        tx.note(note(AuditAction::FollowUp, id, run.id));
+        let note = note(AuditAction::FollowUp, id, run.id);
+        tx.note(if sent > 0 { note.with("files", sent) } else { note });
         self.tell_both(tx, id, run.id).await
     }
 
@@ -331,9 +335,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn inbox(&self, run: RunId) -> Result<Vec<Said>, StoreError> {
-        Ok(read!(self, c => sqlx::query_as(
+        let said: Vec<Said> = read!(self, c => sqlx::query_as(
             "SELECT seq, member_id, text FROM run_messages WHERE run_id = $1 AND read_by_turn IS NULL ORDER BY seq")
-            .bind(run).fetch_all(c).await)?)
+            .bind(run).fetch_all(c).await)?;
+        self.with_files(run, said).await
     }
 
     /// How many runs are at work and how many wait.

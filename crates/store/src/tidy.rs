@@ -237,6 +237,7 @@ impl Store {
         let Some((feature_id,)) = of else { return Ok(true) };
         on!(tx, c => sqlx::query("UPDATE checks SET output = '' WHERE run_id = $1").bind(id).execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE run_services SET log = '' WHERE run_id = $1").bind(id).execute(c).await.rows())?;
+        on!(tx, c => sqlx::query("DELETE FROM attachments WHERE run_id = $1").bind(id).execute(c).await.rows())?;
         if let Some(first) = first {
             let text = "What was said and done here is gone: it is kept for a time only after the work has ended.";
             let what = Happening::Run { run_id: id, feature_id, event: RunEvent::Note { text: text.to_owned() } };

@@ -1,7 +1,7 @@
 //! Work without a card on the board: conversations with agents, and agents that run by themselves.
 
 use guildhall_git::check_branch;
-use guildhall_store::{ChatQuery, NewAside, NewRun, Page, StoreError};
+use guildhall_store::{ChatQuery, NewAside, NewFile, NewRun, Page, StoreError};
 use guildhall_types::agent::{Agent, Briefed, Briefing, PROMPT, TaskState};
 use guildhall_types::feature::{Feature, FeatureCard, FeatureKind, ThinkingLevel, WorkMode};
 use guildhall_types::member::{ChangeRefused, Member};
@@ -9,6 +9,7 @@ use guildhall_types::rights::MemberRight;
 use guildhall_types::run::Run;
 use guildhall_types::{AgentId, ExecutionId, FeatureId, MemberId, ProjectId};
 
+use crate::attachments::SentFile;
 use crate::cards::{MESSAGE, TITLE, line, model, slug, text, title_of};
 use crate::{Team, TeamError};
 
@@ -17,6 +18,8 @@ use crate::{Team, TeamError};
 pub struct NewChat {
     /// What is said first.
     pub message: String,
+    /// The files that come with it.
+    pub files: Vec<SentFile>,
     /// A few words; made from the message when left out.
     pub title: Option<String>,
     /// Who answers; the usual agent when absent.
@@ -81,6 +84,7 @@ struct Begin {
     mode: WorkMode,
     title: String,
     text: String,
+    files: Vec<NewFile>,
     agent: Option<Agent>,
     briefed: Option<Briefed>,
     model: Option<String>,
@@ -112,6 +116,7 @@ impl Team {
             mode: new.mode,
             title: title(new.title.as_deref(), &text)?,
             text,
+            files: self.message_files(None, new.files).await?,
             briefed: agent.as_ref().map(Agent::brief),
             agent,
             model: model(new.model)?,
@@ -125,17 +130,19 @@ impl Team {
     /// files from then on.
     ///
     /// # Errors
-    /// [`TeamError::NotFound`]; [`TeamError::Invalid`] for an empty or overlong message.
+    /// [`TeamError::NotFound`]; [`TeamError::Invalid`] for an empty or overlong message, and for files that cannot be taken.
     pub async fn say_in_chat(
         &self,
         member: MemberId,
         id: FeatureId,
         message: &str,
         mode: Option<WorkMode>,
+        files: Vec<SentFile>,
     ) -> Result<(Feature, Run), TeamError> {
         self.chat(id).await?;
         let message = text("message", message, 1, MESSAGE)?;
-        Ok(self.store.follow_up_in(id, member, &message, mode).await?)
+        let files = self.message_files(Some(id), files).await?;
+        Ok(self.store.follow_up_in(id, member, &message, mode, &files).await?)
     }
 
     /// A chat.
@@ -239,6 +246,7 @@ impl Team {
             mode: new.mode,
             title: title(new.title.as_deref(), &said)?,
             text: said,
+            files: Vec::new(),
             agent,
             briefed,
             model: model(new.model)?,
@@ -306,6 +314,7 @@ impl Team {
             mode: begin.mode,
             title: begin.title,
             text: begin.text,
+            files: begin.files,
             agent_id: begin.agent.map(|agent| agent.id),
             thinking_level: ThinkingLevel::Medium,
             execution_id: begin.execution,

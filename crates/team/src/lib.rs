@@ -52,6 +52,7 @@ mod work;
 pub use accounts::{Origin, PasswordChange, ProfileChange, Way};
 pub use agents::AgentWish;
 pub use api_tokens::TokenAnswer;
+pub use attachments::SentFile;
 pub use budgets::{BudgetsView, RUN_LIMITS};
 pub use cards::NewCard;
 pub use certificate::certificate_holds;

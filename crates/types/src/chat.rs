@@ -4,10 +4,14 @@
 //! sends and will want back (signatures, encrypted reasoning) is kept to the letter. Each dialect writes what it can say,
 //! and leaves out the reasoning of others, so that a conversation may go on with another provider.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::AttachmentId;
+use crate::feature::Attachment;
 use crate::text_enum::text_enum;
 
 text_enum! {
@@ -78,6 +82,8 @@ pub enum Block {
         /// Base64 without line breaks.
         data: String,
     },
+    /// An image that is kept beside the conversation.
+    Picture(Picture),
     /// The model's reasoning. Goes back to the provider exactly as it came.
     Thinking {
         /// May be empty where the provider shows no reasoning.
@@ -108,6 +114,9 @@ pub enum Block {
         /// The tool failed, and `content` says why.
         #[serde(default)]
         is_error: bool,
+        /// The images that it returned.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        images: Vec<Picture>,
     },
     /// What one dialect wants back as it came and no other understands, such as reasoning that OpenAI encrypted. Goes back
     /// in that dialect alone.
@@ -123,9 +132,68 @@ pub enum Block {
 }
 
 impl Block {
+    /// The kept images in it, in order.
+    pub fn pictures_mut(&mut self) -> std::slice::IterMut<'_, Picture> {
+        match self {
+            Self::Picture(picture) => std::slice::from_mut(picture).iter_mut(),
+            Self::ToolResult { images, .. } => images.iter_mut(),
+            _ => std::slice::IterMut::default(),
+        }
+    }
+
     /// A text block.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text { text: text.into() }
+    }
+}
+
+/// Said to a model in the place of an image that it is not shown, or not any more.
+pub const UNSHOWN: &str = "[An image was here. It is not shown any more.]";
+
+/// An image that is kept as an attachment: the conversation names it, and its bytes are read when a model is to see it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Picture {
+    /// The attachment.
+    pub id: AttachmentId,
+    /// Such as `image/png`.
+    pub media_type: String,
+    /// In bytes.
+    pub size: i64,
+    /// Base64 without line breaks; empty while a model is not to see it. Never stored here.
+    #[serde(skip)]
+    pub data: String,
+}
+
+impl Picture {
+    /// A kept image, as a model sees it.
+    pub fn of(attachment: &Attachment, bytes: &[u8]) -> Self {
+        let Attachment { id, media_type, size, .. } = attachment;
+        let mut picture = Self { id: *id, media_type: media_type.clone(), size: *size, data: String::new() };
+        picture.show(bytes);
+        picture
+    }
+
+    /// Lets a model see it.
+    pub fn show(&mut self, bytes: &[u8]) {
+        self.data = STANDARD.encode(bytes);
+    }
+
+    /// The image as what a model sees, unless it is not to see it.
+    pub fn data(&self) -> Option<&str> {
+        (!self.data.is_empty()).then_some(self.data.as_str())
+    }
+}
+
+impl std::fmt::Debug for Picture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Picture").field("id", &self.id).field("media_type", &self.media_type).finish_non_exhaustive()
+    }
+}
+
+// Whether its bytes are at hand does not make it another one.
+impl PartialEq for Picture {
+    fn eq(&self, other: &Self) -> bool {
+        (self.id, self.size, &self.media_type) == (other.id, other.size, &other.media_type)
     }
 }
 

@@ -405,7 +405,7 @@ pub struct Feature {
     pub summary: Option<String>,
 }
 
-/// An image or a text file on a card; the bytes are fetched apart.
+/// An image or a text file on a card, in a chat, or from a tool; the bytes are fetched apart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
 #[serde(rename_all = "camelCase")]

@@ -19,6 +19,7 @@ pub mod feature;
 pub mod forecast;
 pub mod guide;
 pub mod ids;
+pub mod image;
 pub mod knowledge;
 pub mod limits;
 pub mod mail;

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::budget::BudgetKind;
 use crate::chat::{Block, Message, StopReason, Usage};
-use crate::feature::Problem;
+use crate::feature::{Attachment, Problem};
 use crate::member::ProviderKind;
 use crate::plan::PlanApproval;
 use crate::{CheckId, DateTime, FeatureId, MemberId, NodeId, ProjectId, RunId, text_enum::text_enum};
@@ -292,7 +292,7 @@ pub struct LedgerRow {
 }
 
 /// Something that a member said to a run and that no turn has read yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
 pub struct Said {
     /// Counts from 1 within the run.
@@ -301,6 +301,24 @@ pub struct Said {
     pub member_id: MemberId,
     /// The words.
     pub text: String,
+    /// The files that came with it.
+    #[cfg_attr(feature = "sqlx", sqlx(skip))]
+    pub files: Vec<SaidFile>,
+}
+
+/// A file that a member attached to what was said.
+#[derive(Clone, PartialEq)]
+pub struct SaidFile {
+    /// What is known of it.
+    pub attachment: Attachment,
+    /// All of it.
+    pub bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for SaidFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SaidFile").field("attachment", &self.attachment).finish_non_exhaustive()
+    }
 }
 
 /// How much a piece of work changes.

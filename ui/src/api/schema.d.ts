@@ -3929,7 +3929,7 @@ export type components = {
             /** @description The provider's name. */
             provider: string;
         };
-        /** @description An image or a text file on a card; the bytes are fetched apart. */
+        /** @description An image or a text file on a card, in a chat, or from a tool; the bytes are fetched apart. */
         Attachment: {
             /**
              * Format: date-time
@@ -6878,6 +6878,16 @@ export type components = {
             /** @description The card. */
             feature: components["schemas"]["Feature"];
         };
+        /** @description A file that comes with a message: PNG, JPEG, GIF or WebP of 3.75 MiB at most, or UTF-8 text of 5 MiB at most. */
+        MessageFile: {
+            /**
+             * Format: byte
+             * @description Its bytes in base64.
+             */
+            data: string;
+            /** @description Its name. */
+            name: string;
+        };
         /** @description A model, with prices in micro-dollars per million tokens (which is dollars per million times a million). */
         Model: {
             /**
@@ -8510,6 +8520,8 @@ export type components = {
         };
         /** @description What happened in a run, as its members see it. Stored under the event `run.event`. */
         RunEvent: {
+            /** @description The files that came with it. */
+            files?: components["schemas"]["Attachment"][];
             /** @enum {string} */
             kind: "said";
             memberId: components["schemas"]["MemberId"] | null;
@@ -8557,6 +8569,8 @@ export type components = {
              * @description How long it took, in milliseconds.
              */
             durationMs: number;
+            /** @description The images that it returned. */
+            images?: components["schemas"]["Attachment"][];
             /** @description Whether it failed. */
             isError: boolean;
             /** @enum {string} */
@@ -8958,6 +8972,8 @@ export type components = {
         };
         /** @description What is said in a chat. */
         SayInChat: {
+            /** @description The files that come with them: 8 at most, of 10 MiB together, and 100 in a chat. */
+            files?: components["schemas"]["MessageFile"][];
             /** @description The words. */
             message: string;
             mode?: components["schemas"]["WorkMode"] | null;
@@ -9265,6 +9281,8 @@ export type components = {
         /** @description A chat to be begun. */
         StartChat: {
             agentId?: components["schemas"]["AgentId"] | null;
+            /** @description The files that come with it: 8 at most, of 10 MiB together. */
+            files?: components["schemas"]["MessageFile"][];
             /** @description What is said first. */
             message: string;
             /** @description What the agent may do to the files: `read` looks and changes nothing, `work` has a worktree and a branch of its own. */
@@ -10767,6 +10785,7 @@ export type MemberState = components['schemas']['MemberState'];
 export type Memory = components['schemas']['Memory'];
 export type MergeFeature = components['schemas']['MergeFeature'];
 export type MergedFeature = components['schemas']['MergedFeature'];
+export type MessageFile = components['schemas']['MessageFile'];
 export type Model = components['schemas']['Model'];
 export type ModelChoice = components['schemas']['ModelChoice'];
 export type Models = components['schemas']['Models'];

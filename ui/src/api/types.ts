@@ -184,6 +184,7 @@ export type DiffLine = Schema.Line;
 export type AgentDraft = Schema.CreateAgent;
 export type AgentPatch = Schema.UpdateAgent;
 export type ChatDraft = Schema.StartChat;
+export type MessageFile = Schema.MessageFile;
 export type FeatureDraft = Schema.CreateFeature;
 export type FeaturePatch = Schema.UpdateFeature;
 export type PlanApproved = Schema.ApprovePlan;

@@ -96,7 +96,7 @@ impl Tool for Bash {
                     true => format!("(no output, {ended})"),
                     false => format!("{output}\n({ended})"),
                 };
-                ToolAnswer { text, is_error: outcome.exit != Exit::Code(0) }
+                ToolAnswer { text, is_error: outcome.exit != Exit::Code(0), images: Vec::new() }
             }
             Err(error) => ToolAnswer::error(error.to_string()),
         }

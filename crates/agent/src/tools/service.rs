@@ -114,7 +114,7 @@ impl Tool for Start {
                     _ => String::new(),
                 };
                 let text = format!("{}.{hint}\n{}", standing(&begun.service), printed(&begun.printed));
-                ToolAnswer { text, is_error: !runs }
+                ToolAnswer { text, is_error: !runs, images: Vec::new() }
             }
             Err(why) => ToolAnswer::error(why),
         }

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use guildhall_types::boundary;
-use guildhall_types::chat::{Block, StopReason};
+use guildhall_types::chat::{Block, Picture, StopReason};
+use guildhall_types::feature::Attachment;
 use guildhall_types::run::{RunEvent, Turn};
 use guildhall_types::trace::{Key, Side, Span};
 use serde_json::Value;
@@ -15,6 +16,8 @@ use crate::{Ended, ToolAnswer, ToolContext};
 
 /// Bytes of a tool's result at most, whatever the tool itself keeps to.
 const RESULT: usize = 100_000;
+/// Images that the tools of a turn show at most.
+const IMAGES: usize = 8;
 /// Characters of a malformed call that are quoted.
 const QUOTED: usize = 300;
 
@@ -29,6 +32,7 @@ impl Work<'_> {
         let mut results = Vec::new();
         let mut changed = false;
         let mut told = Vec::new();
+        let mut room = IMAGES;
         for (id, name, input) in turn.answer.tool_uses() {
             if self.caller.cancel.is_cancelled() {
                 return Err(Ended::Cancelled);
@@ -41,7 +45,7 @@ impl Work<'_> {
             });
             self.journal.happened(std::mem::take(&mut told)).await?;
             let began = Instant::now();
-            let answer = if turn.stop_reason == StopReason::Refusal {
+            let mut answer = if turn.stop_reason == StopReason::Refusal {
                 ToolAnswer::error(DECLINED)
             } else {
                 changed |= self.tools.find(name).is_some_and(|tool| tool.changes_files());
@@ -56,8 +60,9 @@ impl Work<'_> {
                 answer
             };
             let took = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
-            results.push(result(id, &answer));
-            told.push(finished(number, id, name, &answer, took));
+            let images = self.keep_images(name, &mut answer, &mut room).await?;
+            results.push(result(id, &answer, &images));
+            told.push(finished(number, id, name, &answer, &images, took));
         }
         if !told.is_empty() {
             self.journal.happened(told).await?;
@@ -100,15 +105,42 @@ impl Work<'_> {
         ToolAnswer { text: bounded(&text, RESULT), ..answer }
     }
 
+    /// Keeps the images of an answer with the run, as far as there is `room` in the turn, and says in words how many there
+    /// was none for. With a failure none are kept: Anthropic takes nothing but words with one.
+    async fn keep_images(&self, tool: &str, answer: &mut ToolAnswer, room: &mut usize) -> Result<Vec<Kept>, Ended> {
+        let images = std::mem::take(&mut answer.images);
+        let (mut kept, mut left_out) = (Vec::new(), 0);
+        for image in images {
+            let attachment = match *room > 0 && !answer.is_error {
+                true => self.journal.keep(tool, &image).await?,
+                false => None,
+            };
+            match attachment {
+                Some(attachment) => {
+                    *room -= 1;
+                    kept.push((attachment, image.bytes));
+                }
+                None => left_out += 1,
+            }
+        }
+        if left_out > 0 {
+            answer.text.push_str(&format!(
+                "\n\n[Not shown: {left_out} of the images. A turn shows {IMAGES} at most, a failed call none, and a run only so many.]"
+            ));
+        }
+        Ok(kept)
+    }
+
     /// Answers the calls of a turn that was cut as interrupted; those that can be made again are.
     pub(super) async fn settle_interrupted(&mut self, turn: &mut Turn) -> Result<(), Ended> {
         let mut results = Vec::new();
         let mut events = Vec::new();
         let mut changed = false;
+        let mut room = IMAGES;
         for (id, name, input) in turn.answer.tool_uses() {
             changed |= self.tools.find(name).is_some_and(|tool| tool.changes_files());
             let again = self.tools.find(name).is_some_and(|tool| tool.is_repeatable());
-            let answer = match turn.stop_reason {
+            let mut answer = match turn.stop_reason {
                 StopReason::Refusal => ToolAnswer::error(DECLINED),
                 reason if again => {
                     let context = ToolContext { journal: self.journal, turn: turn.number, call: id };
@@ -116,8 +148,9 @@ impl Work<'_> {
                 }
                 _ => ToolAnswer::error(INTERRUPTED),
             };
-            results.push(result(id, &answer));
-            events.push(finished(turn.number, id, name, &answer, 0));
+            let images = self.keep_images(name, &mut answer, &mut room).await?;
+            results.push(result(id, &answer, &images));
+            events.push(finished(turn.number, id, name, &answer, &images, 0));
         }
         if !events.is_empty() {
             self.journal.happened(events).await?;
@@ -129,11 +162,19 @@ impl Work<'_> {
     }
 }
 
-fn result(call: &str, answer: &ToolAnswer) -> Block {
-    Block::ToolResult { tool_use_id: call.to_owned(), content: answer.text.clone(), is_error: answer.is_error }
+/// An image that is kept with the run, and its bytes.
+type Kept = (Attachment, Vec<u8>);
+
+fn result(call: &str, answer: &ToolAnswer, images: &[Kept]) -> Block {
+    Block::ToolResult {
+        tool_use_id: call.to_owned(),
+        content: answer.text.clone(),
+        is_error: answer.is_error,
+        images: images.iter().map(|(kept, bytes)| Picture::of(kept, bytes)).collect(),
+    }
 }
 
-fn finished(turn: i64, call: &str, tool: &str, answer: &ToolAnswer, duration_ms: i64) -> RunEvent {
+fn finished(turn: i64, call: &str, tool: &str, answer: &ToolAnswer, images: &[Kept], duration_ms: i64) -> RunEvent {
     RunEvent::ToolFinished {
         turn,
         call: call.to_owned(),
@@ -141,5 +182,6 @@ fn finished(turn: i64, call: &str, tool: &str, answer: &ToolAnswer, duration_ms:
         output: answer.text.clone(),
         is_error: answer.is_error,
         duration_ms,
+        images: images.iter().map(|(kept, _)| kept.clone()).collect(),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use guildhall_agent::{
-    Call, Ended, Job, Journal, JournalError, Leave, PriceTable, Tool, ToolAnswer, ToolContext, Toolbox, run,
+    Call, Ended, Job, Journal, JournalError, Leave, PriceTable, Tool, ToolAnswer, ToolContext, ToolImage, Toolbox, run,
 };
 use guildhall_llm::governor::{Governor, Settings};
 use guildhall_llm::{Backoff, Client, Endpoint, Patience, Secret};
@@ -14,10 +14,11 @@ use guildhall_sim::{Config, Sim};
 use guildhall_types::budget::Need;
 use guildhall_types::chat::{Block, StopReason, ToolSpec};
 use guildhall_types::event::OutputStream;
+use guildhall_types::feature::Attachment;
 use guildhall_types::member::ProviderKind;
 use guildhall_types::plan::Proposal;
 use guildhall_types::run::{RunEvent, Said, Task, Turn};
-use guildhall_types::{Clock, FixedClock, MemberId};
+use guildhall_types::{AttachmentId, Clock, FeatureId, FixedClock, MemberId};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -50,6 +51,10 @@ pub struct Pages {
     pub reserved: bool,
     /// Turns of the run that another agent made.
     pub elsewhere: usize,
+    /// The images that were kept: whose tool, and how large.
+    pub kept: Vec<(String, usize)>,
+    /// How many may be; none more when nobody says otherwise.
+    pub keeps: usize,
     said: i64,
 }
 
@@ -80,7 +85,7 @@ impl Book {
     pub fn say(&self, text: &str) {
         let mut pages = self.pages();
         pages.said += 1;
-        let said = Said { seq: pages.said, member_id: MemberId::new(), text: text.to_owned() };
+        let said = Said { seq: pages.said, member_id: MemberId::new(), text: text.to_owned(), files: Vec::new() };
         pages.inbox.push(said);
     }
 
@@ -192,7 +197,9 @@ impl Journal for Book {
                 })
                 .collect();
             assert_eq!(asked, answered, "each call has its result");
-            saved.results = Some(results);
+            // As a database would, again.
+            saved.results = Some(serde_json::from_str(&serde_json::to_string(&results).unwrap()).unwrap());
+            assert_eq!(saved.results.as_ref(), Some(&results));
             pages.proposals.extend(guildhall_agent::tools::proposal(&turn));
             pages.changed.push(changed_files);
         })
@@ -243,6 +250,15 @@ impl Journal for Book {
         .await
     }
 
+    async fn keep(&self, tool: &str, image: &ToolImage) -> Result<Option<Attachment>, JournalError> {
+        let mut pages = self.pages();
+        if pages.kept.len() >= pages.keeps {
+            return Ok(None);
+        }
+        pages.kept.push((tool.to_owned(), image.bytes.len()));
+        Ok(Some(attachment(tool, image.media_type, image.bytes.len())))
+    }
+
     async fn tasks(&self) -> Result<Vec<Task>, JournalError> {
         Ok(self.pages().plans.last().cloned().unwrap_or_default())
     }
@@ -254,6 +270,18 @@ impl Journal for Book {
 
     fn live(&self, turn: i64, stream: OutputStream, text: &str) {
         self.pages().live.push((turn, stream, text.to_owned()));
+    }
+}
+
+/// A file that is kept somewhere.
+pub fn attachment(name: &str, media_type: &str, size: usize) -> Attachment {
+    Attachment {
+        id: AttachmentId::new(),
+        feature_id: FeatureId::new(),
+        name: name.to_owned(),
+        media_type: media_type.to_owned(),
+        size: size as i64,
+        created_at: FixedClock::default().now(),
     }
 }
 

@@ -7,6 +7,7 @@ mod compaction;
 mod faults;
 mod house;
 mod hub;
+mod images;
 mod outfit;
 mod plans;
 mod prompts;

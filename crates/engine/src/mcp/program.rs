@@ -14,6 +14,9 @@ use super::streams::Said;
 /// How long a program that said nothing more is waited for, to tell how it ended.
 const LAST: Duration = Duration::from_millis(300);
 
+/// How long a program may take to end by itself when its input has ended.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// How a program came to its end by itself: with the limit that it came up against, if any.
 type Gone = Result<(Exit, Option<Over>), String>;
 
@@ -53,8 +56,9 @@ impl Program {
         self.said.errors()
     }
 
-    /// Ends it, and waits until it is gone.
-    pub(crate) async fn close(self) {
+    /// Ends it, unless it ends by itself now that its input has ended, and waits until it is gone.
+    pub(crate) async fn close(mut self) {
+        let _ = tokio::time::timeout(GRACE, self.gone.wait_for(Option::is_some)).await;
         drop(self.stop);
         // It is gone as well if its task is.
         let _ = self.task.await;

@@ -9,10 +9,10 @@ use guildhall_store::{McpLook, StoreError};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::chat::ToolSpec;
 use guildhall_types::mcp::{McpServer, McpShape, McpTool, McpTransport};
-use rmcp::model::{CallToolResult, ContentBlock, ResourceContents};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
+use super::content::{self, Content};
 use super::session::{Called, Dial, Failed, MOVED, Session};
 use crate::problems::chain;
 
@@ -73,8 +73,9 @@ impl InRun {
         let Some(open) = session else { return ToolAnswer::error(self.cannot(why)) };
         match open.call(tool, arguments).await {
             Called::Answered(result) => {
-                let text = tools::from_outside(&format!("the MCP server {name}"), &open.blotted(&words(&result)));
-                ToolAnswer { text, is_error: result.is_error == Some(true) }
+                let Content { text, images } = content::read(&result);
+                let text = tools::from_outside(&format!("the MCP server {name}"), &open.blotted(&text));
+                ToolAnswer { text, is_error: result.is_error == Some(true), images }
             }
             Called::Refused(why) => ToolAnswer::error(format!("The call of the MCP server {name} failed: {why}.")),
             Called::Late => {
@@ -84,7 +85,9 @@ impl InRun {
                 );
                 if self.is_program() {
                     *why = format!("it did not answer a call within {seconds} seconds and was ended");
-                    *session = None;
+                    if let Some(session) = session.take() {
+                        session.close().await;
+                    }
                     text.push_str(" The server was ended, and is started once more if it is called again.");
                 }
                 ToolAnswer::error(text)
@@ -179,39 +182,6 @@ impl InRun {
     fn cannot(&self, why: &str) -> String {
         format!("The MCP server {} cannot be used in this run: {why}. Go on without it.", self.server.name)
     }
-}
-
-/// What a result says, as text. What is no text is named.
-fn words(result: &CallToolResult) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    for block in &result.content {
-        parts.push(match block {
-            ContentBlock::Text(text) => text.text.clone(),
-            ContentBlock::Image(image) => unshown("an image", &image.mime_type, image.data.len()),
-            ContentBlock::Audio(audio) => unshown("a sound", &audio.mime_type, audio.data.len()),
-            ContentBlock::Resource(resource) => match &resource.resource {
-                ResourceContents::TextResourceContents { uri, text, .. } => format!("{uri}:\n{text}"),
-                ResourceContents::BlobResourceContents { uri, mime_type, blob, .. } => {
-                    unshown(&format!("a file, {uri}"), mime_type.as_deref().unwrap_or("of no said type"), blob.len())
-                }
-                _ => "[something that is not known here]".to_owned(),
-            },
-            ContentBlock::ResourceLink(link) => format!("[a link: {}, {}]", link.name, link.uri),
-            _ => "[something that is not known here]".to_owned(),
-        });
-    }
-    if parts.iter().all(|part| part.trim().is_empty())
-        && let Some(structured) = &result.structured_content
-    {
-        parts.push(structured.to_string());
-    }
-    parts.join("\n\n")
-}
-
-/// What of `length` characters of base64 is not shown.
-fn unshown(what: &str, kind: &str, length: usize) -> String {
-    let kind: String = kind.chars().take(100).filter(|c| !c.is_control()).collect();
-    format!("[{what}, {kind}, about {} KiB: it cannot be shown here]", (length / 4 * 3).div_ceil(1024))
 }
 
 /// A tool of a server, as a member approved it.

@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use guildhall_llm::{CallError, Uncalled};
@@ -14,22 +13,21 @@ use guildhall_sandbox::{Room, Sandbox, Streams};
 use guildhall_team::Team;
 use guildhall_types::mcp::{McpServer, McpTransport, McpValue};
 use http::{HeaderName, HeaderValue};
+use rmcp::ServiceError;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientConfig, ElicitRequestParams,
-    ElicitResult, ErrorCode, ErrorData, Implementation, JsonObject, PaginatedRequestParams, ProtocolVersion,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, JsonObject, PaginatedRequestParams,
+    ProtocolVersion,
 };
-use rmcp::service::{
-    ClientInitializeError, ClientLifecycleMode, ClientServiceExt, NotificationContext, RequestContext, RunningService,
-};
+use rmcp::service::{ClientInitializeError, ClientLifecycleMode, ClientServiceExt};
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::common::client_side_sse::NeverRetry;
 use rmcp::transport::streamable_http_client::{StreamableHttpClientTransportConfig, StreamableHttpError};
-use rmcp::{ClientHandler, RoleClient, ServiceError};
 use tokio::io::AsyncWriteExt;
 use url::Url;
 use zeroize::Zeroizing;
 
 use super::blot::Blot;
+use super::manners::{FLOODED, Heard, Manners, Service};
 use super::program::Program;
 use super::shapes::Listed;
 use super::streams::{MESSAGE, Messages, Said};
@@ -38,10 +36,24 @@ use crate::problems::chain;
 /// Said of a server that lets nobody in without a token.
 const UNKNOWN: &str =
     "it wants to know who calls (401 or 403): put its token into a secret header, such as Authorization";
+/// Said of a server that redirects.
+const ELSEWHERE: &str =
+    "it sends whoever calls it elsewhere, which is not followed: give the address where it is now, if you trust it";
+/// Said of a message that is larger than [`MESSAGE`].
+const TOO_LARGE: &str = "it sent a message of over 4 MiB";
 /// Pages of a list of tools that are read.
 const PAGES: usize = 20;
 /// Characters of what a server says of its own failure that are told.
 const WORDS: usize = 500;
+/// How long what was said last may take to go out, before the conversation is ended.
+const LAST_WORDS: Duration = Duration::from_millis(150);
+/// How long a server may take to let a conversation end.
+const CLOSING: Duration = Duration::from_secs(1);
+/// Said of a conversation that ended without a word, before anything was answered and later.
+const ENDED_EARLY: &str = "it ended the conversation before it began";
+const ENDED: &str = "it ended the conversation";
+/// Said of a conversation that was ended from here.
+const GONE: &str = "the conversation was ended";
 /// Said of a server that a member moved while it was about to be spoken to.
 pub(super) const MOVED: &str = "a member changed how it is reached; it is used anew from the next attempt on";
 
@@ -66,46 +78,16 @@ pub(crate) enum Called {
     Over(String),
 }
 
-/// Who speaks for us.
-struct Manners {
-    changed: Arc<AtomicBool>,
-}
-
-impl ClientHandler for Manners {
-    fn get_info(&self) -> ClientConfig {
-        let me = Implementation::new("guildhall", env!("CARGO_PKG_VERSION"));
-        ClientConfig::new(ClientCapabilities::default(), me)
-            .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
-    }
-
-    async fn create_elicitation(
-        &self,
-        _request: ElicitRequestParams,
-        _context: RequestContext<RoleClient>,
-    ) -> Result<ElicitResult, ErrorData> {
-        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "nobody is asked anything here", None))
-    }
-
-    #[expect(deprecated, reason = "servers of older revisions ask for it, and are refused")]
-    async fn list_roots(
-        &self,
-        _context: RequestContext<RoleClient>,
-    ) -> Result<rmcp::model::ListRootsResult, ErrorData> {
-        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, "no roots are told here", None))
-    }
-
-    async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
-        self.changed.store(true, Ordering::Relaxed);
-    }
-}
-
-/// A server that answers. Dropping it ends the conversation, and the program.
+/// A server that answers. Dropping it ends the conversation, and the program, as soon as the server was told of the call that
+/// nobody waits for any more.
 pub(crate) struct Session {
-    service: RunningService<RoleClient, Manners>,
+    service: Option<Service>,
     program: Option<Program>,
-    changed: Arc<AtomicBool>,
+    heard: Arc<Heard>,
     blot: Blot,
     limit: Duration,
+    /// A call was made, and its answer did not come: the server is to hear that nobody waits for it.
+    calling: bool,
     /// The tools that it offers.
     pub(crate) listed: Listed,
 }
@@ -140,11 +122,12 @@ impl Dial<'_> {
             McpTransport::Stdio { command } => self.start(command, &values, &blot, limit).await,
             McpTransport::Http { url } => self.reach(url, &values, &blot, limit).await,
         };
-        let (service, changed, program, listed) = opened.map_err(|failed| Failed {
+        let (service, heard, program, listed) = opened.map_err(|failed| Failed {
             words: blot.over(&failed.words),
             stderr: failed.stderr.map(|text| blot.over(&text)),
         })?;
-        Ok(Session { service, program, changed, blot, limit, listed })
+        heard.may_stop(&service);
+        Ok(Session { service: Some(service), program, heard, blot, limit, calling: false, listed })
     }
 
     async fn start(
@@ -167,7 +150,8 @@ impl Dial<'_> {
         let said = Arc::new(Said::default());
         said.listen(errors);
         let mut program = Program::keep(running, Arc::clone(&said));
-        let (manners, changed) = manners();
+        let heard = Arc::new(Heard::default());
+        let manners = Manners::new(&heard);
         let messages = Messages::new(output, said);
         let speaking = async {
             for (_, value) in values {
@@ -185,7 +169,7 @@ impl Dial<'_> {
             Err(_) => Err(format!("it did not answer within {} seconds", limit.as_secs())),
         };
         match spoken {
-            Ok((service, listed)) => Ok((service, changed, Some(program), listed)),
+            Ok((service, listed)) => Ok((service, heard, Some(program), listed)),
             Err(words) => {
                 let ended = program.last_words("before it answered").await;
                 let stderr = program.errors();
@@ -212,7 +196,8 @@ impl Dial<'_> {
             .max_sse_event_size(MESSAGE)
             .max_error_response_size(WORDS);
         config.retry_config = Arc::new(NeverRetry::default());
-        let (manners, changed) = manners();
+        let heard = Arc::new(Heard::default());
+        let manners = Manners::new(&heard);
         let speaking = async {
             let transport = StreamableHttpClientTransport::with_client(client, config);
             let service = manners.serve_with_lifecycle(transport, lifecycle()).await.map_err(|e| of_start(&e))?;
@@ -220,19 +205,14 @@ impl Dial<'_> {
             Ok::<_, String>((service, listed))
         };
         match tokio::time::timeout(limit, speaking).await {
-            Ok(Ok((service, listed))) => Ok((service, changed, None, listed)),
-            Ok(Err(words)) => Err(bare(words)),
+            Ok(Ok((service, listed))) => Ok((service, heard, None, listed)),
+            Ok(Err(words)) => Err(bare(of_far(words))),
             Err(_) => Err(bare(format!("it did not answer within {} seconds", limit.as_secs()))),
         }
     }
 }
 
-type Opened = (RunningService<RoleClient, Manners>, Arc<AtomicBool>, Option<Program>, Listed);
-
-fn manners() -> (Manners, Arc<AtomicBool>) {
-    let changed = Arc::new(AtomicBool::new(false));
-    (Manners { changed: Arc::clone(&changed) }, changed)
-}
+type Opened = (Service, Arc<Heard>, Option<Program>, Listed);
 
 fn lifecycle() -> ClientLifecycleMode {
     ClientLifecycleMode::Auto {
@@ -260,7 +240,7 @@ fn headers(values: &[(McpValue, Zeroizing<String>)]) -> Result<HashMap<HeaderNam
     Ok(all)
 }
 
-async fn list(service: &RunningService<RoleClient, Manners>, blot: &Blot) -> Result<Listed, ServiceError> {
+async fn list(service: &Service, blot: &Blot) -> Result<Listed, ServiceError> {
     let mut listed = Listed::default();
     let mut cursor = None;
     for _ in 0..PAGES {
@@ -279,7 +259,7 @@ async fn list(service: &RunningService<RoleClient, Manners>, blot: &Blot) -> Res
 impl Session {
     /// The revision that was agreed on, and what the server calls itself.
     pub(crate) fn about(&self) -> (Option<String>, Option<String>) {
-        let Some(info) = self.service.peer_info() else { return (None, None) };
+        let Some(info) = self.service.as_ref().and_then(|service| service.peer_info()) else { return (None, None) };
         let server = info.server_info.as_ref().map(|server| format!("{} {}", server.name, server.version));
         let told = |text: String| self.blot.over(&beginning(&text));
         (Some(told(info.protocol_version.to_string())), server.map(told))
@@ -287,10 +267,11 @@ impl Session {
 
     /// Lists the tools anew if the server said that they changed. Returns whether they were listed.
     pub(crate) async fn refresh(&mut self) -> Result<bool, String> {
-        if !self.changed.swap(false, Ordering::Relaxed) {
+        if !self.heard.take_changed() {
             return Ok(false);
         }
-        match tokio::time::timeout(self.limit, list(&self.service, &self.blot)).await {
+        let Some(service) = &self.service else { return Err(GONE.to_owned()) };
+        match tokio::time::timeout(self.limit, list(service, &self.blot)).await {
             Ok(Ok(listed)) => {
                 self.listed = listed;
                 Ok(true)
@@ -302,12 +283,13 @@ impl Session {
 
     /// Whether the conversation is over.
     pub(crate) fn is_over(&self) -> bool {
-        self.service.is_closed() || self.service.is_transport_closed()
+        self.service.as_ref().is_none_or(|service| service.is_closed() || service.is_transport_closed())
     }
 
     /// Why a conversation is over in which nothing was asked.
     pub(crate) async fn why_over(&mut self) -> String {
         let words = match &mut self.program {
+            _ if self.heard.is_flood() => Some(FLOODED.to_owned()),
             Some(program) => program.last_words("between two calls").await,
             None => None,
         };
@@ -315,31 +297,36 @@ impl Session {
     }
 
     /// Ends the conversation, and waits until the program is gone.
-    pub(crate) async fn close(self) {
-        let Self { service, program, .. } = self;
-        drop(service);
-        if let Some(program) = program {
-            program.close().await;
-        }
+    pub(crate) async fn close(mut self) {
+        leave(self.service.take(), self.program.take(), self.calling).await;
     }
 
     /// Calls a tool. Dropping the future tells the server that nobody waits any more.
     pub(crate) async fn call(&mut self, tool: &str, arguments: JsonObject) -> Called {
         let params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
-        match tokio::time::timeout(self.limit, self.service.call_tool_once(params)).await {
-            Err(_) => Called::Late,
-            Ok(Ok(CallToolResponse::Complete(result))) => Called::Answered(Box::new(result)),
-            Ok(Ok(CallToolResponse::InputRequired(_))) => {
+        let Some(service) = &self.service else { return Called::Over(GONE.to_owned()) };
+        self.heard.begin();
+        self.calling = true;
+        let Ok(answer) = tokio::time::timeout(self.limit, service.call_tool_once(params)).await else {
+            return Called::Late;
+        };
+        self.calling = false;
+        match answer {
+            Ok(CallToolResponse::Complete(result)) => Called::Answered(Box::new(result)),
+            Ok(CallToolResponse::InputRequired(_)) => {
                 Called::Refused("it asks somebody for more before it answers, and nobody is asked here".to_owned())
             }
-            Ok(Ok(_)) => Called::Refused("it answers later, by a task, which is not waited for here".to_owned()),
-            Ok(Err(ServiceError::McpError(error))) => Called::Refused(self.blot.over(&refusal(&error))),
-            Ok(Err(error)) => Called::Over(self.why(&error).await),
+            Ok(_) => Called::Refused("it answers later, by a task, which is not waited for here".to_owned()),
+            Err(ServiceError::McpError(error)) => Called::Refused(self.blot.over(&refusal(&error))),
+            Err(error) => Called::Over(self.why(&error).await),
         }
     }
 
     async fn why(&mut self, error: &ServiceError) -> String {
-        let Some(program) = &mut self.program else { return self.blot.over(&of_call(error)) };
+        if self.heard.is_flood() {
+            return FLOODED.to_owned();
+        }
+        let Some(program) = &mut self.program else { return self.blot.over(&of_far(of_call(error))) };
         let words = program.last_words("in the middle of the call").await;
         let mut words = words.unwrap_or_else(|| of_call(error));
         if let Some(errors) = program.errors() {
@@ -351,6 +338,35 @@ impl Session {
     /// The text without the secrets that the server was given.
     pub(crate) fn blotted(&self, text: &str) -> String {
         self.blot.over(text)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let (service, program) = (self.service.take(), self.program.take());
+        if service.is_none() && program.is_none() {
+            return;
+        }
+        // Without a runtime, what is dropped here ends by itself.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(leave(service, program, self.calling));
+        }
+    }
+}
+
+/// Ends a conversation: where a call was given up, that goes out; then the server's input ends, and a
+/// program that does not end with it is ended.
+async fn leave(service: Option<Service>, program: Option<Program>, calling: bool) {
+    if let Some(mut service) = service {
+        if calling && !service.is_closed() && !service.is_transport_closed() {
+            tokio::time::sleep(LAST_WORDS).await;
+        }
+        if tokio::time::timeout(CLOSING, service.close()).await.is_err() {
+            tracing::debug!("an MCP server did not let a conversation end in time");
+        }
+    }
+    if let Some(program) = program {
+        program.close().await;
     }
 }
 
@@ -374,7 +390,7 @@ fn of_start(error: &ClientInitializeError) -> String {
     match error {
         ClientInitializeError::JsonRpcError(error) => refusal(error),
         ClientInitializeError::LegacyFallbackFailed { fallback, .. } => of_start(fallback),
-        ClientInitializeError::ConnectionClosed(_) => "it ended the conversation before it began".to_owned(),
+        ClientInitializeError::ConnectionClosed(_) => ENDED_EARLY.to_owned(),
         ClientInitializeError::NoCompatibleProtocolVersion { server_supported, .. } => {
             let theirs: Vec<String> = server_supported.iter().map(ToString::to_string).collect();
             format!("it speaks only revisions of MCP that are not spoken here: {}", beginning(&theirs.join(", ")))
@@ -388,8 +404,16 @@ fn of_start(error: &ClientInitializeError) -> String {
 fn of_call(error: &ServiceError) -> String {
     match error {
         ServiceError::McpError(error) => refusal(error),
-        ServiceError::TransportClosed => "it ended the conversation".to_owned(),
+        ServiceError::TransportClosed => ENDED.to_owned(),
         other => of_transport(other),
+    }
+}
+
+/// Of a server elsewhere that is all that is known when a stream was cut because an event of it was too large.
+fn of_far(words: String) -> String {
+    match words == ENDED || words == ENDED_EARLY {
+        true => format!("{words}, or sent a message of over 4 MiB, which is not read"),
+        false => words,
     }
 }
 
@@ -404,6 +428,14 @@ fn of_transport(error: &(dyn std::error::Error + 'static)) -> String {
         Some(StreamableHttpError::Client(error)) => Uncalled::from(error).to_string(),
         Some(StreamableHttpError::AuthRequired(_) | StreamableHttpError::InsufficientScope(_)) => UNKNOWN.to_owned(),
         Some(StreamableHttpError::UnexpectedServerResponse(words)) if is_refusal(words) => UNKNOWN.to_owned(),
+        Some(StreamableHttpError::UnexpectedServerResponse(words)) if words.starts_with("HTTP 3") => {
+            ELSEWHERE.to_owned()
+        }
+        Some(StreamableHttpError::ResponseBodyTooLarge { .. }) => TOO_LARGE.to_owned(),
+        Some(StreamableHttpError::UnexpectedContentType(kind)) => {
+            let kind = kind.as_deref().map_or_else(|| "nothing that is named".to_owned(), beginning);
+            format!("what it answers is not MCP, but {kind}")
+        }
         Some(error) => beginning(&chain(error)),
         None => beginning(&chain(error)),
     }

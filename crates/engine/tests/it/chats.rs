@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use guildhall_sim::Config;
 use guildhall_store::AgentPatch;
-use guildhall_team::{AgentWish, NewCard, NewChat, NewTask};
+use guildhall_team::{AgentWish, NewCard, NewChat, NewTask, SentFile, TeamError};
 use guildhall_types::agent::{Agent, AgentModel, AgentStatus, AgentTool};
 use guildhall_types::chat::Block;
 use guildhall_types::event::Happening;
@@ -21,6 +21,7 @@ impl Hall {
     async fn chat(&self, project: &Project, mode: WorkMode, lines: &[Value], agent: Option<&Agent>) -> FeatureId {
         let new = NewChat {
             message: script(lines),
+            files: Vec::new(),
             title: Some("A talk".to_owned()),
             agent: agent.map(|agent| agent.id),
             model: Some("simulated".to_owned()),
@@ -30,7 +31,7 @@ impl Hall {
     }
 
     async fn say(&self, chat: FeatureId, lines: &[Value], mode: Option<WorkMode>) {
-        self.team.say_in_chat(self.anna.id, chat, &script(lines), mode).await.unwrap();
+        self.team.say_in_chat(self.anna.id, chat, &script(lines), mode, Vec::new()).await.unwrap();
     }
 
     async fn agent(&self, name: &str, prompt: &str, tools: &[&str]) -> Agent {
@@ -316,4 +317,65 @@ async fn a_task_tells_its_result_starts_where_it_is_told_to_and_is_cancelled() {
         ..NewTask::new(project.id, "x")
     };
     assert!(hall.team.start_task(hall.anna.id, missing).await.unwrap_err().to_string().contains("nowhere"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_of_messages_reach_the_model_show_in_the_chat_and_go_with_it() {
+    let png = |name: &str| {
+        let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01".to_vec();
+        bytes.extend(name.as_bytes());
+        SentFile { name: name.to_owned(), bytes }
+    };
+    let text = |name: &str, text: &str| SentFile { name: name.to_owned(), bytes: text.as_bytes().to_vec() };
+    let mut hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let new = NewChat {
+        message: script(&[json!({ "say": "A cat." })]),
+        files: vec![png("cat.png"), text("notes.md", "It is called Mia.")],
+        title: Some("A talk".to_owned()),
+        agent: None,
+        model: Some("simulated".to_owned()),
+        mode: WorkMode::Read,
+    };
+    let (feature, run) = hall.team.start_chat(hall.anna.id, project.id, new).await.unwrap();
+    let id = feature.card.id;
+    hall.rests(id).await;
+    let seen = |hall: &Hall| {
+        let body = hall.sim.requests().pop().unwrap();
+        let content = body["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|message| message["content"].as_array().unwrap().clone());
+        content.filter(|block| block["type"] == "image").count()
+    };
+    assert_eq!(seen(&hall), 1);
+    assert!(hall.sim.requests().pop().unwrap().to_string().contains("It is called Mia."));
+
+    // By another process of the server: what was seen before is read anew.
+    hall.die_and_start_again().await;
+    let more = script(&[json!({ "say": "Another one." })]);
+    hall.team.say_in_chat(hall.anna.id, id, &more, None, vec![png("dog.png")]).await.unwrap();
+    let answered = async || (hall.rests(id).await.summary.as_deref() == Some("Another one.")).then_some(());
+    hall.until("the answer", answered).await;
+    assert_eq!(seen(&hall), 2);
+    let events = hall.team.store.run_events(run.id, 0, 100).await.unwrap();
+    let said = events.into_iter().filter_map(|event| match event.what {
+        Happening::Run { event: RunEvent::Said { files, .. }, .. } => Some(files),
+        _ => None,
+    });
+    let said: Vec<_> = said.collect();
+    let names: Vec<Vec<&str>> =
+        said.iter().map(|files| files.iter().map(|file| file.name.as_str()).collect()).collect();
+    assert_eq!(names, [vec!["cat.png", "notes.md"], vec!["dog.png"]]);
+    for file in said.iter().flatten() {
+        assert!(hall.team.store.attachment_bytes(file.id).await.unwrap().is_some());
+    }
+    let many = (0..9).map(|n| text(&format!("{n}.txt"), "x")).collect();
+    let refused = hall.team.say_in_chat(hall.anna.id, id, "And?", None, many).await;
+    assert!(matches!(refused, Err(TeamError::Invalid { .. })), "{refused:?}");
+    hall.team.delete_chat(&hall.anna, id).await.unwrap();
+    for file in said.iter().flatten() {
+        assert!(hall.team.store.attachment_bytes(file.id).await.unwrap().is_none(), "{}", file.name);
+    }
 }

@@ -130,6 +130,7 @@ async fn what_an_agent_plants_runs_nothing_on_the_host() {
     assert_eq!(checks[0].status, CheckStatus::Passed, "{}", checks[0].output);
     let new = NewChat {
         message: script(&[hostile.plants("nested links"), done()]),
+        files: Vec::new(),
         title: None,
         agent: None,
         model: Some("simulated".to_owned()),

@@ -17,8 +17,13 @@ use serde_json::{Value, json};
 
 use crate::harness::{Hall, script};
 
+mod ends;
+mod far;
+mod images;
+
 const KEY: &str = "canary-of-mcp-5f0c9e";
-const ALL: [&str; 9] = ["echo", "secret", "die", "hang", "flood", "ask", "write", "grow", "fill"];
+const ALL: [&str; 13] =
+    ["echo", "secret", "die", "hang", "flood", "ask", "write", "grow", "fill", "photo", "wait", "once", "notices"];
 
 impl Hall {
     async fn odd(&self, project: &Project, mode: &str, seconds: i64) -> McpServer {
@@ -117,7 +122,11 @@ impl Hall {
 }
 
 fn calls(tools: &[(&str, Value)]) -> Vec<Value> {
-    let one = |(name, input): &(&str, Value)| json!({ "tools": [[format!("mcp__odd__{name}"), input]] });
+    calls_of("odd", tools)
+}
+
+fn calls_of(server: &str, tools: &[(&str, Value)]) -> Vec<Value> {
+    let one = |(name, input): &(&str, Value)| json!({ "tools": [[format!("mcp__{server}__{name}"), input]] });
     tools.iter().map(one).chain([json!({ "say": "Done." })]).collect()
 }
 
@@ -128,7 +137,7 @@ async fn an_agent_gets_what_a_member_approved_and_calls_it_in_the_sandbox() {
     let server = hall.odd(&project, "good", 30).await;
     let tried = hall.engine.try_mcp_server(&hall.team, hall.anna.id, server.id).await.unwrap();
     let test = tried.test.as_ref().unwrap();
-    assert_eq!((&test.problem, test.tools, test.server.as_deref()), (&None, 9, Some("odd 1")));
+    assert_eq!((&test.problem, test.tools, test.server.as_deref()), (&None, 13, Some("odd 1")));
     assert_eq!(test.protocol.as_deref(), Some("2025-06-18"), "the handshake of older servers");
     assert!(tried.tools.iter().all(|tool| tool.standing == McpStanding::New));
     let left = std::fs::read_dir(&hall.team.places.trials).map(Iterator::count).unwrap_or_default();
@@ -221,6 +230,7 @@ async fn an_agent_has_the_servers_and_tools_that_were_chosen_and_where_nothing_m
     let looks = async |lines: &[Value]| {
         let new = NewChat {
             message: script(lines),
+            files: Vec::new(),
             title: Some("A talk".to_owned()),
             agent: None,
             model: Some("simulated".to_owned()),

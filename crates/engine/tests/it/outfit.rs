@@ -196,6 +196,7 @@ async fn who_only_looks_is_given_no_secret_and_nothing_is_set_up() {
     let look = json!({ "tools": [["bash", { "command": "echo ${#TOKEN}", "secrets": ["TOKEN"] }]] });
     let new = guildhall_team::NewChat {
         message: script(&[look, bash("echo ${#TOKEN} ${CARGO_HOME-none}"), json!({ "say": "Done." })]),
+        files: Vec::new(),
         title: None,
         agent: None,
         model: Some("simulated".to_owned()),

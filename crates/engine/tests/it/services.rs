@@ -170,6 +170,7 @@ async fn a_service_in_a_chat_that_only_looks_only_looks() {
     let project = hall.project("p", ProjectSource::Empty).await;
     let new = NewChat {
         message: script(&[json!({ "say": "Hello." })]),
+        files: Vec::new(),
         title: None,
         agent: None,
         model: Some("simulated".to_owned()),

@@ -1,6 +1,6 @@
 //! How a call is written for the Chat Completions API.
 
-use guildhall_types::chat::{Block, Message, Role};
+use guildhall_types::chat::{Block, Message, Picture, Role, UNSHOWN};
 use guildhall_types::feature::ThinkingLevel;
 use guildhall_types::member::ProviderKind;
 use serde_json::{Value, json};
@@ -85,20 +85,24 @@ fn plain(schema: &Value) -> Value {
 }
 
 /// The results of tools come first, right behind the calls; then whatever else is said, as one message: several models'
-/// templates want user and assistant in turns.
+/// templates want user and assistant in turns. A tool's message holds text alone here, so that the images of its result
+/// follow as if they were said.
 fn said(message: &Message, messages: &mut Vec<Value>) {
     let mut parts: Vec<Value> = Vec::new();
     for block in &message.content {
         match block {
-            Block::ToolResult { tool_use_id, content, is_error } => {
+            Block::ToolResult { tool_use_id, content, is_error, images } => {
                 let content = if *is_error { format!("The call failed: {content}") } else { content.clone() };
                 messages.push(json!({ "role": "tool", "tool_call_id": tool_use_id, "content": content }));
+                if !images.is_empty() {
+                    let whose = format!("The images that the call {tool_use_id} of a tool returned:");
+                    parts.push(json!({ "type": "text", "text": whose }));
+                    parts.extend(images.iter().map(picture));
+                }
             }
             Block::Text { text } if !text.trim().is_empty() => parts.push(json!({ "type": "text", "text": text })),
-            Block::Image { media_type, data } => {
-                let url = format!("data:{media_type};base64,{data}");
-                parts.push(json!({ "type": "image_url", "image_url": { "url": url } }));
-            }
+            Block::Image { media_type, data } => parts.push(image(media_type, data)),
+            Block::Picture(seen) => parts.push(picture(seen)),
             _ => {}
         }
     }
@@ -114,6 +118,17 @@ fn said(message: &Message, messages: &mut Vec<Value>) {
         last["content"] = content(all);
     } else {
         messages.push(json!({ "role": "user", "content": content(parts) }));
+    }
+}
+
+fn image(media_type: &str, data: &str) -> Value {
+    json!({ "type": "image_url", "image_url": { "url": format!("data:{media_type};base64,{data}") } })
+}
+
+fn picture(picture: &Picture) -> Value {
+    match picture.data() {
+        Some(data) => image(&picture.media_type, data),
+        None => json!({ "type": "text", "text": UNSHOWN }),
     }
 }
 

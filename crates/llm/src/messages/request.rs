@@ -1,6 +1,6 @@
 //! How a call is written for the Messages API.
 
-use guildhall_types::chat::{Block, Role};
+use guildhall_types::chat::{Block, Picture, Role, UNSHOWN};
 use guildhall_types::feature::ThinkingLevel;
 use serde_json::{Value, json};
 
@@ -138,9 +138,8 @@ fn block(block: &Block) -> Option<Value> {
     Some(match block {
         Block::Text { text } if text.trim().is_empty() => return None,
         Block::Text { text } => json!({ "type": "text", "text": text }),
-        Block::Image { media_type, data } => {
-            json!({ "type": "image", "source": { "type": "base64", "media_type": media_type, "data": data } })
-        }
+        Block::Image { media_type, data } => image(media_type, data),
+        Block::Picture(seen) => picture(seen),
         Block::Thinking { signature, .. } if signature.is_empty() => return None,
         Block::Thinking { thinking, signature } => {
             json!({ "type": "thinking", "thinking": thinking, "signature": signature })
@@ -151,8 +150,12 @@ fn block(block: &Block) -> Option<Value> {
             let input = if input.is_object() { input.clone() } else { json!({}) };
             json!({ "type": "tool_use", "id": id, "name": name, "input": input })
         }
-        Block::ToolResult { tool_use_id, content, is_error } => {
+        Block::ToolResult { tool_use_id, content, is_error, images } => {
             let mut result = json!({ "type": "tool_result", "tool_use_id": tool_use_id, "content": content });
+            if !images.is_empty() {
+                let words = (!content.trim().is_empty()).then(|| json!({ "type": "text", "text": content }));
+                result["content"] = words.into_iter().chain(images.iter().map(picture)).collect();
+            }
             if *is_error {
                 result["is_error"] = true.into();
             }
@@ -162,6 +165,17 @@ fn block(block: &Block) -> Option<Value> {
         Block::Sealed { .. } => return None,
         Block::Unknown(value) => value.clone(),
     })
+}
+
+fn image(media_type: &str, data: &str) -> Value {
+    json!({ "type": "image", "source": { "type": "base64", "media_type": media_type, "data": data } })
+}
+
+fn picture(picture: &Picture) -> Value {
+    match picture.data() {
+        Some(data) => image(&picture.media_type, data),
+        None => json!({ "type": "text", "text": UNSHOWN }),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! How a call is written for the Responses API.
 
-use guildhall_types::chat::{Block, Message, Role};
+use guildhall_types::chat::{Block, Message, Picture, Role, UNSHOWN};
 use guildhall_types::feature::ThinkingLevel;
 use serde_json::{Value, json};
 
@@ -82,11 +82,17 @@ fn said(content: &[Block], items: &mut Vec<Value>) {
             Block::Text { text } if !text.trim().is_empty() => {
                 parts.push(json!({ "type": "input_text", "text": text }))
             }
-            Block::Image { media_type, data } => {
-                parts.push(json!({ "type": "input_image", "image_url": format!("data:{media_type};base64,{data}") }));
-            }
-            Block::ToolResult { tool_use_id, content, is_error } => {
-                let output = if *is_error { format!("The call failed: {content}") } else { content.clone() };
+            Block::Image { media_type, data } => parts.push(image(media_type, data)),
+            Block::Picture(seen) => parts.push(picture(seen)),
+            Block::ToolResult { tool_use_id, content, is_error, images } => {
+                let words = if *is_error { format!("The call failed: {content}") } else { content.clone() };
+                let output = match images.is_empty() {
+                    true => words.into(),
+                    false => {
+                        let words = (!words.trim().is_empty()).then(|| json!({ "type": "input_text", "text": words }));
+                        words.into_iter().chain(images.iter().map(picture)).collect::<Value>()
+                    }
+                };
                 items.push(json!({ "type": "function_call_output", "call_id": tool_use_id, "output": output }));
             }
             _ => {}
@@ -94,6 +100,17 @@ fn said(content: &[Block], items: &mut Vec<Value>) {
     }
     if !parts.is_empty() {
         items.push(json!({ "type": "message", "role": "user", "content": parts }));
+    }
+}
+
+fn image(media_type: &str, data: &str) -> Value {
+    json!({ "type": "input_image", "image_url": format!("data:{media_type};base64,{data}") })
+}
+
+fn picture(picture: &Picture) -> Value {
+    match picture.data() {
+        Some(data) => image(&picture.media_type, data),
+        None => json!({ "type": "input_text", "text": UNSHOWN }),
     }
 }
 

@@ -71,6 +71,7 @@ impl Caller {
                 tool_use_id: id.to_owned(),
                 content: result.to_owned(),
                 is_error: !input.is_object(),
+                images: Vec::new(),
             })
             .collect();
         self.messages.push(answer.message);

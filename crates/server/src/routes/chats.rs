@@ -2,8 +2,10 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use guildhall_store::ChatQuery;
-use guildhall_team::NewChat;
+use guildhall_team::{NewChat, SentFile};
 use guildhall_types::feature::{Feature, FeatureCard, WorkMode};
 use guildhall_types::{AgentId, DateTime, FeatureId, ProjectId};
 use serde::{Deserialize, Serialize};
@@ -64,12 +66,36 @@ pub async fn list_chats(
     Ok(Json(ChatPage { items: page.items, next: page.next }))
 }
 
+/// A file that comes with a message: PNG, JPEG, GIF or WebP of 3.75 MiB at most, or UTF-8 text of 5 MiB at most.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MessageFile {
+    /// Its name.
+    name: String,
+    /// Its bytes in base64.
+    #[schema(format = Byte)]
+    data: String,
+}
+
+/// The bytes of files, as they were before they were written as text.
+fn sent(files: Vec<MessageFile>) -> Result<Vec<SentFile>, Problem> {
+    let sent = files.into_iter().map(|file| match STANDARD.decode(file.data) {
+        Ok(bytes) => Ok(SentFile { name: file.name, bytes }),
+        Err(_) => Err(Problem::invalid("files", "give the bytes of each file as `data`, in base64 with its padding")),
+    });
+    sent.collect()
+}
+
 /// A chat to be begun.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StartChat {
     /// What is said first.
     message: String,
+    /// The files that come with it: 8 at most, of 10 MiB together.
+    #[serde(default)]
+    #[schema(max_items = 8)]
+    files: Vec<MessageFile>,
     /// A few words; made from the message when absent.
     title: Option<String>,
     /// Who answers; the usual agent when absent.
@@ -90,8 +116,14 @@ pub async fn start_chat(
     Json(new): Json<StartChat>,
 ) -> Result<Accepted, Problem> {
     usable_sandbox(&app).await?;
-    let chat =
-        NewChat { message: new.message, title: new.title, agent: new.agent_id, model: new.model, mode: new.mode };
+    let chat = NewChat {
+        message: new.message,
+        files: sent(new.files)?,
+        title: new.title,
+        agent: new.agent_id,
+        model: new.model,
+        mode: new.mode,
+    };
     Ok(accepted(signed.team.start_chat(signed.member.id, id, chat).await?))
 }
 
@@ -108,6 +140,10 @@ pub async fn get_chat(State(app): State<App>, Path(id): Path<FeatureId>) -> Resu
 pub struct SayInChat {
     /// The words.
     message: String,
+    /// The files that come with them: 8 at most, of 10 MiB together, and 100 in a chat.
+    #[serde(default)]
+    #[schema(max_items = 8)]
+    files: Vec<MessageFile>,
     /// What the agent may do to the files from now on; as before when absent.
     mode: Option<WorkMode>,
 }
@@ -120,7 +156,8 @@ pub async fn say_in_chat(
     Path(id): Path<FeatureId>,
     Json(said): Json<SayInChat>,
 ) -> Result<Accepted, Problem> {
-    Ok(accepted(signed.team.say_in_chat(signed.member.id, id, &said.message, said.mode).await?))
+    let files = sent(said.files)?;
+    Ok(accepted(signed.team.say_in_chat(signed.member.id, id, &said.message, said.mode, files).await?))
 }
 
 /// Stops the answer of a chat. What was said stays; saying something goes on.
@@ -149,7 +186,7 @@ pub async fn rename_chat(
     Ok(Json(signed.team.rename_chat(&signed.member, id, &new.title).await?))
 }
 
-/// Deletes a chat: who began it may, and admins. What was made in it stays on its branch.
+/// Deletes a chat with its files: who began it may, and admins. What was made in it stays on its branch.
 #[utoipa::path(delete, path = "/api/chats/{id}", tag = "chats",
     params(("id" = FeatureId, Path, description = "The chat.")), responses((status = 204)))]
 pub async fn delete_chat(signed: Signed, Path(id): Path<FeatureId>) -> Result<StatusCode, Problem> {

@@ -4,12 +4,13 @@
     server.py http     by streamable HTTP, for who shows the token in MCP_TOKEN; prints its port
 """
 
+import base64
 import os
 import socket
 import sys
 
 import uvicorn
-from mcp.server.mcpserver import MCPServer
+from mcp.server.mcpserver import Audio, Image, MCPServer
 from mcp.types import ToolAnnotations
 
 server = MCPServer("calculator", version="1.2.3")
@@ -25,6 +26,16 @@ def add(a: int, b: int) -> int:
 def fail() -> str:
     """Fails."""
     raise ValueError("there is nothing to be done")
+
+
+# A picture of one pixel.
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+@server.tool()
+def show() -> list:
+    """Shows a picture, and plays a sound."""
+    return [Image(data=base64.b64decode(PIXEL), format="png"), Audio(data=b"RIFF", format="wav"), "both"]
 
 
 def guarded(app, token):

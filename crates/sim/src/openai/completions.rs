@@ -40,7 +40,7 @@ pub(super) fn read(body: &Value, max_output: i64, google: bool) -> Result<Value,
                 let Some(output) = message["content"].as_str() else {
                     return Err(Refusal::invalid(format!("{place}.content: expected a string")));
                 };
-                if !plain.result(id, output) {
+                if !plain.result(id, output.into()) {
                     return Err(Refusal::invalid(
                         "messages with role 'tool' must be a response to a preceding message with 'tool_calls'.",
                     ));

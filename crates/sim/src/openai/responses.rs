@@ -51,8 +51,16 @@ pub(super) fn read(body: &Value, max_output: i64) -> Result<Value, Refusal> {
             ("function_call", _) => plain.call(&item["call_id"], &item["name"], &item["arguments"], &place)?,
             ("function_call_output", _) => {
                 let id = item["call_id"].as_str().unwrap_or_default();
-                let Some(output) = item["output"].as_str() else {
-                    return Err(Refusal::invalid(format!("{place}.output: expected a string")));
+                let output = match &item["output"] {
+                    Value::String(words) => words.as_str().into(),
+                    Value::Array(parts) if !parts.is_empty() => {
+                        parts.iter().map(|part| said(part, &format!("{place}.output"))).collect::<Result<Value, _>>()?
+                    }
+                    _ => {
+                        return Err(Refusal::invalid(format!(
+                            "{place}.output: expected a string or an array of parts"
+                        )));
+                    }
                 };
                 if !plain.result(id, output) {
                     let message = format!("No tool call found for function call output with call_id {id}.");

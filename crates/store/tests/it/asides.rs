@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use chrono::Duration;
 use guildhall_store::{
-    ChatQuery, Ending, FeaturePatch, FeatureQuery, NewAside, NewFeature, NewRun, OrderChange, StoreError,
+    ChatQuery, Ending, FeaturePatch, FeatureQuery, Lease, NewAside, NewFeature, NewFile, NewRun, OrderChange,
+    StoreError,
 };
 use guildhall_types::agent::{Briefed, Briefing};
 use guildhall_types::feature::{Feature, FeatureKind, FeatureStatus, Move, ThinkingLevel, WorkMode};
@@ -26,6 +27,7 @@ fn aside(project: &Project, kind: FeatureKind, text: &str) -> NewAside {
         mode: WorkMode::Read,
         title: text.to_owned(),
         text: format!("{text}?"),
+        files: Vec::new(),
         agent_id: None,
         thinking_level: ThinkingLevel::Low,
         execution_id: None,
@@ -101,12 +103,45 @@ on_both! {
             assert!(matches!(refused, Some(StoreError::Illegal(_))), "{refused:?}");
         }
 
-        let (feature, again) = fresh.store.follow_up_in(first.card.id, anna.id, "And now?", Some(WorkMode::Work)).await.unwrap();
+        let (feature, again) = fresh.store.follow_up_in(first.card.id, anna.id, "And now?", Some(WorkMode::Work), &[]).await.unwrap();
         assert_eq!((feature.card.status, feature.card.mode, again.id), (FeatureStatus::Queued, WorkMode::Work, run.id));
         let (stopped, _) = fresh.store.stop_all(&guildhall_types::feature::Problem {
             code: "c".to_owned(), message: "m".to_owned(), hint: "h".to_owned(),
         }).await.unwrap();
         assert_eq!(stopped, 2, "the kill switch stops chats as well");
+    }
+
+    async fn files_of_a_chat_are_read_once_and_go_with_it(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        let store = &fresh.store;
+        let file = |name: &str| NewFile { name: name.to_owned(), media_type: "image/png".to_owned(), bytes: vec![0, 1, 255] };
+        let new = NewAside { files: vec![file("first.png")], ..aside(&project, FeatureKind::Chat, "Why") };
+        let (chat, run) = store.start_aside(new, new_run()).await.unwrap();
+        let id = chat.card.id;
+        let claimed = store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap();
+        store.follow_up(id, anna.id, "No file.").await.unwrap();
+        store.follow_up_in(id, anna.id, "And this?", None, &[file("a.png"), file("b.png")]).await.unwrap();
+        let inbox = store.inbox(run.id).await.unwrap();
+        let names: Vec<Vec<&str>> = inbox.iter().map(|said| said.files.iter().map(|file| file.attachment.name.as_str()).collect()).collect();
+        assert_eq!(names, [vec![], vec!["a.png", "b.png"]]);
+        assert_eq!(inbox[1].files[0].bytes, [0, 1, 255]);
+
+        // An image of a tool belongs to the run alone, and takes no place among the files of the chat.
+        let image = store.keep_image(&claimed.lease, file("tool.png")).await.unwrap().unwrap();
+        assert_eq!(store.attachment_bytes(image.id).await.unwrap(), Some((image.clone(), vec![0, 1, 255])));
+        let first = store.attached(id).await.unwrap();
+        assert_eq!((first.len(), first[0].attachment.name.as_str(), store.count_chat_files(id).await.unwrap()), (1, "first.png", 3));
+        assert!(!store.delete_attachment(image.id).await.unwrap() && !store.delete_attachment(inbox[1].files[0].attachment.id).await.unwrap());
+        fresh.tamper("UPDATE attachments SET size = 209715199 WHERE name = 'tool.png'").await.unwrap();
+        assert_eq!(store.keep_image(&claimed.lease, file("more.png")).await.unwrap(), None, "the run has its fill");
+        let lost = Lease { attempt: claimed.lease.attempt + 1, ..claimed.lease };
+        assert!(matches!(store.keep_image(&lost, file("late.png")).await, Err(StoreError::LeaseLost)));
+
+        store.stop_feature(id).await.unwrap();
+        store.delete_chat(id).await.unwrap();
+        for gone in [image.id, inbox[1].files[1].attachment.id, first[0].attachment.id] {
+            assert!(store.attachment_bytes(gone).await.unwrap().is_none());
+        }
     }
 
     async fn chats_are_listed_renamed_and_deleted(fresh: Fresh) {

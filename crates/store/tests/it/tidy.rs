@@ -45,6 +45,9 @@ on_both! {
         let store = &fresh.store;
         fresh.tamper("INSERT INTO turns (run_id, number, turn, saved_at)
             SELECT id, 1, 'x', created_at FROM runs WHERE id = (SELECT id FROM runs LIMIT 1)").await.unwrap();
+        let file = store.add_attachment(id, "a.png", "image/png", b"a").await.unwrap();
+        let kept = store.add_attachment(id, "b.png", "image/png", b"b").await.unwrap();
+        fresh.tamper("UPDATE attachments SET run_id = (SELECT id FROM runs LIMIT 1) WHERE name = 'a.png'").await.unwrap();
         let before = told(store, &run).await;
         assert!(before.len() >= 6);
         let at = fresh.clock.now();
@@ -63,7 +66,9 @@ on_both! {
         assert!(store.forgotten_seq().await.unwrap() >= last);
         assert!(store.runs_to_forget(long_ago, 10).await.unwrap().is_empty());
         assert!(store.forget_run(run.id).await.unwrap(), "twice is once");
-        // The run itself, and its card, are there.
+        assert!(store.attachment_bytes(file.id).await.unwrap().is_none(), "the files of the run are gone");
+        // The run itself, and its card with its files, are there.
+        assert!(store.attachment_bytes(kept.id).await.unwrap().is_some());
         let place = store.run_place(run.id).await.unwrap().unwrap();
         assert_eq!((place.run.id, place.kind, place.deleted), (run.id, FeatureKind::Card, false));
         store.delete_feature(id).await.unwrap();

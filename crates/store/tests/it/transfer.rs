@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use guildhall_store::{
-    KnowledgeFilter, Named, NewCredential, NewKnowledge, NewMail, Piece, PlainRow, SealedSecret, Store, StoreError,
-    TableHead, TableSum, Value, credential_identity, mail_identity,
+    KnowledgeFilter, Named, NewCredential, NewFile, NewKnowledge, NewMail, Piece, PlainRow, SealedSecret, Store,
+    StoreError, TableHead, TableSum, Value, credential_identity, mail_identity,
 };
 use guildhall_types::knowledge::{KnowledgeReview, Via};
 use guildhall_types::mail::MailKind;
@@ -71,6 +71,8 @@ async fn furnish(fresh: &Fresh) -> Member {
     fresh.card(&project, "another").await;
     store.start_feature(card, anna.id, new_run(), i64::MAX).await.unwrap();
     store.add_attachment(card, "a.bin", "application/octet-stream", &[0, 1, 92, 255, 10]).await.unwrap();
+    let file = NewFile { name: "said.bin".to_owned(), media_type: "text/plain".to_owned(), bytes: vec![34, 0, 200] };
+    store.follow_up_in(card, anna.id, "look", None, &[file]).await.unwrap();
     let odd = serde_json::json!({ "small": 0.1, "large": 1e21, "whole": 3.0, "text": "\\u0000 \" \\", "none": null });
     store.put_setting("odd", &odd).await.unwrap();
     store.adopt_key("k").await.unwrap();

@@ -146,7 +146,7 @@ on_both! {
         assert_eq!(fresh.store.turns(claimed.run.id).await.unwrap(), [turn(1)]);
         let again = fresh.store.save_answer(&claimed.lease, &turn(1), None, &row(&claimed, 1), vec![]).await;
         assert!(again.is_err(), "a turn is never saved twice");
-        let results = vec![Block::ToolResult { tool_use_id: "t".to_owned(), content: "ok".to_owned(), is_error: false }];
+        let results = vec![Block::ToolResult { tool_use_id: "t".to_owned(), content: "ok".to_owned(), is_error: false, images: Vec::new() }];
         let stat = DiffStat { files: 1, added: 2, removed: 3 };
         let note = RunEvent::Note { text: "nul \0".to_owned() };
         fresh.store.save_results(&claimed.lease, 1, results.clone(), Some(("abc".to_owned(), stat)), None, vec![note.clone()]).await.unwrap();

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::{Check, KeySource, RunStatus, Task};
 use crate::chat::{StopReason, Usage};
-use crate::feature::Problem;
+use crate::feature::{Attachment, Problem};
 use crate::pipeline::StepStatus;
 use crate::{DateTime, MemberId};
 
@@ -19,6 +19,9 @@ pub enum RunEvent {
         member_id: Option<MemberId>,
         /// The words.
         text: String,
+        /// The files that came with it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        files: Vec<Attachment>,
     },
     /// The agent said something.
     Text {
@@ -60,6 +63,9 @@ pub enum RunEvent {
         is_error: bool,
         /// How long it took, in milliseconds.
         duration_ms: i64,
+        /// The images that it returned.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        images: Vec<Attachment>,
     },
     /// A turn was saved.
     TurnSaved {

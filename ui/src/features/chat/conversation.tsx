@@ -25,6 +25,7 @@ import { putFeature } from "@/live/apply";
 import { rememberThing } from "@/live/recent";
 import { t } from "@/strings";
 import { Composer } from "./composer";
+import { useFiles } from "./files";
 import { ModeSelect } from "./mode-select";
 import { chatCalls, useChatDeed } from "./queries";
 import { s } from "./strings";
@@ -290,22 +291,26 @@ function Say({ chat, mayTalk, onSent }: { chat: Feature; mayTalk: boolean; onSen
   const text = drafts.use();
   // Another mode holds from the next message on.
   const [mode, setMode] = useState<WorkMode | null>(null);
-  const say = useChatDeed((wish: { text: string; mode: WorkMode | null }) =>
-    chatCalls.say(chat.id, wish.text, wish.mode ?? undefined),
+  const files = useFiles();
+  const say = useChatDeed((wish: { text: string; mode: WorkMode | null; files: File[] }) =>
+    chatCalls.say(chat.id, wish.text, wish.files, wish.mode ?? undefined),
   );
   if (!mayTalk) return <p className="border-line border-t px-4 py-2.5 text-faint text-xs">{s.noRight}</p>;
-  const go = () =>
+  const go = () => {
+    const sent = files.files;
     say.mutate(
-      { text, mode },
+      { text, mode, files: sent },
       {
         onSuccess: () => {
           // What was typed meanwhile stays.
           if (drafts.get() === text) drafts.set("");
+          files.remove(sent);
           setMode(null);
           onSent();
         },
       },
     );
+  };
   return (
     <div className="border-line border-t bg-canvas px-3 py-2 @3xl:px-6">
       <Composer
@@ -314,6 +319,7 @@ function Say({ chat, mayTalk, onSent }: { chat: Feature; mayTalk: boolean; onSen
         placeholder={chat.status === "in_progress" ? s.working : chat.status === "queued" ? s.queued : s.say}
         busy={say.isPending}
         onSend={go}
+        files={files}
         autoFocus
         tools={
           <>

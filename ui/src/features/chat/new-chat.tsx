@@ -5,6 +5,7 @@ import { persistent } from "@/features/feature/lib/persistent";
 import { AgentSelect } from "@/features/library/agent-select";
 import { ModelSelect } from "@/features/model-select";
 import { Composer } from "./composer";
+import { encoded, useFiles } from "./files";
 import { ModeSelect } from "./mode-select";
 import { chatCalls, useChatDeed } from "./queries";
 import { s } from "./strings";
@@ -24,9 +25,11 @@ export function NewChat({ projectId }: { projectId: string }) {
   const store = persistent<Wish>(`guildhall.new-chat.${projectId}`, BLANK);
   const wish = store.use();
   const set = (part: Partial<Wish>) => store.set((before) => ({ ...before, ...part }));
-  const start = useChatDeed(() =>
+  const files = useFiles();
+  const start = useChatDeed(async () =>
     chatCalls.start(projectId, {
       message: wish.text,
+      files: await encoded(files.files),
       mode: wish.mode,
       ...(wish.agentId === null ? {} : { agentId: wish.agentId }),
       ...(wish.model === null ? {} : { model: wish.model }),
@@ -54,6 +57,7 @@ export function NewChat({ projectId }: { projectId: string }) {
         placeholder={s.ask}
         busy={start.isPending}
         onSend={go}
+        files={files}
         autoFocus
         rows={3}
         tools={

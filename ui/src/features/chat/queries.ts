@@ -6,6 +6,7 @@ import type { ChatDraft, Feature, Run, WorkMode } from "@/api/types";
 import { toast } from "@/components/ui/toast";
 import { putFeature, putRun } from "@/live/apply";
 import { broughtSince, rememberThing } from "@/live/recent";
+import { encoded } from "./files";
 
 const path = (id: string) => ({ params: { path: { id } } });
 
@@ -23,11 +24,11 @@ export const chatCalls = {
     ),
   start: (projectId: string, chat: ChatDraft) =>
     body(client.POST("/api/projects/{id}/chats", { ...path(projectId), body: chat })),
-  say: (id: string, message: string, mode?: WorkMode) =>
+  say: async (id: string, message: string, files: readonly File[], mode?: WorkMode) =>
     body(
       client.POST("/api/chats/{id}/messages", {
         ...path(id),
-        body: mode === undefined ? { message } : { message, mode },
+        body: { message, files: await encoded(files), ...(mode === undefined ? {} : { mode }) },
       }),
     ),
   stop: (id: string) => body(client.POST("/api/chats/{id}/stop", path(id))),

@@ -28,13 +28,13 @@ export const tools: readonly { id: string; label: string; note: string; line: (u
   {
     id: "codex",
     label: "Codex",
-    note: "In a terminal.",
-    line: (url) => `codex mcp add guildhall --url ${url} && codex mcp login guildhall`,
+    note: "In a terminal; it signs in by itself, and again with “codex mcp login guildhall”.",
+    line: (url) => `codex mcp add guildhall --url ${url}`,
   },
   {
     id: "cursor",
     label: "Cursor",
-    note: "In ~/.cursor/mcp.json.",
+    note: "In ~/.cursor/mcp.json, beside other servers that stand there.",
     line: (url) => JSON.stringify({ mcpServers: { guildhall: { url } } }),
   },
   {

@@ -96,6 +96,8 @@ export const s = {
   live: {
     keep: "Keep in the knowledge hub",
     label: "What happens in this run",
+    files: "Files that came with it",
+    images: "Images that it returned",
     emptyBacklog: "Not started yet",
     emptyBacklogText: "Once it is started, you see here what the agent thinks, reads, changes and runs.",
     queued: "Waiting for a free place",

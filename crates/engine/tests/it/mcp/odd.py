@@ -12,7 +12,7 @@ def say(message):
 
 def tools():
     more = os.environ.get("SAYS", "Says it again.")
-    names = "echo secret die hang flood ask write grow fill".split()
+    names = "echo secret die hang flood ask write grow fill photo wait once notices".split()
     bare = {"type": "object", "properties": {"text": {"type": "string"}}}
     listed = [{"name": n, "description": more if n == "echo" else n, "inputSchema": bare} for n in names]
     listed[0]["annotations"] = {"readOnlyHint": True}
@@ -50,6 +50,24 @@ def call(name, arguments):
         with open("/workspace/made.txt", "w") as file:
             file.write("made\n")
         return "written"
+    if name == "photo":
+        return "Snap, a photo"
+    if name == "once":
+        with open("/workspace/calls.txt", "a") as file:
+            file.write("x")
+        time.sleep(600)
+    if name == "wait":
+        note("begun")
+        for line in sys.stdin:
+            message = json.loads(line)
+            if message.get("method") == "notifications/cancelled":
+                note("told " + json.dumps(message["params"].get("requestId") == current))
+        note("ended")
+        sys.exit(0)
+    if name == "notices":
+        for n in range(30_000):
+            say({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "so"}})
+        return "at last"
     if name == "fill":
         os.mkdir("/workspace/build")
         with open("/workspace/.gitignore", "w") as file:
@@ -64,6 +82,14 @@ def call(name, arguments):
         return "grown"
 
 
+def note(word):
+    with open("/workspace/noted-" + word.split()[0], "w") as file:
+        file.write(word)
+
+
+# A picture of one pixel.
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+current = None
 grown = []
 mode = os.environ.get("MODE")
 if mode == "garbage":
@@ -85,9 +111,12 @@ for line in sys.stdin:
     elif method == "tools/list":
         say(answer | {"result": {"tools": tools()}})
     elif method == "tools/call":
+        current = number
         text = call(message["params"]["name"], message["params"].get("arguments", {}))
         image = {"type": "image", "data": "aGVsbG8=", "mimeType": "image/png"}
         content = [{"type": "text", "text": text}] + ([image] if text.endswith("picture") else [])
+        if text.endswith("photo"):
+            content.append({"type": "image", "data": PIXEL, "mimeType": "image/webp"})
         say(answer | {"result": {"content": content}})
     elif method and number is not None:
         say(answer | {"error": {"code": -32601, "message": "not known"}})

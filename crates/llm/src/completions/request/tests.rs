@@ -22,7 +22,7 @@ fn call(id: &str) -> Block {
 }
 
 fn result(id: &str, is_error: bool) -> Block {
-    Block::ToolResult { tool_use_id: id.to_owned(), content: "so".to_owned(), is_error }
+    Block::ToolResult { tool_use_id: id.to_owned(), content: "so".to_owned(), is_error, images: Vec::new() }
 }
 
 #[test]
@@ -120,4 +120,36 @@ fn what_a_server_does_not_take_is_left_out() {
     let made = body(&request(&messages, &[], &[]), ProviderKind::Google, without);
     assert!(made["stream_options"].is_null() && made["max_tokens"].is_null() && made["reasoning_effort"].is_null());
     assert_eq!(made["max_completion_tokens"], 8_000);
+}
+
+fn picture(data: &str) -> Picture {
+    let id = guildhall_types::AttachmentId::new();
+    Picture { id, media_type: "image/png".to_owned(), size: 3, data: data.to_owned() }
+}
+
+#[test]
+fn kept_images_follow_their_results_as_if_they_were_said() {
+    let result = |id: &str, data: &str| Block::ToolResult {
+        tool_use_id: id.to_owned(),
+        content: "Here.".to_owned(),
+        is_error: false,
+        images: vec![picture(data)],
+    };
+    let mut messages = Vec::new();
+    said(&Message { role: Role::User, content: vec![result("c1", "AAAA"), result("c2", "")] }, &mut messages);
+    let whose =
+        |id: &str| json!({ "type": "text", "text": format!("The images that the call {id} of a tool returned:") });
+    assert_eq!(
+        messages,
+        [
+            json!({ "role": "tool", "tool_call_id": "c1", "content": "Here." }),
+            json!({ "role": "tool", "tool_call_id": "c2", "content": "Here." }),
+            json!({ "role": "user", "content": [
+            whose("c1"),
+            { "type": "image_url", "image_url": { "url": "data:image/png;base64,AAAA" } },
+            whose("c2"),
+            { "type": "text", "text": UNSHOWN },
+        ] }),
+        ]
+    );
 }

@@ -41,8 +41,18 @@ fn a_conversation_is_written_as_the_provider_wants_it() {
         Message {
             role: Role::User,
             content: vec![
-                Block::ToolResult { tool_use_id: "t1".to_owned(), content: "hello".to_owned(), is_error: false },
-                Block::ToolResult { tool_use_id: "t2".to_owned(), content: "no JSON".to_owned(), is_error: true },
+                Block::ToolResult {
+                    tool_use_id: "t1".to_owned(),
+                    content: "hello".to_owned(),
+                    is_error: false,
+                    images: Vec::new(),
+                },
+                Block::ToolResult {
+                    tool_use_id: "t2".to_owned(),
+                    content: "no JSON".to_owned(),
+                    is_error: true,
+                    images: Vec::new(),
+                },
             ],
         },
         Message::user("And quickly."),
@@ -121,7 +131,12 @@ fn any_message() -> impl Strategy<Value = Message> {
         Just(Block::Thinking { thinking: "t".to_owned(), signature: "s".to_owned() }),
         Just(Block::Thinking { thinking: "t".to_owned(), signature: String::new() }),
         Just(Block::ToolUse { id: "t".to_owned(), name: "n".to_owned(), input: json!({}) }),
-        Just(Block::ToolResult { tool_use_id: "t".to_owned(), content: String::new(), is_error: false }),
+        Just(Block::ToolResult {
+            tool_use_id: "t".to_owned(),
+            content: String::new(),
+            is_error: false,
+            images: Vec::new()
+        }),
     ];
     (any::<bool>(), prop::collection::vec(block, 0..5)).prop_map(|(user, content)| {
         let fits = |block: &Block| matches!(block, Block::Thinking { .. } | Block::ToolUse { .. }) != user;
@@ -152,4 +167,34 @@ proptest! {
             prop_assert!(block["type"] != "text" || !block["text"].as_str().unwrap().trim().is_empty());
         }
     }
+}
+
+fn picture(data: &str) -> Picture {
+    let id = guildhall_types::AttachmentId::new();
+    Picture { id, media_type: "image/png".to_owned(), size: 3, data: data.to_owned() }
+}
+
+#[test]
+fn kept_images_go_with_results_and_words_in_the_place_of_those_out_of_view() {
+    let result = |content: &str, images: Vec<Picture>| Block::ToolResult {
+        tool_use_id: "t1".to_owned(),
+        content: content.to_owned(),
+        is_error: false,
+        images,
+    };
+    let call = Block::ToolUse { id: "t1".to_owned(), name: "photo".to_owned(), input: json!({}) };
+    let messages = [
+        Message { role: Role::User, content: vec![Block::Picture(picture("AAAA")), Block::Picture(picture(""))] },
+        Message::assistant(vec![call]),
+        Message { role: Role::User, content: vec![result("Here.", vec![picture("BBBB"), picture("")])] },
+    ];
+    let body = Body(&request(&messages, &[], &[])).whole(false);
+    let image = |data: &str| json!({ "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": data } });
+    let unshown = json!({ "type": "text", "text": UNSHOWN });
+    let first = body["messages"][0]["content"].as_array().unwrap();
+    assert_eq!((&first[0], &first[1]["text"]), (&image("AAAA"), &unshown["text"]));
+    let content = &body["messages"][2]["content"][0]["content"];
+    assert_eq!(*content, json!([{ "type": "text", "text": "Here." }, image("BBBB"), unshown]));
+    let bare = block(&result(" ", vec![picture("BBBB")])).unwrap();
+    assert_eq!(bare["content"], json!([image("BBBB")]), "no empty text, which the provider refuses");
 }

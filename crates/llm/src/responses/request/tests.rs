@@ -41,8 +41,18 @@ fn a_conversation_is_written_as_the_provider_wants_it() {
         Message {
             role: Role::User,
             content: vec![
-                Block::ToolResult { tool_use_id: "c1".to_owned(), content: "hello".to_owned(), is_error: false },
-                Block::ToolResult { tool_use_id: "c2".to_owned(), content: "no JSON".to_owned(), is_error: true },
+                Block::ToolResult {
+                    tool_use_id: "c1".to_owned(),
+                    content: "hello".to_owned(),
+                    is_error: false,
+                    images: Vec::new(),
+                },
+                Block::ToolResult {
+                    tool_use_id: "c2".to_owned(),
+                    content: "no JSON".to_owned(),
+                    is_error: true,
+                    images: Vec::new(),
+                },
                 Block::text("And quickly."),
             ],
         },
@@ -131,4 +141,31 @@ fn a_call_that_is_owed_is_asked_for() {
     let owed = Request { must_call: true, ..request(&messages, &[], &tools) };
     assert_eq!(body(&owed, Without::default())["tool_choice"], "required");
     assert!(body(&Request { must_call: false, ..owed }, Without::default())["tool_choice"].is_null());
+}
+
+fn picture(data: &str) -> Picture {
+    let id = guildhall_types::AttachmentId::new();
+    Picture { id, media_type: "image/png".to_owned(), size: 3, data: data.to_owned() }
+}
+
+#[test]
+fn kept_images_go_with_results_and_words_in_the_place_of_those_out_of_view() {
+    let result = Block::ToolResult {
+        tool_use_id: "c1".to_owned(),
+        content: "Here.".to_owned(),
+        is_error: false,
+        images: vec![picture("AAAA"), picture("")],
+    };
+    let mut items = Vec::new();
+    said(&[result, Block::Picture(picture("BBBB"))], &mut items);
+    let image = |data: &str| json!({ "type": "input_image", "image_url": format!("data:image/png;base64,{data}") });
+    let output =
+        json!([{ "type": "input_text", "text": "Here." }, image("AAAA"), { "type": "input_text", "text": UNSHOWN }]);
+    assert_eq!(
+        items,
+        [
+            json!({ "type": "function_call_output", "call_id": "c1", "output": output }),
+            json!({ "type": "message", "role": "user", "content": [image("BBBB")] }),
+        ]
+    );
 }

@@ -71,10 +71,11 @@ async fn servers_by_the_python_sdk_lend_their_tools_over_both_transports() {
     let stdio = json!({ "name": "near", "transport": { "kind": "stdio", "command": command } });
     let near = added(&mut owner, &project, stdio).await;
     let tried = approved(&mut owner, &near).await;
-    assert_eq!(tried["tools"].as_array().unwrap().len(), 2, "{}", tried["test"]);
+    assert_eq!(tried["tools"].as_array().unwrap().len(), 3, "{}", tried["test"]);
 
     let script = [
         json!({ "tools": [["mcp__far__add", { "a": 20, "b": 22 }], ["mcp__near__add", { "a": 1000, "b": 111 }]] }),
+        json!({ "tools": [["mcp__far__show", {}]] }),
         json!({ "tools": [["mcp__far__fail", {}], ["mcp__near__add", { "a": "x" }]] }),
         json!({ "say": "Done." }),
     ];
@@ -108,6 +109,11 @@ async fn servers_by_the_python_sdk_lend_their_tools_over_both_transports() {
     };
     answered(0, false, "42");
     answered(1, false, "1111");
-    answered(2, true, "Error executing tool");
-    answered(3, true, "b");
+    answered(2, false, "a sound, audio/wav");
+    answered(3, true, "Error executing tool");
+    answered(4, true, "b");
+    let image = &finished[2]["images"][0];
+    assert_eq!((&image["mediaType"], &image["size"]), (&json!("image/png"), &json!(70)), "{}", finished[2]);
+    let bytes = owner.get(&format!("/api/attachments/{}", image["id"].as_str().unwrap())).await;
+    assert_eq!((bytes.header("content-type"), &bytes.bytes[1..4]), ("image/png", &b"PNG"[..]));
 }

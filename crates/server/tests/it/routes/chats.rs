@@ -1,3 +1,5 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use guildhall_types::member::MemberRole;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -79,4 +81,38 @@ async fn an_answer_is_stopped_and_a_chat_deleted() {
     owner.delete(&path(&chat)).await.is(StatusCode::NO_CONTENT);
     owner.get(&path(&chat)).await.is_problem(StatusCode::NOT_FOUND, "not-found");
     assert!(owner.get(&chats).await.is(StatusCode::OK)["items"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn files_come_with_messages_and_are_bounded() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let project = owner.project("Demo", json!({ "kind": "empty" })).await;
+    let chats = format!("/api/projects/{}/chats", project["id"].as_str().unwrap());
+    let file = |name: &str, bytes: &[u8]| json!({ "name": name, "data": STANDARD.encode(bytes) });
+    let say = |files: Value| json!({ "message": said("Read."), "mode": "read", "model": "simulated", "files": files });
+    for (files, says) in [
+        (json!([{ "name": "a", "data": "?" }]), "base64"),
+        (json!([file("a", b"\0")]), "UTF-8 text"),
+        (json!([file("a.png", &[b"\x89PNG\r\n\x1a\n".as_slice(), &[0; 4_000_000]].concat())]), "3.75 MiB"),
+        (Value::Array(vec![file("a", b"x"); 9]), "at most 8 files"),
+    ] {
+        let refused = owner.post(&chats, say(files)).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+        assert!(refused["errors"][0]["field"] == "files" && refused.to_string().contains(says), "{refused}");
+    }
+    let large = vec![b'a'; 5 * 1024 * 1024];
+    let both = json!([file("one.txt", &large), file("two.txt", &large)]);
+    let started = owner.post(&chats, say(both)).await.is(StatusCode::ACCEPTED);
+    let chat = &started["feature"];
+    owner.until(&path(chat), |chat| chat["status"] == "waiting_approval").await;
+    let events = format!("/api/runs/{}/events", started["run"]["id"].as_str().unwrap());
+    let events = owner.get(&events).await.is(StatusCode::OK);
+    let said =
+        events["items"].as_array().unwrap().iter().map(|item| &item["event"]).find(|event| event["kind"] == "said");
+    let files = said.unwrap()["files"].as_array().unwrap().clone();
+    assert_eq!((files.len(), &files[1]["name"]), (2, &json!("two.txt")));
+    let bytes = format!("/api/attachments/{}", files[0]["id"].as_str().unwrap());
+    assert_eq!(owner.get(&bytes).await.bytes.len(), large.len());
+    owner.delete(&path(chat)).await.is(StatusCode::NO_CONTENT);
+    owner.get(&bytes).await.is_problem(StatusCode::NOT_FOUND, "not-found");
 }

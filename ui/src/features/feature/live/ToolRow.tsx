@@ -15,6 +15,7 @@ import type { Check } from "@/api/types";
 import { cn } from "@/lib/cn";
 import { duration } from "@/lib/format";
 import type { LiveStream } from "@/live/output";
+import { FileLinks } from "../FileLinks";
 import { Stat } from "../header/Facts";
 import { s } from "../strings";
 import { Fold } from "./Fold";
@@ -60,7 +61,7 @@ export function ToolRow({
       : null;
   // A command that prints shows it while it runs.
   const shown = open || (running && live !== undefined && live.text !== "");
-  return (
+  const row = (
     <Fold
       open={shown}
       onToggle={onToggle}
@@ -79,6 +80,13 @@ export function ToolRow({
     >
       <ToolBody item={item} live={live} />
     </Fold>
+  );
+  if (item.images === undefined) return row;
+  return (
+    <>
+      {row}
+      <FileLinks files={item.images} label={s.live.images} className="mt-0.5 mb-2" />
+    </>
   );
 }
 

@@ -7,6 +7,7 @@ import { Avatar } from "@/components/ui/avatar";
 import { Button } from "@/components/ui/button";
 import { cn } from "@/lib/cn";
 import { Time } from "@/lib/time";
+import { FileLinks } from "../FileLinks";
 import { s } from "../strings";
 import { Fold } from "./Fold";
 import type { Item } from "./timeline";
@@ -32,6 +33,7 @@ export function Said({ item, open, onToggle }: { item: Of<"said">; open: boolean
       <Clamp open={open} onToggle={onToggle}>
         <Markdown text={item.text} />
       </Clamp>
+      {item.files && <FileLinks files={item.files} label={s.live.files} className="mt-2.5" />}
     </div>
   );
 }

@@ -153,6 +153,16 @@ describe("timelineOf", () => {
     expect(sameItem(a, c)).toBe(false);
   });
 
+  it("holds the files that came with words, and the images that a tool returned", () => {
+    const file = { id: "f", featureId: "c", name: "a.png", mediaType: "image/png", size: 3, createdAt: "" };
+    const shown = { ...finish(1, "a"), images: [file] } as RunEvent;
+    const said: RunEvent = { kind: "said", memberId: "ada", text: "Look", files: [file] };
+    const { items } = timelineOf(history(said, begin(1, "a"), shown, begin(1, "b"), finish(1, "b")));
+    expect(
+      items.map((item) => ("files" in item ? item.files : "images" in item ? item.images : null)),
+    ).toEqual([[file], [file], null]);
+  });
+
   it("holds an answer whose call it never saw, and kinds it does not know", () => {
     const { items } = timelineOf(history(finish(3, "z"), { kind: "later" } as unknown as RunEvent));
     expect(items).toMatchObject([{ kind: "tool", state: "done", turn: 3 }]);

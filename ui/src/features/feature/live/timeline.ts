@@ -1,4 +1,5 @@
 import type {
+  Attachment,
   Check,
   KeySource,
   Problem,
@@ -22,11 +23,19 @@ export interface ToolItem {
   state: CallState;
   output: string | null;
   durationMs: number | null;
+  /** What it returned beside words. */
+  images?: readonly Attachment[];
 }
 
 /** What one line of the timeline tells. */
 export type Told =
-  | { kind: "said"; memberId: string | null; text: string; opening: boolean }
+  | {
+      kind: "said";
+      memberId: string | null;
+      text: string;
+      opening: boolean;
+      files?: readonly Attachment[];
+    }
   | { kind: "words"; text: string }
   | { kind: "thinking"; text: string }
   | ToolItem
@@ -159,6 +168,7 @@ class Builder {
       state: event.isError ? ("failed" as const) : ("done" as const),
       output: event.output,
       durationMs: event.durationMs,
+      ...(event.images === undefined ? {} : { images: event.images }),
     };
     const place = this.calls.get(event.call);
     const before = place === undefined ? undefined : this.items[place];

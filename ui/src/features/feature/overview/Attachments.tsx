@@ -1,41 +1,9 @@
-import { FileText } from "lucide-react";
-import { api } from "@/api/calls";
 import { useAttachments } from "@/api/queries";
-import { bytes } from "@/lib/format";
+import { FileLinks } from "../FileLinks";
 import { s } from "../strings";
 
-/** Images as pictures, text files as chips; each opens in a tab of its own. */
+/** The files on a card. */
 export function Attachments({ featureId }: { featureId: string }) {
   const attachments = useAttachments(featureId).data ?? [];
-  if (attachments.length === 0) return null;
-  return (
-    <ul aria-label={s.overview.attachments} className="mt-3 flex flex-wrap gap-2">
-      {attachments.map((file) => (
-        <li key={file.id}>
-          <a
-            href={api.attachmentUrl(file.id)}
-            target="_blank"
-            rel="noopener"
-            title={`${file.name}, ${bytes(file.size)}`}
-            className="block overflow-hidden rounded-lg border border-line bg-surface text-xs hover:border-line-strong"
-          >
-            {file.mediaType.startsWith("image/") ? (
-              <img
-                src={api.attachmentUrl(file.id)}
-                alt={file.name}
-                loading="lazy"
-                className="h-24 max-w-56 object-cover"
-              />
-            ) : (
-              <span className="flex items-center gap-1.5 px-2.5 py-1.5">
-                <FileText aria-hidden className="size-3.5 text-faint" />
-                <span className="max-w-48 truncate">{file.name}</span>
-                <span className="num text-faint">{bytes(file.size)}</span>
-              </span>
-            )}
-          </a>
-        </li>
-      ))}
-    </ul>
-  );
+  return <FileLinks files={attachments} label={s.overview.attachments} className="mt-3" />;
 }
