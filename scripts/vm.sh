@@ -4,7 +4,7 @@
 # docs/deploy.md says, with the unit as it is delivered. What is tried stands in scripts/vm/inside.py.
 #
 #   scripts/vm.sh                 Debian 13; everything
-#   scripts/vm.sh bookworm        Debian 12
+#   scripts/vm.sh bookworm        Debian 12, with the git of its backports
 #   scripts/vm.sh trixie unit     the unit alone; `sandbox` for the tests of the sandbox alone
 #
 # GUILDHALL_VM_PROGRAM names a program to be tried in place of a debug build; GUILDHALL_VM_KVM=1 has KVM in place of emulation.
@@ -49,7 +49,7 @@ if [ ! -e "$root.done" ]; then
     --essential-hook='echo MODULES=list >"$1/etc/initramfs-tools/conf.d/small"' \
     --essential-hook='printf "%s\n" virtio_pci virtio_blk ext4 >"$1/usr/share/initramfs-tools/modules.d/virtual"' \
     --customize-hook='upload scripts/vm/inside.service /etc/systemd/system/inside.service' \
-    --customize-hook='printf "%s\n" "/dev/vda / ext4 defaults 0 0" "/dev/vdb /mnt ext4 ro 0 0" >"$1/etc/fstab"' \
+    --customize-hook='printf "%s\n" "/dev/vda / ext4 defaults 0 0" "/dev/vdb /mnt ext4 ro,x-systemd.device-timeout=900 0 0" >"$1/etc/fstab"' \
     --customize-hook='chroot "$1" systemctl --quiet enable inside.service' \
     --customize-hook='chroot "$1" passwd --delete root >/dev/null' \
     "$suite" "$scratch/root" "deb http://deb.debian.org/debian $suite main" "${extra[@]}"
@@ -97,7 +97,7 @@ echo "vm: booting $suite; its console is in $root.console, what it says in $said
 timeout --foreground "${GUILDHALL_VM_MINUTES:-60}m" qemu-system-x86_64 "${accelerator[@]}" -machine q35 -smp 2 -m 4G \
   -nodefaults -no-user-config -display none -no-reboot \
   -kernel "$root.kernel" -initrd "$root.initrd" \
-  -append "root=/dev/vda rw console=ttyS0 panic=-1 no_timer_check nowatchdog" \
+  -append "root=/dev/vda rw console=ttyS0 panic=-1 no_timer_check nowatchdog systemd.default_device_timeout_sec=900" \
   -drive "file=$root.img,format=raw,if=virtio,snapshot=on" -drive "file=$scratch/things.img,format=raw,if=virtio,readonly=on" \
   -serial "file:$root.console" -serial "file:$said" -device virtio-rng-pci &
 machine=$!
