@@ -11,9 +11,9 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use guildhall_git::remove_folder;
 use guildhall_sandbox::{Cached, cached};
 use guildhall_team::{Team, TeamError};
-use guildhall_types::ProjectId;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::project::ProjectSettings;
+use guildhall_types::{DateTime, ProjectId};
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use crate::Engine;
@@ -23,10 +23,36 @@ use crate::problems::Trouble;
 /// Who works with a project's caches, and who takes from them.
 pub(crate) type Holds = HashMap<ProjectId, Arc<RwLock<()>>>;
 
+/// How long a project's caches are taken to be as large as they were found, while nobody works with them: another process may
+/// have tidied.
+const KNOWN: chrono::Duration = chrono::Duration::minutes(10);
+/// The same while somebody does.
+const GUESSED: chrono::Duration = chrono::Duration::seconds(15);
+
+/// How large the caches of projects were found to be. Each is locked while it is measured.
+pub(crate) type Sizes = HashMap<ProjectId, Arc<tokio::sync::Mutex<Option<Measured>>>>;
+
+/// How large the caches of a project were found to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measured {
+    bytes: u64,
+    at: DateTime,
+    /// Whether somebody worked with them.
+    in_use: bool,
+}
+
+impl Measured {
+    /// Whether it still tells how large they are, near enough. What was found before the latest work began is forgotten with that.
+    fn holds(self, in_use: bool, now: DateTime) -> bool {
+        let most = if in_use { GUESSED } else { KNOWN };
+        self.in_use == in_use && now >= self.at && now - self.at < most
+    }
+}
+
 /// What tools keep for a project on this node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheSize {
-    /// Bytes on the disk.
+    /// Bytes on the disk, as they were found some seconds ago while somebody works with them.
     pub bytes: u64,
     /// Bytes that it may have: over that, what was not changed for longest goes.
     pub most: u64,
@@ -52,7 +78,18 @@ impl Engine {
     /// Works with a project's caches until what is returned is dropped: nothing is taken from them meanwhile.
     pub(crate) async fn hold_caches(&self, project: ProjectId) -> OwnedRwLockReadGuard<()> {
         let hold = Arc::clone(self.holds().entry(project).or_default());
-        hold.read_owned().await
+        let held = hold.read_owned().await;
+        self.forget_size(project);
+        held
+    }
+
+    fn sizes(&self) -> MutexGuard<'_, Sizes> {
+        self.0.cache_sizes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whatever is being measured at this moment is forgotten as well.
+    fn forget_size(&self, project: ProjectId) {
+        self.sizes().remove(&project);
     }
 
     fn holds(&self) -> MutexGuard<'_, Holds> {
@@ -68,8 +105,10 @@ impl Engine {
         let hold = Arc::clone(self.holds().entry(project).or_default());
         let Ok(alone) = hold.try_write_owned() else { return Ok(false) };
         let folder = self.0.team.places.caches.join(project.to_string());
+        let engine = self.clone();
         let taking = tokio::task::spawn_blocking(move || {
             let taken = take(&folder);
+            engine.forget_size(project);
             drop(alone);
             taken
         });
@@ -82,17 +121,28 @@ impl Engine {
         self.holds().get(&project).is_some_and(|hold| hold.try_write().is_err())
     }
 
-    /// How much tools keep for a project.
+    /// How much tools keep for a project. A walk through all of it takes a while, so it is measured when somebody asks, once for
+    /// all who ask meanwhile, and remembered.
     ///
     /// # Errors
     /// When the folder cannot be read.
     pub async fn cache_size(&self, project: ProjectId, settings: &ProjectSettings) -> Result<CacheSize, TeamError> {
-        let in_use = self.caches_in_use(project);
-        let folder = self.0.team.places.caches.join(project.to_string());
-        let looking = tokio::task::spawn_blocking(move || all_in(&folder));
-        let looked = looking.await.map_err(io::Error::other).and_then(|looked| looked);
-        let all = looked.map_err(|error| TeamError::internal("measuring the caches", error))?;
-        Ok(CacheSize { bytes: all.iter().map(|one| one.bytes).sum(), most: settings.cache_bytes(), in_use })
+        let known = Arc::clone(self.sizes().entry(project).or_default());
+        let mut known = known.lock().await;
+        let (in_use, at) = (self.caches_in_use(project), self.0.team.clock.now());
+        let bytes = match known.filter(|known| known.holds(in_use, at)) {
+            Some(found) => found.bytes,
+            None => {
+                let folder = self.0.team.places.caches.join(project.to_string());
+                let looking = tokio::task::spawn_blocking(move || all_in(&folder));
+                let looked = looking.await.map_err(io::Error::other).and_then(|looked| looked);
+                let all = looked.map_err(|error| TeamError::internal("measuring the caches", error))?;
+                let bytes = all.iter().map(|one| one.bytes).sum();
+                *known = Some(Measured { bytes, at, in_use });
+                bytes
+            }
+        };
+        Ok(CacheSize { bytes, most: settings.cache_bytes(), in_use })
     }
 
     /// Takes away all that tools keep for a project. The audit tells that it was whoever `by` acts for.
@@ -189,6 +239,16 @@ mod tests {
         let mut hiding = all();
         hiding[0].whole = false;
         assert_eq!(too_much(hiding, 120), [PathBuf::from("new")]);
+    }
+
+    #[test]
+    fn what_was_measured_while_somebody_worked_is_not_what_is_there_afterwards() {
+        let at = DateTime::UNIX_EPOCH;
+        let (found, guessed) = (Measured { bytes: 1, at, in_use: false }, Measured { bytes: 1, at, in_use: true });
+        let later = |seconds| at + chrono::Duration::seconds(seconds);
+        assert!(found.holds(false, later(599)) && !found.holds(false, later(600)) && !found.holds(true, at));
+        assert!(guessed.holds(true, later(14)) && !guessed.holds(true, later(15)) && !guessed.holds(false, at));
+        assert!(!found.holds(false, later(-1)), "a clock that was set back");
     }
 
     #[test]

@@ -177,6 +177,8 @@ struct Inner {
     merging: Mutex<HashMap<ProjectId, Arc<tokio::sync::Mutex<()>>>>,
     /// Who works with the caches of each project.
     holds: Mutex<caches::Holds>,
+    /// How large the caches of each project were found to be.
+    cache_sizes: Mutex<caches::Sizes>,
     /// Cards that auto mode found to lack something, such as a key.
     passed_over: Mutex<HashMap<FeatureId, tokio::time::Instant>>,
     /// There may be a run to claim.
@@ -266,6 +268,7 @@ impl Engine {
             preparing: Mutex::default(),
             merging: Mutex::default(),
             holds: Mutex::default(),
+            cache_sizes: Mutex::default(),
             passed_over: Mutex::default(),
             wake: Notify::new(),
             executions: Notify::new(),

@@ -11,6 +11,7 @@ mod group;
 mod host;
 mod over;
 mod report;
+mod share;
 
 use std::collections::HashMap;
 use std::fs;
@@ -21,7 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use guildhall_types::MemberId;
-use guildhall_types::limits::{Limits, MB, Part, kept, part};
+use guildhall_types::limits::{Limits, Part, kept, part};
 
 pub use bound::{MemoryBound, memory_bound};
 pub(crate) use cell::{Cell, Met};
@@ -30,6 +31,8 @@ use host::Offer;
 pub use over::Over;
 use report::findings;
 pub use report::look_at_groups;
+use share::Place;
+pub use share::Share;
 
 use crate::{Finding, SandboxError};
 
@@ -90,24 +93,6 @@ struct Standing {
     limits: Limits,
     parts: HashMap<MemberId, HashMap<String, Part>>,
     hits: HashMap<(MemberId, String), Vec<Over>>,
-}
-
-/// The part of its member's memory and processes that the commands of one run have together, for as long as it is held.
-/// Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Share(Arc<Place>);
-
-#[derive(Debug)]
-struct Place {
-    groups: Groups,
-    member: MemberId,
-    name: String,
-    /// The groups of the member and of the run.
-    at: Option<(Group, Group)>,
-    /// Bytes that the worktree took when it was last looked at, with what had come to the cache.
-    disk: AtomicU64,
-    /// Bytes that the cache took when it was first looked at; `u64::MAX` before.
-    cache: AtomicU64,
 }
 
 /// What all commands of one member use now, or have used. What the host does not count is left out.
@@ -369,104 +354,6 @@ impl Drop for Inner {
         if let Some(Home { above, own }) = &self.home {
             let _ = own.remove_below(above);
         }
-    }
-}
-
-impl Share {
-    /// A group for a command of the run. None where the host offers nothing. Blocks, briefly.
-    pub(crate) fn cell(&self) -> io::Result<Option<Cell>> {
-        let Some((member, run)) = &self.0.at else { return Ok(None) };
-        let serial = self.0.groups.0.serial.fetch_add(1, Ordering::Relaxed);
-        Cell::make(self.clone(), member.clone(), run.clone(), &format!("c{serial}")).map(Some)
-    }
-
-    /// How many processes may be bounded to by the older way, by user: only where no group counts them. That way counts
-    /// all processes of the server's own user on the host (of a server that is root: those of the sandbox), whoever's
-    /// agents they are, so that beside a group it would let members starve each other.
-    pub(crate) fn processes_by_user(&self) -> Option<u64> {
-        let counted = self.0.at.as_ref().is_some_and(|(_, run)| run.limits_processes());
-        (!counted).then(|| whole(&self.0.groups.limits()).processes)
-    }
-
-    /// Bytes that the worktree may take now.
-    pub(crate) fn most_disk(&self) -> u64 {
-        self.0.groups.limits().max_disk_mb_per_worktree.unsigned_abs().max(1) * MB
-    }
-
-    /// Bytes that the worktree took when it was last looked at.
-    pub(crate) fn disk(&self) -> u64 {
-        self.0.disk.load(Ordering::Relaxed)
-    }
-
-    /// The worktree takes as much now.
-    pub(crate) fn set_disk(&self, bytes: u64) {
-        self.0.disk.store(bytes, Ordering::Relaxed);
-    }
-
-    /// Bytes that have come to the cache, which takes so many now, since it was first looked at for this share.
-    pub(crate) fn cache_added(&self, bytes: u64) -> u64 {
-        let first = self.0.cache.compare_exchange(u64::MAX, bytes, Ordering::Relaxed, Ordering::Relaxed);
-        first.map_or_else(|before| bytes.saturating_sub(before), |_| 0)
-    }
-
-    /// A command came up against a limit.
-    pub(crate) fn hit(&self, over: Over) {
-        let mut standing = lock(&self.0.groups.0.standing);
-        let hits = standing.hits.entry((self.0.member, self.0.name.clone())).or_default();
-        if hits.len() < HITS && !hits.contains(&over) {
-            hits.push(over);
-        }
-    }
-
-    /// The limits that commands came up against since this was last asked.
-    pub fn take_hits(&self) -> Vec<Over> {
-        self.0.groups.take_hits(self.0.member, &self.0.name)
-    }
-
-    /// The part of the run, the whole of the member, and how many have a part.
-    fn standing(&self) -> (Part, Part, u64) {
-        let standing = lock(&self.0.groups.0.standing);
-        let whole = whole(&standing.limits);
-        let parts = standing.parts.get(&self.0.member);
-        let own = parts.and_then(|parts| parts.get(&self.0.name)).copied().unwrap_or(whole);
-        (own, whole, parts.map_or(1, |parts| parts.len() as u64))
-    }
-
-    /// A group whose processes were killed is to be removed when they are gone.
-    fn throw_away(&self, group: &Group) {
-        let folders: Vec<PathBuf> = match &self.0.at {
-            Some((_, run)) => {
-                let above: Vec<&Path> = run.folders().collect();
-                group.folders().filter(|at| !above.contains(at)).map(Path::to_owned).collect()
-            }
-            None => Vec::new(),
-        };
-        let groups = self.0.groups.clone();
-        aside(move || {
-            for at in &folders {
-                group::raze(at);
-            }
-            let mut table = lock(&groups.0.table);
-            // First what lies within: groups of runs may be among it already.
-            table.rubbish.splice(0..0, folders.into_iter().filter(|at| at.exists()));
-            groups.clear(&mut table);
-            groups.sweep(&table);
-        });
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let (groups, member, name) = (self.groups.clone(), self.member, std::mem::take(&mut self.name));
-        aside(move || groups.leave(member, &name));
-    }
-}
-
-/// Does what blocks, and what nobody waits for, on a thread for such.
-fn aside(job: impl FnOnce() + Send + 'static) {
-    match tokio::runtime::Handle::try_current() {
-        Ok(runtime) => drop(runtime.spawn_blocking(job)),
-        Err(_) => job(),
     }
 }
 

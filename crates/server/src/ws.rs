@@ -4,17 +4,18 @@
 //! already is passed over when the bus tells it again, and what the bus leaves out is read from the store.
 
 mod desk;
+mod end;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
 use axum::response::Response;
+use futures::StreamExt;
 use futures::stream::{SplitSink, SplitStream};
-use futures::{SinkExt, StreamExt};
 use guildhall_bus::{Hint, Lagged, Listener};
 use guildhall_team::TeamError;
 use guildhall_types::NodeId;
@@ -31,11 +32,12 @@ use crate::connections::Place;
 use crate::extract::Query;
 use crate::problem::Problem;
 use desk::Desk;
+pub(crate) use end::{End, give, must_be_signed_in};
 
 /// Events that are read at once.
 const AT_ONCE: i64 = 500;
 /// A client that takes nothing, or says nothing (not even pongs), for so long is gone.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Bytes of a message from the client at most: it has little to say.
 const HEARD: usize = 4 * 1024;
 
@@ -57,10 +59,10 @@ impl Default for Listening {
 }
 
 /// Close codes: 1001 and 1011 are of RFC 6455, 4401 and 4409 our own.
-pub(crate) mod close {
-    pub(crate) const GOING_AWAY: u16 = 1001;
-    pub(crate) const FAILED: u16 = 1011;
-    pub(crate) const SESSION_ENDED: u16 = 4401;
+mod close {
+    pub(super) const GOING_AWAY: u16 = 1001;
+    pub(super) const FAILED: u16 = 1011;
+    pub(super) const SESSION_ENDED: u16 = 4401;
     pub(super) const RESYNC: u16 = 4409;
 }
 
@@ -136,20 +138,6 @@ pub async fn listen_events(
     }))
 }
 
-/// Why a conversation ended.
-enum End {
-    /// The client left, or the network did.
-    Left,
-    /// The server ends it, with this code and these words.
-    Close(u16, &'static str),
-}
-
-impl From<axum::Error> for End {
-    fn from(_: axum::Error) -> Self {
-        Self::Left
-    }
-}
-
 /// One client that is being told.
 struct Teller {
     app: App,
@@ -170,18 +158,13 @@ async fn talk(app: App, signed: Signed, since: Option<i64>, socket: WebSocket) {
     if let Some(left) = teller.desk.leave(teller.signed.member.id) {
         teller.app.bus.edit(left);
     }
-    if let End::Close(code, reason) = end {
-        tracing::debug!(code, reason, "a WebSocket is closed");
-        let frame = CloseFrame { code, reason: reason.into() };
-        // Whether the client still hears it makes no difference.
-        let _ = tokio::time::timeout(PATIENCE, teller.sink.send(Message::Close(Some(frame)))).await;
-    }
+    end.tell(&mut teller.sink).await;
 }
 
 impl Teller {
     /// Says hello, replays what the client has missed, and hands over what live streams hold so far.
     async fn greet(&mut self, since: Option<i64>) -> Result<(), End> {
-        let latest = self.app.team.store.last_seq().await.map_err(|error| failed(&error))?;
+        let latest = self.app.team.store.last_seq().await.map_err(|error| End::failed(&error))?;
         self.send(&Notice::Hello { seq: latest, node: self.app.engine.node() }).await?;
         self.told = since.unwrap_or(latest);
         // A client that knows of more than there is has seen another database.
@@ -189,7 +172,9 @@ impl Teller {
             return self.resync().await;
         }
         // Of what is gone nobody can be told; whoever asks for nothing misses nothing.
-        if since.is_some() && self.told < self.app.team.store.forgotten_seq().await.map_err(|error| failed(&error))? {
+        if since.is_some()
+            && self.told < self.app.team.store.forgotten_seq().await.map_err(|error| End::failed(&error))?
+        {
             return self.resync().await;
         }
         self.catch_up().await?;
@@ -208,7 +193,7 @@ impl Teller {
     ) -> Result<Infallible, End> {
         self.greet(since).await?;
         // What ended it after it was looked at, and before the bus was listened to, was not heard.
-        self.still_signed_in().await?;
+        must_be_signed_in(&self.app, &self.signed).await?;
         let closing = self.app.closing.clone();
         let pace = self.app.listening;
         let mut ping = tokio::time::interval_at(Instant::now() + pace.ping, pace.ping);
@@ -217,10 +202,10 @@ impl Teller {
         let mut heard = Instant::now();
         loop {
             tokio::select! {
-                () = closing.cancelled() => return Err(End::Close(close::GOING_AWAY, "the server shuts down")),
+                () = closing.cancelled() => return Err(End::SHUTDOWN),
                 hint = ear.next() => match hint {
                     Ok(Some(hint)) => self.pass_on(hint).await?,
-                    Ok(None) => return Err(End::Close(close::GOING_AWAY, "the server shuts down")),
+                    Ok(None) => return Err(End::SHUTDOWN),
                     Err(Lagged) => self.catch_up().await?,
                 },
                 message = from_client.next() => match message {
@@ -239,7 +224,7 @@ impl Teller {
                     }
                     self.give(Message::Ping(Default::default())).await?;
                 }
-                _ = recheck.tick() => self.still_signed_in().await?,
+                _ = recheck.tick() => must_be_signed_in(&self.app, &self.signed).await?,
             }
         }
     }
@@ -250,16 +235,6 @@ impl Teller {
             for editing in self.desk.hear(self.signed.member.id, text, now) {
                 self.app.bus.edit(editing);
             }
-        }
-    }
-
-    async fn still_signed_in(&self) -> Result<(), End> {
-        match still_signed_in(&self.app, &self.signed).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(End::Close(close::SESSION_ENDED, "the session has ended")),
-            // The store may be closed already.
-            Err(_) if self.app.closing.is_cancelled() => Err(End::Close(close::GOING_AWAY, "the server shuts down")),
-            Err(error) => Err(failed(&error)),
         }
     }
 
@@ -280,7 +255,8 @@ impl Teller {
     async fn catch_up(&mut self) -> Result<(), End> {
         let from = self.told;
         loop {
-            let events = self.app.team.store.events_after(self.told, AT_ONCE).await.map_err(|error| failed(&error))?;
+            let events =
+                self.app.team.store.events_after(self.told, AT_ONCE).await.map_err(|error| End::failed(&error))?;
             if events.is_empty() {
                 return Ok(());
             }
@@ -297,7 +273,7 @@ impl Teller {
         if let Happening::MemberUpdated { member } = &event.what
             && member.id == self.signed.member.id
         {
-            self.still_signed_in().await?;
+            must_be_signed_in(&self.app, &self.signed).await?;
             self.signed.member.role = member.role;
         }
         self.told = event.seq;
@@ -315,15 +291,12 @@ impl Teller {
     }
 
     async fn send(&mut self, frame: &impl Serialize) -> Result<(), End> {
-        let text = serde_json::to_string(frame).map_err(|error| failed(&error))?;
+        let text = serde_json::to_string(frame).map_err(|error| End::failed(&error))?;
         self.give(Message::Text(text.into())).await
     }
 
     async fn give(&mut self, message: Message) -> Result<(), End> {
-        match tokio::time::timeout(PATIENCE, self.sink.send(message)).await {
-            Ok(sent) => Ok(sent?),
-            Err(_) => Err(End::Left),
-        }
+        give(&mut self.sink, message).await
     }
 }
 
@@ -331,7 +304,7 @@ impl Teller {
 ///
 /// # Errors
 /// When the store fails.
-pub(crate) async fn still_signed_in(app: &App, signed: &Signed) -> Result<bool, TeamError> {
+async fn still_signed_in(app: &App, signed: &Signed) -> Result<bool, TeamError> {
     let holds = match &signed.pass {
         Pass::Session(session) => app.team.session_holds(session.id).await,
         Pass::Token(token) => app.team.token_holds(token.id).await,
@@ -340,9 +313,4 @@ pub(crate) async fn still_signed_in(app: &App, signed: &Signed) -> Result<bool, 
         true => Ok(!app.team.lacks_second_factor(signed.member.id).await?),
         false => Ok(false),
     }
-}
-
-fn failed(error: &(dyn std::error::Error + 'static)) -> End {
-    tracing::error!(error = crate::problem::chain(error), "a WebSocket failed");
-    End::Close(close::FAILED, "something failed inside the server")
 }

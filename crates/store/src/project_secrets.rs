@@ -30,6 +30,8 @@ pub struct NewProjectSecret {
     pub over_others: bool,
     /// How many a project may have.
     pub most: i64,
+    /// Bytes that all of a project may have together, as they are sealed.
+    pub most_bytes: i64,
 }
 
 /// What came of putting a secret in place.
@@ -41,6 +43,11 @@ pub enum PutSecret {
     Others,
     /// The project has as many as it may have.
     TooMany,
+    /// All of the project's would have more bytes together than they may.
+    TooLarge {
+        /// Bytes that the others have, as they are sealed.
+        others: i64,
+    },
 }
 
 /// A secret as it is kept, with what it is for.
@@ -69,13 +76,21 @@ impl Store {
     pub async fn put_project_secret(&self, new: &NewProjectSecret) -> Result<PutSecret, StoreError> {
         let mut tx = self.begin().await?;
         self.must_be_there(&mut tx, new.project_id).await?;
-        let (count, others): (i64, Option<i64>) = on!(tx, c => sqlx::query_as(
-            "SELECT count(*), sum(CASE WHEN name = $2 THEN CASE WHEN put_by = $3 THEN 0 ELSE 1 END ELSE NULL END)
-             FROM project_secrets WHERE project_id = $1")
-            .bind(new.project_id).bind(&new.name).bind(new.put_by).fetch_one(c).await)?;
+        let (count, others, bytes, before): (i64, Option<i64>, i64, i64) = on!(tx, c => sqlx::query_as(
+            "SELECT count(*), sum(CASE WHEN p.name = $2 THEN CASE WHEN p.put_by = $3 THEN 0 ELSE 1 END ELSE NULL END),
+               coalesce(sum(CASE WHEN p.name = $2 THEN 0 ELSE length(s.sealed) END), 0),
+               coalesce(sum(CASE WHEN p.name = $2 THEN length(s.sealed) ELSE 0 END), 0)
+             FROM project_secrets p LEFT JOIN secrets s ON s.identity = $4 || p.name WHERE p.project_id = $1")
+            .bind(new.project_id).bind(&new.name).bind(new.put_by).bind(project_secret_identity(new.project_id, ""))
+            .fetch_one(c).await)?;
+        let own = i64::try_from(new.secret.sealed.len()).unwrap_or(i64::MAX);
         match others {
             Some(1..) if !new.over_others => return Ok(PutSecret::Others),
             None if count >= new.most => return Ok(PutSecret::TooMany),
+            // What was put in place before there was a bound may be exchanged for what is no larger.
+            _ if own > before && bytes.saturating_add(own) > new.most_bytes => {
+                return Ok(PutSecret::TooLarge { others: bytes });
+            }
             _ => {}
         }
         let sql = format!(

@@ -84,6 +84,7 @@ impl Team {
                 put_by: member.id,
                 over_others: member.role.may(MemberRight::Administer),
                 most: secret::MOST as i64,
+                most_bytes: secret::TOGETHER as i64,
             };
             let store = self.store.clone();
             async move { store.put_project_secret(&new).await }
@@ -94,6 +95,14 @@ impl Team {
             PutSecret::TooMany => {
                 let message = format!("a project has at most {} secrets; delete one that is not needed", secret::MOST);
                 Err(TeamError::conflict("too-many-secrets", message))
+            }
+            PutSecret::TooLarge { others } => {
+                let message = format!(
+                    "all secrets of a project together have at most {} bytes, and the others have {others} already; give a shorter \
+                     one, or delete one that is not needed",
+                    secret::TOGETHER
+                );
+                Err(TeamError::conflict("secrets-too-large", message))
             }
         }
     }

@@ -154,6 +154,9 @@ async fn what_tools_keep_is_a_members_own_until_the_project_shares_it_and_goes_w
     };
     let size = hall.until("the run to be over", unused).await;
     assert!(size.bytes >= 100_000 && size.most == 10 << 30, "{size:?}");
+    // What nobody works with is not walked through again; here something comes to it all the same.
+    std::fs::write(own.join("cargo/more"), vec![1; 200_000]).unwrap();
+    assert_eq!(unused().await.unwrap(), size);
 
     // Not while a run works with it.
     let id =
@@ -168,9 +171,11 @@ async fn what_tools_keep_is_a_members_own_until_the_project_shares_it_and_goes_w
     hall.until("its files", async || places.run(run).join("tree/README.md").exists().then_some(())).await;
     std::fs::write(places.run(run).join("tree/go"), "").unwrap();
     hall.rests(id).await;
-    hall.until("the run to be over", unused).await;
+    let size = hall.until("the run to be over", unused).await;
+    assert!(size.bytes >= 300_000, "since somebody worked with it, it was measured again: {size:?}");
     hall.engine.clear_caches(&hall.team, project.id).await.unwrap();
     assert!(!own.exists());
+    assert_eq!(unused().await.unwrap().bytes, 0);
 
     hall.set(&project, |settings| settings.shared_caches = true).await;
     let id = hall.scripted(&project, &keep).await;

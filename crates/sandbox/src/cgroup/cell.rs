@@ -82,7 +82,11 @@ impl Cell {
         let (part, whole, runs) = self.share.standing();
         if own.killed > 0 {
             return Some(match () {
-                () if run.memory > self.before.0.memory => {
+                // A run that may have all that its member may meets its member's limit first: the kernel counts a little there
+                // that belongs to no run.
+                () if run.memory > self.before.0.memory
+                    || (member.memory > self.before.1.memory && part.memory == whole.memory) =>
+                {
                     Over::RunMemory { part: part.memory, whole: whole.memory, runs }
                 }
                 () if member.memory > self.before.1.memory => Over::MemberMemory { whole: whole.memory },

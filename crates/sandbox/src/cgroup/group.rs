@@ -25,7 +25,8 @@ pub(super) struct Group {
 pub(super) struct Counts {
     /// Processes that were killed for want of memory.
     pub(super) killed: u64,
-    /// Times that its own limit of memory was met; in version 1 whether it was, since that was last asked by `watch`.
+    /// Times that there was nothing left below its own limit of memory; in version 1 whether that was met, since that was last asked
+    /// by `watch`.
     pub(super) memory: u64,
     /// Processes that could not be started.
     pub(super) processes: u64,
@@ -79,8 +80,9 @@ impl Group {
         }
         match self.place(|kind| kind.memory) {
             Some((kind, at)) if kind.v2 => {
+                // No `memory.high`: near its limit a group would be slowed down until it stands still, so that a leak took minutes
+                // to die, and a command that leaks would be ended for its time, and be told nothing of memory.
                 fs::write(at.join("memory.max"), part.memory.to_string())?;
-                fs::write(at.join("memory.high"), part.memory_high.to_string())?;
                 write_if_there(&at.join("memory.swap.max"), "0")
             }
             Some((_, at)) => limit_memory_v1(at, part.memory),
@@ -112,7 +114,8 @@ impl Group {
         match self.place(|kind| kind.memory) {
             Some((kind, at)) if kind.v2 => {
                 counts.killed = value(&at.join("memory.events"), "oom_kill");
-                counts.memory = value(&at.join("memory.events.local"), "max");
+                // Not `max`: that is raised as well where the limit was met, and room was made by letting go of files.
+                counts.memory = value(&at.join("memory.events.local"), "oom");
             }
             Some((_, at)) => {
                 counts.killed = value(&at.join("memory.oom_control"), "oom_kill");
@@ -298,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn in_version_2_a_group_slows_down_before_it_kills_and_hands_its_controllers_on() {
+    fn in_version_2_a_group_has_limits_without_swap_and_hands_its_controllers_on() {
         let (place, home) = stand_in(true);
         let run = home.make("run", true).unwrap();
         let at = place.path().join("run");
@@ -306,8 +309,8 @@ mod tests {
         assert_eq!(read(&at, "cgroup.subtree_control"), "+cpu");
         let limits = Limits { max_memory_mb_per_member: 1_600, max_processes_per_member: 50, ..Limits::default() };
         run.limit(part(&limits, 1)).unwrap();
-        let written = ["memory.max", "memory.high", "memory.swap.max", "pids.max"].map(|file| read(&at, file));
-        assert_eq!(written, ["1600000000", "1500000000", "0", "50"]);
+        let written = ["memory.max", "memory.swap.max", "pids.max"].map(|file| read(&at, file));
+        assert_eq!(written, ["1600000000", "0", "50"]);
         let command = run.make("c1", false).unwrap();
         command.die_as_one().unwrap();
         let inner = at.join("c1");
@@ -317,7 +320,7 @@ mod tests {
         );
         for (file, text) in [
             ("memory.events", "low 0\nhigh 7\nmax 5\noom 1\noom_kill 3\noom_group_kill 1\n"),
-            ("memory.events.local", "low 0\nmax 4\n"),
+            ("memory.events.local", "low 0\nmax 9\noom 4\n"),
             ("pids.events", "max 2\n"),
             ("memory.peak", "4096\n"),
             ("memory.current", "9000\n"),

@@ -48,6 +48,8 @@ fn folders() -> Vec<String> {
     for mount in mounts.lines().filter(|line| line.contains(" - cgroup")) {
         let at = mount.split(' ').nth(4).unwrap();
         for path in own.lines().filter_map(|line| line.splitn(3, ':').nth(2)) {
+            // In version 2 this process is in a group of its own, beside those of its commands.
+            let path = path.strip_suffix("/guildhall-server").unwrap_or(path);
             let listed = std::fs::read_dir(format!("{at}{path}")).into_iter().flatten().flatten();
             found.extend(listed.filter_map(|entry| entry.file_name().into_string().ok()));
         }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
 use axum::response::Response;
+use futures::StreamExt;
 use futures::stream::{SplitSink, SplitStream};
-use futures::{SinkExt, StreamExt};
 use guildhall_bus::{Hint, Lagged};
 use guildhall_engine::Sitting;
 use guildhall_sandbox::Size;
@@ -23,7 +23,7 @@ use crate::auth::Signed;
 use crate::connections::Place;
 use crate::extract::{Path, Query};
 use crate::problem::Problem;
-use crate::ws;
+use crate::ws::{End, PATIENCE, give, must_be_signed_in};
 
 /// Bytes of a message from the page at most.
 const HEARD: usize = 64 * 1024;
@@ -35,8 +35,6 @@ const UNSHOWN: usize = 128 * 1024;
 const CHUNK: usize = 16 * 1024;
 /// Characters in a line and lines, at least and at most.
 const EXTENT: (u16, u16) = (2, 1000);
-/// A page that takes nothing, or says nothing (not even pongs), for so long is gone.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// How long what may be the beginning of a secret is held back: what is typed is shown without a pause that one feels.
 const HELD: Duration = Duration::from_millis(50);
 /// How long the last words of a shell that has ended may take.
@@ -132,25 +130,13 @@ pub async fn open_terminal(
     }))
 }
 
-/// Why it is over.
-enum End {
-    /// The page left, or the network did.
-    Left,
-    /// The server ends it, with this code and these words.
-    Close(u16, &'static str),
-}
+/// The shell has ended.
+const SHELL_ENDED: End = End::Close(close::ENDED, "the shell has ended");
 
-impl From<axum::Error> for End {
-    fn from(_: axum::Error) -> Self {
-        Self::Left
-    }
-}
-
-impl From<std::io::Error> for End {
-    fn from(error: std::io::Error) -> Self {
-        tracing::debug!(%error, "a terminal ended");
-        Self::Close(close::ENDED, "the shell has ended")
-    }
+/// A terminal from which nothing can be read, or to which nothing can be written, is one whose shell has ended.
+fn broken(error: std::io::Error) -> End {
+    tracing::debug!(%error, "a terminal ended");
+    SHELL_ENDED
 }
 
 async fn sit(app: App, signed: Signed, mut sitting: Sitting, socket: WebSocket) {
@@ -161,10 +147,7 @@ async fn sit(app: App, signed: Signed, mut sitting: Sitting, socket: WebSocket) 
     };
     // What was changed is kept before the page hears that it is over, and looks.
     sitting.close().await;
-    if let End::Close(code, reason) = end {
-        let frame = CloseFrame { code, reason: reason.into() };
-        let _ = tokio::time::timeout(PATIENCE, sink.send(Message::Close(Some(frame)))).await;
-    }
+    end.tell(&mut sink).await;
 }
 
 async fn talk(
@@ -176,10 +159,10 @@ async fn talk(
 ) -> Result<std::convert::Infallible, End> {
     let mut ear = app.bus.listen();
     let ready = TerminalNotice::Ready { read_only: sitting.is_read_only() };
-    let ready = serde_json::to_string(&ready).map_err(std::io::Error::other)?;
+    let ready = serde_json::to_string(&ready).map_err(|error| End::failed(&error))?;
     give(sink, Message::Text(ready.into())).await?;
     // What ended the session after it was looked at, and before the bus was listened to, was not heard.
-    still(app, signed).await?;
+    must_be_signed_in(app, signed).await?;
     let (leave, pace) = (sitting.leave(), app.listening);
     let mut blot = sitting.blot();
     // When what is held back is shown as it is. Nothing else that happens puts it off.
@@ -195,7 +178,7 @@ async fn talk(
     let mut chunk = vec![0; CHUNK];
     loop {
         tokio::select! {
-            () = app.closing.cancelled() => return Err(End::Close(ws::close::GOING_AWAY, "the server shuts down")),
+            () = app.closing.cancelled() => return Err(End::SHUTDOWN),
             over = &mut ended => {
                 // What it still shows comes before its end, unless it was ended for a limit.
                 if let Some(over) = over {
@@ -206,7 +189,7 @@ async fn talk(
                     }
                     show(sink, blot.finish()).await?;
                 }
-                return Err(End::Close(close::ENDED, "the shell has ended"));
+                return Err(SHELL_ENDED);
             }
             () = leave.cancelled() => return Err(End::Close(close::NEEDED, "the worktree is needed for work")),
             hint = ear.next() => match hint {
@@ -214,12 +197,12 @@ async fn talk(
                     if let Happening::MemberUpdated { member } = &event.what
                         && member.id == signed.member.id
                     {
-                        still(app, signed).await?;
+                        must_be_signed_in(app, signed).await?;
                     }
                 }
                 Ok(Some(_)) => {}
-                Ok(None) => return Err(End::Close(ws::close::GOING_AWAY, "the server shuts down")),
-                Err(Lagged) => still(app, signed).await?,
+                Ok(None) => return Err(End::SHUTDOWN),
+                Err(Lagged) => must_be_signed_in(app, signed).await?,
             },
             message = page.next(), if typed.len() < TYPED => {
                 heard = Instant::now();
@@ -230,7 +213,7 @@ async fn talk(
                         typed.extend_from_slice(&bytes);
                     }
                     Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
-                        Ok(Said::Resize { columns, rows }) => terminal.resize(size(columns, rows))?,
+                        Ok(Said::Resize { columns, rows }) => terminal.resize(size(columns, rows)).map_err(broken)?,
                         Ok(Said::Shown { bytes }) => unshown = usize::saturating_sub(unshown, bytes),
                         // It is passed over, as what is no message is.
                         Err(error) => tracing::debug!(%error, "a page said to a terminal what cannot be read"),
@@ -239,10 +222,10 @@ async fn talk(
                 }
             }
             read = terminal.read(&mut chunk), if unshown < UNSHOWN => {
-                let count = read?;
+                let count = read.map_err(broken)?;
                 if count == 0 {
                     show(sink, blot.finish()).await?;
-                    return Err(End::Close(close::ENDED, "the shell has ended"));
+                    return Err(SHELL_ENDED);
                 }
                 let said = blot.push(&chunk[..count]);
                 // What is held back now is new if something was told.
@@ -261,7 +244,7 @@ async fn talk(
                 show(sink, said).await?;
             }
             written = terminal.write(&typed), if !typed.is_empty() => {
-                typed.drain(..written?);
+                typed.drain(..written.map_err(broken)?);
             }
             _ = ping.tick() => {
                 if heard.elapsed() > PATIENCE && typed.len() < TYPED {
@@ -272,19 +255,7 @@ async fn talk(
                 }
                 give(sink, Message::Ping(Default::default())).await?;
             }
-            _ = recheck.tick() => still(app, signed).await?,
-        }
-    }
-}
-
-async fn still(app: &App, signed: &Signed) -> Result<(), End> {
-    match ws::still_signed_in(app, signed).await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(End::Close(ws::close::SESSION_ENDED, "the session has ended")),
-        Err(_) if app.closing.is_cancelled() => Err(End::Close(ws::close::GOING_AWAY, "the server shuts down")),
-        Err(error) => {
-            tracing::error!(error = crate::problem::chain(&error), "a terminal failed");
-            Err(End::Close(ws::close::FAILED, "something failed inside the server"))
+            _ = recheck.tick() => must_be_signed_in(app, signed).await?,
         }
     }
 }
@@ -294,12 +265,5 @@ async fn show(sink: &mut SplitSink<WebSocket, Message>, said: Vec<u8>) -> Result
     match said.is_empty() {
         true => Ok(()),
         false => give(sink, Message::Binary(said.into())).await,
-    }
-}
-
-async fn give(sink: &mut SplitSink<WebSocket, Message>, message: Message) -> Result<(), End> {
-    match tokio::time::timeout(PATIENCE, sink.send(message)).await {
-        Ok(sent) => Ok(sent?),
-        Err(_) => Err(End::Left),
     }
 }

@@ -175,6 +175,63 @@ async fn killed_at_any_moment_nothing_is_lost_or_done_twice() {
     nothing_left_at_work(data);
 }
 
+/// Processes of this machine that run exactly this.
+fn with_arguments(arguments: &[&str]) -> usize {
+    let wanted: Vec<u8> = arguments.iter().flat_map(|argument| argument.bytes().chain([0])).collect();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes.filter(|process| std::fs::read(process.path().join("cmdline")).is_ok_and(|line| line == wanted)).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_a_service_runs_nothing_of_it_is_left_and_the_card_says_so() {
+    let mut hall = Hall::open().await;
+    let me = json!({ "email": "olga@example.com", "password": PASSWORD, "name": "Olga" });
+    hall.call(Method::POST, "/api/auth/register", Some(me)).await.unwrap();
+    let new = json!({ "name": "p", "source": { "kind": "empty" } });
+    let project = hall.call(Method::POST, "/api/projects", Some(new)).await.unwrap();
+    let base = format!("/api/projects/{}", project["id"].as_str().unwrap());
+    while hall.call(Method::GET, &base, None).await.unwrap()["status"] != "ready" {
+        tokio::task::yield_now().await;
+    }
+    // Each with a child in a session of its own, which hears of no signal to its parent.
+    let seconds = format!("{}.5", 100_000 + std::process::id());
+    let command = format!("setsid sleep {seconds} & exec sleep {seconds}");
+    let lines = [
+        json!({ "tools": [["service_start", { "name": "watch", "command": command }]] }),
+        json!({ "tools": [["bash", { "command": command, "timeoutMs": 300_000 }]] }),
+        json!({ "say": "All done." }),
+    ];
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    let card = json!({ "description": format!("Watch.\n\n```sim\n{}\n```", lines.join("\n")), "model": "simulated" });
+    let card = hall.call(Method::POST, &format!("{base}/features"), Some(card)).await.unwrap();
+    let card = format!("/api/features/{}", card["id"].as_str().unwrap());
+    let started = hall.call(Method::POST, &format!("{card}/start"), None).await.unwrap();
+    let run = format!("/api/runs/{}", started["run"]["id"].as_str().unwrap());
+    let all_at_work = async {
+        while with_arguments(&["sleep", &seconds]) < 4 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, all_at_work).await.expect("the service and the command begin");
+    let services = format!("{run}/services");
+    assert_eq!(hall.call(Method::GET, &services, None).await.unwrap()["items"][0]["status"], "running");
+
+    // Once it listens again, nothing is left of them.
+    hall.kill_and_start_again().await;
+    assert_eq!(with_arguments(&["sleep", &seconds]), 0);
+    let watch = hall.call(Method::GET, &services, None).await.unwrap()["items"][0].clone();
+    assert_eq!((&watch["status"], &watch["problem"]), (&json!("lost"), &json!("The server that ran it was stopped.")));
+    let ended = async {
+        while hall.call(Method::GET, &card, None).await.unwrap()["status"] != "waiting_approval" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, ended).await.expect("the run goes on");
+    let told = hall.call(Method::GET, &format!("{run}/events"), None).await.unwrap().to_string();
+    assert!(told.contains("These services ended when your work did, or was interrupted: watch ("), "{told}");
+    assert_eq!(with_arguments(&["sleep", &seconds]), 0, "it is not started again by itself");
+}
+
 /// A card of auto mode: each writes its name into a file of its own, and its check asks for what it depends on.
 fn ordered(n: usize, on: &[Value], names: &[usize]) -> Value {
     let needs: String = names.iter().map(|other| format!("[ -e night-{other}.txt ] && ")).collect();

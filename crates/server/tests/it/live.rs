@@ -2,9 +2,10 @@
 
 use futures::{SinkExt, StreamExt};
 use guildhall_server::ws::Listening;
-use guildhall_types::SessionId;
+use guildhall_store::NewService;
 use guildhall_types::member::MemberRole;
 use guildhall_types::rights::Scope;
+use guildhall_types::{NodeId, ServiceId, SessionId};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -229,6 +230,27 @@ async fn pages_of_a_service_are_shown_to_members_on_an_origin_of_their_own() {
     assert_eq!(pages.get("/").await.status(), StatusCode::UNAUTHORIZED);
     owner.call(&format!("{services}/deaf/preview")).await.is_problem(StatusCode::CONFLICT, "service-ended");
     owner.call(&format!("{services}/none/stop")).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+
+    // One that another server of the same database runs is told of in words.
+    let theirs = NewService {
+        id: ServiceId::new(),
+        run: run.rsplit('/').next().unwrap().parse().unwrap(),
+        name: "theirs".to_owned(),
+        command: "perl serve.pl".to_owned(),
+        port: Some(8123),
+        member: None,
+        node: NodeId::new(),
+        until: None,
+        label: guildhall_team::preview_label(),
+    };
+    app.app.team.store.begin_service(theirs).await.unwrap().unwrap();
+    let url = owner.call(&format!("{services}/theirs/preview")).await.is(StatusCode::CREATED)["url"].clone();
+    let answer = Pages::enter(&app, url.as_str().unwrap()).await.get("/").await;
+    assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
+    let told = answer.text().await.unwrap();
+    assert!(told.contains("The service theirs runs on another server of this Guildhall, and its pages"), "{told}");
+    owner.call(&format!("{services}/theirs/stop")).await.is_problem(StatusCode::CONFLICT, "other-node");
+    owner.get(&format!("{services}/theirs/log")).await.is_problem(StatusCode::CONFLICT, "other-node");
     let actions = "service.start,service.stop,preview.open".split(',');
     for action in actions {
         let audit = owner.get(&format!("/api/audit?action={action}")).await.is(StatusCode::OK);

@@ -23,6 +23,7 @@ fn secret(project: &Project, name: &str, by: &Member, mark: u8) -> NewProjectSec
         put_by: by.id,
         over_others: false,
         most: 2,
+        most_bytes: 8,
     }
 }
 
@@ -48,7 +49,11 @@ on_both! {
         let over = secret(&project, "TOKEN", &ben, 4);
         assert_eq!(store.put_project_secret(&over).await.unwrap(), PutSecret::Others);
         assert_eq!(store.put_project_secret(&secret(&project, "THIRD", &ben, 5)).await.unwrap(), PutSecret::TooMany);
-        let by_admin = NewProjectSecret { over_others: true, ..over };
+        // So is what would make all of them too large together; what is no larger than the one before goes in any case.
+        let sealed = |length| SealedSecret { sealed: vec![4; length], ..over.secret.clone() };
+        let large = NewProjectSecret { over_others: true, secret: sealed(5), ..over.clone() };
+        assert_eq!(store.put_project_secret(&large).await.unwrap(), PutSecret::TooLarge { others: 4 });
+        let by_admin = NewProjectSecret { most_bytes: 1, secret: sealed(4), ..large };
         assert!(matches!(store.put_project_secret(&by_admin).await.unwrap(), PutSecret::Done(_)));
         assert_eq!(store.sealed_project_secrets(project.id).await.unwrap()[1].secret.sealed, vec![4; 4]);
         assert!(!store.delete_project_secret(project.id, "TOKEN", Some(anna.id)).await.unwrap(), "it is ben's now");

@@ -134,3 +134,18 @@ proptest! {
         prop_assert_eq!(shown, whole);
     }
 }
+
+#[test]
+fn what_looks_for_as_many_secrets_as_a_project_may_have_takes_a_bounded_part_of_memory() {
+    // A part of them is enough: it grows as they do.
+    const PART: usize = 8;
+    // Of signs that every way of writing spells in its own, and of lines that are looked for one by one.
+    let line = format!("\"{}'ö<&%", "a+/b".repeat(9));
+    let value = [line.as_str(); 4].join("\n");
+    let names: Vec<String> = (0..crate::secret::TOGETHER / PART / value.len()).map(|n| format!("SECRET_{n}")).collect();
+    let values: Vec<String> = names.iter().map(|name| value.replace('b', &name[7..])).collect();
+    let blot = Blot::new(names.iter().zip(&values).map(|(name, value)| (name.as_str(), value.as_str())));
+    let known = blot.0.unwrap();
+    let bytes = known.finder.memory_usage() + known.spellings.iter().map(Vec::capacity).sum::<usize>();
+    assert!(bytes * PART < 64 << 20, "{bytes}");
+}

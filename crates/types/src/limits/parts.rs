@@ -14,8 +14,6 @@ pub const LEAST_PROCESSES: u64 = 128;
 pub struct Part {
     /// Bytes of memory, beyond which a process is killed.
     pub memory: u64,
-    /// Bytes of memory from which on the kernel slows the run down and takes back what it can.
-    pub memory_high: u64,
     /// Processes and threads.
     pub processes: u64,
 }
@@ -26,10 +24,10 @@ pub struct Part {
 /// that makes the parts more than the whole, the member's own limit still holds.
 pub fn part(limits: &Limits, runs: u64) -> Part {
     let share = |whole: u64, least: u64| (whole / runs.max(1)).max(least.min(whole)).max(1);
-    Part::of(
-        share(memory(limits), LEAST_MEMORY),
-        share(limits.max_processes_per_member.unsigned_abs().max(1), LEAST_PROCESSES),
-    )
+    Part {
+        memory: share(memory(limits), LEAST_MEMORY),
+        processes: share(limits.max_processes_per_member.unsigned_abs().max(1), LEAST_PROCESSES),
+    }
 }
 
 /// The part of a run that holds `held` bytes of memory, when `part` would be its fair one. A run that holds more keeps it,
@@ -39,15 +37,7 @@ pub fn kept(part: Part, held: u64, limits: &Limits) -> Part {
     if held <= part.memory {
         return part;
     }
-    let memory = held.saturating_add(LEAST_MEMORY).min(memory(limits));
-    // Not slowed down for what it has already.
-    Part { memory, memory_high: memory - LEAST_MEMORY.min(memory) / 16, ..part }
-}
-
-impl Part {
-    const fn of(memory: u64, processes: u64) -> Self {
-        Self { memory, memory_high: memory - memory / 16, processes }
-    }
+    Part { memory: held.saturating_add(LEAST_MEMORY).min(memory(limits)), ..part }
 }
 
 /// Bytes of memory that all commands of one member may have.
@@ -75,7 +65,6 @@ mod tests {
             let each = part(&limits, runs);
             prop_assert!(each.memory <= whole && each.processes <= all);
             prop_assert!(each.memory >= LEAST_MEMORY.min(whole) && each.processes >= LEAST_PROCESSES.min(all));
-            prop_assert!(each.memory_high <= each.memory && each.memory_high >= each.memory / 16 * 15);
             // Together they are the whole at most, unless that leaves too little to each.
             prop_assert!(each.memory * runs <= whole || each.memory == LEAST_MEMORY.min(whole));
             prop_assert!(each.processes * runs <= all || each.processes == LEAST_PROCESSES.min(all));
@@ -92,9 +81,8 @@ mod tests {
             let now = kept(fair, held, &limits);
             prop_assert!(now.memory >= fair.memory && now.memory <= whole);
             prop_assert!(now == fair || (held > fair.memory && now.memory == (held + LEAST_MEMORY).min(whole)));
-            // Unless that is all there is, it is neither killed nor slowed down at its next page.
-            prop_assert!(held <= fair.memory || now.memory == whole || now.memory_high > held);
-            prop_assert!(now.memory_high <= now.memory);
+            // Unless that is all there is, it is not killed at its next page.
+            prop_assert!(held <= fair.memory || now.memory == whole || now.memory > held);
             prop_assert_eq!(now.processes, fair.processes);
         }
     }

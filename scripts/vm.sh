@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Boots a Debian in an emulated machine, with systemd as its first process and control groups of version 2, and shows there what
+# shows nowhere else: the tests of the sandbox as root and as an ordinary user below a delegated group, and Guildhall installed as
+# docs/deploy.md says, with the unit as it is delivered. What is tried stands in scripts/vm/inside.py.
+#
+#   scripts/vm.sh                 Debian 13; everything
+#   scripts/vm.sh bookworm        Debian 12, with the git of its backports
+#   scripts/vm.sh trixie unit     the unit alone; `sandbox` for the tests of the sandbox alone
+#
+# GUILDHALL_VM_PROGRAM names a program to be tried in place of a debug build; GUILDHALL_VM_KVM=1 has KVM in place of emulation.
+#
+# Needs root (a root file system is made), and the packages qemu-system-x86, mmdebstrap and e2fsprogs. Nothing is mounted here, and
+# nothing of this machine is changed. Emulated, it takes a good while. The root file system is made once, and lies in
+# target/vm with the programs and what the machine said.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+suite=${1:-trixie}
+what=${2:-all}
+packages=systemd,systemd-sysv,systemd-timesyncd,udev,dbus-user-session,libpam-systemd,linux-image-cloud-amd64,adduser,bubblewrap,ca-certificates,curl,procps,python3
+case $suite in
+  # Its own git is too old.
+  bookworm) packages+=,git/bookworm-backports extra=("deb http://deb.debian.org/debian bookworm-backports main") ;;
+  trixie) packages+=,git extra=() ;;
+  *) echo "vm: $suite is not tried; say trixie or bookworm" >&2; exit 1 ;;
+esac
+case $what in
+  all | sandbox | unit) ;;
+  *) echo "vm: there is no part $what; say all, sandbox or unit" >&2; exit 1 ;;
+esac
+[ "$(id -u)" = 0 ] || { echo "vm: run this as root: it makes a root file system" >&2; exit 1; }
+for tool in qemu-system-x86_64 mmdebstrap mke2fs node; do
+  command -v "$tool" >/dev/null || { echo "vm: $tool is missing; install qemu-system-x86, mmdebstrap and e2fsprogs" >&2; exit 1; }
+done
+
+target=$(cargo metadata --format-version 1 --no-deps --locked | node -p 'JSON.parse(require("fs").readFileSync(0)).target_directory')
+dir=$target/vm
+mkdir -p "$dir"
+scratch=$(mktemp -d "$dir/work.XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM
+
+# The system: as mmdebstrap makes it, with an initial file system of what this machine needs alone, since it is unpacked slowly.
+root=$dir/$suite
+if [ ! -e "$root.done" ]; then
+  echo "vm: making the root file system of $suite" >&2
+  mmdebstrap --quiet --variant=minbase --include="$packages" --aptopt='APT::Install-Recommends "false"' \
+    --essential-hook='mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d"' \
+    --essential-hook='echo MODULES=list >"$1/etc/initramfs-tools/conf.d/small"' \
+    --essential-hook='printf "%s\n" virtio_pci virtio_blk ext4 >"$1/usr/share/initramfs-tools/modules.d/virtual"' \
+    --customize-hook='upload scripts/vm/inside.service /etc/systemd/system/inside.service' \
+    --customize-hook='printf "%s\n" "/dev/vda / ext4 defaults 0 0" "/dev/vdb /mnt ext4 ro,x-systemd.device-timeout=900 0 0" >"$1/etc/fstab"' \
+    --customize-hook='chroot "$1" systemctl --quiet enable inside.service' \
+    --customize-hook='chroot "$1" passwd --delete root >/dev/null' \
+    "$suite" "$scratch/root" "deb http://deb.debian.org/debian $suite main" "${extra[@]}"
+  cp "$scratch"/root/boot/vmlinuz-* "$root.kernel"
+  cp "$scratch"/root/boot/initrd.img-* "$root.initrd"
+  rm -f "$root.img"
+  mke2fs -q -t ext4 -d "$scratch/root" "$root.img" 6G >/dev/null
+  rm -rf "$scratch/root"
+  touch "$root.done"
+fi
+
+# What is tried there, on a disk of its own: the programs, the sandbox's tests, and what an operator is given.
+things=$scratch/things
+mkdir -p "$things"
+# put FROM TO: without its symbols for a debugger, which are ten times what runs.
+put() { strip -o "$things/$2" "$1"; }
+if [ "$what" != unit ]; then
+  mkdir "$things/sandbox"
+  cp -r crates/sandbox/tests "$things/sandbox/"
+  put "$(cargo test --no-run --locked -p guildhall-sandbox --test it --message-format=json |
+    node -e 'for (const line of require("fs").readFileSync(0, "utf8").split("\n").filter(Boolean)) {
+      const it = JSON.parse(line);
+      if (it.executable && it.target.name === "it") console.log(it.executable);
+    }')" sandbox/it.test
+fi
+if [ "$what" != sandbox ]; then
+  cargo build --locked -p guildhall-sim
+  put "$target/debug/guildhall-sim" guildhall-sim
+  [ -n "${GUILDHALL_VM_PROGRAM:-}" ] || cargo build --locked -p guildhall-server
+  put "${GUILDHALL_VM_PROGRAM:-$target/debug/guildhall}" guildhall
+fi
+cp -r deploy scripts/vm/inside.py "$things/"
+echo "$what" >"$things/what"
+chmod -R a+rX "$things"
+mke2fs -q -t ext4 -d "$things" "$scratch/things.img" 2G >/dev/null
+rm -rf "$things"
+
+# Not every /dev/kvm holds a Linux of today: within virtual machines some do not.
+accelerator=(-accel "tcg,thread=multi" -cpu "max,la57=off,svm=off")
+[ -z "${GUILDHALL_VM_KVM:-}" ] || accelerator=(-accel kvm -cpu host)
+said=$dir/$suite.said
+: >"$said"
+echo "vm: booting $suite; its console is in $root.console, what it says in $said" >&2
+# Nothing that it writes to its disk stays; and it has no network. On a busy machine a timer would be taken for one that does not work.
+timeout --foreground "${GUILDHALL_VM_MINUTES:-60}m" qemu-system-x86_64 "${accelerator[@]}" -machine q35 -smp 2 -m 4G \
+  -nodefaults -no-user-config -display none -no-reboot \
+  -kernel "$root.kernel" -initrd "$root.initrd" \
+  -append "root=/dev/vda rw console=ttyS0 panic=-1 no_timer_check nowatchdog systemd.default_device_timeout_sec=900" \
+  -drive "file=$root.img,format=raw,if=virtio,snapshot=on" -drive "file=$scratch/things.img,format=raw,if=virtio,readonly=on" \
+  -serial "file:$root.console" -serial "file:$said" -device virtio-rng-pci &
+machine=$!
+tail -n +1 -f --pid="$machine" "$said" 2>/dev/null | tr -d '\r' || true
+wait "$machine" || { echo "vm: the machine did not end by itself; see $root.console" >&2; exit 1; }
+tr -d '\r' <"$said" | grep -q '^inside: all is well$' || { echo "vm: something is not as it should be; see $said" >&2; exit 1; }
