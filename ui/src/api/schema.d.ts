@@ -907,7 +907,7 @@ export type paths = {
         get: operations["get_chat"];
         put?: never;
         post?: never;
-        /** Deletes a chat: who began it may, and admins. What was made in it stays on its branch. */
+        /** Deletes a chat with its files: who began it may, and admins. What was made in it stays on its branch. */
         delete: operations["delete_chat"];
         options?: never;
         head?: never;
