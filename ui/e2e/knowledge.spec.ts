@@ -289,6 +289,15 @@ test("a viewer reads; the hub fits a narrow screen in the dark", async ({ page, 
   await expect(dialog.getByRole("status")).toHaveText("1 written, 0 changed, 1 as they were");
   await expectAccessible(page);
   await page.screenshot({ path: "test-results/knowledge-import-1440-dark.png" });
+  // A long list is read to its end, by scrolling and by keys.
+  const many = `Gables${Date.now()}`;
+  for (let n = 0; n < 60; n++)
+    await anna.post("/api/knowledge/entries?anyway=true", { title: `${many} ${n}`, content: "A gable." });
+  await page.goto(`/knowledge?q=${many}`);
+  await expect(page.getByRole("status").filter({ hasText: "The first 50 items" })).toBeAttached();
+  await page.getByRole("button", { name: "Show more" }).scrollIntoViewIfNeeded();
+  await expect(page.getByRole("status").filter({ hasText: /^60 items$/ })).toBeAttached();
+  await expect(page.getByRole("button", { name: "Show more" })).toHaveCount(0);
   await page.goto("/knowledge?q=nothingofthekind&tag=none");
   await expect(page.getByRole("heading", { name: "Nothing was found" })).toBeVisible();
   await page.goto("/knowledge/entries/00000000-0000-7000-8000-000000000000");

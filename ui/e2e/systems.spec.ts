@@ -32,6 +32,30 @@ test("a system is built by keyboard, run, approved, and gives its result", async
   await form.getByLabel("What is shown").fill("Is this good? {{made}}");
   await expect(page.getByText("No problems")).toBeVisible();
 
+  // Its arrow is deleted by keys, drawn again in the form, and drawn by hand.
+  await graph.getByLabel(/^Review follows Work/).focus();
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Delete");
+  await expect(graph.getByRole("button", { name: /Together/ })).toBeVisible();
+  await shots(page, "system-parted");
+  await page.getByRole("button", { name: "Undo" }).click();
+  await form.getByRole("button", { name: "At the same time as Work" }).click();
+  await expect(graph.getByRole("button", { name: /Together/ })).toBeVisible();
+  await form.getByRole("combobox", { name: "Comes after" }).click();
+  await page.getByRole("option", { name: "Work" }).click();
+  await expect(graph.getByLabel(/^Review follows Work/)).toBeAttached();
+  await graph
+    .locator(".react-flow__node", { hasText: "Review" })
+    .last()
+    .locator(".react-flow__handle.source")
+    .dragTo(
+      graph.locator(".react-flow__node", { hasText: "Work" }).last().locator(".react-flow__handle.target"),
+    );
+  await expect(graph.getByLabel(/^Work follows Review/)).toBeAttached();
+  for (let n = 0; n < 3; n++) await page.getByRole("button", { name: "Undo" }).click();
+  await expect(graph.getByRole("button", { name: /Together/ })).toHaveCount(0);
+  await expect(graph.getByLabel(/^Review follows Work/)).toBeAttached();
+
   await page.getByRole("button", { name: "Add a step after it" }).click();
   await page.getByRole("menuitem", { name: "Parallel" }).click();
   await expect(graph.getByRole("button", { name: /Together/ })).toBeVisible();

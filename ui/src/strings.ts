@@ -27,6 +27,7 @@ export const told: Record<NotificationKind, string> = {
   "card.verified": "is verified",
   "card.failed": "failed",
   "plan.ready": "has a plan to look at",
+  "review.waits": "waits for a review",
   "auto-mode.paused": "auto mode is paused",
   "budget.reached": "a budget is used up",
   "morning-report.ready": "the morning report is ready",

@@ -16,6 +16,7 @@ pub mod doctor;
 pub mod extract;
 pub mod folder;
 pub mod keys;
+pub mod knowledge;
 mod layers;
 pub mod log;
 pub mod mcp;

@@ -11,12 +11,13 @@ use guildhall_server::backup::{BackupArgs, RestoreArgs};
 use guildhall_server::config::{Config, Flags};
 use guildhall_server::copy::CopyArgs;
 use guildhall_server::keys::KeysCommand;
+use guildhall_server::knowledge::KnowledgeCommand;
 use guildhall_server::notify::Notify;
 use guildhall_server::rescue::MemberCommand;
 use guildhall_server::serve::{self, Server};
 use guildhall_server::tidy::TidyCommand;
 use guildhall_server::traces::Traces;
-use guildhall_server::{alive, audit, backup, copy, doctor, keys, log, openapi, rescue, tidy, version};
+use guildhall_server::{alive, audit, backup, copy, doctor, keys, knowledge, log, openapi, rescue, tidy, version};
 use guildhall_store::Store;
 use guildhall_types::SystemClock;
 use tokio::signal::unix::{SignalKind, signal};
@@ -57,6 +58,9 @@ enum Command {
     /// Look at the keys that seal secrets, and change which one does.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Bring files into the knowledge hub, give them out, or search it.
+    #[command(subcommand)]
+    Knowledge(KnowledgeCommand),
     /// Let in the first member, or one who lost everything.
     #[command(subcommand)]
     Member(MemberCommand),
@@ -106,6 +110,11 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Keys(command) => {
             let config = Config::load(&cli.flags)?;
             let well = keys::run(command, &config, Arc::new(SystemClock), &mut io::stdout()).await?;
+            return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Knowledge(command) => {
+            let config = Config::load(&cli.flags)?;
+            let well = knowledge::run(command, &config, Arc::new(SystemClock), &mut io::stdout()).await?;
             return Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Member(command) => {

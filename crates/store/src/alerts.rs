@@ -295,6 +295,7 @@ impl Store {
             feature: None,
             run: None,
             alert: Some(alert.id),
+            execution: None,
             subject: alert.kind.title(&alert.about),
             text: text.to_owned(),
         });

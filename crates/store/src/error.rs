@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use guildhall_types::KnowledgeId;
 use guildhall_types::feature::{IllegalMove, IllegalStage};
+use guildhall_types::knowledge::SimilarItem;
+use guildhall_types::knowledge::cursor::NoCursor;
 use guildhall_types::member::ChangeRefused;
 
 /// Why the store did not do what it was asked. Nothing was half done.
@@ -82,6 +84,15 @@ pub enum StoreError {
         /// The version that it is at.
         current: i64,
     },
+    /// The hub came to hold much the same while this was about to be written.
+    #[error("the hub holds much the same by now, written this very moment")]
+    Alike {
+        /// What it holds.
+        similar: Vec<SimilarItem>,
+    },
+    /// What was given as the end of the page before is none, or of another search.
+    #[error(transparent)]
+    NoCursor(#[from] NoCursor),
     /// An item cannot be related to this one.
     #[error("there is no other item {id} that it could be related to")]
     BadRelation {

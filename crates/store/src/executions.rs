@@ -6,6 +6,9 @@ use std::collections::HashMap;
 use guildhall_types::agent::AgentStatus;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
+use guildhall_types::member::MemberRole;
+use guildhall_types::notification::{NotificationKind, Tell};
+use guildhall_types::rights::MemberRight;
 use guildhall_types::system::{
     Execution, ExecutionState, ExecutionStatus, ExecutionTask, StepKind, StepState, System, SystemDefinition,
     SystemStepStatus,
@@ -69,6 +72,8 @@ pub struct Advanced<'a> {
     pub wake_at: Option<DateTime>,
     /// The tasks that are to be started: the step's place, the try, and the id that the task will have.
     pub tasks: Vec<(String, i64, FeatureId)>,
+    /// The names of the steps at which a person is to look from now on.
+    pub asks: Vec<String>,
     /// What a member did, if one did.
     pub note: Option<Note>,
 }
@@ -133,6 +138,11 @@ impl StepRow {
             ended_at: self.ended_at,
         })
     }
+}
+
+/// Whether a person is asked anywhere.
+fn asks_somebody(state: &ExecutionState) -> bool {
+    !state.status.is_over() && state.steps.iter().any(|step| step.status == SystemStepStatus::Waiting)
 }
 
 impl Store {
@@ -249,7 +259,34 @@ impl Store {
         if let Some(note) = step.note {
             tx.note(note);
         }
+        if asks_somebody(step.before) && !asks_somebody(after) {
+            self.answered(&mut tx, step.id).await?;
+        }
+        if !step.asks.is_empty() {
+            self.tell_reviewers(&mut tx, step.id, &step.asks).await?;
+        }
         self.tell_execution(tx, step.id).await.map(Some)
+    }
+
+    /// Tells everybody who may answer that an execution asks.
+    async fn tell_reviewers(&self, tx: &mut Tx, id: ExecutionId, steps: &[String]) -> Result<(), StoreError> {
+        let (name, project): (String, ProjectId) = on!(tx, c => sqlx::query_as(
+            "SELECT name, project_id FROM executions WHERE id = $1").bind(id).fetch_one(c).await)?;
+        let members: Vec<(MemberId, MemberRole)> = on!(tx, c => sqlx::query_as(
+            "SELECT id, role FROM members WHERE disabled_at IS NULL ORDER BY id").fetch_all(c).await)?;
+        let steps: Vec<String> = steps.iter().map(|step| format!("“{step}”")).collect();
+        tx.tell(Tell {
+            kind: NotificationKind::ReviewWaits,
+            members: members.into_iter().filter(|(_, role)| role.may(MemberRight::Run)).map(|(id, _)| id).collect(),
+            project: Some(project),
+            feature: None,
+            run: None,
+            alert: None,
+            execution: Some(id),
+            subject: name,
+            text: format!("A person is to look at {}: approve it, or send it back with a word.", steps.join(", ")),
+        });
+        Ok(())
     }
 
     async fn put_step(&self, tx: &mut Tx, id: ExecutionId, number: i64, state: &StepState) -> Result<(), StoreError> {

@@ -146,7 +146,27 @@ impl Store {
             return Ok(HashMap::new());
         }
         let rows: Vec<(KnowledgeId, i64, i64)> = read!(self, c => came_of(items).build_query_as().fetch_all(c).await)?;
-        Ok(rows.into_iter().map(|(item, came_through, failed)| (item, Traces { came_through, failed })).collect())
+        let mut traces: HashMap<KnowledgeId, Traces> =
+            rows.into_iter().map(|(item, came_through, failed)| (item, Traces { came_through, failed })).collect();
+        let gone: Vec<(KnowledgeId, i64)> = read!(self, c => came_before(items).build_query_as().fetch_all(c).await)?;
+        for (item, came_through) in gone {
+            traces.entry(item).or_default().came_through += came_through;
+        }
+        Ok(traces)
+    }
+
+    /// Forgets what a closed run was told and read of the hub, and counts for each item that its work came through.
+    pub(crate) async fn forget_guide(&self, tx: &mut Tx, run: RunId) -> Result<(), StoreError> {
+        // In one order, so that two who forget never wait in a circle.
+        let sql = format!(
+            "INSERT INTO knowledge_traces (item_id, came_through)
+             SELECT k.item_id, count(*) {TOLD} AND k.run_id = $1 AND {CAME_THROUGH} GROUP BY k.item_id ORDER BY k.item_id
+             ON CONFLICT (item_id) DO UPDATE SET came_through = knowledge_traces.came_through + excluded.came_through"
+        );
+        on!(tx, c => sqlx::query(sqlx::AssertSqlSafe(sql)).bind(run).execute(c).await.rows())?;
+        on!(tx, c => sqlx::query("DELETE FROM run_knowledge WHERE run_id = $1").bind(run).execute(c).await.rows())?;
+        on!(tx, c => sqlx::query("DELETE FROM run_guides WHERE run_id = $1").bind(run).execute(c).await.rows())?;
+        Ok(())
     }
 
     /// The project of a card, also of one that was deleted.
@@ -213,24 +233,45 @@ impl Store {
     }
 }
 
-/// A check that was ended by us or by a signal says nothing of the work: it has no exit code.
+/// What runs were told in their instructions, with the run and its card.
+const TOLD: &str = "FROM run_knowledge k JOIN runs r ON r.id = k.run_id JOIN features f ON f.id = r.feature_id
+    WHERE k.way = 'instructions'";
+
+/// That a run's work is verified or merged, and no check ever failed in it. A check that was ended by us or by a signal says
+/// nothing of the work: it has no exit code.
+const CAME_THROUGH: &str = "f.run_id = r.id AND f.status IN ('verified', 'completed') AND NOT EXISTS (
+    SELECT 1 FROM checks c WHERE c.run_id = r.id AND c.kind = 'check' AND c.status = 'failed' AND c.exit_code IS NOT NULL)";
+
 fn came_of<DB: Database>(items: &[KnowledgeId]) -> QueryBuilder<DB>
 where
     for<'q> KnowledgeId: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
 {
-    let mut sql = QueryBuilder::new(
-        "SELECT k.item_id,
-           sum(CASE WHEN f.run_id = r.id AND f.status IN ('verified', 'completed') AND NOT EXISTS (
-             SELECT 1 FROM checks c WHERE c.run_id = r.id AND c.kind = 'check' AND c.status = 'failed' AND c.exit_code IS NOT NULL)
-             THEN 1 ELSE 0 END),
-           sum(CASE WHEN r.status = 'failed' THEN 1 ELSE 0 END)
-         FROM run_knowledge k JOIN runs r ON r.id = k.run_id JOIN features f ON f.id = r.feature_id
-         WHERE k.way = 'instructions' AND k.item_id IN (",
-    );
+    let mut sql = QueryBuilder::new(format!(
+        "SELECT k.item_id, sum(CASE WHEN {CAME_THROUGH} THEN 1 ELSE 0 END),
+           sum(CASE WHEN r.status = 'failed' THEN 1 ELSE 0 END) {TOLD} AND k.item_id IN ("
+    ));
+    listed(&mut sql, items);
+    sql.push(" GROUP BY k.item_id");
+    sql
+}
+
+/// What came of runs of which nobody knows any more what they were told.
+fn came_before<DB: Database>(items: &[KnowledgeId]) -> QueryBuilder<DB>
+where
+    for<'q> KnowledgeId: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
+{
+    let mut sql = QueryBuilder::new("SELECT item_id, came_through FROM knowledge_traces WHERE item_id IN (");
+    listed(&mut sql, items);
+    sql
+}
+
+fn listed<DB: Database>(sql: &mut QueryBuilder<DB>, items: &[KnowledgeId])
+where
+    for<'q> KnowledgeId: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
+{
     let mut list = sql.separated(", ");
     for item in items {
         list.push_bind(*item);
     }
-    sql.push(") GROUP BY k.item_id");
-    sql
+    sql.push(")");
 }

@@ -9,12 +9,13 @@ use std::collections::HashSet;
 use guildhall_types::event::Happening;
 use guildhall_types::mail::{Mail, MailKind, MailStatus};
 use guildhall_types::notification::{MailChoice, Notification, NotificationKind, Tell};
-use guildhall_types::{DateTime, FeatureId, MailId, MemberId, NotificationId};
+use guildhall_types::{DateTime, ExecutionId, FeatureId, MailId, MemberId, NotificationId};
 
 use crate::tidy::AT_ONCE;
 use crate::{Page, Rows, Store, StoreError, Tx, on, read};
 
-const COLUMNS: &str = "id, kind, project_id, feature_id, run_id, alert_id, subject, text, count, seq, at, read_at";
+const COLUMNS: &str = "id, kind, project_id, feature_id, run_id, alert_id, execution_id, subject, text, count, seq, at, \
+    read_at";
 /// Characters of what a notification is about, and of its sentence, at most.
 const SUBJECT: usize = 200;
 const TEXT: usize = 600;
@@ -74,6 +75,7 @@ impl Store {
             feature_id: tell.feature,
             run_id: tell.run,
             alert_id: tell.alert,
+            execution_id: tell.execution,
             subject: crate::clean(&tell.subject).chars().take(SUBJECT).collect(),
             text: crate::clean(&tell.text).chars().take(TEXT).collect(),
             count: 1,
@@ -126,21 +128,23 @@ impl Store {
             "UPDATE notifications SET count = count + 1, run_id = $5, subject = $6, text = $7, seq = $8, at = $9
              WHERE member_id = $1 AND kind = $2 AND read_at IS NULL AND project_id IS NOT DISTINCT FROM $3
                AND feature_id IS NOT DISTINCT FROM $4 AND alert_id IS NOT DISTINCT FROM $10
+               AND execution_id IS NOT DISTINCT FROM $11
              RETURNING {COLUMNS}"
         );
         let again: Option<Notification> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(member).bind(new.kind)
             .bind(new.project_id).bind(new.feature_id).bind(new.run_id).bind(&new.subject).bind(&new.text).bind(new.seq)
-            .bind(new.at).bind(new.alert_id).fetch_optional(c).await)?;
+            .bind(new.at).bind(new.alert_id).bind(new.execution_id).fetch_optional(c).await)?;
         if let Some(again) = again {
             return Ok((again, true));
         }
         let id = NotificationId::new();
         on!(tx, c => sqlx::query(
             "INSERT INTO notifications (id, member_id, kind, project_id, feature_id, run_id, subject, text, count, seq, at,
-               alert_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11)")
+               alert_id, execution_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12)")
             .bind(id).bind(member).bind(new.kind).bind(new.project_id).bind(new.feature_id).bind(new.run_id)
-            .bind(&new.subject).bind(&new.text).bind(new.seq).bind(new.at).bind(new.alert_id).execute(c).await.rows())?;
+            .bind(&new.subject).bind(&new.text).bind(new.seq).bind(new.at).bind(new.alert_id).bind(new.execution_id).execute(c)
+            .await.rows())?;
         Ok((Notification { id, ..new.clone() }, false))
     }
 
@@ -237,6 +241,18 @@ impl Store {
             self.commit(tx).await?;
         }
         self.unread(member).await
+    }
+
+    /// What an execution asked is answered: whoever has not read of it need not.
+    pub(crate) async fn answered(&self, tx: &mut Tx, execution: ExecutionId) -> Result<(), StoreError> {
+        self.next_seq(tx).await?;
+        let told: Vec<(MemberId,)> = on!(tx, c => sqlx::query_as(
+            "UPDATE notifications SET read_at = $2 WHERE execution_id = $1 AND kind = $3 AND read_at IS NULL RETURNING member_id")
+            .bind(execution).bind(self.now()).bind(NotificationKind::ReviewWaits).fetch_all(c).await)?;
+        for (member_id,) in told {
+            self.record(tx, &Happening::NotificationUpdated { member_id, notification: None }).await?;
+        }
+        Ok(())
     }
 
     /// Which kinds come to a member by mail: every kind, chosen or not, but those that have a mail of their own.

@@ -204,7 +204,7 @@ impl Store {
     }
 
     /// Forgets some of what was said and done in a closed run; the first of its events tells from then on that it is gone.
-    /// What it changed, cost and was told by members stays. Returns whether all of it is gone.
+    /// What it changed, cost and was told by members stays, and that what it was told of the hub came through. Returns whether all of it is gone.
     ///
     /// # Errors
     /// When the database fails.
@@ -238,6 +238,7 @@ impl Store {
         on!(tx, c => sqlx::query("UPDATE checks SET output = '' WHERE run_id = $1").bind(id).execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE run_services SET log = '' WHERE run_id = $1").bind(id).execute(c).await.rows())?;
         on!(tx, c => sqlx::query("DELETE FROM attachments WHERE run_id = $1").bind(id).execute(c).await.rows())?;
+        self.forget_guide(&mut tx, id).await?;
         if let Some(first) = first {
             let text = "What was said and done here is gone: it is kept for a time only after the work has ended.";
             let what = Happening::Run { run_id: id, feature_id, event: RunEvent::Note { text: text.to_owned() } };

@@ -257,6 +257,15 @@ impl Team {
         note: Option<Note>,
     ) -> Result<Option<Execution>, TeamError> {
         let (after, actions) = advance(&record.definition, &record.state, self.clock.now(), happened);
+        let named = |key: &String| {
+            let step = after.step(key).and_then(|step| record.definition.step(&step.step_id));
+            step.map_or_else(|| key.clone(), |step| step.name.clone())
+        };
+        let asks = actions.iter().filter_map(|action| match action {
+            Action::Ask { key, .. } => Some(named(key)),
+            _ => None,
+        });
+        let asks = asks.collect();
         let tasks = actions.into_iter().filter_map(|action| match action {
             Action::Start { key, attempt, .. } => Some((key, attempt, FeatureId::new())),
             _ => None,
@@ -268,6 +277,7 @@ impl Team {
             after: &after,
             wake_at: wake_at(&after),
             tasks: tasks.collect(),
+            asks,
             note,
         };
         Ok(self.store.advance_execution(step).await?)

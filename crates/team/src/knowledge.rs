@@ -16,7 +16,7 @@ use guildhall_types::{FeatureId, KnowledgeId, RunId};
 
 use crate::{Team, TeamError};
 
-pub use files::{ImportReport, SkippedFile};
+pub use files::{IMPORT_FILES, ImportReport, ImportWay, SkippedFile};
 pub use learn::KNOWLEDGE_RULE;
 
 /// Characters of a question at most.
@@ -44,6 +44,14 @@ pub struct KnownItem {
     pub related_from: Vec<KnowledgeRef>,
 }
 
+/// What somebody else wrote at the same moment is a near-duplicate like any other.
+fn or_alike(error: StoreError) -> TeamError {
+    match error {
+        StoreError::Alike { similar } => TeamError::NearDuplicate { similar },
+        other => other.into(),
+    }
+}
+
 fn gone() -> TeamError {
     TeamError::NotFound { what: "item" }
 }
@@ -60,10 +68,25 @@ impl Team {
         filter: &KnowledgeFilter,
         limit: usize,
     ) -> Result<Vec<KnowledgeHit>, TeamError> {
+        Ok(self.search_page(question, filter, None, limit).await?.items)
+    }
+
+    /// A page of what a search finds. `after` is what the page before gave as `next`; what changed since the first page is left
+    /// out, and nothing comes twice.
+    ///
+    /// # Errors
+    /// [`TeamError::Invalid`] for an overlong question; [`StoreError::NoCursor`] for an `after` of another search.
+    pub async fn search_page(
+        &self,
+        question: &str,
+        filter: &KnowledgeFilter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<KnowledgeHit>, TeamError> {
         if question.chars().count() > QUESTION {
             return Err(TeamError::invalid("q", format!("ask in at most {QUESTION} characters")));
         }
-        Ok(self.store.search_knowledge(question, filter, limit.clamp(1, FOUND)).await?)
+        Ok(self.store.search_page(question, filter, after, limit.clamp(1, FOUND)).await?)
     }
 
     /// An item of this kind, whole; also a deleted one, which says so.
@@ -118,9 +141,7 @@ impl Team {
                 "An agent records learnings; a member makes blueprints and entries of them.",
             ));
         }
-        if !anyway {
-            self.refuse_duplicates(&draft, None).await?;
-        }
+        let looked = if anyway { None } else { Some(self.refuse_duplicates(&draft).await?) };
         let review = match (kind, author.via) {
             (KnowledgeKind::Learning, Via::Token(_) | Via::Run { .. }) => KnowledgeReview::Proposed,
             _ => KnowledgeReview::Accepted,
@@ -132,13 +153,15 @@ impl Team {
             source_run: author.run().or(source.run),
             source_feature: author.feature().or(source.feature),
         };
-        Ok(self.store.create_knowledge(new).await?)
+        self.store.create_unlike_knowledge(KnowledgeId::new(), new, looked).await.map_err(or_alike)
     }
 
-    async fn refuse_duplicates(&self, draft: &KnowledgeDraft, but: Option<KnowledgeId>) -> Result<(), TeamError> {
-        let similar = self.store.similar_knowledge(draft, but).await?;
+    /// Refuses what the hub holds already. Returns up to where it was looked: what came later, the store compares as it writes.
+    async fn refuse_duplicates(&self, draft: &KnowledgeDraft) -> Result<i64, TeamError> {
+        let looked = self.store.knowledge_place().await?;
+        let similar = self.store.similar_knowledge(draft, None).await?;
         match similar.is_empty() {
-            true => Ok(()),
+            true => Ok(looked),
             false => Err(TeamError::NearDuplicate { similar }),
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod alike;
 pub mod compare;
+pub mod cursor;
 pub mod draft;
 pub mod index;
 pub mod item;

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::feature::FeatureCard;
 use crate::run::Run;
 use crate::text_enum::text_enum;
-use crate::{AlertId, DateTime, FeatureId, MemberId, NotificationId, ProjectId, RunId};
+use crate::{AlertId, DateTime, ExecutionId, FeatureId, MemberId, NotificationId, ProjectId, RunId};
 
 text_enum! {
     /// What a member can be told of. The text is also the type of a webhook's message.
@@ -19,6 +19,8 @@ text_enum! {
         CardFailed = "card.failed",
         /// An agent proposed a plan; a member is to decide on it.
         PlanReady = "plan.ready",
+        /// An execution of a system asks a person. Told to everybody who may answer.
+        ReviewWaits = "review.waits",
         /// Auto mode of the member paused itself, or somebody else paused it.
         AutoModePaused = "auto-mode.paused",
         /// A budget is used up.
@@ -46,6 +48,7 @@ impl NotificationKind {
             Self::CardVerified => "is verified",
             Self::CardFailed => "failed",
             Self::PlanReady => "has a plan to look at",
+            Self::ReviewWaits => "waits for a review",
             Self::AutoModePaused => "auto mode is paused",
             Self::BudgetReached => "a budget is used up",
             Self::MorningReport => "the morning report is ready",
@@ -73,7 +76,7 @@ impl NotificationKind {
 
     /// Whether the team's webhooks may hear of it: not of what is one member's alone.
     pub const fn for_team(self) -> bool {
-        self.of_card() || self.of_alert() || matches!(self, Self::AutoModePaused)
+        self.of_card() || self.of_alert() || matches!(self, Self::AutoModePaused | Self::ReviewWaits)
     }
 
     /// Whether it is about the team's operation, of which only whoever administers it is told.
@@ -104,6 +107,8 @@ pub struct Notification {
     pub run_id: Option<RunId>,
     /// The alert that it is about, if any.
     pub alert_id: Option<AlertId>,
+    /// The execution of a system that it is about, if any.
+    pub execution_id: Option<ExecutionId>,
     /// What it is about, such as `#12 Login form` or the name of a project.
     pub subject: String,
     /// What happened, in a sentence or two.
@@ -134,6 +139,9 @@ impl Notification {
 
     /// Where in the page one sees what it is about.
     pub fn path(&self) -> String {
+        if let Some(execution) = self.execution_id {
+            return format!("/executions/{execution}");
+        }
         match (self.project_id, self.feature_id) {
             (_, Some(feature)) => format!("/f/{feature}"),
             (Some(project), None) if self.kind == NotificationKind::McpToolsChanged => format!("/p/{project}/settings"),
@@ -160,6 +168,8 @@ pub struct Tell {
     pub run: Option<RunId>,
     /// The alert that it is about.
     pub alert: Option<AlertId>,
+    /// The execution that it is about.
+    pub execution: Option<ExecutionId>,
     /// What it is about, in a few words.
     pub subject: String,
     /// What happened, in a sentence or two. Never a secret.
@@ -176,6 +186,7 @@ impl Tell {
             feature: None,
             run: None,
             alert: None,
+            execution: None,
             subject: subject.into(),
             text: text.into(),
         }
@@ -194,6 +205,7 @@ impl Tell {
             feature: Some(card.id),
             run: Some(run.id),
             alert: None,
+            execution: None,
             subject: format!("#{} {}", card.number, card.title),
             text: text.into(),
         }
@@ -229,6 +241,7 @@ mod tests {
             feature_id: Some(FeatureId::new()),
             run_id: None,
             alert_id: None,
+            execution_id: None,
             subject: "#12 Login form".to_owned(),
             text: String::new(),
             count: 1,
@@ -250,5 +263,14 @@ mod tests {
         let disk =
             Notification { kind: NotificationKind::AlertCritical, subject: "Disk (hall-1)".to_owned(), ..report };
         assert_eq!((disk.headline().as_str(), disk.path().as_str()), ("Disk (hall-1): critical", "/operation/alerts"));
+        let execution = ExecutionId::new();
+        let review = Notification {
+            kind: NotificationKind::ReviewWaits,
+            execution_id: Some(execution),
+            subject: "Feature planning".to_owned(),
+            ..disk
+        };
+        assert_eq!(review.headline(), "Feature planning: waits for a review");
+        assert_eq!(review.path(), format!("/executions/{execution}"));
     }
 }

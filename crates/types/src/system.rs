@@ -14,6 +14,7 @@ mod advance;
 mod condition;
 mod execution;
 mod schema;
+mod shape;
 pub mod template;
 mod transform;
 mod validate;
@@ -221,6 +222,10 @@ pub struct Step {
     /// Agent: what its closing words are taken for; text when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_format: Option<OutputFormat>,
+    /// Agent that answers in JSON: the form that its answer must have, as a part of JSON Schema. An answer of another form is
+    /// sent back once, with what is wrong with it; then the step fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_schema: Option<Value>,
     /// Agent: what it may do with the project; read it when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<WorkMode>,
@@ -274,6 +279,7 @@ impl Step {
             input_template: None,
             output_variable: None,
             output_format: None,
+            output_schema: None,
             mode: None,
             condition: None,
             children: Vec::new(),

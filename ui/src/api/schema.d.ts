@@ -6074,8 +6074,10 @@ export type components = {
         };
         /** @description What a search found. */
         KnowledgeHits: {
-            /** @description The best first. */
+            /** @description The best first; where very much holds the words, the others follow, the latest first. */
             items: components["schemas"]["KnowledgeHit"][];
+            /** @description Where the next page begins, if there is one. */
+            next: string | null;
         };
         /**
          * Format: uuid
@@ -7112,6 +7114,7 @@ export type components = {
              * @description How often it happened since the member last read of it.
              */
             count: number;
+            executionId: components["schemas"]["ExecutionId"] | null;
             featureId: components["schemas"]["FeatureId"] | null;
             /** @description The notification's id. */
             id: components["schemas"]["NotificationId"];
@@ -7143,7 +7146,7 @@ export type components = {
          * @description What a member can be told of. The text is also the type of a webhook's message.
          * @enum {string}
          */
-        NotificationKind: "card.waits" | "card.verified" | "card.failed" | "plan.ready" | "auto-mode.paused" | "budget.reached" | "morning-report.ready" | "webhook.off" | "mcp-server.tools-changed" | "alert.warning" | "alert.critical" | "alert.cleared";
+        NotificationKind: "card.waits" | "card.verified" | "card.failed" | "plan.ready" | "review.waits" | "auto-mode.paused" | "budget.reached" | "morning-report.ready" | "webhook.off" | "mcp-server.tools-changed" | "alert.warning" | "alert.critical" | "alert.cleared";
         /** @description A page of what a member was told. */
         NotificationPage: {
             /** @description The latest first. */
@@ -9350,6 +9353,11 @@ export type components = {
             /** @description Whether the execution goes on when it fails. */
             optional?: boolean;
             outputFormat?: components["schemas"]["OutputFormat"] | null;
+            /**
+             * @description Agent that answers in JSON: the form that its answer must have, as a part of JSON Schema. An answer of another form is
+             *     sent back once, with what is wrong with it; then the step fails.
+             */
+            outputSchema?: unknown;
             /** @description The variable that holds what the step gives. */
             outputVariable?: string | null;
             position?: components["schemas"]["Position"] | null;
@@ -9409,7 +9417,7 @@ export type components = {
             retryAt: string | null;
             /**
              * Format: int64
-             * @description Rounds begun of a loop; how often a person sent work back.
+             * @description Rounds begun of a loop; how often a person sent work back; how often an agent's answer was, because of its form.
              */
             rounds: number;
             /**
@@ -15111,6 +15119,8 @@ export interface operations {
                 trusted?: boolean;
                 /** @description Only what changed from this moment on. */
                 since?: string;
+                /** @description What the page before gave as `next`. What changed since the first page is left out. */
+                after?: string;
                 /** @description How many at most; 50 are the most. */
                 limit?: number;
             };

@@ -89,6 +89,8 @@ impl From<StoreError> for Problem {
                 Self::conflict("item-changed", detail).with(Extras { current: Some(current), ..Extras::default() })
             }
             StoreError::BadRelation { .. } => Self::invalid("related", detail),
+            StoreError::NoCursor(_) => Self::invalid("after", detail),
+            StoreError::Alike { similar } => TeamError::NearDuplicate { similar }.into(),
             StoreError::Changed { current, .. } => {
                 Self::conflict("stale", detail).with(Extras { current: Some(current), ..Extras::default() })
             }

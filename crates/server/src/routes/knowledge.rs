@@ -77,6 +77,9 @@ pub struct SearchKnowledge {
     /// Only what changed from this moment on.
     #[param(nullable = false)]
     since: Option<DateTime>,
+    /// What the page before gave as `next`. What changed since the first page is left out.
+    #[param(nullable = false)]
+    after: Option<String>,
     /// How many at most; 50 are the most.
     #[param(nullable = false)]
     limit: Option<i64>,
@@ -157,8 +160,10 @@ pub(super) fn cursor(after: Option<&str>) -> Result<Option<i64>, Problem> {
 /// What a search found.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct KnowledgeHits {
-    /// The best first.
+    /// The best first; where very much holds the words, the others follow, the latest first.
     items: Vec<KnowledgeHit>,
+    /// Where the next page begins, if there is one.
+    next: Option<String>,
 }
 
 /// Searches the hub, over all kinds.
@@ -185,8 +190,9 @@ pub async fn search_knowledge(
         trusted: query.trusted.unwrap_or_default(),
         since: query.since,
     };
-    let items = app.team.search_knowledge(query.q.as_deref().unwrap_or_default(), &filter, limit).await?;
-    Ok(Json(KnowledgeHits { items }))
+    let words = query.q.as_deref().unwrap_or_default();
+    let page = app.team.search_page(words, &filter, query.after.as_deref(), limit).await?;
+    Ok(Json(KnowledgeHits { items: page.items, next: page.next }))
 }
 
 /// A text to which the like is looked for.

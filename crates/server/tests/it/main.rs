@@ -17,6 +17,7 @@ mod faults;
 mod guard;
 mod harness;
 mod keys;
+mod knowledge_command;
 mod live;
 mod log;
 mod mail;

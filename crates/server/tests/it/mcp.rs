@@ -115,6 +115,88 @@ async fn cards_are_written_built_and_looked_at_by_tools() {
 }
 
 #[tokio::test]
+async fn the_hub_is_written_in_and_given_out_as_prompts() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let program = Program::at(&app).await;
+    let (token, _) = program.connect(&mut owner, &["read", "knowledge"]).await;
+    let (reads, _) = owner.token(&[Scope::Read]).await;
+
+    // A blueprint that is active is a prompt; with a task it is its text, and the task.
+    let item = json!({ "name": "Test first", "description": "How we test.", "content": "Write the test before the code.", "status": "active" });
+    let (made, failed) =
+        program.call(&token, "knowledge_create", json!({ "kind": "blueprint", "item": item.clone() })).await;
+    assert!(!failed && made["origin"] == "token" && made["createdBy"] == json!(owner.id().await), "{made}");
+    let listed = program.say(&token, "prompts/list", json!({})).await;
+    let prompt = listed.is(StatusCode::OK)["result"]["prompts"][0].clone();
+    assert_eq!((&prompt["title"], &prompt["arguments"][0]["name"]), (&json!("Test first"), &json!("task")));
+    let asked = json!({ "name": prompt["name"], "arguments": { "task": "Build the door." } });
+    let got = program.say(&token, "prompts/get", asked.clone()).await;
+    let message = got.is(StatusCode::OK)["result"]["messages"][0].clone();
+    let text = message["content"]["text"].as_str().unwrap();
+    assert!(
+        message["role"] == "user" && text.contains("Write the test before") && text.ends_with("Build the door."),
+        "{text}"
+    );
+
+    // A change names the version that was looked at, and a draft is no prompt any more.
+    let mut change = item;
+    change["status"] = json!("draft");
+    change["version"] = json!(1);
+    let update = |item: &Value| json!({ "kind": "blueprint", "itemId": made["id"], "item": item });
+    let (changed, failed) = program.call(&token, "knowledge_update", update(&change)).await;
+    assert!(!failed && changed["version"] == 2, "{changed}");
+    let (why, failed) = program.call(&token, "knowledge_update", update(&change)).await;
+    assert!(failed && why.as_str().unwrap().starts_with("item-changed"), "{why}");
+    assert_eq!(program.say(&token, "prompts/get", asked).await.body["error"]["code"], -32602);
+
+    // What a program records is proposed, and said once; what came of it is counted.
+    let learning = json!({ "title": "Sockets drop", "content": "Connect again, with since.", "type": "bug-fix" });
+    let (recorded, failed) = program.call(&token, "learning_record", learning.clone()).await;
+    assert!(!failed && recorded["review"] == "proposed", "{recorded}");
+    let (why, failed) = program.call(&token, "learning_record", learning.clone()).await;
+    let id = recorded["id"].as_str().unwrap();
+    assert!(
+        failed && why.as_str().unwrap().starts_with("near-duplicate") && why.as_str().unwrap().contains(id),
+        "{why}"
+    );
+    let told = json!({ "learningId": id, "outcome": "helped", "note": "At once." });
+    let (applied, failed) = program.call(&token, "learning_apply", told.clone()).await;
+    assert!(
+        !failed && applied["learning"]["successCount"] == 1 && applied["learning"]["review"] == "proposed",
+        "{applied}"
+    );
+    let secret = format!("ghp_{}", "q2m8d1rTHqT5kdrY2HmuCkuYv205dC8TvvT8");
+    let body = json!({ "title": "Clone", "content": format!("Use {secret} for it."), "type": "bug-fix" });
+    let (why, failed) = program.call(&token, "learning_record", body).await;
+    assert!(
+        failed && why.as_str().unwrap().starts_with("looks-like-secret") && !why.to_string().contains(&secret),
+        "{why}"
+    );
+    // A search is read on where its page ended.
+    let (first, _) = program.call(&token, "knowledge_search", json!({ "limit": 1 })).await;
+    let (second, _) = program.call(&token, "knowledge_search", json!({ "limit": 1, "after": first["next"] })).await;
+    assert!(
+        first["items"][0]["id"] == id && second["items"][0]["id"] == made["id"] && second["next"].is_null(),
+        "{second}"
+    );
+
+    // Nothing verifies here, and who may only read writes nothing.
+    assert!(offered(&program, &token).await.iter().all(|name| !name.contains("verify")));
+    for (name, arguments) in [
+        ("knowledge_create", json!({ "kind": "entry", "item": { "title": "x", "content": "y" } })),
+        ("learning_record", learning),
+        ("learning_apply", told),
+    ] {
+        let (why, failed) = program.call(&reads, name, arguments).await;
+        assert!(failed && why.as_str().unwrap().starts_with("missing-"), "{name}: {why}");
+    }
+    // The route is not the endpoint's: what a client connects with opens MCP alone.
+    let mut outside = app.program(&token);
+    outside.post(&format!("/api/knowledge/learnings/{id}/verify"), json!({})).await.is(StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn a_token_is_offered_what_it_may_and_refused_the_rest() {
     let app = TestApp::start().await;
     let mut owner = app.owner().await;

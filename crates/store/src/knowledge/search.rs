@@ -5,21 +5,20 @@
 //! may be a slip of. Then candidates are looked for that hold all of them, and, where these are few, without the most
 //! frequent ones. Of too many the latest are taken, those with the words in their title first.
 
+mod similar;
+mod terms;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use guildhall_types::knowledge::alike::{NEAR, likeness, titles};
-use guildhall_types::knowledge::index::{Asked, AskedWord, HEAD, Profile, asked, folded_phrase, index};
-use guildhall_types::knowledge::rank::{Candidate, Meant, Term, rarity, score, sure};
+use guildhall_types::knowledge::cursor::{Depth, NoCursor, ReadTo, SearchCursor, name_of};
+use guildhall_types::knowledge::index::{HEAD, Profile, asked, folded_phrase};
+use guildhall_types::knowledge::rank::{Candidate, Meant, Term, score};
 use guildhall_types::knowledge::snippet::snippet;
-use guildhall_types::knowledge::words::{distance, grams, slips};
-use guildhall_types::knowledge::{
-    KnowledgeDetails, KnowledgeDraft, KnowledgeHit, KnowledgeItem, KnowledgeKind, KnowledgeOrigin, KnowledgeReview,
-    SimilarItem,
-};
+use guildhall_types::knowledge::{KnowledgeDetails, KnowledgeHit, KnowledgeItem, KnowledgeKind};
 use guildhall_types::{DateTime, KnowledgeId};
 
 use super::{KnowledgeFilter, Row, WHOLE, listed};
-use crate::{Backend, Store, StoreError, read};
+use crate::{Backend, Page, Store, StoreError, read};
 
 /// Candidates that one look into the index gives at most.
 const CANDIDATES: i64 = 200;
@@ -27,19 +26,9 @@ const CANDIDATES: i64 = 200;
 const ENOUGH: usize = 40;
 /// Words of a question by which candidates are looked for; all of them count for the order.
 const LOOKED_FOR: usize = 8;
-/// Words that begin so, or that one may be a slip of, at most.
-const MEANT: usize = 12;
-/// Words that share trigrams with a misspelt one and are compared with it.
-const COMPARED: i64 = 60;
-/// Letters from which on a beginning stands for words.
-const BEGINNING: usize = 2;
-/// Rare words of a text by which its like is looked for.
-const RARE: usize = 12;
 /// Items that a look is expected to find from which on PostgreSQL looks among the latest first: it visits the row of each that it
 /// finds, before it sorts them.
 const MANY: f64 = 2_000.0;
-/// Items that are shown as similar at most.
-const SIMILAR: usize = 5;
 
 /// What the order needs of a candidate.
 #[derive(sqlx::FromRow)]
@@ -55,6 +44,36 @@ struct Found {
 }
 
 const FOUND: &str = "i.id, i.place, i.kind, i.title, i.updated_at, i.application_count, i.success_count, i.profile";
+
+/// Which places are looked at.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    /// From this one on.
+    since: i64,
+    /// Up to below this one.
+    before: i64,
+}
+
+impl Span {
+    /// All of them.
+    const ALL: Self = Self { since: 0, before: i64::MAX };
+
+    /// Those of them from this place on.
+    fn from(self, place: i64) -> Self {
+        Self { since: self.since.max(place), ..self }
+    }
+}
+
+/// What a search goes by.
+struct Round {
+    /// The candidates.
+    found: Vec<Found>,
+    /// The look that found most of them, which finds those beyond them, too.
+    widest: Option<Must>,
+    /// How deep it was looked.
+    depth: Depth,
+    counts: Counts,
+}
 
 /// Words that must all be there: of each list one.
 type Must = Vec<Vec<String>>;
@@ -114,53 +133,131 @@ impl Store {
         filter: &KnowledgeFilter,
         limit: usize,
     ) -> Result<Vec<KnowledgeHit>, StoreError> {
+        Ok(self.search_page(query, filter, None, limit).await?.items)
+    }
+
+    /// A page of what a search finds. First come the candidates, the best first; where there are more that hold the words,
+    /// these follow, the latest first. `after` is what the page before gave as `next`.
+    ///
+    /// # Errors
+    /// [`StoreError::NoCursor`] for an `after` of another search.
+    pub async fn search_page(
+        &self,
+        query: &str,
+        filter: &KnowledgeFilter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<KnowledgeHit>, StoreError> {
         let asked = asked(query);
         if asked.words.is_empty() {
             return match query.trim().is_empty() {
-                true => self.latest(filter, limit).await,
+                true => self.latest(filter, after, limit).await,
                 // Signs alone are in nothing.
-                false => Ok(Vec::new()),
+                false => Ok(Page { items: Vec::new(), next: None }),
             };
         }
-        let terms = self.terms(&asked).await?;
-        let since = self.first_place(filter).await?;
-        let found = self.candidates(&terms, filter, since).await?;
-        let now = self.now();
-        let mut scored: Vec<(f64, &Found)> = found
-            .iter()
-            .map(|found| {
-                let title = folded_phrase(&found.title);
-                let candidate = Candidate {
-                    title: &title,
-                    profile: Profile::read(&found.profile),
-                    days: (now - found.updated_at).num_seconds() as f64 / 86_400.0,
-                    used: found.application_count,
-                    helped: found.success_count,
-                };
-                (score(&terms, &asked.phrase, &candidate), found)
-            })
-            .filter(|(score, _)| *score > 0.0)
-            .collect();
-        scored.sort_by(|(one, a), (other, b)| other.total_cmp(one).then(b.place.cmp(&a.place)));
-        scored.truncate(limit);
+        let name = name_of(&asked.phrase, &filter.marks());
+        // Read before anything is looked for, so that all up to it is found.
+        let (items, place) = self.hub_size().await?;
+        let mut terms = self.terms(&asked, items).await?;
+        let mut cursor = match after {
+            Some(after) => after.parse::<SearchCursor>().ok().filter(|of| of.asked == name).ok_or(NoCursor)?,
+            None => SearchCursor {
+                asked: name,
+                place,
+                seconds: self.now().timestamp(),
+                rarities: terms.iter().map(|term| term.rarity).collect(),
+                depth: Depth::default(),
+                read_to: ReadTo::Start,
+            },
+        };
+        // A word that came or went in between may make more or fewer terms; then each counts as it does now.
+        if cursor.rarities.len() == terms.len() {
+            terms.iter_mut().zip(&cursor.rarities).for_each(|(term, rarity)| term.rarity = *rarity);
+        }
+        let span = Span { since: self.first_place(filter).await?, before: cursor.place.saturating_add(1) };
+        let first = cursor.read_to == ReadTo::Start;
+        let round = self.candidates(&terms, filter, span, (!first).then_some(cursor.depth)).await?;
+        cursor.depth = round.depth;
+        let cursor = cursor;
+        let scored = |found: Found| {
+            let title = folded_phrase(&found.title);
+            let candidate = Candidate {
+                title: &title,
+                profile: Profile::read(&found.profile),
+                days: (cursor.seconds - found.updated_at.timestamp()) as f64 / 86_400.0,
+                used: found.application_count,
+                helped: found.success_count,
+            };
+            (score(&terms, &asked.phrase, &candidate), found)
+        };
+        let places: HashSet<i64> = round.found.iter().map(|found| found.place).collect();
+        let mut shown: Vec<(f64, Found)> = round.found.into_iter().map(scored).collect();
+        shown.retain(|(score, found)| *score > 0.0 && cursor.is_after(*score, found.place));
+        shown.sort_by(|(one, a), (other, b)| other.total_cmp(one).then(b.place.cmp(&a.place)));
+        shown.truncate(limit + 1);
+        let ranked = shown.len();
+        if let Some(must) = round.widest.as_ref().filter(|_| round.depth.lowest > 0) {
+            let mut before = if let ReadTo::Rest { place } = cursor.read_to { place } else { round.depth.lowest };
+            // Each look passes over candidates, of which there are few; so there are few looks.
+            while shown.len() <= limit {
+                let more = self.look(must, Span { before, ..span }, &round.counts).await?;
+                let full = more.len() as i64 == CANDIDATES;
+                before = more.iter().map(|found| found.place).min().unwrap_or_default();
+                let mut others: Vec<(f64, Found)> =
+                    more.into_iter().filter(|found| !places.contains(&found.place)).map(scored).collect();
+                others.sort_by_key(|(_, found)| std::cmp::Reverse(found.place));
+                shown.extend(others);
+                if !full {
+                    break;
+                }
+            }
+        }
+        let more = shown.len() > limit;
+        shown.truncate(limit);
+        let next = shown.last().filter(|_| more).map(|(score, found)| {
+            let read_to = match shown.len() > ranked {
+                true => ReadTo::Rest { place: found.place },
+                false => ReadTo::Ranked { score: *score, place: found.place },
+            };
+            SearchCursor { read_to, ..cursor.clone() }.to_string()
+        });
         let words: HashSet<&str> = terms.iter().flat_map(|term| &term.meant).map(|meant| meant.word.as_str()).collect();
-        let mut items = self.at_places(scored.iter().map(|(_, found)| found.place)).await?;
-        let mut hits = Vec::with_capacity(scored.len());
-        for (score, found) in scored {
+        let mut items = self.at_places(shown.iter().map(|(_, found)| found.place)).await?;
+        let mut hits = Vec::with_capacity(shown.len());
+        for (score, found) in shown {
             let item = match items.remove(&found.place) {
                 Some(item) => Some(item),
                 // What changed in between stands elsewhere now; what is gone is not found.
-                None => self.knowledge(found.id).await?,
+                None => self.knowledge(found.id).await?.filter(|item| item.common.deleted_at.is_none()),
             };
             hits.extend(item.map(|item| hit(item, (score * 1e4).round() / 1e4, &words)));
         }
-        Ok(hits)
+        Ok(Page { items: hits, next })
     }
 
-    async fn latest(&self, filter: &KnowledgeFilter, limit: usize) -> Result<Vec<KnowledgeHit>, StoreError> {
-        let places = self.places(filter, None, limit as i64).await?;
+    async fn latest(
+        &self,
+        filter: &KnowledgeFilter,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<KnowledgeHit>, StoreError> {
+        let after = after.map(|text| text.parse().map_err(|_| NoCursor)).transpose()?;
+        let mut places = self.places(filter, after, limit as i64 + 1).await?;
+        let more = places.len() > limit;
+        places.truncate(limit);
         let mut items = self.at_places(places.iter().copied()).await?;
-        Ok(places.iter().filter_map(|place| Some(hit(items.remove(place)?, 0.0, &HashSet::new()))).collect())
+        Ok(Page {
+            next: places.last().filter(|_| more).map(i64::to_string),
+            items: places.iter().filter_map(|place| Some(hit(items.remove(place)?, 0.0, &HashSet::new()))).collect(),
+        })
+    }
+
+    /// How many items the hub holds, and the place of its latest change.
+    pub(super) async fn hub_size(&self) -> Result<(i64, i64), StoreError> {
+        Ok(
+            read!(self, c => sqlx::query_as("SELECT items, place FROM knowledge_counter WHERE one = 1").fetch_one(c).await)?,
+        )
     }
 
     /// The items that stand at these places, whole.
@@ -220,8 +317,7 @@ impl Store {
             return Ok(Counts::default());
         }
         let wanted: HashSet<&String> = looks.iter().flatten().flatten().collect();
-        let (items, place): (i64, i64) = read!(self, c => sqlx::query_as(
-            "SELECT items, place FROM knowledge_counter WHERE one = 1").fetch_one(c).await)?;
+        let (items, place) = self.hub_size().await?;
         let sql = format!("SELECT word, docs FROM knowledge_words WHERE word {}", listed(self.backend(), 1));
         let docs: Vec<(String, i64)> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(serde_json::to_string(&wanted)?).fetch_all(c).await)?;
@@ -236,7 +332,15 @@ impl Store {
         Ok(place.unwrap_or(i64::MAX))
     }
 
-    async fn candidates(&self, terms: &[Term], filter: &KnowledgeFilter, since: i64) -> Result<Vec<Found>, StoreError> {
+    /// Those among which the best are found. A later page looks as deep as the first did, `deep`, so that what somebody else
+    /// changed brings no others.
+    async fn candidates(
+        &self,
+        terms: &[Term],
+        filter: &KnowledgeFilter,
+        span: Span,
+        deep: Option<Depth>,
+    ) -> Result<Round, StoreError> {
         // The rarest first. What is in no item can find none.
         let mut groups: Vec<&Term> = terms.iter().filter(|term| !term.meant.is_empty()).collect();
         groups.sort_by(|a, b| b.rarity.total_cmp(&a.rarity).then(a.meant[0].word.cmp(&b.meant[0].word)));
@@ -258,198 +362,65 @@ impl Store {
             must.extend(marks.iter().map(|mark| vec![mark.clone()]));
         }
         let counts = self.counts(&looks).await?;
-        let mut looks = looks.iter();
+        let mut looks = looks.into_iter();
         let mut found: BTreeMap<i64, Found> = BTreeMap::new();
+        let mut depth = Depth::default();
+        let mut widest = None;
         // A look at titles alone is never enough: what says more in its text may fit better. So there are two in any case.
         if let (Some(titles), Some(texts)) = (looks.next(), looks.next()) {
-            let both = tokio::try_join!(self.look(titles, since, &counts), self.look(texts, since, &counts))?;
+            let heads = span.from(deep.map_or(0, |deep| deep.titles));
+            let words = span.from(deep.filter(|deep| deep.looks == 1).map_or(0, |deep| deep.lowest));
+            let both = tokio::try_join!(self.look(&titles, heads, &counts), self.look(&texts, words, &counts))?;
+            depth = Depth { looks: 1, titles: lowest_of(&both.0), lowest: lowest_of(&both.1) };
             found.extend(both.0.into_iter().chain(both.1).map(|one| (one.place, one)));
+            widest = Some(texts);
         }
+        // A look that finds so many that there are more is the last: it finds what the narrower ones did, too.
         for must in looks {
-            if found.len() >= ENOUGH {
+            if deep.map_or(found.len() >= ENOUGH, |deep| depth.looks >= deep.looks) {
                 break;
             }
-            let more = self.look(must, since, &counts).await?;
+            depth.looks += 1;
+            let words = span.from(deep.filter(|deep| deep.looks == depth.looks).map_or(0, |deep| deep.lowest));
+            let more = self.look(&must, words, &counts).await?;
+            depth.lowest = lowest_of(&more);
             found.extend(more.into_iter().map(|one| (one.place, one)));
+            widest = Some(must);
         }
-        Ok(found.into_values().collect())
+        Ok(Round { found: found.into_values().collect(), widest, depth: deep.unwrap_or(depth), counts })
     }
 
-    /// One look into the index: the latest items that hold all of it.
-    async fn look(&self, must: &Must, since: i64, counts: &Counts) -> Result<Vec<Found>, StoreError> {
+    /// One look into the index: the latest items of a span that hold all of it.
+    async fn look(&self, must: &Must, span: Span, counts: &Counts) -> Result<Vec<Found>, StoreError> {
         let sql = match self.backend() {
             Backend::Sqlite => format!(
                 "SELECT {FOUND} FROM knowledge_index CROSS JOIN knowledge_items i ON i.place = knowledge_index.rowid
-                 WHERE knowledge_index MATCH $1 AND knowledge_index.rowid >= $2 ORDER BY knowledge_index.rowid DESC LIMIT $3"
+                 WHERE knowledge_index MATCH $1 AND knowledge_index.rowid >= $2 AND knowledge_index.rowid < $3
+                 ORDER BY knowledge_index.rowid DESC LIMIT $4"
             ),
             Backend::Postgres => format!(
                 "SELECT {FOUND} FROM (SELECT place FROM knowledge_index WHERE terms @@ $1::tsquery AND place >= $2
-                   ORDER BY place + 0 DESC LIMIT $3) x JOIN knowledge_items i ON i.place = x.place"
+                   AND place < $3 ORDER BY place + 0 DESC LIMIT $4) x JOIN knowledge_items i ON i.place = x.place"
             ),
         };
         let expression = expression(self.backend(), must);
-        for from in counts.windows(must, since, i64::MAX, CANDIDATES) {
+        for from in counts.windows(must, span.since, span.before, CANDIDATES) {
             let sql = sql.clone();
             // Planned for these very words: how frequent they are decides which way is short.
             let found: Vec<Found> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(&expression).bind(from)
-                .bind(CANDIDATES).persistent(false).fetch_all(c).await)?;
-            if found.len() as i64 == CANDIDATES || from == since {
+                .bind(span.before).bind(CANDIDATES).persistent(false).fetch_all(c).await)?;
+            if found.len() as i64 == CANDIDATES || from == span.since {
                 return Ok(found);
             }
         }
         Ok(Vec::new())
     }
-
-    /// What the words that somebody looks for stand for in the hub.
-    async fn terms(&self, asked: &Asked) -> Result<Vec<Term>, StoreError> {
-        let (items,): (i64,) = read!(self, c => sqlx::query_as("SELECT items FROM knowledge_counter WHERE one = 1")
-            .fetch_one(c).await)?;
-        let known = self.known_words(asked).await?;
-        let mut terms = Vec::new();
-        for word in &asked.words {
-            let mut meant: Vec<Meant> = known
-                .iter()
-                .filter(|(known, stem, _)| *known == word.word || *stem == word.stem)
-                .map(|(known, _, docs)| {
-                    let sure = if *known == word.word { sure::SAME } else { sure::FORM };
-                    Meant { word: known.clone(), sure, docs: *docs }
-                })
-                .collect();
-            let whole: Vec<&String> =
-                word.parts.iter().filter(|part| known.iter().any(|(known, ..)| known == *part)).collect();
-            if meant.is_empty() && !whole.is_empty() {
-                // `WebSocket` is nowhere, but `web` and `socket` are.
-                for part in whole {
-                    let docs = known.iter().find(|(known, ..)| known == part).map_or(0, |(.., docs)| *docs);
-                    terms.push(term(vec![Meant { word: part.clone(), sure: sure::FORM, docs }], items));
-                }
-                continue;
-            }
-            if (word.unfinished || meant.is_empty()) && word.word.chars().count() >= BEGINNING {
-                for (known, docs) in self.beginning_with(&word.word).await? {
-                    if !meant.iter().any(|meant| meant.word == known) {
-                        meant.push(Meant { word: known, sure: sure::BEGINS, docs });
-                    }
-                }
-            }
-            if meant.is_empty() {
-                meant = self.misspelt(word).await?;
-            }
-            terms.push(term(meant, items));
-        }
-        Ok(terms)
-    }
-
-    /// Those words of the hub that are asked for, or have a stem in common with one.
-    async fn known_words(&self, asked: &Asked) -> Result<Vec<(String, String, i64)>, StoreError> {
-        let wanted: Vec<&String> =
-            asked.words.iter().flat_map(|word| [&word.word, &word.stem].into_iter().chain(&word.parts)).collect();
-        let list = listed(self.backend(), 1);
-        let sql = format!(
-            "SELECT word, stem, docs FROM knowledge_words WHERE docs > 0 AND (word {list} OR stem {list}) ORDER BY docs DESC, word"
-        );
-        Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(serde_json::to_string(&wanted)?).fetch_all(c)
-            .await)?)
-    }
-
-    async fn beginning_with(&self, start: &str) -> Result<Vec<(String, i64)>, StoreError> {
-        let end = format!("{start}\u{10ffff}");
-        Ok(read!(self, c => sqlx::query_as(
-            "SELECT word, docs FROM knowledge_words WHERE word > $1 AND word < $2 AND docs > 0 ORDER BY docs DESC, word LIMIT $3")
-            .bind(start).bind(end).bind(MEANT as i64).fetch_all(c).await)?)
-    }
-
-    /// Words that a word may be a slip of.
-    async fn misspelt(&self, word: &AskedWord) -> Result<Vec<Meant>, StoreError> {
-        let letters = word.word.chars().count();
-        let most = slips(letters);
-        if most == 0 {
-            return Ok(Vec::new());
-        }
-        let sql = format!(
-            "SELECT w.word, w.docs FROM (
-               SELECT word, count(*) AS shared FROM knowledge_grams
-               WHERE gram {} AND letters BETWEEN $2 AND $3 GROUP BY word ORDER BY shared DESC, word LIMIT $4) g
-             JOIN knowledge_words w ON w.word = g.word WHERE w.docs > 0",
-            listed(self.backend(), 1)
-        );
-        let (least, longest) = (letters.saturating_sub(most) as i64, (letters + most) as i64);
-        let near: Vec<(String, i64)> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(serde_json::to_string(&grams(&word.word))?).bind(least).bind(longest).bind(COMPARED).fetch_all(c).await)?;
-        let mut meant: Vec<(usize, Meant)> = near
-            .into_iter()
-            .filter_map(|(near, docs)| {
-                let slips = distance(&word.word, &near, most)?;
-                Some((slips, Meant { word: near, sure: sure::slips(slips), docs }))
-            })
-            .collect();
-        meant.sort_by(|(near, a), (far, b)| near.cmp(far).then(b.docs.cmp(&a.docs)).then(a.word.cmp(&b.word)));
-        // What is nearer is meant rather than what is further off.
-        let nearest = meant.first().map(|(slips, _)| *slips);
-        meant.retain(|(slips, _)| Some(*slips) == nearest);
-        meant.truncate(MEANT / 2);
-        Ok(meant.into_iter().map(|(_, meant)| meant).collect())
-    }
-
-    /// Items that say much the same as a text, the likest first; `but` is left out.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn similar_knowledge(
-        &self,
-        draft: &KnowledgeDraft,
-        but: Option<KnowledgeId>,
-    ) -> Result<Vec<SimilarItem>, StoreError> {
-        let own = index(draft, KnowledgeReview::Proposed, KnowledgeOrigin::Member);
-        let list = listed(self.backend(), 1);
-        let sql = format!(
-            "SELECT word, docs FROM knowledge_words WHERE word {list} AND docs > 0 ORDER BY docs, word LIMIT {RARE}"
-        );
-        let rare: Vec<(String, i64)> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(serde_json::to_string(&own.words)?).fetch_all(c).await)?;
-        let title = asked(&draft.title);
-        let title: Must =
-            title.words.iter().take(LOOKED_FOR).map(|word| vec![format!("{HEAD}{}", word.word)]).collect();
-        let mut looks: Vec<Must> = Vec::new();
-        if !title.is_empty() {
-            looks.push(title);
-        }
-        if !rare.is_empty() {
-            // Whoever shares the rarest words is looked at first; then whoever shares any of them.
-            looks.push(rare.iter().take(3).map(|(word, _)| vec![word.clone()]).collect());
-            looks.push(vec![rare.into_iter().map(|(word, _)| word).collect()]);
-        }
-        let counts = self.counts(&looks).await?;
-        let mut found: BTreeMap<i64, Found> = BTreeMap::new();
-        for must in looks {
-            found.extend(self.look(&must, 0, &counts).await?.into_iter().map(|one| (one.place, one)));
-        }
-        let profile = Profile::read(&own.profile);
-        let mut similar: Vec<(i64, SimilarItem)> = found
-            .into_values()
-            .filter(|found| Some(found.id) != but)
-            .filter_map(|found| {
-                let like = likeness((&draft.title, profile), (&found.title, Profile::read(&found.profile)));
-                let same_title = found.kind == draft.kind() && titles(&draft.title, &found.title) >= 1.0;
-                let like = if same_title { like.max(NEAR) } else { like };
-                let likeness = (like * 100.0).round() / 100.0;
-                (like >= NEAR).then_some((
-                    found.place,
-                    SimilarItem { id: found.id, kind: found.kind, title: found.title, likeness },
-                ))
-            })
-            .collect();
-        similar.sort_by(|(one, a), (other, b)| b.likeness.total_cmp(&a.likeness).then(other.cmp(one)));
-        similar.truncate(SIMILAR);
-        Ok(similar.into_iter().map(|(_, similar)| similar).collect())
-    }
 }
 
-/// A term that stands for these words of the hub, as rare as all of them together.
-fn term(mut meant: Vec<Meant>, items: i64) -> Term {
-    meant.truncate(2 * MEANT);
-    let docs = meant.iter().map(|meant| meant.docs).sum::<i64>().min(items);
-    Term { rarity: rarity(docs, items), meant }
+/// The lowest place that a look came to; 0 if it found all that there was.
+fn lowest_of(found: &[Found]) -> i64 {
+    let lowest = found.iter().map(|found| found.place).min().filter(|_| found.len() as i64 == CANDIDATES);
+    lowest.unwrap_or_default()
 }
 
 fn hit(item: KnowledgeItem, score: f64, words: &HashSet<&str>) -> KnowledgeHit {

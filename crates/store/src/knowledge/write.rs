@@ -74,7 +74,21 @@ impl Store {
     /// # Errors
     /// [`StoreError::BadRelation`] when it names an item as related that is not there.
     pub async fn create_knowledge(&self, new: NewKnowledge) -> Result<KnowledgeItem, StoreError> {
-        let mut made = self.create_all_knowledge(vec![new]).await?;
+        self.create_unlike_knowledge(KnowledgeId::new(), new, None).await
+    }
+
+    /// Writes an item under this id, unless somebody wrote much the same since the hub was at the place `looked`, up to which
+    /// the caller has looked.
+    ///
+    /// # Errors
+    /// [`StoreError::Alike`] with what was written; otherwise as for [`Store::create_knowledge`].
+    pub async fn create_unlike_knowledge(
+        &self,
+        id: KnowledgeId,
+        new: NewKnowledge,
+        looked: Option<i64>,
+    ) -> Result<KnowledgeItem, StoreError> {
+        let mut made = self.create_knowledge_as(vec![(id, new)], looked).await?;
         made.pop().ok_or(StoreError::NotFound { what: "item" })
     }
 
@@ -84,16 +98,18 @@ impl Store {
     /// As for [`Store::create_knowledge`].
     pub async fn create_all_knowledge(&self, new: Vec<NewKnowledge>) -> Result<Vec<KnowledgeItem>, StoreError> {
         let with_ids = new.into_iter().map(|new| (KnowledgeId::new(), new)).collect();
-        self.create_knowledge_as(with_ids).await
+        self.create_knowledge_as(with_ids, None).await
     }
 
-    /// The same, under ids that the caller chose: items that are written together may name each other as related.
+    /// The same, under ids that the caller chose: items that are written together may name each other as related. With
+    /// `looked` none is written if somebody wrote much the same as one of them since the hub was at that place.
     ///
     /// # Errors
-    /// As for [`Store::create_knowledge`].
+    /// As for [`Store::create_unlike_knowledge`].
     pub async fn create_knowledge_as(
         &self,
         new: Vec<(KnowledgeId, NewKnowledge)>,
+        looked: Option<i64>,
     ) -> Result<Vec<KnowledgeItem>, StoreError> {
         let count = new.len() as i64;
         let new: Vec<_> = new
@@ -106,6 +122,10 @@ impl Store {
             .collect();
         let mut tx = self.begin().await?;
         let first = self.next_places(&mut tx, count, count).await?;
+        if let Some(looked) = looked {
+            let own: Vec<_> = new.iter().map(|(_, new, indexed)| (&new.draft, indexed)).collect();
+            self.refuse_alike(&mut tx, looked, &own).await?;
+        }
         for (place, (id, new, indexed)) in (first..).zip(&new) {
             self.insert_knowledge(&mut tx, *id, place, new, indexed).await?;
         }

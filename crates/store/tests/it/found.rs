@@ -186,4 +186,88 @@ on_both! {
         fresh.store.update_knowledge(ids[0], 1, entry("Gone", "Elsewhere."), None, Judged::AsBefore, &by(&anna)).await.unwrap();
         assert!(similar(item.draft(), None).await.is_empty(), "a former text is no duplicate");
     }
+
+    async fn a_search_is_read_to_its_end_and_what_others_do_meanwhile_brings_nothing_twice(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        // More than one look finds: the oldest ten have the word in their titles, too.
+        let draft = |n: usize| {
+            let title = if n < 10 { format!("Harbour {n}") } else { format!("Quay {n}") };
+            entry(&title, &format!("{} The harbour has a quay, number {n}.", "Words about it. ".repeat(n % 7)))
+        };
+        let new = (0..260).map(|n| NewKnowledge {
+            draft: draft(n), author: by(&anna), review: KnowledgeReview::Accepted, source_run: None, source_feature: None,
+        });
+        let ids: Vec<_> = fresh.store.create_all_knowledge(new.collect()).await.unwrap().iter().map(|item| item.id()).collect();
+        let all = KnowledgeFilter::default();
+        let read = |question: &'static str, filter: KnowledgeFilter| {
+            let store = fresh.store.clone();
+            async move {
+                let (mut hits, mut after, mut pages) = (Vec::new(), None::<String>, 0);
+                loop {
+                    let page = store.search_page(question, &filter, after.as_deref(), 30).await.unwrap();
+                    assert!(page.items.len() <= 30);
+                    hits.extend(page.items);
+                    pages += 1;
+                    after = page.next;
+                    if after.is_none() {
+                        return (hits, pages);
+                    }
+                }
+            }
+        };
+        for question in ["harbour", "harbor quay", ""] {
+            let (hits, pages) = read(question, all.clone()).await;
+            let found: std::collections::BTreeSet<_> = hits.iter().map(|hit| hit.id).collect();
+            assert_eq!((hits.len(), found.len(), pages), (260, 260, 9), "{question}");
+        }
+        let (ranked, _) = read("harbour", all.clone()).await;
+        // 200 of the latest, and those with the word in their titles: they come first, however old they are.
+        assert!(ranked[..10].iter().all(|hit| hit.title.starts_with("Harbour")), "{:?}", &ranked[..10]);
+        assert!(ranked[..210].windows(2).all(|pair| pair[0].score >= pair[1].score));
+        let rest: Vec<&str> = ranked[210..].iter().map(|hit| hit.title.as_str()).collect();
+        let expected: Vec<String> = (10..60).rev().map(|n| format!("Quay {n}")).collect();
+        assert_eq!(rest, expected, "the others follow, the latest first");
+
+        // Between the pages time goes by, items change, come and go.
+        let (mut seen, mut after, mut touched) = (Vec::new(), None::<String>, Vec::new());
+        for round in 0..20 {
+            let page = fresh.store.search_page("harbour", &all, after.as_deref(), 30).await.unwrap();
+            seen.extend(page.items.iter().map(|hit| hit.id));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+            fresh.clock.advance(Duration::days(40));
+            let changed = ids[(round * 37 + 5) % 260];
+            let item = fresh.store.knowledge(changed).await.unwrap().unwrap();
+            touched.push(changed);
+            if item.common.deleted_at.is_none() {
+                let draft = entry(&format!("Harbour again {round}"), "harbour harbour harbour");
+                fresh.store.update_knowledge(changed, item.common.version, draft, None, Judged::AsBefore, &by(&anna)).await.unwrap();
+            }
+            let gone = ids[(round * 53 + 11) % 260];
+            touched.push(gone);
+            let _ = fresh.store.delete_knowledge(gone, None, &by(&anna)).await;
+            let more = (0..12).map(|n| NewKnowledge {
+                draft: entry(&format!("Harbour {round} {n}"), "A harbour, and rare words besides."), author: by(&anna),
+                review: KnowledgeReview::Accepted, source_run: None, source_feature: None,
+            });
+            fresh.store.create_all_knowledge(more.collect()).await.unwrap();
+        }
+        let once: std::collections::BTreeSet<_> = seen.iter().copied().collect();
+        assert_eq!(seen.len(), once.len(), "nothing comes twice");
+        assert!(seen.iter().all(|id| ids.contains(id)), "what is new since is left out");
+        let missed: Vec<_> = ids.iter().filter(|id| !once.contains(id) && !touched.contains(id)).collect();
+        assert!(missed.is_empty(), "what nobody touched is there: {} of them are not", missed.len());
+
+        // A cursor is good for the search that it is of.
+        let next = fresh.store.search_page("harbour", &all, None, 5).await.unwrap().next.unwrap();
+        let learnings = KnowledgeFilter { kind: Some(KnowledgeKind::Learning), ..KnowledgeFilter::default() };
+        for (question, filter, after) in
+            [("quay", &all, next.as_str()), ("harbour", &learnings, next.as_str()), ("", &all, next.as_str()), ("harbour", &all, "7")]
+        {
+            let refused = fresh.store.search_page(question, filter, Some(after), 5).await;
+            assert!(matches!(refused, Err(guildhall_store::StoreError::NoCursor(_))), "{question} {after}: {refused:?}");
+        }
+    }
 }

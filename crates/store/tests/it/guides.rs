@@ -170,6 +170,41 @@ on_both! {
         assert_eq!(traces().await.0, Some(Traces { came_through: 1, failed: 1 }));
     }
 
+    async fn what_came_of_a_run_stays_counted_when_its_history_goes(fresh: Fresh) {
+        let Work { anna, claimed } = at_work(&fresh).await;
+        let (store, run) = (&fresh.store, claimed.run.id);
+        let (one, two) = (learning(&fresh, page(&anna), "one").await, learning(&fresh, page(&anna), "two").await);
+        let told = [guided(&one, GuideWay::Instructions), guided(&two, GuideWay::Offered)];
+        let end = async |claimed: &Claimed| {
+            let ending = Ending { status: RunStatus::Waiting, what: Move::Accept, summary: None, problem: None };
+            store.finish_run(&claimed.lease, ending).await.unwrap();
+        };
+        store.save_guide(&claimed.lease, &told, 300).await.unwrap();
+        store.note_reading(&claimed.lease, &GuideItem::of(&two)).await.unwrap();
+        end(&claimed).await;
+        let live = another(&fresh, &anna).await;
+        store.save_guide(&live.lease, &told, 300).await.unwrap();
+        end(&live).await;
+        let came = Some(Traces { came_through: 2, failed: 0 });
+        assert_eq!(store.traces(&[one.id(), two.id()]).await.unwrap().get(&one.id()).copied(), came);
+
+        // The card is merged, and half a year goes by.
+        let id = run.0;
+        let closed = match store.backend() {
+            guildhall_store::Backend::Sqlite => format!("id = x'{}'", id.simple()),
+            guildhall_store::Backend::Postgres => format!("id = '{id}'"),
+        };
+        fresh.tamper(&format!("UPDATE runs SET status = 'closed', closed_at = created_at WHERE {closed}")).await.unwrap();
+        while !store.forget_run(run).await.unwrap() {}
+        assert!(store.run_knowledge(run).await.unwrap().is_empty());
+        assert_eq!((store.guide(run).await.unwrap(), store.asked::<()>(run).await.unwrap()), (None, Asked::No));
+        let traces = store.traces(&[one.id(), two.id()]).await.unwrap();
+        assert_eq!((traces.get(&one.id()).copied(), traces.get(&two.id())), (came, None));
+        assert!(store.forget_run(run).await.unwrap());
+        assert_eq!(store.traces(&[one.id()]).await.unwrap().get(&one.id()).copied(), came, "twice is once");
+        assert_eq!(store.run_knowledge(live.run.id).await.unwrap().len(), 2, "what may go on keeps what it was told");
+    }
+
     async fn what_a_run_recorded_is_listed_as_it_stands(fresh: Fresh) {
         let Work { anna, claimed } = at_work(&fresh).await;
         let (store, run) = (&fresh.store, &claimed.run);

@@ -261,6 +261,37 @@ on_both! {
         assert_eq!(titles(&fresh, "", &KnowledgeFilter::default()).await, ["One", "Mine"]);
     }
 
+    async fn of_many_who_write_the_same_at_once_one_gets_in(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        write(&fresh, by(&anna), entry("Something else", "Nothing that is like it.")).await;
+        let looked = fresh.store.knowledge_place().await.unwrap();
+        let told = |n: usize| learning("Sockets drop", &format!("Connect again with since and ask for the rest of it {n}."));
+        let tries: Vec<_> = (0..8).map(|n| {
+            let (store, new) = (fresh.store.clone(), new(by(&anna), told(n)));
+            tokio::spawn(async move { store.create_unlike_knowledge(KnowledgeId::new(), new, Some(looked)).await })
+        }).collect();
+        let (mut made, mut refused) = (Vec::new(), 0);
+        for one in tries {
+            match one.await.unwrap() {
+                Ok(item) => made.push(item),
+                Err(StoreError::Alike { similar }) => {
+                    assert_eq!(similar[0].title, "Sockets drop");
+                    refused += 1;
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert_eq!((made.len(), refused), (1, 7));
+        assert_eq!(fresh.store.knowledge_place().await.unwrap(), looked + 1, "what was refused took no place");
+        // Who has looked at what is there decides for themselves; of several that are written together, one that is alike keeps all out.
+        let looked = looked + 1;
+        fresh.store.create_unlike_knowledge(KnowledgeId::new(), new(by(&anna), told(9)), Some(looked)).await.unwrap();
+        let both = [entry("Quinces", "They ripen late."), told(10)].map(|draft| (KnowledgeId::new(), new(by(&anna), draft)));
+        let refused = fresh.store.create_knowledge_as(both.into(), Some(looked)).await;
+        assert!(matches!(refused, Err(StoreError::Alike { .. })), "{refused:?}");
+        assert!(titles(&fresh, "quinces", &KnowledgeFilter::default()).await.is_empty());
+    }
+
     async fn many_who_write_at_once_keep_the_counts_of_words_right(fresh: Fresh) {
         let anna = fresh.member("anna").await;
         let tries: Vec<_> = (0..24).map(|n| {

@@ -6,7 +6,8 @@ use guildhall_store::{Advanced, AuditQuery, ExecutionQuery, NewExecution, StoreE
 use guildhall_types::FeatureId;
 use guildhall_types::audit::AuditAction;
 use guildhall_types::event::Happening;
-use guildhall_types::member::Member;
+use guildhall_types::member::{Member, MemberRole};
+use guildhall_types::notification::NotificationKind;
 use guildhall_types::project::Project;
 use guildhall_types::system::{
     Execution, ExecutionState, ExecutionStatus, Happened, Step, StepKind, System, SystemDefinition, SystemStatus,
@@ -56,6 +57,13 @@ async fn forward(fresh: &Fresh, execution: &Execution, happened: &[Happened]) ->
         after: &after,
         wake_at: wake_at(&after),
         tasks: tasks.collect(),
+        asks: actions
+            .iter()
+            .filter_map(|action| match action {
+                guildhall_types::system::Action::Ask { key, .. } => Some(key.clone()),
+                _ => None,
+            })
+            .collect(),
         note: None,
     };
     fresh.store.advance_execution(step).await.unwrap()
@@ -131,6 +139,7 @@ on_both! {
             after: &after,
             wake_at: None,
             tasks: vec![("one".to_owned(), 1, FeatureId::new())],
+            asks: Vec::new(),
             note: None,
         };
         let (one, other, third) = tokio::join!(
@@ -159,6 +168,28 @@ on_both! {
         assert!(fresh.store.open_executions().await.unwrap().is_empty());
         let audit = fresh.store.audit_entries(&AuditQuery { limit: 20, ..AuditQuery::default() }).await.unwrap();
         assert!(audit.iter().any(|entry| entry.action == AuditAction::RunSystem));
+    }
+
+    async fn who_may_answer_is_told_of_a_review_until_it_is_answered(fresh: Fresh) {
+        let (anna, _, _, first) = begun(&fresh).await;
+        let ben = fresh.member("ben").await;
+        let viewer = fresh.with_role("vera", MemberRole::Viewer).await;
+        let second = forward(&fresh, &first, &[]).await.unwrap();
+        let ended = Happened::Ended { key: "one".to_owned(), attempt: 1, result: Ok(json!("x")) };
+        assert_eq!(fresh.store.unread(ben.id).await.unwrap(), 0);
+        let third = forward(&fresh, &second, &[ended]).await.unwrap();
+        for member in [&anna, &ben] {
+            let told = fresh.store.notifications(member.id, None, true, 10).await.unwrap();
+            let one = &told.page.items[0];
+            assert_eq!((told.unread, one.kind, one.execution_id), (1, NotificationKind::ReviewWaits, Some(first.id)));
+            assert!(one.text.contains("“look”") && one.subject.contains("steps"), "{one:?}");
+        }
+        assert_eq!(fresh.store.unread(viewer.id).await.unwrap(), 0, "who may not answer is not asked");
+        let yes = Happened::Reviewed { key: "look".to_owned(), approved: true, text: String::new() };
+        forward(&fresh, &third, &[yes]).await.unwrap();
+        for member in [&anna, &ben] {
+            assert_eq!(fresh.store.unread(member.id).await.unwrap(), 0, "one of them has answered");
+        }
     }
 
     async fn cards_are_made_once_however_often_it_is_asked(fresh: Fresh) {

@@ -16,11 +16,13 @@ use super::{check, tar};
 use crate::{Team, TeamError};
 
 /// Files of one import at most.
-const FILES: usize = 1_000;
+pub const IMPORT_FILES: usize = 1_000;
 /// Bytes of a file at most: a content of letters that take four bytes each, and what stands above it.
 const FILE: usize = 4 * CONTENT + 200_000;
 /// Items that are read at once for an archive.
 const AT_ONCE: i64 = 50;
+/// How often files are compared with the hub anew because somebody wrote much the same meanwhile.
+const TIMES: usize = 5;
 
 /// What came of an import.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
@@ -44,6 +46,23 @@ pub struct SkippedFile {
     pub similar: Vec<SimilarItem>,
 }
 
+/// How files are brought in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ImportWay {
+    /// Write what the hub holds much the same of, too.
+    pub anyway: bool,
+    /// Only say what would be written. The ids of what would be new are none that come to be.
+    pub dry_run: bool,
+}
+
+/// What is to become of files.
+#[derive(Default)]
+struct Sorted<'a> {
+    new: Vec<&'a Read>,
+    known: Vec<(&'a Read, KnowledgeItem)>,
+    skipped: Vec<SkippedFile>,
+}
+
 /// A file that was read.
 struct Read {
     name: String,
@@ -52,6 +71,10 @@ struct Read {
 
 fn named(item: &KnowledgeItem) -> KnowledgeRef {
     KnowledgeRef { id: item.id(), kind: item.kind(), title: item.title.clone() }
+}
+
+fn to_be(id: KnowledgeId, draft: &KnowledgeDraft) -> KnowledgeRef {
+    KnowledgeRef { id, kind: draft.kind(), title: draft.title.clone() }
 }
 
 impl Team {
@@ -75,18 +98,32 @@ impl Team {
         filter: &KnowledgeFilter,
         after: Option<i64>,
     ) -> Result<(Vec<u8>, Option<i64>), TeamError> {
-        let page = self.store.knowledge_list(filter, after, AT_ONCE).await?;
-        let ids: Vec<KnowledgeId> = page.items.iter().map(KnowledgeItem::id).collect();
+        let (files, next) = self.knowledge_files(filter, after).await?;
         let mut bytes = Vec::new();
-        for item in self.store.knowledge_items(&ids, true).await? {
-            let seconds = item.common.updated_at.timestamp();
-            bytes.extend(tar::file(&file_name(&item), render(&item).as_bytes(), seconds));
+        for (name, text, seconds) in files {
+            bytes.extend(tar::file(&name, text.as_bytes(), seconds));
         }
-        let next = page.next.and_then(|next| next.parse().ok());
         if next.is_none() {
             bytes.extend(tar::END);
         }
         Ok((bytes, next))
+    }
+
+    /// Some of the items that pass a filter, each as a file: its name, which is ours, its text, and when it last changed, in
+    /// seconds since 1970. Also where the next ones begin, if there are any.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn knowledge_files(
+        &self,
+        filter: &KnowledgeFilter,
+        after: Option<i64>,
+    ) -> Result<(Vec<(String, String, i64)>, Option<i64>), TeamError> {
+        let page = self.store.knowledge_list(filter, after, AT_ONCE).await?;
+        let ids: Vec<KnowledgeId> = page.items.iter().map(KnowledgeItem::id).collect();
+        let items = self.store.knowledge_items(&ids, true).await?;
+        let files = items.iter().map(|item| (file_name(item), render(item), item.common.updated_at.timestamp()));
+        Ok((files.collect(), page.next.and_then(|next| next.parse().ok())))
     }
 
     /// Brings an archive of Markdown files into the hub.
@@ -97,12 +134,12 @@ impl Team {
         &self,
         author: &Author,
         archive: &[u8],
-        anyway: bool,
+        way: ImportWay,
     ) -> Result<ImportReport, TeamError> {
-        let files = tar::files(archive, FILES).map_err(|problem| TeamError::invalid("archive", problem))?;
+        let files = tar::files(archive, IMPORT_FILES).map_err(|problem| TeamError::invalid("archive", problem))?;
         let texts = files.into_iter().filter(|(name, _)| name.to_ascii_lowercase().ends_with(".md"));
         let texts: Vec<(String, Vec<u8>)> = texts.map(|(name, bytes)| (name, bytes.to_vec())).collect();
-        self.import_knowledge(author, texts, anyway).await
+        self.import_knowledge(author, texts, way).await
     }
 
     /// Brings Markdown files into the hub. An item that is there already, by the id in its file, gets the file's text; others
@@ -114,40 +151,69 @@ impl Team {
         &self,
         author: &Author,
         files: Vec<(String, Vec<u8>)>,
-        anyway: bool,
+        way: ImportWay,
     ) -> Result<ImportReport, TeamError> {
         self.people_only(author)?;
         if files.is_empty() {
             return Err(TeamError::invalid("archive", "there is no file that ends in .md"));
         }
+        if files.len() > IMPORT_FILES {
+            return Err(TeamError::invalid("archive", format!("import at most {IMPORT_FILES} files at once")));
+        }
         let read = files.into_iter().map(|(name, bytes)| read(name, &bytes)).collect::<Result<Vec<_>, _>>()?;
-        let mut report = ImportReport::default();
-        let (mut new, mut known): (Vec<Read>, Vec<(Read, KnowledgeItem)>) = (Vec::new(), Vec::new());
-        for file in read {
+        let mut times = 0;
+        loop {
+            let looked = self.store.knowledge_place().await?;
+            let sorted = self.sorted(&read, way.anyway).await?;
+            times += 1;
+            match self.bring_in(author, sorted, way, (!way.anyway).then_some(looked)).await {
+                // Somebody wrote much the same meanwhile: it is found at the next look, and passed over.
+                Err(TeamError::NearDuplicate { .. }) if times < TIMES => {}
+                done => return done,
+            }
+        }
+    }
+
+    /// What is to become of each file.
+    async fn sorted<'a>(&self, files: &'a [Read], anyway: bool) -> Result<Sorted<'a>, TeamError> {
+        let mut sorted = Sorted::default();
+        for file in files {
             let there = match file.item.id {
                 Some(id) => self.store.knowledge(id).await?,
                 None => None,
             };
             match there.filter(|item| item.kind() == file.item.draft.kind() && item.common.deleted_at.is_none()) {
-                Some(item) => known.push((file, item)),
+                Some(item) => sorted.known.push((file, item)),
                 None => {
                     let similar =
                         if anyway { Vec::new() } else { self.store.similar_knowledge(&file.item.draft, None).await? };
                     match similar.is_empty() {
-                        true => new.push(file),
-                        false => report.skipped.push(SkippedFile { file: file.name, similar }),
+                        true => sorted.new.push(file),
+                        false => sorted.skipped.push(SkippedFile { file: file.name.clone(), similar }),
                     }
                 }
             }
         }
+        Ok(sorted)
+    }
+
+    /// Writes what was sorted, or says what would be written.
+    async fn bring_in(
+        &self,
+        author: &Author,
+        sorted: Sorted<'_>,
+        way: ImportWay,
+        looked: Option<i64>,
+    ) -> Result<ImportReport, TeamError> {
+        let mut report = ImportReport { skipped: sorted.skipped, ..ImportReport::default() };
         let mut names: HashMap<KnowledgeId, KnowledgeId> = HashMap::new();
         let mut written: Vec<(KnowledgeId, NewKnowledge)> = Vec::new();
-        for file in new {
+        for file in sorted.new {
             let id = KnowledgeId::new();
             names.extend(file.item.id.map(|former| (former, id)));
             let review = standing(author, file.item.draft.kind(), file.item.review);
             let new = NewKnowledge {
-                draft: file.item.draft,
+                draft: file.item.draft.clone(),
                 author: *author,
                 review,
                 source_run: None,
@@ -158,16 +224,23 @@ impl Team {
         for (id, new) in &mut written {
             self.relate(&names, *id, &mut new.draft).await?;
         }
-        if !written.is_empty() {
-            report.created = self.store.create_knowledge_as(written).await?.iter().map(named).collect();
+        if way.dry_run {
+            report.created = written.iter().map(|(id, new)| to_be(*id, &new.draft)).collect();
+        } else if !written.is_empty() {
+            let made = self.store.create_knowledge_as(written, looked).await.map_err(super::or_alike)?;
+            report.created = made.iter().map(named).collect();
         }
-        for (mut file, item) in known {
-            self.relate(&names, item.id(), &mut file.item.draft).await?;
+        for (file, item) in sorted.known {
+            let mut draft = file.item.draft.clone();
+            self.relate(&names, item.id(), &mut draft).await?;
             // How sure it is, the hub says where a member has verified it.
-            let mut draft = file.item.draft;
             keep_verified(&mut draft, &item);
             if draft == item.draft() {
                 report.unchanged.push(named(&item));
+                continue;
+            }
+            if way.dry_run {
+                report.updated.push(to_be(item.id(), &draft));
                 continue;
             }
             let version = item.common.version;

@@ -3,9 +3,10 @@
 use guildhall_store::Applied;
 use guildhall_types::knowledge::draft::WHY;
 use guildhall_types::knowledge::{
-    Author, KnowledgeDraft, KnowledgeItem, KnowledgeKind, KnowledgeRule, LearningOutcome,
+    Author, KnowledgeDetails, KnowledgeDraft, KnowledgeItem, KnowledgeKind, KnowledgeOrigin, KnowledgeRule,
+    LearningConfidence, LearningOutcome, Via,
 };
-use guildhall_types::{KnowledgeId, RunId};
+use guildhall_types::{KnowledgeId, MemberId, RunId};
 
 use super::{KnowledgeSource, check};
 use crate::cards::text;
@@ -13,6 +14,14 @@ use crate::{Team, TeamError};
 
 /// The name of the setting that holds the team's rule.
 pub const KNOWLEDGE_RULE: &str = "knowledge_rule";
+
+/// A text as it is, however sure somebody was of it.
+fn without_confidence(mut draft: KnowledgeDraft) -> KnowledgeDraft {
+    if let KnowledgeDetails::Learning(of) = &mut draft.details {
+        of.confidence = LearningConfidence::Low;
+    }
+    draft
+}
 
 impl Team {
     /// Records what was learnt. By an agent or a program it is proposed, until a member looks or it has proven itself.
@@ -33,9 +42,12 @@ impl Team {
 
     /// A member finds a learning good: as it is, or with `draft` in place of its text. `version` is the one that was looked at.
     ///
+    /// A program may do so for its member, but nobody vouches for their own words by a program: by a token neither what the
+    /// member's agents and tokens wrote is verified, nor a text that comes with the request.
+    ///
     /// # Errors
-    /// [`TeamError::NotFound`]; [`TeamError::KnowledgeChanged`] when it is another version by now; for a draft as
-    /// [`Team::update_knowledge`].
+    /// [`TeamError::NotFound`]; [`TeamError::NotYours`]; [`TeamError::KnowledgeChanged`] when it is another version by now; for a
+    /// draft as [`Team::update_knowledge`].
     pub async fn verify_learning(
         &self,
         author: &Author,
@@ -47,6 +59,14 @@ impl Team {
         self.people_only(author)?;
         let why = check::why(why)?;
         let item = self.live(id, KnowledgeKind::Learning).await?;
+        let version = match author.via {
+            Via::Token(_) => {
+                self.refuse_own_proposal(author, &item, draft.is_some()).await?;
+                // What was looked at is what is verified.
+                Some(version.unwrap_or(item.common.version))
+            }
+            Via::Page | Via::Run { .. } => version,
+        };
         let done = match draft {
             None => self.store.verify_knowledge(id, version, why.as_deref(), author).await,
             Some(draft) => {
@@ -58,6 +78,45 @@ impl Team {
             }
         };
         self.or_changed(id, done).await
+    }
+
+    /// Refuses a program that would verify what a program or an agent of the same member wrote.
+    async fn refuse_own_proposal(
+        &self,
+        author: &Author,
+        item: &KnowledgeItem,
+        corrects: bool,
+    ) -> Result<(), TeamError> {
+        if corrects {
+            let words =
+                "A token cannot write a text and verify it at once. Change the learning, and verify it on the page.";
+            return Err(TeamError::not_yours(words));
+        }
+        match self.writer(item).await? {
+            (member, KnowledgeOrigin::Token | KnowledgeOrigin::Agent) if member == author.member => {
+                let words = "Your own agent or token wrote this, so no token of yours verifies it. Verify it on the page, or let \
+                             another member look at it.";
+                Err(TeamError::not_yours(words))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Who wrote the text of an item as it stands, and by what way. Judging it, deleting it and taking it back leave the text as
+    /// it was.
+    async fn writer(&self, item: &KnowledgeItem) -> Result<(MemberId, KnowledgeOrigin), TeamError> {
+        let mut writer = (item.common.created_by, item.common.origin);
+        let mut text = None;
+        for version in (1..=item.common.version).rev() {
+            let Some(of) = self.store.knowledge_version(item.id(), version).await? else { break };
+            let former = of.draft.map(without_confidence);
+            if text.is_some() && text != former {
+                break;
+            }
+            writer = (of.member_id, of.origin);
+            text = former;
+        }
+        Ok(writer)
     }
 
     /// A member finds a learning wrong: no agent is given it.

@@ -46,7 +46,7 @@ impl Team {
             return Ok(item);
         }
         let draft = check::sound(draft, None)?;
-        self.refuse_duplicates(&draft, None).await?;
+        let looked = self.refuse_duplicates(&draft).await?;
         let new = NewKnowledge {
             draft,
             author: *author,
@@ -54,10 +54,10 @@ impl Team {
             source_run: Some(run),
             source_feature: author.feature(),
         };
-        match self.store.create_knowledge_as(vec![(id, new)]).await {
-            Ok(mut made) => made.pop().ok_or(TeamError::NotFound { what: "item" }),
+        match self.store.create_unlike_knowledge(id, new, Some(looked)).await {
+            Ok(made) => Ok(made),
             // Its answer may have been lost on the way.
-            Err(error) => self.store.knowledge(id).await?.ok_or_else(|| error.into()),
+            Err(error) => self.store.knowledge(id).await?.ok_or_else(|| super::or_alike(error)),
         }
     }
 }

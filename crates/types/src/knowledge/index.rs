@@ -147,8 +147,8 @@ fn marks(draft: &KnowledgeDraft, review: KnowledgeReview, origin: KnowledgeOrigi
     all
 }
 
-/// Names a word in a profile.
-fn hash(word: &str) -> u32 {
+/// Names a word in a profile, and a search in its cursor.
+pub(super) fn hash(word: &str) -> u32 {
     // FNV-1a: short, and the same for ever.
     word.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

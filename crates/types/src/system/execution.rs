@@ -74,7 +74,7 @@ pub struct StepState {
     pub status: SystemStepStatus,
     /// Counts its tries, from 1.
     pub attempt: i64,
-    /// Rounds begun of a loop; how often a person sent work back.
+    /// Rounds begun of a loop; how often a person sent work back; how often an agent's answer was, because of its form.
     pub rounds: i64,
     /// What it was given.
     pub input: Option<String>,

@@ -166,7 +166,8 @@ pub fn render(template: &str, context: &Context<'_>, reader: Reader, most: usize
     Ok(cut(out, most))
 }
 
-fn fenced(name: &str, value: &str) -> String {
+/// A text as data for an agent, which it is told to take for that.
+pub(super) fn fenced(name: &str, value: &str) -> String {
     // Whoever wrote the value cannot end the fence.
     let value = value.replace("</data", "<\u{200b}/data");
     format!("<data from=\"{name}\">\n{}\n</data>", value.trim_matches('\n'))

@@ -6,12 +6,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::condition::Operator;
-use super::schema;
 use super::template::{Piece, is_name, is_path, parse};
 use super::transform::{self, Transform};
 use super::{
-    AGENTS, ATTEMPTS, DEPTH, DESCRIPTION, LONGEST_DELAY, LONGEST_TIMEOUT, NAME, ROUNDS, STEPS, Step, StepKind,
-    SystemDefinition, TEMPLATE,
+    AGENTS, ATTEMPTS, DEPTH, DESCRIPTION, LONGEST_DELAY, LONGEST_TIMEOUT, NAME, OutputFormat, ROUNDS, STEPS, Step,
+    StepKind, SystemDefinition, TEMPLATE, schema, shape,
 };
 
 /// Labels of a system at most.
@@ -395,10 +394,11 @@ impl<'a> Check<'a> {
     fn belongings(&mut self, step: &Step, path: &str) {
         use StepKind as K;
         let kind = step.kind;
-        let has: [(&str, bool, &[K]); 11] = [
+        let has: [(&str, bool, &[K]); 12] = [
             ("agentId", step.agent_id.is_some(), &[K::Agent]),
             ("inputTemplate", step.input_template.is_some(), &[K::Agent, K::HumanReview]),
             ("outputFormat", step.output_format.is_some(), &[K::Agent]),
+            ("outputSchema", step.output_schema.is_some(), &[K::Agent]),
             ("mode", step.mode.is_some(), &[K::Agent]),
             ("condition", step.condition.is_some(), &[K::Conditional, K::Loop]),
             ("children", !step.children.is_empty(), &[K::Parallel, K::Sequential, K::Loop, K::HumanReview]),
@@ -424,6 +424,14 @@ impl<'a> Check<'a> {
     }
 
     fn bounds(&mut self, step: &Step, path: &str) {
+        if let Some(schema) = &step.output_schema {
+            let at = format!("{path}.outputSchema");
+            if let Some(why) = shape::unusable(schema) {
+                self.tell(at, Some(step), why);
+            } else if step.kind == StepKind::Agent && step.output_format != Some(OutputFormat::Json) {
+                self.tell(at, Some(step), "Only an answer in JSON has a form: take JSON as the answer's format.");
+            }
+        }
         if step.kind == StepKind::Loop && step.max_iterations.is_none() {
             self.tell(
                 format!("{path}.maxIterations"),

@@ -25,7 +25,7 @@ export interface Page<T> {
 export type Asked = Omit<HubSearch, "since" | "deleted"> & { since?: string };
 
 /** The most that a search finds. */
-export const FOUND = 50;
+const FOUND = 50;
 const LISTED = 50;
 const QUEUED = 100;
 
@@ -85,15 +85,15 @@ export const fileUrl = (id: string) => address(`knowledge/items/${id}/markdown`,
 
 /** Every request that the pages of the hub make, one function each. */
 export const hub = {
-  /** What a search finds, or the latest of all kinds: the best 50. A kind without a search can be read to its end. */
+  /** A page of what a search finds, the best first, or of all there is, the latest change first. */
   search: async (
     { kind, ...asked }: Asked,
     after: string | undefined,
     signal?: AbortSignal,
   ): Promise<Page<Hit>> => {
     if (kind === undefined || asked.q !== undefined) {
-      const found = await get<{ items: Hit[] }>("knowledge/search", { ...asked, kind, limit: FOUND }, signal);
-      return { items: found.items, next: null };
+      const found = await get<Page<Hit>>("knowledge/search", { ...asked, kind, after, limit: FOUND }, signal);
+      return { items: found.items, next: found.next ?? null };
     }
     const page = await get<Page<Item>>(all(kind), { ...asked, after, limit: LISTED }, signal);
     return { items: page.items.map(hitOf), next: page.next };

@@ -12,10 +12,10 @@ import { TabPanel, Tabs } from "@/components/ui/tabs";
 import { Tooltip } from "@/components/ui/tooltip";
 import { cn } from "@/lib/cn";
 import { useHotkeys } from "@/lib/hotkeys";
-import { FOUND } from "./calls";
 import { Filters } from "./filters";
 import * as labels from "./labels";
 import { watch } from "./live";
+import { together } from "./pages";
 import { useProposed } from "./proposed";
 import { hubQueries } from "./queries";
 import { Row } from "./row";
@@ -26,6 +26,8 @@ import { Transfer } from "./transfer";
 import { KINDS } from "./types";
 
 const ALL = "all";
+/** Rows from the end at which more are fetched for whoever goes through them by keys. */
+const NEAR_THE_END = 5;
 
 /** The knowledge of the team: everything, or what is looked for. */
 export function Hub({ search, go }: { search: HubSearch; go: (search: HubSearch) => void }) {
@@ -36,7 +38,8 @@ export function Hub({ search, go }: { search: HubSearch; go: (search: HubSearch)
   const field = useRef<HTMLInputElement>(null);
   useEffect(watch, []);
 
-  const items = list.data?.pages.flatMap((page) => page.items) ?? [];
+  const items = together(list.data?.pages);
+  const more = () => void (list.isFetchingNextPage || list.isPlaceholderData || list.fetchNextPage());
   const rows = () => [...document.querySelectorAll<HTMLElement>("[data-item]")];
   const step = (by: number) => {
     const all = rows();
@@ -44,6 +47,8 @@ export function Hub({ search, go }: { search: HubSearch; go: (search: HubSearch)
     const to = at < 0 ? 0 : at + by;
     if (to < 0) field.current?.focus();
     else all[Math.min(all.length - 1, to)]?.focus();
+    // By keys alone, too, the list goes on where its end comes near.
+    if (to >= all.length - NEAR_THE_END && list.hasNextPage && !list.isFetchNextPageError) more();
   };
   useHotkeys({
     "/": () => field.current?.focus(),
@@ -116,15 +121,8 @@ export function Hub({ search, go }: { search: HubSearch; go: (search: HubSearch)
                   <Row key={hit.id} hit={hit} onTag={(tag) => go({ ...search, tag })} />
                 ))}
               </ul>
-              {items.length >= FOUND && !list.hasNextPage && list.data?.pages.length === 1 && (
-                <p className="mt-4 text-center text-faint text-xs">
-                  {search.q === undefined
-                    ? search.kind === undefined && words.latest(FOUND)
-                    : words.best(FOUND)}
-                </p>
-              )}
               {list.hasNextPage && (
-                <More busy={list.isFetchingNextPage} onMore={() => void list.fetchNextPage()} />
+                <More busy={list.isFetchingNextPage} failed={list.isFetchNextPageError} onMore={more} />
               )}
             </>
           )}
@@ -206,26 +204,31 @@ function Nothing({
   );
 }
 
-/** Fetches more when one comes near the end of the list, or by the button. */
-function More({ busy, onMore }: { busy: boolean; onMore: () => void }) {
+/** Fetches more when one comes near the end of the list, or by the button. After a failure only the button does. */
+function More({ busy, failed, onMore }: { busy: boolean; failed: boolean; onMore: () => void }) {
   const box = useRef<HTMLDivElement>(null);
   const more = useRef(onMore);
   useEffect(() => {
     more.current = onMore;
   });
   useEffect(() => {
-    if (box.current === null || busy) return;
+    if (box.current === null || busy || failed) return;
     const observer = new IntersectionObserver(
       (seen) => seen.some((entry) => entry.isIntersecting) && more.current(),
       { rootMargin: "400px" },
     );
     observer.observe(box.current);
     return () => observer.disconnect();
-  }, [busy]);
+  }, [busy, failed]);
   return (
-    <div ref={box} className="mt-4 flex justify-center">
+    <div ref={box} className="mt-4 flex flex-col items-center gap-2">
+      {failed && !busy && (
+        <p role="alert" className="text-center text-red text-sm">
+          {words.moreFailed}
+        </p>
+      )}
       <Button busy={busy} onClick={onMore}>
-        {words.more}
+        {failed ? words.moreAgain : words.more}
       </Button>
     </div>
   );

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { together } from "./pages";
 import { hubSearch, isNarrowed, itemSearch, kindOf, newSearch, pluralOf, sinceOf } from "./search";
 import { KINDS } from "./types";
 
@@ -56,4 +57,14 @@ it("counts days back from the minute", () => {
 it("names kinds in addresses, both ways", () => {
   for (const kind of KINDS) expect(kindOf(pluralOf(kind))).toBe(kind);
   expect(kindOf("poems")).toBeUndefined();
+});
+
+it("puts pages together, each row once and where it came first", () => {
+  const row = (id: string, title = id) => ({ id, title });
+  expect(together(undefined)).toEqual([]);
+  expect(
+    together([{ items: [row("c"), row("b")] }, { items: [row("b", "again"), row("a")] }, { items: [] }]).map(
+      (one) => one.title,
+    ),
+  ).toEqual(["c", "b", "a"]);
 });

@@ -14,12 +14,11 @@ export const words = {
   searching: "Searching",
   clear: "Clear",
   results: "What was found",
-  best: (count: number) => `The best ${count} are shown. More words find fewer.`,
-  latest: (count: number) =>
-    `The latest ${count} of all kinds are shown. Choose a kind to see all of it, or search.`,
   found: (count: number, more: boolean) =>
     more ? `The first ${plural(count, "item")}` : plural(count, "item"),
   more: "Show more",
+  moreFailed: "The next part of the list could not be fetched.",
+  moreAgain: "Try again",
   filters: {
     label: "Filters",
     tag: "Tag",

@@ -16,6 +16,7 @@ import {
   Sunrise,
   TriangleAlert,
   Unplug,
+  UserRoundCheck,
 } from "lucide-react";
 import { useId, useState } from "react";
 import { queries, useUnread } from "@/api/queries";
@@ -38,6 +39,7 @@ const ICONS: Record<NotificationKind, { icon: LucideIcon; color: string }> = {
   "card.verified": { icon: CircleCheckBig, color: "text-green" },
   "card.failed": { icon: CircleAlert, color: "text-red" },
   "plan.ready": { icon: ClipboardList, color: "text-amber" },
+  "review.waits": { icon: UserRoundCheck, color: "text-amber" },
   "auto-mode.paused": { icon: PauseCircle, color: "text-red" },
   "budget.reached": { icon: Coins, color: "text-red" },
   "morning-report.ready": { icon: Sunrise, color: "text-accent-text" },
@@ -50,6 +52,7 @@ const ICONS: Record<NotificationKind, { icon: LucideIcon; color: string }> = {
 
 /** Where one sees what a notification is about. */
 function target(one: Notification): LinkProps {
+  if (one.executionId) return { to: "/executions/$executionId", params: { executionId: one.executionId } };
   if (one.projectId && one.featureId)
     return { to: "/p/$projectId", params: { projectId: one.projectId }, search: { f: one.featureId } };
   if (one.projectId && one.kind === "mcp-server.tools-changed")

@@ -16,6 +16,8 @@ import { cn } from "@/lib/cn";
 import { useTitle } from "@/lib/title";
 import { AddStep } from "./add-step";
 import { systemQueries, systemsApi } from "./api";
+import { canFollow, follow, part, stepBefore } from "./edges";
+import { Follows } from "./follows";
 import { useHistory } from "./history";
 import { find, insert, move, newStep, type Place, remove, renameStep, update, walk } from "./model";
 import { Outline } from "./outline";
@@ -129,6 +131,20 @@ export function Editor({ system }: { system: System }) {
     if (event.shiftKey) history.redo();
     else history.undo();
   };
+  const arrows = {
+    can: (from: string, to: string) => canFollow(steps, from, to),
+    follow: (from: string, to: string) => {
+      history.change(follow(definition, from, to), "");
+      announce(w.follows(nameOf(from), nameOf(to)));
+    },
+    part: (id: string) => {
+      const first = stepBefore(steps, id)?.id;
+      if (first === undefined) return;
+      history.change(part(definition, id), "");
+      announce(w.parted(nameOf(first), nameOf(id)));
+    },
+  };
+  const nameOf = (id: string) => find(steps, id)?.step.name ?? id;
   const wrongAt = (id: string) => problems.filter((problem) => problem.stepId === id).length;
   const shown = { chosen, onChoose: (id: string) => setChosen(id === chosen ? null : id), problems: wrongAt };
 
@@ -233,7 +249,7 @@ export function Editor({ system }: { system: System }) {
           </div>
           <div className={cn("hidden min-h-0 flex-1", view === "graph" && "md:block")}>
             <Suspense fallback={<Skeleton className="m-4 h-64" />}>
-              <Graph steps={steps} label={w.graph} {...shown} />
+              <Graph steps={steps} label={w.graph} {...shown} {...(mine ? { arrows } : {})} />
             </Suspense>
           </div>
           <div className={cn("md:min-h-0 md:flex-1 md:overflow-y-auto", view === "graph" && "md:hidden")}>
@@ -267,6 +283,9 @@ export function Editor({ system }: { system: System }) {
                 }
                 onRename={(id) => rename(found.step.id, id)}
               />
+              {mine && (
+                <Follows key={`follows-${found.step.id}`} steps={steps} found={found} arrows={arrows} />
+              )}
               <div className="mt-5 flex flex-wrap gap-2 border-line border-t pt-4">
                 <Button size="sm" onClick={() => setChosen(null)}>
                   {w.settings}

@@ -11,12 +11,22 @@ import {
 import "@xyflow/react/dist/base.css";
 import "./graph.css";
 import { CircleAlert } from "lucide-react";
-import { createContext, useContext, useMemo } from "react";
+import { createContext, useContext, useMemo, useState } from "react";
 import type { Step } from "@/api/types";
 import { cn } from "@/lib/cn";
 import { KindIcon, ringOf, type Standing, StepBadge } from "./icons";
 import { type Box, layOut } from "./layout";
 import { kinds, w } from "./strings";
+
+/** What whoever may change a system does with its arrows. */
+export interface Arrows {
+  /** Whether the second may come after the first. */
+  can: (from: string, to: string) => boolean;
+  /** The second comes after the first. */
+  follow: (from: string, to: string) => void;
+  /** A step waits no longer for the one before it. */
+  part: (id: string) => void;
+}
 
 interface Shown {
   chosen: string | null;
@@ -27,6 +37,8 @@ interface Shown {
   problems?: ((id: string) => number) | undefined;
   /** More about a step, in a few words. */
   note?: ((step: Step) => string) | undefined;
+  /** Absent where nothing can be changed. */
+  arrows?: Arrows | undefined;
 }
 
 const Context = createContext<Shown>({ chosen: null, onChoose: () => {} });
@@ -34,14 +46,14 @@ const Context = createContext<Shown>({ chosen: null, onChoose: () => {} });
 type StepNode = Node<{ box: Box }, "step">;
 
 function StepBox({ data: { box } }: NodeProps<StepNode>) {
-  const { chosen, onChoose, standing, problems, note } = useContext(Context);
+  const { chosen, onChoose, standing, problems, note, arrows } = useContext(Context);
   const { step, holds } = box;
   const state = standing?.(step.id);
   const wrong = problems?.(step.id) ?? 0;
   const words = note?.(step) ?? kinds[step.type].label;
   return (
     <div style={{ width: box.width, height: box.height }}>
-      <Handle type="target" position={Position.Top} isConnectable={false} />
+      <Handle type="target" position={Position.Top} isConnectable={arrows !== undefined} />
       <div
         className={cn(
           "h-full rounded-xl border-2 border-line-strong",
@@ -86,17 +98,25 @@ function StepBox({ data: { box } }: NodeProps<StepNode>) {
           {label.branch === "trueBranch" ? w.holds : w.otherwise}
         </span>
       ))}
-      <Handle type="source" position={Position.Bottom} isConnectable={false} />
+      <Handle type="source" position={Position.Bottom} isConnectable={arrows !== undefined} />
     </div>
   );
 }
 
 const nodeTypes = { step: StepBox };
+const DELETE = ["Delete", "Backspace"];
 
-/** Draws the steps of a system, laid out by itself. A step is chosen by mouse, touch or keyboard. */
+/**
+ * Draws the steps of a system, laid out by itself. A step is chosen by mouse, touch or keyboard. Where it can be changed, arrows are
+ * drawn from a step's lower edge to another's upper one, taken by their ends to other steps, and deleted by the key for that.
+ */
 export function Graph({ steps, label, ...shown }: { steps: readonly Step[]; label: string } & Shown) {
+  const { arrows } = shown;
+  const mayChange = arrows !== undefined;
+  const [taken, setTaken] = useState<string | null>(null);
   const { nodes, edges } = useMemo(() => {
     const picture = layOut(steps);
+    const name = (id: string) => picture.boxes.find((box) => box.step.id === id)?.step.name ?? id;
     const nodes: StepNode[] = picture.boxes.map((box) => ({
       id: box.step.id,
       type: "step",
@@ -106,18 +126,26 @@ export function Graph({ steps, label, ...shown }: { steps: readonly Step[]; labe
       height: box.height,
       zIndex: box.depth * 2,
       focusable: false,
+      deletable: false,
+      selectable: false,
     }));
     const edges: Edge[] = picture.arrows.map(({ from, to }) => ({
       id: `${from}>${to}`,
       source: from,
       target: to,
       type: "smoothstep",
-      focusable: false,
+      focusable: mayChange,
+      selectable: mayChange,
+      selected: taken === `${from}>${to}`,
+      deletable: mayChange,
+      reconnectable: mayChange,
+      ariaLabel: w.arrow(name(from), name(to)),
+      interactionWidth: 24,
       zIndex: 20,
       markerEnd: { type: "arrowclosed" as never },
     }));
     return { nodes, edges };
-  }, [steps]);
+  }, [steps, mayChange, taken]);
   // What was added or taken away is fitted in anew.
   const size = `${nodes.length} ${nodes.map((node) => node.id).join(" ")}`;
   return (
@@ -133,13 +161,23 @@ export function Graph({ steps, label, ...shown }: { steps: readonly Step[]; labe
           minZoom={0.2}
           maxZoom={1.5}
           nodesDraggable={false}
-          nodesConnectable={false}
+          nodesConnectable={mayChange}
           nodesFocusable={false}
-          edgesFocusable={false}
-          elementsSelectable={false}
+          edgesFocusable={mayChange}
+          edgesReconnectable={mayChange}
+          elementsSelectable={mayChange}
+          connectionRadius={32}
           onNodeClick={(_, node) => shown.onChoose(node.id)}
           zoomOnDoubleClick={false}
-          deleteKeyCode={null}
+          isValidConnection={({ source, target }) => arrows?.can(source, target) ?? false}
+          onConnect={({ source, target }) => arrows?.follow(source, target)}
+          onEdgesChange={(changes) => {
+            for (const change of changes)
+              if (change.type === "select") setTaken(change.selected ? change.id : null);
+          }}
+          onReconnect={(_, { source, target }) => arrows?.follow(source, target)}
+          onEdgesDelete={([gone]) => gone && arrows?.part(gone.target)}
+          deleteKeyCode={mayChange ? DELETE : null}
         >
           <Background gap={20} />
           <Controls showInteractive={false} />

@@ -152,6 +152,19 @@ export function renameStep(definition: SystemDefinition, from: string, to: strin
   return { ...definition, workflow };
 }
 
+/** The JSON of a schema that somebody writes: absent where nothing is written, null while it is no JSON object. */
+export function schemaOf(text: string): Record<string, unknown> | undefined | null {
+  if (text.trim() === "") return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : null;
+  } catch {
+    return null;
+  }
+}
+
 /** A system with nothing in it but a place to begin. */
 export const freshSystem = (name: string): SystemDefinition => ({
   name,

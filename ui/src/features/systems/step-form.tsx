@@ -1,8 +1,9 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import type { Condition, Step, SystemDefinition, SystemProblem, Transform } from "@/api/types";
 import { Field, FieldTextarea, Input } from "@/components/ui/input";
 import { Select } from "@/components/ui/select";
 import { Switch } from "@/components/ui/switch";
+import { schemaOf } from "./model";
 import { kinds, operators, policies, transforms, w } from "./strings";
 
 const f = w.form;
@@ -85,6 +86,7 @@ const KNOWN = [
   "outputVariable",
   "condition.field",
   "condition.value",
+  "outputSchema",
   "maxIterations",
   "transform",
   "transform.template",
@@ -139,7 +141,12 @@ function Own({
             <Field label={f.format}>
               <Select
                 value={step.outputFormat ?? "text"}
-                onChange={(outputFormat) => onChange({ ...step, outputFormat })}
+                onChange={(outputFormat) =>
+                  onChange({
+                    ...(outputFormat === "json" ? step : without(step, "outputSchema")),
+                    outputFormat,
+                  })
+                }
                 options={[
                   { value: "text", label: f.text },
                   { value: "json", label: f.json },
@@ -147,6 +154,7 @@ function Own({
               />
             </Field>
           </div>
+          {step.outputFormat === "json" && <SchemaField step={step} wrong={wrong} onChange={onChange} />}
         </>
       );
     case "human_review":
@@ -226,6 +234,41 @@ function Own({
     default:
       return null;
   }
+}
+
+/** The form of an answer, as JSON. What is no JSON yet is kept as it is typed, and said. */
+function SchemaField({
+  step,
+  wrong,
+  onChange,
+}: {
+  step: Step;
+  wrong: Wrong;
+  onChange: (step: Step) => void;
+}) {
+  const [broken, setBroken] = useState(false);
+  return (
+    <Field
+      label={f.schema}
+      help={f.schemaHelp}
+      optional
+      error={broken ? f.schemaBroken : wrong("outputSchema")}
+    >
+      <FieldTextarea
+        key={step.id}
+        rows={6}
+        spellCheck={false}
+        defaultValue={step.outputSchema == null ? "" : JSON.stringify(step.outputSchema, null, 2)}
+        placeholder='{"type": "object", "required": ["verdict"]}'
+        className="font-mono text-xs"
+        onChange={(event) => {
+          const schema = schemaOf(event.target.value);
+          setBroken(schema === null);
+          if (schema !== null) onChange(put(step, "outputSchema", schema));
+        }}
+      />
+    </Field>
+  );
 }
 
 const EMPTY: Condition = { field: "", operator: "equals", value: "" };

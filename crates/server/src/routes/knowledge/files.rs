@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use guildhall_store::KnowledgeFilter;
-use guildhall_team::ImportReport;
+use guildhall_team::{ImportReport, ImportWay};
 use guildhall_types::KnowledgeId;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -100,13 +100,14 @@ pub async fn import_knowledge(
     let body = body?;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let (by, anyway) = (author(&signed), query.anyway.unwrap_or_default());
+    let by = author(&signed);
+    let way = ImportWay { anyway: query.anyway.unwrap_or_default(), dry_run: false };
     let report = match kind.as_str() {
         MARKDOWN => {
             let files = vec![("the file".to_owned(), body.to_vec())];
-            signed.team.import_knowledge(&by, files, anyway).await?
+            signed.team.import_knowledge(&by, files, way).await?
         }
-        TAR | "application/tar" => signed.team.import_archive(&by, &body, anyway).await?,
+        TAR | "application/tar" => signed.team.import_archive(&by, &body, way).await?,
         _ => {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -275,6 +275,91 @@ async fn a_programs_learning_is_proposed_until_a_member_judges_it() {
 }
 
 #[tokio::test]
+async fn no_program_vouches_for_what_its_members_programs_wrote() {
+    let app = TestApp::start().await;
+    let mut olga = app.owner().await;
+    let mut ben = app.member(MemberRole::Member).await;
+    let scopes = [Scope::Read, Scope::Knowledge];
+    let mut recorder = app.program(&olga.token(&scopes).await.0);
+    let mut other = app.program(&olga.token(&scopes).await.0);
+    let mut bens = app.program(&ben.token(&scopes).await.0);
+    let made = wrote(&mut recorder, "learnings", learning("Sockets drop", "Connect again.")).await;
+    let at = path("learnings", &made);
+    let verify = format!("{at}/verify");
+    // Neither the token that wrote it nor another of the same member, nor with words of its own.
+    for program in [&mut recorder, &mut other] {
+        program.post(&verify, json!({})).await.is_problem(StatusCode::FORBIDDEN, "not-yours");
+        let own = json!({ "version": 1, "draft": learning("Sockets drop", "Trust me.") });
+        program.post(&verify, own).await.is_problem(StatusCode::FORBIDDEN, "not-yours");
+    }
+    let own = json!({ "version": 1, "draft": learning("Sockets drop", "Trust me.") });
+    bens.post(&verify, own).await.is_problem(StatusCode::FORBIDDEN, "not-yours");
+    // A judgement in between, and taking a version back, make the text nobody else's.
+    ben.post(&verify, json!({})).await.is(StatusCode::OK);
+    ben.post(&format!("{at}/reject"), json!({ "reason": "wrong" })).await.is(StatusCode::OK);
+    recorder.post(&format!("{at}/restore"), json!({ "version": 1 })).await.is(StatusCode::OK);
+    other.post(&verify, json!({})).await.is_problem(StatusCode::FORBIDDEN, "not-yours");
+    assert_eq!(olga.get(&at).await.is(StatusCode::OK)["review"], "rejected");
+    // Another member's program may, for its member, and a person may in any case.
+    let verified = bens.post(&verify, json!({ "version": 4 })).await.is(StatusCode::OK);
+    assert_eq!((&verified["review"], &verified["verifiedBy"]), (&json!("accepted"), &json!(ben.id().await)));
+    let mine = wrote(&mut recorder, "learnings", learning("Quinces ripen late", "Wait for the frost.")).await;
+    olga.post(&format!("{}/verify", path("learnings", &mine)), json!({})).await.is(StatusCode::OK);
+    // What a person wrote, a program of theirs may verify.
+    let own = wrote(&mut olga, "learnings", learning("Medlars are bletted", "Lay them in straw.")).await;
+    recorder.post(&format!("{}/verify", path("learnings", &own)), json!({})).await.is(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn of_many_who_write_the_same_at_once_one_gets_in() {
+    let app = TestApp::start().await;
+    let mut olga = app.owner().await;
+    let (token, _) = olga.token(&[Scope::Read, Scope::Knowledge]).await;
+    let tries = (0..6).map(|n| {
+        let mut program = app.program(&token);
+        let body = learning("Sockets drop", &format!("Connect again with since and ask for the rest of it {n}."));
+        async move { program.post("/api/knowledge/learnings", body).await.status }
+    });
+    let mut told = futures::future::join_all(tries).await;
+    told.sort_unstable();
+    assert_eq!(told[0], StatusCode::CREATED);
+    assert!(told[1..].iter().all(|status| *status == StatusCode::CONFLICT), "{told:?}");
+    assert_eq!(titles(&mut olga, "q=sockets").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_search_and_all_kinds_are_read_page_by_page() {
+    let app = TestApp::start().await;
+    let mut olga = app.owner().await;
+    for n in 0..5 {
+        let body = json!({ "title": format!("Harbour {n}"), "content": "A quay." });
+        olga.post("/api/knowledge/entries?anyway=true", body).await.is(StatusCode::CREATED);
+    }
+    wrote(&mut olga, "learnings", learning("Tides", "Look at the harbour before it ebbs.")).await;
+    for (query, count) in [("q=harbour", 6), ("", 6), ("kind=entry&q=quay", 5), ("kind=learning", 1)] {
+        let (mut all, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = olga.get(&format!("/api/knowledge/search?limit=2&{query}{after}")).await.is(StatusCode::OK);
+            all.extend(page["items"].as_array().unwrap().iter().map(|hit| hit["title"].as_str().unwrap().to_owned()));
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => break,
+            }
+        }
+        let each: std::collections::BTreeSet<&String> = all.iter().collect();
+        assert_eq!((all.len(), each.len()), (count, count), "{query}: {all:?}");
+    }
+    let next = olga.get("/api/knowledge/search?limit=2&q=harbour").await.is(StatusCode::OK)["next"].clone();
+    for bad in
+        [format!("q=quay&after={}", next.as_str().unwrap()), "q=harbour&after=12".to_owned(), "after=x".to_owned()]
+    {
+        let problem = olga.get(&format!("/api/knowledge/search?{bad}")).await;
+        let problem = problem.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+        assert_eq!(problem["errors"][0]["field"], "after", "{bad}");
+    }
+}
+
+#[tokio::test]
 async fn what_goes_out_as_files_comes_in_again() {
     let app = TestApp::start().await;
     let mut olga = app.owner().await;

@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::DateTime;
 use crate::system::execution::{ExecutionState, ExecutionStatus, StepState, SystemStepStatus};
-use crate::system::template::{Context, Reader, cut, render, text_of};
+use crate::system::shape::misfit;
+use crate::system::template::{Context, Reader, cut, fenced, render, text_of};
 use crate::system::transform::json_in;
 use crate::system::{ATTEMPTS, BEGUN, INPUT, LONGEST_TIMEOUT, OUTPUT, OutputFormat, Step, StepKind, SystemDefinition};
 
@@ -57,10 +58,40 @@ impl<'a> Walk<'a> {
             return;
         }
         let Some(step) = self.step(place) else { return };
-        match result.and_then(|value| taken_for(step, value)) {
+        let answer = match result {
+            Ok(answer) => answer,
+            Err(why) => return self.try_failed(step, place, why),
+        };
+        match taken_for(step, &answer) {
             Ok(value) => self.complete(step, place, value),
+            Err(why) if step.output_schema.is_some() && self.state.steps[place].rounds == 0 => {
+                self.send_back(step, place, &answer, &why);
+            }
             Err(why) => self.try_failed(step, place, why),
         }
+    }
+
+    /// An agent's answer is not of the form that it must have: it is asked once to say the same in that form. What it worked out
+    /// is given to it, so that nothing is worked out again.
+    fn send_back(&mut self, step: &Step, place: usize, answer: &Value, why: &str) {
+        let deadline = self.deadline(step);
+        let state = self.at(place);
+        let task = state.input.take().unwrap_or_default();
+        let said = fenced("your answer", &cut(text_of(answer), OUTPUT));
+        let ask = format!(
+            "An answer to the task at the end is not of the form that is asked for: {why}\n\nSay the same in the right form, and \
+             leave out nothing. Do not work on the task again unless something is missing.\n\n{said}\n\nThe task was:\n\n{task}"
+        );
+        state.input = Some(cut(ask, 2 * INPUT));
+        state.error = Some(cut(format!("Its answer was sent back: {why}"), 2_000));
+        state.rounds = 1;
+        // A try of its own, so that what comes late of the former is not taken for its answer.
+        state.attempt += 1;
+        state.deadline = deadline;
+    }
+
+    fn deadline(&self, step: &Step) -> Option<DateTime> {
+        step.timeout_ms.map(|limit| self.now + Duration::milliseconds(limit.clamp(1, LONGEST_TIMEOUT)))
     }
 
     pub(super) fn reviewed(&mut self, key: &str, approved: bool, text: &str) {
@@ -165,10 +196,10 @@ impl<'a> Walk<'a> {
 
     /// A try of a step begins.
     fn start(&mut self, step: &'a Step, place: usize) {
-        let now = self.now;
+        let deadline = self.deadline(step);
         let state = self.at(place);
         state.status = SystemStepStatus::Running;
-        state.deadline = step.timeout_ms.map(|limit| now + Duration::milliseconds(limit.clamp(1, LONGEST_TIMEOUT)));
+        state.deadline = deadline;
         match step.kind {
             StepKind::Agent => self.give(step, place, Reader::Agent),
             StepKind::HumanReview => self.ask(step, place),
@@ -205,7 +236,7 @@ impl<'a> Walk<'a> {
     fn give(&mut self, step: &'a Step, place: usize, reader: Reader) {
         let template = step.input_template.as_deref().unwrap_or_default();
         match render(template, &self.context(), reader, INPUT) {
-            Ok(input) => self.at(place).input = Some(input),
+            Ok(input) => self.at(place).input = Some(input + &form_of(step)),
             Err(error) => self.fail(place, error.to_string()),
         }
     }
@@ -237,12 +268,15 @@ impl<'a> Walk<'a> {
     fn try_failed(&mut self, step: &'a Step, place: usize, why: String) {
         let now = self.now;
         let state = self.at(place);
-        match step.retry.filter(|retry| state.attempt < retry.max_attempts.min(ATTEMPTS)) {
+        // An answer that was sent back is no try that the step is given.
+        let sent_back = if step.kind == StepKind::Agent { state.rounds } else { 0 };
+        let tried = state.attempt - sent_back;
+        match step.retry.filter(|retry| tried < retry.max_attempts.min(ATTEMPTS)) {
             Some(retry) => {
                 state.status = SystemStepStatus::Retrying;
                 state.error = Some(cut(why, 2_000));
                 state.deadline = None;
-                state.retry_at = Some(now + Duration::milliseconds(retry.delay_after(state.attempt)));
+                state.retry_at = Some(now + Duration::milliseconds(retry.delay_after(tried)));
             }
             None => self.fail(place, why),
         }
@@ -308,10 +342,25 @@ fn end(state: &mut StepState, now: DateTime) {
 }
 
 /// What an agent said, as the step takes it.
-fn taken_for(step: &Step, value: Value) -> Result<Value, String> {
-    match (step.kind, step.output_format, &value) {
-        (StepKind::Agent, Some(OutputFormat::Json), Value::String(text)) => json_in(text),
-        _ => Ok(value),
+fn taken_for(step: &Step, value: &Value) -> Result<Value, String> {
+    let taken = match (step.kind, step.output_format, value) {
+        (StepKind::Agent, Some(OutputFormat::Json), Value::String(text)) => json_in(text)?,
+        _ => value.clone(),
+    };
+    match step.output_schema.as_ref().and_then(|schema| misfit(schema, &taken)) {
+        Some(why) => Err(format!("What was given does not have the form that is asked for: {why}")),
+        None => Ok(taken),
+    }
+}
+
+/// What an agent is told of the form of its answer.
+fn form_of(step: &Step) -> String {
+    match &step.output_schema {
+        Some(schema) if step.kind == StepKind::Agent => {
+            let schema = text_of(schema);
+            format!("\n\nClose with JSON alone, of the form that this JSON Schema describes:\n```json\n{schema}\n```")
+        }
+        _ => String::new(),
     }
 }
 

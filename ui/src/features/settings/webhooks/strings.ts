@@ -5,6 +5,10 @@ export const kind: Record<NotificationKind, { label: string; help: string }> = {
   "card.verified": { label: "A card is verified", help: "Its checks passed, or somebody found it good." },
   "card.failed": { label: "A card failed", help: "With the reason and what helps." },
   "plan.ready": { label: "A plan is ready", help: "No file is changed before somebody approves it." },
+  "review.waits": {
+    label: "A system waits for a person",
+    help: "Whoever may run things approves, or sends back.",
+  },
   "auto-mode.paused": {
     label: "Auto mode is paused",
     help: "Nothing more is started until it is switched on.",
@@ -45,7 +49,8 @@ export const words = {
   hooks: "Webhooks",
   hooksLead: "Addresses that are called when something happens. Each message is signed.",
   teamTitle: "The team's webhooks",
-  teamLead: "For admins. They are told of everybody's cards, plans and auto mode, and of alerts, once each.",
+  teamLead:
+    "For admins. They are told of everybody's cards, plans and auto mode, of reviews that wait, and of alerts, once each.",
   none: "No webhook yet.",
   add: "Add a webhook",
   edit: "Edit",
