@@ -3,7 +3,8 @@
 #
 #   scripts/setup.sh run     what `make run` needs: a sandbox for agents' commands
 #   scripts/setup.sh test    what `make test` needs too: PostgreSQL, a browser, cargo-nextest,
-#                            an OpenID provider, a mail server, a receiver of webhooks and MCP clients to test against,
+#                            an OpenID provider, a mail server, a receiver of webhooks, MCP clients and an
+#                            S3-compatible store to test against,
 #                            Caddy in front of the server, promtool, and what checks deploy/
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -65,11 +66,13 @@ for folder in crates/server/tests/{oidc,smtp,webhook,mcp} scripts/deploy; do
   fi
 done
 
-# The Python SDK of MCP, in an environment of its own.
-folder=crates/server/tests/mcp
-if [ "$what" = test ] && [ "$folder/requirements.txt" -nt "$folder/python/done" ]; then
-  echo "setup: installing the tests' own Python client of MCP with pip" >&2
-  python3 -m venv "$folder/python"
-  "$folder/python/bin/pip" install --quiet --disable-pip-version-check -r "$folder/requirements.txt"
-  touch "$folder/python/done"
-fi
+# The Python SDK of MCP, and an S3-compatible store, each in an environment of its own.
+for folder in crates/server/tests/{mcp,s3}; do
+  [ "$what" = test ] || continue
+  if [ "$folder/requirements.txt" -nt "$folder/python/done" ]; then
+    echo "setup: installing what the tests need in $folder with pip" >&2
+    python3 -m venv "$folder/python"
+    "$folder/python/bin/pip" install --quiet --disable-pip-version-check -r "$folder/requirements.txt"
+    touch "$folder/python/done"
+  fi
+done

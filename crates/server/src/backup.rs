@@ -1,10 +1,10 @@
 //! Backups on the command line: making one beside a running server, looking at them, and restoring one into an empty server.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use chrono::SecondsFormat;
 use guildhall_store::{Settled, Store};
 use guildhall_team::Places;
@@ -22,9 +22,9 @@ use crate::{database, folder};
 /// Where backups are, and what they are sealed with, where that is not as the configuration says.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Place {
-    /// The folder for backups [env: GUILDHALL_BACKUP_TO]
-    #[arg(long, global = true, value_name = "FOLDER")]
-    pub to: Option<PathBuf>,
+    /// The folder for backups, or s3://BUCKET/PREFIX [env: GUILDHALL_BACKUP_TO]
+    #[arg(long, global = true, value_name = "PLACE")]
+    pub to: Option<String>,
     /// The file of the key that they are sealed with [env: GUILDHALL_BACKUP_KEY_FILE]
     #[arg(long, global = true, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
@@ -57,9 +57,9 @@ enum BackupCommand {
 /// Restores a backup into an empty server.
 #[derive(Debug, clap::Args)]
 pub struct RestoreArgs {
-    /// The folder with the backups.
-    #[arg(long, value_name = "FOLDER")]
-    from: PathBuf,
+    /// The folder with the backups, or s3://BUCKET/PREFIX
+    #[arg(long, value_name = "PLACE")]
+    from: String,
     /// The name of the backup; the latest, if none is given.
     #[arg(long, value_name = "NAME")]
     at: Option<String>,
@@ -70,9 +70,10 @@ pub struct RestoreArgs {
 
 /// The configured plan, with what the command line says instead.
 fn plan(config: &Config, place: &Place) -> anyhow::Result<BackupPlan> {
-    let shelf =
-        place.to.as_deref().map(folder).transpose()?.or_else(|| config.backup.as_ref().map(|plan| plan.shelf.clone()));
-    let Some(shelf) = shelf else { bail!("name the folder for backups: --to FOLDER or GUILDHALL_BACKUP_TO") };
+    let said = place.to.as_deref().map(|to| named(to, config)).transpose()?;
+    let Some(shelf) = said.or_else(|| config.backup.as_ref().map(|plan| plan.shelf.clone())) else {
+        bail!("name the place for backups: --to PLACE or GUILDHALL_BACKUP_TO")
+    };
     let usual = BackupPlan {
         shelf: shelf.clone(),
         rhythm: None,
@@ -88,8 +89,17 @@ fn plan(config: &Config, place: &Place) -> anyhow::Result<BackupPlan> {
     Ok(plan)
 }
 
-fn folder(path: &Path) -> anyhow::Result<Shelf> {
-    Ok(Shelf::Folder(std::path::absolute(path).context("the folder for backups cannot be named")?))
+/// The place that the command line names. A relative folder counts from where the command is given.
+fn named(text: &str, config: &Config) -> anyhow::Result<Shelf> {
+    let place = match text.contains("://") {
+        true => text.to_owned(),
+        false => {
+            let folder = std::path::absolute(text).context("the folder for backups cannot be named")?;
+            folder.into_os_string().into_string().map_err(|_| anyhow!("the folder for backups cannot be named"))?
+        }
+    };
+    // What was found is not shown: it may hold a key by mistake.
+    Shelf::at(&place, &config.s3).map_err(|bad| anyhow!("the place for backups cannot be used; expected {bad}"))
 }
 
 /// Does it. Returns whether all is well.
@@ -222,7 +232,7 @@ pub async fn restore(
     clock: Arc<dyn Clock>,
     out: &mut (impl Write + Send),
 ) -> anyhow::Result<bool> {
-    let shelf = folder(&args.from)?;
+    let shelf = named(&args.from, config)?;
     let key_file = args.key_file.or_else(|| config.backup_key_file.clone());
     let key = key_file.as_deref().map(BackupKey::read).transpose()?;
     let _alone = folder::take(&config.data_dir).await?;

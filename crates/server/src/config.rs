@@ -7,6 +7,7 @@ mod backup;
 mod layers;
 mod parse;
 mod providers;
+mod s3;
 #[cfg(test)]
 mod tests;
 mod traces;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use guildhall_llm::{Endpoint, Secret};
 use guildhall_sandbox::Isolation;
-use guildhall_team::backup::BackupPlan;
+use guildhall_team::backup::{BackupPlan, S3Access};
 use guildhall_team::mail::SmtpSettings;
 use guildhall_team::oidc::ProviderSettings;
 use guildhall_team::vault::KeyFiles;
@@ -81,6 +82,8 @@ pub struct Config {
     pub backup: Option<BackupPlan>,
     /// The file of the key that backups are sealed with.
     pub backup_key_file: Option<PathBuf>,
+    /// How an S3-compatible store is reached, if backups go to one.
+    pub s3: S3Access,
     /// What the operator should know, though nothing is wrong.
     pub notes: Vec<String>,
 }

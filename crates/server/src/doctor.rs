@@ -1,4 +1,5 @@
-//! Looks at everything that the server needs and says how to mend what is missing. Changes nothing.
+//! Looks at everything that the server needs and says how to mend what is missing. Changes nothing, but for one small object that it
+//! puts into the bucket for backups and takes away again.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -65,6 +66,7 @@ pub async fn examine(flags: &Flags, clock: Arc<dyn Clock>) -> Vec<Line> {
     lines.extend(files::data_dir(&config.data_dir));
     lines.extend(disk::examine(&config));
     lines.extend(database::examine(&config, Arc::clone(&clock)).await);
+    lines.extend(backups::place(&config).await);
     lines.push(host::git().await);
     lines.extend(host::sandbox(config.sandbox).await);
     lines.push(host::handles(config.guard.max_connections));

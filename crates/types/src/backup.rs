@@ -61,7 +61,7 @@ pub struct Backup {
     pub kind: Option<BackupKind>,
     /// How it is.
     pub status: BackupStatus,
-    /// Where it is: a folder.
+    /// Where it is: a folder, or a place in a bucket.
     pub destination: String,
     /// When it was begun: what it holds is how things were a moment later.
     pub started_at: DateTime,

@@ -4117,7 +4117,7 @@ export type components = {
             bytes: number | null;
             /** @description What had it made. */
             cause: components["schemas"]["BackupCause"];
-            /** @description Where it is: a folder. */
+            /** @description Where it is: a folder, or a place in a bucket. */
             destination: string;
             /**
              * Format: date-time

@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{Duration, NaiveTime};
-use guildhall_team::backup::{BackupPlan, Shelf};
+use guildhall_team::backup::{BackupPlan, S3Access, Shelf};
 use guildhall_types::backup::{Keep, Rhythm};
 
-use super::layers::{self, Settings};
+use super::layers::{self, Settings, Value};
 use super::parse::said_yes_or_no;
 
 /// The plan, where a place is named; and the key file, which commands need without one, too.
-pub(super) fn read(s: &mut Settings<'_>) -> (Option<BackupPlan>, Option<PathBuf>) {
+pub(super) fn read(s: &mut Settings<'_>, s3: &S3Access) -> (Option<BackupPlan>, Option<PathBuf>) {
     let absolute = |text: &str| Path::new(text).is_absolute().then(|| PathBuf::from(text));
-    let to = s.value(layers::BACKUP_TO, "the absolute path of a folder, better on another disk", absolute);
+    let to = place(s, s3);
     let key_file = s.value(
         layers::BACKUP_KEY_FILE,
         "the absolute path of a file with 32 random bytes in base64, readable by its owner alone",
@@ -32,8 +32,8 @@ pub(super) fn read(s: &mut Settings<'_>) -> (Option<BackupPlan>, Option<PathBuf>
         text.parse().ok().filter(|number| (1..=100).contains(number))
     });
     let verify = said_yes_or_no(s, layers::BACKUP_VERIFY);
-    let plan = to.map(|folder| BackupPlan {
-        shelf: Shelf::Folder(folder),
+    let plan = to.map(|shelf| BackupPlan {
+        shelf,
         rhythm: rhythm.unwrap_or(Some(Rhythm::Daily(NaiveTime::from_hms_opt(3, 0, 0).unwrap_or_default()))),
         keep: keep.unwrap_or_default(),
         key_file: key_file.clone(),
@@ -41,6 +41,24 @@ pub(super) fn read(s: &mut Settings<'_>) -> (Option<BackupPlan>, Option<PathBuf>
         verify: verify.unwrap_or(true),
     });
     (plan, key_file)
+}
+
+/// Where backups go.
+fn place(s: &mut Settings<'_>, s3: &S3Access) -> Option<Shelf> {
+    let mut found = s.find(layers::BACKUP_TO)?;
+    let Value::Text(text) = &found.value else {
+        s.faults.push(found.fault("the absolute path of a folder, or s3:// and a bucket"));
+        return None;
+    };
+    match Shelf::at(text.trim(), s3) {
+        Ok(shelf) => Some(shelf),
+        Err(bad) => {
+            // Whoever writes a key into the address shall not find it in a log.
+            found.secret |= text.contains('@');
+            s.faults.push(found.fault(bad.to_string()));
+            None
+        }
+    }
 }
 
 fn rhythm(text: &str) -> Option<Option<Rhythm>> {

@@ -120,6 +120,14 @@ settings! {
     OTEL_SERVICE_NAME "otel_service_name" "OTEL_SERVICE_NAME" None, false;
     OTEL_TRACES_SAMPLER "otel_traces_sampler" "OTEL_TRACES_SAMPLER" None, false;
     OTEL_TRACES_SAMPLER_ARG "otel_traces_sampler_arg" "OTEL_TRACES_SAMPLER_ARG" None, false;
+    S3_ENDPOINT "s3_endpoint" "AWS_ENDPOINT_URL" None, true;
+    S3_REGION "s3_region" "AWS_REGION" None, false;
+    S3_ACCESS_KEY_ID "s3_access_key_id" "AWS_ACCESS_KEY_ID" None, true;
+    S3_SECRET_ACCESS_KEY "s3_secret_access_key" "AWS_SECRET_ACCESS_KEY" None, true;
+    S3_SECRET_ACCESS_KEY_FILE "s3_secret_access_key_file" "GUILDHALL_S3_SECRET_ACCESS_KEY_FILE" None, false;
+    S3_SESSION_TOKEN "s3_session_token" "AWS_SESSION_TOKEN" None, true;
+    S3_CA_FILE "s3_ca_file" "AWS_CA_BUNDLE" None, false;
+    S3_ALLOW_HTTP "s3_allow_http" "GUILDHALL_S3_ALLOW_HTTP" None, false;
     SIMULATED_PROVIDER_URL "simulated_provider_url" "GUILDHALL_SIMULATED_PROVIDER_URL" None, true;
 }
 
@@ -252,8 +260,10 @@ impl<'a> Settings<'a> {
             let folder = path.parent().unwrap_or(Path::new(""));
             files.extend(tables.iter().filter_map(|table| Some(folder.join(text(table, "clientSecretFile")?))));
         }
-        if let Some(Found { value: Value::Text(path), .. }) = self.find(SMTP_PASSWORD_FILE) {
-            files.push(PathBuf::from(path));
+        for setting in [SMTP_PASSWORD_FILE, S3_SECRET_ACCESS_KEY_FILE] {
+            if let Some(Found { value: Value::Text(path), .. }) = self.find(setting) {
+                files.push(PathBuf::from(path));
+            }
         }
         files
     }

@@ -117,7 +117,8 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
     );
     let collector = super::traces::read(s);
     let guard = guard(s);
-    let (backup, backup_key_file) = super::backup::read(s);
+    let s3 = super::s3::read(s);
+    let (backup, backup_key_file) = super::backup::read(s, &s3);
 
     let mut notes = Vec::new();
     if let Some(found) = s.find(layers::REDIS_URL) {
@@ -175,6 +176,7 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
             guard,
             backup,
             backup_key_file,
+            s3,
             notes,
         }),
         _ => Err(Faults(faults)),
@@ -198,7 +200,7 @@ fn data_dir(s: &mut Settings<'_>) -> Option<PathBuf> {
 }
 
 /// `true` or `false`: a word in the environment, TOML's own in the file. No, unless it is said.
-fn yes_or_no(s: &mut Settings<'_>, setting: Setting) -> bool {
+pub(super) fn yes_or_no(s: &mut Settings<'_>, setting: Setting) -> bool {
     said_yes_or_no(s, setting).unwrap_or(false)
 }
 
@@ -279,7 +281,7 @@ fn mail(s: &mut Settings<'_>) -> Option<SmtpSettings> {
 }
 
 /// What is in the file that a setting names.
-fn file_of<T>(
+pub(super) fn file_of<T>(
     s: &mut Settings<'_>,
     setting: Setting,
     expected: &str,

@@ -341,15 +341,18 @@ fn the_files_in_which_secrets_stand_are_known() {
         let env = |name: &str| match name {
             "HOME" => Some("/home/anna".into()),
             "GUILDHALL_SMTP_PASSWORD_FILE" => Some("/etc/smtp".into()),
+            "GUILDHALL_S3_SECRET_ACCESS_KEY_FILE" => Some("/etc/s3".into()),
             _ => None,
         };
         let flags = Flags { config: Some("/etc/guildhall.toml".to_owned()), ..Flags::default() };
         Config::secret_files_in(&Layers { flags: &flags, env: &env, file: &|_| Ok(file.to_owned()) })
     };
-    assert_eq!(files("listen = '127.0.0.1:1'"), [Path::new("/etc/smtp")]);
-    assert_eq!(files("anthropic_api_key = 'x'"), [Path::new("/etc/guildhall.toml"), Path::new("/etc/smtp")]);
+    let [settings, smtp, s3] = ["/etc/guildhall.toml", "/etc/smtp", "/etc/s3"].map(Path::new);
+    assert_eq!(files("listen = '127.0.0.1:1'"), [smtp, s3]);
+    assert_eq!(files("anthropic_api_key = 'x'"), [settings, smtp, s3]);
+    assert_eq!(files("s3_secret_access_key = 'x'"), [settings, smtp, s3]);
     let oidc = "[[oidc]]\nname = 'a'\nclientSecret = 'x'\n[[oidc]]\nclientSecretFile = 'google.secret'";
-    let expected = [Path::new("/etc/guildhall.toml"), Path::new("/etc/google.secret"), Path::new("/etc/smtp")];
+    let expected = [settings, Path::new("/etc/google.secret"), smtp, s3];
     assert_eq!(files(oidc), expected);
 }
 
@@ -441,5 +444,53 @@ fn a_collector_of_traces_is_read_by_opentelemetrys_own_names() {
         let found = faults(Case { env: &env, ..Case::default() });
         assert_eq!(found.len(), 1, "{name}={value}: {found:?}");
         assert!(found[0].contains(expected) && !found[0].contains("hidden"), "{found:?}");
+    }
+}
+
+#[test]
+fn a_bucket_is_reached_as_it_is_said_and_its_key_shown_nowhere() {
+    let key = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "hidden-secret")];
+    let to = ("GUILDHALL_BACKUP_TO", "s3://backups/guildhall");
+    let said = [&key[..], &[to, ("AWS_ENDPOINT_URL", "https://s3.example.com"), ("AWS_REGION", "auto")]].concat();
+    let config = read(Case { env: &said, ..Case::default() }, &Flags::default()).unwrap();
+    assert_eq!(config.backup.as_ref().unwrap().shelf.to_string(), "s3://backups/guildhall");
+    assert_eq!(
+        (config.s3.region.as_deref(), config.s3.endpoint.as_ref().unwrap().as_str()),
+        (Some("auto"), "https://s3.example.com/")
+    );
+    assert!(!format!("{config:?}").contains("hidden-secret"));
+    // By the file of settings, with the key in a file of its own.
+    let file = |path: &Path| {
+        match path.to_str() {
+        Some("/etc/guildhall.toml") => {
+            Ok("backup_to = 's3://backups'\ns3_access_key_id = 'AKIA'\ns3_secret_access_key_file = '/etc/s3'\ns3_endpoint = 'http://minio:9000'\ns3_allow_http = true".to_owned())
+        }
+        Some("/etc/s3") => Ok("hidden-secret\n".to_owned()),
+        _ => Err(io::Error::from(io::ErrorKind::NotFound)),
+    }
+    };
+    let flags = Flags { config: Some("/etc/guildhall.toml".to_owned()), ..Flags::default() };
+    let env = |name: &str| (name == "HOME").then(|| OsString::from("/home/anna"));
+    let config = Config::read(&Layers { flags: &flags, env: &env, file: &file }).unwrap();
+    assert_eq!(config.s3.secret.as_ref().map(Secret::expose), Some("hidden-secret"));
+    assert!(config.backup.is_some() && !format!("{config:?}").contains("hidden-secret"));
+
+    // What other programs read is no fault as long as no bucket is named.
+    let config = read(Case { env: &[("AWS_ENDPOINT_URL", "http://minio:9000")], ..Case::default() }, &Flags::default());
+    assert!(config.unwrap().backup.is_none());
+    for (bad, expected) in [
+        (&[to][..], "AWS_ACCESS_KEY_ID"),
+        (&[to, key[0], key[1], ("AWS_ENDPOINT_URL", "http://minio:9000")], "GUILDHALL_S3_ALLOW_HTTP"),
+        (&[key[0], key[1], ("GUILDHALL_BACKUP_TO", "s3://AKIA:hidden-secret@backups")], "never in the address"),
+        (&[("AWS_ENDPOINT_URL", "https://AKIA:hidden-secret@s3.example.com")], "AWS_ENDPOINT_URL"),
+        (&[("AWS_SECRET_ACCESS_KEY", "hidden-secret of two")], "one word"),
+        (&[("GUILDHALL_S3_SECRET_ACCESS_KEY_FILE", "/nowhere")], "/nowhere"),
+        (&[("GUILDHALL_S3_ALLOW_HTTP", "perhaps")], "true or false"),
+    ] {
+        let told = faults(Case { env: bad, ..Case::default() });
+        assert!(
+            told.len() == 1 && told[0].contains(expected) && !told[0].contains("hidden-secret"),
+            "{bad:?}: {told:?}"
+        );
     }
 }

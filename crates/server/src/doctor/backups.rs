@@ -1,7 +1,10 @@
 //! Backups: whether there is a place for them, and how old the latest good one is.
 
+use std::time::Duration as StdDuration;
+
 use chrono::Duration;
 use guildhall_store::{Store, StoreError};
+use guildhall_team::backup::Shelf;
 use guildhall_types::DateTime;
 
 use super::{Level, Line};
@@ -11,6 +14,30 @@ use crate::problem::chain;
 const WHAT: &str = "backups";
 /// From which age on the latest good one is old: a day's, and some hours for making it. The alert's own threshold begins there too.
 const OLD: Duration = Duration::hours(26);
+
+/// How long a store may take for one small object.
+const STORE: StdDuration = StdDuration::from_secs(20);
+
+/// Whether the bucket that backups go to can be listed, and one small object written, read and deleted there. A folder is looked at
+/// when a backup is made.
+pub(super) async fn place(config: &Config) -> Option<Line> {
+    const WHAT: &str = "place for backups";
+    let Shelf::Bucket(bucket) = &config.backup.as_ref()?.shelf else { return None };
+    let line = match tokio::time::timeout(STORE, bucket.try_out()).await {
+        Ok(Ok(())) => Line::new(
+            Level::Ok,
+            WHAT,
+            format!("{bucket} at {}: one small object was written, read and deleted", bucket.endpoint()),
+        ),
+        Ok(Err(error)) => Line::new(Level::Fail, WHAT, chain(&error)),
+        Err(_) => Line::new(
+            Level::Fail,
+            WHAT,
+            format!("{bucket}: {} did not do it within {} seconds", bucket.endpoint(), STORE.as_secs()),
+        ),
+    };
+    Some(line)
+}
 
 pub(super) async fn examine(config: &Config, store: &Store, now: DateTime) -> Line {
     judge(config.backup.is_some(), store.last_good_backup().await, now)
@@ -40,7 +67,7 @@ fn judge(planned: bool, good: Result<Option<DateTime>, StoreError>, now: DateTim
         Ok(None) => Line::new(
             Level::Warn,
             WHAT,
-            "there is none, and none is planned: name a folder on another disk in GUILDHALL_BACKUP_TO (docs/operators.md, Backups)",
+            "there is none, and none is planned: name a folder on another disk or a bucket in GUILDHALL_BACKUP_TO (docs/operators.md, Backups)",
         ),
     }
 }

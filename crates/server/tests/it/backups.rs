@@ -26,7 +26,7 @@ use crate::program::{guildhall, run};
 use crate::rotation::serve;
 
 /// A key file, and the key.
-fn key_file(path: &Path, byte: u8) -> BackupKey {
+pub fn key_file(path: &Path, byte: u8) -> BackupKey {
     std::fs::write(path, BASE64.encode([byte; 32])).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
     BackupKey::read(path).unwrap()
@@ -37,15 +37,15 @@ fn vault_of(data: &Path) -> Vault {
 }
 
 /// A server that is to be restored into.
-struct Empty {
+pub struct Empty {
     dir: tempfile::TempDir,
-    store: Store,
+    pub store: Store,
     places: Places,
     vault: Vault,
 }
 
 impl Empty {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/guildhall.db", dir.path().display());
         let store = Store::open(&url, Arc::new(SystemClock)).await.unwrap();
@@ -54,7 +54,7 @@ impl Empty {
         Self { dir, store, places, vault }
     }
 
-    fn from<'a>(&'a self, shelf: &'a Shelf, name: Option<&'a str>, key: Option<&'a BackupKey>) -> Restoring<'a> {
+    pub fn from<'a>(&'a self, shelf: &'a Shelf, name: Option<&'a str>, key: Option<&'a BackupKey>) -> Restoring<'a> {
         let Self { dir, store, places, vault } = self;
         Restoring { shelf, name, key, store, places, data: dir.path(), vault, whole: true }
     }
@@ -318,7 +318,7 @@ fn card(name: &str, turns: usize, extra: Value) -> Value {
 }
 
 /// Waits for what stands at a path.
-async fn until(persona: &mut Persona, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+pub async fn until(persona: &mut Persona, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     let look = async {
         loop {
             let found = persona.get(path).await.is(StatusCode::OK);

@@ -37,6 +37,7 @@ const OPENAI: &str = "sk-canary/openai+key=3b8e07a1";
 const DATABASE: &str = "canary-database-password-51e6";
 const SMTP: &str = "canary-smtp-password-a90c";
 const CLIENT: &str = "canary-client-secret-27fb61";
+const S3: &str = "canary/s3+secret=c61e9f04";
 /// The part of a webhook's address that lets one in.
 const HOOK: &str = "canary-webhook-path-5d20c8e4";
 /// Given to the commands of a project that ask for it, which then do with it what they can.
@@ -266,6 +267,11 @@ async fn the_whole_way(url: String, data: &Path) -> (Vec<Planted>, Found) {
         ("GUILDHALL_SMTP_URL", smtp.as_str()),
         ("GUILDHALL_MAIL_FROM", "guild@example.com"),
         ("CANARY_CLIENT_SECRET", CLIENT),
+        // Nor there: each try of a backup is told.
+        ("GUILDHALL_BACKUP_TO", "s3://canary/backups"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("AWS_ACCESS_KEY_ID", "AKIACANARY"),
+        ("AWS_SECRET_ACCESS_KEY", S3),
     ];
     std::fs::create_dir_all(data).unwrap();
     let settings = format!(
@@ -282,6 +288,7 @@ async fn the_whole_way(url: String, data: &Path) -> (Vec<Planted>, Found) {
         Planted::new("the team's key for OpenAI", OPENAI),
         Planted::new("the mail server's password", SMTP),
         Planted::new("the secret for an OpenID provider", CLIENT),
+        Planted::new("the key of the store for backups", S3),
         Planted::new("a webhook's address", HOOK),
         Planted::new("a project's secret", OF_PROJECT),
         Planted::new("an MCP server's variable", SERVER),

@@ -7,7 +7,7 @@ use guildhall_types::alert::{AlertKind, Thresholds, Unit};
 fn sources(folder: &Path, out: &mut Vec<(String, String)>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.ends_with("node_modules") {
+        if path.ends_with("node_modules") || path.ends_with("python") {
             continue;
         } else if path.is_dir() {
             sources(&path, out);

@@ -14,6 +14,7 @@ use guildhall_server::serve::Server;
 use guildhall_server::ws::Listening;
 use guildhall_sim::Sim;
 use guildhall_store::NewMember;
+use guildhall_team::backup::S3Access;
 use guildhall_types::member::{MemberRole, ProviderKind};
 use guildhall_types::rights::Scope;
 use guildhall_types::{Clock, FixedClock, ProjectId, SystemClock};
@@ -104,6 +105,7 @@ impl TestApp {
             guard: Guard::default(),
             backup: None,
             backup_key_file: None,
+            s3: S3Access::default(),
             notes: Vec::new(),
         };
         (wish.change)(&mut config);

@@ -5,6 +5,7 @@
 mod access;
 mod authenticator;
 mod backups;
+mod bucket;
 mod caddy;
 mod canary;
 mod connecting;

@@ -5,6 +5,7 @@ use std::io;
 use guildhall_git::GitError;
 use guildhall_store::StoreError;
 
+use super::bucket::Trouble;
 use crate::vault::VaultError;
 
 /// Why a backup was not made, or not restored.
@@ -27,6 +28,35 @@ pub enum BackupError {
         /// Where.
         at: String,
     },
+    /// Something in a bucket cannot be used.
+    #[error("{at} cannot be {deed}")]
+    Bucket {
+        /// Which object, or all below a prefix.
+        at: String,
+        /// What was tried.
+        deed: &'static str,
+        /// Why.
+        #[source]
+        source: Trouble,
+    },
+    /// Another process works at the destination, a bucket, or did so not long ago.
+    #[error(
+        "another process makes, restores or checks a backup in {at}, or was cut off there: it said so {silent} minutes ago. Wait until it is done; one that says nothing for {forgotten} minutes counts as gone"
+    )]
+    Claimed {
+        /// Where.
+        at: String,
+        /// Minutes since it last said so.
+        silent: i64,
+        /// Minutes after which it counts as gone.
+        forgotten: i64,
+    },
+    /// This process could not say for so long that it works at the destination that others may think it gone.
+    #[error("{at} could not be reached for minutes, and another process may be at work there by now; try again")]
+    Forgotten {
+        /// Where.
+        at: String,
+    },
     /// There is no backup at all.
     #[error("there is no backup in {at}; what has no manifest.json is none, or one that was cut off")]
     Nothing {
@@ -43,7 +73,7 @@ pub enum BackupError {
     },
     /// A part is not as it was written.
     #[error(
-        "the part {part} of the backup {name} is damaged: {why}. Restore another backup (`guildhall backup list`), and look after the disk on which this one is"
+        "the part {part} of the backup {name} is damaged: {why}. Restore another backup (`guildhall backup list`), and look after the place where this one is"
     )]
     Damaged {
         /// Which part.

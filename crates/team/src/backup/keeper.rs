@@ -179,8 +179,10 @@ impl Backups {
         let bytes = i64::try_from(made.manifest.bytes()).unwrap_or(i64::MAX);
         inner.store.end_backup(id, &BackupEnd::Done { name: name.clone(), kind, bytes }).await?;
         let gone = {
-            let _alone = plan.shelf.alone(false).await?;
-            tidy_alone(&plan.shelf, &plan.keep).await?
+            let alone = plan.shelf.alone(false).await?;
+            let gone = tidy_alone(&plan.shelf, &plan.keep, &alone).await;
+            alone.release().await;
+            gone?
         };
         let verified = match plan.verify && kind == BackupKind::Full {
             true => Some(self.verify(Some(&name)).await?),

@@ -4,6 +4,7 @@ use guildhall_types::DateTime;
 use guildhall_types::backup::{Keep, Standing, kept};
 
 use super::manifest::{FILE, FORMAT, Manifest};
+use super::shelf::Alone;
 use super::{BackupError, Shelf};
 
 /// How a backup is named: by the moment at which it was begun, so that names sort by time.
@@ -80,7 +81,7 @@ pub(super) async fn chain(shelf: &Shelf, name: Option<&str>) -> Result<Vec<Manif
 }
 
 /// Takes away what is not kept, and what was cut off in the middle. Returns what went. Only with the destination in hand.
-pub(super) async fn tidy_alone(shelf: &Shelf, keep: &Keep) -> Result<Vec<String>, BackupError> {
+pub(super) async fn tidy_alone(shelf: &Shelf, keep: &Keep, alone: &Alone) -> Result<Vec<String>, BackupError> {
     let standing: Vec<Standing> = listed(shelf)
         .await?
         .into_iter()
@@ -91,17 +92,19 @@ pub(super) async fn tidy_alone(shelf: &Shelf, keep: &Keep) -> Result<Vec<String>
     let mut gone: Vec<String> = standing.into_iter().map(|one| one.name).filter(|name| !kept.contains(name)).collect();
     gone.reverse();
     for name in &gone {
+        alone.still()?;
         shelf.delete(name).await?;
     }
-    sweep(shelf).await?;
+    sweep(shelf, alone).await?;
     Ok(gone)
 }
 
 /// Takes away what has no manifest: it was cut off.
-pub(super) async fn sweep(shelf: &Shelf) -> Result<(), BackupError> {
+pub(super) async fn sweep(shelf: &Shelf, alone: &Alone) -> Result<(), BackupError> {
     for name in shelf.names().await? {
         // Not merely one that cannot be read just now.
         if shelf.small(&name, FILE).await?.is_none() {
+            alone.still()?;
             shelf.delete(&name).await?;
         }
     }

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use super::list::{chain, listed, name_of, sweep};
 use super::manifest::{FILE, FORMAT, Index, Manifest, Part, RepositoryPart};
 use super::part::Parts;
+use super::shelf::Alone;
 use super::{BackupError, BackupKey, Shelf};
 use crate::Places;
 
@@ -56,8 +57,14 @@ impl Making<'_> {
     /// # Errors
     /// [`BackupError`]. What was written then has no manifest, is no backup, and goes when the next one is made.
     pub async fn make(&self) -> Result<Made, BackupError> {
-        let _alone = self.shelf.alone(true).await?;
-        sweep(self.shelf).await?;
+        let alone = self.shelf.alone(true).await?;
+        let made = self.make_alone(&alone).await;
+        alone.release().await;
+        made
+    }
+
+    async fn make_alone(&self, alone: &Alone) -> Result<Made, BackupError> {
+        sweep(self.shelf, alone).await?;
         let (found, wanted) = self.store.schema_version().await?;
         let schema = found.filter(|found| *found == wanted);
         let schema = schema.ok_or(BackupError::Schema { found: found.unwrap_or_default(), wanted })?;
@@ -113,6 +120,7 @@ impl Making<'_> {
         let text = serde_json::to_vec_pretty(&manifest)
             .map_err(|error| BackupError::Internal { what: "the writing of the manifest", source: Box::new(error) })?;
         guildhall_types::boundary!("backup.manifest");
+        alone.still()?;
         self.shelf.put_last(&manifest.name, FILE, text).await?;
         let Index { tables, repositories, keys } = index;
         let rows = tables.iter().map(|table| table.rows).sum();
@@ -146,10 +154,9 @@ impl Making<'_> {
             return Ok(None);
         }
         for one in &chain {
-            for part in one.parts() {
-                if self.shelf.size(&one.name, &part.file).await != Some(part.bytes) {
-                    return Ok(None);
-                }
+            let sizes = self.shelf.sizes(&one.name).await?;
+            if one.parts().any(|part| sizes.get(&part.file) != Some(&part.bytes)) {
+                return Ok(None);
             }
         }
         let parts = Parts { shelf: self.shelf, backup: &latest.name, key: self.key };

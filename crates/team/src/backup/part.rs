@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::manifest::Part;
 use super::seal::{Opening, Sealing};
-use super::{BackupError, BackupKey, Shelf};
+use super::{BackupError, BackupKey, Shelf, Trouble};
 
 /// Bytes that are handed on at once.
 const PIECE: usize = 256 * 1024;
@@ -70,17 +70,28 @@ impl Parts<'_> {
             // Whatever was wrong: what is there is compared first, which tells more.
             io::copy(&mut from, &mut io::sink()).ok();
             let Came { hasher, bytes, failed, .. } = from;
-            match failed {
-                Some(error) => Err(error.to_string()),
-                None if bytes != own.bytes => Err(format!("it has {bytes} bytes, and the manifest says {}", own.bytes)),
-                None if hex(&hasher.finalize()) != own.sha256 => {
-                    Err("its bytes are not those that were written (SHA-256)".to_owned())
+            let damaged = |why: String| Err(Wrong::Damaged(why));
+            match failed.map(io::Error::downcast::<Trouble>) {
+                Some(Ok(trouble)) if !trouble.absent() => Err(Wrong::Away(trouble)),
+                Some(Ok(absent)) => damaged(absent.to_string()),
+                Some(Err(error)) => damaged(error.to_string()),
+                None if bytes != own.bytes => {
+                    damaged(format!("it has {bytes} bytes, and the manifest says {}", own.bytes))
                 }
-                None => eaten.map_err(|error| error.to_string()),
+                None if hex(&hasher.finalize()) != own.sha256 => {
+                    damaged("its bytes are not those that were written (SHA-256)".to_owned())
+                }
+                None => eaten.or_else(|error| damaged(error.to_string())),
             }
         });
-        let damaged = |why| BackupError::Damaged { part: part.file.clone(), name: self.backup.to_owned(), why };
-        read.await.map_err(BackupError::internal("the reading of a part"))?.map_err(damaged)
+        let read = read.await.map_err(BackupError::internal("the reading of a part"))?;
+        read.map_err(|wrong| match wrong {
+            Wrong::Damaged(why) => BackupError::Damaged { part: part.file.clone(), name: self.backup.to_owned(), why },
+            Wrong::Away(source) => {
+                let at = format!("{}/{}/{}", self.shelf, self.backup, part.file);
+                BackupError::Bucket { at, deed: "read", source }
+            }
+        })
     }
 
     /// Looks whether a part is as it was written, without opening it.
@@ -89,6 +100,14 @@ impl Parts<'_> {
         let eat = |from: &mut dyn BufRead| io::copy(from, &mut io::sink());
         Parts { key: None, ..*self }.read(&plain, eat).await.map(|_| ())
     }
+}
+
+/// Why a part could not be read.
+enum Wrong {
+    /// It is not as it was written.
+    Damaged(String),
+    /// Where it is could not be reached, which says nothing of it.
+    Away(Trouble),
 }
 
 fn packed<T>(

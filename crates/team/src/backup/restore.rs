@@ -87,7 +87,13 @@ impl Restoring<'_> {
     /// # Errors
     /// [`BackupError`]. Nothing was put in place then but what the next try takes away.
     pub async fn restore(&self) -> Result<Restored, BackupError> {
-        let _alone = self.shelf.alone(false).await?;
+        let alone = self.shelf.alone(false).await?;
+        let restored = self.restore_alone().await;
+        alone.release().await;
+        restored
+    }
+
+    async fn restore_alone(&self) -> Result<Restored, BackupError> {
         let chain = chain(self.shelf, self.name).await?;
         let Some(manifest) = chain.last().cloned() else {
             return Err(BackupError::Nothing { at: self.shelf.to_string() });

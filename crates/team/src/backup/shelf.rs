@@ -1,206 +1,171 @@
-//! Where backups are put.
+//! Where backups are put: a folder, or a place in a bucket of an S3-compatible store.
 //!
-//! A folder is what there is today. Whatever comes besides has to do the same few things: take a part as a stream, give one,
-//! take a small file in one step, list names, and let one go.
+//! Both do the same few things: take a part as a stream, give one, take a small file in one step, list names, and let one go. What
+//! is where is the same in both.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+mod folder;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
 use super::BackupError;
+use super::bucket::{BadPlace, Bucket, Claim, S3Access};
 
-/// Bytes that are read at once.
-const PIECE: usize = 256 * 1024;
-/// Who holds this file makes, restores or checks a backup.
-const LOCK: &str = "backup.lock";
+/// What an address of a bucket begins with.
+const S3: &str = "s3://";
 
 /// A place for backups, each below its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shelf {
     /// A folder of this machine's, such as one on another disk or a mounted one.
     Folder(PathBuf),
+    /// A place in a bucket of an S3-compatible store.
+    Bucket(Bucket),
 }
 
-/// Held by the one process that works at a destination. It goes with the process, however that ends.
+/// Held by the one process that works at a destination.
 #[derive(Debug)]
-pub(super) struct Alone(#[expect(dead_code, reason = "held, not read")] File);
+pub(super) enum Alone {
+    /// It goes with the process, however that ends.
+    Folder(#[expect(dead_code, reason = "held, not read")] File),
+    /// It is forgotten some time after its process ended, and at once when it is given back.
+    Bucket(Claim),
+    /// Nothing can be changed from here, so nobody has to be kept away.
+    Reading,
+}
+
+impl Alone {
+    /// Whether nobody else may think by now that this one is gone. To be asked before each change that cannot be made twice.
+    pub(super) fn still(&self) -> Result<(), BackupError> {
+        match self {
+            Self::Folder(_) | Self::Reading => Ok(()),
+            Self::Bucket(claim) => claim.still(),
+        }
+    }
+
+    /// Lets others in.
+    pub(super) async fn release(self) {
+        if let Self::Bucket(claim) = self {
+            claim.release().await;
+        }
+    }
+}
 
 impl std::fmt::Display for Shelf {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self::Folder(folder) = self;
-        folder.display().fmt(f)
+        match self {
+            Self::Folder(folder) => folder.display().fmt(f),
+            Self::Bucket(bucket) => bucket.fmt(f),
+        }
     }
 }
 
 impl Shelf {
-    fn path(&self, backup: &str, file: &str) -> PathBuf {
-        let Self::Folder(folder) = self;
-        folder.join(backup).join(file)
+    /// The place that `text` names: an absolute path, or `s3://BUCKET` with a prefix behind it or without.
+    ///
+    /// # Errors
+    /// [`BadPlace`]: what it should be instead.
+    pub fn at(text: &str, access: &S3Access) -> Result<Self, BadPlace> {
+        if let Some(rest) = text.strip_prefix(S3) {
+            return Bucket::at(rest, access).map(Self::Bucket);
+        }
+        if text.contains("://") || !Path::new(text).is_absolute() {
+            return Err(BadPlace::new(
+                "the absolute path of a folder, better on another disk, or s3:// and a bucket, such as s3://backups/guildhall",
+            ));
+        }
+        Ok(Self::Folder(PathBuf::from(text)))
     }
 
-    /// Keeps others from working here at the same time. With `make`, the place is made if it is not there.
+    /// Keeps others from working here at the same time. With `make`, the place is made if it is not there, and must be one that can
+    /// be written.
     pub(super) async fn alone(&self, make: bool) -> Result<Alone, BackupError> {
-        let Self::Folder(folder) = self.clone();
-        blocking(move || {
-            if make {
-                make_private(&folder).map_err(BackupError::file(folder.display(), "made"))?;
-            }
-            let path = folder.join(LOCK);
-            let open = || OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
-            // A place that may only be read needs no lock: nobody here can change it.
-            let file = match open() {
-                Err(error) if !make && error.kind() != io::ErrorKind::NotFound => File::open(&folder),
-                other => other,
-            };
-            let file = file.map_err(BackupError::file(path.display(), "opened"))?;
-            match file.try_lock() {
-                Ok(()) => Ok(Alone(file)),
-                Err(TryLockError::WouldBlock) => Err(BackupError::Busy { at: folder.display().to_string() }),
-                Err(TryLockError::Error(error)) => Err(BackupError::file(path.display(), "locked")(error)),
-            }
-        })
-        .await
+        match self {
+            Self::Folder(folder) => folder::lock(folder, make).await.map(Alone::Folder),
+            Self::Bucket(bucket) => Ok(bucket.claim(make).await?.map_or(Alone::Reading, Alone::Bucket)),
+        }
     }
 
     /// The names of what is here, whole or not, in their order.
     pub(super) async fn names(&self) -> Result<Vec<String>, BackupError> {
-        let Self::Folder(folder) = self.clone();
-        blocking(move || {
-            let failed = |error| BackupError::file(folder.display(), "read")(error);
-            let mut names = Vec::new();
-            for entry in std::fs::read_dir(&folder).map_err(failed)? {
-                let entry = entry.map_err(failed)?;
-                let name = entry.file_name().to_str().map(str::to_owned);
-                // Whatever else lies here is somebody's, and left alone.
-                names.extend(name.filter(|name| super::list::is_name(name) && entry.path().is_dir()));
-            }
-            names.sort();
-            Ok(names)
-        })
-        .await
+        match self {
+            Self::Folder(folder) => folder::names(folder).await,
+            Self::Bucket(bucket) => bucket.names().await,
+        }
     }
 
     /// Begins a backup of this name; false when there is one already.
     pub(super) async fn begin(&self, backup: &str) -> Result<bool, BackupError> {
-        let Self::Folder(folder) = self.clone();
-        let path = folder.join(backup);
-        blocking(move || match DirBuilder::new().mode(0o700).create(&path) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(BackupError::file(path.display(), "made")(error)),
-        })
-        .await
+        match self {
+            Self::Folder(folder) => folder::begin(folder.join(backup)).await,
+            Self::Bucket(bucket) => bucket.is_free(backup).await,
+        }
     }
 
-    /// Takes a part, which is safe on the disk when this returns. Ends when nobody sends pieces any more.
+    /// Takes a part, which is safe there when this returns. Ends when nobody sends pieces any more.
     pub(super) async fn put(
         &self,
         backup: &str,
         file: &str,
-        mut pieces: mpsc::Receiver<Vec<u8>>,
+        pieces: mpsc::Receiver<Vec<u8>>,
     ) -> Result<(), BackupError> {
-        let path = self.path(backup, file);
-        blocking(move || {
-            let failed = |error| BackupError::file(path.display(), "written")(error);
-            let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
-            while let Some(piece) = pieces.blocking_recv() {
-                out.write_all(&piece).map_err(failed)?;
-            }
-            out.sync_all().map_err(failed)
-        })
-        .await
+        match self {
+            Self::Folder(folder) => folder::put(folder.join(backup).join(file), pieces).await,
+            Self::Bucket(bucket) => bucket.put(backup, file, pieces).await,
+        }
     }
 
     /// Gives a part in pieces, the last of which may be why it could not be read.
     pub(super) fn get(&self, backup: &str, file: &str) -> mpsc::Receiver<io::Result<Vec<u8>>> {
-        let path = self.path(backup, file);
-        let (out, pieces) = mpsc::channel(4);
-        tokio::task::spawn_blocking(move || {
-            let mut from = match File::open(&path) {
-                Ok(from) => from,
-                Err(error) => return drop(out.blocking_send(Err(error))),
-            };
-            loop {
-                let mut piece = vec![0; PIECE];
-                let read = from.read(&mut piece);
-                match read {
-                    Ok(0) => return,
-                    Ok(read) => piece.truncate(read),
-                    Err(ref error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(error) => return drop(out.blocking_send(Err(error))),
-                }
-                if out.blocking_send(Ok(piece)).is_err() {
-                    return;
-                }
-            }
-        });
-        pieces
+        match self {
+            Self::Folder(folder) => folder::get(folder.join(backup).join(file)),
+            Self::Bucket(bucket) => bucket.get(backup, file),
+        }
     }
 
     /// Takes a small file in one step, after everything that was put before is safe.
     pub(super) async fn put_last(&self, backup: &str, file: &str, bytes: Vec<u8>) -> Result<(), BackupError> {
-        let path = self.path(backup, file);
-        blocking(move || {
-            let failed = |error| BackupError::file(path.display(), "written")(error);
-            let folder = path.parent().unwrap_or(Path::new("."));
-            // The names of the parts, before a manifest says that they are there.
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-            let half = path.with_extension("half");
-            let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half).map_err(failed)?;
-            out.write_all(&bytes).and_then(|()| out.sync_all()).map_err(failed)?;
-            std::fs::rename(&half, &path).map_err(failed)?;
-            let synced = |folder: &Path| File::open(folder).and_then(|folder| folder.sync_all());
-            synced(folder).map_err(failed)?;
-            folder.parent().map_or(Ok(()), synced).map_err(failed)
-        })
-        .await
+        match self {
+            Self::Folder(folder) => folder::put_last(folder.join(backup).join(file), bytes).await,
+            Self::Bucket(bucket) => bucket.put_small(backup, file, bytes).await,
+        }
     }
 
     /// A small file, if it is there.
     pub(super) async fn small(&self, backup: &str, file: &str) -> Result<Option<Vec<u8>>, BackupError> {
-        let path = self.path(backup, file);
-        blocking(move || match std::fs::read(&path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory].contains(&error.kind()) => Ok(None),
-            Err(error) => Err(BackupError::file(path.display(), "read")(error)),
-        })
-        .await
+        match self {
+            Self::Folder(folder) => folder::small(folder.join(backup).join(file)).await,
+            Self::Bucket(bucket) => bucket.small(backup, file).await,
+        }
     }
 
-    /// How large a part is, if it is there.
-    pub(super) async fn size(&self, backup: &str, file: &str) -> Option<u64> {
-        let path = self.path(backup, file);
-        tokio::task::spawn_blocking(move || std::fs::metadata(path).ok().map(|meta| meta.len())).await.ok().flatten()
+    /// The files of a backup that are there, and how large each is.
+    pub(super) async fn sizes(&self, backup: &str) -> Result<BTreeMap<String, u64>, BackupError> {
+        match self {
+            Self::Folder(folder) => folder::sizes(folder.join(backup)).await,
+            Self::Bucket(bucket) => bucket.sizes(backup).await,
+        }
     }
 
     /// Takes a part away that is not wanted after all.
     pub(super) async fn drop_part(&self, backup: &str, file: &str) -> Result<(), BackupError> {
-        let path = self.path(backup, file);
-        blocking(move || std::fs::remove_file(&path).map_err(BackupError::file(path.display(), "deleted"))).await
+        match self {
+            Self::Folder(folder) => folder::drop_part(folder.join(backup).join(file)).await,
+            Self::Bucket(bucket) => bucket.drop_part(backup, file).await,
+        }
     }
 
     /// Takes a backup away: its manifest first, so that half of one is none.
     pub(super) async fn delete(&self, backup: &str) -> Result<(), BackupError> {
-        let manifest = self.path(backup, super::manifest::FILE);
-        let Self::Folder(folder) = self.clone();
-        let path = folder.join(backup);
-        blocking(move || {
-            let failed = |error| BackupError::file(path.display(), "deleted")(error);
-            match std::fs::remove_file(&manifest) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-                _ => {}
-            }
-            std::fs::remove_dir_all(&path).map_err(failed)
-        })
-        .await
+        match self {
+            Self::Folder(folder) => folder::delete(folder.join(backup)).await,
+            Self::Bucket(bucket) => bucket.delete(backup).await,
+        }
     }
-}
-
-fn make_private(folder: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 /// Does what waits for the disk where it holds nobody up.

@@ -10,7 +10,7 @@ export const words = {
   making: "A backup is being made",
   off: "No place for backups is configured",
   offText:
-    "If this server's disk is lost, so is everything. Whoever operates it sets `GUILDHALL_BACKUP_TO` to a folder on another disk and starts it again; docs/operators.md says more.",
+    "If this server's disk is lost, so is everything. Whoever operates it sets `GUILDHALL_BACKUP_TO` to a folder on another disk or to a bucket (`s3://…`) and starts it again; docs/operators.md says more.",
   none: "No backup was made yet",
   good: "There is a backup",
   bad: "The latest backup is not there",
