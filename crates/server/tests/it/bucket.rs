@@ -176,7 +176,7 @@ async fn a_bucket_holds_backups_as_a_folder_does_whatever_the_network_does_to_it
     let folder = Shelf::Folder(dir.path().join("folder"));
     let beside = making(&folder).make().await.unwrap().manifest;
     let files = |name: &str, all: &BTreeMap<String, u64>| {
-        let of_it = all.iter().filter_map(|(path, _)| path.strip_prefix(&format!("{name}/")));
+        let of_it = all.keys().filter_map(|path| path.strip_prefix(&format!("{name}/")));
         of_it.map(str::to_owned).collect::<Vec<_>>()
     };
     let there = store.objects().await;
