@@ -123,7 +123,7 @@ function Row({ chat, current }: { chat: FeatureCard; current: boolean }) {
           </span>
         </>
       ) : (
-        <Time at={chat.updatedAt} className="shrink-0 font-normal text-faint text-xs" />
+        <Time at={chat.updatedAt} className="shrink-0 font-normal text-muted text-xs" />
       )}
     </Link>
   );

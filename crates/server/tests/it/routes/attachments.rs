@@ -3,7 +3,7 @@ use serde_json::json;
 
 use crate::harness::{Persona, TestApp};
 
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\nnot much of a picture";
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x04\0\0\0\x02not much of a picture";
 
 async fn card(app: &TestApp) -> (Persona, String) {
     let mut owner = app.owner().await;
