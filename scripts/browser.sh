@@ -2,7 +2,8 @@
 # Runs the browser tests against a real server with a simulated model and an OpenID provider, all on free ports, with an empty
 # data folder.
 #
-#   scripts/browser.sh                 all of them, in two halves at once, each with servers of its own
+#   scripts/browser.sh                 all of them, in two halves at once, each with servers of its own; the files with a test that
+#                                      failed there once more, alone
 #   scripts/browser.sh main-path       those whose file name matches
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,13 +23,27 @@ if [ $# -eq 0 ]; then
       "$0" "--shard=$half/2" >"$logs/$half" 2>&1 &
     halves+=($!)
   done
-  status=0
+  # What passed first: whoever reads the end of this reads what failed.
+  passed=() failed=()
   for half in 1 2; do
-    wait "${halves[$((half - 1))]}" || status=$?
+    if wait "${halves[$((half - 1))]}"; then passed+=("$half"); else failed+=("$half"); fi
+  done
+  again=()
+  for half in ${passed[@]+"${passed[@]}"} ${failed[@]+"${failed[@]}"}; do
     echo "browser: half $half of 2"
     cat "$logs/$half"
   done
-  exit $status
+  [ ${#failed[@]} -gt 0 ] || exit 0
+  # Playwright's list of what failed comes last, after a line that counts it.
+  for half in "${failed[@]}"; do
+    mapfile -t -O ${#again[@]} again < <(sed -n '/^  [0-9]* failed$/,$s/^    \[page\] › \(e2e\/[a-z0-9-]*\.spec\.ts\):.*/\1/p' "$logs/$half" | sort -u)
+    grep -q '^  [0-9]* passed' "$logs/$half" || { echo "browser: half $half of 2 did not come to its tests" >&2; exit 1; }
+  done
+  [ ${#again[@]} -gt 0 ] || exit 1
+  # Halves that each want the whole machine may wait longer for it than their tests do: so those files once more, with nothing beside.
+  echo "browser: once more, alone: ${again[*]}"
+  rm -rf "$logs"
+  exec "$0" "${again[@]}"
 fi
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/guildhall-browser.XXXXXX")

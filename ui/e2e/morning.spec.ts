@@ -52,6 +52,7 @@ test("the evening before and the morning after, of two members", async ({ page, 
   await page.screenshot({ path: "test-results/morning-agents.png", fullPage: true });
   await stop.click();
   await page.getByRole("alertdialog").getByRole("button", { name: "Stop it" }).click();
+  await expect(page.getByRole("alertdialog")).toHaveCount(0);
   await expect(stop).toHaveCount(0);
 
   // What is at work is finished, or stopped by hand; then Ben is told, and nobody else.

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use guildhall_llm::SystemPart;
 use guildhall_sandbox::Workspace;
 use guildhall_types::chat::{Block, Picture};
-use guildhall_types::feature::PlanningMode;
+use guildhall_types::feature::{Attachment, PlanningMode};
 use guildhall_types::guide::{GuideWay, Guided};
 use guildhall_types::run::SaidFile;
 use minijinja::syntax::SyntaxConfig;
@@ -14,6 +14,7 @@ use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
 use crate::text::{beginning, bounded, fenced, of_file};
+use crate::tools::ATTACHMENT_READ;
 
 /// Bytes of a file of instructions at most.
 const INSTRUCTIONS: usize = 32 * 1024;
@@ -21,6 +22,11 @@ const INSTRUCTIONS: usize = 32 * 1024;
 const POINTER: usize = 200;
 /// Characters of the title of an item of the hub.
 const TITLE: usize = 200;
+
+/// Bytes of an attached text that are shown, and of all those of a message or a card together: about 85,000 tokens, beside
+/// which there is room for work in the window of any usual model. The agent reads the rest where it needs it.
+const FILE: usize = 64 * 1024;
+const FILES: usize = 256 * 1024;
 
 /// Bytes of what a step is told of its work at most: of each word of a member, of the plan, of a summary, of the patch.
 const SAID: usize = 4_000;
@@ -239,40 +245,62 @@ pub fn asked(words: &str, files: &[SaidFile]) -> Vec<Block> {
 
 /// The files that came with what a member said: images that the model sees, and texts that it reads.
 pub(crate) fn attached(files: &[SaidFile]) -> Vec<Block> {
+    blocks_of(files, |SaidFile { attachment, bytes }| Block::Picture(Picture::of(attachment, bytes)))
+}
+
+fn blocks_of(files: &[SaidFile], image: impl Fn(&SaidFile) -> Block) -> Vec<Block> {
+    let share = share(files.iter().map(|file| &file.attachment));
     let mut blocks = Vec::new();
-    for SaidFile { attachment, bytes } in files {
-        if attachment.media_type.starts_with("image/") {
-            blocks.push(image_named(&attachment.name));
-            blocks.push(Block::Picture(Picture::of(attachment, bytes)));
+    for file in files {
+        if is_image(&file.attachment) {
+            blocks.push(Block::text(format!("The attached image `{}`:", file.attachment.name)));
+            blocks.push(image(file));
         } else {
-            blocks.push(file(&attachment.name, &attachment.media_type, bytes));
+            blocks.push(text_of(file, share));
         }
     }
     blocks
 }
 
-fn image_named(name: &str) -> Block {
-    Block::text(format!("The attached image `{name}`:"))
+fn is_image(file: &Attachment) -> bool {
+    file.media_type.starts_with("image/")
 }
 
-fn file(name: &str, media_type: &str, bytes: &[u8]) -> Block {
+/// Bytes that are shown of each of the texts among these, at most.
+fn share<'a>(files: impl Iterator<Item = &'a Attachment>) -> usize {
+    FILE.min(FILES / files.filter(|file| !is_image(file)).count().max(1))
+}
+
+/// Whether one of these files is too long to be shown whole beside all the others, so that the agent needs a tool to read the
+/// rest.
+pub fn is_cut(files: &[Attachment]) -> bool {
+    let share = share(files.iter()) as i64;
+    files.iter().any(|file| !is_image(file) && file.size > share)
+}
+
+fn text_of(SaidFile { attachment, bytes }: &SaidFile, share: usize) -> Block {
+    let (name, media_type, size) = (&attachment.name, &attachment.media_type, bytes.len());
     Block::text(match std::str::from_utf8(bytes) {
+        Ok(text) if size > share => format!(
+            "The attached file `{name}` has {size} bytes and {} lines: too much to be shown whole. Its beginning and its end \
+             follow; `{}` with the id `{}` shows the lines between them, and finds lines.\n\n{}",
+            text.lines().count(),
+            ATTACHMENT_READ,
+            attachment.id,
+            fenced(&bounded(text, share))
+        ),
         Ok(text) => format!("The attached file `{name}`:\n\n{}", fenced(text)),
-        Err(_) => format!("The attached file `{name}` ({media_type}, {} bytes) holds no text.", bytes.len()),
+        Err(_) => format!("The attached file `{name}` ({media_type}, {size} bytes) holds no text."),
     })
 }
 
-/// What is said to the agent first: the card, and what is attached to it (name, media type, bytes).
-pub fn opening(title: &str, description: &str, attachments: &[(&str, &str, &[u8])]) -> Vec<Block> {
+/// What is said to the agent first: the card, and what is attached to it.
+pub fn opening(title: &str, description: &str, files: &[SaidFile]) -> Vec<Block> {
     let mut blocks = vec![Block::text(format!("# {}\n\n{}", title.trim(), description.trim()).trim().to_owned())];
-    for (name, media_type, bytes) in attachments {
-        if media_type.starts_with("image/") {
-            blocks.push(image_named(name));
-            blocks.push(Block::Image { media_type: (*media_type).to_owned(), data: STANDARD.encode(bytes) });
-            continue;
-        }
-        blocks.push(file(name, media_type, bytes));
-    }
+    blocks.extend(blocks_of(files, |SaidFile { attachment, bytes }| Block::Image {
+        media_type: attachment.media_type.clone(),
+        data: STANDARD.encode(bytes),
+    }));
     blocks
 }
 

@@ -1,5 +1,6 @@
 //! The tools that every agent has: files of its worktree, commands in its sandbox, and its plan.
 
+mod attachment;
 mod bash;
 mod edit;
 mod hold;
@@ -25,6 +26,8 @@ use serde_json::{Value, json};
 
 use crate::{Tool, ToolAnswer, Toolbox};
 
+pub(crate) use attachment::NAME as ATTACHMENT_READ;
+pub use attachment::{Files, of_files};
 pub use hub::{SEARCH as KNOWLEDGE_SEARCH, of_hub};
 pub use propose::proposal;
 pub use request::changes_requested;
@@ -91,9 +94,9 @@ pub fn looking(workspace: Workspace, sandbox: Sandbox, room: Room) -> Toolbox {
 }
 
 /// Whether a tool belongs to the work rather than to whoever does it: without it a plan that a person asked for could not be
-/// proposed, and a step could not send work back.
+/// proposed, a step could not send work back, and what a member attached could not be read to its end.
 pub fn is_of_the_work(name: &str) -> bool {
-    matches!(name, propose::NAME | request::NAME)
+    matches!(name, propose::NAME | request::NAME | attachment::NAME)
 }
 
 /// A tool that reaches out of the worktree, as it is while a plan is awaited: told like any other, and not run.

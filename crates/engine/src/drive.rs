@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use guildhall_agent::{Ended, Job, KEPT_IN_VIEW, Toolbox, prompt, tools};
 use guildhall_git::{Oid, Repo};
@@ -18,9 +19,11 @@ use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::{Run, RunEvent, RunIntent, RunStatus, Turn};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::Engine;
 use crate::after::{After, Next};
+use crate::attached;
 use crate::checks::Verdict;
 use crate::ending::{End, closing, failed, log_unless_lost, put_off, settle};
 use crate::journal::{RunJournal, is_last};
@@ -28,6 +31,10 @@ use crate::outfit::Whose;
 use crate::problems::Trouble;
 use crate::services::Why;
 use crate::worktree::Ground;
+
+/// How long the MCP servers of an agent that has ended may take to end as well: their last words, the end of the conversation
+/// and what a program may take by itself, and its end by force.
+const LEAVING: Duration = Duration::from_secs(5);
 
 /// Drives a run until it ends or `cancel` is cancelled.
 pub(crate) async fn drive(engine: &Engine, claimed: Claimed, cancel: &CancellationToken) {
@@ -292,7 +299,7 @@ async fn agent(
         history,
         opening,
         system: prompt::system(&facts)?,
-        tools: tools.with(tools::of_hub(&engine.hub(claimed))),
+        tools: tools.with(tools::of_hub(&engine.hub(claimed))).with(attached::tool(team, &feature.card).await?),
         room: Some(whole),
         agent: briefed,
         deaf: steps.iter().any(|step| step.status == StepStatus::Running),
@@ -334,7 +341,13 @@ impl Engine {
         cancel: &CancellationToken,
     ) -> Result<(Ended, Oid), Trouble> {
         let (job, journal) = self.equip(claimed, repo, ground, work, cancel).await?;
+        let leaving = journal.leaving.clone();
         let ended = guildhall_agent::run(job, &journal).await;
+        // Its MCP servers stand in the worktree, and went with its tools: whoever comes next finds none of them at work.
+        leaving.close();
+        if tokio::time::timeout(LEAVING, leaving.wait()).await.is_err() {
+            tracing::warn!(run = %claimed.lease.run, "an MCP server did not end in time");
+        }
         Ok((ended, journal.head()))
     }
 
@@ -362,12 +375,14 @@ impl Engine {
             Some(_) => PlanApproval::NotNeeded,
         };
         let blot = team.blot_of(claimed.run.project_id).await?;
-        let tools = tools.with(self.mcp_tools(claimed, &agent, room, approval, history.is_empty()).await?);
+        let leaving = TaskTracker::new();
+        let tools = tools.with(self.mcp_tools(claimed, &agent, room, approval, history.is_empty(), &leaving).await?);
         self.note_key(&provider, run.member_id, &model);
         let journal = RunJournal {
             blot: blot.clone(),
             tells: step.is_none() && claimed.feature.card.kind == FeatureKind::Card,
             team: team.clone(),
+            leaving,
             hold: self.0.pace.hold(),
             done: AtomicBool::new(history.last().is_some_and(|turn| is_last(turn, approval))),
             bus: self.0.bus.clone(),
@@ -482,13 +497,6 @@ async fn bring_into_view(team: &Team, history: &mut [Turn]) -> Result<(), StoreE
 
 /// What is said to an agent first: the card, with its files.
 pub(crate) async fn opening(team: &Team, feature: &Feature) -> Result<Vec<Block>, Trouble> {
-    let mut files = Vec::new();
-    for attachment in team.store.attachments(feature.card.id).await? {
-        if let Some((attachment, bytes)) = team.store.attachment_bytes(attachment.id).await? {
-            files.push((attachment.name, attachment.media_type, bytes));
-        }
-    }
-    let files: Vec<(&str, &str, &[u8])> =
-        files.iter().map(|(name, kind, bytes)| (name.as_str(), kind.as_str(), bytes.as_slice())).collect();
+    let files = team.store.attached(feature.card.id).await?;
     Ok(prompt::opening(&feature.card.title, &feature.description, &files))
 }

@@ -24,6 +24,7 @@ use guildhall_types::plan::{PlanApproval, Proposal};
 use guildhall_types::price::Price;
 use guildhall_types::run::{DiffStat, LedgerRow, Run, RunEvent, RunKey, Said, Task, Turn};
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use crate::parking::Parking;
 use crate::room::NoRoom;
@@ -35,6 +36,8 @@ const AGAIN: Duration = Duration::from_millis(300);
 /// A run's journal.
 pub(crate) struct RunJournal {
     pub(crate) team: Team,
+    /// What of the agent's is still ending when its tools are gone.
+    pub(crate) leaving: TaskTracker,
     /// The project's secrets: work in which one stands is told.
     pub(crate) blot: Blot,
     /// Whether the agent itself is told of it as well.

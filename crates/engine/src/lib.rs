@@ -5,6 +5,7 @@
 
 mod after;
 mod alerts;
+mod attached;
 mod caches;
 mod checks;
 mod drive;

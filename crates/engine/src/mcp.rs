@@ -27,6 +27,7 @@ use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::RunEvent;
 use guildhall_types::trace::carried;
 use guildhall_types::{McpServerId, MemberId, ProjectId};
+use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use crate::Engine;
@@ -47,7 +48,8 @@ impl Engine {
     /// The tools of the project's MCP servers that this agent gets: those that are switched on, as a member approved them, and
     /// chosen for it. Where nothing may be changed, only those that their server calls read-only, if a member trusts it with
     /// that; while a plan is awaited, the others are told and not run. `begins` says that the agent has done nothing yet: then
-    /// it is noted what it lacks because nobody has approved it.
+    /// it is noted what it lacks because nobody has approved it. Programs that are dropped with the tools are gone when `leaving`
+    /// has nothing more to wait for.
     pub(crate) async fn mcp_tools(
         &self,
         claimed: &Claimed,
@@ -55,6 +57,7 @@ impl Engine {
         room: Option<Room>,
         approval: PlanApproval,
         begins: bool,
+        leaving: &TaskTracker,
     ) -> Result<Vec<Arc<dyn Tool>>, Trouble> {
         let Some(room) = room else { return Ok(Vec::new()) };
         let team = &self.0.team;
@@ -76,7 +79,9 @@ impl Engine {
             if !waiting.is_empty() {
                 notes.push(lacking(&server.name, &waiting));
             }
-            let in_run = Arc::new(InRun::new(team.clone(), self.0.sandbox.clone(), room.clone(), server.clone()));
+            let in_run =
+                InRun::new(team.clone(), self.0.sandbox.clone(), room.clone(), server.clone(), leaving.clone());
+            let in_run = Arc::new(in_run);
             for (tool, (shape, hash)) in server.tools.iter().filter_map(|tool| Some((tool, tool.usable()?))) {
                 let only_looks = shape.read_only && server.trusted;
                 if !mine(&tool.name) || looks && !only_looks {
@@ -197,7 +202,7 @@ impl Engine {
     }
 
     async fn look_from(&self, server: &McpServer, room: Option<&Room>) -> Result<Looked, Failed> {
-        let dial = Dial { team: &self.0.team, sandbox: &self.0.sandbox, room, server };
+        let dial = Dial { team: &self.0.team, sandbox: &self.0.sandbox, room, server, leaving: &self.0.tasks };
         let limit = Duration::from_secs(server.timeout_seconds.unsigned_abs().max(1)).min(TEST);
         let mut session = tokio::select! {
             biased;

@@ -17,6 +17,7 @@ use guildhall_types::plan::PlanStatus;
 use guildhall_types::run::RunEvent;
 
 use crate::after::{After, Next, finish};
+use crate::attached;
 use crate::drive::Work;
 use crate::ending::{End, closing, settle};
 use crate::problems::Trouble;
@@ -166,7 +167,8 @@ impl After<'_> {
             system: prompt::system(&facts)?,
             tools: tools::of_step(workspace, engine.0.sandbox.clone(), self.room.clone())
                 .with(engine.services_of(claimed, self.room.clone()))
-                .with(tools::of_hub(&engine.hub(claimed))),
+                .with(tools::of_hub(&engine.hub(claimed)))
+                .with(attached::tool(team, &claimed.feature.card).await?),
             room: Some(self.room.clone()),
             agent: None,
             deaf: false,

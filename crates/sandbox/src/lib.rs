@@ -16,4 +16,4 @@ pub use command::{
 };
 pub use leftovers::end_leftovers;
 pub use toolchains::{Toolchain, Toolchains, on_this_machine};
-pub use workspace::{FileError, FileRead, Found, GrepQuery, Match, Matches, Workspace};
+pub use workspace::{FileError, FileRead, Found, GrepQuery, Match, Matches, Workspace, grep_text};

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use cap_std::fs::Dir;
 use rustix::fs::{Mode, OFlags};
 
+pub use self::search::grep_text;
+
 /// What went wrong with a file. The message is for the agent: it says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {

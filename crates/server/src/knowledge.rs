@@ -1,6 +1,7 @@
 //! The knowledge hub on the command line: bringing files in and giving them out, and searching. For operators, also beside a
 //! running server.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -11,10 +12,10 @@ use guildhall_llm::Client;
 use guildhall_store::{KnowledgeFilter, Store};
 use guildhall_team::vault::Vault;
 use guildhall_team::{IMPORT_FILES, ImportReport, ImportWay, Places, Team, TeamProviders};
-use guildhall_types::Clock;
 use guildhall_types::audit::Actor;
 use guildhall_types::knowledge::{Author, KnowledgeHit, KnowledgeKind, KnowledgeRef, Via};
 use guildhall_types::rights::MemberRight;
+use guildhall_types::{Clock, KnowledgeId};
 
 use crate::config::Config;
 use crate::database;
@@ -37,7 +38,7 @@ pub struct Which {
 #[derive(Debug, clap::Subcommand)]
 pub enum KnowledgeCommand {
     /// Bring Markdown files with a front matter into the hub: all of a folder, one file, or an archive of them. An item whose
-    /// id is in a file gets that file's text. If one of the files cannot come in, none does.
+    /// id is in a file gets that file's text. If one of the files is faulty, none comes in.
     Import {
         /// A folder, a file that ends in .md, or an archive that ends in .tar.
         #[arg(value_name = "FOLDER|FILE.md|FILE.tar")]
@@ -179,7 +180,7 @@ async fn import(
     };
     let report = done.map_err(|error| anyhow::anyhow!("nothing was written: {}", plain(&error.to_string())))?;
     tell_import(&report, way, out)?;
-    Ok(report.skipped.is_empty())
+    Ok(report.skipped.is_empty() && report.failed.is_empty())
 }
 
 /// What is to come in.
@@ -270,6 +271,9 @@ fn tell_import(report: &ImportReport, way: ImportWay, out: &mut impl Write) -> a
             like.join("; ")
         )?;
     }
+    for failed in &report.failed {
+        writeln!(out, "not changed: {}, since {}", plain(&failed.file), failed.why)?;
+    }
     let (new, changed) = (report.created.len(), report.updated.len());
     let (same, skipped) = (report.unchanged.len(), report.skipped.len());
     let done = if way.dry_run { "Nothing was written; of these files" } else { "Of these files" };
@@ -281,6 +285,37 @@ fn tell_import(report: &ImportReport, way: ImportWay, out: &mut impl Write) -> a
         writeln!(out, "Look at what was passed over; `--anyway` brings it in all the same.")?;
     }
     Ok(())
+}
+
+/// Files that an export wrote before, by the folder and the end of their names, which is the item's id: an item that was renamed
+/// since then has another name, and two files of one item cannot come in again.
+#[derive(Default)]
+struct Former(HashMap<PathBuf, HashMap<String, Vec<PathBuf>>>);
+
+impl Former {
+    /// Those of the item that was just written to `path`.
+    fn of(&mut self, path: &Path) -> std::io::Result<Vec<PathBuf>> {
+        let (Some(folder), Some(id)) = (path.parent(), id_in(path)) else { return Ok(Vec::new()) };
+        if !self.0.contains_key(folder) {
+            let mut here: HashMap<String, Vec<PathBuf>> = HashMap::new();
+            for entry in fs::read_dir(folder)? {
+                let other = entry?.path();
+                if let Some(id) = id_in(&other) {
+                    here.entry(id).or_default().push(other);
+                }
+            }
+            self.0.insert(folder.to_owned(), here);
+        }
+        let of = self.0.get_mut(folder).and_then(|here| here.remove(&id)).unwrap_or_default();
+        Ok(of.into_iter().filter(|other| other != path).collect())
+    }
+}
+
+/// The id at the end of the name of a file that an export writes.
+fn id_in(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".md")?;
+    let id = name.get(name.len().checked_sub(36)?..)?;
+    id.parse::<KnowledgeId>().is_ok().then(|| id.to_owned())
 }
 
 async fn export(team: &Team, to: &Path, which: &Which, out: &mut (impl Write + Send)) -> anyhow::Result<bool> {
@@ -298,6 +333,7 @@ async fn export(team: &Team, to: &Path, which: &Which, out: &mut (impl Write + S
         }
     }
     let mut written = 0_u64;
+    let mut former = Former::default();
     loop {
         let (files, next) = team.knowledge_files(&filter, after).await?;
         for (name, text, _) in files {
@@ -306,6 +342,9 @@ async fn export(team: &Team, to: &Path, which: &Which, out: &mut (impl Write + S
             let unwritten = || format!("{} cannot be written", path.display());
             fs::create_dir_all(path.parent().unwrap_or(to)).with_context(unwritten)?;
             fs::write(&path, text).with_context(unwritten)?;
+            for former in former.of(&path).with_context(unwritten)? {
+                fs::remove_file(&former).with_context(|| format!("{} cannot be removed", former.display()))?;
+            }
             written += 1;
         }
         after = next;

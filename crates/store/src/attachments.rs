@@ -119,7 +119,19 @@ impl Store {
         Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(feature).fetch_all(c).await)?)
     }
 
-    /// The same with their bytes.
+    /// All files that members sent: those of [`attachments`](Self::attachments), and those that came with later messages.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sent_files(&self, feature: FeatureId) -> Result<Vec<Attachment>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM attachments WHERE feature_id = $1 AND (run_id IS NULL OR message IS NOT NULL)
+             ORDER BY id LIMIT 200"
+        );
+        Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(feature).fetch_all(c).await)?)
+    }
+
+    /// The files on a card, or those that a chat began with, with their bytes.
     ///
     /// # Errors
     /// When the database fails.
@@ -171,14 +183,16 @@ impl Store {
         Ok(row.map(|row| (row.attachment, row.bytes)))
     }
 
-    /// Takes a file off its card; false when there is none such. What was said or returned in a run stays with it.
+    /// Takes a file off its card; false when there is none such. What was said in a chat, or said or returned in a run, stays
+    /// with it.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn delete_attachment(&self, id: AttachmentId) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let done = on!(tx, c => sqlx::query("DELETE FROM attachments WHERE id = $1 AND run_id IS NULL").bind(id).execute(c)
-            .await.rows())?;
+        let done = on!(tx, c => sqlx::query(
+            "DELETE FROM attachments WHERE id = $1 AND run_id IS NULL
+             AND feature_id IN (SELECT id FROM features WHERE kind = 'card')").bind(id).execute(c).await.rows())?;
         self.commit(tx).await?;
         Ok(done == 1)
     }

@@ -12,6 +12,8 @@ use crate::{Rows, Store, StoreError, Tx, on, read};
 
 /// Rows that go in one transaction.
 pub(crate) const AT_ONCE: i64 = 200;
+/// Attachments that go at once.
+const FILES_AT_ONCE: i64 = 10;
 /// The latest events stay, however old they are: whoever lost a connection is told of them. More than any server replays.
 pub const KEPT_EVENTS: i64 = 20_000;
 
@@ -231,13 +233,20 @@ impl Store {
             self.commit(tx).await?;
             return Ok(false);
         }
+        // These may be of megabytes each.
+        let files = on!(tx, c => sqlx::query(
+            "DELETE FROM attachments WHERE id IN (SELECT id FROM attachments WHERE run_id = $1 LIMIT $2)").bind(id)
+            .bind(FILES_AT_ONCE).execute(c).await.rows())?;
+        if files == FILES_AT_ONCE.unsigned_abs() {
+            self.commit(tx).await?;
+            return Ok(false);
+        }
         let of: Option<(FeatureId,)> = on!(tx, c => sqlx::query_as(
             "UPDATE runs SET forgotten_at = $2 WHERE id = $1 AND status = $3 RETURNING feature_id").bind(id).bind(self.now())
             .bind(RunStatus::Closed).fetch_optional(c).await)?;
         let Some((feature_id,)) = of else { return Ok(true) };
         on!(tx, c => sqlx::query("UPDATE checks SET output = '' WHERE run_id = $1").bind(id).execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE run_services SET log = '' WHERE run_id = $1").bind(id).execute(c).await.rows())?;
-        on!(tx, c => sqlx::query("DELETE FROM attachments WHERE run_id = $1").bind(id).execute(c).await.rows())?;
         self.forget_guide(&mut tx, id).await?;
         if let Some(first) = first {
             let text = "What was said and done here is gone: it is kept for a time only after the work has ended.";

@@ -7,6 +7,7 @@ use guildhall_types::feature::{Feature, FeatureCard, FeatureKind, ThinkingLevel,
 use guildhall_types::member::{ChangeRefused, Member};
 use guildhall_types::rights::MemberRight;
 use guildhall_types::run::Run;
+use guildhall_types::system::TASK;
 use guildhall_types::{AgentId, ExecutionId, FeatureId, MemberId, ProjectId};
 
 use crate::attachments::SentFile;
@@ -218,7 +219,9 @@ impl Team {
     /// [`TeamError::Invalid`] for a bad value; [`TeamError::Conflict`] when the project is not ready, the agent cannot be used or
     /// there is no key.
     pub async fn start_task(&self, member: MemberId, new: NewTask) -> Result<(Feature, Run), TeamError> {
-        let said = text("prompt", &new.prompt, 1, MESSAGE)?;
+        // What a system asks is put together of parts that have bounds of their own, and closed with a few words.
+        let most = if new.execution.is_some() { TASK + MESSAGE } else { MESSAGE };
+        let said = text("prompt", &new.prompt, 1, most)?;
         let instructions =
             new.instructions.as_deref().map(|words| text("instructions", words, 0, PROMPT)).transpose()?;
         let name = new.name.as_deref().map(|name| line("name", name, TITLE)).transpose()?;

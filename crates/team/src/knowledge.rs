@@ -16,7 +16,7 @@ use guildhall_types::{FeatureId, KnowledgeId, RunId};
 
 use crate::{Team, TeamError};
 
-pub use files::{IMPORT_FILES, ImportReport, ImportWay, SkippedFile};
+pub use files::{FailedFile, IMPORT_FILES, ImportReport, ImportWay, SkippedFile};
 pub use learn::KNOWLEDGE_RULE;
 
 /// Characters of a question at most.

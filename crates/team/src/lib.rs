@@ -60,7 +60,9 @@ pub use chats::{NewChat, NewTask};
 pub use credentials::{KeyTest, TeamKey};
 pub use error::TeamError;
 pub use factors::{AskPasskey, HalfDone, QrPicture, Shown, TotpSetUp};
-pub use knowledge::{IMPORT_FILES, ImportReport, ImportWay, KNOWLEDGE_RULE, KnowledgeSource, KnownItem, SkippedFile};
+pub use knowledge::{
+    FailedFile, IMPORT_FILES, ImportReport, ImportWay, KNOWLEDGE_RULE, KnowledgeSource, KnownItem, SkippedFile,
+};
 pub use mcp_servers::{McpServerWish, McpServerWishes, McpValueWish, mcp_hash};
 pub use network::ProjectNetwork;
 pub use night::{AutoMode, LIMITS, QueueItem, Told};

@@ -54,6 +54,8 @@ pub const LONGEST_TIMEOUT: i64 = 7 * 24 * 60 * 60 * 1000;
 pub const OUTPUT: usize = 60_000;
 /// Characters of what a step is given at most.
 pub const INPUT: usize = 90_000;
+/// Characters of what an agent is asked at most: a step's input, the form of its answer, and an answer that is sent back.
+pub const TASK: usize = INPUT + OUTPUT + 30_000;
 /// How often a person may send work back where the step does not say.
 pub const SENT_BACK: i64 = 5;
 

@@ -1520,7 +1520,7 @@ export type paths = {
         /**
          * Brings a Markdown file, or an archive (tar, without compression) of them, into the hub.
          * @description An item that is there already, by the id in its file, gets the file's text; others are written anew, unless the hub holds
-         *     much the same. If one of the files cannot come in, none does.
+         *     much the same. If one of the files is faulty, none comes in.
          */
         post: operations["import_knowledge"];
         delete?: never;
@@ -5207,6 +5207,13 @@ export type components = {
              */
             totpSince: string | null;
         };
+        /** @description A file that did not come in. */
+        FailedFile: {
+            /** @description Its name. */
+            file: string;
+            /** @description Why, and what to do. */
+            why: string;
+        };
         /**
          * @description When a parallel step fails.
          * @enum {string}
@@ -5746,7 +5753,9 @@ export type components = {
         ImportReport: {
             /** @description What was written. */
             created: components["schemas"]["KnowledgeRef"][];
-            /** @description Files that were passed over, because the hub holds much the same. */
+            /** @description Files whose items are there already and were not changed, because something came in between. */
+            failed: components["schemas"]["FailedFile"][];
+            /** @description Files that were passed over, because the hub, or a file before them, holds much the same. */
             skipped: components["schemas"]["SkippedFile"][];
             /** @description What was there already with this very text. */
             unchanged: components["schemas"]["KnowledgeRef"][];
@@ -10683,6 +10692,7 @@ export type ExecutionTask = components['schemas']['ExecutionTask'];
 export type ExecutionView = components['schemas']['ExecutionView'];
 export type Extras = components['schemas']['Extras'];
 export type FactorList = components['schemas']['FactorList'];
+export type FailedFile = components['schemas']['FailedFile'];
 export type FailurePolicy = components['schemas']['FailurePolicy'];
 export type Feature = components['schemas']['Feature'];
 export type FeatureAndRun = components['schemas']['FeatureAndRun'];

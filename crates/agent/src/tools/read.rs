@@ -13,7 +13,7 @@ use crate::text::of_file;
 use crate::{Tool, ToolAnswer, ToolContext};
 
 /// Lines that are shown at most.
-const LINES: usize = 2_000;
+pub(super) const LINES: usize = 2_000;
 /// Bytes that are shown at most.
 const BYTES: usize = 64 * 1024;
 /// Characters of a line that are shown.
@@ -74,7 +74,7 @@ pub(super) fn text<'a>(path: &str, read: &'a FileRead) -> Result<&'a str, ToolAn
     }
 }
 
-fn show(path: &str, read: &FileRead, offset: usize, limit: usize) -> ToolAnswer {
+pub(super) fn show(path: &str, read: &FileRead, offset: usize, limit: usize) -> ToolAnswer {
     let text = match text(path, read) {
         Ok("") => return ToolAnswer::ok(format!("({path} is empty.)")),
         Ok(text) => text,

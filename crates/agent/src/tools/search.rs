@@ -15,7 +15,7 @@ use crate::{Tool, ToolAnswer, ToolContext};
 /// Files that are listed at most.
 const FILES: usize = 500;
 /// Lines that are listed at most.
-const MATCHES: usize = 250;
+pub(super) const MATCHES: usize = 250;
 
 pub(super) struct Glob(pub(super) Workspace);
 

@@ -1,11 +1,13 @@
 //! What an agent is told.
 
 use guildhall_agent::prompt::{
-    Aside, Facts, Instruction, Known, Outfit, Persona, Reached, Step, instructions, opening, system,
+    Aside, Facts, Instruction, Known, Outfit, Persona, Reached, Step, instructions, is_cut, opening, system,
 };
 use guildhall_sandbox::Workspace;
 use guildhall_types::chat::Block;
-use guildhall_types::feature::PlanningMode;
+use guildhall_types::feature::{Attachment, PlanningMode};
+use guildhall_types::run::SaidFile;
+use guildhall_types::{AttachmentId, FeatureId};
 
 fn facts(planning: PlanningMode) -> Facts {
     Facts {
@@ -120,23 +122,61 @@ fn a_template_takes_values_as_they_are() {
     assert!(text.contains("“{{ 7 * 7 }} & <b>”") && text.contains("{% if x %}") && text.contains("<only>"), "{text}");
 }
 
+fn attached(name: &str, media_type: &str, bytes: &[u8]) -> SaidFile {
+    let attachment = Attachment {
+        id: AttachmentId::new(),
+        feature_id: FeatureId::new(),
+        name: name.to_owned(),
+        media_type: media_type.to_owned(),
+        size: bytes.len() as i64,
+        created_at: chrono::Utc::now(),
+    };
+    SaidFile { attachment, bytes: bytes.to_vec() }
+}
+
 #[test]
 fn a_card_opens_the_conversation_with_what_is_attached() {
-    let blocks = opening(
-        " Mark items ",
-        "Add a command.\n",
-        &[
-            ("sketch.png", "image/png", b"\x89PNG"),
-            ("log.txt", "text/plain", b"a\n```\nb\n"),
-            ("x.bin", "text/plain", b"\xff"),
-        ],
-    );
+    let files = [
+        attached("sketch.png", "image/png", b"\x89PNG"),
+        attached("log.txt", "text/plain", b"a\n```\nb\n"),
+        attached("x.bin", "text/plain", b"\xff"),
+    ];
+    let blocks = opening(" Mark items ", "Add a command.\n", &files);
     assert_eq!(blocks[0], Block::text("# Mark items\n\nAdd a command."));
     assert_eq!(blocks[1], Block::text("The attached image `sketch.png`:"));
     assert_eq!(blocks[2], Block::Image { media_type: "image/png".to_owned(), data: "iVBORw==".to_owned() });
     assert_eq!(blocks[3], Block::text("The attached file `log.txt`:\n\n````\na\n```\nb\n````"));
     assert_eq!(blocks[4], Block::text("The attached file `x.bin` (text/plain, 1 bytes) holds no text."));
     assert_eq!(opening("Only a title", "", &[]), [Block::text("# Only a title")]);
+}
+
+#[test]
+fn many_long_texts_share_what_is_shown_of_them_and_name_their_ids() {
+    let long = format!("first\n{}last\n", "middle\n".repeat(20_000));
+    let one = [attached("a.log", "text/plain", long.as_bytes()), attached("b.png", "image/png", &[0; 200_000])];
+    let many: Vec<SaidFile> = (0..20).map(|n| attached(&format!("{n}.log"), "text/plain", long.as_bytes())).collect();
+    for (files, most) in [(&one[..], 66_000), (&many, 270_000)] {
+        let metas: Vec<Attachment> = files.iter().map(|file| file.attachment.clone()).collect();
+        assert!(is_cut(&metas));
+        let texts: Vec<String> = opening("t", "", files)
+            .into_iter()
+            .filter_map(|block| match block {
+                Block::Text { text } if text.contains("first") => Some(text),
+                _ => None,
+            })
+            .collect();
+        let shown: usize = texts.iter().map(String::len).sum();
+        assert!(shown < most && shown > most * 9 / 10, "{shown}");
+        for (text, file) in texts.iter().zip(files) {
+            let end = text.ends_with("last\n```") && text.contains("characters left out");
+            assert!(
+                end && text.contains(&file.attachment.id.to_string()) && text.contains("attachment_read"),
+                "{text}"
+            );
+        }
+    }
+    let short = attached("c.txt", "text/plain", b"short");
+    assert!(!is_cut(&[one[1].attachment.clone(), short.attachment]));
 }
 
 fn found(files: &[(&str, &[u8])]) -> Vec<(String, String)> {

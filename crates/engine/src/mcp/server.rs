@@ -11,6 +11,7 @@ use guildhall_types::chat::ToolSpec;
 use guildhall_types::mcp::{McpServer, McpShape, McpTool, McpTransport};
 use serde_json::Value;
 use tokio::sync::Mutex;
+use tokio_util::task::TaskTracker;
 
 use super::content::{self, Content};
 use super::session::{Called, Dial, Failed, MOVED, Session};
@@ -27,6 +28,7 @@ pub(crate) struct InRun {
     sandbox: Sandbox,
     room: Room,
     server: McpServer,
+    leaving: TaskTracker,
     state: Mutex<State>,
 }
 
@@ -39,8 +41,8 @@ struct State {
 }
 
 impl InRun {
-    pub(crate) fn new(team: Team, sandbox: Sandbox, room: Room, server: McpServer) -> Self {
-        Self { team, sandbox, room, server, state: Mutex::default() }
+    pub(crate) fn new(team: Team, sandbox: Sandbox, room: Room, server: McpServer, leaving: TaskTracker) -> Self {
+        Self { team, sandbox, room, server, leaving, state: Mutex::default() }
     }
 
     fn limit(&self) -> Duration {
@@ -130,7 +132,8 @@ impl InRun {
             return Err(ToolAnswer::error(self.cannot(&state.why)));
         }
         state.starts += 1;
-        let dial = Dial { team: &self.team, sandbox: &self.sandbox, room: Some(&self.room), server: &self.server };
+        let Self { team, sandbox, room, server, leaving, .. } = self;
+        let dial = Dial { team, sandbox, room: Some(room), server, leaving };
         match dial.open(self.limit()).await {
             Ok(session) => {
                 let shapes = session.listed.shapes.clone();

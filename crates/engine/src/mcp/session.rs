@@ -23,6 +23,7 @@ use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::common::client_side_sse::NeverRetry;
 use rmcp::transport::streamable_http_client::{StreamableHttpClientTransportConfig, StreamableHttpError};
 use tokio::io::AsyncWriteExt;
+use tokio_util::task::TaskTracker;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -88,6 +89,8 @@ pub(crate) struct Session {
     limit: Duration,
     /// A call was made, and its answer did not come: the server is to hear that nobody waits for it.
     calling: bool,
+    /// Where it is waited for that what is dropped has ended.
+    leaving: TaskTracker,
     /// The tools that it offers.
     pub(crate) listed: Listed,
 }
@@ -104,6 +107,8 @@ pub(crate) struct Dial<'a> {
     pub(crate) sandbox: &'a Sandbox,
     pub(crate) room: Option<&'a Room>,
     pub(crate) server: &'a McpServer,
+    /// Tracks the end of a conversation that is dropped.
+    pub(crate) leaving: &'a TaskTracker,
 }
 
 impl Dial<'_> {
@@ -127,7 +132,16 @@ impl Dial<'_> {
             stderr: failed.stderr.map(|text| blot.over(&text)),
         })?;
         heard.may_stop(&service);
-        Ok(Session { service: Some(service), program, heard, blot, limit, calling: false, listed })
+        Ok(Session {
+            service: Some(service),
+            program,
+            heard,
+            blot,
+            limit,
+            calling: false,
+            leaving: self.leaving.clone(),
+            listed,
+        })
     }
 
     async fn start(
@@ -349,7 +363,7 @@ impl Drop for Session {
         }
         // Without a runtime, what is dropped here ends by itself.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(leave(service, program, self.calling));
+            self.leaving.spawn_on(leave(service, program, self.calling), &runtime);
         }
     }
 }

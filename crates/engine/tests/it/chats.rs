@@ -102,7 +102,7 @@ async fn a_chat_that_reads_changes_nothing_and_one_that_works_becomes_a_card_wit
     assert!(told[2].0 && told[2].1.contains("Read-only file system"), "{told:?}");
     let (system, tools) = call(&hall);
     let hub = ["knowledge_search", "knowledge_read", "learning_record", "learning_outcome"];
-    assert_eq!(tools, [["read", "glob", "grep", "bash"], hub].concat());
+    assert_eq!(tools, [&["read", "glob", "grep", "bash"], &hub[..], &["attachment_read"]].concat());
     assert!(system.contains("no file can be changed here") && !system.contains("You\nbuild one feature"), "{system}");
     assert_eq!(hall.team.diff(id).await.unwrap().files.len(), 0);
 
@@ -378,4 +378,59 @@ async fn files_of_messages_reach_the_model_show_in_the_chat_and_go_with_it() {
     for file in said.iter().flatten() {
         assert!(hall.team.store.attachment_bytes(file.id).await.unwrap().is_none(), "{}", file.name);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_file_is_shown_in_part_and_read_on_by_its_own_work_alone() {
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let log: String = (1..=300_000).map(|n| format!("{n} quiet\n")).collect();
+    let log = log.replace("\n150000 quiet", "\n150000 the lamp went out");
+    assert!(log.len() > 3_000_000);
+    let file = || SentFile { name: "lamp.log".to_owned(), bytes: log.clone().into_bytes() };
+    let new = |files| NewChat {
+        message: script(&[json!({ "say": "A long log." })]),
+        files,
+        title: Some("A talk".to_owned()),
+        agent: None,
+        model: Some("simulated".to_owned()),
+        mode: WorkMode::Read,
+    };
+    let (feature, _) = hall.team.start_chat(hall.anna.id, project.id, new(vec![file(), file()])).await.unwrap();
+    let id = feature.card.id;
+    let rested = hall.rests(id).await;
+    assert_eq!((rested.card.error, rested.summary.as_deref()), (None, Some("A long log.")));
+    let said = hall.sim.requests().pop().unwrap()["messages"].to_string();
+    assert!(said.len() < 300_000 && said.contains("300000 quiet") && !said.contains("the lamp went out"));
+    let attached = hall.team.store.attachments(id).await.unwrap().remove(0).id;
+    assert!(
+        said.contains(&attached.to_string()) && said.contains("has 3788907 bytes and 300000 lines"),
+        "{}",
+        &said[..900]
+    );
+
+    let lines = |of| {
+        [
+            json!({ "tools": [
+            ["attachment_read", { "id": of, "pattern": "lamp" }],
+            ["attachment_read", { "id": of, "offset": 149_999, "limit": 3 }],
+            ["attachment_read", { "id": "x" }],
+        ] }),
+            json!({ "say": "At 150000." }),
+        ]
+    };
+    hall.say(id, &lines(attached), None).await;
+    let answered = async || (hall.rests(id).await.summary.as_deref() == Some("At 150000.")).then_some(());
+    hall.until("the answer", answered).await;
+    let turns = hall.said(id).await;
+    let told = results(&turns);
+    assert_eq!(told[0], (false, "150000: 150000 the lamp went out"));
+    assert!(told[1].1.starts_with("149999\t149999 quiet\n150000\t150000 the lamp went out\n150001"), "{told:?}");
+    assert!(told[2].0 && told[2].1.contains("No file with the id \"x\""), "{told:?}");
+
+    // Another work does not reach it, though it knows the id.
+    let other = hall.chat(&project, WorkMode::Read, &lines(attached), None).await;
+    hall.rests(other).await;
+    let turns = hall.said(other).await;
+    assert!(results(&turns).iter().all(|(refused, told)| *refused && told.contains("is attached here")), "{turns:?}");
 }

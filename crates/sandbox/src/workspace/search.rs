@@ -100,26 +100,21 @@ pub(super) fn glob(root: &Dir, pattern: &str, under: &str, limit: usize) -> Resu
     Ok(Found { paths, more })
 }
 
+/// The lines of a text that match a regular expression, as [`Workspace::grep`](super::Workspace::grep) finds them in files;
+/// without a path.
+///
+/// # Errors
+/// [`FileError::Pattern`], and [`FileError::Io`] when a line is too long to be searched.
+pub fn grep_text(pattern: &str, text: &[u8], limit: usize) -> Result<Matches, FileError> {
+    let mut search = Search::new(pattern, limit)?;
+    let mut lines = Lines { path: String::new(), limit, found: &mut search.found, binary: false };
+    search.searcher.search_slice(&search.matcher, text, &mut lines).map_err(failed(""))?;
+    Ok(search.found)
+}
+
 pub(super) fn grep(root: &Dir, query: &GrepQuery<'_>) -> Result<Matches, FileError> {
-    let matcher = RegexMatcherBuilder::new()
-        .line_terminator(Some(b'\n'))
-        .size_limit(MAX_PATTERN)
-        .dfa_size_limit(MAX_PATTERN)
-        .build(query.pattern)
-        .map_err(|error| FileError::Pattern { reason: error.to_string() })?;
+    let mut search = Search::new(query.pattern, query.limit)?;
     let glob = query.glob.map(Pattern::new).transpose()?;
-    let mut search = Search {
-        searcher: SearcherBuilder::new()
-            .line_number(true)
-            .binary_detection(BinaryDetection::quit(0))
-            // A mapped file that is cut short meanwhile would kill the server.
-            .memory_map(MmapChoice::never())
-            .heap_limit(Some(usize::try_from(MAX_FILE).unwrap_or(usize::MAX) * 2))
-            .build(),
-        matcher,
-        limit: query.limit,
-        found: Matches::default(),
-    };
     match place(root, query.under)? {
         Under::File(path) => {
             // Here an error is worth telling; in a folder full of files it is not.
@@ -154,6 +149,23 @@ struct Search {
 }
 
 impl Search {
+    fn new(pattern: &str, limit: usize) -> Result<Self, FileError> {
+        let matcher = RegexMatcherBuilder::new()
+            .line_terminator(Some(b'\n'))
+            .size_limit(MAX_PATTERN)
+            .dfa_size_limit(MAX_PATTERN)
+            .build(pattern)
+            .map_err(|error| FileError::Pattern { reason: error.to_string() })?;
+        let searcher = SearcherBuilder::new()
+            .line_number(true)
+            .binary_detection(BinaryDetection::quit(0))
+            // A mapped file that is cut short meanwhile would kill the server.
+            .memory_map(MmapChoice::never())
+            .heap_limit(Some(usize::try_from(MAX_FILE).unwrap_or(usize::MAX) * 2))
+            .build();
+        Ok(Self { searcher, matcher, limit, found: Matches::default() })
+    }
+
     /// Searches one file. One that cannot be read, or is no text, holds no match.
     fn file(&mut self, root: &Dir, path: &Path) {
         let Ok((file, meta)) = file::open(root, "", path) else { return };

@@ -89,4 +89,32 @@ async fn a_folder_comes_in_is_found_and_goes_out_again() {
     std::fs::write(&tar, archive).unwrap();
     let (code, out, err) = ask(&["import", tar.to_str().unwrap(), "--as", &email]).await;
     assert!(code == Some(0) && out.contains("2 say what the hub says already"), "{out}{err}");
+
+    // An item that was renamed has one file again, and two files of one item do not come in.
+    let renamed = std::fs::read_to_string(&path).unwrap().replace("Quinces", "Medlars and quinces");
+    let other = path.with_file_name("other.md");
+    std::fs::write(&other, renamed).unwrap();
+    let entries = out_to.join("entries");
+    let (code, _, err) = ask(&["import", entries.to_str().unwrap(), "--as", &email]).await;
+    assert!(code == Some(1) && err.contains("it has the id of other.md"), "{err}");
+    let (code, out, err) = ask(&["import", other.to_str().unwrap(), "--as", &email]).await;
+    assert!(code == Some(0) && out.contains("changed: entry Medlars and quinces"), "{out}{err}");
+    std::fs::remove_file(&other).unwrap();
+    let (code, _, err) = ask(&["export", out_to.to_str().unwrap(), "--kind", "entry"]).await;
+    let left: Vec<_> = std::fs::read_dir(&entries).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(
+        code == Some(0) && left.len() == 1 && left[0].to_str().unwrap().starts_with("medlars-and-"),
+        "{left:?}{err}"
+    );
+
+    // Two files that say the same are one item.
+    let twice = desk.path().join("twice");
+    std::fs::create_dir(&twice).unwrap();
+    for name in ["one.md", "two.md"] {
+        std::fs::write(twice.join(name), file("entry", "Pears", "They are picked while they are hard.")).unwrap();
+    }
+    let (code, out, _) = ask(&["import", twice.to_str().unwrap(), "--as", &email]).await;
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("1 written"), "{out}");
+    assert!(out.contains("passed over: two.md, since the hub says much the same in: entry Pears"), "{out}");
 }

@@ -66,6 +66,10 @@ async fn owner(url: &str) -> Persona {
     let mut owner = Persona::at(url);
     let body = json!({ "email": "olga@example.com", "password": PASSWORD, "name": "Olga" });
     owner.post("/api/auth/register", body).await.is(StatusCode::CREATED);
+    // On a quick machine many cards are built before the last kill.
+    let mut limits = owner.get("/api/settings/limits").await.is(StatusCode::OK);
+    limits["team"]["maxWorktreesPerMember"] = 1_000.into();
+    owner.put("/api/settings/limits", limits).await.is(StatusCode::OK);
     owner
 }
 

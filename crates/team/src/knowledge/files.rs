@@ -4,10 +4,13 @@ use std::collections::HashMap;
 
 use guildhall_store::{Judged, KnowledgeFilter, NewKnowledge};
 use guildhall_types::KnowledgeId;
+use guildhall_types::knowledge::alike::{Compared, NEAR};
 use guildhall_types::knowledge::draft::CONTENT;
+use guildhall_types::knowledge::index::{Profile, index};
 use guildhall_types::knowledge::markdown::{MarkdownItem, file_name, parse, render};
 use guildhall_types::knowledge::{
-    Author, KnowledgeDraft, KnowledgeItem, KnowledgeKind, KnowledgeRef, KnowledgeReview, SimilarItem, Via,
+    Author, KnowledgeDraft, KnowledgeItem, KnowledgeKind, KnowledgeOrigin, KnowledgeRef, KnowledgeReview, SimilarItem,
+    Via,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -33,8 +36,19 @@ pub struct ImportReport {
     pub updated: Vec<KnowledgeRef>,
     /// What was there already with this very text.
     pub unchanged: Vec<KnowledgeRef>,
-    /// Files that were passed over, because the hub holds much the same.
+    /// Files that were passed over, because the hub, or a file before them, holds much the same.
     pub skipped: Vec<SkippedFile>,
+    /// Files whose items are there already and were not changed, because something came in between.
+    pub failed: Vec<FailedFile>,
+}
+
+/// A file that did not come in.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct FailedFile {
+    /// Its name.
+    pub file: String,
+    /// Why, and what to do.
+    pub why: String,
 }
 
 /// A file that was passed over.
@@ -51,14 +65,14 @@ pub struct SkippedFile {
 pub struct ImportWay {
     /// Write what the hub holds much the same of, too.
     pub anyway: bool,
-    /// Only say what would be written. The ids of what would be new are none that come to be.
+    /// Only say what would be written. The ids of what would be new are none that come to be, here and as similar items.
     pub dry_run: bool,
 }
 
 /// What is to become of files.
 #[derive(Default)]
 struct Sorted<'a> {
-    new: Vec<&'a Read>,
+    new: Vec<(KnowledgeId, &'a Read)>,
     known: Vec<(&'a Read, KnowledgeItem)>,
     skipped: Vec<SkippedFile>,
 }
@@ -67,6 +81,44 @@ struct Sorted<'a> {
 struct Read {
     name: String,
     item: MarkdownItem,
+}
+
+impl Read {
+    /// The words that it is compared by.
+    fn profile(&self) -> Vec<u8> {
+        index(&self.item.draft, KnowledgeReview::Proposed, KnowledgeOrigin::Member).profile
+    }
+}
+
+/// Of two files of one item, one is old: which, nobody can tell here.
+fn each_once(files: &[Read]) -> Result<(), TeamError> {
+    let mut ids: HashMap<KnowledgeId, &str> = HashMap::new();
+    for Read { name, item } in files {
+        if let Some(other) = item.id.and_then(|id| ids.insert(id, name)) {
+            let problem = format!("{name}: it has the id of {other}; bring in the one that holds, or take the id out");
+            return Err(TeamError::invalid("file", problem));
+        }
+    }
+    Ok(())
+}
+
+/// Why an item that is there was not changed, for who imports.
+fn why(error: &TeamError) -> String {
+    match error {
+        TeamError::KnowledgeChanged { .. } => "somebody changed it at the same moment; import it again".to_owned(),
+        TeamError::NotFound { .. } => "somebody deleted it at the same moment; import it again".to_owned(),
+        other => {
+            tracing::warn!(error = other as &dyn std::error::Error, "a file of an import could not be written");
+            "it could not be written now; import it again".to_owned()
+        }
+    }
+}
+
+/// An item, if it is as like as that to another.
+fn near(item: &KnowledgeRef, likeness: f64) -> Option<SimilarItem> {
+    let KnowledgeRef { id, kind, ref title } = *item;
+    let shown = (likeness * 100.0).round() / 100.0;
+    (likeness >= NEAR).then(|| SimilarItem { id, kind, title: title.clone(), likeness: shown })
 }
 
 fn named(item: &KnowledgeItem) -> KnowledgeRef {
@@ -143,7 +195,8 @@ impl Team {
     }
 
     /// Brings Markdown files into the hub. An item that is there already, by the id in its file, gets the file's text; others
-    /// are written anew, unless the hub holds much the same. Items that name each other as related still do.
+    /// are written anew, unless the hub holds much the same. Items that name each other as related still do. What is new comes
+    /// in as a whole; changes come after it one by one, and each that fails is told in the report.
     ///
     /// # Errors
     /// [`TeamError::Invalid`] or [`TeamError::LooksLikeSecret`] when one of the files cannot come in: then none does.
@@ -161,6 +214,7 @@ impl Team {
             return Err(TeamError::invalid("archive", format!("import at most {IMPORT_FILES} files at once")));
         }
         let read = files.into_iter().map(|(name, bytes)| read(name, &bytes)).collect::<Result<Vec<_>, _>>()?;
+        each_once(&read)?;
         let mut times = 0;
         loop {
             let looked = self.store.knowledge_place().await?;
@@ -177,7 +231,9 @@ impl Team {
     /// What is to become of each file.
     async fn sorted<'a>(&self, files: &'a [Read], anyway: bool) -> Result<Sorted<'a>, TeamError> {
         let mut sorted = Sorted::default();
-        for file in files {
+        let profiles: Vec<Vec<u8>> = files.iter().map(Read::profile).collect();
+        let mut before: Vec<(KnowledgeRef, Compared<'_>)> = Vec::new();
+        for (file, profile) in files.iter().zip(&profiles) {
             let there = match file.item.id {
                 Some(id) => self.store.knowledge(id).await?,
                 None => None,
@@ -185,11 +241,19 @@ impl Team {
             match there.filter(|item| item.kind() == file.item.draft.kind() && item.common.deleted_at.is_none()) {
                 Some(item) => sorted.known.push((file, item)),
                 None => {
-                    let similar =
-                        if anyway { Vec::new() } else { self.store.similar_knowledge(&file.item.draft, None).await? };
-                    match similar.is_empty() {
-                        true => sorted.new.push(file),
-                        false => sorted.skipped.push(SkippedFile { file: file.name.clone(), similar }),
+                    let draft = &file.item.draft;
+                    let own = Compared::new(draft.kind(), &draft.title, Profile::read(profile));
+                    let mut similar = Vec::new();
+                    if !anyway {
+                        similar = self.store.similar_knowledge(draft, None).await?;
+                        similar.extend(before.iter().filter_map(|(item, other)| near(item, own.likeness(other))));
+                    }
+                    if similar.is_empty() {
+                        let id = KnowledgeId::new();
+                        before.push((to_be(id, draft), own));
+                        sorted.new.push((id, file));
+                    } else {
+                        sorted.skipped.push(SkippedFile { file: file.name.clone(), similar });
                     }
                 }
             }
@@ -208,8 +272,7 @@ impl Team {
         let mut report = ImportReport { skipped: sorted.skipped, ..ImportReport::default() };
         let mut names: HashMap<KnowledgeId, KnowledgeId> = HashMap::new();
         let mut written: Vec<(KnowledgeId, NewKnowledge)> = Vec::new();
-        for file in sorted.new {
-            let id = KnowledgeId::new();
+        for (id, file) in sorted.new {
             names.extend(file.item.id.map(|former| (former, id)));
             let review = standing(author, file.item.draft.kind(), file.item.review);
             let new = NewKnowledge {
@@ -232,7 +295,10 @@ impl Team {
         }
         for (file, item) in sorted.known {
             let mut draft = file.item.draft.clone();
-            self.relate(&names, item.id(), &mut draft).await?;
+            if let Err(error) = self.relate(&names, item.id(), &mut draft).await {
+                report.failed.push(FailedFile { file: file.name.clone(), why: why(&error) });
+                continue;
+            }
             // How sure it is, the hub says where a member has verified it.
             keep_verified(&mut draft, &item);
             if draft == item.draft() {
@@ -249,7 +315,11 @@ impl Team {
                 (Via::Token(_) | Via::Run { .. }, KnowledgeKind::Learning) => Judged::Proposed,
             };
             let done = self.store.update_knowledge(item.id(), version, draft, Some("Imported."), judged, author).await;
-            report.updated.push(named(&self.or_changed(item.id(), done).await?));
+            // Others are written already, and are not to be taken for missing.
+            match self.or_changed(item.id(), done).await {
+                Ok(item) => report.updated.push(named(&item)),
+                Err(error) => report.failed.push(FailedFile { file: file.name.clone(), why: why(&error) }),
+            }
         }
         Ok(report)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::KnowledgeKind;
 use super::index::{Profile, folded_phrase};
 use super::words::grams;
 
@@ -10,19 +11,29 @@ pub const NEAR: f64 = 0.6;
 /// How much of it is the text where titles are compared, too.
 const TEXT: f64 = 0.6;
 
-/// How much two items have in common, from 0 to 1: by their words, and by their titles where these are closer than the texts.
-pub fn likeness(one: (&str, Profile<'_>), other: (&str, Profile<'_>)) -> f64 {
-    let text = shared(one.1.hashes(), other.1.hashes());
-    let title = titles(one.0, other.0);
-    text.max(TEXT * text + (1.0 - TEXT) * title)
+/// What two items are compared by.
+#[derive(Debug)]
+pub struct Compared<'a> {
+    kind: KnowledgeKind,
+    title: BTreeSet<String>,
+    words: Profile<'a>,
 }
 
-/// How much two titles have in common, from 0 to 1.
-pub fn titles(one: &str, other: &str) -> f64 {
-    let of = |title: &str| -> BTreeSet<String> {
-        folded_phrase(title).split(' ').filter(|word| !word.is_empty()).flat_map(grams).collect()
-    };
-    shared(of(one).into_iter(), of(other).into_iter())
+impl<'a> Compared<'a> {
+    /// An item of this kind, with this title, that holds these words.
+    pub fn new(kind: KnowledgeKind, title: &str, words: Profile<'a>) -> Self {
+        let title = folded_phrase(title).split(' ').filter(|word| !word.is_empty()).flat_map(grams).collect();
+        Self { kind, title, words }
+    }
+
+    /// How much two items have in common, from 0 to 1: by their words, and by their titles where these are closer than the
+    /// texts. Two of a kind with one title are near in any case.
+    pub fn likeness(&self, other: &Self) -> f64 {
+        let text = shared(self.words.hashes(), other.words.hashes());
+        let title = shared(self.title.iter(), other.title.iter());
+        let like = text.max(TEXT * text + (1.0 - TEXT) * title);
+        if self.kind == other.kind && title >= 1.0 { like.max(NEAR) } else { like }
+    }
 }
 
 /// Which part of all that one or the other holds both hold. Both come sorted, each thing once.

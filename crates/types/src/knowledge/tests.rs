@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
-use super::alike::{NEAR, likeness};
+use super::alike::{Compared, NEAR};
 use super::draft::LearningContext;
 use super::index::{Indexed, Mark, Profile, asked, folded_phrase, index, label};
 use super::rank::{Candidate, Meant, Term, rarity, score, sure};
@@ -107,7 +107,8 @@ fn items_that_say_the_same_are_alike() {
     let words = "When the socket drops the page must connect again and ask for what it missed since its last number";
     let alike = |one: &KnowledgeDraft, other: &KnowledgeDraft| {
         let (a, b) = (indexed(one), indexed(other));
-        likeness((&one.title, Profile::read(&a.profile)), (&other.title, Profile::read(&b.profile)))
+        let one = Compared::new(one.kind(), &one.title, Profile::read(&a.profile));
+        one.likeness(&Compared::new(other.kind(), &other.title, Profile::read(&b.profile)))
     };
     let one = entry("Reconnect after a drop", words);
     assert!((alike(&one, &one) - 1.0).abs() < 1e-9);

@@ -109,6 +109,32 @@ fn what_is_said_too_late_or_of_another_try_counts_for_nothing() {
 }
 
 #[test]
+fn json_is_found_with_fences_around_it_and_in_its_strings() {
+    let wanted = json!({ "cards": [{ "description": "Run\n```\nmake\n```\nthen." }] });
+    for text in [wanted.to_string(), format!("Here:\n```json\n{wanted}\n```\nThat is it."), format!("```\n{wanted}")] {
+        assert_eq!(json_in(&text).as_ref(), Ok(&wanted), "{text}");
+    }
+    for text in ["", "```json\n{}\n```\nor\n```json\n{}\n```", "make"] {
+        assert!(json_in(text).unwrap_err().contains("no JSON"), "{text}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_sent_back_keeps_task_answer_and_form_however_long_they_are() {
+    let mut plan = agent("plan");
+    plan.output_format = Some(OutputFormat::Json);
+    plan.output_schema = Some(json!({ "type": "object", "required": ["cards"], "description": "d".repeat(7_000) }));
+    plan.input_template = Some("T".repeat(INPUT));
+    let of = system(vec![plan]);
+    let (state, _) = begun(&of);
+    let answer = format!("{{\"card\": \"{}\"}}", "a".repeat(OUTPUT - 20));
+    let (_, actions) = advance(&of, &state, noon(), &[ended("plan", 1, Ok(&answer))]);
+    let [Action::Start { prompt, attempt: 2, .. }] = &actions[..] else { panic!("{actions:?}") };
+    assert!(prompt.contains(&"T".repeat(INPUT)) && prompt.contains(&answer) && prompt.trim_end().ends_with("```"));
+    assert!(prompt.chars().count() < TASK);
+}
+
+#[test]
 fn an_answer_of_the_wrong_form_is_sent_back_once_and_then_fails_as_the_step_says() {
     let mut plan = agent("plan");
     plan.output_format = Some(OutputFormat::Json);

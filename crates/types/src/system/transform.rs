@@ -129,18 +129,26 @@ impl Transform {
     }
 }
 
-/// The JSON that a text is: the whole of it, or the one fenced block in it.
+/// The JSON that a text is: the whole of it, or the one fenced block in it. Fences in its strings are its own.
 ///
 /// # Errors
 /// What is wrong, in a sentence.
 pub fn json_in(text: &str) -> Result<Value, String> {
     let whole = text.trim();
-    let blocks: Vec<&str> = whole.split("```").skip(1).step_by(2).collect();
-    let inner = match blocks.as_slice() {
-        [block] => block.strip_prefix("json").unwrap_or(block).trim(),
-        _ => whole,
-    };
-    serde_json::from_str(inner).map_err(|error| format!("What was given is no JSON: {error}."))
+    if let Ok(value) = serde_json::from_str(whole) {
+        return Ok(value);
+    }
+    let told = |error: serde_json::Error| format!("What was given is no JSON: {error}.");
+    let Some((_, block)) = whole.split_once("```") else { return serde_json::from_str(whole).map_err(told) };
+    let block = block.strip_prefix("json").unwrap_or(block);
+    let mut values = serde_json::Deserializer::from_str(block).into_iter();
+    let value = values.next().ok_or("What was given is no JSON: its block is empty.")?.map_err(told)?;
+    // The string that holds a fence is read over; what comes behind the value ends the block, and is not another one.
+    let rest = block.get(values.byte_offset()..).unwrap_or_default().trim();
+    match rest.is_empty() || rest.strip_prefix("```").is_some_and(|after| !after.contains("```")) {
+        true => Ok(value),
+        false => Err("What was given is no JSON: it holds more than one block, or more than JSON in it.".to_owned()),
+    }
 }
 
 /// The cards that a list describes.

@@ -50,7 +50,7 @@ export default function ImportDialog({
       const done = await hub.import(tarOf(files), anyway);
       setReport(done);
       announce(m.done(done.created.length, done.updated.length, done.unchanged.length));
-      if (done.skipped.length === 0) setFiles([]);
+      if (done.skipped.length + done.failed.length === 0) setFiles([]);
       void queryClient.invalidateQueries({ queryKey: ["knowledge"] });
     } catch (cause) {
       setError(asApiError(cause));
@@ -59,6 +59,7 @@ export default function ImportDialog({
     }
   };
   const skipped = report?.skipped ?? [];
+  const failed = report?.failed ?? [];
   return (
     <Dialog
       open={open}
@@ -161,6 +162,18 @@ export default function ImportDialog({
                       </Link>
                     </>
                   )}
+                </li>
+              ))}
+            </ul>
+          </section>
+        )}
+        {failed.length > 0 && (
+          <section aria-label={m.failed} className="rounded-md bg-red-soft px-3 py-2 text-red text-sm">
+            <p className="mb-1">{m.failed}</p>
+            <ul className="flex flex-col gap-1">
+              {failed.map(({ file, why }) => (
+                <li key={file}>
+                  {file} · {why}
                 </li>
               ))}
             </ul>

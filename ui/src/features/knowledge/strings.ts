@@ -266,7 +266,7 @@ export const words = {
     exportThese: "Export these as Markdown",
     one: "Save as Markdown",
     title: "Import knowledge",
-    text: "Markdown files with front matter, as an export writes them, or a zip of such files. If one cannot come in, none does.",
+    text: "Markdown files with front matter, as an export writes them, or a zip of such files. If one is faulty, none comes in.",
     drop: "Drop .md files or a zip here",
     choose: "Choose files",
     chosen: (count: number) => `${plural(count, "file")} chosen`,
@@ -276,7 +276,8 @@ export const words = {
     anyway: "Import those, too",
     done: (created: number, updated: number, unchanged: number) =>
       `${created} written, ${updated} changed, ${unchanged} as they were`,
-    skipped: "Passed over, because the hub says much the same already:",
+    skipped: "Passed over, because the hub or another file says much the same already:",
+    failed: "Not changed:",
   },
   rule: {
     open: "The team's rule",

@@ -88,7 +88,7 @@ pub async fn export_knowledge(
 /// Brings a Markdown file, or an archive (tar, without compression) of them, into the hub.
 ///
 /// An item that is there already, by the id in its file, gets the file's text; others are written anew, unless the hub holds
-/// much the same. If one of the files cannot come in, none does.
+/// much the same. If one of the files is faulty, none comes in.
 #[utoipa::path(post, path = "/api/knowledge/import", tag = "knowledge", params(Anyway),
     request_body(content(("text/markdown"), ("application/x-tar"))), responses((status = 200, body = ImportReport)))]
 pub async fn import_knowledge(

@@ -79,7 +79,8 @@ async fn told_to_stop_under_load_it_claims_no_more_and_ends_in_time() {
         assert!(began.elapsed() < after + Duration::from_secs(20), "{:?}", began.elapsed());
         let log = night.log();
         let (_, rest) = log[before..].split_once("shutting down").unwrap();
-        assert!(!rest.contains("a run begins") && !rest.contains("did not end in time"), "{rest}");
+        // A claim that was being written at that moment is seen through, and its run goes back to the queue.
+        assert!(rest.matches("a run begins").count() <= 1 && !rest.contains("did not end in time"), "{rest}");
         night.kills.push(format!("told to stop after {after:?}"));
     }
     if life != Life::Finished {

@@ -100,7 +100,7 @@ async fn files_come_with_messages_and_are_bounded() {
         let refused = owner.post(&chats, say(files)).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
         assert!(refused["errors"][0]["field"] == "files" && refused.to_string().contains(says), "{refused}");
     }
-    let large = vec![b'a'; 64 * 1024];
+    let large = vec![b'a'; 5 * 1024 * 1024];
     let both = json!([file("one.txt", &large), file("two.txt", &large)]);
     let started = owner.post(&chats, say(both)).await.is(StatusCode::ACCEPTED);
     let chat = &started["feature"];

@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use guildhall_types::KnowledgeId;
-use guildhall_types::knowledge::alike::{NEAR, likeness, titles};
+use guildhall_types::knowledge::alike::{Compared, NEAR};
 use guildhall_types::knowledge::index::{HEAD, Indexed, Profile, asked, index};
 use guildhall_types::knowledge::{KnowledgeDraft, KnowledgeOrigin, KnowledgeReview, SimilarItem};
 
@@ -97,13 +97,11 @@ fn likest(
     own: &Indexed,
     found: impl IntoIterator<Item = impl Borrow<Found>>,
 ) -> Vec<SimilarItem> {
-    let profile = Profile::read(&own.profile);
+    let own = Compared::new(draft.kind(), &draft.title, Profile::read(&own.profile));
     let mut similar: Vec<(i64, SimilarItem)> = Vec::new();
     for one in found {
         let found: &Found = one.borrow();
-        let like = likeness((&draft.title, profile), (&found.title, Profile::read(&found.profile)));
-        let same_title = found.kind == draft.kind() && titles(&draft.title, &found.title) >= 1.0;
-        let like = if same_title { like.max(NEAR) } else { like };
+        let like = own.likeness(&Compared::new(found.kind, &found.title, Profile::read(&found.profile)));
         if like >= NEAR {
             let likeness = (like * 100.0).round() / 100.0;
             similar.push((

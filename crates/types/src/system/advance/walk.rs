@@ -10,7 +10,9 @@ use crate::system::execution::{ExecutionState, ExecutionStatus, StepState, Syste
 use crate::system::shape::misfit;
 use crate::system::template::{Context, Reader, cut, fenced, render, text_of};
 use crate::system::transform::json_in;
-use crate::system::{ATTEMPTS, BEGUN, INPUT, LONGEST_TIMEOUT, OUTPUT, OutputFormat, Step, StepKind, SystemDefinition};
+use crate::system::{
+    ATTEMPTS, BEGUN, INPUT, LONGEST_TIMEOUT, OUTPUT, OutputFormat, Step, StepKind, SystemDefinition, TASK,
+};
 
 /// How far a step came, or several.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,7 +84,8 @@ impl<'a> Walk<'a> {
             "An answer to the task at the end is not of the form that is asked for: {why}\n\nSay the same in the right form, and \
              leave out nothing. Do not work on the task again unless something is missing.\n\n{said}\n\nThe task was:\n\n{task}"
         );
-        state.input = Some(cut(ask, 2 * INPUT));
+        // Whole, with the form at its end: the task and the answer have their own bounds.
+        state.input = Some(cut(ask, TASK));
         state.error = Some(cut(format!("Its answer was sent back: {why}"), 2_000));
         state.rounds = 1;
         // A try of its own, so that what comes late of the former is not taken for its answer.
@@ -357,7 +360,6 @@ fn taken_for(step: &Step, value: &Value) -> Result<Value, String> {
 fn form_of(step: &Step) -> String {
     match &step.output_schema {
         Some(schema) if step.kind == StepKind::Agent => {
-            let schema = text_of(schema);
             format!("\n\nClose with JSON alone, of the form that this JSON Schema describes:\n```json\n{schema}\n```")
         }
         _ => String::new(),
