@@ -16,7 +16,7 @@ use guildhall_types::Clock;
 use guildhall_types::audit::Actor;
 use guildhall_types::backup::{BackupCause, BackupKind, Keep};
 
-use crate::config::Config;
+use crate::config::{Config, Faults};
 use crate::{database, folder};
 
 /// Where backups are, and what they are sealed with, where that is not as the configuration says.
@@ -98,6 +98,9 @@ fn named(text: &str, config: &Config) -> anyhow::Result<Shelf> {
             folder.into_os_string().into_string().map_err(|_| anyhow!("the folder for backups cannot be named"))?
         }
     };
+    if Shelf::names_bucket(&place) && !config.s3_faults.is_empty() {
+        return Err(Faults(config.s3_faults.clone()).into());
+    }
     // What was found is not shown: it may hold a key by mistake.
     Shelf::at(&place, &config.s3).map_err(|bad| anyhow!("the place for backups cannot be used; expected {bad}"))
 }

@@ -84,6 +84,9 @@ pub struct Config {
     pub backup_key_file: Option<PathBuf>,
     /// How an S3-compatible store is reached, if backups go to one.
     pub s3: S3Access,
+    /// What is wrong with that in the environment, where no bucket is configured: it may be meant for other programs. A command that
+    /// names a bucket tells it.
+    pub s3_faults: Vec<Fault>,
     /// What the operator should know, though nothing is wrong.
     pub notes: Vec<String>,
 }

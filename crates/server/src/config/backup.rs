@@ -45,17 +45,15 @@ pub(super) fn read(s: &mut Settings<'_>, s3: &S3Access) -> (Option<BackupPlan>, 
 
 /// Where backups go.
 fn place(s: &mut Settings<'_>, s3: &S3Access) -> Option<Shelf> {
-    let mut found = s.find(layers::BACKUP_TO)?;
+    let found = s.find(layers::BACKUP_TO)?;
     let Value::Text(text) = &found.value else {
-        s.faults.push(found.fault("the absolute path of a folder, or s3:// and a bucket"));
+        s.faults.push(found.bad_address("the absolute path of a folder, or s3:// and a bucket"));
         return None;
     };
     match Shelf::at(text.trim(), s3) {
         Ok(shelf) => Some(shelf),
         Err(bad) => {
-            // Whoever writes a key into the address shall not find it in a log.
-            found.secret |= text.contains('@');
-            s.faults.push(found.fault(bad.to_string()));
+            s.faults.push(found.bad_address(bad.to_string()));
             None
         }
     }

@@ -128,11 +128,15 @@ settings! {
     S3_SESSION_TOKEN "s3_session_token" "AWS_SESSION_TOKEN" None, true;
     S3_CA_FILE "s3_ca_file" "AWS_CA_BUNDLE" None, false;
     S3_ALLOW_HTTP "s3_allow_http" "GUILDHALL_S3_ALLOW_HTTP" None, false;
+    S3_CHECKSUM_ALGORITHM "s3_checksum_algorithm" "AWS_CHECKSUM_ALGORITHM" None, false;
     SIMULATED_PROVIDER_URL "simulated_provider_url" "GUILDHALL_SIMULATED_PROVIDER_URL" None, true;
 }
 
 /// The tables of providers, which stand in the file alone.
 const OIDC: &str = "oidc";
+
+/// Where what stands in the environment is said to stand, behind its name.
+const ENVIRONMENT: &str = " in the environment";
 
 /// What stands for a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,13 +159,30 @@ pub(super) struct Found {
 impl Found {
     /// This value is bad.
     pub(super) fn fault(&self, expected: impl Into<String>) -> Fault {
-        let shown = match &self.value {
+        let found = (!self.secret).then(|| self.words());
+        Fault { at: self.at.clone(), found, expected: expected.into() }
+    }
+
+    /// This address is bad. One in which a key or a password may stand is not shown: whoever writes them there shall not find them
+    /// in a log.
+    pub(super) fn bad_address(mut self, expected: impl Into<String>) -> Fault {
+        self.secret |= self.words().contains(['@', '?', '#']);
+        self.fault(expected)
+    }
+
+    fn words(&self) -> String {
+        match &self.value {
             Value::Text(text) => text.clone(),
             Value::List(list) => list.join(":"),
             Value::Other(what) => what.clone(),
-        };
-        let found = (!self.secret).then_some(shown);
-        Fault { at: self.at.clone(), found, expected: expected.into() }
+        }
+    }
+}
+
+impl Fault {
+    /// Whether the value stands in the environment, and so perhaps for other programs.
+    pub(super) fn of_environment(&self) -> bool {
+        self.at.ends_with(ENVIRONMENT)
     }
 }
 
@@ -318,7 +339,7 @@ impl<'a> Settings<'a> {
             let value = value
                 .into_string()
                 .map_or_else(|bytes| Value::Other(bytes.to_string_lossy().into_owned()), Value::Text);
-            return Some(Found { value, at: format!("{env} in the environment"), secret });
+            return Some(Found { value, at: format!("{env}{ENVIRONMENT}"), secret });
         }
         let (path, table) = self.file.as_ref()?;
         let value = match table.get(key)? {

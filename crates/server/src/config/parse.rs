@@ -117,7 +117,7 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
     );
     let collector = super::traces::read(s);
     let guard = guard(s);
-    let s3 = super::s3::read(s);
+    let (s3, s3_faults) = super::s3::read(s);
     let (backup, backup_key_file) = super::backup::read(s, &s3);
 
     let mut notes = Vec::new();
@@ -177,6 +177,7 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
             backup,
             backup_key_file,
             s3,
+            s3_faults,
             notes,
         }),
         _ => Err(Faults(faults)),

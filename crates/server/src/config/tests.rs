@@ -7,6 +7,8 @@ use std::path::Path;
 
 use super::*;
 
+mod outside;
+
 #[derive(Default, Clone, Copy)]
 struct Case<'a> {
     env: &'a [(&'a str, &'a str)],
@@ -391,106 +393,5 @@ fn backups_are_planned_as_it_is_said() {
     let told = faults(Case { env: &bad, ..Case::default() });
     for (name, _) in bad {
         assert!(told.iter().any(|line| line.starts_with(name)), "no {name} in {told:?}");
-    }
-}
-
-#[test]
-fn a_collector_of_traces_is_read_by_opentelemetrys_own_names() {
-    let of =
-        |env: &[(&str, &str)]| read(Case { env, ..Case::default() }, &Flags::default()).map(|config| config.collector);
-    assert!(of(&[("OTEL_SERVICE_NAME", "hall"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]).unwrap().is_none());
-    let env = [
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example.com/base/"),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "Api-Key=hidden%2Cword , x-team=guild,"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
-        ("OTEL_TRACES_SAMPLER", "traceidratio"),
-        ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
-    ];
-    let whole = of(&env).unwrap();
-    assert!(!format!("{whole:?}").contains("hidden"));
-    let collector = whole.unwrap();
-    assert_eq!(collector.endpoint.as_str(), "https://collector.example.com/base/v1/traces");
-    let headers: Vec<_> = collector.headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
-    assert_eq!(headers, [("api-key", "hidden,word"), ("x-team", "guild")]);
-    assert_eq!((collector.share.part, collector.share.follows), (0.25, false));
-    assert_eq!(collector.service, "guildhall");
-    let exact = of(&[
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318"),
-        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://127.0.0.1:4319/mine"),
-        ("OTEL_TRACES_SAMPLER", "parentbased_always_off"),
-    ]);
-    let exact = exact.unwrap().unwrap();
-    assert_eq!(exact.endpoint.as_str(), "http://127.0.0.1:4319/mine");
-    assert_eq!((exact.share.part, exact.share.follows), (0.0, true));
-
-    for (name, value, expected) in [
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318", "expected an http or https address"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://me:word@x", "without a user, a password"),
-        (
-            "OTEL_EXPORTER_OTLP_HEADERS",
-            "hidden",
-            "OTEL_EXPORTER_OTLP_HEADERS in the environment: expected names and values",
-        ),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "a=hidden%zz", "expected names and values"),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "a=hidden%0Aword", "expected names and values"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "found \"grpc\"; expected http/protobuf"),
-        ("OTEL_TRACES_SAMPLER", "jaeger_remote", "found \"jaeger_remote\"; expected always_on"),
-        ("OTEL_TRACES_SAMPLER_ARG", "2", "expected a share from 0 to 1"),
-    ] {
-        let mut env = vec![(name, value)];
-        if name != "OTEL_EXPORTER_OTLP_ENDPOINT" {
-            env.push(("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318"));
-        }
-        let found = faults(Case { env: &env, ..Case::default() });
-        assert_eq!(found.len(), 1, "{name}={value}: {found:?}");
-        assert!(found[0].contains(expected) && !found[0].contains("hidden"), "{found:?}");
-    }
-}
-
-#[test]
-fn a_bucket_is_reached_as_it_is_said_and_its_key_shown_nowhere() {
-    let key = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "hidden-secret")];
-    let to = ("GUILDHALL_BACKUP_TO", "s3://backups/guildhall");
-    let said = [&key[..], &[to, ("AWS_ENDPOINT_URL", "https://s3.example.com"), ("AWS_REGION", "auto")]].concat();
-    let config = read(Case { env: &said, ..Case::default() }, &Flags::default()).unwrap();
-    assert_eq!(config.backup.as_ref().unwrap().shelf.to_string(), "s3://backups/guildhall");
-    assert_eq!(
-        (config.s3.region.as_deref(), config.s3.endpoint.as_ref().unwrap().as_str()),
-        (Some("auto"), "https://s3.example.com/")
-    );
-    assert!(!format!("{config:?}").contains("hidden-secret"));
-    // By the file of settings, with the key in a file of its own.
-    let file = |path: &Path| {
-        match path.to_str() {
-        Some("/etc/guildhall.toml") => {
-            Ok("backup_to = 's3://backups'\ns3_access_key_id = 'AKIA'\ns3_secret_access_key_file = '/etc/s3'\ns3_endpoint = 'http://minio:9000'\ns3_allow_http = true".to_owned())
-        }
-        Some("/etc/s3") => Ok("hidden-secret\n".to_owned()),
-        _ => Err(io::Error::from(io::ErrorKind::NotFound)),
-    }
-    };
-    let flags = Flags { config: Some("/etc/guildhall.toml".to_owned()), ..Flags::default() };
-    let env = |name: &str| (name == "HOME").then(|| OsString::from("/home/anna"));
-    let config = Config::read(&Layers { flags: &flags, env: &env, file: &file }).unwrap();
-    assert_eq!(config.s3.secret.as_ref().map(Secret::expose), Some("hidden-secret"));
-    assert!(config.backup.is_some() && !format!("{config:?}").contains("hidden-secret"));
-
-    // What other programs read is no fault as long as no bucket is named.
-    let config = read(Case { env: &[("AWS_ENDPOINT_URL", "http://minio:9000")], ..Case::default() }, &Flags::default());
-    assert!(config.unwrap().backup.is_none());
-    for (bad, expected) in [
-        (&[to][..], "AWS_ACCESS_KEY_ID"),
-        (&[to, key[0], key[1], ("AWS_ENDPOINT_URL", "http://minio:9000")], "GUILDHALL_S3_ALLOW_HTTP"),
-        (&[key[0], key[1], ("GUILDHALL_BACKUP_TO", "s3://AKIA:hidden-secret@backups")], "never in the address"),
-        (&[("AWS_ENDPOINT_URL", "https://AKIA:hidden-secret@s3.example.com")], "AWS_ENDPOINT_URL"),
-        (&[("AWS_SECRET_ACCESS_KEY", "hidden-secret of two")], "one word"),
-        (&[("GUILDHALL_S3_SECRET_ACCESS_KEY_FILE", "/nowhere")], "/nowhere"),
-        (&[("GUILDHALL_S3_ALLOW_HTTP", "perhaps")], "true or false"),
-    ] {
-        let told = faults(Case { env: bad, ..Case::default() });
-        assert!(
-            told.len() == 1 && told[0].contains(expected) && !told[0].contains("hidden-secret"),
-            "{bad:?}: {told:?}"
-        );
     }
 }

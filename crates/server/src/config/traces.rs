@@ -4,7 +4,7 @@ use guildhall_llm::Secret;
 use reqwest::header::{HeaderName, HeaderValue};
 use url::Url;
 
-use super::layers::{self, Settings};
+use super::layers::{self, Setting, Settings, Value};
 use crate::traces::{Collector, Share};
 
 /// Characters of a service's name at most.
@@ -12,9 +12,12 @@ const NAME: usize = 100;
 
 /// The collector, where one is named.
 pub(super) fn read(s: &mut Settings<'_>) -> Option<Collector> {
-    const ADDRESS: &str = "an http or https address without a user, a password, a query or a fragment";
-    let base = s.value(layers::OTLP_ENDPOINT, ADDRESS, address);
-    let exact = s.value(layers::OTLP_TRACES_ENDPOINT, ADDRESS, address);
+    // Without one, the rest is of no account: it may be meant for other programs of the machine.
+    if [layers::OTLP_ENDPOINT, layers::OTLP_TRACES_ENDPOINT].into_iter().all(|setting| s.find(setting).is_none()) {
+        return None;
+    }
+    let base = address_in(s, layers::OTLP_ENDPOINT);
+    let exact = address_in(s, layers::OTLP_TRACES_ENDPOINT);
     let headers = s.value(
         layers::OTLP_HEADERS,
         "names and values, such as api-key=value,x-team=guild, each value percent-encoded (not shown here)",
@@ -24,17 +27,30 @@ pub(super) fn read(s: &mut Settings<'_>) -> Option<Collector> {
         (1..=NAME).contains(&text.chars().count()).then(|| text.to_owned())
     });
     let share = share(s);
-    let endpoint = exact.or_else(|| base.map(below))?;
-    // Of no account to a server that tells nobody: it may be meant for other programs of the machine.
     s.value(layers::OTLP_PROTOCOL, "http/protobuf, which is what this server speaks", |text| {
         (text == "http/protobuf").then_some(())
     });
+    let endpoint = exact.or_else(|| base.map(below))?;
     Some(Collector {
         endpoint,
         headers: headers.unwrap_or_default(),
         service: service.unwrap_or_else(|| "guildhall".to_owned()),
         share: share.unwrap_or_default(),
     })
+}
+
+/// The address that a setting names. It is not a secret, but one that is refused may hold one.
+fn address_in(s: &mut Settings<'_>, setting: Setting) -> Option<Url> {
+    let found = s.find(setting)?;
+    let url = match &found.value {
+        Value::Text(text) => address(text.trim()),
+        Value::List(_) | Value::Other(_) => None,
+    };
+    if url.is_none() {
+        let fault = found.bad_address("an http or https address without a user, a password, a query or a fragment");
+        s.faults.push(fault);
+    }
+    url
 }
 
 fn address(text: &str) -> Option<Url> {

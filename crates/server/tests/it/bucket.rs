@@ -1,12 +1,15 @@
 //! Backups in an S3-compatible store that nobody here wrote (`tests/s3`): what a folder does, and what only a network can do to it.
 
+mod between;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::http::{Method, StatusCode};
 use guildhall_llm::Secret;
 use guildhall_team::backup::{BackupError, Making, Patience, S3Access, Shelf, listed, verify};
 use guildhall_types::backup::{BackupKind, Keep};
@@ -18,8 +21,9 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::backups::{Empty, key_file};
 use crate::death::fsck;
-use crate::harness::{PATIENCE, TestApp};
+use crate::harness::{PASSWORD, PATIENCE, Persona, TestApp};
 use crate::program::{guildhall, run};
+use between::{Asked, between, holding};
 
 const PLACE: &str = "s3://backups/guild/hall";
 
@@ -289,6 +293,8 @@ async fn the_program_backs_up_into_a_bucket_restores_from_it_and_says_what_is_wr
         (&list, &[("AWS_ENDPOINT_URL", elsewhere.as_str())], "gives no answer"),
         (&list, &[("AWS_ENDPOINT_URL", "http://s3.example.com")], "GUILDHALL_S3_ALLOW_HTTP"),
         (&list, &[("AWS_SECRET_ACCESS_KEY", "")], "AWS_SECRET_ACCESS_KEY"),
+        (&list, &[("AWS_CA_BUNDLE", "/nowhere")], "AWS_CA_BUNDLE in the environment: found \"/nowhere\""),
+        (&["restore", "--from", PLACE], &[("AWS_ENDPOINT_URL", "http://minio/of/others")], "or the name of a bucket"),
         (&["backup", "list", "--to", "s3://nobodys-bucket"], &[], "there is no bucket nobodys-bucket at http"),
         (&["restore", "--from", "s3://backups/elsewhere"], &[], "there is no backup in s3://backups/elsewhere"),
         (&["backup", "list", "--to", "s3://key:no-key-of-this-store-at-all@backups"], &[], "never in the address"),
@@ -356,4 +362,134 @@ async fn backups_that_go_into_a_bucket_are_made_kept_and_shown_by_the_server() {
         }
     };
     tokio::time::timeout(PATIENCE, tidy).await.unwrap();
+}
+
+/// What one refuses that keeps a lock on objects.
+const NO_DIGEST: &str = "<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters</Message></Error>";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_with_a_lock_on_objects_is_told_the_digest_of_each_when_that_is_wanted() {
+    let mut store = Store::start().await;
+    let mut app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let project = owner.project("large", json!({ "kind": "empty" })).await["id"].as_str().unwrap().to_owned();
+    app.stop().await;
+    large_commit(&app.dir.path().join(format!("repositories/{project}.git")), 20 << 20).await;
+    let strict = between(store.port, |asked: Asked| async move {
+        let digest = ["content-md5", "x-amz-checksum-sha256"].iter().any(|name| asked.headers.contains_key(*name));
+        (asked.method == Method::PUT && !digest).then(|| (StatusCode::BAD_REQUEST, NO_DIGEST.to_owned()))
+    });
+    let endpoint = format!("http://127.0.0.1:{}", strict.await);
+    let backup = |change: &[(&str, &str)]| {
+        let mut command = guildhall(app.dir.path());
+        let env = [("GUILDHALL_BACKUP_TO", PLACE), ("AWS_ENDPOINT_URL", &endpoint)];
+        command.arg("backup").envs(store.env()).envs(env).envs(change.iter().copied());
+        command
+    };
+    let (code, out, err) = run(&mut backup(&[])).await;
+    assert!(code == Some(1) && err.contains("400 InvalidRequest Content-MD5"), "{out}{err}");
+    let (code, out, err) = run(&mut backup(&[("AWS_CHECKSUM_ALGORITHM", "sha256")])).await;
+    assert!(code == Some(0) && out.contains("Restored it into a scratch place"), "{out}{err}");
+    let all = store.objects().await;
+    assert!(all.len() == 4 && all.values().any(|size| *size > 20 << 20), "{all:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_404_that_is_not_the_stores_and_a_claim_that_was_forgotten_harm_no_backup() {
+    let mut store = Store::start().await;
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    owner.project("shop", json!({ "kind": "sample" })).await;
+    let team = &app.app.team;
+    let making = |shelf| Making {
+        store: &team.store,
+        places: &team.places,
+        clock: &*team.clock,
+        shelf,
+        key: None,
+        full_every: 1,
+    };
+    let shelf = store.shelf();
+    let first = making(&shelf).make().await.unwrap().manifest;
+    let whole = store.objects().await;
+
+    // What stands in front of the store says 404 to whoever reads this file, in these words.
+    let lie = Arc::new(Mutex::new(("manifest.json", "404 page not found\n")));
+    let told = Arc::clone(&lie);
+    let lying = between(store.port, move |asked: Asked| {
+        let (file, words) = *told.lock().unwrap();
+        let lies = asked.method == Method::GET && asked.path.contains(file);
+        async move { lies.then(|| (StatusCode::NOT_FOUND, words.to_owned())) }
+    });
+    let lying = Shelf::at(PLACE, &store.access(lying.await, &store.writer)).unwrap();
+    let unlike = |error: &BackupError| matches!(error, BackupError::Bucket { source, .. } if source.to_string().contains("not as S3 does"));
+    let error = making(&lying).make().await.unwrap_err();
+    assert!(unlike(&error), "{error:?}");
+    assert_eq!(store.objects().await, whole, "it was not swept away");
+    // Nor does it say anything of a part.
+    *lie.lock().unwrap() = ("rows.jsonl", "404 page not found\n");
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let looked_at = verify(&lying, Some(&first.name), None, &team.vault, clock, app.dir.path()).await;
+    assert!(matches!(&looked_at, Err(error) if unlike(error)), "{looked_at:?}");
+    // And where the store itself says so of a manifest that it lists, the list is believed.
+    *lie.lock().unwrap() = ("manifest.json", "<Error><Code>NoSuchKey</Code></Error>");
+    let second = making(&lying).make().await.unwrap().manifest;
+    let names = |all: Vec<guildhall_team::backup::Manifest>| all.into_iter().map(|one| one.name).collect::<Vec<_>>();
+    assert_eq!(names(listed(&shelf).await.unwrap()), [first.name.as_str(), second.name.as_str()]);
+
+    // Another process takes the claim for one that was left, as if this one had stood still.
+    let forgets = async |store: &mut Store, held: between::Held| {
+        let through = Shelf::at(PLACE, &store.access(held.port, &store.writer)).unwrap();
+        let made = async { Making { shelf: &through, ..making(&shelf) }.make().await };
+        let forget = async {
+            let go_on = held.reached().await;
+            let all = store.objects().await;
+            let claim = all.keys().find(|name| name.starts_with("backup.lock/")).unwrap();
+            store.ask(&format!("delete guild/hall/{claim}")).await;
+            go_on.send(()).unwrap();
+        };
+        let (made, ()) = tokio::join!(made, forget);
+        assert!(matches!(&made, Err(BackupError::Forgotten { .. })), "{made:?}");
+    };
+    let held = holding(store.port, Method::PUT, "index.json").await;
+    forgets(&mut store, held).await;
+    assert_eq!(listed(&shelf).await.unwrap().len(), 2, "it wrote no manifest");
+    let left = store.objects().await;
+    let mut there = left.keys().map(|path| path.split_once('/').unwrap().0);
+    let cut_off = there.find(|name| *name != first.name && *name != second.name).unwrap();
+    let held = holding(store.port, Method::GET, &format!("{cut_off}/manifest.json")).await;
+    forgets(&mut store, held).await;
+    assert_eq!(store.objects().await, left, "nor did it sweep: that may be the other one's by now");
+    making(&shelf).make().await.unwrap();
+    // The next one does, and may have the name of what it swept away.
+    assert_eq!((store.objects().await.len(), listed(&shelf).await.unwrap().len()), (3 * whole.len(), 3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_stopped_in_the_middle_of_a_backup_lets_others_in() {
+    let mut store = Store::start().await;
+    // It never gets to the end, and its claim goes slowly enough that nobody who does not wait sees it go.
+    let held = holding(store.port, Method::PUT, "index.json").await;
+    let slow = between(held.port, |asked: Asked| async move {
+        if asked.method == Method::DELETE && asked.path.contains("backup.lock") {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        None
+    });
+    let endpoint = format!("http://127.0.0.1:{}", slow.await);
+    let data = tempfile::tempdir().unwrap();
+    let key = [("AWS_ACCESS_KEY_ID", store.writer.0.as_str()), ("AWS_SECRET_ACCESS_KEY", &store.writer.1)];
+    let env = [("GUILDHALL_BACKUP_TO", PLACE), ("GUILDHALL_BACKUP_EVERY", "off"), ("AWS_ENDPOINT_URL", &endpoint)];
+    let (mut server, url) = crate::rotation::serve(data.path(), &[&key[..], &env].concat()).await;
+    let mut owner = Persona::at(&url);
+    let me = json!({ "email": "olga@example.com", "password": PASSWORD, "name": "Olga" });
+    owner.post("/api/auth/register", me).await.is(reqwest::StatusCode::CREATED);
+    owner.call("/api/operation/backups").await.is(reqwest::StatusCode::ACCEPTED);
+    let _held = held.reached().await;
+    assert!(store.objects().await.keys().any(|name| name.starts_with("backup.lock/")));
+    let pid = rustix::process::Pid::from_raw(i32::try_from(server.id().unwrap()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(tokio::time::timeout(PATIENCE, server.wait()).await.unwrap().unwrap().success());
+    let all = store.objects().await;
+    assert!(!all.is_empty() && all.keys().all(|name| !name.starts_with("backup.lock/")), "{all:?}");
 }

@@ -106,6 +106,7 @@ impl TestApp {
             backup: None,
             backup_key_file: None,
             s3: S3Access::default(),
+            s3_faults: Vec::new(),
             notes: Vec::new(),
         };
         (wish.change)(&mut config);

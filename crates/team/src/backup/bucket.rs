@@ -15,11 +15,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{StreamExt, TryStreamExt};
 use guildhall_types::BackupId;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::{AmazonS3, AmazonS3Builder, Checksum};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{BackoffConfig, Error, GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, RetryConfig};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::{BackupError, list, manifest};
 pub(super) use claim::Claim;
@@ -40,6 +41,8 @@ struct Inner {
     store: Mutex<Option<AmazonS3>>,
     /// Claims of this process that could not be taken away when they were given back.
     left: Mutex<Vec<Path>>,
+    /// What takes away claims that were dropped, as far as it is not done.
+    leaving: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl std::fmt::Display for Bucket {
@@ -66,8 +69,8 @@ impl Eq for Bucket {}
 
 impl Bucket {
     fn of(name: String, prefix: Option<Path>, access: S3Access) -> Self {
-        let (store, left) = (Mutex::default(), Mutex::default());
-        Self(Arc::new(Inner { name, prefix, access, store, left }))
+        let (store, left, leaving) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { name, prefix, access, store, left, leaving }))
     }
 
     /// Where it is, in words: for what is said of the store itself.
@@ -106,6 +109,9 @@ impl Bucket {
         }
         if let Some(token) = &access.token {
             builder = builder.with_token(token.expose());
+        }
+        if access.sha256 {
+            builder = builder.with_checksum_algorithm(Checksum::SHA256);
         }
         let store = builder.build().map_err(|error| self.trouble(&error))?;
         Ok(made.insert(store).clone())

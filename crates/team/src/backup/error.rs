@@ -51,8 +51,10 @@ pub enum BackupError {
         /// Minutes after which it counts as gone.
         forgotten: i64,
     },
-    /// This process could not say for so long that it works at the destination that others may think it gone.
-    #[error("{at} could not be reached for minutes, and another process may be at work there by now; try again")]
+    /// This process did not say for so long that it works at the destination that others may think it gone, or do already.
+    #[error(
+        "this process could not say in {at} for minutes that it is at work there, and another one may be by now; try again, and look whether this machine stood still or lost its network"
+    )]
     Forgotten {
         /// Where.
         at: String,

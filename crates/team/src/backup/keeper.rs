@@ -21,6 +21,8 @@ use crate::{Places, Team, TeamError};
 const LOOK: StdDuration = StdDuration::from_secs(30);
 /// How often the process that makes one says that it still does. Much less than the time after which it counts as gone.
 const BEAT: StdDuration = StdDuration::from_secs(20);
+/// How long a bucket may take, when the server stops in the middle of a backup, to let others in.
+const LEAVE: StdDuration = StdDuration::from_secs(3);
 /// Backups and tries that are shown.
 const SHOWN: i64 = 50;
 
@@ -255,6 +257,13 @@ impl Backups {
                     let end = BackupEnd::Failed(why.to_owned());
                     if let Err(error) = self.0.store.end_backup(id, &end).await {
                         tracing::warn!(error = chain(&error), "it could not be put down that a backup was cut off");
+                    }
+                    // Or nobody gets in for a quarter of an hour, this server's next start included.
+                    if tokio::time::timeout(LEAVE, self.0.plan.shelf.left()).await.is_err() {
+                        tracing::warn!(
+                            place = %self.0.plan.shelf,
+                            "it could not be said in time that no backup is being made any more; others wait for some minutes"
+                        );
                     }
                     return;
                 }

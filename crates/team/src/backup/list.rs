@@ -92,7 +92,7 @@ pub(super) async fn tidy_alone(shelf: &Shelf, keep: &Keep, alone: &Alone) -> Res
     let mut gone: Vec<String> = standing.into_iter().map(|one| one.name).filter(|name| !kept.contains(name)).collect();
     gone.reverse();
     for name in &gone {
-        alone.still()?;
+        alone.still().await?;
         shelf.delete(name).await?;
     }
     sweep(shelf, alone).await?;
@@ -102,9 +102,9 @@ pub(super) async fn tidy_alone(shelf: &Shelf, keep: &Keep, alone: &Alone) -> Res
 /// Takes away what has no manifest: it was cut off.
 pub(super) async fn sweep(shelf: &Shelf, alone: &Alone) -> Result<(), BackupError> {
     for name in shelf.names().await? {
-        // Not merely one that cannot be read just now.
-        if shelf.small(&name, FILE).await?.is_none() {
-            alone.still()?;
+        // Not merely one that cannot be read just now: it is taken away for good, so the list has to say the same.
+        if shelf.small(&name, FILE).await?.is_none() && !shelf.sizes(&name).await?.contains_key(FILE) {
+            alone.still().await?;
             shelf.delete(&name).await?;
         }
     }

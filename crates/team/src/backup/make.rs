@@ -120,7 +120,7 @@ impl Making<'_> {
         let text = serde_json::to_vec_pretty(&manifest)
             .map_err(|error| BackupError::Internal { what: "the writing of the manifest", source: Box::new(error) })?;
         guildhall_types::boundary!("backup.manifest");
-        alone.still()?;
+        alone.still().await?;
         self.shelf.put_last(&manifest.name, FILE, text).await?;
         let Index { tables, repositories, keys } = index;
         let rows = tables.iter().map(|table| table.rows).sum();

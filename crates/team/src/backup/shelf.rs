@@ -40,10 +40,10 @@ pub(super) enum Alone {
 
 impl Alone {
     /// Whether nobody else may think by now that this one is gone. To be asked before each change that cannot be made twice.
-    pub(super) fn still(&self) -> Result<(), BackupError> {
+    pub(super) async fn still(&self) -> Result<(), BackupError> {
         match self {
             Self::Folder(_) | Self::Reading => Ok(()),
-            Self::Bucket(claim) => claim.still(),
+            Self::Bucket(claim) => claim.still().await,
         }
     }
 
@@ -81,12 +81,24 @@ impl Shelf {
         Ok(Self::Folder(PathBuf::from(text)))
     }
 
+    /// Whether `text` means a place in a bucket.
+    pub fn names_bucket(text: &str) -> bool {
+        text.starts_with(S3)
+    }
+
     /// Keeps others from working here at the same time. With `make`, the place is made if it is not there, and must be one that can
     /// be written.
     pub(super) async fn alone(&self, make: bool) -> Result<Alone, BackupError> {
         match self {
             Self::Folder(folder) => folder::lock(folder, make).await.map(Alone::Folder),
             Self::Bucket(bucket) => Ok(bucket.claim(make).await?.map_or(Alone::Reading, Alone::Bucket)),
+        }
+    }
+
+    /// Waits until others are let in by whoever was cut off in the middle of working here.
+    pub(super) async fn left(&self) {
+        if let Self::Bucket(bucket) = self {
+            bucket.gone().await;
         }
     }
 

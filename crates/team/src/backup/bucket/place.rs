@@ -36,7 +36,8 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { retries: 6, pause: Duration::from_millis(250), longest: Duration::from_secs(20) }
+        // So many that only the time bounds them: the pauses are drawn, and a few of them may be over within seconds.
+        Self { retries: 100, pause: Duration::from_millis(250), longest: Duration::from_secs(20) }
     }
 }
 
@@ -57,6 +58,8 @@ pub struct S3Access {
     pub allow_http: bool,
     /// Certificates (PEM) that may vouch for it besides the usual ones.
     pub authorities: Vec<u8>,
+    /// Whether the SHA-256 of what is put there goes with it: not every store takes that, and one with a lock on objects wants it.
+    pub sha256: bool,
     /// How often what fails is tried again.
     pub patience: Patience,
 }
@@ -69,6 +72,7 @@ impl PartialEq for S3Access {
             && exposed(&self.secret) == exposed(&other.secret)
             && exposed(&self.token) == exposed(&other.token)
             && self.authorities == other.authorities
+            && self.sha256 == other.sha256
             && self.patience == other.patience
     }
 }

@@ -143,7 +143,14 @@ impl Said {
                 let why = "the upload was ended by somebody else; make the backup again".to_owned();
                 return Trouble { why, kind: Kind::Absent };
             }
-            (_, 404) => return Trouble { why: "it is not there".to_owned(), kind: Kind::Absent },
+            // By its word alone, never by the status: whoever stands in front of a store says 404 as well while that one restarts,
+            // and what is not there is swept away, or counts as damaged.
+            ("NoSuchKey" | "NoSuchVersion", _) => {
+                return Trouble { why: "it is not there".to_owned(), kind: Kind::Absent };
+            }
+            ("", 404) => format!(
+                "{store} answers 404, and not as S3 does; look whether AWS_ENDPOINT_URL leads to the store, and whether it runs"
+            ),
             (_, 401 | 403) => {
                 let why = format!(
                     "the key may not do that ({}); below its prefix it needs s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload, and of the bucket s3:ListBucket",
@@ -225,6 +232,9 @@ mod tests {
             ),
             ("403 Forbidden", "QuotaExceeded", "there is no room", Kind::Other),
             ("404 Not Found", "NoSuchKey", "it is not there", Kind::Absent),
+            ("404 Not Found", "NoSuchVersion", "it is not there", Kind::Absent),
+            ("404 Not Found", "NoSuchUpload", "ended by somebody else", Kind::Absent),
+            ("404 Not Found", "NoSuchWebsite", "refused it: 404 NoSuchWebsite", Kind::Other),
             ("418 I'm a teapot", "Teapot", "refused it: 418 Teapot", Kind::Other),
         ] {
             let told = told(&answered(status, &xml(code)), &place.0);
@@ -232,8 +242,12 @@ mod tests {
             assert_eq!(told.kind, kind, "{code}");
             assert!(!told.to_string().contains("private") && !told.to_string().contains("hidden-secret"), "{told}");
         }
-        let told = told(&answered("403 Forbidden", "a page of some proxy"), &place.0);
-        assert!(told.denied() && !told.to_string().contains("proxy"), "{told}");
+        let denied = told(&answered("403 Forbidden", "a page of some proxy"), &place.0);
+        assert!(denied.denied() && !denied.to_string().contains("proxy"), "{denied}");
+        for page in ["404 page not found\n", "", "<html>Not Found</html>"] {
+            let odd = told(&answered("404 Not Found", page), &place.0);
+            assert!(!odd.absent() && odd.to_string().contains("answers 404, and not as S3 does"), "{odd}");
+        }
     }
 
     #[test]

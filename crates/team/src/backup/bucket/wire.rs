@@ -24,7 +24,7 @@ const ANSWER: Duration = Duration::from_secs(30);
 const SILENT: Duration = Duration::from_secs(60);
 /// Bytes that a request must be able to send in a second.
 const SLOWEST: u64 = 64 * 1024;
-/// After so long a request is not tried again.
+/// After so long a request is not tried again. It is this that ends the tries, not how many there were.
 pub(super) const LONGEST: Duration = Duration::from_secs(4 * 60);
 
 /// Sends requests. Cheap to clone.
