@@ -10,8 +10,8 @@
 # GUILDHALL_VM_PROGRAM names a program to be tried in place of a debug build; GUILDHALL_VM_KVM=1 has KVM in place of emulation.
 #
 # Needs root (a root file system is made), and the packages qemu-system-x86, mmdebstrap and e2fsprogs. Nothing is mounted here, and
-# nothing of this machine is changed. Emulated, it takes a good while. The root file system is made once, and lies in
-# target/vm with the programs and what the machine said.
+# nothing of this machine is changed. Emulated, it takes a good while. The root file system is made once, and anew when this script or
+# inside.service has changed; it lies in target/vm with what the machine said.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,13 +37,18 @@ target=$(cargo metadata --format-version 1 --no-deps --locked | node -p 'JSON.pa
 dir=$target/vm
 mkdir -p "$dir"
 scratch=$(mktemp -d "$dir/work.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
+# The machine, while it is there.
+machine=
+trap '[ -z "$machine" ] || kill "$machine" 2>/dev/null || true; rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
 
 # The system: as mmdebstrap makes it, with an initial file system of what this machine needs alone, since it is unpacked slowly.
+# `.done` says from what it was made: this script and what it puts in, so that another is made when they change.
 root=$dir/$suite
-if [ ! -e "$root.done" ]; then
+recipe=$(cat scripts/vm.sh scripts/vm/inside.service | cksum)
+if [ "$(cat "$root.done" 2>/dev/null)" != "$recipe" ]; then
   echo "vm: making the root file system of $suite" >&2
+  rm -f "$root.done" "$root.img"
   mmdebstrap --quiet --variant=minbase --include="$packages" --aptopt='APT::Install-Recommends "false"' \
     --essential-hook='mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d"' \
     --essential-hook='echo MODULES=list >"$1/etc/initramfs-tools/conf.d/small"' \
@@ -55,10 +60,9 @@ if [ ! -e "$root.done" ]; then
     "$suite" "$scratch/root" "deb http://deb.debian.org/debian $suite main" "${extra[@]}"
   cp "$scratch"/root/boot/vmlinuz-* "$root.kernel"
   cp "$scratch"/root/boot/initrd.img-* "$root.initrd"
-  rm -f "$root.img"
   mke2fs -q -t ext4 -d "$scratch/root" "$root.img" 6G >/dev/null
   rm -rf "$scratch/root"
-  touch "$root.done"
+  echo "$recipe" >"$root.done"
 fi
 
 # What is tried there, on a disk of its own: the programs, the sandbox's tests, and what an operator is given.
@@ -101,6 +105,11 @@ timeout --foreground "${GUILDHALL_VM_MINUTES:-60}m" qemu-system-x86_64 "${accele
   -drive "file=$root.img,format=raw,if=virtio,snapshot=on" -drive "file=$scratch/things.img,format=raw,if=virtio,readonly=on" \
   -serial "file:$root.console" -serial "file:$said" -device virtio-rng-pci &
 machine=$!
-tail -n +1 -f --pid="$machine" "$said" 2>/dev/null | tr -d '\r' || true
-wait "$machine" || { echo "vm: the machine did not end by itself; see $root.console" >&2; exit 1; }
+# In the background: a shell that waits for a command in the foreground heeds no signal before that ends.
+tail -n +1 -f --pid="$machine" "$said" 2>/dev/null | tr -d '\r' &
+ended=0
+wait "$machine" || ended=$?
+machine=
+wait
+[ "$ended" = 0 ] || { echo "vm: the machine did not end by itself; see $root.console" >&2; exit 1; }
 tr -d '\r' <"$said" | grep -q '^inside: all is well$' || { echo "vm: something is not as it should be; see $said" >&2; exit 1; }

@@ -142,6 +142,10 @@ impl Groups {
                 }
             }
         }
+        Self::of(home, offer, limits)
+    }
+
+    fn of(home: Option<Home>, offer: Offer, limits: Limits) -> Self {
         Self(Arc::new(Inner {
             home,
             offer,
@@ -207,7 +211,9 @@ impl Groups {
         }
         let at = match &self.0.home {
             Some(home) => {
-                let made = home.own.make(&member.to_string(), true);
+                // One that is there goes on counting for the runs that have it already.
+                let there = table.members.get(&member).and_then(|known| known.group.clone());
+                let made = home.own.make(&member.to_string(), true).map(|made| there.unwrap_or(made));
                 let both = made.and_then(|of_member| Ok((of_member.clone(), of_member.make(&name, true)?)));
                 Some(both.map_err(|error| SandboxError::no_group(&error))?)
             }

@@ -93,9 +93,17 @@ impl Cell {
                 () => Over::HostMemory,
             });
         }
-        // Some kernels count it where a process was to be born, others where the limit is.
-        let refused = own.processes > 0 || run.processes > self.before.0.processes;
-        refused.then_some(Over::Processes { part: part.processes, whole: whole.processes })
+        // Some kernels count it where a process was to be born, others where the limit is, and above. So a member's group is asked
+        // for its own limit alone: what its other runs met would count there as well.
+        match () {
+            () if own.processes > 0 || run.processes > self.before.0.processes => {
+                Some(Over::Processes { part: part.processes, whole: whole.processes })
+            }
+            () if member.processes_here > self.before.1.processes_here => {
+                Some(Over::MemberProcesses { whole: whole.processes })
+            }
+            () => None,
+        }
     }
 }
 
@@ -105,5 +113,79 @@ impl Drop for Cell {
             self.own.kill(&self.run);
             self.share.throw_away(&self.own);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use guildhall_types::MemberId;
+    use guildhall_types::limits::{Limits, MB};
+
+    use super::super::host::{Kind, Offer};
+    use super::super::{Groups, Home};
+    use super::*;
+
+    /// Groups in folders that stand for a hierarchy: of a kernel, they have what a test writes there.
+    fn stand_in(v2: bool) -> (tempfile::TempDir, Groups) {
+        let place = tempfile::tempdir().unwrap();
+        let kind = Kind { v2, memory: true, pids: true, cpu: true, time: v2 };
+        let above = Group::new(vec![(kind, place.path().to_owned())]);
+        let own = above.make("home", true).unwrap();
+        let limits = Limits { max_memory_mb_per_member: 1_600, max_processes_per_member: 500, ..Limits::default() };
+        (place, Groups::of(Some(Home { above, own }), Offer::default(), limits))
+    }
+
+    fn cell(groups: &Groups, member: MemberId, name: &str) -> Cell {
+        groups.enter(member, name.to_owned()).unwrap().cell().unwrap().unwrap()
+    }
+
+    fn tell(group: &Group, file: &str, text: &str) {
+        let at: Vec<&Path> = group.folders().collect();
+        fs::write(at[0].join(file), text).unwrap();
+    }
+
+    #[test]
+    fn in_version_1_another_that_begins_hides_from_none_which_limit_was_met() {
+        let (_place, groups) = stand_in(false);
+        let anna = MemberId::new();
+        let killed =
+            |cell: &Cell| tell(&cell.own, "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
+        let (mark, whole) = ("memory.max_usage_in_bytes", 1_600 * MB);
+        // One process of it is killed, and it goes on while another of its run begins.
+        let first = cell(&groups, anna, "first");
+        tell(&first.run, mark, &whole.to_string());
+        killed(&first);
+        let beside = cell(&groups, anna, "first");
+        assert_eq!(first.over(), Some(Over::RunMemory { part: whole, whole, runs: 1 }));
+        killed(&beside);
+        assert_eq!(beside.over(), Some(Over::HostMemory));
+        // The same for what all runs of the member have together, while another run begins.
+        let second = cell(&groups, anna, "second");
+        tell(&second.member, mark, &whole.to_string());
+        killed(&second);
+        let third = cell(&groups, anna, "third");
+        assert_eq!(second.over(), Some(Over::MemberMemory { whole }));
+        killed(&third);
+        assert_eq!(third.over(), Some(Over::HostMemory));
+    }
+
+    #[test]
+    fn in_version_2_the_members_own_limit_of_processes_is_told() {
+        let (_place, groups) = stand_in(true);
+        let anna = MemberId::new();
+        let (first, second) = (cell(&groups, anna, "first"), cell(&groups, anna, "second"));
+        // What a run has met counts above it as well, and is that run's alone.
+        tell(&first.run, "pids.events", "max 3\n");
+        tell(&first.member, "pids.events", "max 3\n");
+        assert_eq!(first.over(), Some(Over::Processes { part: 250, whole: 500 }));
+        assert_eq!(second.over(), None);
+        tell(&first.member, "pids.events", "max 4\n");
+        tell(&first.member, "pids.events.local", "max 1\n");
+        assert_eq!(second.over(), Some(Over::MemberProcesses { whole: 500 }));
+        // Who begins later has not met it.
+        assert_eq!(cell(&groups, anna, "second").over(), None);
     }
 }

@@ -4,20 +4,27 @@ use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use guildhall_types::limits::Part;
 use rustix::process::{Pid, Signal};
 
 use super::host::{self, Kind};
+use super::lock;
 
 /// Bytes above what is in use at which a limit is set that the kernel would not set lower.
 const SLACK: u64 = 4 * 1024 * 1024;
+/// In version 1, the most bytes of memory that a group had at once since the mark was set back.
+const MARK: &str = "memory.max_usage_in_bytes";
 
 /// One group, in every hierarchy that it is in.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
     places: Vec<(Kind, PathBuf)>,
+    /// Times that the limit of memory was met by when the mark was last set back: in version 1, where the kernel counts none. Copies
+    /// of the group have it together, and nobody looks at the mark while another sets it back.
+    met: Arc<Mutex<u64>>,
 }
 
 /// What a group has counted since it was made.
@@ -25,23 +32,25 @@ pub(super) struct Group {
 pub(super) struct Counts {
     /// Processes that were killed for want of memory.
     pub(super) killed: u64,
-    /// Times that there was nothing left below its own limit of memory; in version 1 whether that was met, since that was last asked
-    /// by `watch`.
+    /// Times that there was nothing left below its own limit of memory. In version 1 as many as are known of: it only grows, and has
+    /// grown where the limit was met since `watch`.
     pub(super) memory: u64,
-    /// Processes that could not be started.
+    /// Processes that could not be started. Kernels differ in whether those count that met the limit of a group above.
     pub(super) processes: u64,
+    /// Processes that could not be started because of the group's own limit. Before Linux 6.11 and in version 1 none is counted.
+    pub(super) processes_here: u64,
 }
 
 impl Group {
     /// The groups of this process itself.
     pub(super) fn new(places: Vec<(Kind, PathBuf)>) -> Self {
-        Self { places }
+        Self { places, met: Arc::default() }
     }
 
     /// Makes a group below. One that is divided further hands its controllers on; one for a command has those alone that
     /// count and limit.
     pub(super) fn make(&self, name: &str, divided: bool) -> io::Result<Self> {
-        let mut made = Self { places: Vec::with_capacity(self.places.len()) };
+        let mut made = Self::new(Vec::with_capacity(self.places.len()));
         for (kind, above) in &self.places {
             if !(divided || kind.v2 || kind.memory || kind.pids) {
                 // Processors are shared out among runs, not among a run's commands.
@@ -85,7 +94,11 @@ impl Group {
                 fs::write(at.join("memory.max"), part.memory.to_string())?;
                 write_if_there(&at.join("memory.swap.max"), "0")
             }
-            Some((_, at)) => limit_memory_v1(at, part.memory),
+            Some((_, at)) => {
+                // Whether the former limit was met is not to be told by the new one.
+                self.set_mark_back();
+                limit_memory_v1(at, part.memory)
+            }
             None => Ok(()),
         }
     }
@@ -101,11 +114,20 @@ impl Group {
     /// What the group has counted so far, as a command begins.
     pub(super) fn watch(&self) -> Counts {
         let mut counts = self.counts();
-        if let Some((Kind { v2: false, .. }, at)) = self.place(|kind| kind.memory) {
-            let _ = fs::write(at.join("memory.max_usage_in_bytes"), "0");
-            counts.memory = 0;
+        if let Some(met) = self.set_mark_back() {
+            // Without the mark as it is by now: it may be at the limit again, or still.
+            counts.memory = met;
         }
         counts
+    }
+
+    /// Sets the mark back, in version 1, and keeps for those who watch already whether it was at the limit. Returns how often it was.
+    fn set_mark_back(&self) -> Option<u64> {
+        let (_, at) = self.place(|kind| kind.memory).filter(|(kind, _)| !kind.v2)?;
+        let mut met = lock(&self.met);
+        *met += u64::from(at_limit(at));
+        let _ = fs::write(at.join(MARK), "0");
+        Some(*met)
     }
 
     /// What the group has counted.
@@ -120,13 +142,14 @@ impl Group {
             Some((_, at)) => {
                 counts.killed = value(&at.join("memory.oom_control"), "oom_kill");
                 // It has a counter for that as well, which newer kernels no longer raise.
-                let most = number(&at.join("memory.max_usage_in_bytes"));
-                counts.memory = u64::from(most + SLACK >= number(&at.join("memory.limit_in_bytes")));
+                let met = lock(&self.met);
+                counts.memory = *met + u64::from(at_limit(at));
             }
             None => {}
         }
         if let Some((_, at)) = self.place(|kind| kind.pids) {
             counts.processes = value(&at.join("pids.events"), "max");
+            counts.processes_here = value(&at.join("pids.events.local"), "max");
         }
         counts
     }
@@ -134,7 +157,7 @@ impl Group {
     /// The most bytes of memory that it had at once. Older kernels do not tell.
     pub(super) fn peak(&self) -> Option<u64> {
         let (kind, at) = self.place(|kind| kind.memory)?;
-        let file = if kind.v2 { "memory.peak" } else { "memory.max_usage_in_bytes" };
+        let file = if kind.v2 { "memory.peak" } else { MARK };
         Some(number(&at.join(file))).filter(|peak| *peak > 0)
     }
 
@@ -207,6 +230,11 @@ fn write_if_there(file: &Path, text: &str) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Whether the mark of a group of version 1 is at its limit of memory.
+fn at_limit(at: &Path) -> bool {
+    number(&at.join(MARK)) + SLACK >= number(&at.join("memory.limit_in_bytes"))
 }
 
 /// Memory with swap is never less than memory alone: which is set first depends on whether the limit rises.
@@ -322,6 +350,7 @@ mod tests {
             ("memory.events", "low 0\nhigh 7\nmax 5\noom 1\noom_kill 3\noom_group_kill 1\n"),
             ("memory.events.local", "low 0\nmax 9\noom 4\n"),
             ("pids.events", "max 2\n"),
+            ("pids.events.local", "max 1\n"),
             ("memory.peak", "4096\n"),
             ("memory.current", "9000\n"),
             ("memory.stat", "anon 1\ninactive_file 3000\nactive_file 2000\n"),
@@ -330,7 +359,7 @@ mod tests {
         ] {
             fs::write(inner.join(file), text).unwrap();
         }
-        assert_eq!(command.counts(), Counts { killed: 3, memory: 4, processes: 2 });
+        assert_eq!(command.counts(), Counts { killed: 3, memory: 4, processes: 2, processes_here: 1 });
         assert_eq!((command.peak(), command.memory(), command.held()), (Some(4096), Some(9000), 4000));
         assert_eq!((command.processes(), command.time()), (Some(6), Some(Duration::from_millis(2500))));
     }
@@ -349,5 +378,31 @@ mod tests {
             .unwrap();
         fs::write(place.path().join("memory.usage_in_bytes"), "10").unwrap();
         assert_eq!(run.held(), 7);
+    }
+
+    #[test]
+    fn in_version_1_a_limit_that_was_met_is_told_to_all_who_watched_by_then() {
+        let (place, run) = stand_in(false);
+        let mark = |bytes: u64| fs::write(place.path().join(MARK), bytes.to_string()).unwrap();
+        let limits = |mb| part(&Limits { max_memory_mb_per_member: mb, ..Limits::default() }, 1);
+        fs::write(place.path().join("memory.limit_in_bytes"), "9223372036854771712").unwrap();
+        run.limit(limits(1_600)).unwrap();
+        let first = run.watch();
+        assert_eq!(run.counts(), first);
+        mark(1_600_000_000);
+        assert!(run.counts().memory > first.memory);
+        // Another one that begins sets the mark back, and has not met anything itself.
+        let second = run.clone().watch();
+        assert_eq!(read(place.path(), MARK), "0");
+        assert!(run.counts().memory > first.memory && run.counts() == second);
+        // A higher limit is not met by what met the lower one, which is told all the same.
+        mark(1_600_000_000);
+        run.limit(limits(3_200)).unwrap();
+        assert!(run.counts().memory > second.memory);
+        let third = run.watch();
+        assert_eq!(run.counts(), third);
+        // One whose mark stays at the limit has met it.
+        mark(3_200_000_000);
+        assert!(run.counts().memory > third.memory);
     }
 }

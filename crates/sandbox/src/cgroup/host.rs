@@ -150,9 +150,15 @@ fn go_before(at: &Path) -> io::Result<()> {
     fs::write(own.join("cgroup.procs"), "0")
 }
 
-/// Whether a group is one that a server has moved into.
+/// Whether a group is one that a server has moved into: not one of systemd's that is called after the server, such as
+/// `guildhall-server.service`, whose limits are the commands' as well.
 fn is_servers(at: &Path) -> bool {
-    at.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(SERVER))
+    let rest = at.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix(SERVER));
+    let number = |rest: &str| {
+        let pid = rest.strip_prefix('-');
+        pid.is_some_and(|pid| !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    rest.is_some_and(|rest| rest.is_empty() || number(rest))
 }
 
 /// Moves this process out of the group that is to be divided, and divides it.
@@ -311,6 +317,14 @@ mod tests {
             let offer = survey(&format!("0::{group}\n"), mounts, all("cpuset cpu io memory pids"), |_| true);
             assert_eq!((shown(&offer), offer.missing.len()), (vec![at.to_owned()], 0));
             assert!(!offer.hierarchies[0].whole);
+        }
+        // A unit that is called as the group is in which a server is, or much like it, is a unit all the same.
+        for unit in ["guildhall-server.service", "guildhall-server-17.scope", "guildhall-server-"] {
+            for below in ["", "/guildhall-server", "/guildhall-server-17"] {
+                let groups = format!("0::/system.slice/{unit}{below}\n");
+                let offer = survey(&groups, mounts, all("cpu memory pids"), |_| true);
+                assert_eq!(shown(&offer), [at.replace("guildhall.service", unit)], "{groups}");
+            }
         }
         let refused = survey("0::/system.slice/guildhall.service\n", mounts, all("cpu memory pids"), |_| false);
         assert!(refused.hierarchies.is_empty());

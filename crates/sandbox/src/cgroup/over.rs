@@ -30,6 +30,12 @@ pub enum Over {
         /// How many its member may have.
         whole: u64,
     },
+    /// Processes could not be started, because all runs of the member together had as many as the member may have. Whose command was
+    /// to start them, the kernel does not tell.
+    MemberProcesses {
+        /// How many the member may have.
+        whole: u64,
+    },
     /// The worktree has grown beyond what it may take of the disk.
     Disk {
         /// Bytes that it takes, as far as they were counted.
@@ -56,7 +62,7 @@ pub enum Over {
 impl Over {
     /// Whether processes were killed, or the whole command was ended.
     pub fn is_end(self) -> bool {
-        !matches!(self, Self::Processes { .. })
+        !matches!(self, Self::Processes { .. } | Self::MemberProcesses { .. })
     }
 
     /// What whoever wrote the command can do.
@@ -66,7 +72,9 @@ impl Over {
                 "Do less at once: fewer parallel jobs, smaller inputs, one package at a time."
             }
             Self::HostMemory => "Do less at once, or try again later.",
-            Self::Processes { .. } => "Start fewer processes at once, and wait for those that were started.",
+            Self::Processes { .. } | Self::MemberProcesses { .. } => {
+                "Start fewer processes at once, and wait for those that were started."
+            }
             Self::Disk { .. } | Self::Files { .. } | Self::Cache { .. } => {
                 "Delete what is not needed, such as build output and downloads, and make less of it."
             }
@@ -108,6 +116,11 @@ impl fmt::Display for Over {
                 "Processes could not be started: the commands of this run together may have {part} processes and threads, of \
                  the {whole} of its member."
             ),
+            Self::MemberProcesses { whole } => write!(
+                f,
+                "Processes could not be started: the commands of all runs of its member together may have {whole} processes and \
+                 threads, and had as many."
+            ),
             Self::Disk { used, most } => write!(
                 f,
                 "The worktree has grown to {} MB with all that was built in it, and may have {} MB. Commands that let it grow \
@@ -147,5 +160,10 @@ mod tests {
         let disk = Over::Disk { used: 10_000_000_001, most: 10_000 * MB };
         assert!(disk.to_string().contains("grown to 10001 MB") && disk.is_end());
         assert!(!Over::Processes { part: 5, whole: 6 }.is_end());
+        let together = Over::MemberProcesses { whole: 500 };
+        assert!(
+            together.to_string().contains("may have 500 processes and threads") && !together.is_end(),
+            "{together}"
+        );
     }
 }

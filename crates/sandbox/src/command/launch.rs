@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError, mpsc};
 
-use rustix::process::{Resource, Rlimit, Signal};
+use rustix::process::{Pid, Resource, Rlimit, Signal};
 use tokio::net::unix::pipe;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -86,10 +86,11 @@ impl Launch {
         let (theirs, ends) = connect(streams)?;
         let terminal = ends.terminal.is_some();
         let program = Program::new(&program, &args, &env, &folder, theirs)?;
+        let server = rustix::process::getpid();
         let process = on_starter(move || {
             let prepare = || {
                 join(&doors)?;
-                prepare(net.as_ref().map(Net::joined), &passed, processes, terminal)
+                prepare(net.as_ref().map(Net::joined), &passed, processes, terminal, server)
             };
             #[expect(unsafe_code, reason = "only between fork and exec can a child's descriptors and limits be set")]
             // SAFETY: `join` and `prepare` make system calls only: they neither allocate nor take a lock.
@@ -139,7 +140,13 @@ fn join(doors: &[OwnedFd]) -> io::Result<()> {
 }
 
 /// What a child does before it becomes its program.
-fn prepare(net: Option<Joined>, passed: &[OwnedFd], processes: Option<u64>, terminal: bool) -> io::Result<()> {
+fn prepare(
+    net: Option<Joined>,
+    passed: &[OwnedFd],
+    processes: Option<u64>,
+    terminal: bool,
+    server: Pid,
+) -> io::Result<()> {
     net.map_or(Ok(()), Joined::enter)?;
     close_on_exec()?;
     if terminal {
@@ -148,8 +155,12 @@ fn prepare(net: Option<Joined>, passed: &[OwnedFd], processes: Option<u64>, term
     for fd in passed {
         rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty())?;
     }
-    // Whoever kills the server kills this as well.
+    // Whoever kills the server kills this as well. Not before it is in its namespaces: joining them may undo that.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    if rustix::process::getppid() != Some(server) {
+        // The server was killed before, so that nothing would tell this of it.
+        return Err(rustix::io::Errno::SRCH.into());
+    }
     // It always may.
     let _ = rustix::process::nice(NICE);
     limit(Resource::Core, 0)?;
@@ -216,6 +227,24 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_started_for_a_server_that_is_gone_does_not_become_its_program() {
+        let begin = |server: Pid| {
+            let (streams, _ends) = connect(Streams::Merged).unwrap();
+            let program = Program::new("/bin/true".as_ref(), &[], &[], "/".as_ref(), streams).unwrap();
+            #[expect(unsafe_code, reason = "as in what is tested")]
+            // SAFETY: `prepare` makes system calls only.
+            unsafe {
+                program.start(true, || prepare(None, &[], None, false, server))
+            }
+        };
+        let own = rustix::process::getpid();
+        assert_eq!(begin(own).unwrap().wait().await.unwrap().code(), Some(0));
+        // Its parent is another than the one for which it is started, as when that was killed.
+        let gone = begin(rustix::process::getppid().unwrap_or(Pid::INIT)).unwrap_err();
+        assert_eq!(gone.raw_os_error(), Some(libc::ESRCH));
+    }
 
     #[tokio::test]
     async fn a_start_that_is_given_up_touches_what_it_was_given_and_nothing_else() {

@@ -7,7 +7,7 @@
 
 use std::ffi::{CStr, CString, OsString, c_char, c_int, c_void};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -91,7 +91,7 @@ impl Program {
             // Before anything else may change it.
             let error = io::Error::last_os_error();
             libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
-            Pid::from_raw(pid).filter(|_| pid > 0).ok_or(error)?
+            made(pid, error)?
         };
         // SAFETY: the kernel has just made it for this call alone.
         let handle = unsafe { OwnedFd::from_raw_fd(handle) };
@@ -103,6 +103,11 @@ impl Program {
         }
         Ok(process)
     }
+}
+
+/// The process that a clone has made, if it has made one. What it answers when it is refused is no number of a process.
+fn made(answer: c_int, error: io::Error) -> io::Result<Pid> {
+    Some(answer).filter(|pid| *pid > 0).and_then(Pid::from_raw).ok_or(error)
 }
 
 /// What the new process finds.
@@ -203,18 +208,21 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Kills all that are in the group that it leads.
+    /// Kills all that are in the group that it leads. Does nothing once its end was told: they were killed before that, and the
+    /// number may be another's by now.
     pub(crate) fn kill_group(&self) {
-        let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
+        if self.handle.is_some() {
+            let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
+        }
     }
 
-    /// Waits until it has ended. May be given up and asked again.
+    /// Waits until it has ended, and kills what it left in the group that it led. May be given up and asked again.
     pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
         if let Some(status) = self.status {
             return Ok(status);
         }
         let handle = self.handle.as_ref().ok_or_else(|| io::Error::other("a process was lost"))?;
-        let status = ended(handle).await?;
+        let status = ended(self.pid, handle).await?;
         self.status = Some(status);
         self.handle = None;
         Ok(status)
@@ -223,37 +231,42 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let Some(handle) = self.handle.take() else { return };
         // What it has not been taken leave of keeps its number, and so does the group that it leads.
         self.kill_group();
+        let (pid, Some(handle)) = (self.pid, self.handle.take()) else { return };
         let _ = rustix::process::pidfd_send_signal(&handle, Signal::KILL);
-        if !matches!(reap(handle.as_fd()), Ok(None)) {
+        if !matches!(reap(pid, handle.as_fd()), Ok(None)) {
             return;
         }
         // Somebody has to take leave of it, or its number stays taken for as long as the server runs.
         let Ok(runtime) = Handle::try_current() else { return };
-        runtime.spawn(async move { ended(&handle).await });
+        runtime.spawn(async move { ended(pid, &handle).await });
     }
 }
 
 /// Waits until a process has ended.
-async fn ended(handle: &OwnedFd) -> io::Result<ExitStatus> {
+async fn ended(pid: Pid, handle: &OwnedFd) -> io::Result<ExitStatus> {
     #[expect(unsafe_code, reason = "tokio cannot tell whether a descriptor stays open")]
     // SAFETY: it is borrowed for longer than this, and it always is the same one.
     let ended = unsafe { AsyncFd::register(handle.as_fd())? };
     loop {
         let mut ready = ended.readable().await?;
-        match reap(handle.as_fd())? {
+        match reap(pid, handle.as_fd())? {
             Some(status) => return Ok(status),
             None => ready.clear_ready(),
         }
     }
 }
 
-/// How a process ended, if it did.
-fn reap(handle: std::os::fd::BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
+/// How a process ended, if it did. It is taken leave of.
+fn reap(pid: Pid, handle: BorrowedFd<'_>) -> io::Result<Option<ExitStatus>> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-    Ok(rustix::process::waitid(WaitId::PidFd(handle), options)?.map(status))
+    let look = |more| rustix::process::waitid(WaitId::PidFd(handle), options | more);
+    if look(WaitIdOptions::NOWAIT)?.is_some() {
+        // Only until it is taken leave of is its number its own for sure, and with that its group's: so what is left in that goes now.
+        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+    }
+    Ok(look(WaitIdOptions::empty())?.map(status))
 }
 
 /// The same as the standard library's functions have it.
@@ -267,6 +280,8 @@ fn status(ended: WaitIdStatus) -> ExitStatus {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn start(path: &str, line: &str, prepare: impl FnMut() -> io::Result<()>) -> io::Result<Process> {
@@ -292,8 +307,35 @@ mod tests {
         assert_eq!(killed.wait().await.unwrap().signal(), Some(libc::SIGTERM));
         let pid = start("/bin/sh", "sleep 60 & wait", || Ok(())).unwrap().pid;
         while rustix::process::test_kill_process_group(pid).is_ok() {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_left_of_a_group_goes_with_its_leader_and_nobody_afterwards() {
+        let mut leader = start("/bin/sh", "sleep 600 & exit 0", || Ok(())).unwrap();
+        assert_eq!(leader.wait().await.unwrap().code(), Some(0));
+        let gone = async {
+            while rustix::process::test_kill_process_group(leader.pid).is_ok() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), gone).await.unwrap();
+        // Numbers come again: this stands for a process that has that of one whose end was told.
+        let mut other = start("/bin/sh", "sleep 0.3; exit 3", || Ok(())).unwrap();
+        leader.pid = other.pid;
+        leader.kill_group();
+        drop(leader);
+        assert_eq!(other.wait().await.unwrap().code(), Some(3));
+    }
+
+    #[test]
+    fn a_process_that_the_kernel_refuses_is_an_error() {
+        for answer in [-1, 0] {
+            let refused = made(answer, io::Error::from_raw_os_error(libc::EAGAIN)).unwrap_err();
+            assert_eq!(refused.raw_os_error(), Some(libc::EAGAIN));
+        }
+        assert_eq!(made(17, io::Error::from_raw_os_error(0)).unwrap().as_raw_pid(), 17);
     }
 
     #[tokio::test]

@@ -32,6 +32,8 @@ const MAX_REST: usize = 4 * 1024 * 1024;
 pub(crate) struct Tree {
     process: Process,
     over: bool,
+    /// All of it is gone, so that its numbers may be others' by now.
+    fallen: bool,
     /// What bubblewrap says; there is none without a sandbox.
     status: Option<Told>,
     /// Its control group, until that is empty.
@@ -61,7 +63,7 @@ struct Told {
 
 impl Told {
     /// The number after `"key":`.
-    fn number(&mut self, key: &str) -> Option<i32> {
+    fn number(&mut self, key: &str) -> Option<u64> {
         let mut chunk = [0; 1024];
         // The pipe is bubblewrap's alone, which writes a few hundred bytes.
         while self.text.len() < 16 * 1024 {
@@ -77,19 +79,33 @@ impl Told {
 
     /// The number of the process that bubblewrap started.
     fn child(&mut self) -> Option<Pid> {
-        Pid::from_raw(self.number("child-pid")?)
+        Pid::from_raw(self.number("child-pid")?.try_into().ok()?)
     }
 
     /// The first process of the sandbox's own process namespace. The kernel lets it end only after all the others.
     fn first_process(&mut self) -> Option<OwnedFd> {
-        rustix::process::pidfd_open(self.child()?, PidfdFlags::NONBLOCK).ok()
+        let pid = self.child()?;
+        let first = rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK).ok()?;
+        // Looked at afterwards: what is in its namespaces by now was so before.
+        self.is_of(pid).then_some(first)
+    }
+
+    /// Whether what has this number now is of the sandbox, as far as that can be seen: somebody may have taken leave of the one that
+    /// had it, and numbers come again.
+    fn is_of(&mut self, pid: Pid) -> bool {
+        // Not every sandbox has both of its own.
+        ["pid", "net"].into_iter().all(|kind| {
+            let Some(own) = self.number(&format!("{kind}-namespace")) else { return true };
+            let there = std::fs::read_link(format!("/proc/{}/ns/{kind}", pid.as_raw_pid()));
+            there.map_or(true, |there| there.as_os_str() == format!("{kind}:[{own}]").as_str())
+        })
     }
 }
 
 impl Tree {
     pub(crate) fn new(process: Process, status: Option<Status>, cell: Option<Cell>) -> Self {
         let status = status.map(|Status(pipe)| Told { pipe, text: Vec::new() });
-        Self { process, over: false, status, cell, met: Met::default() }
+        Self { process, over: false, fallen: false, status, cell, met: Met::default() }
     }
 
     /// What the kernel counted of it: nothing before it has ended.
@@ -180,8 +196,11 @@ impl Tree {
 
     /// Kills everything, and waits until it is gone. May be given up and asked again.
     pub(crate) async fn fell(&mut self) -> io::Result<()> {
-        if let Some(first) = self.kill() {
-            self.gone(first).await?;
+        if !self.fallen {
+            if let Some(first) = self.kill() {
+                self.gone(first).await?;
+            }
+            self.fallen = true;
         }
         if let Some(cell) = &mut self.cell {
             // Without a sandbox, what left the group of processes is found here.
@@ -264,3 +283,71 @@ const FATAL: &[i32] = &[
     libc::SIGXFSZ,
     libc::SIGSYS,
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use tokio::process::{Child, Command};
+
+    use super::super::launch::{Launch, Streams};
+    use super::*;
+
+    /// What bubblewrap would say of this process, were it in this namespace.
+    fn told(process: &Child, namespace: u64) -> Status {
+        let (reader, writer) = io::pipe().unwrap();
+        let line = format!("{{ \"child-pid\": {}, \"pid-namespace\": {namespace} }}\n", process.id().unwrap());
+        rustix::io::write(&writer, line.as_bytes()).unwrap();
+        rustix::io::ioctl_fionbio(&reader, true).unwrap();
+        Status(reader.into())
+    }
+
+    /// The number of the process namespace of the tests, which is that of what they start.
+    fn ours() -> u64 {
+        std::fs::metadata("/proc/self/ns/pid").unwrap().ino()
+    }
+
+    async fn tree(status: Status) -> Tree {
+        let (process, _ends) = Launch::new("/bin/true".into(), "/".into()).start(Streams::Merged).await.unwrap();
+        Tree::new(process, Some(status), None)
+    }
+
+    fn sleeps() -> Child {
+        Command::new("/bin/sleep").arg("60").kill_on_drop(true).spawn().unwrap()
+    }
+
+    /// Whether it was killed; it is gone afterwards.
+    async fn was_killed(mut process: Child) -> bool {
+        // Whoever waited for it to be killed took leave of it as well, so that nobody is found.
+        if !matches!(process.try_wait(), Ok(None)) {
+            return true;
+        }
+        process.kill().await.unwrap();
+        false
+    }
+
+    #[tokio::test]
+    async fn what_has_a_number_of_the_sandbox_without_being_in_it_is_left_alone() {
+        // The one that had the number before is gone, and was of another namespace.
+        let (first, stranger) = (sleeps(), sleeps());
+        tree(told(&stranger, ours() + 1)).await.fell().await.unwrap();
+        drop(tree(told(&stranger, ours() + 1)).await);
+        assert!(!was_killed(stranger).await);
+        tree(told(&first, ours())).await.fell().await.unwrap();
+        assert!(was_killed(first).await);
+    }
+
+    #[tokio::test]
+    async fn what_has_fallen_kills_nobody_any_more() {
+        let (first, later) = (sleeps(), sleeps());
+        let mut tree = tree(told(&first, ours())).await;
+        tree.ended().await.unwrap();
+        assert!(was_killed(first).await);
+        // Stands for one that has the number of the first one now.
+        let Status(pipe) = told(&later, ours());
+        tree.status = Some(Told { pipe, text: Vec::new() });
+        tree.fell().await.unwrap();
+        drop(tree);
+        assert!(!was_killed(later).await);
+    }
+}

@@ -92,6 +92,33 @@ async fn what_needs_too_much_memory_dies_alone_and_is_told_why() {
 }
 
 #[tokio::test]
+async fn another_that_begins_hides_from_none_why_it_was_killed() {
+    let Some(groups) = groups(limits(200, 500)).await else { return };
+    let place = Place::new();
+    let room = room(&place, &groups, MemberId::new(), "run").await;
+    // In version 1 one process of it is killed, and it goes on; in version 2 all of it ends there.
+    let leak = command(&format!("{}; touch met; until [[ -e go ]]; do sleep 0.05; done", takes(500)));
+    let over = std::cell::Cell::new(false);
+    let (leaked, beside) = tokio::join!(
+        async {
+            let out = place.sandbox.run(&room, &leak, &mut |_| {}).await.unwrap();
+            over.set(true);
+            out
+        },
+        async {
+            while !place.tree("met").exists() && !over.get() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            let out = place.sandbox.run(&room, &command("true"), &mut |_| {}).await.unwrap();
+            std::fs::write(place.tree("go"), "").unwrap();
+            out
+        },
+    );
+    assert_eq!(leaked.over, Some(Over::RunMemory { part: 200 * MB, whole: 200 * MB, runs: 1 }), "{leaked:?}");
+    assert_eq!((beside.exit, beside.over), (Exit::Code(0), None), "{beside:?}");
+}
+
+#[tokio::test]
 async fn a_fork_bomb_is_capped_and_another_member_does_not_notice() {
     // 18
     let Some(groups) = groups(limits(2_000, 120)).await else { return };
