@@ -5,18 +5,22 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::ConnectInfo;
-use axum::http::Request;
-use hyper::body::Incoming;
+use axum::http::{Request, header};
+use futures::StreamExt;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -26,6 +30,9 @@ use crate::config::Guard;
 
 /// How long to wait when the system gives no more connections.
 const BREATH: Duration = Duration::from_millis(200);
+/// Bytes that are read of a request's body when it was answered without them, and how long that may take.
+const UNREAD: u64 = 256 * 1024;
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Serves until `closing`, then until the requests that are there have been answered.
 pub async fn serve(listener: TcpListener, router: Router, guard: Arc<Guard>, closing: CancellationToken) {
@@ -73,7 +80,9 @@ async fn connection(
     drop(stream.set_nodelay(true));
     let place = Arc::new(place);
     let service = router.map_request(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
+        // Who asked whether to send a body, and was refused, sends none.
+        let comes = !request.headers().contains_key(header::EXPECT);
+        let mut request = request.map(|body| Body::new(Whole { body: Some(body), comes }));
         request.extensions_mut().insert(ConnectInfo(peer));
         // A WebSocket goes on when the connection has become one, and keeps its place.
         request.extensions_mut().insert(Place(Arc::clone(&place)));
@@ -95,6 +104,55 @@ async fn connection(
     };
     if let Err(error) = ended {
         tracing::trace!(%error, "a connection ended early");
+    }
+}
+
+/// A request's body, which is read to its end even when its request was answered without it, as one is that is refused for want of
+/// a token. Otherwise the connection would end after the answer, without a word of that in it: a client that sends its body a
+/// moment after the head would lose the request that it makes next.
+struct Whole {
+    body: Option<Incoming>,
+    comes: bool,
+}
+
+impl HttpBody for Whole {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut self.get_mut().body {
+            Some(body) => Pin::new(body).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Incoming::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Incoming::size_hint)
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        let Some(rest) = self.body.take().filter(|rest| !rest.is_end_stream()) else { return };
+        // A larger one is not worth its way: then the connection ends.
+        if !self.comes || rest.size_hint().lower() > UNREAD {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else { return };
+        runtime.spawn(tokio::time::timeout(PATIENCE, async move {
+            let mut rest = Body::new(rest).into_data_stream();
+            let mut read = 0;
+            while let Some(Ok(bytes)) = rest.next().await {
+                read += bytes.len() as u64;
+                if read > UNREAD {
+                    break;
+                }
+            }
+        }));
     }
 }
 

@@ -200,3 +200,45 @@ async fn a_database_that_is_away_is_told_as_such() {
     }
     app.anonymous().get("/api/health").await.is(StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_body_that_comes_after_its_answer_costs_the_next_request_nothing() {
+    let app = with(|_| {}).await;
+    let host = app.url.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    // Refused for want of a token, before anybody asks for the body.
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: 40000\r\n\r\n"
+    );
+    for round in 0..3 {
+        stream.write_all(head.as_bytes()).await.unwrap();
+        assert!(answer(&mut stream).await.starts_with("HTTP/1.1 401"), "{round}");
+        stream.write_all(&[b' '; 40_000]).await.unwrap();
+        stream.write_all(format!("GET /api/health HTTP/1.1\r\nhost: {host}\r\n\r\n").as_bytes()).await.unwrap();
+        assert!(answer(&mut stream).await.starts_with("HTTP/1.1 200"), "{round}");
+    }
+    // What is too large to be thrown away ends the connection.
+    stream.write_all(head.replace("40000", "4000000").as_bytes()).await.unwrap();
+    assert!(answer(&mut stream).await.starts_with("HTTP/1.1 401"));
+    let mut rest = Vec::new();
+    tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await.unwrap().unwrap();
+    assert_eq!(rest, b"");
+}
+
+/// An answer, whole.
+async fn answer(stream: &mut TcpStream) -> String {
+    let mut said = Vec::new();
+    loop {
+        let mut part = [0; 4096];
+        let read = tokio::time::timeout(PATIENCE, stream.read(&mut part)).await.unwrap().unwrap();
+        assert!(read > 0, "the connection ended: {}", String::from_utf8_lossy(&said));
+        said.extend(&part[..read]);
+        let text = String::from_utf8_lossy(&said);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length =
+            head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        if body.len() >= length.unwrap_or(0_usize) {
+            return text.into_owned();
+        }
+    }
+}
