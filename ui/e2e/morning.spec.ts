@@ -24,7 +24,7 @@ test("the evening before and the morning after, of two members", async ({ page, 
     ben.post(`/api/projects/${project.id}/features`, { title, description, model: "simulated", ...more });
 
   // The evening: what is to be expected, and what waits for what.
-  const form = await write("Login form", build("form.txt"), { priority: 1 });
+  const form = await write("Guest list", build("form.txt"), { priority: 1 });
   await write("Long haul", silent);
   await write("Log out", build("out.txt"), { dependencies: [form.id] });
   await bens.goto(`/p/${project.id}`);
@@ -35,7 +35,7 @@ test("the evening before and the morning after, of two members", async ({ page, 
   await expectAccessible(bens);
   await bens.screenshot({ path: "test-results/morning-forecast.png" });
   await dialog.getByRole("button", { name: "Start auto mode" }).click();
-  await expect(cards(bens, "Waiting for approval").filter({ hasText: "Login form" })).toBeVisible();
+  await expect(cards(bens, "Waiting for approval").filter({ hasText: "Guest list" })).toBeVisible();
   await expect(cards(bens, "In progress").filter({ hasText: "Long haul" })).toBeVisible();
   await expect(cards(bens, "Backlog").filter({ hasText: "Log out" })).toContainText("Waits for #1");
 
@@ -45,7 +45,7 @@ test("the evening before and the morning after, of two members", async ({ page, 
   await expect(working).toContainText("Ben");
   const queue = page.getByRole("region", { name: "Queue" });
   await expect(queue.getByRole("listitem").filter({ hasText: "Log out" })).toContainText(
-    "Waits for #1 Login form.",
+    "Waits for #1 Guest list.",
   );
   const stop = page.getByRole("button", { name: `Stop auto mode of Ben in ${project.name}` });
   await expectAccessible(page);
@@ -61,7 +61,7 @@ test("the evening before and the morning after, of two members", async ({ page, 
   await page.getByRole("button", { name: "Stop #2" }).click();
   await expect(report).toBeVisible({ timeout: 40_000 });
   await expect(report).toContainText("card built");
-  await expect(report.getByRole("listitem").filter({ hasText: "Login form" })).toContainText(
+  await expect(report.getByRole("listitem").filter({ hasText: "Guest list" })).toContainText(
     "Look at the changes, then verify or merge.",
   );
   await expect(report.getByRole("listitem").filter({ hasText: "Long haul" })).toContainText("Stopped");
@@ -72,16 +72,16 @@ test("the evening before and the morning after, of two members", async ({ page, 
   await expectAccessible(bens);
   await bens.screenshot({ path: "test-results/morning-report-narrow-dark.png", fullPage: true });
   await report.getByRole("button", { name: "Hide" }).click();
-  await expect(report.getByText("Login form")).toHaveCount(0);
+  await expect(report.getByText("Guest list")).toHaveCount(0);
   await expect(report.getByText("New")).toHaveCount(0);
   await bens.reload();
   await expect(report.getByRole("button", { name: "Show the report" })).toBeVisible();
   await report.getByRole("link", { name: "Earlier reports" }).click();
   await expect(bens.getByRole("heading", { name: "Morning reports" })).toBeVisible();
-  await expect(bens.getByText("Login form")).toBeVisible();
+  await expect(bens.getByText("Guest list")).toBeVisible();
   await expectAccessible(bens);
   await page.goto("/reports");
-  await expect(page.getByText("Login form")).toHaveCount(0);
+  await expect(page.getByText("Guest list")).toHaveCount(0);
 
   // When and how he is told, he says himself.
   await bens.goto("/settings");

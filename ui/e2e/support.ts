@@ -1,3 +1,4 @@
+import { readFile, writeFile } from "node:fs/promises";
 import AxeBuilder from "@axe-core/playwright";
 import { type APIRequestContext, test as base, expect, type Locator, type Page } from "@playwright/test";
 
@@ -56,12 +57,18 @@ export async function makeProject(
 export const column = (page: Page, title: string): Locator => page.getByRole("region", { name: title });
 export const cards = (page: Page, title: string): Locator => column(page, title).locator("[data-card]");
 
-/** Proves who one is whenever that is asked: it holds for ten minutes, and all tests share a session. */
+/**
+ * Proves who one is whenever that is asked: it holds for ten minutes, and all tests share a session. The session has another
+ * token from then on, so that the tests that come later must begin with that one.
+ */
 export async function proves(page: Page) {
   const ask = page.getByRole("dialog", { name: "Confirm that it is you" });
   await page.addLocatorHandler(ask, async () => {
     await ask.getByLabel("Password").fill(MEMBER.password);
     await ask.getByRole("button", { name: "Confirm" }).click();
+    await expect(ask).toHaveCount(0);
+    const shared = JSON.parse(await readFile(SESSION, "utf8"));
+    await writeFile(SESSION, JSON.stringify({ ...shared, cookies: await page.context().cookies() }));
   });
 }
 

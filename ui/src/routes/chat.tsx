@@ -52,6 +52,8 @@ export default function ChatPage() {
   const open = params.chatId !== undefined || search.fresh === true;
   return (
     <main id="content" tabIndex={-1} className="flex h-full min-h-0 outline-none">
+      {/* Of the list and what is open, a narrow screen shows one alone. */}
+      <h1 className="sr-only">{s.title}</h1>
       <div
         className={cn(
           "min-h-0 w-full shrink-0 border-line border-r bg-surface md:block md:w-72 xl:w-80",

@@ -36,7 +36,7 @@ export function ChatList({
     <div className="flex h-full min-h-0 flex-col">
       <div className="flex flex-col gap-2 border-line border-b p-3">
         <div className="flex items-center justify-between gap-2">
-          <h1 className="font-semibold text-lg">{s.title}</h1>
+          <h2 className="font-semibold text-lg">{s.title}</h2>
           {mayTalk && (
             <Button
               size="sm"
