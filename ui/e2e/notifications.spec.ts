@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { asPage, expect, expectAccessible, makeProject, proves, test } from "./support";
+import { asPage, expect, expectAccessible, makeProject, test } from "./support";
 
 const done = 'Say it.\n\n```sim\n{"say": "Done."}\n```';
 
@@ -66,7 +66,6 @@ test("a webhook is made, its secret shown once, tried, and its log says what cam
   });
   await new Promise<void>((listening) => receiver.listen(0, "127.0.0.1", listening));
   const at = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
-  await proves(page);
   await page.goto("/settings");
   const section = page.getByRole("region", { name: "Notifications and webhooks" });
   await expect(section.getByText("This server sends no mail.")).toBeVisible();

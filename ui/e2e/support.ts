@@ -5,10 +5,11 @@ import { type APIRequestContext, test as base, expect, type Locator, type Page }
 export const SESSION = `${process.env.GUILDHALL_E2E_RESULTS ?? "test-results"}/.session.json`;
 export const MEMBER = { name: "Ada Lovelace", email: "ada@example.com", password: "seven quiet lanterns" };
 
-/** Fails the test when the page logs an error or throws. */
+/** Fails the test when the page logs an error or throws. With the shared session, it proves who it is whenever that is asked. */
 export const test = base.extend<{ quiet: undefined }>({
   quiet: [
-    async ({ page }, use) => {
+    async ({ page, storageState }, use) => {
+      if (storageState === SESSION) await proves(page);
       const complaints: string[] = [];
       page.on("pageerror", (error) => complaints.push(error.message));
       page.on("console", (message) => {
@@ -61,7 +62,7 @@ export const cards = (page: Page, title: string): Locator => column(page, title)
  * Proves who one is whenever that is asked: it holds for ten minutes, and all tests share a session. The session has another
  * token from then on, so that the tests that come later must begin with that one.
  */
-export async function proves(page: Page) {
+async function proves(page: Page) {
   const ask = page.getByRole("dialog", { name: "Confirm that it is you" });
   await page.addLocatorHandler(ask, async () => {
     await ask.getByLabel("Password").fill(MEMBER.password);
