@@ -289,6 +289,19 @@ test("a viewer reads; the hub fits a narrow screen in the dark", async ({ page, 
   await expect(dialog.getByRole("status")).toHaveText("1 written, 0 changed, 1 as they were");
   await expectAccessible(page);
   await page.screenshot({ path: "test-results/knowledge-import-1440-dark.png" });
+  // Of two that say the same one comes in, and then, if that is wanted, the other alone.
+  const pears = `---\nkind: entry\ntitle: Pears ${Date.now()}\n---\n\nThey are picked while they are hard.\n`;
+  await dialog
+    .locator("input[type=file]")
+    .setInputFiles(
+      ["one.md", "two.md"].map((name) => ({ name, mimeType: "text/markdown", buffer: Buffer.from(pears) })),
+    );
+  await dialog.getByRole("button", { name: "Import 2 files" }).click();
+  await expect(dialog.getByRole("region", { name: /^Passed over/ })).toContainText("two.md");
+  await expectAccessible(page);
+  await page.screenshot({ path: "test-results/knowledge-import-alike-1440-dark.png" });
+  await dialog.getByRole("button", { name: "Import those, too" }).click();
+  await expect(dialog.getByRole("status")).toHaveText("1 written, 0 changed, 0 as they were");
   // A long list is read to its end, by scrolling and by keys.
   const many = `Gables${Date.now()}`;
   for (let n = 0; n < 60; n++)

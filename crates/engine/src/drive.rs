@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use guildhall_agent::{Ended, Job, KEPT_IN_VIEW, Toolbox, prompt, tools};
+use guildhall_agent::{Ended, Job, Toolbox, prompt, tools};
 use guildhall_git::{Oid, Repo};
 use guildhall_llm::SystemPart;
 use guildhall_sandbox::{Room, Workspace};
@@ -12,8 +12,8 @@ use guildhall_store::{Claimed, Ending, Finished, Lease, StepEnd, StoreError};
 use guildhall_team::{Provider, Team};
 use guildhall_types::agent::Briefed;
 use guildhall_types::alert::Strain;
-use guildhall_types::chat::{Block, Picture};
-use guildhall_types::feature::{Feature, FeatureKind, Move, Stage, WorkMode};
+use guildhall_types::chat::Block;
+use guildhall_types::feature::{FeatureKind, Move, Stage, WorkMode};
 use guildhall_types::pipeline::StepStatus;
 use guildhall_types::plan::PlanApproval;
 use guildhall_types::run::{Run, RunEvent, RunIntent, RunStatus, Turn};
@@ -278,7 +278,7 @@ async fn agent(
         briefed.as_ref().map(|agent| prompt::Persona { name: agent.name.clone(), instructions: agent.prompt.clone() });
     let opening = match card.kind {
         _ if !fresh => Vec::new(),
-        FeatureKind::Card => opening(team, feature).await?,
+        FeatureKind::Card => attached::opening(team, feature).await?,
         FeatureKind::Chat | FeatureKind::Task => {
             prompt::asked(&feature.description, &team.store.attached(card.id).await?)
         }
@@ -361,7 +361,7 @@ impl Engine {
         cancel: &CancellationToken,
     ) -> Result<(Job, RunJournal), Trouble> {
         let Work { run, model, provider, mut history, opening, system, tools, room, agent, deaf, step } = work;
-        bring_into_view(&self.0.team, &mut history).await?;
+        attached::bring_into_view(&self.0.team, &mut history).await?;
         let agent = agent.unwrap_or_default();
         // The one place where an agent gets its tools: whatever is put into the box before, this is what it has. What is not
         // switched on is neither told to the model nor there when it is called all the same.
@@ -476,27 +476,4 @@ impl Engine {
         }
         Ok(())
     }
-}
-
-/// Reads the latest of the images that a conversation shows: it names them, and their bytes are kept beside it.
-async fn bring_into_view(team: &Team, history: &mut [Turn]) -> Result<(), StoreError> {
-    let mut shown: Vec<&mut Picture> = Vec::new();
-    for turn in history.iter_mut().rev() {
-        let results = turn.results.iter_mut().flatten().rev();
-        for block in results.chain(turn.input.iter_mut().rev()) {
-            shown.extend(block.pictures_mut().rev());
-        }
-    }
-    for picture in shown.into_iter().take(KEPT_IN_VIEW) {
-        if let Some((_, bytes)) = team.store.attachment_bytes(picture.id).await? {
-            picture.show(&bytes);
-        }
-    }
-    Ok(())
-}
-
-/// What is said to an agent first: the card, with its files.
-pub(crate) async fn opening(team: &Team, feature: &Feature) -> Result<Vec<Block>, Trouble> {
-    let files = team.store.attached(feature.card.id).await?;
-    Ok(prompt::opening(&feature.card.title, &feature.description, &files))
 }

@@ -181,7 +181,7 @@ impl After<'_> {
     async fn opening(&self, ground: &Ground, step: &RunStep, summary: Option<&str>) -> Result<Vec<Block>, Trouble> {
         let team = &self.engine.0.team;
         let (run, feature) = (&self.claimed.run, &self.claimed.feature);
-        let mut blocks = crate::drive::opening(team, feature).await?;
+        let mut blocks = attached::opening(team, feature).await?;
         let plans = team.store.plans_of(feature.card.id).await?;
         let holds = |status| matches!(status, PlanStatus::Approved | PlanStatus::Adopted);
         let before = team.store.steps(run.id).await?;

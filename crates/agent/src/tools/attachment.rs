@@ -1,6 +1,5 @@
 //! Reads a text file that a member attached: what is said to the agent shows only the beginning and the end of a long one.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,9 +11,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::read::{LINES, show};
-use super::search::MATCHES;
-use super::{OUTPUT, arguments, blocking, spec};
-use crate::text::bounded;
+use super::search::{MATCHES, told};
+use super::{arguments, blocking, spec};
 use crate::{Tool, ToolAnswer, ToolContext};
 
 /// The tool's name.
@@ -92,7 +90,7 @@ impl Tool for Read {
         };
         let name = attachment.name;
         blocking(move || match pattern {
-            Some(pattern) => matching(&pattern, &bytes),
+            Some(pattern) => told(grep_text(&pattern, &bytes, MATCHES)),
             None => {
                 let read = FileRead { size: bytes.len() as u64, bytes };
                 show(&name, &read, offset.unwrap_or(1).max(1), limit.unwrap_or(LINES).clamp(1, LINES))
@@ -100,21 +98,4 @@ impl Tool for Read {
         })
         .await
     }
-}
-
-fn matching(pattern: &str, bytes: &[u8]) -> ToolAnswer {
-    let found = match grep_text(pattern, bytes, MATCHES) {
-        Ok(found) if found.matches.is_empty() => return ToolAnswer::ok("No line matches."),
-        Ok(found) => found,
-        Err(error) => return ToolAnswer::error(error.to_string()),
-    };
-    let mut lines = String::new();
-    for found in &found.matches {
-        let _ = writeln!(lines, "{}: {}", found.line, found.text.trim_end());
-    }
-    let mut text = bounded(lines.trim_end(), OUTPUT);
-    if found.more {
-        let _ = write!(text, "\n(There are more than {MATCHES}; narrow the search down.)");
-    }
-    ToolAnswer::ok(text)
 }

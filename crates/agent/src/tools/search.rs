@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use async_trait::async_trait;
-use guildhall_sandbox::{GrepQuery, Workspace};
+use guildhall_sandbox::{FileError, GrepQuery, Match, Matches, Workspace};
 use guildhall_types::chat::ToolSpec;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -95,22 +95,27 @@ impl Tool for Grep {
         let workspace = self.0.clone();
         blocking(move || {
             let query = GrepQuery { pattern: &pattern, under: &path, glob: glob.as_deref(), limit: MATCHES };
-            match workspace.grep(&query) {
-                Ok(found) if found.matches.is_empty() => ToolAnswer::ok("No line matches."),
-                Ok(found) => {
-                    let mut lines = String::new();
-                    for found in &found.matches {
-                        let _ = writeln!(lines, "{}:{}: {}", found.path, found.line, found.text.trim_end());
-                    }
-                    let mut text = bounded(lines.trim_end(), OUTPUT);
-                    if found.more {
-                        let _ = write!(text, "\n(There are more than {MATCHES}; narrow the search down.)");
-                    }
-                    ToolAnswer::ok(text)
-                }
-                Err(error) => ToolAnswer::error(error.to_string()),
-            }
+            told(workspace.grep(&query))
         })
         .await
     }
+}
+
+/// The lines that match, of files by their paths and of a text without one.
+pub(super) fn told(found: Result<Matches, FileError>) -> ToolAnswer {
+    let found = match found {
+        Ok(found) if found.matches.is_empty() => return ToolAnswer::ok("No line matches."),
+        Ok(found) => found,
+        Err(error) => return ToolAnswer::error(error.to_string()),
+    };
+    let mut lines = String::new();
+    for Match { path, line, text } in &found.matches {
+        let colon = if path.is_empty() { "" } else { ":" };
+        let _ = writeln!(lines, "{path}{colon}{line}: {}", text.trim_end());
+    }
+    let mut text = bounded(lines.trim_end(), OUTPUT);
+    if found.more {
+        let _ = write!(text, "\n(There are more than {MATCHES}; narrow the search down.)");
+    }
+    ToolAnswer::ok(text)
 }

@@ -57,6 +57,10 @@ export function tarOf(files: readonly Dropped[]): Blob {
   return new Blob(parts, { type: "application/x-tar" });
 }
 
+/** The file that has this name in the archive of these files. */
+export const namedIn = (files: readonly Dropped[], name: string): Dropped | undefined =>
+  files[Number(name.slice(0, 5)) - 1];
+
 const isMarkdown = (name: string) => /\.(md|markdown)$/i.test(name) && !/(^|\/)(__MACOSX|\.)/.test(name);
 
 /** The Markdown files in a zip. */

@@ -8,7 +8,7 @@ import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { announce } from "@/lib/announce";
 import { cn } from "@/lib/cn";
-import { type Dropped, readDropped, tarOf } from "./archive";
+import { type Dropped, namedIn, readDropped, tarOf } from "./archive";
 import { hub } from "./calls";
 import { pluralOf } from "./search";
 import { words } from "./strings";
@@ -50,7 +50,8 @@ export default function ImportDialog({
       const done = await hub.import(tarOf(files), anyway);
       setReport(done);
       announce(m.done(done.created.length, done.updated.length, done.unchanged.length));
-      if (done.skipped.length + done.failed.length === 0) setFiles([]);
+      // What came in is not sent again with the rest: without an id in its file it would come in twice.
+      setFiles([...done.skipped, ...done.failed].flatMap(({ file }) => namedIn(files, file) ?? []));
       void queryClient.invalidateQueries({ queryKey: ["knowledge"] });
     } catch (cause) {
       setError(asApiError(cause));
