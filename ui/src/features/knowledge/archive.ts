@@ -57,6 +57,9 @@ export function tarOf(files: readonly Dropped[]): Blob {
   return new Blob(parts, { type: "application/x-tar" });
 }
 
+/** A name within an archive as people know it. */
+export const plainName = (name: string): string => name.replace(/^\d{5}-/, "");
+
 /** The file that has this name in the archive of these files. */
 export const namedIn = (files: readonly Dropped[], name: string): Dropped | undefined =>
   files[Number(name.slice(0, 5)) - 1];

@@ -8,7 +8,7 @@ import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { announce } from "@/lib/announce";
 import { cn } from "@/lib/cn";
-import { type Dropped, namedIn, readDropped, tarOf } from "./archive";
+import { type Dropped, namedIn, plainName, readDropped, tarOf } from "./archive";
 import { hub } from "./calls";
 import { pluralOf } from "./search";
 import { words } from "./strings";
@@ -150,7 +150,7 @@ export default function ImportDialog({
             <ul className="flex flex-col gap-1">
               {skipped.map(({ file, similar }) => (
                 <li key={file}>
-                  {file}
+                  {plainName(file)}
                   {similar[0] && (
                     <>
                       {" · "}
@@ -174,7 +174,7 @@ export default function ImportDialog({
             <ul className="flex flex-col gap-1">
               {failed.map(({ file, why }) => (
                 <li key={file}>
-                  {file} · {why}
+                  {plainName(file)} · {why}
                 </li>
               ))}
             </ul>
