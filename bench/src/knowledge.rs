@@ -87,6 +87,7 @@ async fn measure_over(
     for pages in PAGES {
         sync(&server, name, pages, &mut words, table).await?;
     }
+    table.tell(format!("{name}: server, peak"), server.memory()?.peak_mib, "MiB", "resident, after all of it");
     store.close().await;
     Ok(())
 }
@@ -146,10 +147,18 @@ async fn write(server: &Server, name: &str, size: usize, words: &mut Words, tabl
 }
 
 async fn sync(server: &Server, name: &str, pages: usize, words: &mut Words, table: &mut Table) -> anyhow::Result<()> {
+    let before = server.memory()?.own_mib;
     let mut sockets = Vec::with_capacity(pages);
     for _ in 0..pages {
         sockets.push(server.listen().await?);
     }
+    let grown = (server.memory()?.own_mib - before) * 1_024.0 / pages as f64;
+    table.tell(
+        format!("{name}: memory of an open page, of {pages}"),
+        grown,
+        "KiB",
+        "allocated, before anything is told",
+    );
     let mut times = Vec::with_capacity(pages * TOLD);
     for n in 0..TOLD {
         let title = format!("told {pages} {n} {}", words.text(3));

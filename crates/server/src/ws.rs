@@ -128,7 +128,7 @@ pub async fn listen_events(
     }
     let upgrade = upgrade.map_err(|refused| Problem::upgrade_wanted(&refused.body_text()))?;
     let span = Span::current();
-    Ok(upgrade.max_message_size(HEARD).max_frame_size(HEARD).on_upgrade(move |socket| {
+    Ok(upgrade.read_buffer_size(HEARD).max_message_size(HEARD).max_frame_size(HEARD).on_upgrade(move |socket| {
         let open = app.metrics.socket();
         let talking = async move {
             talk(app, signed, query.since, socket).await;

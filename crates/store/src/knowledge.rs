@@ -173,6 +173,14 @@ fn listed(backend: Backend, n: usize) -> String {
     }
 }
 
+/// The condition that a place is one of those in a list of numbers, the first parameter.
+const fn listed_places(backend: Backend) -> &'static str {
+    match backend {
+        Backend::Sqlite => "IN (SELECT value FROM json_each($1))",
+        Backend::Postgres => "= ANY (ARRAY (SELECT jsonb_array_elements_text($1::jsonb)::bigint))",
+    }
+}
+
 impl Store {
     /// The item with this id, whole; a deleted one, too.
     ///
@@ -234,11 +242,8 @@ impl Store {
     async fn page_of(&self, mut places: Vec<i64>, limit: i64) -> Result<Page<KnowledgeItem>, StoreError> {
         let more = places.len() as i64 > limit;
         places.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let sql = match self.backend() {
-            Backend::Sqlite => "IN (SELECT value FROM json_each($1))",
-            Backend::Postgres => "= ANY (ARRAY (SELECT jsonb_array_elements_text($1::jsonb)::bigint))",
-        };
-        let sql = format!("SELECT {SHORT} FROM knowledge_items WHERE place {sql} ORDER BY place DESC");
+        let list = listed_places(self.backend());
+        let sql = format!("SELECT {SHORT} FROM knowledge_items WHERE place {list} ORDER BY place DESC");
         let rows: Vec<Row> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(serde_json::to_string(&places)?).fetch_all(c).await)?;
         let next = rows.last().filter(|_| more).map(|row| row.place.to_string());

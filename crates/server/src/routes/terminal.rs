@@ -120,7 +120,7 @@ pub async fn open_terminal(
     let size = size(query.columns.unwrap_or(80), query.rows.unwrap_or(24));
     let sitting = app.engine.open_terminal(&signed.team, &signed.member, id, size).await?;
     let span = Span::current();
-    Ok(upgrade.max_message_size(HEARD).max_frame_size(HEARD).on_upgrade(move |socket| {
+    Ok(upgrade.read_buffer_size(HEARD).max_message_size(HEARD).max_frame_size(HEARD).on_upgrade(move |socket| {
         let open = app.metrics.socket();
         let sitting = async move {
             sit(app, signed, sitting, socket).await;

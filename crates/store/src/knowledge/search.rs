@@ -17,7 +17,7 @@ use guildhall_types::knowledge::snippet::snippet;
 use guildhall_types::knowledge::{KnowledgeDetails, KnowledgeHit, KnowledgeItem, KnowledgeKind};
 use guildhall_types::{DateTime, KnowledgeId};
 
-use super::{KnowledgeFilter, Row, WHOLE, listed};
+use super::{KnowledgeFilter, Row, WHOLE, listed, listed_places};
 use crate::{Backend, Page, Store, StoreError, read};
 
 /// Candidates that one look into the index gives at most.
@@ -262,10 +262,7 @@ impl Store {
 
     /// The items that stand at these places, whole.
     async fn at_places(&self, places: impl Iterator<Item = i64>) -> Result<HashMap<i64, KnowledgeItem>, StoreError> {
-        let list = match self.backend() {
-            Backend::Sqlite => "IN (SELECT value FROM json_each($1))",
-            Backend::Postgres => "= ANY (ARRAY (SELECT place::bigint FROM jsonb_array_elements_text($1::jsonb) place))",
-        };
+        let list = listed_places(self.backend());
         let sql = format!("SELECT {WHOLE} FROM knowledge_items WHERE place {list}");
         let places = serde_json::to_string(&places.collect::<Vec<_>>())?;
         let rows: Vec<Row> =
