@@ -3,6 +3,12 @@
 # the container's own control group to that user, so that limits for each member can be kept, and then drops every right.
 set -eu
 
+# .env speaks of a PostgreSQL, and nothing says where it is: its file was left out. The server would begin anew with an empty SQLite, at
+# the public address, and belong to whoever comes first.
+if [ -n "${POSTGRES_PASSWORD:-}" ] && [ -z "${DATABASE_URL:-}" ]; then
+  echo "guildhall: POSTGRES_PASSWORD is set, but compose.postgres.yaml was left out; write COMPOSE_FILE=compose.yaml:compose.postgres.yaml into .env" >&2
+  exit 1
+fi
 if [ "$(id -u)" = 0 ]; then
   group=/sys/fs/cgroup
   for file in "$group" "$group/cgroup.procs" "$group/cgroup.threads" "$group/cgroup.subtree_control"; do

@@ -15,8 +15,9 @@ done
 # crate: the crates of ours that it may use
 layers() {
   case $1 in
-    types) echo "" ;;
-    store | bus | git | sandbox | llm) echo "types" ;;
+    types | process) echo "" ;;
+    store | bus | llm) echo "types" ;;
+    git | sandbox) echo "types process" ;;
     agent) echo "types llm sandbox" ;;
     team) echo "types store git llm" ;;
     engine) echo "types store bus git sandbox llm agent team" ;;
@@ -24,7 +25,7 @@ layers() {
     sim) echo "" ;;
   esac
 }
-for crate in types store bus git sandbox llm agent team engine server sim; do
+for crate in types process store bus git sandbox llm agent team engine server sim; do
   used=$(cargo tree --locked -p "guildhall-$crate" --edges normal --depth 1 --prefix none --format '{p}' |
     sed -n '2,$s/^guildhall-\([a-z]*\) .*/\1/p' | sort -u)
   for other in $used; do

@@ -35,10 +35,12 @@ done
 
 # systemd: every unit with its drop-ins. The program is not installed here, which is no fault of the unit.
 cp -r deploy/systemd "$dir/units"
-sed -i 's#^ExecStart=/usr/local/bin/guildhall#ExecStart=/bin/true#' "$dir"/units/*.service
-SYSTEMD_UNIT_PATH="$dir/units:" systemd-analyze verify --man=no "$dir/units/guildhall.service" \
-  "$dir/units/guildhall-backup.service" "$dir/units/guildhall-backup.timer" >"$dir/verify.log" 2>&1 || failed=1
+sed -i 's#^ExecStart=/usr/local/s\?bin/[a-z-]*#ExecStart=/bin/true#' "$dir"/units/*.service
+SYSTEMD_UNIT_PATH="$dir/units:" systemd-analyze verify --man=no "$dir"/units/*.service "$dir"/units/*.timer \
+  >"$dir/verify.log" 2>&1 || failed=1
 if grep -F "$dir/units" "$dir/verify.log" >&2; then fail "systemd would not take the units as they are"; fi
+# A certificate that lego renewed is read by a reload that is forced alone: the Caddyfile is the same as before.
+grep -qE '^ExecReload=.* --force$' /lib/systemd/system/caddy.service || fail "a reload of Caddy would not read its certificate anew"
 # How much of the machine the service is open to, in tenths of systemd's own reckoning: 0 is nothing, 100 everything. What bubblewrap
 # needs keeps it from being lower (docs/sandbox.md).
 exposure=39

@@ -98,7 +98,7 @@ said=$dir/$suite.said
 : >"$said"
 echo "vm: booting $suite; its console is in $root.console, what it says in $said" >&2
 # Nothing that it writes to its disk stays; and it has no network. On a busy machine a timer would be taken for one that does not work.
-timeout --foreground "${GUILDHALL_VM_MINUTES:-60}m" qemu-system-x86_64 "${accelerator[@]}" -machine q35 -smp 2 -m 4G \
+timeout --foreground "${GUILDHALL_VM_MINUTES:-150}m" qemu-system-x86_64 "${accelerator[@]}" -machine q35 -smp 2 -m 4G \
   -nodefaults -no-user-config -display none -no-reboot \
   -kernel "$root.kernel" -initrd "$root.initrd" \
   -append "root=/dev/vda rw console=ttyS0 panic=-1 no_timer_check nowatchdog systemd.default_device_timeout_sec=900" \

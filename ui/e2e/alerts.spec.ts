@@ -19,6 +19,7 @@ const alert = (more: object) => ({
   clearedAt: null,
   gone: false,
   silencedUntil: null,
+  silencedLevel: null,
   silencedBy: null,
   ...more,
 });
@@ -78,7 +79,7 @@ test("what is wrong with the servers, who is told of it, and from where on", asy
     const asked = route.request().postDataJSON();
     silences.push(asked);
     const until = asked.minutes === null ? null : new Date(Date.now() + asked.minutes * 60_000).toISOString();
-    open[0] = alert({ silencedUntil: until });
+    open[0] = alert({ silencedUntil: until, silencedLevel: until && "critical" });
     return route.fulfill({ json: open[0] });
   });
   await page.reload();

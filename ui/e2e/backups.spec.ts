@@ -32,8 +32,29 @@ test("an admin has a backup made and sees that it was restored to look at it", a
   // One that failed is told first, with why.
   await page.route("**/api/operation/backups", (route) => route.fulfill({ json: FAILED }));
   await page.reload();
-  await expect(page.getByRole("region", { name: "The latest backup is not there" })).toBeVisible();
+  await expect(
+    page.getByRole("region", { name: "The latest backup is not there, or not sound" }),
+  ).toBeVisible();
   await expect(page.getByText("No space left on device")).toBeVisible();
+
+  // So is one that nobody could look at, and one that builds on what is not sound.
+  const made = { ...FAILED.items[0], status: "done", kind: "incremental", problem: null };
+  const view = (more: object, lastGoodUnchecked: string | null) =>
+    page.route("**/api/operation/backups", (route) =>
+      route.fulfill({ json: { ...FAILED, lastGoodUnchecked, items: [{ ...made, ...more }] } }),
+    );
+  await view({ unchecked: "No room for it." }, "No room for it.");
+  await page.reload();
+  await expect(page.getByRole("region", { name: "The latest backup is not checked yet" })).toBeVisible();
+  await expect(latest).toContainText("No room for it.");
+  await expect(latest).toContainText("Not checked");
+  await view({ unsoundBelow: "20251228T030000Z" }, null);
+  await page.reload();
+  await expect(
+    page.getByRole("region", { name: "The latest backup is not there, or not sound" }),
+  ).toBeVisible();
+  await expect(latest).toContainText("It builds on 20251228T030000Z, which is not sound.");
+  await expect(latest).toContainText("Not sound");
   await page.route("**/api/operation/backups", (route) =>
     route.fulfill({ json: { ...FAILED, destination: null, lastGoodAt: null, nextAt: null, items: [] } }),
   );

@@ -1,4 +1,4 @@
-import { cards, column, expect, makeProject, test } from "./support";
+import { cards, column, expect, expectAccessible, makeProject, test } from "./support";
 
 test("eight cards in a row without the mouse", async ({ page, baseURL }) => {
   const project = await makeProject(page, baseURL);
@@ -171,4 +171,32 @@ test("an image is pasted onto a card", async ({ page, baseURL }) => {
   await expect(list).toContainText("pasted-");
   await list.getByRole("button", { name: /Remove/ }).click();
   await expect(list).toHaveCount(0);
+});
+
+test("a deletion names who depends on the card, and the dependency is taken off", async ({
+  page,
+  baseURL,
+}) => {
+  const project = await makeProject(page, baseURL);
+  const below = await project.write("Log in");
+  await project.write("Log out", { dependencies: [below.id] });
+  await page.goto(`/p/${project.id}`);
+  await page.getByRole("link", { name: "Log in" }).focus();
+  await page.keyboard.press("x");
+  await page.getByRole("toolbar").getByRole("button", { name: "Delete" }).click();
+  const dialog = page.getByRole("alertdialog");
+  await expect(dialog).toContainText(
+    "#2 “Log out” depends on it, and waits until somebody takes that dependency off.",
+  );
+  await dialog.getByRole("button", { name: "Delete" }).click();
+  await expect(cards(page, "Backlog")).toHaveCount(1);
+  await expect(cards(page, "Backlog")).toContainText("Depends on a card that was deleted.");
+  await page.getByRole("link", { name: "Log out" }).click();
+  const panel = page.getByRole("complementary", { name: "Feature" });
+  await panel.getByRole("tab", { name: "Overview" }).click();
+  await expect(panel).toContainText("A card that was deleted before it was merged");
+  await expectAccessible(page);
+  await panel.getByRole("button", { name: "Take off" }).click();
+  await expect(panel).not.toContainText("was deleted");
+  await expect(cards(page, "Backlog")).not.toContainText("Depends on");
 });

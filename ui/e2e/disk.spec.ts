@@ -58,7 +58,7 @@ test("what uses the disk, what goes next and why, and how long what is kept", as
       ...standing.tidiness,
       runningSince: null,
       stuckSince: long,
-      lastFault: { at: long, message: "the worktree of run 0192 stays: large.bin has 99999999 bytes" },
+      lastFault: { at: long, message: "the repository of An old project stays: it could not be deleted" },
     },
     report: {
       ...standing.report,
@@ -137,6 +137,10 @@ test("what uses the disk, what goes next and why, and how long what is kept", as
     "Unused for as long as it is kept",
   );
   await expect(table.getByRole("row", { name: /very long title/ })).toContainText("it is not on a ref");
+  const staying = page.getByRole("region", { name: "Stays until somebody looks at it" });
+  await expect(staying.getByRole("listitem")).toHaveText(
+    /#7 A card with a very long title.*: large\.bin has 99999999 bytes/,
+  );
   await shots(page, "disk");
 
   await page.getByRole("button", { name: /^Remove: worktrees/ }).click();

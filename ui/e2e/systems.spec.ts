@@ -112,3 +112,38 @@ test("a running execution is drawn while it works, and cancelled", async ({ page
   await page.goto("/systems");
   await expect(page.getByRole("link", { name: "Research" }).last()).toBeVisible();
 });
+
+test("planned cards are shown as what they become, and lead to it", async ({ page, baseURL }) => {
+  // Its usual model is the simulated one.
+  const project = await makeProject(page, baseURL, "sample");
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.goto("/systems");
+  await page.getByRole("button", { name: "Run Feature planning" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("combobox", { name: "Project" }).click();
+  await page.getByRole("option", { name: project.name }).click();
+  const cards = [
+    {
+      title: "Mark an item",
+      description: "Add `todo done`:\n\n- with a test",
+      priority: 1,
+      category: "commands",
+    },
+    { title: "Count them", description: "It prints a number.", priority: 3 },
+  ];
+  await dialog.getByLabel("Goal").fill(`Plan it.\n\n${say(JSON.stringify({ cards }))}`);
+  await dialog.getByRole("button", { name: "Run" }).click();
+  const side = page.getByRole("complementary");
+  const planned = side.getByRole("list", { name: "2 cards that are planned" });
+  await expect(planned.getByText("Mark an item")).toBeVisible({ timeout: 60_000 });
+  await expect(planned.getByRole("listitem").filter({ hasText: "with a test" }).first()).toBeVisible();
+  await expect(planned.getByRole("img", { name: "Priority: High" })).toBeVisible();
+  await expect(side.getByText("{")).toHaveCount(0);
+  await shots(page, "execution-planned");
+  await side.getByRole("button", { name: "Approve" }).click();
+  await expect(page.getByRole("heading", { name: /Feature planning/ })).toContainText("Completed");
+  await page.getByRole("button", { name: "Result" }).click();
+  await side.getByRole("link", { name: "Count them" }).click();
+  await expect(page).toHaveURL(/\/f\//);
+  await expect(page.getByText("It prints a number.").first()).toBeVisible();
+});

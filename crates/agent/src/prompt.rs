@@ -52,6 +52,8 @@ pub struct Facts {
     pub branch: String,
     /// The branch that it started from.
     pub default_branch: String,
+    /// The cards that the work depends on and whose work is in the worktree.
+    pub built_on: Vec<String>,
     /// How much of a plan the agent makes first.
     pub planning: PlanningMode,
     /// Whether a person approves the plan before any file is changed.

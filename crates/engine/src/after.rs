@@ -9,7 +9,7 @@ use guildhall_team::{Added, added_secrets, listed};
 use guildhall_types::ProjectId;
 use guildhall_types::feature::{Feature, Move, Problem, Stage};
 use guildhall_types::project::AfterWork;
-use guildhall_types::run::{CheckKind, RunIntent, RunStatus};
+use guildhall_types::run::{CheckKind, RunEvent, RunIntent, RunStatus};
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
@@ -145,6 +145,18 @@ impl<'a> After<'a> {
             team.store.finish_merged(lease, &commit, summary.as_deref()).await?;
             return Ok(Next::Merged);
         }
+        let unmerged = team.unmerged(&ground.holds).await?;
+        if !unmerged.is_empty() {
+            // That somebody merges it is not for this run to decide.
+            let names: Vec<String> = unmerged.iter().map(|card| card.named().to_string()).collect();
+            let text = format!(
+                "Its checks passed. It is not merged by itself, because what it is built on is not merged yet: {}. Merging this \
+                 card merges that first.",
+                names.join(", ")
+            );
+            team.store.append_events(lease, vec![RunEvent::Note { text }]).await?;
+            return Ok(finish(Move::Accept, summary, None));
+        }
         let author = team.identity(run.member_id).await?;
         let branch = &project.default_branch;
         for _ in 0..MOVES {
@@ -158,7 +170,8 @@ impl<'a> After<'a> {
                 return Ok(finish(Move::Finish, summary, Some(unresolved(&marked))));
             }
             let back = self.returns < RETURNS;
-            let brought = self.repo.bring_up(&run.id.to_string(), &ground.head, branch, &author, back).await?;
+            let work = ground.work();
+            let brought = self.repo.bring_up(&run.id.to_string(), &work, branch, &author, back).await?;
             match brought {
                 BroughtUp::Conflict(files) => {
                     return Ok(finish(Move::Finish, summary, Some(conflicting(branch, &files))));

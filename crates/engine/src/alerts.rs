@@ -1,25 +1,26 @@
 //! Watches how this node is: raises alerts and clears them, and lets work wait while the node is short of memory or disk.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use guildhall_store::NewAlert;
 use guildhall_team::TeamError;
-use guildhall_types::DateTime;
 use guildhall_types::alert::{
-    Alert, AlertKind, AlertLevel, Beside, Judged, Open, RefusedKey, Server, Strain, Thresholds, Traces, Verdict, judge,
-    measured,
+    Alert, AlertKind, AlertLevel, Beside, Certificate, Judged, Open, RefusedKey, Server, Strain, Thresholds, Traces,
+    Verdict, judge, measured,
 };
 use guildhall_types::reading::Reading;
 use tokio::time::Instant;
 
 use crate::Engine;
 use crate::parking::Strains;
+use crate::reading::host;
 
 /// How often it is looked up which keys providers refused.
 const KEYS: Duration = Duration::from_secs(60);
-/// How often the certificate of the public address is looked at, and how often when that did not work.
-const CERTIFICATE: Duration = Duration::from_secs(24 * 60 * 60);
-const CERTIFICATE_AGAIN: Duration = Duration::from_secs(60 * 60);
+/// How often certificates are looked at, and how often when that did not work.
+const CERTIFICATES: Duration = Duration::from_secs(24 * 60 * 60);
+const CERTIFICATES_AGAIN: Duration = Duration::from_secs(60 * 60);
 
 /// How often an alert that stands is written down as standing.
 fn seen_every() -> chrono::Duration {
@@ -34,7 +35,8 @@ pub(crate) struct Watcher {
     /// The open alerts as the database told last: when it is away, work waits by these.
     open: Vec<Alert>,
     keys: Option<(Instant, Vec<RefusedKey>)>,
-    certificate: Option<(String, DateTime, DateTime)>,
+    /// As they were seen last, by their hosts.
+    certificates: BTreeMap<String, Certificate>,
 }
 
 /// Judges each reading until the engine stops.
@@ -55,21 +57,26 @@ pub(crate) async fn watch_forever(engine: Engine) {
     }
 }
 
-/// Looks at the certificate of the public address once a day, until the engine stops.
-pub(crate) async fn look_at_certificate_forever(engine: Engine) {
+/// Looks at the certificates that browsers are shown once a day, until the engine stops.
+pub(crate) async fn look_at_certificates_forever(engine: Engine) {
     loop {
-        let again = match engine.0.team.certificate().await {
-            Ok(Some((address, begins, ends))) => {
-                engine.0.watcher.lock().await.certificate = Some((address, begins, ends));
-                CERTIFICATE
+        let looked = engine.0.team.certificates().await;
+        // Plain HTTP has none.
+        if looked.is_empty() {
+            return;
+        }
+        let mut again = CERTIFICATES;
+        for (host, seen) in looked {
+            match seen {
+                Ok(certificate) => {
+                    engine.0.watcher.lock().await.certificates.insert(host, certificate);
+                }
+                Err(error) => {
+                    tracing::warn!(host, %error, "a certificate could not be looked at; trying again in an hour");
+                    again = CERTIFICATES_AGAIN;
+                }
             }
-            // Plain HTTP has none.
-            Ok(None) => return,
-            Err(error) => {
-                tracing::warn!(%error, "the certificate of the public address could not be looked at; trying again in an hour");
-                CERTIFICATE_AGAIN
-            }
-        };
+        }
         tokio::select! {
             () = engine.0.stop.cancelled() => return,
             () = tokio::time::sleep(again) => {}
@@ -159,8 +166,13 @@ impl Engine {
                 }
             }
             (Verdict::Stands, Some(alert)) => {
+                let now = self.0.team.clock.now();
                 let worse = of.kind.weight(of.value) > of.kind.weight(alert.worst);
-                if worse || self.0.team.clock.now() - alert.seen_at >= seen_every() {
+                if alert.was_silenced(now) {
+                    if store.tell_alert_again(alert.id, of.value, &text(alert.level)).await?.is_some() {
+                        tracing::warn!(kind = %of.kind, about, value = of.value, "an alert still stands after its silence");
+                    }
+                } else if worse || now - alert.seen_at >= seen_every() {
                     store.see_alert(alert.id, of.value).await?;
                 }
             }
@@ -192,7 +204,15 @@ impl Engine {
                 }
             };
         }
+        let places = &self.0.team.places;
+        let (data, store) = (places.data().to_owned(), self.0.team.store.folder());
+        let folders: Vec<_> =
+            [places.worktrees.clone(), places.repositories.clone()].into_iter().chain(store).collect();
+        let disks = move || (host::other_disk(&data, &folders), host::log_disk(&data));
+        let (other_disk, log_disk) = tokio::task::spawn_blocking(disks).await.unwrap_or_default();
         Beside {
+            other_disk,
+            log_disk,
             // The bus is this process's own, and is never lost.
             bus_lost: None,
             last_backup: self.0.team.store.not_backed_up_since().await.unwrap_or_else(|error| {
@@ -203,7 +223,7 @@ impl Engine {
                 let tidiness = self.tidiness();
                 tidiness.stuck_since.or(tidiness.last_good_at)
             },
-            certificate: watcher.certificate.clone(),
+            certificates: watcher.certificates.values().cloned().collect(),
             refused_keys: watcher.keys.as_ref().map(|(_, keys)| keys.clone()),
             sandbox_usable: Some(self.sandbox_report().await.usable),
         }

@@ -36,6 +36,9 @@ use crate::worktree::Ground;
 /// and what a program may take by itself, and its end by force.
 const LEAVING: Duration = Duration::from_secs(5);
 
+/// How long a run waits that what it depends on gives nothing to begin from, before it looks again.
+const FOOTING: chrono::Duration = chrono::Duration::minutes(10);
+
 /// Drives a run until it ends or `cancel` is cancelled.
 pub(crate) async fn drive(engine: &Engine, claimed: Claimed, cancel: &CancellationToken) {
     let lease = claimed.lease;
@@ -168,7 +171,13 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
     let mut ground = tokio::select! {
         biased;
         () = cancel.cancelled() => return Ok(End::Told),
-        ground = engine.ground(&repo, claimed, &turns) => ground?,
+        ground = engine.ground(&repo, claimed, &turns) => match ground {
+            Err(Trouble::NoFooting(reason)) => {
+                let until = team.clock.now() + FOOTING;
+                return Ok(End::Parked { until, reason, budget: None });
+            }
+            ground => ground?,
+        },
     };
     let card = &claimed.feature.card;
     if claimed.run.intent == RunIntent::Work && card.kind == FeatureKind::Card {
@@ -263,7 +272,8 @@ async fn agent(
         };
         events.push(RunEvent::Said { member_id: Some(run.member_id), text, files });
     }
-    team.store.run_started(lease, ground.base.as_str(), &ground.branch, &provider.key, events).await?;
+    let (base, holds) = (ground.base.as_str(), ground.holds.as_slice());
+    team.store.run_started(lease, base, &ground.branch, holds, &provider.key, events).await?;
     team.note_use(run.member_id, &provider).await?;
 
     let (workspace, mut facts) = engine.facts(claimed, &run, &ground, room).await?;
@@ -446,6 +456,8 @@ impl Engine {
             project: claimed.project.name.clone(),
             branch: ground.branch.clone(),
             default_branch: claimed.project.default_branch.clone(),
+            // The latest was built on the others, or is at least nearest.
+            built_on: ground.holds.iter().rev().map(ToString::to_string).collect(),
             planning: claimed.feature.card.planning_mode,
             approval: run.approval != PlanApproval::NotNeeded,
             verify_commands: settings.verify_commands.clone(),

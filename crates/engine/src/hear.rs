@@ -1,7 +1,9 @@
 //! Hears what the store commits: hands it on to the bus, and acts on what concerns the engine.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
+use guildhall_team::TeamError;
 use guildhall_types::ProjectId;
 use guildhall_types::event::Happening;
 use guildhall_types::feature::FeatureStatus;
@@ -9,12 +11,14 @@ use guildhall_types::project::ProjectStatus;
 use guildhall_types::run::RunStatus;
 
 use crate::Engine;
+use crate::lasting::{MISTAKE, caught};
 
 /// Events that are read at once.
 const AT_ONCE: i64 = 200;
 
-/// Follows the store's events from number `seen` on, until the engine stops.
-pub(crate) async fn listen(engine: Engine, mut seen: i64) {
+/// Follows the store's events from number `seen` on, until the engine stops. `seen` outlives it, so that whoever begins anew
+/// after it neither repeats an event nor meets once more the one by which it ended.
+pub(crate) async fn listen(engine: Engine, seen: Arc<AtomicI64>) {
     let store = &engine.0.team.store;
     let mut commits = store.commits();
     match store.preparing_projects().await {
@@ -22,12 +26,14 @@ pub(crate) async fn listen(engine: Engine, mut seen: i64) {
         Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "unfinished projects cannot be listed"),
     }
     loop {
-        match store.events_after(seen, AT_ONCE).await {
+        let last = seen.load(Ordering::Relaxed);
+        match store.events_after(last, AT_ONCE).await {
             Ok(events) if !events.is_empty() => {
                 for event in events {
-                    seen = event.seq;
+                    seen.store(event.seq, Ordering::Relaxed);
+                    let event = Arc::new(event);
+                    engine.0.bus.publish(Arc::clone(&event));
                     engine.react(&event.what);
-                    engine.0.bus.publish(Arc::new(event));
                 }
                 continue;
             }
@@ -41,7 +47,7 @@ pub(crate) async fn listen(engine: Engine, mut seen: i64) {
             () = engine.0.stop.cancelled() => return,
             // A commit of this process shows here at once; those of other nodes, and one that came while the events were
             // read, are found by looking.
-            _ = commits.wait_for(|last| *last > seen) => {}
+            _ = commits.wait_for(|latest| *latest > last) => {}
             () = tokio::time::sleep(engine.0.pace.look) => {}
         }
     }
@@ -106,14 +112,33 @@ impl Engine {
         }
         let engine = self.clone();
         self.spawn(async move {
-            let made = tokio::select! {
-                () = engine.0.stop.cancelled() => None,
-                made = engine.0.team.prepare_project(project) => Some(made),
+            let team = &engine.0.team;
+            let prepared = async {
+                match caught(team.prepare_project(project)).await {
+                    Some(made) => made.map(drop),
+                    None => {
+                        Ok(team.store.project_failed(project, &format!("{MISTAKE}. Try again.")).await.map(drop)?)
+                    }
+                }
             };
-            if let Some(Err(error)) = made {
-                tracing::error!(%project, error = &error as &dyn std::error::Error, "a project could not be prepared");
-            }
+            let made: Result<(), TeamError> = tokio::select! {
+                () = engine.0.stop.cancelled() => Ok(()),
+                made = prepared => made,
+            };
             engine.preparing().remove(&project);
+            match made {
+                // Somebody who was told that it failed may have asked for it again before that was forgotten here.
+                Ok(()) if !engine.0.stop.is_cancelled() => {
+                    let now = team.store.project(project).await.ok().flatten();
+                    if now.is_some_and(|project| project.status == ProjectStatus::Preparing) {
+                        engine.prepare(project);
+                    }
+                }
+                Ok(()) => {}
+                Err(error) => {
+                    tracing::error!(%project, error = &error as &dyn std::error::Error, "a project could not be prepared");
+                }
+            }
         });
     }
 }

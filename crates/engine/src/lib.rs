@@ -15,6 +15,7 @@ mod hear;
 mod hub;
 mod journal;
 mod keep;
+mod lasting;
 mod mcp;
 mod morning;
 mod network;
@@ -39,6 +40,7 @@ mod worktree;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -53,6 +55,7 @@ use guildhall_types::limits::{Limits, RunLimits};
 use guildhall_types::reading::Reading;
 use guildhall_types::trace::{self, Key, carried};
 use guildhall_types::{FeatureId, MemberId, NodeId, ProjectId, RunId};
+pub use lasting::last;
 pub use network::{Outside, Resolve};
 pub use rate_limits::{KeyLimits, UsedKey};
 pub use services::NoAnswer;
@@ -218,6 +221,7 @@ impl Engine {
         // Whatever database it is, a data folder is one process's: what still works there was a dead one's.
         let rooms = [team.places.worktrees.clone(), team.places.trials.clone()];
         let repositories = team.places.repositories.clone();
+        let sandbox = sandbox.of_server(team.places.worktrees.clone());
         let ended = tokio::task::spawn_blocking(move || {
             let commands: usize = rooms.iter().map(|folder| guildhall_sandbox::end_leftovers(folder)).sum();
             (commands, guildhall_git::end_leftovers(&repositories, LAST_GITS))
@@ -279,16 +283,18 @@ impl Engine {
         };
         let engine = Self(Arc::new(inner));
         engine.sweep_trials().await;
-        engine.spawn(hear::listen(engine.clone(), last_seen));
-        engine.spawn(schedule::claim_forever(engine.clone()));
-        engine.spawn(tidy::tidy_forever(engine.clone()));
-        engine.spawn(network::note_forever(engine.clone()));
-        engine.spawn(morning::report_forever(engine.clone()));
-        engine.spawn(alerts::watch_forever(engine.clone()));
-        engine.spawn(alerts::look_at_certificate_forever(engine.clone()));
-        engine.spawn(reading::read_forever(engine.clone()));
-        engine.spawn(systems::drive_forever(engine.clone()));
-        engine.spawn(services::beat_forever(engine.clone()));
+        let seen = Arc::new(AtomicI64::new(last_seen));
+        engine.last("events", move |engine| hear::listen(engine, Arc::clone(&seen)));
+        engine.last("claims", schedule::claim_forever);
+        engine.last("clean-up", tidy::tidy_forever);
+        engine.last("refused hosts", network::note_forever);
+        engine.last("reports", morning::report_forever);
+        engine.last("alerts", alerts::watch_forever);
+        engine.last("certificates", alerts::look_at_certificates_forever);
+        engine.last("readings", reading::read_forever);
+        engine.last("missing days", samples::make_missing_days);
+        engine.last("executions", systems::drive_forever);
+        engine.last("services", services::beat_forever);
         Ok(engine)
     }
 

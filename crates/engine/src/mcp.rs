@@ -10,6 +10,7 @@ mod server;
 mod session;
 mod shapes;
 mod streams;
+mod tap;
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};

@@ -32,6 +32,8 @@ pub(crate) enum Trouble {
     },
     #[error("{file} has {bytes} bytes, too many to be kept{}; let git ignore it, or take it away", and_more(*more))]
     TooLarge { file: String, bytes: u64, more: usize },
+    #[error("{0}")]
+    NoFooting(String),
     #[error("a prompt could not be made")]
     Prompt(#[from] guildhall_agent::prompt::PromptError),
     #[error("a task ended too early")]

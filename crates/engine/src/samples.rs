@@ -24,6 +24,22 @@ const MEASURE: Duration = Duration::from_secs(10 * 60);
 /// How long the database may take to keep a minute. One that it does not keep is lost, and nothing waits for it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Makes the samples of days that an earlier version did not keep. What is cut off, or fails, the next start goes on with.
+pub(crate) async fn make_missing_days(engine: Engine) {
+    let made = tokio::select! {
+        () = engine.0.stop.cancelled() => return,
+        made = engine.0.team.store.make_missing_days() => made,
+    };
+    match made {
+        Ok(0) => {}
+        Ok(days) => tracing::info!(days, "the samples of past days were made of those of their hours"),
+        Err(error) => tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the samples of past days could not be made of those of their hours; the next start tries it again"
+        ),
+    }
+}
+
 /// What this node is called over time.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {

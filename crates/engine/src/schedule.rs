@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use crate::lasting::{AtWork, caught};
 use crate::services::Why;
 use crate::{Engine, drive};
 
@@ -107,17 +108,19 @@ impl Engine {
             former.cancel();
         }
         self.may_park(run, claimed.run.member_id, &cancel);
-        let engine = self.clone();
+        let (lease, engine) = (claimed.lease, self.clone());
         self.spawn(async move {
+            let at_work = AtWork { engine: engine.clone(), run, cancel: cancel.clone() };
             // As an error, so that a log that tells of nothing less still says to which run a line belongs.
-            let span = tracing::error_span!("run", run = %run, attempt = claimed.lease.attempt);
-            let traced = engine.trace(&claimed).await;
-            traced.around(drive::drive(&engine, claimed, &cancel)).instrument(span).await;
-            drop(traced);
-            engine.forget(run, &cancel);
-            engine.0.bus.ended(run);
-            // A place is free.
-            engine.0.wake.notify_one();
+            let span = tracing::error_span!("run", run = %run, attempt = lease.attempt);
+            let driving = async {
+                let traced = engine.trace(&claimed).await;
+                traced.around(drive::drive(&engine, claimed, &cancel)).await;
+            };
+            if caught(driving.instrument(span.clone())).await.is_none() {
+                engine.give_up(lease).instrument(span).await;
+            }
+            drop(at_work);
         });
     }
 
@@ -168,7 +171,7 @@ impl Engine {
     }
 
     /// The run no longer works here. It may have been claimed again already; that claim has a token of its own.
-    fn forget(&self, run: RunId, cancel: &CancellationToken) {
+    pub(crate) fn forget(&self, run: RunId, cancel: &CancellationToken) {
         cancel.cancel();
         let mut active = self.active();
         if active.get(&run).is_some_and(CancellationToken::is_cancelled) {

@@ -47,11 +47,25 @@ struct State {
     faulty_since: Option<DateTime>,
     /// Worktrees that stay, because what they hold could not be put on a ref, and why.
     unsaved: HashMap<RunId, String>,
+    /// What the log was told of these.
+    stays: Vec<String>,
 }
 
 impl Tidying {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says in the log what stays, unless that was said since the last clean-up that looked at all, or by it.
+    fn tell_stays(&self, stays: Vec<String>, all: bool) {
+        let mut state = self.state();
+        for new in stays.iter().filter(|one| !state.stays.contains(one)) {
+            tracing::warn!(stays = new, "what a worktree holds cannot be put on a ref, so that it is not tidied away");
+        }
+        match all {
+            true => state.stays = stays,
+            false => state.stays.extend(stays),
+        }
     }
 }
 
@@ -70,7 +84,9 @@ pub(crate) async fn tidy_forever(engine: Engine) {
             } else if only_looks {
                 engine.measure(&broom).await;
             } else {
-                for fault in broom.sweep_worktrees(false).await.faults {
+                let Swept { stays, faults, .. } = broom.sweep_worktrees(false).await;
+                engine.0.tidying.tell_stays(stays, false);
+                for fault in faults {
                     tracing::warn!(fault, "a worktree could not be tidied away");
                 }
             }
@@ -159,6 +175,7 @@ impl Engine {
             state.unsaved.clear();
         }
         let swept = broom.sweep(pack).await;
+        self.0.tidying.tell_stays(swept.stays, true);
         for fault in &swept.faults {
             tracing::warn!(fault, "something could not be tidied up");
         }

@@ -15,6 +15,7 @@ use guildhall_types::{MemberId, ProjectId};
 
 use crate::Engine;
 use crate::checks::OUTPUT;
+use crate::lasting::{MISTAKE, caught};
 use crate::outfit::Whose;
 use crate::problems::{Trouble, chain};
 
@@ -102,10 +103,11 @@ impl Engine {
         let time = Duration::from_secs(60 * minutes.unsigned_abs());
         let jobs = Jobs { set_up, set_up_time: project.settings.set_up_time(), checks: lines, check_time: time };
         self.spawn(async move {
-            let done = engine.try_all(&mut job, &repo, &project, &tip, &jobs).await;
+            let done = caught(engine.try_all(&mut job, &repo, &project, &tip, &jobs)).await;
             match done {
-                Ok(status) => job.status = status,
-                Err(trouble) => {
+                Some(Ok(status)) => job.status = status,
+                None => (job.status, job.problem) = (TrialStatus::Stopped, Some(format!("{MISTAKE}. Try again."))),
+                Some(Err(trouble)) => {
                     tracing::warn!(project = %project.id, error = &trouble as &dyn std::error::Error, "a trial broke off");
                     (job.status, job.problem) = (TrialStatus::Stopped, Some(trouble.problem().message));
                 }

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use guildhall_git::{GitError, Joined, Oid, Repo, Worktree};
+use guildhall_git::{GitError, Joined, Oid, Repo, Work, Worktree};
 use guildhall_store::{Claimed, Counts, Lease, Word};
-use guildhall_types::RunId;
-use guildhall_types::run::{DiffStat, Run, RunStatus, Turn};
+use guildhall_team::Footing;
+use guildhall_types::run::{DiffStat, HeldCard, Run, RunStatus, Turn};
+use guildhall_types::{FeatureId, RunId};
 
 use crate::Engine;
 use crate::problems::Trouble;
@@ -26,6 +27,15 @@ pub(crate) struct Ground {
     pub(crate) base: Oid,
     /// The latest state of its files that is on a ref.
     pub(crate) head: Oid,
+    /// The cards whose work was in it when the run began, because its own card depends on them.
+    pub(crate) holds: Vec<HeldCard>,
+}
+
+impl Ground {
+    /// What the run changed.
+    pub(crate) fn work(&self) -> Work {
+        Work { base: self.base.clone(), head: self.head.clone() }
+    }
 }
 
 impl Engine {
@@ -36,17 +46,25 @@ impl Engine {
         let folder = self.0.team.places.run(run.id);
         let Some(base) = &run.base_commit else {
             clear_half_made(repo, run.id, &folder).await?;
-            let from = self.0.team.store.briefing(run.id).await?.from.unwrap_or_else(|| project.default_branch.clone());
-            let base = repo.branch(&from).await?.ok_or(GitError::Missing { what: "branch", name: from })?;
+            let (base, holds) = match self.0.team.store.briefing(run.id).await?.from {
+                Some(from) => {
+                    let base = repo.branch(&from).await?;
+                    (base.ok_or(GitError::Missing { what: "branch", name: from })?, Vec::new())
+                }
+                None => match self.0.team.footing(project, repo, &feature.card.dependencies).await? {
+                    Footing::At { commit, holds } => (commit, holds),
+                    Footing::Open { why } | Footing::Broken { why } => return Err(Trouble::NoFooting(why)),
+                },
+            };
             let own_name = feature.card.branch.is_some();
             let (worktree, branch) = add(repo, run.id, &folder, &run.branch, own_name, &base).await?;
-            return Ok(Ground { worktree, branch, head: base.clone(), base });
+            return Ok(Ground { worktree, branch, head: base.clone(), base, holds });
         };
         let base = Oid::parse(base)?;
         let head = run.head_commit.as_deref().map_or_else(|| Ok(base.clone()), Oid::parse)?;
         let cut_off = turns.last().is_some_and(|turn| turn.results.is_none());
         let worktree = self.placed(repo, run, &base, &head, cut_off).await?;
-        Ok(Ground { worktree, branch: run.branch.clone(), base, head })
+        Ok(Ground { worktree, branch: run.branch.clone(), base, head, holds: run.holds.clone() })
     }
 
     /// The worktree of a run that has had one: as it is, or made anew with what was laid aside when it was taken away. When a
@@ -108,7 +126,7 @@ impl Engine {
 
 impl Engine {
     /// When a member asks for a change to work that no longer merges by itself, the branch is joined into the worktree, so
-    /// that the agent can resolve what git cannot.
+    /// that the agent can resolve what git cannot: with what the work is built on, as that is now, where it is not merged yet.
     pub(crate) async fn join_conflicts(
         &self,
         repo: &Repo,
@@ -124,10 +142,19 @@ impl Engine {
         }
         let author = self.0.team.identity(run.member_id).await?;
         let branch = &project.default_branch;
-        let Some(joined) = repo.join(&run.id.to_string(), &ground.head, branch, &author).await? else {
+        let built_on: Vec<FeatureId> = ground.holds.iter().map(|held| held.feature_id).collect();
+        // Where what it is built on is at work itself, that comes first.
+        let Footing::At { commit: onto, .. } = self.0.team.footing(project, repo, &built_on).await? else {
             return Ok(ground);
         };
-        let word = conflict_word(branch, &joined, Counts::Nothing);
+        let Some(joined) = repo.join(&run.id.to_string(), &ground.work(), &onto, branch, &author).await? else {
+            return Ok(ground);
+        };
+        let all = match repo.branch(branch).await?.as_ref() == Some(&onto) {
+            true => branch.clone(),
+            false => format!("{branch}, with what this work is built on,"),
+        };
+        let word = conflict_word(&all, &joined, Counts::Nothing);
         self.take_up(repo, lease, ground, joined, Some(&word)).await
     }
 

@@ -10,14 +10,12 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use rustix::fs::{Mode, OFlags};
-use tokio::process::{Child, Command};
-use tokio::runtime::Handle;
+use tokio::io::AsyncReadExt;
 use tokio::sync::OnceCell;
 
-use crate::program::PROGRAM;
+use crate::start::{Call, PROGRAM};
 
 /// What a program needs to start: itself, its libraries, and where it finds those.
 const SYSTEM: &[&str] = &[
@@ -123,29 +121,18 @@ impl Walls {
 }
 
 impl Within {
-    /// Starts a command, within the walls and behind whoever answers members where processors are busy: what an agent left in its
-    /// worktree may be much work, for many gits at once.
-    ///
-    /// A thread of its own takes both on, and what it starts has them from it. A process could do it for itself between fork and
-    /// exec; but a fork copies the tables of all of the server's memory, and has every thread stumble over each page that it
-    /// writes next, while a start that does nothing in between shares them.
+    /// Goes within the walls, and behind whoever answers members where processors are busy: what an agent left in its worktree may be
+    /// much work, for many gits at once. For a process that is yet to become git; it makes system calls only.
     ///
     /// # Errors
-    /// When the thread or the command cannot be started, or the kernel refuses the walls.
-    pub(crate) fn start(&self, command: &mut Command) -> io::Result<Child> {
-        let runtime = Handle::current();
-        std::thread::scope(|scope| {
-            let starter = std::thread::Builder::new().name("git-start".to_owned()).spawn_scoped(scope, || {
-                let _inside = runtime.enter();
-                if let Some(rules) = &self.rules {
-                    take_on(rules)?;
-                }
-                // It always may. Of a thread alone, on Linux.
-                let _ = rustix::process::nice(NICE);
-                command.spawn()
-            })?;
-            starter.join().unwrap_or_else(|_| Err(io::Error::other("the thread that starts git ended")))
-        })
+    /// When the kernel refuses the walls.
+    pub(crate) fn enter(&self) -> io::Result<()> {
+        if let Some(rules) = &self.rules {
+            take_on(rules)?;
+        }
+        // It always may.
+        let _ = rustix::process::nice(NICE);
+        Ok(())
     }
 }
 
@@ -177,14 +164,16 @@ async fn try_out(within: bool) -> io::Result<Option<String>> {
     let place = tempfile::Builder::new().prefix("guildhall-walls-").tempdir()?;
     let walls = Walls { read: Vec::new(), write: vec![place.path().to_owned()] };
     for arguments in [&["init", "--bare", "--quiet"][..], &["hash-object", "-w", "--stdin"]] {
-        let mut command = Command::new(&*PROGRAM);
-        command.args(arguments).env_clear().current_dir("/").kill_on_drop(true).stdin(Stdio::null());
-        command.env("GIT_DIR", place.path()).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut call = Call::git();
+        call.args(arguments).env("GIT_DIR", place.path());
+        call.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
         let rules = if within { Some(walls.rules()?) } else { None };
-        let output = Within { rules }.start(&mut command)?.wait_with_output().await?;
-        if !output.status.success() {
-            return Ok(Some(String::from_utf8_lossy(&output.stderr).into_owned()));
+        let mut started = call.start(false, Some(Within { rules })).await?;
+        let mut said = Vec::new();
+        // What it prints beside that is a line.
+        started.errors.read_to_end(&mut said).await?;
+        if !started.process.wait().await?.success() {
+            return Ok(Some(String::from_utf8_lossy(&said).into_owned()));
         }
     }
     Ok(None)
@@ -221,7 +210,7 @@ fn allow(rules: &OwnedFd, path: &Path, rights: u64) -> io::Result<()> {
     if added == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Takes the walls on for good. They hold for this thread, and for whatever it starts.
+/// Takes the walls on for good. They hold for this process, and for whatever it starts.
 fn take_on(rules: &OwnedFd) -> io::Result<()> {
     #[expect(unsafe_code, reason = "there is no other way to take them on")]
     // SAFETY: both calls take numbers.
@@ -252,10 +241,11 @@ mod tests {
         let before = rustix::process::nice(0).unwrap();
         let walls = Walls { read: vec![at("read")], write: vec![at("write")] };
         let tries = async |line: &str| {
-            let mut command = Command::new("/bin/sh");
-            command.args(["-c", line]).current_dir(place.path()).stderr(Stdio::null()).stdout(Stdio::null());
+            let mut call = Call::of(Path::new("/bin/sh"));
+            call.args(["-c", line]).env("PATH", "/usr/bin:/bin").folder = place.path().to_owned();
             let within = Within { rules: Some(walls.rules().unwrap()) };
-            within.start(&mut command).unwrap().wait().await.unwrap().success()
+            let mut started = call.start(false, Some(within)).await.unwrap();
+            started.process.wait().await.unwrap().success()
         };
         for line in ["cat read/file", "cat write/file", "echo x > write/new", "mkdir write/a && mv write/new write/a"] {
             assert!(tries(line).await, "{line}");

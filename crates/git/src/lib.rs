@@ -13,10 +13,13 @@ mod error;
 mod history;
 mod locks;
 mod merge;
+mod nested;
 mod pack;
 mod program;
 mod repo;
 mod snapshot;
+mod stack;
+mod start;
 mod tree;
 mod worktree;
 
@@ -27,11 +30,12 @@ pub use diff::{Diff, DiffFile, DiffLimits, FileStatus, Hunk, Line, LineKind, Sta
 pub use error::GitError;
 pub use history::{Blob, Commit};
 pub use locks::end_leftovers;
-pub use merge::{BroughtUp, ConflictFile, Joined, Landed, Merge};
+pub use merge::{BroughtUp, ConflictFile, Joined, Landed, Merge, Work};
 pub use pack::Packed;
 pub use program::version;
 pub use repo::{Identity, NewFile, Repo, check_branch};
 pub use snapshot::Snapshot;
+pub use stack::Stacked;
 pub use worktree::Worktree;
 
 /// A commit's full id in hexadecimal.

@@ -20,12 +20,22 @@ pub enum Merge {
     Nothing,
 }
 
-/// A branch joined into work that conflicts with it.
+/// What a run changed. A merge puts this on something else, and nothing that was there before it: so what the work was built
+/// on does not come along, and is not taken for a change of it when it has come on the branch as a commit of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    /// The commit that it starts from.
+    pub base: Oid,
+    /// Its latest state.
+    pub head: Oid,
+}
+
+/// Something joined into work that conflicts with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Joined {
-    /// The branch's commit: what the work now starts from.
+    /// What was joined: what the work now starts from.
     pub base: Oid,
-    /// The work with the branch in it. Where both changed the same place, both sides stand in the file with git's marks.
+    /// The work with that in it. Where both changed the same place, both sides stand in the file with git's marks.
     pub commit: Oid,
     /// The files in conflict.
     pub files: Vec<ConflictFile>,
@@ -68,24 +78,14 @@ impl Repo {
     ///
     /// # Errors
     /// [`GitError::Missing`] when there is no such branch, [`GitError::Moved`] when it keeps moving, or when git fails.
-    pub async fn merge(&self, work: &Oid, branch: &str, message: &str, author: &Identity) -> Result<Merge, GitError> {
+    pub async fn merge(&self, work: &Work, branch: &str, message: &str, author: &Identity) -> Result<Merge, GitError> {
         check_branch(branch)?;
         for _ in 0..TRIES {
-            let tip = self
-                .branch(branch)
-                .await?
-                .ok_or_else(|| GitError::Missing { what: "branch", name: branch.to_owned() })?;
-            let output = self
-                .git("merge-tree")
-                .args(["--write-tree", "--name-only", "--messages", "-z", tip.as_str(), work.as_str()])
-                .output()
-                .await?;
-            match output.code {
-                Some(0) => {}
-                Some(1) => return Ok(Merge::Conflict(conflicts(&output.stdout))),
-                _ => return Err(output.failed("merge-tree")),
+            let tip = self.tip(branch).await?;
+            let Tried { tree, clean, conflicts } = self.try_merge(work, &tip).await?;
+            if !clean {
+                return Ok(Merge::Conflict(conflicts));
             }
-            let tree = tree_of(&output.stdout);
             if tree == self.git("rev-parse").args([&format!("{tip}^{{tree}}")]).line().await? {
                 return Ok(Merge::Nothing);
             }
@@ -100,43 +100,26 @@ impl Repo {
 }
 
 impl Repo {
-    /// Joins a branch into a run's work, if they conflict, so that its agent can resolve what git cannot; the run's hidden
-    /// ref then holds the result. Returns nothing when they merge by themselves.
+    /// Joins `onto`, which is called `name`, into a run's work, if they conflict, so that its agent can resolve what git cannot;
+    /// the run's hidden ref then holds the result. Returns nothing when they merge by themselves.
     ///
     /// # Errors
-    /// [`GitError::Missing`] when there is no such branch, [`GitError::Moved`] when another snapshot came in between, or
-    /// when git fails.
+    /// [`GitError::Moved`] when another snapshot came in between, or when git fails.
     pub async fn join(
         &self,
         run: &str,
-        work: &Oid,
-        branch: &str,
+        work: &Work,
+        onto: &Oid,
+        name: &str,
         author: &Identity,
     ) -> Result<Option<Joined>, GitError> {
-        check_branch(branch)?;
-        let base =
-            self.branch(branch).await?.ok_or_else(|| GitError::Missing { what: "branch", name: branch.to_owned() })?;
-        let name = snapshot_ref(run)?;
-        // The branch's side comes first in the marks, as it would if the work were put onto it.
-        let output = self
-            .git("merge-tree")
-            .args(["--write-tree", "--name-only", "--messages", "-z", base.as_str(), work.as_str()])
-            .output()
-            .await?;
-        match output.code {
-            Some(0) => return Ok(None),
-            Some(1) => {}
-            _ => return Err(output.failed("merge-tree")),
+        let tried = self.try_merge(work, onto).await?;
+        if tried.clean {
+            return Ok(None);
         }
-        let tree = tree_of(&output.stdout);
-        let message = format!("Join {branch}\n");
-        let commit = self.commit_tree(&tree, &[work, &base], &message, author).await?;
-        self.update_ref(&name, &commit, Some(work)).await?;
-        Ok(Some(Joined { base, commit, files: conflicts(&output.stdout) }))
+        self.joined(run, work, onto, name, author, tried).await.map(Some)
     }
-}
 
-impl Repo {
     /// Joins a branch into a run's work where that needs nobody; with `marks` also where it does, and then both sides
     /// stand in the files. The run's hidden ref then holds the result.
     ///
@@ -146,33 +129,37 @@ impl Repo {
     pub async fn bring_up(
         &self,
         run: &str,
-        work: &Oid,
+        work: &Work,
         branch: &str,
         author: &Identity,
         marks: bool,
     ) -> Result<BroughtUp, GitError> {
         check_branch(branch)?;
-        let base =
-            self.branch(branch).await?.ok_or_else(|| GitError::Missing { what: "branch", name: branch.to_owned() })?;
-        if self.is_ancestor(&base, work).await? {
-            return Ok(BroughtUp::Current(base));
+        let tip = self.tip(branch).await?;
+        if self.is_ancestor(&tip, &work.head).await? {
+            return Ok(BroughtUp::Current(tip));
         }
-        let name = snapshot_ref(run)?;
-        let output = self
-            .git("merge-tree")
-            .args(["--write-tree", "--name-only", "--messages", "-z", base.as_str(), work.as_str()])
-            .output()
-            .await?;
-        let files = match output.code {
-            Some(0) => Vec::new(),
-            Some(1) if marks => conflicts(&output.stdout),
-            Some(1) => return Ok(BroughtUp::Conflict(conflicts(&output.stdout))),
-            _ => return Err(output.failed("merge-tree")),
-        };
-        let message = format!("Join {branch}\n");
-        let commit = self.commit_tree(&tree_of(&output.stdout), &[work, &base], &message, author).await?;
-        self.update_ref(&name, &commit, Some(work)).await?;
-        Ok(BroughtUp::Joined(Joined { base, commit, files }))
+        let tried = self.try_merge(work, &tip).await?;
+        if !tried.clean && !marks {
+            return Ok(BroughtUp::Conflict(tried.conflicts));
+        }
+        self.joined(run, work, &tip, branch, author, tried).await.map(BroughtUp::Joined)
+    }
+
+    /// Puts a merge that was tried on the run's hidden ref.
+    async fn joined(
+        &self,
+        run: &str,
+        work: &Work,
+        onto: &Oid,
+        name: &str,
+        author: &Identity,
+        tried: Tried,
+    ) -> Result<Joined, GitError> {
+        let snapshots = snapshot_ref(run)?;
+        let commit = self.commit_tree(&tried.tree, &[&work.head, onto], &format!("Join {name}\n"), author).await?;
+        self.update_ref(&snapshots, &commit, Some(&work.head)).await?;
+        Ok(Joined { base: onto.clone(), commit, files: tried.conflicts })
     }
 
     /// Puts work that holds a branch as it stood at `tip` on that branch, as one commit, if the branch still stands there.
@@ -222,6 +209,39 @@ impl Repo {
             marked.filter_map(|place| place.rsplit_once(':')).map(|(path, _)| path.to_owned()).collect();
         files.dedup();
         Ok(files)
+    }
+}
+
+/// What merging would come to.
+pub(crate) struct Tried {
+    /// The files; where there are conflicts, with both sides between git's marks.
+    pub(crate) tree: String,
+    /// Whether it needs nobody.
+    pub(crate) clean: bool,
+    /// What does.
+    pub(crate) conflicts: Vec<ConflictFile>,
+}
+
+impl Repo {
+    async fn tip(&self, branch: &str) -> Result<Oid, GitError> {
+        let found = self.branch(branch).await?;
+        found.ok_or_else(|| GitError::Missing { what: "branch", name: branch.to_owned() })
+    }
+
+    /// Tries to put what `work` changed onto a commit, whose side comes first in the marks.
+    pub(crate) async fn try_merge(&self, work: &Work, onto: &Oid) -> Result<Tried, GitError> {
+        let base = format!("--merge-base={}", work.base);
+        let output = self
+            .git("merge-tree")
+            .args(["--write-tree", "--name-only", "--messages", "-z", &base, onto.as_str(), work.head.as_str()])
+            .output()
+            .await?;
+        let (clean, conflicts) = match output.code {
+            Some(0) => (true, Vec::new()),
+            Some(1) => (false, conflicts(&output.stdout)),
+            _ => return Err(output.failed("merge-tree")),
+        };
+        Ok(Tried { tree: tree_of(&output.stdout), clean, conflicts })
     }
 }
 

@@ -2,32 +2,23 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use guildhall_types::boundary;
 use guildhall_types::trace::{Key, Side, Span};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::Command;
+use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 
 use crate::GitError;
 use crate::confine::Walls;
 use crate::locks::{self, Found};
+use crate::start::{Call, Started};
 
 /// Bytes of a call's output that are read at most, unless it asks for more.
 const MAX_OUTPUT: u64 = 64 * 1024 * 1024;
 /// Bytes of a call's complaints that are kept.
 const MAX_ERRORS: u64 = 16 * 1024;
-
-/// The git program. Found once: with its whole path, a process starts without a search and, on Linux, without a fork of
-/// this one.
-pub(crate) static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|folder| folder.join("git")).find(|git| git.is_file());
-    found.unwrap_or_else(|| PathBuf::from("git"))
-});
 
 /// Bytes of a stream that are handed on at once.
 const PIECE: usize = 64 * 1024;
@@ -58,7 +49,7 @@ const SAFE: &[&str] = &[
 
 /// One call, being put together.
 pub(crate) struct Git {
-    command: Command,
+    call: Call,
     name: String,
     stdin: Option<Vec<u8>>,
     git_dir: Option<PathBuf>,
@@ -78,13 +69,11 @@ pub(crate) struct Output {
 
 impl Git {
     pub(crate) fn new(subcommand: &str) -> Self {
-        let mut command = Command::new(&*PROGRAM);
-        command.env_clear();
+        let mut call = Call::git();
         if let Some(path) = std::env::var_os("PATH") {
-            command.env("PATH", path);
+            call.env("PATH", path);
         }
-        command
-            .env("HOME", "/nonexistent")
+        call.env("HOME", "/nonexistent")
             .env("LC_ALL", "C")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
@@ -102,13 +91,9 @@ impl Git {
             .env("GIT_ADVICE", "0")
             // A path is a path, whatever characters it has.
             .env("GIT_LITERAL_PATHSPECS", "1")
-            .current_dir("/")
-            .kill_on_drop(true);
-        for setting in SAFE {
-            command.arg("-c").arg(setting);
-        }
+            .args(SAFE.iter().flat_map(|setting| ["-c", setting]));
         Self {
-            command,
+            call,
             name: subcommand.to_owned(),
             stdin: None,
             git_dir: None,
@@ -119,13 +104,14 @@ impl Git {
     }
 
     pub(crate) fn git_dir(mut self, path: &Path) -> Self {
-        self.command.env("GIT_DIR", path);
+        self.call.env("GIT_DIR", path);
         self.git_dir = Some(path.to_owned());
         self
     }
 
     pub(crate) fn work_tree(mut self, path: &Path) -> Self {
-        self.command.env("GIT_WORK_TREE", path).current_dir(path);
+        self.call.env("GIT_WORK_TREE", path);
+        self.call.folder = path.to_owned();
         self
     }
 
@@ -136,23 +122,23 @@ impl Git {
     }
 
     pub(crate) fn config(mut self, setting: &str) -> Self {
-        self.command.arg("-c").arg(setting);
+        self.call.args(["-c", setting]);
         self
     }
 
     pub(crate) fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
-        self.command.env(key, value);
+        self.call.env(key, value);
         self
     }
 
     /// The arguments. Call it once, after every setting.
     pub(crate) fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
-        self.command.arg(&self.name).args(args);
+        self.call.args([&self.name]).args(args);
         self
     }
 
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
-        self.command.arg(arg);
+        self.call.args([arg]);
         self
     }
 
@@ -202,17 +188,9 @@ impl Git {
             None => None,
         };
         boundary!("git.{}.before", self.name);
-        self.command
-            .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let started = match within {
-            Some(within) => within.start(&mut self.command),
-            None => self.command.spawn(),
-        };
-        let mut child = started.map_err(GitError::Program)?;
+        let Started { mut process, input: stdin, mut output, mut errors } =
+            self.call.start(self.stdin.is_some(), within).await.map_err(GitError::Program)?;
         boundary!("git.{}.begun", self.name);
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let input = self.stdin.as_deref();
         let work = async {
             let feed = async {
@@ -223,23 +201,12 @@ impl Git {
             };
             let out = async {
                 let mut bytes = Vec::new();
-                let mut cut = false;
-                if let Some(mut pipe) = stdout {
-                    (&mut pipe).take(self.max_output).read_to_end(&mut bytes).await?;
-                    cut = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await? > 0;
-                }
+                (&mut output).take(self.max_output).read_to_end(&mut bytes).await?;
+                let cut = tokio::io::copy(&mut output, &mut tokio::io::sink()).await? > 0;
                 Ok::<_, std::io::Error>((bytes, cut))
             };
-            let complaints = async {
-                let mut bytes = Vec::new();
-                if let Some(mut pipe) = stderr {
-                    (&mut pipe).take(MAX_ERRORS).read_to_end(&mut bytes).await?;
-                    tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await?;
-                }
-                Ok::<_, std::io::Error>(bytes)
-            };
-            let ((), out, complaints) = tokio::join!(feed, out, complaints);
-            let status = child.wait().await;
+            let ((), out, complaints) = tokio::join!(feed, out, complaints(&mut errors));
+            let status = process.wait().await;
             Ok::<_, std::io::Error>((status?, out?, complaints?))
         };
         let (status, (stdout, cut), complaints) = tokio::time::timeout(self.limit, work)
@@ -266,19 +233,11 @@ impl Git {
         done
     }
 
-    async fn stream(
-        mut self,
-        feed: Option<mpsc::Receiver<Vec<u8>>>,
-        drain: mpsc::Sender<Vec<u8>>,
-    ) -> Result<(), GitError> {
+    async fn stream(self, feed: Option<mpsc::Receiver<Vec<u8>>>, drain: mpsc::Sender<Vec<u8>>) -> Result<(), GitError> {
         boundary!("git.{}.before", self.name);
         let fed = self.stdin.is_some() || feed.is_some();
-        self.command
-            .stdin(if fed { Stdio::piped() } else { Stdio::null() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = self.command.spawn().map_err(GitError::Program)?;
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let Started { mut process, input: stdin, mut output, mut errors } =
+            self.call.start(fed, None).await.map_err(GitError::Program)?;
         let work = async {
             let input = async {
                 let Some(mut pipe) = stdin else { return };
@@ -296,10 +255,9 @@ impl Git {
                 }
             };
             let out = async {
-                let Some(mut pipe) = stdout else { return Ok(()) };
                 loop {
                     let mut bytes = Vec::with_capacity(PIECE);
-                    if pipe.read_buf(&mut bytes).await? == 0 {
+                    if output.read_buf(&mut bytes).await? == 0 {
                         return Ok(());
                     }
                     if drain.send(bytes).await.is_err() {
@@ -307,20 +265,12 @@ impl Git {
                     }
                 }
             };
-            let complaints = async {
-                let mut bytes = Vec::new();
-                if let Some(mut pipe) = stderr {
-                    (&mut pipe).take(MAX_ERRORS).read_to_end(&mut bytes).await?;
-                    tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await?;
-                }
-                Ok::<_, std::io::Error>(bytes)
-            };
             let input = async {
                 input.await;
                 Ok(())
             };
-            let ((), (), complaints) = tokio::try_join!(input, out, complaints)?;
-            Ok::<_, std::io::Error>((child.wait().await?, complaints))
+            let ((), (), complaints) = tokio::try_join!(input, out, complaints(&mut errors))?;
+            Ok::<_, std::io::Error>((process.wait().await?, complaints))
         };
         let (status, complaints) = tokio::time::timeout(self.limit, work)
             .await
@@ -355,6 +305,14 @@ impl Output {
         };
         GitError::Failed { command: command.to_owned(), message }
     }
+}
+
+/// What it complains of: the beginning, and the rest is read away.
+async fn complaints(errors: &mut pipe::Receiver) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    (&mut *errors).take(MAX_ERRORS).read_to_end(&mut bytes).await?;
+    tokio::io::copy(errors, &mut tokio::io::sink()).await?;
+    Ok(bytes)
 }
 
 /// What the git program says of its version, such as `git version 2.47.3`.

@@ -1,5 +1,6 @@
 //! A project's canonical repository: bare, and written by this server alone.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::program::Git;
@@ -7,6 +8,8 @@ use crate::{GitError, Oid};
 
 /// How often a ref that keeps moving is tried.
 const TRIES: usize = 5;
+/// Who makes commits here, whoever they are by.
+pub(crate) const COMMITTER: (&str, &str) = ("Guildhall", "guildhall@localhost");
 
 /// Who a commit is by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,21 +108,32 @@ impl Repo {
         message: &str,
         author: &Identity,
     ) -> Result<Oid, GitError> {
+        self.commit_at(None, tree, parents, message, author).await
+    }
+
+    /// Writes a commit object that says it was made at `date`, or now.
+    pub(crate) async fn commit_at(
+        &self,
+        date: Option<&str>,
+        tree: &str,
+        parents: &[&Oid],
+        message: &str,
+        author: &Identity,
+    ) -> Result<Oid, GitError> {
         let mut args = vec![tree.to_owned()];
         for parent in parents {
             args.extend(["-p".to_owned(), parent.to_string()]);
         }
-        let line = self
+        let mut git = self
             .git("commit-tree")
             .env("GIT_AUTHOR_NAME", &author.name)
             .env("GIT_AUTHOR_EMAIL", &author.email)
-            .env("GIT_COMMITTER_NAME", "Guildhall")
-            .env("GIT_COMMITTER_EMAIL", "guildhall@localhost")
-            .args(args)
-            .stdin(message.as_bytes().to_vec())
-            .line()
-            .await?;
-        Oid::parse(&line)
+            .env("GIT_COMMITTER_NAME", COMMITTER.0)
+            .env("GIT_COMMITTER_EMAIL", COMMITTER.1);
+        if let Some(date) = date {
+            git = git.env("GIT_AUTHOR_DATE", date).env("GIT_COMMITTER_DATE", date);
+        }
+        Oid::parse(&git.args(args).stdin(message.as_bytes().to_vec()).line().await?)
     }
 
     /// Moves a ref from `old` (nothing: it must not exist) to `new`.
@@ -154,6 +168,15 @@ impl Repo {
     pub async fn branch(&self, name: &str) -> Result<Option<Oid>, GitError> {
         check_branch(name)?;
         self.resolve(&format!("refs/heads/{name}")).await
+    }
+
+    /// The names of all branches.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub async fn branches(&self) -> Result<HashSet<String>, GitError> {
+        let listed = self.git("for-each-ref").args(["--format=%(refname:lstrip=2)", "refs/heads"]).run().await?;
+        Ok(String::from_utf8_lossy(&listed).lines().map(str::to_owned).collect())
     }
 
     pub(crate) async fn resolve(&self, name: &str) -> Result<Option<Oid>, GitError> {

@@ -6,6 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::nested::past_broken;
 use crate::program::Output;
 use crate::repo::snapshot_ref;
 use crate::worktree::{Worktree, blocking};
@@ -99,7 +100,12 @@ impl Repo {
     /// The paths of what is new or changed in a worktree, each ended by NUL.
     async fn changed(&self, worktree: &Worktree) -> Result<Vec<u8>, GitError> {
         let args = ["-z", "--modified", "--others", "--exclude-standard", "--deduplicate"];
-        let list = || freed(worktree, self.of_tree(worktree, "ls-files").args(args).output());
+        let once = || async {
+            let listed = freed(worktree, self.of_tree(worktree, "ls-files").args(args).output()).await?;
+            let done = listed.code == Some(0) || listed.stderr.contains("Permission denied");
+            if done { Ok(listed) } else { Err(listed.failed("ls-files")) }
+        };
+        let list = || past_broken(worktree, once);
         let mut listed: Output = list().await?;
         if listed.stderr.contains("Permission denied") {
             // It passed over a folder that may not be entered, and the work in there would be lost.
@@ -111,16 +117,23 @@ impl Repo {
     }
 }
 
-/// Waits for a call in a worktree; one that takes long is freed of what it may be waiting at.
+/// Waits for a call in a worktree; one that takes long is freed of what it may be waiting at. Again and again, and less often each
+/// time: a service of the agent's may leave more of it at any time, and what takes long may be a large worktree as well.
 async fn freed<T>(worktree: &Worktree, call: impl Future<Output = Result<T, GitError>>) -> Result<T, GitError> {
     tokio::pin!(call);
-    if let Ok(done) = tokio::time::timeout(STALLED, &mut call).await {
-        return done;
+    let mut patience = STALLED;
+    loop {
+        if let Ok(done) = tokio::time::timeout(patience, &mut call).await {
+            return done;
+        }
+        let at = worktree.tree();
+        let taming = blocking(move || tree::tame(&at, false).map_err(GitError::file(at, "opened")));
+        tokio::select! {
+            done = &mut call => return done,
+            tamed = taming => tamed?,
+        }
+        patience *= 2;
     }
-    let at = worktree.tree();
-    let tamed = blocking(move || tree::tame(&at, false).map_err(GitError::file(at, "opened")));
-    let (done, tamed) = tokio::join!(call, tamed);
-    tamed.and(done)
 }
 
 /// What is to be done with the index: lists of paths, each ended by NUL.

@@ -37,6 +37,23 @@ pub fn remove(path: &Path) -> io::Result<()> {
     remove_at(&parent, &name)
 }
 
+/// Removes what is at `path` below `tree`, reached without any link. Returns whether anything was there.
+///
+/// # Errors
+/// When something cannot be reached or removed.
+pub(crate) fn remove_below(tree: &Path, path: &Path) -> io::Result<bool> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let (root, name) = (rustix::fs::open(tree, FOLDER, Mode::empty())?, CString::new(name.as_bytes())?);
+    let parent = open_below(&root, parent)?;
+    match rustix::fs::statat(&parent, &name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => Ok(false),
+        Err(error) => Err(error.into()),
+        Ok(_) => remove_at(&parent, &name).map(|()| true),
+    }
+}
+
 fn remove_at(parent: &OwnedFd, name: &CStr) -> io::Result<()> {
     let Some(root) = unlink_or_open(parent, name)? else { return Ok(()) };
     let mut moved = 0;

@@ -13,6 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::confine::Walls;
 use crate::locks::{self, Found};
+use crate::nested::past_broken;
 use crate::program::Git;
 use crate::repo::{check_branch, snapshot_ref};
 use crate::{GitError, Oid, Repo, tree};
@@ -174,9 +175,13 @@ impl Repo {
         .await?;
         boundary!("worktree.bared");
         // `clean` asks nested repositories for their leave; twice forced, it takes them as folders.
-        self.in_tree(worktree, "read-tree").args(["--reset", "-u", to.as_str()]).run().await?;
-        self.in_tree(worktree, "checkout-index").args(["--all", "--force", "--quiet"]).run().await?;
-        self.in_tree(worktree, "clean").args(["-ffdq"]).run().await?;
+        for (call, args) in [
+            ("read-tree", &["--reset", "-u", to.as_str()][..]),
+            ("checkout-index", &["--all", "--force", "--quiet"]),
+            ("clean", &["-ffdq"]),
+        ] {
+            past_broken(worktree, || self.in_tree(worktree, call).args(args).run()).await?;
+        }
         boundary!("worktree.restored");
         give_git(worktree, branch, base).await
     }

@@ -7,7 +7,6 @@ mod launch;
 mod net;
 mod output;
 mod probe;
-mod process;
 mod room;
 mod running;
 mod seccomp;
@@ -229,6 +228,8 @@ pub struct Sandbox {
     isolation: Isolation,
     /// The bubblewrap to use, when it is not the one on the `PATH`.
     program: Option<PathBuf>,
+    /// The folder by which what this server started is known after its death.
+    server: Option<PathBuf>,
     /// What was found usable. What is not usable is tried again: it may have been mended.
     usable: Arc<OnceCell<Bwrap>>,
     toolchains: Arc<Toolchains>,
@@ -254,7 +255,14 @@ impl Counts {
 impl Sandbox {
     /// A sandbox of this kind.
     pub fn new(isolation: Isolation) -> Self {
-        Self { isolation, program: None, usable: Arc::default(), toolchains: Arc::default(), counts: Arc::default() }
+        Self {
+            isolation,
+            program: None,
+            server: None,
+            usable: Arc::default(),
+            toolchains: Arc::default(),
+            counts: Arc::default(),
+        }
     }
 
     /// A sandbox by this bubblewrap, in place of the one on the `PATH`.
@@ -266,6 +274,13 @@ impl Sandbox {
     #[must_use]
     pub fn with_toolchains(self, toolchains: Toolchains) -> Self {
         Self { toolchains: Arc::new(toolchains), ..self }
+    }
+
+    /// The same sandbox, of the server that alone has commands at work in this folder: by it, [`crate::end_leftovers`] finds also
+    /// what was started beside commands.
+    #[must_use]
+    pub fn of_server(self, folder: PathBuf) -> Self {
+        Self { server: Some(folder), usable: Arc::default(), ..self }
     }
 
     /// The toolchains that commands find on this machine.

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-/// Ends every bubblewrap that was started with a folder below `folder`. Returns how many there were.
+/// Ends every bubblewrap that was started with `folder` or one below it. Returns how many there were.
 ///
 /// Commands die with their server by themselves, but for one moment: while bubblewrap's outer process hands over to the
-/// inner one, the inner one waits for a word that a dead parent never sends. Call this only when no other server can have
-/// commands at work in `folder`. Blocks.
+/// inner one, the inner one waits for a word that a dead parent never sends. What has none of the server's folders bound into it is
+/// known by [`crate::Sandbox::of_server`]. Call this only when no other server can have commands at work in `folder`. Blocks.
 pub fn end_leftovers(folder: &Path) -> usize {
     let Ok(processes) = fs::read_dir("/proc") else { return 0 };
     let mut ended = 0;
@@ -26,14 +26,14 @@ pub fn end_leftovers(folder: &Path) -> usize {
     ended
 }
 
-/// Whether a process is a bubblewrap with a folder below `folder` among its arguments.
+/// Whether a process is a bubblewrap with `folder` or one below it among its arguments.
 fn is_ours(process: &Path, folder: &Path) -> bool {
     let line = fs::read(process.join("cmdline")).unwrap_or_default();
     let mut arguments = line.split(|byte| *byte == 0);
     let program = arguments.next().unwrap_or_default();
     let below = |argument: &[u8]| {
         let rest = argument.strip_prefix(folder.as_os_str().as_bytes());
-        rest.is_some_and(|rest| rest.first() == Some(&b'/'))
+        rest.is_some_and(|rest| rest.is_empty() || rest.first() == Some(&b'/'))
     };
     (program == b"bwrap" || program.ends_with(b"/bwrap")) && arguments.any(below)
 }

@@ -14,9 +14,10 @@ use guildhall_team::backup::{
 use guildhall_team::vault::Vault;
 use guildhall_types::Clock;
 use guildhall_types::audit::Actor;
-use guildhall_types::backup::{BackupCause, BackupKind, Keep};
+use guildhall_types::backup::{BackupCause, BackupKind};
 
 use crate::config::{Config, Faults};
+use crate::problem::chain;
 use crate::{database, folder};
 
 /// Where backups are, and what they are sealed with, where that is not as the configuration says.
@@ -71,22 +72,14 @@ pub struct RestoreArgs {
 /// The configured plan, with what the command line says instead.
 fn plan(config: &Config, place: &Place) -> anyhow::Result<BackupPlan> {
     let said = place.to.as_deref().map(|to| named(to, config)).transpose()?;
-    let Some(shelf) = said.or_else(|| config.backup.as_ref().map(|plan| plan.shelf.clone())) else {
+    let Some(shelf) = said.or_else(|| config.backup.clone()) else {
         bail!("name the place for backups: --to PLACE or GUILDHALL_BACKUP_TO")
     };
-    let usual = BackupPlan {
-        shelf: shelf.clone(),
-        rhythm: None,
-        keep: Keep::default(),
-        key_file: config.backup_key_file.clone(),
-        full_every: BackupPlan::FULL_EVERY,
-        verify: true,
-    };
-    let mut plan = BackupPlan { shelf, ..config.backup.clone().unwrap_or(usual) };
+    let mut rules = config.backup_rules.clone();
     if let Some(file) = &place.key_file {
-        plan.key_file = Some(file.clone());
+        rules.key_file = Some(file.clone());
     }
-    Ok(plan)
+    Ok(BackupPlan { shelf, rules })
 }
 
 /// The place that the command line names. A relative folder counts from where the command is given.
@@ -162,7 +155,7 @@ fn size(bytes: u64) -> String {
 }
 
 fn tell_made(done: &BackedUp, plan: &BackupPlan, out: &mut impl Write) -> anyhow::Result<bool> {
-    let BackedUp { made, gone, verified } = done;
+    let BackedUp { made, verified, gone } = done;
     let Manifest { name, kind, parent, .. } = &made.manifest;
     let what = match (kind, parent) {
         (BackupKind::Incremental, Some(parent)) => format!("builds on {parent}"),
@@ -190,16 +183,31 @@ fn tell_made(done: &BackedUp, plan: &BackupPlan, out: &mut impl Write) -> anyhow
             )?;
         }
     }
-    for name in gone {
-        writeln!(out, "Deleted the backup {name}, which is not kept any longer.")?;
-    }
+    let mut well = true;
     match verified {
-        Some(verified) => {
+        Some(Ok(verified)) => {
             writeln!(out, "Restored it into a scratch place to look at it.")?;
-            tell_restored(&verified.restored, out)
+            well &= tell_restored(&verified.restored, out)?;
         }
-        None => Ok(true),
+        Some(Err(error)) => {
+            let what = if error.unsound(name).is_some() { "It is NOT SOUND" } else { "It could not be checked" };
+            writeln!(out, "{what}: {}", chain(error))?;
+            well = false;
+        }
+        None => {}
     }
+    match gone {
+        Ok(gone) => {
+            for name in gone {
+                writeln!(out, "Deleted the backup {name}, which is not kept any longer.")?;
+            }
+        }
+        Err(error) => {
+            writeln!(out, "Backups that are not kept any longer could not be deleted: {}", chain(error))?;
+            well = false;
+        }
+    }
+    Ok(well)
 }
 
 /// Says what came out of a backup. Returns whether all of it is as it should be.
@@ -215,7 +223,7 @@ fn tell_restored(restored: &Restored, out: &mut impl Write) -> anyhow::Result<bo
             true => writeln!(out, "The key {id} is here and opens {open} of {secrets} secrets.")?,
             false => writeln!(
                 out,
-                "LACKING: the key {id}, which seals {secrets} secrets, is not on this server. Put its file into keys/ of the data folder (mode 0600)."
+                "LACKING: the key {id}, which seals {secrets} secrets, is not on this server. Put its file into keys/ of the data folder (mode 0600), or name it with GUILDHALL_KEY_FILE as the server does."
             )?,
         }
     }
@@ -236,7 +244,7 @@ pub async fn restore(
     out: &mut (impl Write + Send),
 ) -> anyhow::Result<bool> {
     let shelf = named(&args.from, config)?;
-    let key_file = args.key_file.or_else(|| config.backup_key_file.clone());
+    let key_file = args.key_file.or_else(|| config.backup_rules.key_file.clone());
     let key = key_file.as_deref().map(BackupKey::read).transpose()?;
     let _alone = folder::take(&config.data_dir).await?;
     let vault = Vault::open_files(config.key_files())?;

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use guildhall_llm::{Endpoint, Secret};
 use guildhall_sandbox::Isolation;
-use guildhall_team::backup::{BackupPlan, S3Access};
+use guildhall_team::backup::{BackupRules, S3Access, Shelf};
 use guildhall_team::mail::SmtpSettings;
 use guildhall_team::oidc::ProviderSettings;
 use guildhall_team::vault::KeyFiles;
@@ -78,10 +78,10 @@ pub struct Config {
     pub mail: Option<SmtpSettings>,
     /// What keeps others from overwhelming the server.
     pub guard: Guard,
-    /// Where and how backups are made, if a place for them is named.
-    pub backup: Option<BackupPlan>,
-    /// The file of the key that backups are sealed with.
-    pub backup_key_file: Option<PathBuf>,
+    /// Where backups go that the server makes, if a place for them is named.
+    pub backup: Option<Shelf>,
+    /// How backups are made, also by a command that names another place.
+    pub backup_rules: BackupRules,
     /// How an S3-compatible store is reached, if backups go to one.
     pub s3: S3Access,
     /// What is wrong with that in the environment, where no bucket is configured: it may be meant for other programs. A command that

@@ -16,6 +16,7 @@ mod files;
 mod host;
 mod keys;
 mod outside;
+mod shelf;
 
 use crate::config::{Config, Faults, Flags};
 pub(crate) use disk::place;
@@ -66,7 +67,7 @@ pub async fn examine(flags: &Flags, clock: Arc<dyn Clock>) -> Vec<Line> {
     lines.extend(files::data_dir(&config.data_dir));
     lines.extend(disk::examine(&config));
     lines.extend(database::examine(&config, Arc::clone(&clock)).await);
-    lines.extend(backups::place(&config).await);
+    lines.extend(shelf::examine(&config).await);
     lines.push(host::git().await);
     lines.extend(host::sandbox(config.sandbox).await);
     lines.push(host::handles(config.guard.max_connections));
@@ -74,7 +75,7 @@ pub async fn examine(flags: &Flags, clock: Arc<dyn Clock>) -> Vec<Line> {
     lines.push(address::listening(&config));
     lines.extend(address::public(&config, clock.now()).await);
     lines.extend(address::proxies(&config));
-    lines.push(address::previews(&config).await);
+    lines.extend(address::previews(&config, clock.now()).await);
     lines.push(outside::mail(config.mail.as_ref()).await);
     lines.extend(outside::providers(&config).await);
     lines.extend(outside::sign_in(&config).await);

@@ -16,6 +16,19 @@ const LOCK_WAIT: Duration = Duration::from_millis(100);
 /// Why the data folder cannot be worked in.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
+    /// It is not this user's to make, or to work in: root made it, or has to.
+    #[error(
+        "the data folder {path} is not this user's; as root: install -d -m 0700 -o {user} {path} (and chown -R {user} {path}, where another user's files are in it), or choose another with GUILDHALL_DATA_DIR or --data-dir"
+    )]
+    Foreign {
+        /// Which.
+        path: PathBuf,
+        /// The number of the user that this runs as.
+        user: u32,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// It cannot be made or used.
     #[error("the data folder {path} cannot be used; choose another with GUILDHALL_DATA_DIR or --data-dir")]
     Unusable {
@@ -33,10 +46,21 @@ pub enum FolderError {
     },
 }
 
+impl FolderError {
+    fn of(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::PermissionDenied => {
+                Self::Foreign { path, user: rustix::process::geteuid().as_raw(), source }
+            }
+            _ => Self::Unusable { path, source },
+        }
+    }
+}
+
 /// Makes a folder that its owner alone can enter.
 fn make_private_folder(path: &Path) -> Result<(), FolderError> {
-    let failed = |source| FolderError::Unusable { path: path.to_owned(), source };
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| FolderError::of(path, source))
 }
 
 /// Makes the data folder, if it is not there, and takes it for this process.
@@ -62,7 +86,7 @@ pub(crate) async fn hold(data_dir: &Path) -> Result<File, FolderError> {
 
 /// Takes the data folder for this process. The lock goes with the process, however it ends.
 async fn lock(data_dir: &Path) -> Result<File, FolderError> {
-    let failed = |source| FolderError::Unusable { path: data_dir.to_owned(), source };
+    let failed = |source| FolderError::of(data_dir, source);
     let file = File::options().create(true).truncate(false).write(true).open(data_dir.join(LOCK)).map_err(failed)?;
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
@@ -85,6 +109,16 @@ pub(crate) fn is_taken(data_dir: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_is_roots_to_make_is_told_with_the_command() {
+        let user = rustix::process::geteuid().as_raw();
+        let of = |kind: io::ErrorKind| FolderError::of(Path::new("/var/lib/guildhall"), kind.into()).to_string();
+        let told = of(io::ErrorKind::PermissionDenied);
+        assert!(told.contains(&format!("install -d -m 0700 -o {user} /var/lib/guildhall")), "{told}");
+        let told = of(io::ErrorKind::NotADirectory);
+        assert!(told.contains("cannot be used") && !told.contains("install"), "{told}");
+    }
 
     #[test]
     fn a_server_at_work_is_known_by_its_lock() {

@@ -21,8 +21,13 @@ fn without_foreign_words(filter: &str) -> String {
 pub fn begin(config: &Config) {
     // The filter was read once already, when the configuration was.
     let filter = EnvFilter::builder().parse_lossy(without_foreign_words(&config.log));
-    let base =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_span_events(FmtSpan::NONE);
+    let base = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_span_events(FmtSpan::NONE)
+        // A line that cannot be written, for want of room or of a reader, is lost. The usual way is to say so on standard error,
+        // which panics where that is what cannot be written: whatever task logged would end.
+        .log_internal_errors(false);
     match config.log_format {
         LogFormat::Text => base.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).init(),
         LogFormat::Json => base.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),

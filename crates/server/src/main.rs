@@ -144,7 +144,10 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let traces = config.collector.as_ref().map(Traces::begin).transpose().context("traces cannot be sent")?;
     let server = Server::start(config, Arc::new(SystemClock)).await?.with_traces(traces);
     let url = config.url(server.address());
-    writeln!(io::stdout(), "Guildhall {} is at {url}", env!("CARGO_PKG_VERSION"))?;
+    // A courtesy to whoever starts it by hand: where a file takes it, its disk may be full, and the server serves all the same.
+    if let Err(error) = writeln!(io::stdout(), "Guildhall {} is at {url}", env!("CARGO_PKG_VERSION")) {
+        tracing::warn!(%error, url, "where the server is could not be printed");
+    }
     notify.ready(&url);
     tokio::spawn(notify.clone().live());
     let stop = async move {

@@ -75,6 +75,7 @@ fn read() -> OpenApiRouter<App> {
         .routes(routes!(on::night::list_queue))
         .routes(routes!(on::night::list_team_queue))
         .routes(routes!(on::night::list_auto_modes))
+        .routes(routes!(on::night::list_at_work))
         .routes(routes!(on::reports::list_reports))
         .routes(routes!(on::reports::latest_report))
         .routes(routes!(on::reports::get_report))

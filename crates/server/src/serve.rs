@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall_bus::Bus;
-use guildhall_engine::{Engine, Pace};
+use guildhall_engine::{Engine, Pace, last};
 use guildhall_llm::{Client, LlmError, Reach};
 use guildhall_sandbox::Sandbox;
 use guildhall_store::{Backend, Store, StoreError};
-use guildhall_team::backup::{Backups, UNFINISHED};
+use guildhall_team::backup::{BackupPlan, Backups, UNFINISHED};
 use guildhall_team::keys::Keys;
 use guildhall_team::mail::{MailPace, Mailer};
 use guildhall_team::oidc::Providers;
@@ -27,7 +27,7 @@ use crate::auth::origin::Public;
 use crate::config::Config;
 use crate::folder::FolderError;
 use crate::metrics::{Metrics, MetricsToken};
-use crate::preview::Previews;
+use crate::preview::{PreviewUrl, Previews};
 use crate::rates::Rates;
 use crate::traces::Traces;
 use crate::ws::Listening;
@@ -37,6 +37,8 @@ use crate::{connections, folder, keys, router, toolchains};
 const ENGINE_GRACE: Duration = Duration::from_secs(10);
 /// How long requests may take to end when the server stops.
 const REQUEST_GRACE: Duration = Duration::from_secs(5);
+/// After this, a task that is to last begins anew that panicked.
+const PAUSE: Duration = Duration::from_secs(5);
 /// How long the collector of traces may take for the last of them, when everything else has stopped.
 const TRACES_GRACE: Duration = Duration::from_secs(3);
 
@@ -166,6 +168,9 @@ impl Server {
         )
         .with_sign_in(Providers::new(config.sign_in.clone())?)
         .at(&config.url(address));
+        if let Some((names, at)) = config.preview_url.as_ref().and_then(PreviewUrl::secured) {
+            team = team.with_pages_at(&names, at);
+        }
         if let Some(smtp) = &config.mail {
             team = team.with_mail(Mailer::new(smtp.clone(), &config.url(address)));
         }
@@ -187,9 +192,12 @@ impl Server {
         }
         let metrics = Arc::new(Metrics::new()?);
         let closing = CancellationToken::new();
-        tokio::spawn(keys::watch(team.clone(), closing.clone()));
-        tokio::spawn(Arc::clone(&metrics).keep_up(closing.clone()));
-        let backups = config.backup.clone().map(|plan| {
+        let (watched, told, stop) = (team.clone(), Arc::clone(&metrics), closing.clone());
+        tokio::spawn(last("keys", PAUSE, closing.clone(), move || keys::watch(watched.clone(), stop.clone())));
+        let stop = closing.clone();
+        tokio::spawn(last("figures", PAUSE, closing.clone(), move || Arc::clone(&told).keep_up(stop.clone())));
+        let backups = config.backup.clone().map(|shelf| {
+            let plan = BackupPlan { shelf, rules: config.backup_rules.clone() };
             let (store, data) = (team.store.clone(), config.data_dir.clone());
             Backups::new(store, Arc::clone(&team.places), clock.clone(), Arc::clone(&team.vault), plan, data)
         });
@@ -236,10 +244,14 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let Self { app, listener, .. } = self;
         let closing = app.closing.clone();
-        let mailing =
-            tokio::spawn(app.team.clone().send_mail_until(MailPace::default(), closing.clone().cancelled_owned()));
-        let calling = app.team.clone().send_webhooks_until(WebhookPace::default(), closing.clone().cancelled_owned());
-        let calling = tokio::spawn(calling);
+        let (team, end) = (app.team.clone(), closing.clone());
+        let mailing = tokio::spawn(last("mail", PAUSE, closing.clone(), move || {
+            team.clone().send_mail_until(MailPace::default(), end.clone().cancelled_owned())
+        }));
+        let (team, end) = (app.team.clone(), closing.clone());
+        let calling = tokio::spawn(last("webhooks", PAUSE, closing.clone(), move || {
+            team.clone().send_webhooks_until(WebhookPace::default(), end.clone().cancelled_owned())
+        }));
         let keeping = app.backups.clone();
         let keeping = keeping.map(|backups| tokio::spawn(backups.make_until(closing.clone().cancelled_owned())));
         let mut serving =

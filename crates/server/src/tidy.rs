@@ -20,7 +20,7 @@ pub struct TidyCommand {
     pub dry_run: bool,
 }
 
-/// Does it, or says what it would do. Returns whether everything went that was to go.
+/// Does it, or says what it would do. Returns whether nothing went wrong.
 ///
 /// # Errors
 /// When the database cannot be read, a server works in the data folder, or `out` cannot be written.
@@ -53,10 +53,13 @@ pub async fn run(
         for gone in &swept.gone {
             writeln!(out, "gone: {gone}")?;
         }
+        for stays in &swept.stays {
+            writeln!(out, "stays: {stays}")?;
+        }
         for fault in &swept.faults {
             writeln!(out, "FAIL: {fault}")?;
         }
-        if swept.gone.is_empty() && swept.faults.is_empty() {
+        if swept.gone.is_empty() && swept.stays.is_empty() && swept.faults.is_empty() {
             writeln!(out, "There was nothing to take away.")?;
         }
         well = swept.faults.is_empty();

@@ -190,8 +190,11 @@ pub fn keep(asked: &str, scripted: bool) -> Vec<Step> {
     vec![Step { tools: vec![call], ..Step::default() }]
 }
 
-/// The answers to a first prompt. A plan is proposed first if there is a tool for it.
+/// The answers to a first prompt. A plan is proposed first if there is a tool for it. Closing words that are to be JSON are.
 pub fn work(prompt: &str, planning: Option<&Planning>) -> Vec<Step> {
+    if let Some(words) = as_json(prompt) {
+        return looked(&heading(prompt), words);
+    }
     match recipe(prompt) {
         Some(recipe) => recipe.steps(planning),
         None => note(prompt, planning),
@@ -360,10 +363,15 @@ pub fn look(prompt: &str) -> Vec<Step> {
              documents, and changed nothing. A real model would answer from what it found there."
         )
     });
+    looked(&asked, words)
+}
+
+/// A look at the project, and closing words.
+fn looked(asked: &str, words: String) -> Vec<Step> {
     vec![
         Step {
             think: Some(format!(
-                "I am asked to look, not to change: {asked}. I begin with what the project says of itself."
+                "I am asked: {asked}. I look, and change nothing. I begin with what the project says of itself."
             )),
             say: Some("I look at the project first.".to_owned()),
             tools: vec![
@@ -376,21 +384,51 @@ pub fn look(prompt: &str) -> Vec<Step> {
     ]
 }
 
-/// What is answered where closing words are to be JSON of a form that the prompt shows: that form, with the goal where it asks
-/// for cards.
+/// What is answered where closing words are to be JSON of the form that a JSON Schema at the end of the prompt describes: the
+/// least that fits it, with the goal where it asks for cards.
 fn as_json(prompt: &str) -> Option<String> {
-    let (_, form) = prompt.rsplit_once("JSON and nothing else")?;
-    let form = form.lines().map(str::trim).find(|line| line.starts_with('{'))?;
-    let mut form: Value = serde_json::from_str(form).ok()?;
-    if let Some(card) = form.pointer_mut("/cards/0") {
+    let (_, form) = prompt.rsplit_once("this JSON Schema describes:\n```json\n")?;
+    let schema: Value = serde_json::from_str(form.split_once("\n```")?.0).ok()?;
+    let mut least = fitting(&schema);
+    if let Some(card) = least.pointer_mut("/cards/0") {
         let goal = prompt.split_once("The goal:").map_or(prompt, |(_, goal)| goal);
         let goal = goal.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('<'));
-        let goal: String = goal.unwrap_or("What was asked for").chars().take(80).collect();
+        let goal: String = goal.unwrap_or("What was asked for").trim_end_matches('.').chars().take(80).collect();
         card["description"] =
             format!("{goal}. Planned by the simulated model, which read no more than the goal.").into();
         card["title"] = goal.into();
     }
-    Some(form.to_string())
+    Some(least.to_string())
+}
+
+/// A value that fits a schema: of each choice the first, and no more than what must be there.
+fn fitting(schema: &Value) -> Value {
+    let first = |word: &str| schema[word].as_array().and_then(|all| all.first());
+    if let Some(only) = schema.get("const").or_else(|| first("enum")) {
+        return only.clone();
+    }
+    if let Some(way) = first("anyOf") {
+        return fitting(way);
+    }
+    let least = |word: &str| schema[word].as_u64().and_then(|least| usize::try_from(least).ok()).unwrap_or_default();
+    match schema["type"].as_str().or_else(|| first("type").and_then(Value::as_str)) {
+        Some("object") => {
+            let names = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            names.map(|name| (name.to_owned(), fitting(&schema["properties"][name]))).collect()
+        }
+        Some("array") => (0..least("minItems")).map(|_| fitting(&schema["items"])).collect(),
+        Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or_else(|| json!(0)),
+        Some("boolean") => json!(false),
+        Some("null") => Value::Null,
+        _ => {
+            let about = schema["description"].as_str().unwrap_or("what is asked for");
+            let words = format!("(The simulated model wrote this and found nothing out. Asked for: {about})");
+            let most = schema["maxLength"].as_u64().and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+            let words: String = words.chars().take(most).collect();
+            let missing = least("minLength").saturating_sub(words.chars().count());
+            json!(words + &"-".repeat(missing))
+        }
+    }
 }
 
 /// The answers to what a member says later.

@@ -9,7 +9,8 @@
 //! ```
 //! ````
 //!
-//! A second block of the same kind, which begins with ```` ```keep ````, answers the question what of the work is worth keeping.
+//! A second block of the same kind, which begins with ```` ```keep ````, answers the question what of the work is worth keeping;
+//! one that begins with ```` ```again ````, an answer that was sent back because of its form.
 //!
 //! Without one, it reads, edits and tests the files by itself. Which step is next follows from the number of answers since
 //! the prompt, so that the simulator needs no memory and a conversation that is resumed goes on where it was.
@@ -147,7 +148,8 @@ pub fn steps(prompts: &Prompts) -> Vec<Step> {
         let last = scripts.len().saturating_sub(1);
         return scripts.into_iter().nth(pass.before.min(last)).unwrap_or_else(|| persona::pass(&pass.instructions));
     }
-    let mut steps = match fenced(&prompts.prompt, SCRIPT) {
+    let again = fenced(&prompts.prompt, AGAIN).filter(|_| prompts.prompt.contains(SENT_BACK));
+    let mut steps = match again.or_else(|| fenced(&prompts.prompt, SCRIPT)) {
         Some(own) => own,
         None if prompts.looks => persona::look(&prompts.prompt),
         None if prompts.later => persona::follow_up(&prompts.prompt),
@@ -168,9 +170,12 @@ pub fn steps(prompts: &Prompts) -> Vec<Step> {
     steps
 }
 
-/// What a script begins with, and one for the question of what is worth keeping.
+/// What a script begins with, one for the question of what is worth keeping, and one for an answer that was sent back.
 const SCRIPT: &str = "```sim";
 const KEEP: &str = "```keep";
+const AGAIN: &str = "```again";
+/// What a system says to an agent whose answer it sends back.
+const SENT_BACK: &str = "is not of the form that is asked for";
 
 /// The script that a prompt brings; a line that cannot be read is said aloud, so that a typing error shows.
 fn fenced(prompt: &str, fence: &str) -> Option<Vec<Step>> {

@@ -19,7 +19,7 @@ use crate::{Page, Rows, Store, StoreError, Tx, on, read};
 pub const THRESHOLDS: &str = "alert_thresholds";
 
 const COLUMNS: &str = "id, kind, subject, about, level, worst_level, value, worst, text, raised_at, changed_at, seen_at, \
-    cleared_at, gone, silenced_until, silenced_by";
+    cleared_at, gone, silenced_until, silenced_level, silenced_by";
 /// How long an alert that is over is remembered.
 const REMEMBERED: Duration = Duration::days(365);
 
@@ -113,30 +113,33 @@ impl Store {
 
     /// Raises an alert, unless one of its kind and subject is open: whoever is first does. Returns it if this was the first.
     ///
-    /// Where the former one was silenced, this one is for as long; then nobody is told.
+    /// Where the former one was silenced, this one is for as long; then nobody is told, unless this one is worse.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn raise_alert(&self, new: &NewAlert) -> Result<Option<Alert>, StoreError> {
         let now = self.now();
         let mut tx = self.begin().await?;
-        let silence: Option<(DateTime, Option<MemberId>)> = on!(tx, c => sqlx::query_as(
-            "SELECT silenced_until, silenced_by FROM alerts WHERE kind = $1 AND subject = $2 AND silenced_until > $3
-             ORDER BY id DESC LIMIT 1").bind(new.kind).bind(&new.subject).bind(now).fetch_optional(c).await)?;
-        let (until, by) = silence.map_or((None, None), |(until, by)| (Some(until), by));
+        let silence: Option<(DateTime, Option<AlertLevel>, Option<MemberId>)> = on!(tx, c => sqlx::query_as(
+            "SELECT silenced_until, silenced_level, silenced_by FROM alerts
+             WHERE kind = $1 AND subject = $2 AND silenced_until > $3 ORDER BY id DESC LIMIT 1")
+            .bind(new.kind).bind(&new.subject).bind(now).fetch_optional(c).await)?;
+        let (until, level, by) = silence.map_or((None, None, None), |(until, level, by)| (Some(until), level, by));
         let sql = format!(
             "INSERT INTO alerts (id, kind, subject, about, level, worst_level, value, worst, text, raised_at, changed_at,
-               seen_at, gone, silenced_until, silenced_by)
-             VALUES ($1, $2, $3, $4, $5, $5, $6, $6, $7, $8, $8, $8, $9, $10, $11)
+               seen_at, gone, silenced_until, silenced_level, silenced_by, told)
+             VALUES ($1, $2, $3, $4, $5, $5, $6, $6, $7, $8, $8, $8, $9, $10, $11, $12, $9)
              ON CONFLICT (kind, subject) WHERE cleared_at IS NULL DO NOTHING RETURNING {COLUMNS}"
         );
         let raised: Option<Alert> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(AlertId::new()).bind(new.kind)
             .bind(&new.subject).bind(crate::clean(&new.about)).bind(new.level).bind(new.value).bind(crate::clean(&new.text))
-            .bind(now).bind(false).bind(until).bind(by).fetch_optional(c).await)?;
+            .bind(now).bind(false).bind(until).bind(level).bind(by).fetch_optional(c).await)?;
         let Some(alert) = raised else { return Ok(None) };
         on!(tx, c => sqlx::query("DELETE FROM alerts WHERE cleared_at < $1").bind(now - REMEMBERED).execute(c).await.rows())?;
         self.record(&mut tx, &Happening::AlertRaised { alert: alert.clone() }).await?;
-        self.tell_admins(&mut tx, &alert, kind_of(alert.level), &alert.text).await?;
+        if !alert.is_silent(now) {
+            self.tell_level(&mut tx, &alert, &alert.text, false).await?;
+        }
         self.commit(tx).await?;
         Ok(Some(alert))
     }
@@ -166,12 +169,45 @@ impl Store {
         let alert: Alert = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(level)
             .bind(before.worst_level.max(level)).bind(value).bind(before.kind.worse(before.worst, value))
             .bind(crate::clean(text)).bind(now).fetch_one(c).await)?;
+        let alert = if alert.was_silenced(now) { self.end_silence(&mut tx, id).await? } else { alert };
         self.record(&mut tx, &Happening::AlertUpdated { alert: alert.clone() }).await?;
-        if level > before.level {
-            self.tell_admins(&mut tx, &alert, kind_of(level), &alert.text).await?;
+        let silenced = before.silenced_until.is_some();
+        if before.was_silenced(now) || level > before.level && !alert.is_silent(now) {
+            self.tell_level(&mut tx, &alert, &alert.text, silenced).await?;
         }
         self.commit(tx).await?;
         Ok(Some(alert))
+    }
+
+    /// An open alert stands though the time is over for which it was silenced: that is told, once, with this figure. Whoever
+    /// measures first says so. Returns it if this was the first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tell_alert_again(&self, id: AlertId, value: i64, text: &str) -> Result<Option<Alert>, StoreError> {
+        let now = self.now();
+        let mut tx = self.begin().await?;
+        let Some(before) = self.locked_alert(&mut tx, id).await? else { return Ok(None) };
+        if !before.was_silenced(now) {
+            return Ok(None);
+        }
+        on!(tx, c => sqlx::query("UPDATE alerts SET value = $2, worst = $3, text = $4, seen_at = $5 WHERE id = $1").bind(id)
+            .bind(value).bind(before.kind.worse(before.worst, value)).bind(crate::clean(text)).bind(now).execute(c).await.rows())?;
+        let alert = self.end_silence(&mut tx, id).await?;
+        self.record(&mut tx, &Happening::AlertUpdated { alert: alert.clone() }).await?;
+        let text = format!("It was silenced until now, and it still stands. {}", alert.text);
+        self.tell_level(&mut tx, &alert, &text, true).await?;
+        self.commit(tx).await?;
+        Ok(Some(alert))
+    }
+
+    /// Nobody is kept from hearing of an alert any more.
+    async fn end_silence(&self, tx: &mut Tx, id: AlertId) -> Result<Alert, StoreError> {
+        let sql = format!(
+            "UPDATE alerts SET silenced_until = NULL, silenced_level = NULL, silenced_by = NULL WHERE id = $1
+             RETURNING {COLUMNS}"
+        );
+        Ok(on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_one(c).await)?)
     }
 
     /// An open alert stands, with this figure.
@@ -194,14 +230,14 @@ impl Store {
         let mut tx = self.begin().await?;
         let sql = format!(
             "UPDATE alerts SET value = $2, cleared_at = $3, seen_at = $3 WHERE id = $1 AND cleared_at IS NULL
-             RETURNING {COLUMNS}"
+             RETURNING {COLUMNS}, told"
         );
-        let cleared: Option<Alert> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(value)
+        let over: Option<Over> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(value)
             .bind(self.now()).fetch_optional(c).await)?;
-        let Some(alert) = cleared else { return Ok(None) };
-        self.tell_cleared(&mut tx, &alert).await?;
+        let Some(over) = over else { return Ok(None) };
+        self.tell_cleared(&mut tx, &over).await?;
         self.commit(tx).await?;
-        Ok(Some(alert))
+        Ok(Some(over.alert))
     }
 
     /// Clears open alerts of which nobody has said for long that they stand: their server is gone, or measures it no more.
@@ -219,30 +255,31 @@ impl Store {
             let mut tx = self.begin().await?;
             let sql = format!(
                 "UPDATE alerts SET cleared_at = $2, gone = $3 WHERE id = $1 AND cleared_at IS NULL AND seen_at <= $4
-                 RETURNING {COLUMNS}"
+                 RETURNING {COLUMNS}, told"
             );
-            let gone: Option<Alert> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(alert.id).bind(now)
+            let gone: Option<Over> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(alert.id).bind(now)
                 .bind(true).bind(now - SILENT).fetch_optional(c).await)?;
             let Some(gone) = gone else { continue };
             self.tell_cleared(&mut tx, &gone).await?;
             self.commit(tx).await?;
-            cleared.push(gone);
+            cleared.push(gone.alert);
         }
         Ok(cleared)
     }
 
-    /// Lets nobody be told of an open alert until then, or again when that is absent.
+    /// Lets nobody be told of an open alert until then, unless it becomes worse than it is now; or again when that is absent.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when there is none, or it is over.
     pub async fn silence_alert(&self, id: AlertId, until: Option<DateTime>) -> Result<Alert, StoreError> {
         let mut tx = self.begin().await?;
         let sql = format!(
-            "UPDATE alerts SET silenced_until = $2, silenced_by = $3 WHERE id = $1 AND cleared_at IS NULL RETURNING {COLUMNS}"
+            "UPDATE alerts SET silenced_until = $2, silenced_level = CASE WHEN $3 THEN level END, silenced_by = $4, told = $5
+             WHERE id = $1 AND cleared_at IS NULL RETURNING {COLUMNS}"
         );
         let by = self.actor.member.filter(|_| until.is_some());
-        let alert: Option<Alert> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(until).bind(by)
-            .fetch_optional(c).await)?;
+        let alert: Option<Alert> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(until)
+            .bind(until.is_some()).bind(by).bind(until.is_none()).fetch_optional(c).await)?;
         let alert = alert.ok_or(StoreError::NotFound { what: "open alert" })?;
         if until.is_none() {
             // What a former one of the same was silenced for is over too.
@@ -266,47 +303,63 @@ impl Store {
         Ok(on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?)
     }
 
-    async fn tell_cleared(&self, tx: &mut Tx, alert: &Alert) -> Result<(), StoreError> {
+    /// Tells that an alert is over: all of it, and whoever was told of it also within a silence.
+    async fn tell_cleared(&self, tx: &mut Tx, over: &Over) -> Result<(), StoreError> {
+        let Over { alert, told } = over;
         self.record(tx, &Happening::AlertCleared { alert: alert.clone() }).await?;
+        if !*told && alert.is_silent(self.now()) {
+            return Ok(());
+        }
         let text = match alert.gone {
             true => "Nobody measures it any more: the server is gone, or was told not to.",
             false => "It is as it should be again.",
         };
-        self.tell_admins(tx, alert, NotificationKind::AlertCleared, text).await
+        self.tell_admins(tx, alert, NotificationKind::AlertCleared, text, false).await
     }
 
-    /// Tells everybody who administers the team, unless the alert is silenced.
+    /// Tells how bad an alert is. With `anew` it is mailed also to who has not read yet what was told of it before.
+    async fn tell_level(&self, tx: &mut Tx, alert: &Alert, text: &str, anew: bool) -> Result<(), StoreError> {
+        let kind = match alert.level {
+            AlertLevel::Warning => NotificationKind::AlertWarning,
+            AlertLevel::Critical => NotificationKind::AlertCritical,
+        };
+        on!(tx, c => sqlx::query("UPDATE alerts SET told = $2 WHERE id = $1").bind(alert.id).bind(true).execute(c).await
+            .rows())?;
+        self.tell_admins(tx, alert, kind, text, anew).await
+    }
+
+    /// Tells everybody who administers the team.
     async fn tell_admins(
         &self,
         tx: &mut Tx,
         alert: &Alert,
         kind: NotificationKind,
         text: &str,
+        anew: bool,
     ) -> Result<(), StoreError> {
-        if alert.is_silent(self.now()) {
-            return Ok(());
-        }
-        let admins: Vec<(MemberId,)> = on!(tx, c => sqlx::query_as(
-            "SELECT id FROM members WHERE role IN ('owner', 'admin') AND disabled_at IS NULL ORDER BY id").fetch_all(c).await)?;
+        let members = self.admins(tx).await?;
         tx.tell(Tell {
             kind,
-            members: admins.into_iter().map(|(id,)| id).collect(),
+            members,
             project: None,
             feature: None,
             run: None,
             alert: Some(alert.id),
             execution: None,
+            about: None,
             subject: alert.kind.title(&alert.about),
             text: text.to_owned(),
+            anew,
         });
         Ok(())
     }
 }
 
-/// What tells of an alert of this level.
-const fn kind_of(level: AlertLevel) -> NotificationKind {
-    match level {
-        AlertLevel::Warning => NotificationKind::AlertWarning,
-        AlertLevel::Critical => NotificationKind::AlertCritical,
-    }
+/// An alert that is over.
+#[derive(sqlx::FromRow)]
+struct Over {
+    #[sqlx(flatten)]
+    alert: Alert,
+    /// Whether anybody was told of it since it was raised or silenced.
+    told: bool,
 }

@@ -145,7 +145,8 @@ impl Store {
         Ok(feature)
     }
 
-    /// Takes a chat off the list. Its words stay in the database, and its work on its refs; its files and its worktree go.
+    /// Takes a chat off the list. Its words stay in the database, and its work on its refs; its worktree goes, and its files by
+    /// [`Store::forget_files_of_chat`], which whoever deletes it calls then.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Live`] while its agent answers.
@@ -159,7 +160,6 @@ impl Store {
         on!(tx, c => sqlx::query("UPDATE features SET deleted_at = $2 WHERE id = $1").bind(id).bind(self.now())
             .execute(c).await.rows())?;
         self.close_runs(&mut tx, id).await?;
-        on!(tx, c => sqlx::query("DELETE FROM attachments WHERE feature_id = $1").bind(id).execute(c).await.rows())?;
         tx.note(
             Note::new(AuditAction::DeleteChat).on(AuditObject::Feature, id).with("project", feature.card.project_id),
         );

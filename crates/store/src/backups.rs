@@ -1,14 +1,22 @@
 //! What is known of backups: one at a time is made, by whichever process began it.
 
+use std::collections::BTreeMap;
+
 use chrono::Duration;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
-use guildhall_types::backup::{Backup, BackupCause, BackupKind, BackupStatus};
+use guildhall_types::backup::{Backup, BackupCause, BackupKind, BackupStatus, Finding};
 use guildhall_types::{BackupId, DateTime};
 
 use crate::{Rows, Store, StoreError, Tx, on, read};
 
-const COLUMNS: &str = "id, name, cause, member_id, kind, status, destination, started_at, ended_at, bytes, problem, verified_at, \
-                       verify_problem";
+const COLUMNS: &str = "id, name, cause, member_id, kind, status, destination, started_at, ended_at, bytes, problem, parent, \
+                       verified_at, verify_problem, unchecked";
+/// What is unsound, and since which look at which: what was found wrong in one holds for those that build on it, but for such as were
+/// found sound themselves since. Names are moments, and one is made at a time, so that they name a backup wherever it is.
+const UNSOUND: &str = "WITH RECURSIVE unsound (name, root, at) AS (
+    SELECT name, name, verified_at FROM backups WHERE status = 'done' AND verify_problem IS NOT NULL
+    UNION SELECT b.name, u.root, u.at FROM backups b JOIN unsound u ON b.parent = u.name
+      WHERE b.status = 'done' AND (b.verified_at IS NULL OR b.verified_at < u.at OR b.verify_problem IS NOT NULL))";
 /// One whose process has said nothing for so long has lost it.
 const SILENT: Duration = Duration::minutes(2);
 const LOST: &str = "The process that made it ended in the middle of it. The next one is made from the beginning.";
@@ -37,9 +45,23 @@ pub enum BackupEnd {
         kind: BackupKind,
         /// How much was written, in bytes.
         bytes: i64,
+        /// The name of the one that it builds on.
+        parent: Option<String>,
+        /// Why it has not been looked at yet, where that is to be done. It stands until it is done, whatever becomes of whoever
+        /// does it.
+        unchecked: Option<String>,
     },
     /// It was not made, and why.
     Failed(String),
+}
+
+/// The latest backup that is there whole, and in which nothing wrong was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoodBackup {
+    /// When it was begun.
+    pub started_at: DateTime,
+    /// Why it, or one that it builds on, could not be looked at yet, if that was tried.
+    pub unchecked: Option<String>,
 }
 
 impl Store {
@@ -113,18 +135,27 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn end_backup(&self, id: BackupId, end: &BackupEnd) -> Result<(), StoreError> {
-        let (status, name, kind, bytes, problem) = match end {
-            BackupEnd::Done { name, kind, bytes } => (BackupStatus::Done, Some(name), Some(*kind), Some(*bytes), None),
-            BackupEnd::Failed(why) => (BackupStatus::Failed, None, None, None, Some(shortened(why))),
-        };
+        let now = self.now();
         let mut tx = self.begin().await?;
-        let found: Option<(String,)> = on!(tx, c => sqlx::query_as(
-            "UPDATE backups SET status = $2, name = $3, kind = $4, bytes = $5, problem = $6, seen_at = $7, ended_at = $7
-             WHERE id = $1 AND status = 'running' RETURNING destination")
-            .bind(id).bind(status).bind(name).bind(kind).bind(bytes).bind(problem).bind(self.now()).fetch_optional(c).await)?;
-        if let (Some((destination,)), BackupEnd::Done { name, kind, .. }) = (found, end) {
-            let note = Note::new(AuditAction::MakeBackup).on(AuditObject::Backup, name);
-            tx.note(note.with("kind", kind).with("destination", destination));
+        match end {
+            BackupEnd::Done { name, kind, bytes, parent, unchecked } => {
+                let found: Option<(String,)> = on!(tx, c => sqlx::query_as(
+                    "UPDATE backups SET status = $2, name = $3, kind = $4, bytes = $5, parent = $6, unchecked = $7, seen_at = $8,
+                       ended_at = $8
+                     WHERE id = $1 AND status = 'running' RETURNING destination")
+                    .bind(id).bind(BackupStatus::Done).bind(name).bind(kind).bind(bytes).bind(parent)
+                    .bind(unchecked.as_deref().map(shortened)).bind(now).fetch_optional(c).await)?;
+                if let Some((destination,)) = found {
+                    let note = Note::new(AuditAction::MakeBackup).on(AuditObject::Backup, name);
+                    tx.note(note.with("kind", kind).with("destination", destination));
+                }
+            }
+            BackupEnd::Failed(why) => {
+                on!(tx, c => sqlx::query(
+                    "UPDATE backups SET status = $2, problem = $3, seen_at = $4, ended_at = $4
+                     WHERE id = $1 AND status = 'running'")
+                    .bind(id).bind(BackupStatus::Failed).bind(shortened(why)).bind(now).execute(c).await.rows())?;
+            }
         }
         self.commit(tx).await
     }
@@ -135,9 +166,56 @@ impl Store {
     /// When the database fails.
     pub async fn note_backup_verified(&self, name: &str, problem: Option<&str>) -> Result<(), StoreError> {
         let mut tx = self.begin_light().await?;
-        on!(tx, c => sqlx::query("UPDATE backups SET verified_at = $2, verify_problem = $3 WHERE name = $1")
+        on!(tx, c => sqlx::query(
+            "UPDATE backups SET verified_at = $2, verify_problem = $3, unchecked = NULL WHERE name = $1")
             .bind(name).bind(self.now()).bind(problem.map(shortened)).execute(c).await.rows())?;
         self.commit(tx).await
+    }
+
+    /// Puts down why a backup of this name could not be restored into a scratch place. What was found in it earlier holds.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note_backup_unchecked(&self, name: &str, why: &str) -> Result<(), StoreError> {
+        let mut tx = self.begin_light().await?;
+        on!(tx, c => sqlx::query("UPDATE backups SET unchecked = $2 WHERE name = $1 AND verified_at IS NULL").bind(name)
+            .bind(shortened(why)).execute(c).await.rows())?;
+        self.commit(tx).await
+    }
+
+    /// Why a backup of this name, or one that it builds on, could not be looked at yet, if that was tried.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn why_unchecked(&self, name: &str) -> Result<Option<String>, StoreError> {
+        // Whoever looked at one looked at what it builds on.
+        let why: Option<(String,)> = read!(self, c => sqlx::query_as(
+            "WITH RECURSIVE below (parent, verified_at, unchecked) AS (
+               SELECT parent, verified_at, unchecked FROM backups WHERE name = $1
+               UNION SELECT b.parent, b.verified_at, b.unchecked FROM backups b JOIN below o ON b.name = o.parent
+                 WHERE o.verified_at IS NULL)
+             SELECT unchecked FROM below WHERE unchecked IS NOT NULL LIMIT 1").bind(name).fetch_optional(c).await)?;
+        Ok(why.map(|(why,)| why))
+    }
+
+    /// What is known of those that were made, by their names.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn backup_findings(&self) -> Result<BTreeMap<String, Finding>, StoreError> {
+        let sql = format!(
+            "{UNSOUND} SELECT name, verified_at, (SELECT min(root) FROM unsound u WHERE u.name = b.name) AS root
+             FROM backups b WHERE status = 'done' AND name IS NOT NULL"
+        );
+        let rows: Vec<(String, Option<DateTime>, Option<String>)> =
+            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(c).await)?;
+        let finding = |(name, verified_at, root): (String, Option<DateTime>, Option<String>)| match (root, verified_at)
+        {
+            (Some(_), _) => (name, Finding::Unsound),
+            (None, Some(_)) => (name, Finding::Sound),
+            (None, None) => (name, Finding::Unknown),
+        };
+        Ok(rows.into_iter().map(finding).collect())
     }
 
     /// The latest backups and tries, the latest first. One whose process is gone is shown as failed.
@@ -151,7 +229,11 @@ impl Store {
             backup: Backup,
             seen_at: DateTime,
         }
-        let sql = format!("SELECT {COLUMNS}, seen_at FROM backups ORDER BY started_at DESC, id DESC LIMIT $1");
+        let sql = format!(
+            "{UNSOUND} SELECT {COLUMNS}, seen_at,
+               (SELECT min(root) FROM unsound u WHERE u.name = b.name AND u.root <> b.name) AS unsound_below
+             FROM backups b ORDER BY started_at DESC, id DESC LIMIT $1"
+        );
         let rows: Vec<Row> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(c).await)?;
         let lost = self.now() - SILENT;
         let shown = |Row { backup, seen_at }| match backup.status == BackupStatus::Running && seen_at < lost {
@@ -166,14 +248,20 @@ impl Store {
         Ok(rows.into_iter().map(shown).collect())
     }
 
-    /// When the latest backup was begun that is there whole, and in which nothing wrong was found.
+    /// The latest backup that is there whole, and in which and below which nothing wrong was found.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn last_good_backup(&self) -> Result<Option<DateTime>, StoreError> {
-        let (at,): (Option<DateTime>,) = read!(self, c => sqlx::query_as(
-            "SELECT max(started_at) FROM backups WHERE status = 'done' AND verify_problem IS NULL").fetch_one(c).await)?;
-        Ok(at)
+    pub async fn last_good_backup(&self) -> Result<Option<GoodBackup>, StoreError> {
+        let sql = format!(
+            "{UNSOUND} SELECT name, started_at FROM backups
+             WHERE status = 'done' AND name IS NOT NULL AND name NOT IN (SELECT name FROM unsound)
+             ORDER BY started_at DESC, id DESC LIMIT 1"
+        );
+        let good: Option<(String, DateTime)> =
+            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_optional(c).await)?;
+        let Some((name, started_at)) = good else { return Ok(None) };
+        Ok(Some(GoodBackup { started_at, unchecked: self.why_unchecked(&name).await? }))
     }
 
     /// From when on what happened is in no good backup: since the latest was begun, or, where none is good, since the first was
@@ -182,9 +270,12 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn not_backed_up_since(&self) -> Result<Option<DateTime>, StoreError> {
-        let (good, first): (Option<DateTime>, Option<DateTime>) = read!(self, c => sqlx::query_as(
-            "SELECT max(CASE WHEN status = 'done' AND verify_problem IS NULL THEN started_at END), min(started_at)
-             FROM backups").fetch_one(c).await)?;
+        let sql = format!(
+            "{UNSOUND} SELECT max(CASE WHEN status = 'done' AND name NOT IN (SELECT name FROM unsound) THEN started_at END),
+               min(started_at) FROM backups"
+        );
+        let (good, first): (Option<DateTime>, Option<DateTime>) =
+            read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_one(c).await)?;
         Ok(good.or(first))
     }
 }

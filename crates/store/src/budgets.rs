@@ -5,9 +5,11 @@ use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::budget::{self, BudgetKind, Budgets, MemberBudget, Month, MonthStanding, Need};
 use guildhall_types::event::Happening;
 use guildhall_types::feature::Feature;
+use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::price::Price;
 use guildhall_types::run::{Run, RunEvent};
 use guildhall_types::{DateTime, FeatureId, MemberId};
+use sqlx::types::Json;
 
 use crate::runs::note;
 use crate::{Backend, Lease, Rows, Store, StoreError, Tx, on, read};
@@ -275,6 +277,44 @@ impl Store {
         self.look_anew(&mut tx, Some(member), &[BudgetKind::Month]).await?;
         self.commit(tx).await?;
         Ok(budget)
+    }
+
+    /// Tells a member that the month's budget is used up, which is one thing however many runs wait for it, and once in a month
+    /// those who can raise it: none of them can where the member set a lower one.
+    pub(crate) async fn tell_of_month(&self, tx: &mut Tx, member: MemberId, why: &str) -> Result<(), StoreError> {
+        let kind = NotificationKind::BudgetReached;
+        let budget = self.budget_in(tx, member).await?;
+        let team: Option<(Json<Budgets>,)> = on!(tx, c => sqlx::query_as("SELECT value FROM settings WHERE name = $1").bind(BUDGETS)
+            .fetch_optional(c).await)?;
+        let team = team.map(|(Json(team),)| team).unwrap_or_default();
+        let by_member = budget.is_own(team);
+        let admins = self.admins(tx).await?;
+        let help = match by_member {
+            true => "You set this budget yourself, and can raise it.",
+            false if admins.contains(&member) => "You can raise it.",
+            false => "An admin can raise it, and is told.",
+        };
+        tx.tell(Tell::new(kind, member, "This month", format!("{why} {help}")));
+        let Some(cap) = budget.cap(team).filter(|_| !by_member) else { return Ok(()) };
+        // When it was raised and is used up again, that is news.
+        let news = on!(tx, c => sqlx::query(
+            "INSERT INTO told_months (member_id, month, cap_micros) VALUES ($1, $2, $3)
+             ON CONFLICT (member_id) DO UPDATE SET month = excluded.month, cap_micros = excluded.cap_micros
+             WHERE told_months.month <> excluded.month OR told_months.cap_micros <> excluded.cap_micros")
+            .bind(member).bind(Month::of(self.now()).begins).bind(cap).execute(c).await.rows())?;
+        if news == 0 {
+            return Ok(());
+        }
+        let (name,): (String,) =
+            on!(tx, c => sqlx::query_as("SELECT name FROM members WHERE id = $1").bind(member).fetch_one(c).await)?;
+        let members = admins.into_iter().filter(|admin| *admin != member).collect();
+        let text = format!(
+            "The month's budget of {name}, ${:.2}, is used up. The agents wait until you raise it or the next month begins.",
+            cap as f64 / 1e6
+        );
+        let subject = format!("{name}'s month");
+        tx.tell(Tell { members, about: Some(member), ..Tell::new(kind, member, subject, text) });
+        Ok(())
     }
 
     /// Lets a card's run cost more than its budget. Goes on with it, if it waits for that.

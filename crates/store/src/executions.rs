@@ -283,8 +283,10 @@ impl Store {
             run: None,
             alert: None,
             execution: Some(id),
+            about: None,
             subject: name,
             text: format!("A person is to look at {}: approve it, or send it back with a word.", steps.join(", ")),
+            anew: false,
         });
         Ok(())
     }

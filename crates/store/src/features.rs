@@ -209,7 +209,9 @@ impl Store {
         Ok(feature)
     }
 
-    /// Takes a card off the board. It stays in the database, and its work on its refs; its worktree goes.
+    /// Takes a card off the board. It stays in the database, and its work on its refs; its worktree goes. Cards that depend on
+    /// it wait on, unless its work is on the default branch: none begins without what it needs because that was given up, before
+    /// somebody takes the dependency off it.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::Live`] while an agent works on it.
@@ -221,15 +223,30 @@ impl Store {
         if feature.card.status.is_active() && !feature.card.plan_waits() {
             return Err(StoreError::Live { what: "a card cannot be deleted" });
         }
-        on!(tx, c => sqlx::query("DELETE FROM feature_dependencies WHERE feature_id = $1 OR depends_on = $1").bind(id)
-            .execute(c).await.rows())?;
+        on!(tx, c => sqlx::query("DELETE FROM feature_dependencies WHERE feature_id = $1").bind(id).execute(c).await.rows())?;
+        let merged = feature.card.status == FeatureStatus::Completed;
+        let freed = if merged { self.free_dependents(&mut tx, id).await? } else { Vec::new() };
         on!(tx, c => sqlx::query("UPDATE features SET deleted_at = $2 WHERE id = $1").bind(id).bind(self.now())
             .execute(c).await.rows())?;
         self.close_runs(&mut tx, id).await?;
         tx.note(note(AuditAction::DeleteFeature, &feature.card));
         self.record(&mut tx, &Happening::FeatureDeleted { feature_id: id, project_id: feature.card.project_id })
             .await?;
+        for dependent in freed {
+            self.tell_feature(&mut tx, dependent).await?;
+        }
         self.commit(tx).await
+    }
+
+    /// Takes a card off those that depend on it, and locks them. Returns them.
+    async fn free_dependents(&self, tx: &mut Tx, id: FeatureId) -> Result<Vec<FeatureId>, StoreError> {
+        let mut freed: Vec<(FeatureId,)> = on!(tx, c => sqlx::query_as(
+            "UPDATE features SET version = version + 1, updated_at = $2
+             WHERE deleted_at IS NULL AND id IN (SELECT feature_id FROM feature_dependencies WHERE depends_on = $1)
+             RETURNING id").bind(id).bind(self.now()).fetch_all(c).await)?;
+        on!(tx, c => sqlx::query("DELETE FROM feature_dependencies WHERE depends_on = $1").bind(id).execute(c).await.rows())?;
+        freed.sort_unstable();
+        Ok(freed.into_iter().map(|(id,)| id).collect())
     }
 
     /// The card with this id, with its texts.
@@ -352,12 +369,16 @@ impl Store {
         if dependencies.len() > DEPENDENCIES {
             return Err(StoreError::BadDependency("a card can depend on 50 others at most"));
         }
-        on!(tx, c => sqlx::query("DELETE FROM feature_dependencies WHERE feature_id = $1").bind(id).execute(c).await.rows())?;
+        let before: Vec<(FeatureId,)> = on!(tx, c => sqlx::query_as(
+            "DELETE FROM feature_dependencies WHERE feature_id = $1 RETURNING depends_on").bind(id).fetch_all(c).await)?;
         for depends_on in dependencies.iter().collect::<HashSet<_>>() {
+            // One that was deleted since stays until somebody takes it off; it is not put on anew.
+            let known = before.contains(&(*depends_on,));
             let done = on!(tx, c => sqlx::query(
                 "INSERT INTO feature_dependencies (feature_id, depends_on)
-                 SELECT $1, id FROM features WHERE id = $2 AND project_id = $3 AND kind = 'card' AND deleted_at IS NULL")
-                .bind(id).bind(depends_on).bind(project).execute(c).await.rows())?;
+                 SELECT $1, id FROM features
+                 WHERE id = $2 AND project_id = $3 AND kind = 'card' AND (deleted_at IS NULL OR $4)")
+                .bind(id).bind(depends_on).bind(project).bind(known).execute(c).await.rows())?;
             if done == 0 {
                 return Err(StoreError::BadDependency("a card can only depend on cards of its own project"));
             }

@@ -7,6 +7,7 @@
 mod agents;
 mod alerts;
 mod asides;
+mod at_work;
 mod attachments;
 mod attempts;
 mod audit;
@@ -24,6 +25,7 @@ mod executions;
 mod factors;
 mod facts;
 mod features;
+mod foundations;
 mod guides;
 mod identities;
 mod invitations;
@@ -62,6 +64,7 @@ mod tries;
 mod usage;
 mod webhooks;
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use guildhall_types::audit::{Actor, Note};
@@ -76,7 +79,7 @@ pub use attachments::NewFile;
 pub use attempts::TryLimit;
 pub use audit::{AuditQuery, Broken, Verdict};
 pub use avatars::Avatar;
-pub use backups::{BackupEnd, NewBackup};
+pub use backups::{BackupEnd, GoodBackup, NewBackup};
 pub use budgets::{BUDGETS, BudgetChange, Reserved};
 pub use challenges::NewChallenge;
 pub use clients::{ClientBounds, FoundClientToken, FoundCode, Grant, NewGrant, NewPair};
@@ -87,6 +90,7 @@ pub use executions::{Advanced, ExecutionQuery, ExecutionRecord, NewExecution};
 pub use factors::{SecondProof, Totp, totp_identity};
 pub use facts::{Facts, ServerFacts};
 pub use features::{FeaturePatch, FeatureQuery, NewFeature, Page};
+pub use foundations::Foundation;
 pub use guides::{Asked, Traces};
 pub use identities::{NewIdentity, Unlinked};
 pub use invitations::NewInvitation;
@@ -98,7 +102,7 @@ pub use mcp_servers::{McpLook, McpSecrets, McpServerPatch, NewMcpServer, SeenToo
 pub use members::{Changed, NewMember};
 pub use network::Refusal;
 pub use notifications::{ReadUpTo, Told};
-pub use orders::{CardFacts, Chosen, Evening, Foretold, Night, OrderChange, Queued, WaitingPlan};
+pub use orders::{CardFacts, Chosen, Evening, Foretold, Night, OrderChange, Queued, WaitingPlan, Wish};
 pub use passkeys::{KeptPasskey, NewPasskey};
 pub use project_secrets::{KeptProjectSecret, NewProjectSecret, PutSecret, project_secret_identity};
 pub use projects::{NewProject, ProjectPatch, ProjectSummary};
@@ -219,6 +223,14 @@ impl Store {
     /// Which database this is.
     pub fn backend(&self) -> Backend {
         self.db.backend()
+    }
+
+    /// The folder of the database's file, where it is a file of this machine.
+    pub fn folder(&self) -> Option<PathBuf> {
+        match &self.db {
+            Db::Sqlite { readers, .. } => readers.connect_options().get_filename().parent().map(Path::to_owned),
+            Db::Postgres(_) => None,
+        }
     }
 
     /// Whether the database answers.

@@ -238,6 +238,13 @@ impl Store {
         Ok(on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?)
     }
 
+    /// Everybody who administers the team.
+    pub(crate) async fn admins(&self, tx: &mut Tx) -> Result<Vec<MemberId>, StoreError> {
+        let admins: Vec<(MemberId,)> = on!(tx, c => sqlx::query_as(
+            "SELECT id FROM members WHERE role IN ('owner', 'admin') AND disabled_at IS NULL ORDER BY id").fetch_all(c).await)?;
+        Ok(admins.into_iter().map(|(id,)| id).collect())
+    }
+
     /// Reads the member after a change and records the event that tells of it.
     pub(crate) async fn tell_member(&self, tx: &mut Tx, id: MemberId) -> Result<Member, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM members WHERE id = $1");

@@ -14,8 +14,8 @@ use guildhall_types::{DateTime, ExecutionId, FeatureId, MailId, MemberId, Notifi
 use crate::tidy::AT_ONCE;
 use crate::{Page, Rows, Store, StoreError, Tx, on, read};
 
-const COLUMNS: &str = "id, kind, project_id, feature_id, run_id, alert_id, execution_id, subject, text, count, seq, at, \
-    read_at";
+const COLUMNS: &str = "id, kind, project_id, feature_id, run_id, alert_id, execution_id, about_member_id, subject, text, \
+    count, seq, at, read_at";
 /// Characters of what a notification is about, and of its sentence, at most.
 const SUBJECT: usize = 200;
 const TEXT: usize = 600;
@@ -76,6 +76,7 @@ impl Store {
             run_id: tell.run,
             alert_id: tell.alert,
             execution_id: tell.execution,
+            about_member_id: tell.about,
             subject: crate::clean(&tell.subject).chars().take(SUBJECT).collect(),
             text: crate::clean(&tell.text).chars().take(TEXT).collect(),
             count: 1,
@@ -94,7 +95,7 @@ impl Store {
             self.record(tx, &Happening::NotificationUpdated { member_id: *member, notification: Some(row.clone()) })
                 .await?;
             // Whoever has not read of it yet has the mail already.
-            if !again && self.sends_mail && self.wants_mail(tx, *member, tell.kind).await? {
+            if (tell.anew || !again) && self.sends_mail && self.wants_mail(tx, *member, tell.kind).await? {
                 put.mail = true;
                 on!(tx, c => sqlx::query(
                     "INSERT INTO mails (id, kind, recipient, status, created_at, next_at, attempts, notification_id)
@@ -128,23 +129,23 @@ impl Store {
             "UPDATE notifications SET count = count + 1, run_id = $5, subject = $6, text = $7, seq = $8, at = $9
              WHERE member_id = $1 AND kind = $2 AND read_at IS NULL AND project_id IS NOT DISTINCT FROM $3
                AND feature_id IS NOT DISTINCT FROM $4 AND alert_id IS NOT DISTINCT FROM $10
-               AND execution_id IS NOT DISTINCT FROM $11
+               AND execution_id IS NOT DISTINCT FROM $11 AND about_member_id IS NOT DISTINCT FROM $12
              RETURNING {COLUMNS}"
         );
         let again: Option<Notification> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(member).bind(new.kind)
             .bind(new.project_id).bind(new.feature_id).bind(new.run_id).bind(&new.subject).bind(&new.text).bind(new.seq)
-            .bind(new.at).bind(new.alert_id).bind(new.execution_id).fetch_optional(c).await)?;
+            .bind(new.at).bind(new.alert_id).bind(new.execution_id).bind(new.about_member_id).fetch_optional(c).await)?;
         if let Some(again) = again {
             return Ok((again, true));
         }
         let id = NotificationId::new();
         on!(tx, c => sqlx::query(
             "INSERT INTO notifications (id, member_id, kind, project_id, feature_id, run_id, subject, text, count, seq, at,
-               alert_id, execution_id)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12)")
+               alert_id, execution_id, about_member_id)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13)")
             .bind(id).bind(member).bind(new.kind).bind(new.project_id).bind(new.feature_id).bind(new.run_id)
-            .bind(&new.subject).bind(&new.text).bind(new.seq).bind(new.at).bind(new.alert_id).bind(new.execution_id).execute(c)
-            .await.rows())?;
+            .bind(&new.subject).bind(&new.text).bind(new.seq).bind(new.at).bind(new.alert_id).bind(new.execution_id)
+            .bind(new.about_member_id).execute(c).await.rows())?;
         Ok((Notification { id, ..new.clone() }, false))
     }
 

@@ -1,6 +1,7 @@
 //! Auto mode: members' standing orders, and the cards that they start.
 
 mod evening;
+mod halted;
 mod night;
 
 use std::collections::HashMap;
@@ -19,7 +20,7 @@ use sqlx::types::Json;
 
 use crate::{Backend, NewRun, Rows, Store, StoreError, Tx, on, read};
 
-pub use evening::{CardFacts, Evening, Foretold, WaitingPlan};
+pub use evening::{CardFacts, Evening, Foretold, WaitingPlan, Wish};
 pub use night::{Night, Queued};
 
 pub(crate) const COLUMNS: &str =
@@ -76,11 +77,8 @@ impl Store {
     ) -> Result<AutoOrder, StoreError> {
         let mut tx = self.begin().await?;
         self.runner(&mut tx, member).await?;
-        let (known,): (i64,) = on!(tx, c => sqlx::query_as(
-            "SELECT count(*) FROM projects WHERE id = $1 AND archived_at IS NULL").bind(project).fetch_one(c).await)?;
-        if known == 0 {
-            return Err(StoreError::NotFound { what: "project" });
-        }
+        // Locked, so that nobody archives it in between.
+        self.locked_project(&mut tx, project).await?;
         let sql = format!("SELECT {COLUMNS} FROM auto_orders WHERE project_id = $1 AND member_id = $2");
         let old: Option<AutoOrder> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(project).bind(member)
             .fetch_optional(c).await)?;
@@ -109,8 +107,8 @@ impl Store {
         Ok(order)
     }
 
-    /// Switches a member's order off. What is at work is finished; what rests is stopped and goes on when it is asked to.
-    /// Returns nothing when there never was one.
+    /// Switches a member's order off. What is at work is finished; what rests is stopped, and goes on when the order is switched
+    /// on again. Returns nothing when there never was one.
     ///
     /// # Errors
     /// When the database fails.
@@ -121,13 +119,10 @@ impl Store {
     ) -> Result<Option<AutoOrder>, StoreError> {
         let mut tx = self.begin().await?;
         let stopped = self.stop_runs(&mut tx, Some(member), Some(project)).await?;
-        let sql = format!(
-            "UPDATE auto_orders SET state = $3, pause = NULL, failures = $4, changed_at = $5
-             WHERE project_id = $1 AND member_id = $2 RETURNING {COLUMNS}"
-        );
-        let order: Option<AutoOrder> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(project).bind(member)
-            .bind(OrderState::Off).bind(Json(serde_json::json!([]))).bind(self.now()).fetch_optional(c).await)?;
-        let Some(order) = order else { return Ok(None) };
+        let Some(old) = self.locked_order(&mut tx, project, member).await? else { return Ok(None) };
+        let pause = self.switched_off_by_other(&mut tx, &old).await?;
+        let order = AutoOrder { state: OrderState::Off, pause, failures: Vec::new(), changed_at: self.now(), ..old };
+        self.put_order(&mut tx, &order).await?;
         self.tell_stopped(&mut tx, &stopped).await?;
         self.tell_orders(&mut tx, std::slice::from_ref(&order)).await?;
         tx.note(Note::new(AuditAction::StopAutoMode).on(AuditObject::Project, project).with("of", member));
@@ -149,11 +144,12 @@ impl Store {
         );
         let orders: Vec<AutoOrder> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(OrderState::Paused)
             .bind(Json(pause)).bind(self.now()).bind(OrderState::On).fetch_all(c).await)?;
-        self.tell_stopped(&mut tx, &runs).await?;
+        let cards = self.tell_stopped(&mut tx, &runs).await?;
         self.tell_orders(&mut tx, &orders).await?;
         for order in &orders {
             self.tell_of_pause(&mut tx, order).await?;
         }
+        self.tell_of_killed(&mut tx, &runs, &cards, &orders, pause).await?;
         let note = Note::new(AuditAction::StopAll).with("runs", runs.len());
         tx.note(note.with("autoModes", orders.len()));
         self.commit(tx).await?;
@@ -174,6 +170,20 @@ impl Store {
             .fetch_all(c).await)?)
     }
 
+    /// Switches off every order in a project that is no longer there.
+    pub(crate) async fn switch_off_orders_in(
+        &self,
+        tx: &mut Tx,
+        project: ProjectId,
+    ) -> Result<Vec<AutoOrder>, StoreError> {
+        let sql = format!(
+            "UPDATE auto_orders SET state = $2, pause = NULL, changed_at = $3
+             WHERE project_id = $1 AND state <> $2 RETURNING {COLUMNS}"
+        );
+        Ok(on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(project).bind(OrderState::Off).bind(self.now())
+            .fetch_all(c).await)?)
+    }
+
     /// Counts the end of a run for the order that started it. Returns the order if that changed it.
     pub(crate) async fn count_for_order(
         &self,
@@ -184,11 +194,7 @@ impl Store {
         if !run.auto {
             return Ok(None);
         }
-        let sql = format!(
-            "UPDATE auto_orders SET state = state WHERE project_id = $1 AND member_id = $2 RETURNING {COLUMNS}"
-        );
-        let order: Option<AutoOrder> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(run.project_id)
-            .bind(run.member_id).fetch_optional(c).await)?;
+        let order = self.locked_order(tx, run.project_id, run.member_id).await?;
         let Some(mut order) = order else { return Ok(None) };
         let failure = |problem| OrderFailure {
             feature_id: run.feature_id,
@@ -211,13 +217,24 @@ impl Store {
     /// Tells the member of a paused order why it is.
     async fn tell_of_pause(&self, tx: &mut Tx, order: &AutoOrder) -> Result<(), StoreError> {
         let Some(pause) = order.pause.as_ref().filter(|_| order.state == OrderState::Paused) else { return Ok(()) };
-        let (name,): (String,) = on!(tx, c => sqlx::query_as("SELECT name FROM projects WHERE id = $1").bind(order.project_id)
-            .fetch_one(c).await)?;
+        let name = self.project_name(tx, order.project_id).await?;
         let text = format!("{} {}", pause.message, pause.hint);
         tx.tell(
             Tell::new(NotificationKind::AutoModePaused, order.member_id, name, text.trim()).project(order.project_id),
         );
         Ok(())
+    }
+
+    async fn locked_order(
+        &self,
+        tx: &mut Tx,
+        project: ProjectId,
+        member: MemberId,
+    ) -> Result<Option<AutoOrder>, StoreError> {
+        let sql = format!(
+            "UPDATE auto_orders SET state = state WHERE project_id = $1 AND member_id = $2 RETURNING {COLUMNS}"
+        );
+        Ok(on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(project).bind(member).fetch_optional(c).await)?)
     }
 
     async fn put_order(&self, tx: &mut Tx, order: &AutoOrder) -> Result<(), StoreError> {
@@ -240,8 +257,9 @@ impl Store {
         Ok(())
     }
 
-    /// Starts the card that auto mode is to start next, if there is a place for it. `ready` says of cards that were looked
-    /// at before how each would run, or that it cannot. What is at rest in the queue is marked so.
+    /// Starts the card that auto mode is to start next, if there is a place for it, or lets it go on where it was stopped.
+    /// `ready` says of cards that were looked at before how each would run, or that it cannot. What is at rest in the queue is
+    /// marked so.
     ///
     /// # Errors
     /// When the database fails.
@@ -253,9 +271,13 @@ impl Store {
         let choose = |night: &Night| {
             let (orders, live) = (night.open_orders(self.now()), night.live(self.now()));
             let mut cards = night.cards.clone();
-            cards.iter_mut().for_each(|card| card.hindered = matches!(ready.get(&card.feature), Some(None)));
+            let lacks = |card: &auto::Card| {
+                // What it needed to begin, one that goes on has.
+                (card.run.is_none() && matches!(ready.get(&card.feature), Some(None))).then(String::new)
+            };
+            cards.iter_mut().for_each(|card| card.hindered = lacks(card));
             let next = auto::next_start(&orders, &cards, &live, &night.held, limits);
-            next.map(|card| (card.member, card.feature))
+            next.map(|card| (card.member, card.feature, card.run))
         };
         // Looked at first without a lock: mostly there is nothing to do.
         let night = self.night().await?;
@@ -275,7 +297,15 @@ impl Store {
         }
         let chosen = match choose(&night) {
             None => Chosen::Nothing,
-            Some((member, feature)) => match ready.get(&feature) {
+            Some((member, feature, Some(run))) => {
+                self.runner(&mut tx, member).await?;
+                if !self.go_on(&mut tx, feature, run).await? {
+                    return Ok(Chosen::Nothing);
+                }
+                self.tell_both(tx, feature, run).await?;
+                return Ok(Chosen::Started(feature));
+            }
+            Some((member, feature, None)) => match ready.get(&feature) {
                 Some(Some(new)) => {
                     self.runner(&mut tx, member).await?;
                     let run = self.start_in(&mut tx, feature, member, new.clone(), true).await?;

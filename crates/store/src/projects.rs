@@ -6,11 +6,12 @@ use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::network::NetworkPolicy;
+use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::project::{Project, ProjectSettings, ProjectSource, ProjectStatus};
 use guildhall_types::{MemberId, ProjectId};
 use sqlx::types::Json;
 
-use crate::{Rows, Store, StoreError, Tx, on, read};
+use crate::{Store, StoreError, Tx, on, read};
 
 pub(crate) const COLUMNS: &str =
     "id, name, source, status, error, default_branch, settings, created_by, created_at, updated_at";
@@ -157,7 +158,8 @@ impl Store {
         project.ok_or(StoreError::NotFound { what: "project" })
     }
 
-    /// Takes a project off the page. Its cards and its repository stay where they are.
+    /// Takes a project off the page. Its cards and its repository stay where they are. Nobody's auto mode goes on in it, and
+    /// whoever had it on is told.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when it is gone, [`StoreError::Live`] while an agent works in it.
@@ -168,10 +170,15 @@ impl Store {
         if live > 0 {
             return Err(StoreError::Live { what: "a project cannot be archived" });
         }
-        let done = on!(tx, c => sqlx::query("UPDATE projects SET archived_at = $2 WHERE id = $1 AND archived_at IS NULL")
-            .bind(id).bind(self.now()).execute(c).await.rows())?;
-        if done == 0 {
-            return Err(StoreError::NotFound { what: "project" });
+        let archived: Option<(String,)> = on!(tx, c => sqlx::query_as(
+            "UPDATE projects SET archived_at = $2 WHERE id = $1 AND archived_at IS NULL RETURNING name")
+            .bind(id).bind(self.now()).fetch_optional(c).await)?;
+        let (name,) = archived.ok_or(StoreError::NotFound { what: "project" })?;
+        let orders = self.switch_off_orders_in(&mut tx, id).await?;
+        self.tell_orders(&mut tx, &orders).await?;
+        for order in &orders {
+            let text = "The project was archived, and auto mode was switched off in it.";
+            tx.tell(Tell::new(NotificationKind::AutoModePaused, order.member_id, &name, text).project(id));
         }
         self.record(&mut tx, &Happening::ProjectDeleted { project_id: id }).await?;
         tx.note(Note::new(AuditAction::ArchiveProject).on(AuditObject::Project, id));

@@ -187,13 +187,9 @@ impl Store {
     /// When the database fails.
     pub async fn put_report(&self, new: &NewReport) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let told = new.told_until.map_or(new.until, |told| told.max(new.until));
-        let claimed = on!(tx, c => sqlx::query(
-            "INSERT INTO report_settings (member_id, told_until) VALUES ($1, $2)
-             ON CONFLICT (member_id) DO UPDATE SET told_until = excluded.told_until
-             WHERE report_settings.told_until = $3 OR (report_settings.told_until IS NULL AND $3 IS NULL)")
-            .bind(new.member).bind(told).bind(new.told_until).execute(c).await.rows())?;
-        if claimed != 1 || !self.mark_told(&mut tx, new).await? {
+        if !self.told_up_to(&mut tx, new.member, new.told_until, new.until).await?
+            || !self.mark_told(&mut tx, new).await?
+        {
             return Ok(false);
         }
         on!(tx, c => sqlx::query(
@@ -207,6 +203,39 @@ impl Store {
         tx.tell(Tell::new(NotificationKind::MorningReport, new.member, "", new.body.headline()));
         self.commit(tx).await?;
         Ok(true)
+    }
+
+    /// Notes that a member has nothing to be told of up to this moment, `told_until` being what was read. Nothing changes when
+    /// another node has told something in between.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn nothing_to_tell(
+        &self,
+        member: MemberId,
+        told_until: Option<DateTime>,
+        until: DateTime,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin_light().await?;
+        self.told_up_to(&mut tx, member, told_until, until).await?;
+        self.commit(tx).await
+    }
+
+    /// Notes up to when a member is told, and never less. False when that is not what was read any more.
+    async fn told_up_to(
+        &self,
+        tx: &mut Tx,
+        member: MemberId,
+        read: Option<DateTime>,
+        until: DateTime,
+    ) -> Result<bool, StoreError> {
+        let told = read.map_or(until, |told| told.max(until));
+        let done = on!(tx, c => sqlx::query(
+            "INSERT INTO report_settings (member_id, told_until) VALUES ($1, $2)
+             ON CONFLICT (member_id) DO UPDATE SET told_until = excluded.told_until
+             WHERE report_settings.told_until = $3 OR (report_settings.told_until IS NULL AND $3 IS NULL)")
+            .bind(member).bind(told).bind(read).execute(c).await.rows())?;
+        Ok(done == 1)
     }
 
     /// Marks the runs of a report. Nothing, and false, when one of them was told of by somebody else. One that ended since it

@@ -15,7 +15,7 @@ use crate::{NewFile, Rows, Store, StoreError, Tx, on, read};
 
 pub(crate) const COLUMNS: &str = "id, feature_id, project_id, member_id, status, intent, auto, repairs, returns, attempt, \
     lease_owner, lease_until, \
-    model, key_source, key_provider, key_hint, branch, base_commit, head_commit, turns, input_tokens, output_tokens, \
+    model, key_source, key_provider, key_hint, branch, base_commit, head_commit, holds, turns, input_tokens, output_tokens, \
     cache_read_tokens, cache_write_tokens, context_tokens, cost_micros, plan, approval, error, parked_until, \
     parked_reason, parked_for, extra_micros, created_at, started_at, ended_at";
 
@@ -197,7 +197,7 @@ impl Store {
         self.move_feature(&mut tx, &feature, Move::Stop).await?;
         on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL, ended_at = $3, parked_until = NULL,
-               parked_reason = NULL, parked_for = NULL WHERE id = $1")
+               parked_reason = NULL, parked_for = NULL, halted = FALSE WHERE id = $1")
             .bind(run.id).bind(RunStatus::Stopped).bind(now).execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET finished_at = $2 WHERE id = $1").bind(id).bind(now).execute(c).await.rows())?;
         self.record_run(&mut tx, &run, RunEvent::Ended { status: RunStatus::Stopped, problem: None }).await?;
@@ -205,8 +205,8 @@ impl Store {
         self.tell_both(tx, id, run.id).await
     }
 
-    /// Stops live runs: of everybody or of one member, all or those that rest in one project. Takes locks only;
-    /// [`Store::tell_stopped`] records it when all locks are taken.
+    /// Stops live runs: of everybody or of one member, all or those that rest in one project. Those that auto mode began go on
+    /// when its member starts it again. Takes locks only; [`Store::tell_stopped`] records it when all locks are taken.
     pub(crate) async fn stop_runs(
         &self,
         tx: &mut Tx,
@@ -216,8 +216,7 @@ impl Store {
         let now = self.now();
         let sql = format!(
             "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL, parked_until = NULL, parked_reason = NULL,
-               parked_for = NULL,
-               ended_at = $3
+               parked_for = NULL, halted = auto, ended_at = $3
              WHERE status IN ('queued', 'running') AND ($1 IS NULL OR member_id = $1)
                AND ($4 IS NULL OR (project_id = $4 AND status = 'queued' AND parked_until IS NOT NULL AND parked_reason IS NULL))
              RETURNING {COLUMNS}"
@@ -234,15 +233,16 @@ impl Store {
         Ok(runs)
     }
 
-    /// Records that runs were stopped.
-    pub(crate) async fn tell_stopped(&self, tx: &mut Tx, runs: &[Run]) -> Result<(), StoreError> {
+    /// Records that runs were stopped. Returns their cards, in the same order.
+    pub(crate) async fn tell_stopped(&self, tx: &mut Tx, runs: &[Run]) -> Result<Vec<Feature>, StoreError> {
+        let mut cards = Vec::new();
         for run in runs {
             self.record_run(tx, run, RunEvent::Ended { status: RunStatus::Stopped, problem: None }).await?;
-            self.tell_feature(tx, run.feature_id).await?;
+            cards.push(self.tell_feature(tx, run.feature_id).await?);
             self.record(tx, &Happening::RunUpdated { run: run.clone() }).await?;
             tx.note(note(AuditAction::StopRun, run.feature_id, run.id));
         }
-        Ok(())
+        Ok(cards)
     }
 
     /// Asks for the checks of finished work.
@@ -410,7 +410,7 @@ impl Store {
         on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, intent = $3, member_id = $4, error = NULL, ended_at = NULL, queued_at = $5,
                auto = FALSE, untold = untold AND member_id = $4, parked_until = NULL, parked_reason = NULL, parked_for = NULL,
-               repairs = 0, returns = 0 WHERE id = $1")
+               repairs = 0, returns = 0, halted = FALSE WHERE id = $1")
             .bind(run.id).bind(RunStatus::Queued).bind(intent).bind(member.unwrap_or(run.member_id)).bind(self.now())
             .execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET error = NULL, finished_at = NULL WHERE id = $1").bind(run.feature_id)

@@ -1,6 +1,6 @@
 //! What nodes and members used, over time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use guildhall_types::reading::Reading;
 use guildhall_types::sample::{Figures, MemberFigures, NodeFigures, SampleRange, Span};
@@ -109,6 +109,33 @@ impl Store {
         }
         // Nobody is told of it, and nothing hangs on it.
         self.db.commit(tx).await
+    }
+
+    /// Makes the samples of past days of which there are the hours alone: an earlier version kept hours for as long, and no days.
+    /// Each is a transaction of its own, so it can be cut off anywhere; done twice, or by two nodes at once, it comes to the
+    /// same. Returns how many were made.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn make_missing_days(&self) -> Result<usize, StoreError> {
+        let (day, hour, now) = (Span::Day, Span::Hour, self.now());
+        // A day whose beginning is forgotten would be forgotten at once. Today's is made with each minute.
+        let (first, today) = (now - day.kept(), day.begin(now));
+        let rows: Vec<(PlaceId, i64, DateTime)> = read!(self, c => sqlx::query_as(
+            "SELECT place, span, at FROM node_samples WHERE span IN ($1, $2) AND at >= $3 AND at < $4")
+            .bind(day.seconds()).bind(hour.seconds()).bind(first).bind(today).fetch_all(c).await)?;
+        let of_span = |span: Span| rows.iter().filter(move |(_, seconds, _)| *seconds == span.seconds());
+        let made: BTreeSet<(DateTime, PlaceId)> = of_span(day).map(|(place, _, at)| (*at, *place)).collect();
+        let hours = of_span(hour).map(|(place, _, at)| (day.begin(*at), *place));
+        let missing: BTreeSet<(DateTime, PlaceId)> =
+            hours.filter(|one| one.0 >= first && !made.contains(one)).collect();
+        for (at, place) in &missing {
+            let last = *at + chrono::Duration::seconds(day.seconds() - Span::Minute.seconds());
+            let mut tx = self.begin_light().await?;
+            longer(&mut tx, *place, last, (day, hour)).await?;
+            self.db.commit(tx).await?;
+        }
+        Ok(missing.len())
     }
 
     async fn put_node(&self, tx: &mut Tx, known: &KnownNode) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@ use guildhall_types::event::Happening;
 use guildhall_types::feature::FeatureKind;
 use guildhall_types::run::{Run, RunEvent, RunStatus};
 use guildhall_types::{DateTime, FeatureId, MemberId, ProjectId, RunId};
+use uuid::Uuid;
 
 use crate::db::Db;
 use crate::{Rows, Store, StoreError, Tx, on, read};
@@ -79,7 +80,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn known_projects(&self, after: Option<ProjectId>, limit: i64) -> Result<Vec<KnownProject>, StoreError> {
-        let after = after.unwrap_or(ProjectId(uuid::Uuid::nil()));
+        let after = after.unwrap_or(ProjectId(Uuid::nil()));
         Ok(
             read!(self, c => sqlx::query_as("SELECT id, name, archived_at FROM projects WHERE id > $1 ORDER BY id LIMIT $2")
             .bind(after).bind(limit).fetch_all(c).await)?,
@@ -233,11 +234,7 @@ impl Store {
             self.commit(tx).await?;
             return Ok(false);
         }
-        // These may be of megabytes each.
-        let files = on!(tx, c => sqlx::query(
-            "DELETE FROM attachments WHERE id IN (SELECT id FROM attachments WHERE run_id = $1 LIMIT $2)").bind(id)
-            .bind(FILES_AT_ONCE).execute(c).await.rows())?;
-        if files == FILES_AT_ONCE.unsigned_abs() {
+        if forget_files(&mut tx, "run_id", id.0).await? {
             self.commit(tx).await?;
             return Ok(false);
         }
@@ -256,6 +253,37 @@ impl Store {
         }
         self.commit(tx).await?;
         Ok(true)
+    }
+
+    /// Deletes the files of a chat that was deleted, batch after batch: hundreds of them may be megabytes each, and nobody is to
+    /// wait for as long as all of them take. What is cut off, [`Store::forget_files_of_deleted_chats`] goes on with.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_files_of_chat(&self, id: FeatureId) -> Result<(), StoreError> {
+        loop {
+            let mut tx = self.begin_light().await?;
+            let more = forget_files(&mut tx, "feature_id", id.0).await?;
+            self.commit(tx).await?;
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Deletes the files of deleted chats that are still there: whoever deleted those may have died in the middle of it. Returns
+    /// how many chats had some.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_files_of_deleted_chats(&self) -> Result<usize, StoreError> {
+        let chats: Vec<(FeatureId,)> = read!(self, c => sqlx::query_as(
+            "SELECT id FROM features WHERE kind = 'chat' AND deleted_at IS NOT NULL
+               AND EXISTS (SELECT 1 FROM attachments a WHERE a.feature_id = features.id)").fetch_all(c).await)?;
+        for (chat,) in &chats {
+            self.forget_files_of_chat(*chat).await?;
+        }
+        Ok(chats.len())
     }
 
     /// How many runs were closed before this moment whose refs were not looked through.
@@ -307,6 +335,17 @@ impl Store {
             }
         }
     }
+}
+
+/// Deletes some of the files that belong to this, by the column that says so: they may be of megabytes each. Returns whether there
+/// may be more.
+async fn forget_files(tx: &mut Tx, column: &'static str, id: Uuid) -> Result<bool, StoreError> {
+    let sql = format!(
+        "DELETE FROM attachments WHERE id IN (SELECT id FROM attachments WHERE {column} = $1 ORDER BY id LIMIT $2)"
+    );
+    let gone =
+        on!(tx, c => sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).bind(FILES_AT_ONCE).execute(c).await.rows())?;
+    Ok(gone == FILES_AT_ONCE.unsigned_abs())
 }
 
 /// Notes that events up to this number are gone. Last of all: the counter's row is locked until the commit.

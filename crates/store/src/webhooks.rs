@@ -248,6 +248,7 @@ impl Store {
             run_id: None,
             alert_id: None,
             execution_id: None,
+            about_member_id: None,
             subject: "Test".to_owned(),
             text: "This is a test: nothing happened. Whoever reads it can be reached.".to_owned(),
             count: 1,

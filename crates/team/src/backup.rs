@@ -20,7 +20,7 @@ mod verify;
 
 pub use bucket::{BadPlace, Bucket, Patience, S3Access, Trouble};
 pub use error::BackupError;
-pub use keeper::{BackedUp, BackupPlan, Backups, BackupsView};
+pub use keeper::{BackedUp, BackupPlan, BackupRules, Backups, BackupsView};
 pub use list::listed;
 pub use make::{Made, Making};
 pub use manifest::{Index, Manifest, Part, RepositoryPart};

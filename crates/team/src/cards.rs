@@ -116,8 +116,8 @@ impl Team {
     /// Starts a card: an agent will build it from nothing, with this member's key, as soon as what it depends on is done.
     ///
     /// # Errors
-    /// [`TeamError::Conflict`] when the project is not ready, there is no key, or its branch is taken; the store's error
-    /// when the card must not start.
+    /// [`TeamError::Conflict`] when the project is not ready, there is no key, its branch is taken, or what it depends on does
+    /// not go together; the store's error when the card must not start.
     pub async fn start(&self, member: MemberId, id: FeatureId) -> Result<(Feature, Run), TeamError> {
         let new = self.new_run(member, id).await?;
         let most = self.limits().await?.max_worktrees_per_member;
@@ -131,10 +131,11 @@ impl Team {
     pub async fn new_run(&self, member: MemberId, id: FeatureId) -> Result<NewRun, TeamError> {
         let feature = self.card(id).await?;
         let (project, repo) = self.ready_project(feature.card.project_id).await?;
+        if let Some(why) = self.no_footing(&project, &repo, &feature.card.dependencies).await? {
+            return Err(TeamError::conflict("dependencies-apart", why));
+        }
         let agent = match feature.card.agent_id {
-            Some(id) => Some(self.store.agent(id).await?.ok_or_else(|| {
-                TeamError::conflict("agent-gone", "the agent of this card was deleted; choose another on the card")
-            })?),
+            Some(id) => Some(self.store.agent(id).await?.ok_or_else(agent_gone)?),
             None => None,
         };
         let wish = feature.card.model.as_deref().or(agent.as_ref().and_then(|agent| agent.model.model.as_deref()));
@@ -251,10 +252,7 @@ impl Team {
         }
         let earlier = self.store.runs_of(feature.card.id, 100).await?;
         if own.is_some() && !earlier.iter().any(|run| run.branch == name) {
-            return Err(TeamError::conflict(
-                "branch-exists",
-                format!("the branch {name} exists already; name another one on the card, or leave it empty"),
-            ));
+            return Err(branch_exists(&name));
         }
         for n in 2..BRANCHES {
             let next = format!("{name}-{n}");
@@ -267,6 +265,15 @@ impl Team {
             format!("every branch from {name} to {name}-{BRANCHES} exists already"),
         ))
     }
+}
+
+pub(crate) fn agent_gone() -> TeamError {
+    TeamError::conflict("agent-gone", "the agent of this card was deleted; choose another on the card")
+}
+
+pub(crate) fn branch_exists(name: &str) -> TeamError {
+    let message = format!("the branch {name} exists already; name another one on the card, or leave it empty");
+    TeamError::conflict("branch-exists", message)
 }
 
 pub(crate) fn text(field: &'static str, words: &str, least: usize, most: usize) -> Result<String, TeamError> {

@@ -1,8 +1,9 @@
-//! The certificate of the public address, as a browser is shown it.
+//! The certificates of the public address and of the pages of services, as a browser is shown them.
 
 use std::time::Duration;
 
 use guildhall_types::DateTime;
+use guildhall_types::alert::Certificate;
 use reqwest::tls::TlsInfo;
 use url::Url;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -25,17 +26,23 @@ enum Unseen {
 }
 
 impl Team {
-    /// From when to when the certificate holds that is shown under the public address, and the host; nothing where that is plain
-    /// HTTP. Whoever vouches for it is not asked: a certificate that has ended, or that nobody knows, is looked at as well.
-    ///
-    /// # Errors
-    /// When the address cannot be reached from here.
-    pub async fn certificate(&self) -> Result<Option<(String, DateTime, DateTime)>, TeamError> {
-        let Ok(url) = self.base.parse::<Url>() else { return Ok(None) };
-        let Some(host) = url.host_str().filter(|_| url.scheme() == "https") else { return Ok(None) };
-        let seen = look(&url).await;
-        let (begins, ends) = seen.map_err(|error| TeamError::internal("looking at the certificate", error))?;
-        Ok(Some((host.to_owned(), begins, ends)))
+    /// The certificates that are shown under the public address and for pages of services, each with its host; none where that
+    /// is plain HTTP. Whoever vouches for them is not asked: one that has ended, or that nobody knows, is looked at as well. One
+    /// that cannot be reached from here keeps no other from being looked at.
+    pub async fn certificates(&self) -> Vec<(String, Result<Certificate, TeamError>)> {
+        let mut all = Vec::new();
+        for (host, url) in self.shown() {
+            let seen = look(&url).await.map(|(begins, ends)| Certificate { host: host.clone(), begins, ends });
+            all.push((host, seen.map_err(|error| TeamError::internal("looking at the certificate", error))));
+        }
+        all
+    }
+
+    /// The names for which browsers are shown a certificate, and an address of each.
+    fn shown(&self) -> Vec<(String, Url)> {
+        let public = self.base.parse::<Url>().ok().filter(|url| url.scheme() == "https");
+        let public = public.and_then(|url| Some((url.host_str()?.to_owned(), url)));
+        public.into_iter().chain(self.pages.as_deref().cloned()).collect()
     }
 }
 
@@ -70,43 +77,66 @@ pub fn certificate_holds(der: &[u8]) -> Option<(DateTime, DateTime)> {
 mod tests {
     use std::path::Path;
     use std::process::Stdio;
+    use std::sync::Arc;
 
-    use chrono::Duration as Span;
+    use guildhall_llm::Client;
+    use guildhall_store::Store;
+    use guildhall_types::SystemClock;
 
     use super::*;
+    use crate::vault::Vault;
+    use crate::{Places, TeamProviders};
 
-    /// Makes a key and a certificate for it that holds for nine days.
-    async fn made(dir: &Path) {
-        let (key, certificate) = (dir.join("key.pem"), dir.join("certificate.pem"));
+    /// A port that nobody listens on now.
+    fn free_port() -> u16 {
+        std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    }
+
+    /// Shows a certificate that it made itself and that holds for so many days, until it is dropped.
+    async fn shows(dir: &Path, days: i64) -> (tokio::process::Child, Url) {
+        let (key, certificate) = (dir.join(format!("{days}.key")), dir.join(format!("{days}.pem")));
         let mut openssl = tokio::process::Command::new("openssl");
-        openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "9"]);
-        openssl.args(["-subj", "/CN=localhost", "-keyout"]).arg(key).arg("-out").arg(certificate);
+        openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days"]);
+        openssl.args([&days.to_string(), "-subj", "/CN=localhost", "-keyout"]).arg(&key).arg("-out").arg(&certificate);
         assert!(openssl.stderr(Stdio::null()).status().await.unwrap().success());
+        let port = free_port();
+        let url: Url = format!("https://127.0.0.1:{port}").parse().unwrap();
+        let mut server = tokio::process::Command::new("openssl");
+        server.args(["s_server", "-quiet", "-www", "-accept", &format!("127.0.0.1:{port}")]).kill_on_drop(true);
+        server.arg("-key").arg(key).arg("-cert").arg(certificate);
+        let server = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let served = async {
+            while matches!(look(&url).await, Err(Unseen::Unreached(_))) {
+                tokio::time::sleep(Duration::from_millis(30)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), served).await.unwrap();
+        (server, url)
     }
 
     #[tokio::test]
     async fn what_a_server_shows_is_read_whoever_vouches_for_it() {
         let dir = tempfile::tempdir().unwrap();
-        made(dir.path()).await;
-        // A port that is free now.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let url: Url = format!("https://127.0.0.1:{port}").parse().unwrap();
-        let unreached = look(&url).await;
-        assert!(matches!(unreached, Err(Unseen::Unreached(_))), "{unreached:?}");
-        let mut server = tokio::process::Command::new("openssl");
-        server.args(["s_server", "-quiet", "-www", "-accept", &format!("127.0.0.1:{port}")]).kill_on_drop(true);
-        server.arg("-key").arg(dir.path().join("key.pem")).arg("-cert").arg(dir.path().join("certificate.pem"));
-        let _server = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let shown = async {
-            loop {
-                match look(&url).await {
-                    Err(Unseen::Unreached(_)) => tokio::time::sleep(Duration::from_millis(30)).await,
-                    seen => return seen.unwrap(),
-                }
-            }
+        let url = format!("sqlite://{}", dir.path().join("guildhall.db").display());
+        let clock = Arc::new(SystemClock);
+        let store = Store::open(&url, clock.clone()).await.unwrap();
+        let (vault, _) = Vault::open_or_create(&dir.path().join("key")).unwrap();
+        let places = Places::below(dir.path(), Vec::new());
+        let team = Team::new(store, clock, vault, places, Client::new().unwrap(), TeamProviders::default());
+        assert!(team.clone().at("http://127.0.0.1:4300").certificates().await.is_empty(), "plain HTTP has none");
+
+        let (_house, house) = shows(dir.path(), 9).await;
+        let (_pages, pages) = shows(dir.path(), 70).await;
+        let team = team.at(house.as_str()).with_pages_at("*.pages.example", pages);
+        let days = |seen: Vec<(String, Result<Certificate, TeamError>)>| {
+            let one = |seen: Certificate| (seen.host, (seen.ends - seen.begins).num_days());
+            seen.into_iter().map(|(_, seen)| seen.ok().map(one)).collect::<Vec<_>>()
         };
-        let (begins, ends) = tokio::time::timeout(Duration::from_secs(30), shown).await.unwrap();
-        assert_eq!(ends - begins, Span::days(9));
+        let told = |host: &str, days: i64| Some((host.to_owned(), days));
+        assert_eq!(days(team.certificates().await), [told("127.0.0.1", 9), told("*.pages.example", 70)]);
+        // One that is away hides no other.
+        let away = team.clone().at(&format!("https://127.0.0.1:{}", free_port()));
+        assert_eq!(days(away.certificates().await), [None, told("*.pages.example", 70)]);
     }
 
     #[test]

@@ -172,13 +172,18 @@ impl Team {
         }
     }
 
-    /// Takes a chat off the list: who began it may, and who runs the team.
+    /// Takes a chat off the list, and its files away: who began it may, and who runs the team.
     ///
     /// # Errors
     /// [`TeamError::NotFound`]; the store's error when the member may not, or while its agent answers.
     pub async fn delete_chat(&self, member: &Member, id: FeatureId) -> Result<(), TeamError> {
         self.own_chat(member, id).await?;
-        Ok(self.store.delete_chat(id).await?)
+        self.store.delete_chat(id).await?;
+        // It is deleted; what of its files is left now, the clean-up finds.
+        if let Err(error) = self.store.forget_files_of_chat(id).await {
+            tracing::warn!(chat = %id, error = &error as &dyn std::error::Error, "files of a deleted chat are left for now");
+        }
+        Ok(())
     }
 
     /// Gives a chat another title: who began it may, and who runs the team.

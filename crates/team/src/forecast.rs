@@ -39,8 +39,11 @@ impl Team {
         let (settings, _) = self.store.report_settings(member).await?;
         let zone = self.store.member(member).await?.and_then(|member| member.time_zone);
         let morning = next_time_of_day(zone.as_deref(), morning_of(&settings.morning), now);
-        let (night, facts) = (self.store.night().await?, self.store.evening(project, member).await?);
-        let mut evening = evening(order, &night, facts);
+        let (night, mut facts) = (self.store.night().await?, self.store.evening(project, member).await?);
+        // The member's own as if the order were on already; others' as far as it is.
+        self.note_hindrances(&mut facts.own).await?;
+        let others = self.seen_cards(&night, |card| (card.project, card.member) != (project, member)).await?;
+        let mut evening = evening(order, &night, others, facts);
         evening.at = now;
         evening.morning = morning;
         evening.limits = self.limits().await?;
@@ -81,7 +84,7 @@ impl Team {
     }
 }
 
-fn evening(order: AutoOrder, night: &Night, facts: Facts) -> Evening {
+fn evening(order: AutoOrder, night: &Night, others: Vec<Card>, facts: Facts) -> Evening {
     let (project, member) = (order.project_id, order.member_id);
     let kind = |facts: &CardFacts, settings: Option<&ProjectSettings>| Kind {
         project: facts.project_id,
@@ -93,9 +96,9 @@ fn evening(order: AutoOrder, night: &Night, facts: Facts) -> Evening {
         let card = facts.cards.get(&feature)?;
         Some(kind(card, facts.projects.get(&card.project_id)))
     };
-    let others = night.cards.iter().filter(|card| (card.project, card.member) != (project, member));
+    let own = facts.own.iter().cloned();
     let cards: Vec<(Card, Kind)> =
-        others.chain(&facts.own).filter_map(|card| Some((card.clone(), kind_of(card.feature)?))).collect();
+        others.into_iter().chain(own).filter_map(|card| kind_of(card.feature).map(|kind| (card, kind))).collect();
     let begun = night.queue.iter().filter(|run| night.waits_for(run).is_empty()).filter_map(|run| {
         let mut live = run.live.clone();
         live.put_off = run.parked_reason.is_some();

@@ -236,7 +236,8 @@ impl Team {
         Ok(self.store.delete_knowledge(id, why.as_deref(), author).await?)
     }
 
-    /// Takes a deleted item back, or the text of a former version of one.
+    /// Takes a deleted item back, or the text of a former version of one. A learning that a program takes back is proposed
+    /// again: nobody who vouched for what came in between has vouched for that.
     ///
     /// # Errors
     /// [`TeamError::NotFound`], also without such a version; [`TeamError::Conflict`] when there is nothing to take back;
@@ -267,7 +268,8 @@ impl Team {
             None => None,
         };
         let usual = version.map(|version| format!("Took version {version} back."));
-        Ok(self.store.restore_knowledge(id, draft, why.or(usual).as_deref(), author).await?)
+        let proposes = matches!(author.via, Via::Token(_));
+        Ok(self.store.restore_knowledge(id, draft, proposes, why.or(usual).as_deref(), author).await?)
     }
 
     /// The changes of an item, the latest first, without their texts.

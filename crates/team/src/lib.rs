@@ -15,9 +15,11 @@ mod credentials;
 mod error;
 mod executions;
 mod factors;
+mod footing;
 mod forecast;
 mod forgotten;
 mod guides;
+mod hindered;
 pub mod keys;
 mod knowledge;
 pub mod mail;
@@ -46,6 +48,7 @@ mod throttle;
 pub mod tokens;
 mod usage;
 pub mod vault;
+mod waiting;
 mod webhooks;
 mod work;
 
@@ -60,12 +63,13 @@ pub use chats::{NewChat, NewTask};
 pub use credentials::{KeyTest, TeamKey};
 pub use error::TeamError;
 pub use factors::{AskPasskey, HalfDone, QrPicture, Shown, TotpSetUp};
+pub use footing::Footing;
 pub use knowledge::{
     FailedFile, IMPORT_FILES, ImportReport, ImportWay, KNOWLEDGE_RULE, KnowledgeSource, KnownItem, SkippedFile,
 };
 pub use mcp_servers::{McpServerWish, McpServerWishes, McpValueWish, mcp_hash};
 pub use network::ProjectNetwork;
-pub use night::{AutoMode, LIMITS, QueueItem, Told};
+pub use night::{AutoMode, LIMITS, QueueItem};
 pub use operation::{MemberNow, MemberPoint, MemberSeries, NodeNow, NodePoint, NodeSeries, SamplesOf, SamplesView};
 pub use places::Places;
 pub use plans::Correction;
@@ -89,6 +93,7 @@ use guildhall_llm::{Caller, Client};
 use guildhall_store::Store;
 use guildhall_types::Clock;
 use guildhall_types::audit::Actor;
+use url::Url;
 
 use crate::mail::Mailer;
 use crate::oidc::Providers;
@@ -118,6 +123,8 @@ pub struct Team {
     mail: Option<Arc<Mailer>>,
     /// The address under which members reach the server, without a slash at the end, for links in messages.
     base: Arc<str>,
+    /// The names under which pages of services are shown by HTTPS, and one address of them.
+    pages: Option<Arc<(String, Url)>>,
     caller: Arc<OnceLock<Caller>>,
 }
 
@@ -143,6 +150,7 @@ impl Team {
             sign_in: Providers::default(),
             mail: None,
             base: Arc::from(""),
+            pages: None,
             caller: Arc::default(),
         }
     }
@@ -157,6 +165,12 @@ impl Team {
     #[must_use]
     pub fn at(self, base: &str) -> Self {
         Self { base: Arc::from(base.trim_end_matches('/')), ..self }
+    }
+
+    /// The same team, whose services show their pages by HTTPS under these names, of which `at` is one.
+    #[must_use]
+    pub fn with_pages_at(self, names: &str, at: Url) -> Self {
+        Self { pages: Some(Arc::new((names.to_owned(), at))), ..self }
     }
 
     /// The same team, which sends mail.

@@ -3,34 +3,22 @@
 use std::collections::HashMap;
 
 use guildhall_store::{Night, OrderChange, Queued};
-use guildhall_types::auto::{self, AtClose, AutoOrder, Card, OrderState, Place, PutOff, Reason};
-use guildhall_types::feature::{Feature, FeatureKind, Problem};
+use guildhall_types::auto::{self, AtClose, AutoOrder, Card, OrderState, Place, PutOff, Reason, Told};
+use guildhall_types::feature::{FeatureKind, Problem};
 use guildhall_types::limits::Limits;
 use guildhall_types::member::Member;
 use guildhall_types::schedule::{self, AtWork, Candidate};
-use guildhall_types::window::shown_at;
 use guildhall_types::{DateTime, FeatureId, MemberId, ProjectId, RunId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::waiting::Words;
 use crate::{Team, TeamError};
 
 /// Names the team's limits among the settings.
 pub const LIMITS: &str = "limits";
-/// Titles that one sentence names at most.
-const NAMED: usize = 3;
 /// Cards that wait, in one answer at most.
 const MOST: usize = 1000;
-
-/// A reason with its words.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Told {
-    /// The reason.
-    #[serde(flatten)]
-    pub reason: Reason,
-    /// The same in a sentence.
-    pub message: String,
-}
 
 /// A member's order as it stands.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -49,14 +37,18 @@ pub struct AutoMode {
     pub running: i64,
     /// Cards of this member in the backlog.
     pub backlog: i64,
+    /// Cards of this member that were stopped with auto mode, and go on with it.
+    pub stopped: i64,
     /// Runs of one member at once at most; `maxConcurrent` cannot be more.
     pub limit: i64,
 }
 
-/// A card that waits, and why.
+/// A card that waits, and why; in the queue of the whole team also a chat or a task.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QueueItem {
+    /// What it is.
+    pub kind: FeatureKind,
     /// The card.
     pub feature_id: FeatureId,
     /// Its project.
@@ -141,7 +133,7 @@ impl Team {
         let pause = Problem {
             code: "stopped-by-admin".to_owned(),
             message: format!("{} stopped every agent.", by.name),
-            hint: "When that is settled, start auto mode again.".to_owned(),
+            hint: "When that is settled, start auto mode again: its cards go on where they were stopped.".to_owned(),
         };
         Ok(self.store.stop_all(&pause).await?)
     }
@@ -169,7 +161,8 @@ impl Team {
             changed_at: self.clock.now(),
         });
         let (night, limits) = (self.store.night().await?, self.limits().await?);
-        self.as_it_stands(order, &night, limits, &mut self.words_for(viewer).await?).await
+        let cards = self.seen_cards(&night, |card| card.project == project && card.member == member).await?;
+        self.as_it_stands(order, &night, &cards, limits, &mut self.words_for(viewer).await?).await
     }
 
     /// A member's order in a project as it stands, as that member is told it.
@@ -187,17 +180,34 @@ impl Team {
     pub async fn auto_modes(&self, viewer: MemberId) -> Result<Vec<AutoMode>, TeamError> {
         let (mut night, limits) = (self.store.night().await?, self.limits().await?);
         let mut words = self.words_for(viewer).await?;
+        let cards = self.seen_cards(&night, |_| true).await?;
         let mut all = Vec::new();
         for order in std::mem::take(&mut night.orders) {
-            all.push(self.as_it_stands(order, &night, limits, &mut words).await?);
+            all.push(self.as_it_stands(order, &night, &cards, limits, &mut words).await?);
         }
         Ok(all)
+    }
+
+    /// Cards of orders, each with what it lacks where its order is on.
+    pub(crate) async fn seen_cards(
+        &self,
+        night: &Night,
+        wanted: impl Fn(&Card) -> bool,
+    ) -> Result<Vec<Card>, TeamError> {
+        let is_on =
+            |card: &Card| order_of(night, card.project, card.member).is_some_and(|order| order.state == OrderState::On);
+        let (mut cards, others): (Vec<Card>, Vec<Card>) =
+            night.cards.iter().filter(|card| wanted(card)).cloned().partition(is_on);
+        self.note_hindrances(&mut cards).await?;
+        cards.extend(others);
+        Ok(cards)
     }
 
     async fn as_it_stands(
         &self,
         order: AutoOrder,
         night: &Night,
+        cards: &[Card],
         limits: Limits,
         words: &mut Words,
     ) -> Result<AutoMode, TeamError> {
@@ -206,37 +216,39 @@ impl Team {
         let live = night.live(now);
         let place = Place { live: &live, held: &night.held, limits, used_up: &night.used_up, strain: night.strain };
         let own = |card: &&Card| card.project == project && card.member == member;
-        let first = night
-            .cards
+        let first = cards
             .iter()
             .filter(own)
-            .filter(|card| card.open.is_empty())
-            .min_by_key(|card| (card.priority, card.since, card.number));
+            .filter(|card| card.open.is_empty() && card.hindered.is_none())
+            .min_by_key(|card| (card.priority, card.run.is_none(), card.since, card.number));
         let hindrance = match first {
-            Some(card) if order.state == OrderState::On => {
+            // What goes on lacked nothing when it began.
+            Some(card) if order.state == OrderState::On && card.run.is_none() => {
                 self.new_run(member, card.feature).await.err().map(|error| error.to_string())
             }
             _ => None,
         };
         let standing = order.standing(now);
-        let waiting = match auto::of_order(&order, &night.cards, now, hindrance, &place) {
+        let waiting = match auto::of_order(&order, cards, now, hindrance, &place) {
             Some(reason) => Some(self.told(reason, member, words).await?),
             None => None,
         };
-        let cards = live.iter().filter(|run| run.kind == FeatureKind::Card);
-        let running = cards.filter(|run| run.working && run.member == member && run.project == project).count();
+        let runs = live.iter().filter(|run| run.kind == FeatureKind::Card);
+        let running = runs.filter(|run| run.working && run.member == member && run.project == project).count();
         Ok(AutoMode {
             open: standing.open,
             changes_at: standing.changes_at,
             waiting,
             running: running as i64,
-            backlog: night.cards.iter().filter(own).count() as i64,
+            backlog: cards.iter().filter(own).filter(|card| card.run.is_none()).count() as i64,
+            stopped: cards.iter().filter(own).filter(|card| card.run.is_some()).count() as i64,
             limit: limits.max_concurrent_features_per_member,
             order,
         })
     }
 
-    /// The cards that wait, of everybody, each with the reason, as `viewer` is told it: of one project, or of all.
+    /// What waits, of everybody, each with the reason, as `viewer` is told it: the cards of one project, or all that waits for
+    /// a place anywhere, chats and tasks among it.
     ///
     /// # Errors
     /// [`TeamError::NotFound`] when the project is gone.
@@ -252,8 +264,8 @@ impl Team {
         let place = Place { live: &live, held: &night.held, limits, used_up: &night.used_up, strain: night.strain };
         let mut items = Vec::new();
         let line = in_line(&night, now).into_iter().filter(|(queued, _)| {
-            // What is no card waits where it is shown: in its chat, or with its system.
-            queued.live.kind == FeatureKind::Card && wanted(queued.live.project)
+            // A board shows cards; whoever asks for the whole line sees everybody in it.
+            (queued.live.kind == FeatureKind::Card || project.is_none()) && wanted(queued.live.project)
         });
         for (queued, position) in line {
             let put_off = queued.parked_until.filter(|until| *until > now).map(|until| PutOff {
@@ -261,117 +273,84 @@ impl Team {
                 why: queued.parked_reason.as_deref(),
                 budget: queued.parked_for,
             });
-            let reason = auto::of_run(&queued.live, night.waits_for(queued), put_off, &place);
-            items.push(QueueItem {
-                feature_id: queued.feature,
-                project_id: queued.live.project,
-                run_id: Some(queued.live.run),
-                member_id: queued.live.member,
+            items.push(Waits {
+                kind: queued.live.kind,
+                feature: queued.feature,
+                project: queued.live.project,
+                run: Some(queued.live.run),
+                member: queued.live.member,
                 position,
-                waiting: self.told(reason, queued.live.member, &mut words).await?,
+                reason: auto::of_run(&queued.live, night.waits_for(queued), put_off, &place),
             });
         }
         for plan in self.store.waiting_plans(project).await? {
-            items.push(QueueItem {
-                feature_id: plan.feature_id,
-                project_id: plan.project_id,
-                run_id: Some(plan.run_id),
-                member_id: plan.member_id,
+            items.push(Waits {
+                kind: FeatureKind::Card,
+                feature: plan.feature_id,
+                project: plan.project_id,
+                run: Some(plan.run_id),
+                member: plan.member_id,
                 position: None,
-                waiting: self.told(Reason::Plan, plan.member_id, &mut words).await?,
+                reason: Reason::Plan,
             });
         }
-        let mut cards: Vec<&Card> = night.cards.iter().filter(|card| wanted(card.project)).collect();
+        let mut cards = self.seen_cards(&night, |card| wanted(card.project)).await?;
         cards.sort_by_key(|card| {
-            (card.project, card.member, !card.open.is_empty(), card.priority, card.since, card.number)
+            (
+                card.project,
+                card.member,
+                !card.open.is_empty(),
+                card.priority,
+                card.run.is_none(),
+                card.since,
+                card.number,
+            )
         });
-        for card in cards.into_iter().take(MOST.saturating_sub(items.len())) {
+        for card in cards.iter().take(MOST.saturating_sub(items.len())) {
             let Some(order) = order_of(&night, card.project, card.member) else { continue };
             let Some(reason) = auto::of_card(order, card, now, &place) else { continue };
-            items.push(QueueItem {
-                feature_id: card.feature,
-                project_id: card.project,
-                run_id: None,
-                member_id: card.member,
+            items.push(Waits {
+                kind: FeatureKind::Card,
+                feature: card.feature,
+                project: card.project,
+                run: card.run,
+                member: card.member,
                 position: None,
-                waiting: self.told(reason, card.member, &mut words).await?,
+                reason,
             });
         }
         items.truncate(MOST);
-        Ok(items)
-    }
-
-    /// What reasons are told with: the viewer, the viewer's clock, and the titles that are known.
-    async fn words_for(&self, viewer: MemberId) -> Result<Words, TeamError> {
-        let zone = self.store.member(viewer).await?.and_then(|member| member.time_zone);
-        Ok(Words { viewer, zone, now: self.clock.now(), known: HashMap::new() })
-    }
-
-    /// A reason in words; `of` is the member whose run or order it is.
-    async fn told(&self, reason: Reason, of: MemberId, words: &mut Words) -> Result<Told, TeamError> {
-        let whose = if of == words.viewer { "your" } else { "the member's" };
-        let message = match &reason {
-            Reason::Paused => "Auto mode is paused.".to_owned(),
-            Reason::Plan => "Waits for somebody to look at its plan.".to_owned(),
-            Reason::Window { until: Some(until) } => format!("The window opens at {}.", words.clock(*until)),
-            Reason::Window { until: None } => "The window never opens; set it again.".to_owned(),
-            Reason::Provider { until, why } => format!("Waits until {}. {why}", words.clock(*until)),
-            Reason::Budget { why, .. } => why.clone(),
-            Reason::Dependencies { features } => {
-                let mut titles = Vec::new();
-                for id in features.iter().take(NAMED) {
-                    if !words.known.contains_key(id) {
-                        words.known.insert(*id, self.store.feature(*id).await?);
-                    }
-                    titles.push(match words.known.get(id).and_then(Option::as_ref) {
-                        Some(feature) => format!("#{} {}", feature.card.number, feature.card.title),
-                        None => "a card that is gone".to_owned(),
-                    });
-                }
-                let more = features.len().saturating_sub(NAMED);
-                let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
-                format!("Waits for {}{rest}.", titles.join(", "))
-            }
-            Reason::OrderLimit { limit } => format!("Auto mode's limit of {limit} at once is reached."),
-            Reason::MemberLimit { limit } => format!("Waits for a place: {whose} limit of {limit} runs is reached."),
-            Reason::TeamLimit { limit } => format!("Waits for a place: the team's limit of {limit} runs is reached."),
-            Reason::WorktreeLimit { limit } => format!(
-                "Waits for room: {whose} limit of {limit} worktrees is reached. Merge finished work, or take it back."
-            ),
-            Reason::Server { strain } => strain.why().to_owned(),
-            Reason::Turn => "Waits for its turn.".to_owned(),
-            Reason::Hindered { message } => sentence(message),
-            Reason::BacklogEmpty => {
-                let whose = if of == words.viewer { "yours" } else { "the member's" };
-                format!("There are no cards of {whose} in the backlog. New ones are taken as they come.")
-            }
-        };
-        Ok(Told { reason, message })
+        self.read_titles(&mut words, items.iter().map(|item| &item.reason)).await?;
+        Ok(items.into_iter().map(|item| item.told(&words)).collect())
     }
 }
 
-/// What reasons are told with.
-struct Words {
-    viewer: MemberId,
-    zone: Option<String>,
-    now: DateTime,
-    known: HashMap<FeatureId, Option<Feature>>,
+/// What waits, before it is put in words.
+struct Waits {
+    kind: FeatureKind,
+    feature: FeatureId,
+    project: ProjectId,
+    run: Option<RunId>,
+    member: MemberId,
+    position: Option<i64>,
+    reason: Reason,
 }
 
-impl Words {
-    /// A moment by the viewer's clock.
-    fn clock(&self, at: DateTime) -> String {
-        shown_at(self.zone.as_deref(), at, self.now)
+impl Waits {
+    fn told(self, words: &Words) -> QueueItem {
+        QueueItem {
+            kind: self.kind,
+            feature_id: self.feature,
+            project_id: self.project,
+            run_id: self.run,
+            member_id: self.member,
+            position: self.position,
+            waiting: words.told(self.reason, self.member),
+        }
     }
 }
 
-fn sentence(words: &str) -> String {
-    let mut chars = words.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", chars.as_str().trim_end_matches('.'))
-}
-
-fn order_of(night: &Night, project: ProjectId, member: MemberId) -> Option<&AutoOrder> {
+pub(crate) fn order_of(night: &Night, project: ProjectId, member: MemberId) -> Option<&AutoOrder> {
     night.orders.iter().find(|order| order.project_id == project && order.member_id == member)
 }
 

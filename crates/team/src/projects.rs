@@ -8,6 +8,7 @@ use guildhall_types::pipeline::{self, PipelineStep};
 use guildhall_types::project::{
     CACHE_GIB, CHECK_MINUTES, Project, ProjectSettings, ProjectSource, ProjectStatus, REPAIRS, SET_UP_MINUTES,
 };
+use guildhall_types::trace::{Key, Side, Span};
 use guildhall_types::{MemberId, ProjectId};
 
 use crate::{Team, TeamError, network};
@@ -47,7 +48,14 @@ impl Team {
     pub async fn prepare_project(&self, id: ProjectId) -> Result<Project, TeamError> {
         let project = self.store.project(id).await?.ok_or(TeamError::NotFound { what: "project" })?;
         let author = self.identity(project.created_by).await?;
-        match self.make_repository(&project, &author).await {
+        let span = Span::begin(Side::Internal, "job repository", "");
+        span.set(Key::Project, id);
+        let made = span.around(self.make_repository(&project, &author)).await;
+        if made.is_err() {
+            span.failed("not-made");
+        }
+        drop(span);
+        match made {
             Ok(branch) => Ok(self.store.project_ready(id, &branch).await?),
             Err(error) => {
                 tracing::warn!(project = %id, error = &error as &dyn std::error::Error, "a repository could not be made");

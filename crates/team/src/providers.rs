@@ -81,10 +81,13 @@ const OFFERED: [ProviderKind; 4] =
     [ProviderKind::Anthropic, ProviderKind::Openai, ProviderKind::Google, ProviderKind::Compatible];
 
 /// What a member can use of a provider.
-struct Reachable {
+pub(crate) struct Reachable {
     source: KeySource,
     models: Vec<ListedModel>,
 }
+
+/// What a member can use, by provider.
+pub(crate) type Reached = HashMap<ProviderKind, Reachable>;
 
 fn no_key(provider: ProviderKind) -> TeamError {
     let name = provider.name();
@@ -94,6 +97,10 @@ fn no_key(provider: ProviderKind) -> TeamError {
             "there is no key for this model's provider: put your key for {name} in place under Settings, ask an admin for one of the team's, or choose another model"
         ),
     )
+}
+
+fn none_simulated() -> TeamError {
+    TeamError::conflict("no-key", "this server offers no simulated model; choose another model")
 }
 
 impl Team {
@@ -118,9 +125,7 @@ impl Team {
     /// [`TeamError::Conflict`] `no-key` when there is none.
     pub async fn provider_for(&self, member: MemberId, model: &str) -> Result<Provider, TeamError> {
         if models::find(model).is_some_and(|model| model.simulated) {
-            let endpoint = self.providers.simulated.clone().ok_or_else(|| {
-                TeamError::conflict("no-key", "this server offers no simulated model; choose another model")
-            })?;
+            let endpoint = self.providers.simulated.clone().ok_or_else(none_simulated)?;
             let key = RunKey { source: KeySource::Simulated, provider: endpoint.provider, hint: None };
             return Ok(Provider { endpoint, key, kept: false, context_window: None });
         }
@@ -161,7 +166,7 @@ impl Team {
     }
 
     /// What a member can use, by provider.
-    async fn reachable(&self, member: MemberId) -> Result<HashMap<ProviderKind, Reachable>, TeamError> {
+    pub(crate) async fn reachable(&self, member: MemberId) -> Result<Reached, TeamError> {
         let mut all = HashMap::new();
         for provider in OFFERED.into_iter().filter(|provider| self.providers.of(*provider).is_some()) {
             all.insert(provider, Reachable { source: KeySource::Team, models: Vec::new() });
@@ -186,14 +191,27 @@ impl Team {
         project: &Project,
         wish: Option<&str>,
     ) -> Result<String, TeamError> {
-        if let Some(model) = wish.or(project.settings.default_model.as_deref()) {
-            return Ok(model.to_owned());
-        }
-        if let Some(model) = default(&self.reachable(member).await?) {
-            return Ok(model);
-        }
+        Ok(match wish.or(project.settings.default_model.as_deref()) {
+            Some(model) => model.to_owned(),
+            None => self.model_of(project, None, &self.reachable(member).await?),
+        })
+    }
+
+    /// The same, of what the member is known to reach.
+    pub(crate) fn model_of(&self, project: &Project, wish: Option<&str>, reached: &Reached) -> String {
+        let named = wish.or(project.settings.default_model.as_deref()).map(str::to_owned);
         let sample = project.source == ProjectSource::Sample && self.providers.simulated.is_some();
-        Ok(if sample { models::SIMULATED } else { models::DEFAULT }.to_owned())
+        let last = if sample { models::SIMULATED } else { models::DEFAULT };
+        named.or_else(|| default(reached)).unwrap_or_else(|| last.to_owned())
+    }
+
+    /// Why a member who reaches this cannot call a model, as far as that shows without opening a key.
+    pub(crate) fn missing_key(&self, model: &str, reached: &Reached) -> Option<TeamError> {
+        if models::find(model).is_some_and(|model| model.simulated) {
+            return self.providers.simulated.is_none().then(none_simulated);
+        }
+        let provider = models::provider_of(model);
+        (!reached.contains_key(&provider)).then(|| no_key(provider))
     }
 
     /// The models as they are offered to a member.
@@ -239,7 +257,7 @@ impl Team {
 }
 
 /// The model that is used where nobody named one: the recommended one of the first provider that can be called.
-fn default(reachable: &HashMap<ProviderKind, Reachable>) -> Option<String> {
+fn default(reachable: &Reached) -> Option<String> {
     OFFERED.into_iter().find_map(|provider| {
         let reachable = reachable.get(&provider)?;
         match models::default_of(provider) {

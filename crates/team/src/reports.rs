@@ -1,24 +1,28 @@
 //! Morning reports: made when one is due, kept, and sent by mail to who wants that.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use guildhall_store::{NewReport, Night, Store, UntoldRun};
-use guildhall_types::auto::{AutoOrder, OrderState};
+use guildhall_types::auto::{self, Card, OrderState, Place, Reason};
 use guildhall_types::feature::{FeatureStatus, Problem, Stage};
-use guildhall_types::forecast::Forecast;
 use guildhall_types::limits::Limits;
 use guildhall_types::mail::MailKind;
 use guildhall_types::member::Member;
-use guildhall_types::report::{Due, Outcome, ReportBody, ReportCard, ReportSettings, Shift, SpanKind, Took};
+use guildhall_types::report::{
+    Due, NotBegun, NotBegunCard, Outcome, ReportBody, ReportCard, ReportSettings, Shift, SpanKind, Took,
+};
 use guildhall_types::run::RunStatus;
 use guildhall_types::window::{shown_at, time_of_day};
 use guildhall_types::{DateTime, FeatureId, MemberId, ProjectId, ReportId};
 
 use crate::mail::Words;
+use crate::night::order_of;
 use crate::{Team, TeamError};
 
 /// Cards that a mail names at most; the page shows them all.
 const NAMED: usize = 12;
+/// Cards that wait for the same and are named in a report; all of them are counted.
+const NAMED_TOGETHER: usize = 20;
 
 impl Team {
     /// How a member wants to be told.
@@ -48,57 +52,68 @@ impl Team {
     /// # Errors
     /// When the store fails.
     pub async fn make_due_reports(&self, lacking: &HashSet<FeatureId>) -> Result<usize, TeamError> {
-        let members = self.store.members_to_tell().await?;
-        if members.is_empty() {
-            return Ok(0);
-        }
-        let (night, limits) = (self.store.night().await?, self.limits().await?);
-        let mut made = 0;
+        let mut members: BTreeSet<MemberId> = self.store.members_to_tell().await?.into_iter().collect();
+        // Whoever has an order that is on is told of a night in which nothing could begin, too.
+        members.extend(self.store.foretold().await?.into_iter().map(|order| order.member_id));
+        let (mut night, mut made) = (None, 0);
         for id in members {
             let Some(member) = self.store.member(id).await? else { continue };
-            made += usize::from(self.make_report(&member, &night, limits, lacking).await?);
+            made += usize::from(self.make_report(&member, &mut night, lacking).await?);
         }
         Ok(made)
+    }
+
+    /// What decides what starts next, read once in a look, and only when it is needed.
+    async fn read_night<'a>(&self, night: &'a mut Option<(Night, Limits)>) -> Result<&'a (Night, Limits), TeamError> {
+        let read = match night.take() {
+            Some(read) => read,
+            None => (self.store.night().await?, self.limits().await?),
+        };
+        Ok(night.insert(read))
     }
 
     async fn make_report(
         &self,
         member: &Member,
-        night: &Night,
-        limits: Limits,
+        night: &mut Option<(Night, Limits)>,
         lacking: &HashSet<FeatureId>,
     ) -> Result<bool, TeamError> {
         let now = self.clock.now();
         let (settings, told_until) = self.store.report_settings(member.id).await?;
         let runs = self.store.untold_runs(member.id).await?;
-        let Some(since) = runs.iter().map(|run| run.created_at).min() else { return Ok(false) };
         let orders = self.store.orders_of(member.id).await?;
-        let open: Vec<ProjectId> = night
-            .open_orders(now)
-            .into_iter()
-            .filter(|order| order.open && order.member == member.id)
-            .map(|order| order.project)
-            .collect();
-        let room = night.held.get(&member.id).copied().unwrap_or(0) < limits.max_worktrees_per_member;
-        let could_start = night.cards.iter().any(|card| {
-            card.member == member.id
-                && open.contains(&card.project)
-                && card.open.is_empty()
-                && !lacking.contains(&card.feature)
-        });
         let rests = |run: &UntoldRun| matches!(put_off(run, now), Some(SpanKind::Window | SpanKind::Budget));
         let shift = Shift {
             told_until,
-            since,
+            since: runs.iter().map(|run| run.created_at).min(),
             ended: runs.iter().filter(|run| !run.status.is_live()).filter_map(|run| run.ended_at).max(),
             at_work: runs.iter().any(|run| run.status.is_live() && !rests(run)),
-            may_start: room && could_start,
+            // It matters only where something has ended.
+            may_start: !runs.is_empty() && may_start(self.read_night(night).await?, member.id, lacking, now),
             orders: orders.iter().map(|(order, _)| order.clone()).collect(),
             zone: member.time_zone.clone(),
             morning: settings.morning.clone(),
         };
         let Some(due) = shift.due(now) else { return Ok(false) };
-        let body = self.body(member.id, &runs, &orders, due, told_until, now).await?;
+        let not_begun = self.not_begun(member.id, self.read_night(night).await?, now).await?;
+        if runs.is_empty() && not_begun.is_empty() {
+            // The night is over all the same: what comes later belongs to the next.
+            self.store.nothing_to_tell(member.id, told_until, now).await?;
+            return Ok(false);
+        }
+        let (cards, others) = self.cards_of(member.id, &runs, due, now).await?;
+        let projects: HashSet<ProjectId> = cards.iter().map(|card| card.project_id).collect();
+        let told = |project| projects.contains(&project) || not_begun.iter().any(|group| group.project_id == project);
+        let forecasts = orders
+            .iter()
+            .filter_map(|(order, forecast)| Some((order.project_id, (*forecast)?)))
+            // One that was made before the last report foretold another night.
+            .filter(|(_, forecast)| forecast.at <= now && told_until.is_none_or(|told| forecast.at > told))
+            .filter(|(project, _)| told(*project))
+            .collect();
+        let paused = orders.iter().filter(|(order, _)| order.state == OrderState::Paused);
+        let pauses = paused.filter_map(|(order, _)| order.pause.clone()).collect();
+        let body = ReportBody::of(cards, others, forecasts, pauses, not_begun);
         let new = NewReport {
             id: ReportId::new(),
             member: member.id,
@@ -117,15 +132,64 @@ impl Team {
         Ok(made)
     }
 
-    async fn body(
+    /// The member's cards that auto mode did not begin, by what they wait for; what stays until somebody does something comes
+    /// first.
+    async fn not_begun(
+        &self,
+        member: MemberId,
+        (night, limits): &(Night, Limits),
+        now: DateTime,
+    ) -> Result<Vec<NotBegun>, TeamError> {
+        // One that was stopped has a run, and is told with it.
+        let mut cards = self.seen_cards(night, |card| card.member == member && card.run.is_none()).await?;
+        cards.sort_by_key(|card| (card.project, card.number));
+        let live = night.live(now);
+        let place =
+            Place { live: &live, held: &night.held, limits: *limits, used_up: &night.used_up, strain: night.strain };
+        let mut groups: Vec<(ProjectId, Reason, Vec<&Card>)> = Vec::new();
+        for card in &cards {
+            let Some(order) = order_of(night, card.project, member) else { continue };
+            let reason = match auto::of_past(order, card, now, &place) {
+                None => continue,
+                // Of a chain, what keeps all of it.
+                Some(Reason::Dependencies { features }) => {
+                    let roots = auto::roots(card.feature, &night.open);
+                    Reason::Dependencies { features: if roots.is_empty() { features } else { roots } }
+                }
+                Some(reason) => reason,
+            };
+            let same = |(project, of, _): &&mut (_, _, _)| (*project, of) == (card.project, &reason);
+            match groups.iter_mut().find(same) {
+                Some((_, _, cards)) => cards.push(card),
+                None => groups.push((card.project, reason, vec![card])),
+            }
+        }
+        groups.sort_by_key(|(_, reason, cards)| (!reason.stays(), std::cmp::Reverse(cards.len())));
+        let named = groups.iter().flat_map(|(_, _, cards)| cards.iter().take(NAMED_TOGETHER));
+        let titles = self.store.titles(&named.map(|card| card.feature).collect::<Vec<_>>()).await?;
+        let mut words = self.words_for(member).await?;
+        self.read_titles(&mut words, groups.iter().map(|(_, reason, _)| reason)).await?;
+        let named = |card: &&Card| {
+            let (number, title) = titles.get(&card.feature)?.clone();
+            Some(NotBegunCard { feature_id: card.feature, number, title })
+        };
+        let group = |(project_id, reason, cards): (ProjectId, Reason, Vec<&Card>)| NotBegun {
+            project_id,
+            waiting: words.told(reason, member),
+            count: cards.len() as i64,
+            cards: cards.iter().take(NAMED_TOGETHER).filter_map(named).collect(),
+        };
+        Ok(groups.into_iter().map(group).collect())
+    }
+
+    /// What came of these runs, and what those took whose cards have gone elsewhere since.
+    async fn cards_of(
         &self,
         member: MemberId,
         runs: &[UntoldRun],
-        orders: &[(AutoOrder, Option<Forecast>)],
         due: Due,
-        told_until: Option<DateTime>,
         now: DateTime,
-    ) -> Result<ReportBody, TeamError> {
+    ) -> Result<(Vec<ReportCard>, Took), TeamError> {
         let mut took: HashMap<_, Took> = HashMap::new();
         for span in self.store.untold_spans(member).await? {
             took.entry(span.run_id).or_default().add_span(span.kind, span.begins_at, span.ends_at, due.from, now);
@@ -139,20 +203,7 @@ impl Team {
                 None => others += took,
             }
         }
-        let has_cards = |project| cards.iter().any(|card: &ReportCard| card.project_id == project);
-        let forecasts = orders
-            .iter()
-            .filter_map(|(order, forecast)| Some((order.project_id, (*forecast)?)))
-            // One that was made before the last report foretold another night.
-            .filter(|(_, forecast)| forecast.at <= now && told_until.is_none_or(|told| forecast.at > told))
-            .filter(|(project, _)| has_cards(*project))
-            .collect();
-        let pauses = orders
-            .iter()
-            .filter(|(order, _)| order.state == OrderState::Paused)
-            .filter_map(|(order, _)| order.pause.clone())
-            .collect();
-        Ok(ReportBody::of(cards, others, forecasts, pauses))
+        Ok((cards, others))
     }
 
     /// The team's store, whose next change sends this report to its member, if the member wants that.
@@ -161,10 +212,14 @@ impl Team {
             return Ok(self.store.clone());
         }
         let zone = member.time_zone.as_deref();
-        let ReportBody { cards, total, forecasts, pauses, .. } = &new.body;
+        let ReportBody { cards, total, forecasts, pauses, not_begun, .. } = &new.body;
         let mut lines: Vec<String> = cards.iter().take(NAMED).map(line).collect();
         if cards.len() > NAMED {
             lines.push(format!("And {} more, in the page.", cards.len() - NAMED));
+        }
+        lines.extend(not_begun.iter().take(NAMED).map(line_of_not_begun));
+        if not_begun.len() > NAMED {
+            lines.push("More that did not begin stands in the page.".to_owned());
         }
         let mut said = vec![format!(
             "From {} to {}: {} of work, {}, {} tokens.",
@@ -199,6 +254,21 @@ impl Team {
         };
         self.letter(MailKind::Report, &member.email, &words)
     }
+}
+
+/// Whether an order of this member could start a card now, or could if there were a place.
+fn may_start((night, limits): &(Night, Limits), member: MemberId, lacking: &HashSet<FeatureId>, now: DateTime) -> bool {
+    let orders = night.open_orders(now).into_iter().filter(|order| order.open && order.member == member);
+    let open: Vec<ProjectId> = orders.map(|order| order.project).collect();
+    let room = night.held.get(&member).copied().unwrap_or(0) < limits.max_worktrees_per_member;
+    let could_start = |card: &Card| {
+        card.member == member
+            && open.contains(&card.project)
+            && card.open.is_empty()
+            && !lacking.contains(&card.feature)
+            && (room || card.run.is_some())
+    };
+    night.cards.iter().any(could_start)
 }
 
 /// For what a run is put off.
@@ -253,6 +323,20 @@ fn line(card: &ReportCard) -> String {
     let why = card.problem.as_ref().map(|Problem { message, .. }| format!(" {message}")).unwrap_or_default();
     let next = card.next.as_ref().map(|next| format!(" {next}")).unwrap_or_default();
     format!("#{} {}: {what}.{why}{next}", card.number, card.title)
+}
+
+/// Cards that did not begin in a line of a mail.
+fn line_of_not_begun(group: &NotBegun) -> String {
+    let named: Vec<String> = group.cards.iter().take(NAMED).map(|card| format!("#{}", card.number)).collect();
+    let why = &group.waiting.message;
+    match (group.count, group.cards.first()) {
+        (1, Some(card)) => format!("#{} {}: did not begin. {why}", card.number, card.title),
+        (count, _) => {
+            let more = usize::try_from(count).unwrap_or_default().saturating_sub(named.len());
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("{count} cards did not begin ({}{more}). {why}", named.join(", "))
+        }
+    }
 }
 
 /// A span of milliseconds such as `2 h 5 min`.

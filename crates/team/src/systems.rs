@@ -216,6 +216,8 @@ pub(crate) fn first_of(problems: &[SystemProblem]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use guildhall_types::system::{Step, Transform};
+
     use super::*;
 
     #[test]
@@ -226,5 +228,36 @@ mod tests {
             assert_eq!(validate(&system.definition), [], "{}", system.definition.name);
             assert!(!system.definition.input_schema.required.is_empty());
         }
+    }
+
+    #[test]
+    fn an_answer_in_which_something_is_looked_for_has_a_form_that_holds_it() {
+        fn all<'a>(steps: &'a [Step], found: &mut Vec<&'a Step>) {
+            for step in steps {
+                found.push(step);
+                for inner in [&step.children, &step.true_branch, &step.false_branch] {
+                    all(inner, found);
+                }
+            }
+        }
+        let mut looked = 0;
+        for system in built_in_systems().expect("they can be read") {
+            let mut steps = Vec::new();
+            all(&system.definition.workflow, &mut steps);
+            let conditions = steps.iter().filter_map(|step| step.condition.as_ref()).map(|one| one.field.clone());
+            let cards = steps.iter().filter_map(|step| match &step.transform {
+                Some(Transform::CreateCards { from }) => Some(format!("{from}.cards")),
+                _ => None,
+            });
+            for path in conditions.chain(cards) {
+                let (variable, field) = path.split_once('.').expect("a field of an answer");
+                for step in steps.iter().filter(|step| step.output_variable.as_deref() == Some(variable)) {
+                    let needed = step.output_schema.as_ref().and_then(|schema| schema["required"].as_array());
+                    assert!(needed.is_some_and(|all| all.iter().any(|name| name == field)), "{}: {path}", step.id);
+                    looked += 1;
+                }
+            }
+        }
+        assert_eq!(looked, 4);
     }
 }

@@ -1,12 +1,14 @@
 //! The work of a run as members look at it and take it: diff, files, merge.
 
-use guildhall_git::{Blob, Diff, DiffLimits, Landed, Merge, Oid, Repo};
+use guildhall_git::{Blob, Diff, DiffLimits, Landed, Merge, Oid, Repo, Work};
+use guildhall_store::StoreError;
 use guildhall_types::feature::Feature;
 use guildhall_types::member::Member;
 use guildhall_types::project::Project;
-use guildhall_types::run::Run;
+use guildhall_types::run::{HeldCard, Run};
 use guildhall_types::{FeatureId, ProjectId};
 
+use crate::footing::UNMERGED;
 use crate::project_secrets::blotted;
 use crate::{Team, TeamError};
 
@@ -14,6 +16,8 @@ use crate::{Team, TeamError};
 const FILE: u64 = 5 * 1024 * 1024;
 /// Commits that are searched for an earlier merge of the same card.
 const SEARCHED: usize = 200;
+/// Why work is not merged: the branch has it.
+const NOTHING: &str = "nothing-to-merge";
 /// Names the card in the commit that brought its work.
 const TRAILER: &str = "Guildhall-Feature";
 
@@ -76,25 +80,29 @@ impl Team {
         }))
     }
 
-    /// Puts a card's work on the project's default branch as one commit by this member. Nothing is half merged: on a
-    /// conflict the branch stands where it stood.
+    /// Puts a card's work on the project's default branch as one commit by this member. Verified work that it is built on and
+    /// that is not there yet goes first, each card's as a commit of its own. Nothing is half merged: on a conflict the branch
+    /// stands where it stood.
     ///
     /// # Errors
-    /// [`TeamError::MergeConflict`]; [`TeamError::Conflict`] when there is nothing to merge; the store's error when the
-    /// card must not be merged now.
+    /// [`TeamError::MergeConflict`]; [`TeamError::Conflict`] when there is nothing to merge, or when what it is built on cannot be
+    /// merged; the store's error when the card must not be merged now.
     pub async fn merge(&self, member: &Member, id: FeatureId, message: Option<&str>) -> Result<Merged, TeamError> {
         let (feature, run) = self.card_and_run(id).await?;
         // Asked before git does anything, and once more by the store when it notes the merge.
-        feature.card.after(guildhall_types::feature::Move::Merge).map_err(guildhall_store::StoreError::from)?;
+        feature.card.after(guildhall_types::feature::Move::Merge).map_err(StoreError::from)?;
         let (project, repo) = self.ready_project(feature.card.project_id).await?;
-        let nothing =
-            || TeamError::conflict("nothing-to-merge", "this work changes nothing that the branch does not have");
-        let head = Oid::parse(run.head_commit.as_deref().ok_or_else(nothing)?)?;
-        let base = ends(&run)?.0;
+        let nothing = || TeamError::conflict(NOTHING, "this work changes nothing that the branch does not have");
+        run.head_commit.as_deref().ok_or_else(nothing)?;
+        let (base, head) = ends(&run)?;
         self.must_hold_no_secret(project.id, &repo, &base, &head).await?;
+        for held in self.to_merge_first(&run.holds).await? {
+            self.merge_first(member, &held).await?;
+        }
         let author = self.identity(member.id).await?;
         let message = commit_message(&feature, message);
-        let commit = match repo.merge(&head, &project.default_branch, &message, &author).await? {
+        let work = Work { base, head };
+        let commit = match repo.merge(&work, &project.default_branch, &message, &author).await? {
             Merge::Done(commit) => commit.to_string(),
             Merge::Conflict(files) => {
                 return Err(TeamError::MergeConflict { branch: project.default_branch, files });
@@ -105,6 +113,24 @@ impl Team {
         let (feature, _) = self.store.record_merge(id, &commit).await?;
         tracing::info!(feature = %id, commit, member = %member.id, "a feature was merged");
         Ok(Merged { feature, commit })
+    }
+
+    /// Merges a card that the work of another one is built on.
+    async fn merge_first(&self, member: &Member, held: &HeldCard) -> Result<(), TeamError> {
+        let of_it = |message: &dyn std::fmt::Display| {
+            let message = format!("this work is built on that of {held}, which has to be merged first: {message}");
+            TeamError::conflict(UNMERGED, message)
+        };
+        match Box::pin(self.merge(member, held.feature_id, None)).await {
+            Ok(_) => Ok(()),
+            // What it changed is there already.
+            Err(TeamError::Conflict { code: NOTHING, .. }) => Ok(()),
+            Err(error @ TeamError::MergeConflict { .. }) => {
+                Err(of_it(&format_args!("{error}; tell its agent to bring it up to date")))
+            }
+            Err(error @ (TeamError::Conflict { .. } | TeamError::Store(StoreError::Illegal(_)))) => Err(of_it(&error)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Puts a run's work, which holds the default branch as it stood at `tip`, on it as one commit by the run's member, if

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use judge::{Judged, Measured, Open, Traces, Verdict, judge};
-pub use sources::{Beside, RefusedKey, Server, measured};
+pub use sources::{Beside, Certificate, RefusedKey, Server, measured};
 pub use words::Unit;
 
 use crate::text_enum::text_enum;
@@ -29,8 +29,10 @@ text_enum! {
     pub enum AlertKind {
         /// The memory of a server, in percent that are used.
         Memory = "memory",
-        /// The disk of a server's data folder, in percent that are used.
+        /// The disk of a server's data folder, or the fullest where parts of it have disks of their own, in percent that are used.
         Disk = "disk",
+        /// The disk that takes a server's log, where that is a file on another one, in percent that are used.
+        LogDisk = "log-disk",
         /// Runs of the whole team at work.
         ActiveAgents = "active-agents",
         /// Calls to model providers that failed in the last five minutes on a server.
@@ -43,7 +45,7 @@ text_enum! {
         BackupOld = "backup-old",
         /// The clean-up of a server has not come through, in minutes.
         CleanUpStuck = "clean-up-stuck",
-        /// The certificate of the public address ends soon, in days that are left.
+        /// A certificate that browsers are shown ends soon, in days that are left.
         CertificateEnds = "certificate-ends",
         /// A provider refused a key.
         KeyRefused = "key-refused",
@@ -102,7 +104,7 @@ impl AlertKind {
     const fn margin(self, threshold: i64) -> i64 {
         match self {
             // Five points of a hundred: more than memory and disk swing while builds come and go.
-            Self::Memory | Self::Disk => 5,
+            Self::Memory | Self::Disk | Self::LogDisk => 5,
             Self::ActiveAgents | Self::ApiFailures => 2,
             // A fifth: what an answer's time differs from one to the next.
             Self::DatabaseSlow => threshold / 5,
@@ -127,7 +129,7 @@ impl AlertKind {
     /// How long a value must have been better before the alert is over.
     fn rest(self) -> Duration {
         match self {
-            Self::Memory | Self::Disk | Self::ActiveAgents | Self::DatabaseSlow => Duration::minutes(5),
+            Self::Memory | Self::Disk | Self::LogDisk | Self::ActiveAgents | Self::DatabaseSlow => Duration::minutes(5),
             // Their values look back over a while already.
             Self::ApiFailures | Self::BusLost | Self::SandboxUnusable => Duration::minutes(1),
             Self::BackupOld | Self::CleanUpStuck | Self::CertificateEnds | Self::KeyRefused => Duration::zero(),
@@ -179,7 +181,7 @@ impl Threshold {
 pub struct Thresholds {
     /// Percent of a server's memory that are used.
     pub memory: Threshold,
-    /// Percent of the disk of a server's data folder that are used.
+    /// Percent of the disk of a server's data folder, or of its log, that are used.
     pub disk: Threshold,
     /// Runs of the whole team at work.
     pub active_agents: Threshold,
@@ -193,7 +195,7 @@ pub struct Thresholds {
     pub backup_hours: Threshold,
     /// Minutes since the clean-up came through.
     pub clean_up_minutes: Threshold,
-    /// Days that the certificate of the public address still holds.
+    /// Days that a certificate which browsers are shown still holds.
     pub certificate_days: Threshold,
 }
 
@@ -235,7 +237,7 @@ impl Thresholds {
     pub const fn of(&self, kind: AlertKind) -> Threshold {
         match kind {
             AlertKind::Memory => self.memory,
-            AlertKind::Disk => self.disk,
+            AlertKind::Disk | AlertKind::LogDisk => self.disk,
             AlertKind::ActiveAgents => self.active_agents,
             AlertKind::ApiFailures => self.api_failures,
             AlertKind::DatabaseSlow => self.database_millis,
@@ -317,6 +319,8 @@ pub struct Alert {
     pub gone: bool,
     /// Until when nobody is told of it.
     pub silenced_until: Option<DateTime>,
+    /// How bad it was when that was wished: when it becomes worse, that is told all the same.
+    pub silenced_level: Option<AlertLevel>,
     /// Who wished that.
     pub silenced_by: Option<MemberId>,
 }
@@ -324,7 +328,13 @@ pub struct Alert {
 impl Alert {
     /// Whether nobody is told of it at this moment.
     pub fn is_silent(&self, at: DateTime) -> bool {
-        self.silenced_until.is_some_and(|until| until > at)
+        let bad_as_then = self.silenced_level.is_none_or(|then| self.level <= then);
+        self.silenced_until.is_some_and(|until| until > at) && bad_as_then
+    }
+
+    /// Whether it was silenced, and that is over by now.
+    pub fn was_silenced(&self, at: DateTime) -> bool {
+        self.silenced_until.is_some_and(|until| until <= at)
     }
 }
 

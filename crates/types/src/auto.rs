@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use decide::{Card, Live, Order, next_start};
-pub use reason::{Place, PutOff, Reason, of_card, of_order, of_run};
+pub use reason::{Place, PutOff, Reason, Told, of_card, of_order, of_past, of_run, roots};
 
 use crate::feature::Problem;
 use crate::window::{Standing, Window};

@@ -71,10 +71,28 @@ pub struct Backup {
     pub bytes: Option<i64>,
     /// Why it was not made.
     pub problem: Option<String>,
+    /// The name of the one that it builds on, if it does.
+    pub parent: Option<String>,
     /// When it was last restored into a scratch place and looked at.
     pub verified_at: Option<DateTime>,
     /// What was wrong then.
     pub verify_problem: Option<String>,
+    /// Why it could not be looked at, when that was tried and has not been done yet.
+    pub unchecked: Option<String>,
+    /// The name of one that it builds on, in which something wrong was found since it was last looked at itself: it cannot be
+    /// relied on either.
+    pub unsound_below: Option<String>,
+}
+
+/// What is known of a backup by looking at it, and at those that it builds on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Finding {
+    /// Something wrong was found in it, or in one that it builds on.
+    Unsound,
+    /// Nobody has looked at it.
+    Unknown,
+    /// It was restored into a scratch place, and nothing was wrong.
+    Sound,
 }
 
 /// Which backups are kept; what none of these asks for goes.
@@ -124,22 +142,21 @@ pub struct Standing {
     pub at: DateTime,
     /// The one that it builds on.
     pub parent: Option<String>,
+    /// What is known of it.
+    pub finding: Finding,
 }
 
-/// The names of those that are kept: what `keep` asks for, and all that these build on.
+/// The names of those that are kept: what `keep` asks for, and all that these build on. What is unsound takes no other's place, so
+/// that a disk which spoils one after the other does not have the good ones deleted; and the latest that was found sound stays, until
+/// a later one is.
 pub fn kept(all: &[Standing], keep: &Keep) -> BTreeSet<String> {
     let mut latest_first: Vec<&Standing> = all.iter().collect();
     latest_first.sort_by(|a, b| (b.at, &b.name).cmp(&(a.at, &a.name)));
-    let (mut days, mut weeks) = (BTreeSet::new(), BTreeSet::new());
-    let mut wanted = Vec::new();
-    for (place, one) in latest_first.into_iter().enumerate() {
-        let (day, week) = (one.at.date_naive(), one.at.iso_week());
-        let of_day = days.len() < keep.days as usize && days.insert(day);
-        let of_week = weeks.len() < keep.weeks as usize && weeks.insert(week);
-        if place < keep.last as usize || of_day || of_week {
-            wanted.push(one.name.clone());
-        }
-    }
+    let mut wanted = asked_for(&latest_first, keep);
+    let sound = latest_first.iter().find(|one| one.finding == Finding::Sound).map(|one| one.name.clone());
+    latest_first.retain(|one| one.finding != Finding::Unsound);
+    wanted.extend(asked_for(&latest_first, keep));
+    wanted.extend(sound);
     let parents: BTreeMap<&str, &str> =
         all.iter().filter_map(|one| Some((one.name.as_str(), one.parent.as_deref()?))).collect();
     let mut kept = BTreeSet::new();
@@ -150,6 +167,21 @@ pub fn kept(all: &[Standing], keep: &Keep) -> BTreeSet<String> {
         kept.insert(name);
     }
     kept
+}
+
+/// The names of those that `keep` asks for.
+fn asked_for(latest_first: &[&Standing], keep: &Keep) -> Vec<String> {
+    let (mut days, mut weeks) = (BTreeSet::new(), BTreeSet::new());
+    let mut wanted = Vec::new();
+    for (place, one) in latest_first.iter().enumerate() {
+        let (day, week) = (one.at.date_naive(), one.at.iso_week());
+        let of_day = days.len() < keep.days as usize && days.insert(day);
+        let of_week = weeks.len() < keep.weeks as usize && weeks.insert(week);
+        if place < keep.last as usize || of_day || of_week {
+            wanted.push(one.name.clone());
+        }
+    }
+    wanted
 }
 
 /// How often a backup is made.
@@ -189,7 +221,7 @@ mod tests {
     }
 
     fn standing(name: &str, hours: i64, parent: Option<&str>) -> Standing {
-        Standing { name: name.to_owned(), at: at(hours), parent: parent.map(str::to_owned) }
+        Standing { name: name.to_owned(), at: at(hours), parent: parent.map(str::to_owned), finding: Finding::Unknown }
     }
 
     #[test]
@@ -209,6 +241,37 @@ mod tests {
         // A parent that is not there any more is nobody's business here, and a circle ends.
         let odd = [standing("a", 0, Some("b")), standing("b", 1, Some("a"))];
         assert_eq!(kept(&odd, &Keep { last: 1, days: 0, weeks: 0 }).len(), 2);
+    }
+
+    #[test]
+    fn what_is_unsound_takes_no_other_place_and_the_last_sound_one_stays() {
+        let night = |name: &str, night: i64, finding| Standing { finding, ..standing(name, 24 * night, None) };
+        let names = |all: &[Standing], last| {
+            let keep = Keep { last, days: 0, weeks: 0 };
+            kept(all, &keep).into_iter().collect::<Vec<_>>().concat()
+        };
+        let (good, nothing, bad) = (Finding::Sound, Finding::Unknown, Finding::Unsound);
+        assert_eq!(names(&[night("a", 0, good), night("b", 1, bad)], 1), "ab");
+        assert_eq!(
+            names(&[night("a", 0, good), night("b", 1, bad), night("c", 2, bad)], 1),
+            "ac",
+            "one of the bad ones"
+        );
+        assert_eq!(names(&[night("a", 0, good), night("b", 1, bad), night("c", 2, good)], 1), "c");
+        assert_eq!(names(&[night("a", 0, nothing), night("b", 1, bad)], 1), "ab", "it may be sound");
+        assert_eq!(
+            names(&[night("a", 0, good), night("b", 1, nothing), night("c", 2, nothing)], 1),
+            "ac",
+            "as these may not be"
+        );
+        assert_eq!(names(&[night("a", 0, nothing), night("b", 1, nothing), night("c", 2, nothing)], 1), "c");
+        let spoilt: Vec<Standing> =
+            (0..9).map(|n| night(&n.to_string(), n, if n < 5 { nothing } else { bad })).collect();
+        assert_eq!(names(&spoilt, 3), "234678", "as many as ever of those that may be sound");
+        // With what it builds on.
+        let chain =
+            [night("a", 0, good), Standing { parent: Some("a".to_owned()), ..night("b", 1, good) }, night("c", 2, bad)];
+        assert_eq!(names(&chain, 1), "abc");
     }
 
     #[test]

@@ -50,6 +50,12 @@ pub struct MemberBudget {
 }
 
 impl MemberBudget {
+    /// Whether it is the member's own that holds, which nobody else can raise.
+    pub fn is_own(&self, team: Budgets) -> bool {
+        let given = self.given_micros.or(team.month_micros);
+        self.own_micros.is_some_and(|own| given.is_none_or(|given| own < given))
+    }
+
     /// What holds: the lower one of what the team gives and what the member wants.
     pub fn cap(&self, team: Budgets) -> Option<i64> {
         let given = self.given_micros.or(team.month_micros);
@@ -160,6 +166,8 @@ mod tests {
         assert_eq!(budget(None, Some(15)).cap(team), Some(10));
         assert_eq!(budget(None, Some(15)).cap(Budgets::default()), Some(15));
         assert_eq!(budget(None, None).cap(Budgets::default()), None);
+        assert!(budget(Some(20), Some(15)).is_own(team) && budget(None, Some(15)).is_own(Budgets::default()));
+        assert!(!budget(None, Some(15)).is_own(team) && !budget(Some(15), Some(15)).is_own(team));
     }
 
     #[test]

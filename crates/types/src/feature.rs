@@ -331,7 +331,8 @@ pub struct FeatureCard {
     pub budget_micros: Option<i64>,
     /// The branch to work on; made from number and title when absent.
     pub branch: Option<String>,
-    /// Features that must be verified or completed first.
+    /// Features that must be verified or completed first. One that is deleted before it is merged stays among them, and keeps this
+    /// one waiting, until it is taken off.
     #[cfg_attr(feature = "sqlx", sqlx(skip))]
     pub dependencies: Vec<FeatureId>,
     /// The latest run.

@@ -165,6 +165,10 @@ pub struct Forecast {
     pub by: DateTime,
     /// Cards that the order could take, those that wait for others among them, and those that it has at work.
     pub cards: i64,
+    /// Cards of those that lack something, such as a key: they are not begun.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub hindered: i64,
     /// Past runs that it rests on.
     pub runs: i64,
     /// Whose they are.
@@ -187,7 +191,8 @@ pub fn forecast(evening: &Evening, seed: u64) -> Forecast {
             (0..NIGHTS as u64).map(|n| night::play(evening, &pools, random::mix(seed, n), by, stop)).collect();
         estimate(&nights)
     });
-    Forecast { at: evening.at, by, cards: evening.own_cards(), runs: runs as i64, circle, estimate }
+    let (cards, hindered) = (evening.own_cards(), evening.own_hindered());
+    Forecast { at: evening.at, by, cards, hindered, runs: runs as i64, circle, estimate }
 }
 
 impl Evening {
@@ -195,10 +200,18 @@ impl Evening {
         self.orders.iter().find(|order| order.project_id == self.project && order.member_id == self.member)
     }
 
+    fn own(&self) -> impl Iterator<Item = &Card> {
+        let own = |card: &&Card| card.project == self.project && card.member == self.member;
+        self.cards.iter().map(|(card, _)| card).filter(own)
+    }
+
     fn own_cards(&self) -> i64 {
-        let cards = self.cards.iter().filter(|(card, _)| card.project == self.project && card.member == self.member);
         let begun = self.begun.iter().filter(|run| self.is_own(run));
-        (cards.count() + begun.count()) as i64
+        (self.own().count() + begun.count()) as i64
+    }
+
+    fn own_hindered(&self) -> i64 {
+        self.own().filter(|card| card.hindered.is_some()).count() as i64
     }
 
     fn is_own(&self, run: &Begun) -> bool {

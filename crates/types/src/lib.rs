@@ -5,6 +5,7 @@ pub mod access;
 pub mod address;
 pub mod agent;
 pub mod alert;
+pub mod at_work;
 pub mod audit;
 pub mod auto;
 pub mod backup;

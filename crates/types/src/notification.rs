@@ -23,7 +23,9 @@ text_enum! {
         ReviewWaits = "review.waits",
         /// Auto mode of the member paused itself, or somebody else paused it.
         AutoModePaused = "auto-mode.paused",
-        /// A budget is used up.
+        /// Somebody stopped every agent, those of the member among them.
+        RunsStopped = "runs.stopped",
+        /// A budget is used up: the member's own, or of somebody whose budget the member may raise.
         BudgetReached = "budget.reached",
         /// The report of a night is there.
         MorningReport = "morning-report.ready",
@@ -50,6 +52,7 @@ impl NotificationKind {
             Self::PlanReady => "has a plan to look at",
             Self::ReviewWaits => "waits for a review",
             Self::AutoModePaused => "auto mode is paused",
+            Self::RunsStopped => "runs were stopped",
             Self::BudgetReached => "a budget is used up",
             Self::MorningReport => "the morning report is ready",
             Self::WebhookOff => "a webhook was switched off",
@@ -65,7 +68,12 @@ impl NotificationKind {
     pub const fn by_mail_at_first(self) -> bool {
         matches!(
             self,
-            Self::AutoModePaused | Self::BudgetReached | Self::WebhookOff | Self::AlertWarning | Self::AlertCritical
+            Self::AutoModePaused
+                | Self::RunsStopped
+                | Self::BudgetReached
+                | Self::WebhookOff
+                | Self::AlertWarning
+                | Self::AlertCritical
         )
     }
 
@@ -76,7 +84,9 @@ impl NotificationKind {
 
     /// Whether the team's webhooks may hear of it: not of what is one member's alone.
     pub const fn for_team(self) -> bool {
-        self.of_card() || self.of_alert() || matches!(self, Self::AutoModePaused | Self::ReviewWaits)
+        self.of_card()
+            || self.of_alert()
+            || matches!(self, Self::AutoModePaused | Self::RunsStopped | Self::ReviewWaits)
     }
 
     /// Whether it is about the team's operation, of which only whoever administers it is told.
@@ -109,6 +119,8 @@ pub struct Notification {
     pub alert_id: Option<AlertId>,
     /// The execution of a system that it is about, if any.
     pub execution_id: Option<ExecutionId>,
+    /// The other member whose affair it is, if it is one's.
+    pub about_member_id: Option<MemberId>,
     /// What it is about, such as `#12 Login form` or the name of a project.
     pub subject: String,
     /// What happened, in a sentence or two.
@@ -147,6 +159,7 @@ impl Notification {
             (Some(project), None) if self.kind == NotificationKind::McpToolsChanged => format!("/p/{project}/settings"),
             (Some(project), None) => format!("/p/{project}"),
             _ if self.kind == NotificationKind::WebhookOff => "/settings".to_owned(),
+            _ if self.kind == NotificationKind::BudgetReached => "/usage#budgets".to_owned(),
             _ if self.kind.of_alert() => "/operation/alerts".to_owned(),
             _ => "/".to_owned(),
         }
@@ -170,10 +183,14 @@ pub struct Tell {
     pub alert: Option<AlertId>,
     /// The execution that it is about.
     pub execution: Option<ExecutionId>,
+    /// The other member whose affair it is.
+    pub about: Option<MemberId>,
     /// What it is about, in a few words.
     pub subject: String,
     /// What happened, in a sentence or two. Never a secret.
     pub text: String,
+    /// Whether it is mailed to those, too, who have not read yet of the last time: that was long ago.
+    pub anew: bool,
 }
 
 impl Tell {
@@ -187,8 +204,10 @@ impl Tell {
             run: None,
             alert: None,
             execution: None,
+            about: None,
             subject: subject.into(),
             text: text.into(),
+            anew: false,
         }
     }
 
@@ -206,8 +225,10 @@ impl Tell {
             run: Some(run.id),
             alert: None,
             execution: None,
+            about: None,
             subject: format!("#{} {}", card.number, card.title),
             text: text.into(),
+            anew: false,
         }
     }
 
@@ -242,6 +263,7 @@ mod tests {
             run_id: None,
             alert_id: None,
             execution_id: None,
+            about_member_id: None,
             subject: "#12 Login form".to_owned(),
             text: String::new(),
             count: 1,
@@ -260,6 +282,8 @@ mod tests {
         assert_eq!(report.headline(), "the morning report is ready");
         let report = Notification { project_id: None, ..report };
         assert_eq!(report.path(), "/");
+        let budget = Notification { kind: NotificationKind::BudgetReached, ..report.clone() };
+        assert_eq!(budget.path(), "/usage#budgets");
         let disk =
             Notification { kind: NotificationKind::AlertCritical, subject: "Disk (hall-1)".to_owned(), ..report };
         assert_eq!((disk.headline().as_str(), disk.path().as_str()), ("Disk (hall-1): critical", "/operation/alerts"));

@@ -4,7 +4,7 @@ use chrono::{Duration, NaiveTime};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::auto::{AutoOrder, OrderState};
+use crate::auto::{AutoOrder, OrderState, Told};
 use crate::feature::{FeatureStatus, Problem};
 use crate::forecast::Forecast;
 use crate::run::RunStatus;
@@ -17,6 +17,8 @@ pub const MORNING: &str = "07:00";
 const FINISHING: Duration = Duration::minutes(30);
 /// How long nothing happens before auto mode, still switched on, counts as at rest.
 const QUIET: Duration = Duration::minutes(15);
+/// What was told so long before a morning was told of that morning's night.
+const NIGHT: Duration = Duration::hours(12);
 
 text_enum! {
     /// Why a report was made.
@@ -144,8 +146,8 @@ impl Outcome {
 pub struct Shift {
     /// Up to when the member was told.
     pub told_until: Option<DateTime>,
-    /// When the first of the runs that the member was not told of was started.
-    pub since: DateTime,
+    /// When the first of the runs that the member was not told of was started; nothing when there is none.
+    pub since: Option<DateTime>,
     /// When the latest of them ended, if one has.
     pub ended: Option<DateTime>,
     /// Whether one of them works, or waits for a place or for its provider. One that rests does not.
@@ -176,7 +178,13 @@ impl Shift {
     /// thing that there is to tell. So neither a restart nor a clock that is put back makes a second report of it. What ended
     /// is told once because whoever tells it marks it.
     pub fn due(&self, now: DateTime) -> Option<Due> {
-        let from = self.told_until.map_or(self.since, |told| told.max(self.since));
+        let of_work = self.since.and_then(|since| self.of_work(since, now));
+        of_work.or_else(|| self.of_nothing(now).filter(|_| !self.at_work && self.ended.is_none()))
+    }
+
+    /// Whether what was worked on is to be told.
+    fn of_work(&self, since: DateTime, now: DateTime) -> Option<Due> {
+        let from = self.told_until.map_or(since, |told| told.max(since));
         let due = |cause| Some(Due { cause, from: from.min(now) });
         let new = |moment: &DateTime| *moment > from && *moment <= now;
         let working = self.orders.iter().filter(|order| order.state != OrderState::Off);
@@ -206,6 +214,27 @@ impl Shift {
             true => due(ReportCause::Morning),
             false => None,
         }
+    }
+
+    /// Whether a night is over in which nothing came to an end and nothing is at work: that of a window, when it has closed;
+    /// of an order whose window is open in the morning, then. Not when something was told in it.
+    fn of_nothing(&self, now: DateTime) -> Option<Due> {
+        let on = || self.orders.iter().filter(|order| order.state == OrderState::On);
+        // A night counts for those orders that were on in it, and not for what was begun after it.
+        let after = |moment, order: &AutoOrder| moment > self.since.unwrap_or_default().max(order.changed_at);
+        let untold = |since: &DateTime| self.told_until.is_none_or(|told| told <= *since);
+        let closed = on().filter_map(|order| {
+            let window = order.window.as_ref()?;
+            let closed = window.last_closed(now).ok().flatten().filter(|closed| after(*closed, order))?;
+            window.opened(closed - Duration::seconds(1)).ok().flatten()
+        });
+        if let Some(from) = closed.filter(untold).max() {
+            return Some(Due { cause: ReportCause::WindowClosed, from });
+        }
+        let morning = last_time_of_day(self.zone.as_deref(), morning_of(&self.morning), now);
+        let open = on().any(|order| after(morning, order) && order.standing(morning).open);
+        let from = Some(morning - NIGHT).filter(untold).filter(|_| open)?;
+        Some(Due { cause: ReportCause::Morning, from })
     }
 }
 
@@ -304,6 +333,32 @@ pub struct Compared {
     pub cost_micros: i64,
 }
 
+/// Cards of a project that auto mode did not begin, and that wait for the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NotBegun {
+    /// The project.
+    pub project_id: ProjectId,
+    /// What they wait for.
+    pub waiting: Told,
+    /// How many they are.
+    pub count: i64,
+    /// The first of them.
+    pub cards: Vec<NotBegunCard>,
+}
+
+/// A card that auto mode did not begin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NotBegunCard {
+    /// The card.
+    pub feature_id: FeatureId,
+    /// Its number within the project.
+    pub number: i64,
+    /// Its title.
+    pub title: String,
+}
+
 /// What a report says.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -326,6 +381,10 @@ pub struct ReportBody {
     pub forecasts: Vec<Compared>,
     /// Why an order of the member is paused.
     pub pauses: Vec<Problem>,
+    /// The cards that were not begun, by what they wait for. Reports of earlier versions have none.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub not_begun: Vec<NotBegun>,
 }
 
 impl ReportBody {
@@ -335,6 +394,7 @@ impl ReportBody {
         others: Took,
         forecasts: Vec<(ProjectId, Forecast)>,
         pauses: Vec<Problem>,
+        not_begun: Vec<NotBegun>,
     ) -> Self {
         let urgency = |card: &ReportCard| match card.outcome {
             Outcome::Failed => 0,
@@ -373,6 +433,7 @@ impl ReportBody {
             total,
             forecasts,
             pauses,
+            not_begun,
             cards,
         }
     }
@@ -394,6 +455,8 @@ impl ReportBody {
         say(self.waiting - self.failed, "waits for you", "wait for you");
         say(self.failed, "failed", "failed");
         say(self.under_way, "is under way", "are under way");
+        let not_begun = self.not_begun.iter().map(|group| group.count).sum();
+        say(not_begun, "did not begin", "did not begin");
         format!("{}.", parts.join(", "))
     }
 }

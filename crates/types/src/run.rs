@@ -129,6 +129,12 @@ pub struct Run {
     pub base_commit: Option<String>,
     /// The latest state of its work: a snapshot, or the commit on its branch.
     pub head_commit: Option<String>,
+    /// The cards whose work it found in its tree, because its card depends on them: those that were merged, and before those that
+    /// were built on them all that were verified and not merged yet. Known once its worktree is made.
+    #[cfg_attr(feature = "sqlx", sqlx(json))]
+    #[serde(default)]
+    #[schema(required = true)]
+    pub holds: Vec<HeldCard>,
     /// Saved turns.
     pub turns: i64,
     /// Tokens so far.
@@ -160,6 +166,24 @@ pub struct Run {
     pub started_at: Option<DateTime>,
     /// When it last ended.
     pub ended_at: Option<DateTime>,
+}
+
+/// A card whose work another one is built on, as it was called then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldCard {
+    /// The card.
+    pub feature_id: FeatureId,
+    /// Its number within the project.
+    pub number: i64,
+    /// Its title.
+    pub title: String,
+}
+
+impl std::fmt::Display for HeldCard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "#{} “{}”", self.number, self.title)
+    }
 }
 
 /// Tokens of a run, added up; the same figures as [`Usage`], as columns.

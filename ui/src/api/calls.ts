@@ -299,6 +299,7 @@ export const api = {
   queue: (id: string, signal?: AbortSignal) =>
     body(client.GET("/api/projects/{id}/queue", { ...path(id), signal: signal ?? null })),
   teamQueue: (signal?: AbortSignal) => body(client.GET("/api/queue", { signal: signal ?? null })),
+  atWork: (signal?: AbortSignal) => body(client.GET("/api/agents/at-work", { signal: signal ?? null })),
   autoModes: (signal?: AbortSignal) => body(client.GET("/api/auto-modes", { signal: signal ?? null })),
   forecast: (id: string, ask: AskForecast, signal?: AbortSignal) =>
     body(

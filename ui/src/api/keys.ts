@@ -47,6 +47,8 @@ export const keys = {
   queue: (projectId: string) => ["queue", projectId] as const,
   /** Why the cards of all projects wait. */
   teamQueue: ["team-queue"] as const,
+  /** Everybody's runs that have a place or wait for one. */
+  atWork: ["at-work"] as const,
   /** Everybody's auto modes. */
   autoModes: ["auto-modes"] as const,
   forecast: (projectId: string) => ["forecast", projectId] as const,

@@ -165,6 +165,12 @@ export const queries = {
       queryFn: async ({ signal }) => (await api.teamQueue(signal)).items,
       staleTime: 30_000,
     }),
+  atWork: () =>
+    queryOptions({
+      queryKey: keys.atWork,
+      queryFn: async ({ signal }) => (await api.atWork(signal)).items,
+      staleTime: 30_000,
+    }),
   autoModes: () =>
     queryOptions({
       queryKey: keys.autoModes,

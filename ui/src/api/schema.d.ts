@@ -22,6 +22,26 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/agents/at-work": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists everybody's runs that have a place or wait for one: of cards, of chats, and of agents that run by themselves or for a
+         *     step of a system. Every member may read what these say.
+         */
+        get: operations["list_at_work"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/agents/stop-all": {
         parameters: {
             query?: never;
@@ -170,8 +190,8 @@ export type paths = {
         get?: never;
         put?: never;
         /**
-         * Lets nobody be told of an open alert for a while: not that it gets worse, nor that it is over, nor that it is raised again.
-         *     It is shown all the same. For admins.
+         * Lets nobody be told of an open alert for a while: not that it is over, nor that it is raised again; only if it becomes worse than
+         *     it is now. When the time is over and it still stands, that is told once. It is shown all the same. For admins.
          */
         post: operations["silence_alert"];
         delete?: never;
@@ -1067,7 +1087,10 @@ export type paths = {
         get: operations["get_feature"];
         put?: never;
         post?: never;
-        /** Takes a card off the board. */
+        /**
+         * Takes a card off the board.
+         * @description Unless its work is merged, cards that depend on it wait on until somebody takes the dependency off them.
+         */
         delete: operations["delete_feature"];
         options?: never;
         head?: never;
@@ -1187,7 +1210,10 @@ export type paths = {
         };
         get?: never;
         put?: never;
-        /** Puts a card's work on the default branch as one commit. The body may be left out. */
+        /**
+         * Puts a card's work on the default branch as one commit. The body may be left out.
+         * @description Verified work that it is built on and that is not there yet goes first, each card's as a commit of its own.
+         */
         post: operations["merge_feature"];
         delete?: never;
         options?: never;
@@ -2258,7 +2284,7 @@ export type paths = {
         get: operations["get_project"];
         put?: never;
         post?: never;
-        /** Archives a project. Its cards and its repository stay where they are. */
+        /** Archives a project. Its cards and its repository stay where they are; auto mode is switched off in it. */
         delete: operations["archive_project"];
         options?: never;
         head?: never;
@@ -2571,7 +2597,10 @@ export type paths = {
             path?: never;
             cookie?: never;
         };
-        /** Lists the cards of all projects that wait, of everybody, each with its place and the reason. */
+        /**
+         * Lists what waits in all projects, of everybody, each with its place and the reason: cards, and chats and tasks that have no
+         *     place yet.
+         */
         get: operations["list_team_queue"];
         put?: never;
         post?: never;
@@ -3748,6 +3777,7 @@ export type components = {
              */
             seenAt: string;
             silencedBy: components["schemas"]["MemberId"] | null;
+            silencedLevel: components["schemas"]["AlertLevel"] | null;
             /**
              * Format: date-time
              * @description Until when nobody is told of it.
@@ -3782,7 +3812,7 @@ export type components = {
          * @description What an alert is about.
          * @enum {string}
          */
-        AlertKind: "memory" | "disk" | "active-agents" | "api-failures" | "database-slow" | "bus-lost" | "backup-old" | "clean-up-stuck" | "certificate-ends" | "key-refused" | "sandbox-unusable";
+        AlertKind: "memory" | "disk" | "log-disk" | "active-agents" | "api-failures" | "database-slow" | "bus-lost" | "backup-old" | "clean-up-stuck" | "certificate-ends" | "key-refused" | "sandbox-unusable";
         /**
          * @description How bad it is. Declared from less to more.
          * @enum {string}
@@ -3929,6 +3959,11 @@ export type components = {
             /** @description The provider's name. */
             provider: string;
         };
+        /** @description What is at work. */
+        AtWork: {
+            /** @description The runs, those that have a place first. */
+            items: components["schemas"]["LiveRun"][];
+        };
         /** @description An image or a text file on a card, in a chat, or from a tool; the bytes are fetched apart. */
         Attachment: {
             /**
@@ -4071,6 +4106,11 @@ export type components = {
              * @description Runs of this member in this project that work.
              */
             running: number;
+            /**
+             * Format: int64
+             * @description Cards of this member that were stopped with auto mode, and go on with it.
+             */
+            stopped: number;
             waiting: components["schemas"]["Told"] | null;
         };
         /**
@@ -4130,6 +4170,8 @@ export type components = {
             memberId: components["schemas"]["MemberId"] | null;
             /** @description Names the backup at its destination, once it is there. */
             name: string | null;
+            /** @description The name of the one that it builds on, if it does. */
+            parent: string | null;
             /** @description Why it was not made. */
             problem: string | null;
             /**
@@ -4139,6 +4181,13 @@ export type components = {
             startedAt: string;
             /** @description How it is. */
             status: components["schemas"]["BackupStatus"];
+            /** @description Why it could not be looked at, when that was tried and has not been done yet. */
+            unchecked: string | null;
+            /**
+             * @description The name of one that it builds on, in which something wrong was found since it was last looked at itself: it cannot be
+             *     relied on either.
+             */
+            unsoundBelow: string | null;
             /**
              * Format: date-time
              * @description When it was last restored into a scratch place and looked at.
@@ -4175,9 +4224,11 @@ export type components = {
             items: components["schemas"]["Backup"][];
             /**
              * Format: date-time
-             * @description When the latest was begun that is there whole, and in which nothing wrong was found.
+             * @description When the latest was begun that is there whole, and in which nothing wrong was found, nor in any that it builds on.
              */
             lastGoodAt: string | null;
+            /** @description Why that one, or one that it builds on, could not be restored into a scratch place yet, if that was tried. */
+            lastGoodUnchecked: string | null;
             /**
              * Format: date-time
              * @description When the next one is due; nothing where none is made by itself.
@@ -5257,7 +5308,10 @@ export type components = {
             createdAt: string;
             /** @description Who wrote it. */
             createdBy: components["schemas"]["MemberId"];
-            /** @description Features that must be verified or completed first. */
+            /**
+             * @description Features that must be verified or completed first. One that is deleted before it is merged stays among them, and keeps this
+             *     one waiting, until it is taken off.
+             */
             dependencies: components["schemas"]["FeatureId"][];
             error: components["schemas"]["Problem"] | null;
             /**
@@ -5415,6 +5469,11 @@ export type components = {
             /** @description Whose they are. */
             circle: components["schemas"]["Circle"];
             estimate: components["schemas"]["Estimate"] | null;
+            /**
+             * Format: int64
+             * @description Cards of those that lack something, such as a key: they are not begun.
+             */
+            hindered: number;
             /**
              * Format: int64
              * @description Past runs that it rests on.
@@ -5687,6 +5746,18 @@ export type components = {
             uptime: number;
             /** @description The version of this server. */
             version: string;
+        };
+        /** @description A card whose work another one is built on, as it was called then. */
+        HeldCard: {
+            /** @description The card. */
+            featureId: components["schemas"]["FeatureId"];
+            /**
+             * Format: int64
+             * @description Its number within the project.
+             */
+            number: number;
+            /** @description Its title. */
+            title: string;
         };
         /** @description How the calls of the latest hour ended, to the minute. */
         HourState: {
@@ -6416,6 +6487,46 @@ export type components = {
             /** @description Where it is, on the server as in the sandbox. */
             path: string;
         };
+        /** @description A run that works or is to work, with what it works on. */
+        LiveRun: {
+            /**
+             * Format: int64
+             * @description Cost so far, in micro-dollars.
+             */
+            costMicros: number;
+            executionId: components["schemas"]["ExecutionId"] | null;
+            /** @description What it works on: a card, a chat or a task. */
+            featureId: components["schemas"]["FeatureId"];
+            /** @description What it is. */
+            kind: components["schemas"]["FeatureKind"];
+            /** @description Whose run it is. */
+            memberId: components["schemas"]["MemberId"];
+            /** @description The model that it calls. */
+            model: string;
+            /**
+             * Format: int64
+             * @description Its number within the project; below 0 for what is no card.
+             */
+            number: number;
+            /** @description Its project. */
+            projectId: components["schemas"]["ProjectId"];
+            /** @description The run. */
+            runId: components["schemas"]["RunId"];
+            /**
+             * Format: date-time
+             * @description When the latest stretch of work on it began.
+             */
+            startedAt: string | null;
+            /** @description A few words. */
+            title: string;
+            /**
+             * Format: int64
+             * @description Tokens of all kinds so far.
+             */
+            tokens: number;
+            /** @description Whether it has a place, and a server works on it; otherwise it waits, and the queue says for what. */
+            working: boolean;
+        };
         /** @description Who wants to sign in. */
         Login: {
             /** @description The e-mail address. */
@@ -7089,6 +7200,32 @@ export type components = {
             /** @description Its points in order; where there is none, it did not run. */
             points: components["schemas"]["NodePoint"][];
         };
+        /** @description Cards of a project that auto mode did not begin, and that wait for the same. */
+        NotBegun: {
+            /** @description The first of them. */
+            cards: components["schemas"]["NotBegunCard"][];
+            /**
+             * Format: int64
+             * @description How many they are.
+             */
+            count: number;
+            /** @description The project. */
+            projectId: components["schemas"]["ProjectId"];
+            /** @description What they wait for. */
+            waiting: components["schemas"]["Told"];
+        };
+        /** @description A card that auto mode did not begin. */
+        NotBegunCard: {
+            /** @description The card. */
+            featureId: components["schemas"]["FeatureId"];
+            /**
+             * Format: int64
+             * @description Its number within the project.
+             */
+            number: number;
+            /** @description Its title. */
+            title: string;
+        };
         /** @description What the server sends, one JSON object in each text frame: one of these, or an [`Event`]. */
         Notice: {
             /** @description The server's process. */
@@ -7112,6 +7249,7 @@ export type components = {
         };
         /** @description Something that a member is told. Never a secret. */
         Notification: {
+            aboutMemberId: components["schemas"]["MemberId"] | null;
             alertId: components["schemas"]["AlertId"] | null;
             /**
              * Format: date-time
@@ -7155,7 +7293,7 @@ export type components = {
          * @description What a member can be told of. The text is also the type of a webhook's message.
          * @enum {string}
          */
-        NotificationKind: "card.waits" | "card.verified" | "card.failed" | "plan.ready" | "review.waits" | "auto-mode.paused" | "budget.reached" | "morning-report.ready" | "webhook.off" | "mcp-server.tools-changed" | "alert.warning" | "alert.critical" | "alert.cleared";
+        NotificationKind: "card.waits" | "card.verified" | "card.failed" | "plan.ready" | "review.waits" | "auto-mode.paused" | "runs.stopped" | "budget.reached" | "morning-report.ready" | "webhook.off" | "mcp-server.tools-changed" | "alert.warning" | "alert.critical" | "alert.cleared";
         /** @description A page of what a member was told. */
         NotificationPage: {
             /** @description The latest first. */
@@ -7804,15 +7942,17 @@ export type components = {
              */
             size: number;
         };
-        /** @description The cards of a project that wait. */
+        /** @description What waits. */
         Queue: {
-            /** @description The cards, in the order in which they would begin. */
+            /** @description What waits, in the order in which it would begin. */
             items: components["schemas"]["QueueItem"][];
         };
-        /** @description A card that waits, and why. */
+        /** @description A card that waits, and why; in the queue of the whole team also a chat or a task. */
         QueueItem: {
             /** @description The card. */
             featureId: components["schemas"]["FeatureId"];
+            /** @description What it is. */
+            kind: components["schemas"]["FeatureKind"];
             /** @description Whose run or order it is. */
             memberId: components["schemas"]["MemberId"];
             /**
@@ -8031,7 +8171,7 @@ export type components = {
             /** @enum {string} */
             code: "hindered";
             /** @description What, and what to do. */
-            message: string;
+            why: string;
         } | {
             /** @enum {string} */
             code: "backlog-empty";
@@ -8188,6 +8328,8 @@ export type components = {
              * @description Cards of those that are merged.
              */
             merged: number;
+            /** @description The cards that were not begun, by what they wait for. Reports of earlier versions have none. */
+            notBegun: components["schemas"]["NotBegun"][];
             /** @description Why an order of the member is paused. */
             pauses: components["schemas"]["Problem"][];
             /** @description What all of it took. */
@@ -8470,6 +8612,11 @@ export type components = {
             featureId: components["schemas"]["FeatureId"];
             /** @description The latest state of its work: a snapshot, or the commit on its branch. */
             headCommit: string | null;
+            /**
+             * @description The cards whose work it found in its tree, because its card depends on them: those that were merged, and before those that
+             *     were built on them all that were verified and not merged yet. Known once its worktree is made.
+             */
+            holds: components["schemas"]["HeldCard"][];
             /** @description The run's id. */
             id: components["schemas"]["RunId"];
             /** @description What it is to do when it is claimed next. */
@@ -9629,7 +9776,7 @@ export type components = {
             name: string;
             /** @description Whether it is ready for use. */
             status: components["schemas"]["SystemStatus"];
-            /** @description How many steps it has, those within others not counted. */
+            /** @description How many steps it has, those within others included. */
             steps: number;
             /** @description More labels. */
             tags: string[];
@@ -9841,7 +9988,7 @@ export type components = {
              */
             busSeconds: components["schemas"]["Threshold"];
             /**
-             * @description Days that the certificate of the public address still holds.
+             * @description Days that a certificate which browsers are shown still holds.
              * @default {
              *       "critical": 3,
              *       "warning": 14
@@ -9865,7 +10012,7 @@ export type components = {
              */
             databaseMillis: components["schemas"]["Threshold"];
             /**
-             * @description Percent of the disk of a server's data folder that are used.
+             * @description Percent of the disk of a server's data folder, or of its log, that are used.
              * @default {
              *       "critical": 90,
              *       "warning": 75
@@ -10588,6 +10735,7 @@ export type AskForecast = components['schemas']['AskForecast'];
 export type Asking = components['schemas']['Asking'];
 export type AtClose = components['schemas']['AtClose'];
 export type AtProvider = components['schemas']['AtProvider'];
+export type AtWork = components['schemas']['AtWork'];
 export type Attachment = components['schemas']['Attachment'];
 export type AttachmentId = components['schemas']['AttachmentId'];
 export type AttachmentList = components['schemas']['AttachmentList'];
@@ -10714,6 +10862,7 @@ export type GuideWay = components['schemas']['GuideWay'];
 export type Happening = components['schemas']['Happening'];
 export type Health = components['schemas']['Health'];
 export type HealthDetailed = components['schemas']['HealthDetailed'];
+export type HeldCard = components['schemas']['HeldCard'];
 export type HourState = components['schemas']['HourState'];
 export type Hunk = components['schemas']['Hunk'];
 export type IdentityId = components['schemas']['IdentityId'];
@@ -10768,6 +10917,7 @@ export type LineChange = components['schemas']['LineChange'];
 export type LineKind = components['schemas']['LineKind'];
 export type ListedModel = components['schemas']['ListedModel'];
 export type ListedToolchain = components['schemas']['ListedToolchain'];
+export type LiveRun = components['schemas']['LiveRun'];
 export type Login = components['schemas']['Login'];
 export type LookAtInvitation = components['schemas']['LookAtInvitation'];
 export type LookIntoYourMail = components['schemas']['LookIntoYourMail'];
@@ -10815,6 +10965,8 @@ export type NodeId = components['schemas']['NodeId'];
 export type NodeNow = components['schemas']['NodeNow'];
 export type NodePoint = components['schemas']['NodePoint'];
 export type NodeSeries = components['schemas']['NodeSeries'];
+export type NotBegun = components['schemas']['NotBegun'];
+export type NotBegunCard = components['schemas']['NotBegunCard'];
 export type Notice = components['schemas']['Notice'];
 export type Notification = components['schemas']['Notification'];
 export type NotificationId = components['schemas']['NotificationId'];
@@ -11102,6 +11254,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Agent"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    list_at_work: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AtWork"];
                 };
             };
             /** @description Why the request was refused or failed. */

@@ -17,6 +17,7 @@ import { Sidebar } from "./sidebar";
 const loadEditor = () => import("@/features/editor/card-editor");
 const Shortcuts = lazy(() => import("./shortcuts"));
 const CardEditor = lazy(loadEditor);
+const StopAllConfirm = lazy(() => import("@/features/team/stop-all-confirm"));
 const AlertBanner = lazy(() => import("@/features/alerts/banner"));
 const IdentityDialog = lazy(() => import("./identity-dialog"));
 const IDLE_MS = 1_500;
@@ -34,8 +35,9 @@ export default function Frame() {
   if (me !== undefined) setTimeZone(me.timeZone);
   const { projectId } = useParams({ strict: false });
   // Once opened, they stay, so that they close with their motion.
-  const [used, setUsed] = useState({ shortcuts: false, editor: false });
+  const [used, setUsed] = useState({ shortcuts: false, stopAll: false, editor: false });
   if (open === "shortcuts" && !used.shortcuts) setUsed({ ...used, shortcuts: true });
+  if (open === "stop-all" && !used.stopAll) setUsed({ ...used, stopAll: true });
   if (editing !== null && !used.editor) setUsed({ ...used, editor: true });
 
   useEffect(
@@ -91,6 +93,12 @@ export default function Frame() {
       <Palette />
       <Suspense>
         {used.shortcuts && <Shortcuts />}
+        {used.stopAll && (
+          <StopAllConfirm
+            open={open === "stop-all"}
+            onOpenChange={(next) => overlay.set(next ? "stop-all" : null)}
+          />
+        )}
         {used.editor && <CardEditor />}
       </Suspense>
       {/* Apart from the others: it must not take away the window over which it is asked. */}

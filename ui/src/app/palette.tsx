@@ -15,6 +15,7 @@ import {
   Keyboard,
   LogOut,
   Moon,
+  OctagonX,
   Plus,
   ScrollText,
   Settings,
@@ -198,6 +199,16 @@ function useEntries(): Entry[] {
         words: "memory disk load servers members resources monitoring health",
         icon: <Activity />,
         run: () => void navigate({ to: "/operation" }),
+      });
+    }
+    if (runs) {
+      entries.push({
+        id: "stop-all",
+        group: "Do",
+        label: t.nav.stopAll,
+        words: "kill switch emergency halt pause agents auto mode runs",
+        icon: <OctagonX />,
+        run: () => overlay.set("stop-all"),
       });
     }
     if (mayAdd) {

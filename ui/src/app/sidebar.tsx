@@ -25,7 +25,7 @@ import { Logo } from "@/components/logo";
 import { Keys } from "@/components/ui/kbd";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Tooltip } from "@/components/ui/tooltip";
-import { useActiveWork } from "@/features/attention";
+import { useActiveWork, useAsides } from "@/features/attention";
 import { useProposed } from "@/features/knowledge/proposed";
 import { cn } from "@/lib/cn";
 import { t } from "@/strings";
@@ -43,6 +43,7 @@ function ProjectIcon({ project }: { project: ProjectListItem }) {
 export function Sidebar({ className }: { className?: string }) {
   const projects = useProjects();
   const { attention, working } = useActiveWork();
+  const asides = useAsides();
   const mayAdd = useMay("manageProjects");
   const runs = useMay("administer");
   const unread = useUnread();
@@ -96,7 +97,10 @@ export function Sidebar({ className }: { className?: string }) {
           exact
           icon={<Bot />}
           label={t.nav.agents}
-          count={working.filter((card) => card.status === "in_progress").length}
+          count={
+            working.filter((card) => card.status === "in_progress").length +
+            asides.filter((run) => run.working).length
+          }
           countLabel="at work"
         />
         <NavItem to="/agents-library" icon={<Library />} label={t.nav.library} />

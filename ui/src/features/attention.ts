@@ -1,6 +1,6 @@
-import { useQueries } from "@tanstack/react-query";
-import { queries, useProjects } from "@/api/queries";
-import type { FeatureCard, ProjectListItem } from "@/api/types";
+import { useQueries, useQuery } from "@tanstack/react-query";
+import { queries, useMay, useProjects } from "@/api/queries";
+import type { FeatureCard, LiveRun, ProjectListItem } from "@/api/types";
 import { planWaits } from "@/features/actions";
 
 export interface ActiveWork {
@@ -63,4 +63,18 @@ export function useActiveWork(): ActiveWork {
       };
     },
   });
+}
+
+const NONE: LiveRun[] = [];
+const isAside = (run: LiveRun) => run.kind !== "card";
+
+/** Chats and tasks of everybody that an agent works on or will: they are on no board, but take places like cards. */
+export function useAsides(): LiveRun[] {
+  const mayLook = useMay("read");
+  const asides = useQuery({
+    ...queries.atWork(),
+    enabled: mayLook,
+    select: (items) => items.filter(isAside),
+  });
+  return asides.data ?? NONE;
 }

@@ -62,6 +62,9 @@ export function putFeature(client: QueryClient, feature: Feature | FeatureCard) 
     // A chat or a task is on no board. Which chats there are, and in which order, the server says.
     putWhole(client, feature);
     void client.invalidateQueries({ queryKey: keys.chats(projectId) });
+    // But it takes a place like a card, and others wait for that.
+    void client.invalidateQueries({ queryKey: keys.atWork });
+    staleQueue(client, projectId);
     return;
   }
   let before: FeatureCard | undefined;
@@ -92,6 +95,12 @@ function staleQueue(client: QueryClient, projectId: string) {
   void client.invalidateQueries({ queryKey: keys.autoMode(projectId) });
   void client.invalidateQueries({ queryKey: keys.teamQueue });
   void client.invalidateQueries({ queryKey: keys.autoModes });
+}
+
+/** The same everywhere: something changed by which work waits or goes on. */
+export function staleQueues(client: QueryClient) {
+  for (const key of [["queue"], ["auto-mode"], ["forecast"], keys.teamQueue, keys.autoModes])
+    void client.invalidateQueries({ queryKey: key });
 }
 
 /** Keeps the counts of the projects' list in step; they are fetched again where the card's past is not known. */
@@ -241,9 +250,7 @@ export function applyEvents(client: QueryClient, events: Event[]) {
         void client.invalidateQueries({ queryKey: keys.alerts });
         void client.invalidateQueries({ queryKey: keys.strain });
         // Work may wait by it, or go on.
-        void client.invalidateQueries({ queryKey: ["queue"] });
-        void client.invalidateQueries({ queryKey: keys.teamQueue });
-        void client.invalidateQueries({ queryKey: keys.autoModes });
+        staleQueues(client);
         break;
       case "agent.updated":
         void client.invalidateQueries({ queryKey: keys.agents });

@@ -12,10 +12,12 @@ import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Tooltip } from "@/components/ui/tooltip";
 import { useFeatureAction } from "@/features/actions";
+import { Asides } from "@/features/agents/asides";
 import { AutoModes } from "@/features/agents/auto-modes";
 import { Queue } from "@/features/agents/queue";
-import { useActiveWork } from "@/features/attention";
+import { useActiveWork, useAsides } from "@/features/attention";
 import { sayingOf } from "@/features/feature/live/tools";
+import { StopAllButton } from "@/features/team/stop-all";
 import { count, exactMoney, money, plural, shortCount } from "@/lib/format";
 import { Elapsed } from "@/lib/time";
 import { useDoing } from "@/live/doing";
@@ -25,22 +27,25 @@ export default function AgentsPage() {
   const { working, projects, pending, error, refetch } = useActiveWork();
   const names = useMemo(() => new Map(projects.map((project) => [project.id, project.name])), [projects]);
   const atWork = working.filter((card) => card.status === "in_progress");
-  const queued = working.filter((card) => card.status === "queued");
+  const asides = useAsides();
+  const answering = asides.filter((run) => run.working);
+  const running = atWork.length + answering.length;
+  const queued = working.filter((card) => card.status === "queued").length + asides.length - answering.length;
   const mayLook = useMay("read");
+  const runsTeam = useMay("administer");
   if (error !== null && projects.length === 0) return <ErrorState error={error} onRetry={refetch} />;
   return (
     <Page
       title="Agents at work"
-      lead={
-        pending
-          ? " "
-          : `${plural(atWork.length, "agent")} at work${queued.length > 0 ? `, ${queued.length} queued` : ""}.`
-      }
+      lead={pending ? " " : `${plural(running, "agent")} at work${queued > 0 ? `, ${queued} queued` : ""}.`}
       width="lg"
       actions={
-        <Button size="sm" render={<Link to="/operation/limits" />}>
-          <Gauge /> {words.t.nav.rateLimits}
-        </Button>
+        <>
+          <Button size="sm" render={<Link to="/operation/limits" />}>
+            <Gauge /> {words.t.nav.rateLimits}
+          </Button>
+          {runsTeam && <StopAllButton size="sm" />}
+        </>
       }
     >
       {pending ? (
@@ -48,17 +53,20 @@ export default function AgentsPage() {
           <Skeleton className="h-36 rounded-xl" />
           <Skeleton className="h-36 rounded-xl" />
         </div>
-      ) : atWork.length === 0 ? (
+      ) : running === 0 ? (
         <Empty icon={<Bot />} title="No agent is at work">
           Start a card on a board, and watch here what all agents do.
         </Empty>
       ) : (
-        <ul className="grid gap-3 lg:grid-cols-2 3xl:grid-cols-3">
-          {atWork.map((card) => (
-            <AgentCard key={card.id} card={card} project={names.get(card.projectId) ?? ""} />
-          ))}
-        </ul>
+        atWork.length > 0 && (
+          <ul className="grid gap-3 lg:grid-cols-2 3xl:grid-cols-3">
+            {atWork.map((card) => (
+              <AgentCard key={card.id} card={card} project={names.get(card.projectId) ?? ""} />
+            ))}
+          </ul>
+        )
       )}
+      <Asides runs={answering} names={names} />
       {mayLook && <Queue names={names} />}
       {mayLook && <AutoModes names={names} />}
     </Page>

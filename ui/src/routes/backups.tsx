@@ -12,7 +12,7 @@ import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { WithCode } from "@/components/with-code";
-import { standing, underWay } from "@/features/backups/state";
+import { problemOf, standing, underWay } from "@/features/backups/state";
 import { words } from "@/features/backups/strings";
 import { Sections } from "@/features/operation/sections";
 import { cn } from "@/lib/cn";
@@ -87,6 +87,11 @@ function Shown({ view }: { view: BackupsView }) {
         />
         <div className="min-w-0 flex-1 text-sm">
           <p className={cn("font-semibold", how === "bad" && "text-red")}>{words[how]}</p>
+          {how === "unchecked" && (
+            <p className="mt-1 break-words">
+              {words.uncheckedText} {view.lastGoodUnchecked}
+            </p>
+          )}
           <dl className="mt-2 grid grid-cols-[auto_minmax(0,1fr)] gap-x-4 gap-y-1">
             <dt className="text-muted">{words.lastGood}</dt>
             <dd>{view.lastGoodAt ? <Time at={view.lastGoodAt} /> : words.never}</dd>
@@ -132,7 +137,7 @@ function Row({ one }: { one: Backup }) {
     typeof one.bytes === "number" ? bytes(one.bytes) : undefined,
     took !== undefined && one.status === "done" ? `${words.took} ${duration(took)}` : undefined,
   ];
-  const problem = one.problem ?? one.verifyProblem;
+  const problem = problemOf(one);
   return (
     <li className="flex items-start gap-3 px-4 py-3 text-sm">
       <div className="min-w-0 flex-1">
@@ -145,9 +150,14 @@ function Row({ one }: { one: Backup }) {
         ) : (
           one.verifiedAt && <p className="text-green">{words.verified}</p>
         )}
+        {one.unchecked && <p className="mt-1 break-words text-amber">{one.unchecked}</p>}
       </div>
-      <Badge tone={problem ? "red" : one.status === "done" ? "green" : "blue"}>
-        {one.verifyProblem ? words.unsound : words.status[one.status]}
+      <Badge tone={problem ? "red" : one.unchecked ? "amber" : one.status === "done" ? "green" : "blue"}>
+        {one.status === "done" && problem
+          ? words.unsound
+          : one.unchecked
+            ? words.notChecked
+            : words.status[one.status]}
       </Badge>
     </li>
   );

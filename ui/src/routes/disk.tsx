@@ -10,7 +10,7 @@ import { ByMember } from "@/features/disk/members";
 import { Orphans, Plan } from "@/features/disk/plan";
 import { RetentionSettings } from "@/features/disk/retention";
 import { d } from "@/features/disk/strings";
-import { DiskUse, Standing } from "@/features/disk/use";
+import { DiskUse, Standing, Staying } from "@/features/disk/use";
 import { WhichServer } from "@/features/disk/which";
 import { Sections } from "@/features/operation/sections";
 import { t } from "@/strings";
@@ -43,6 +43,7 @@ export default function DiskPage() {
           <Standing standing={standing} />
           {standing.report ? (
             <>
+              <Staying report={standing.report} />
               <DiskUse report={standing.report} retention={retention} />
               <ByMember report={standing.report} />
               <Plan report={standing.report} running={Boolean(standing.tidiness.runningSince)} />

@@ -73,7 +73,7 @@ const AFTER_WORK: { value: AfterWork; label: string; help: string }[] = [
   {
     value: "verify",
     label: "Verified when the checks pass",
-    help: "Cards that depend on it may begin. Without checks, a person looks.",
+    help: "Cards that depend on it may begin, on top of its work. Without checks, a person looks.",
   },
   {
     value: "merge",

@@ -227,7 +227,7 @@ function Executions() {
                 {" · "}
                 {shortCount(execution.tokens)} {w.execution.tokens.toLowerCase()}
                 {" · "}
-                <Time at={execution.createdAt} />
+                <Time at={execution.createdAt} className="whitespace-nowrap" />
               </span>
             </li>
           ))}

@@ -66,6 +66,7 @@ export function run(part: Partial<Run> & { id: string }): Run {
     branch: "guildhall/1-card",
     baseCommit: null,
     headCommit: null,
+    holds: [],
     parkedReason: null,
     parkedFor: null,
     extraMicros: 0,

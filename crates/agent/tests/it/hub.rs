@@ -227,6 +227,7 @@ fn facts(known: Known) -> Facts {
         project: "Sample".to_owned(),
         branch: "b".to_owned(),
         default_branch: "main".to_owned(),
+        built_on: Vec::new(),
         planning: PlanningMode::Skip,
         approval: false,
         verify_commands: Vec::new(),

@@ -14,6 +14,7 @@ fn facts(planning: PlanningMode) -> Facts {
         project: "Sample".to_owned(),
         branch: "guildhall/7-todo-done".to_owned(),
         default_branch: "main".to_owned(),
+        built_on: Vec::new(),
         planning,
         approval: false,
         verify_commands: vec!["./test.sh".to_owned(), "make lint".to_owned()],
@@ -51,6 +52,18 @@ fn the_system_prompt_with_little_to_say() {
     };
     let parts = system(&facts).unwrap();
     insta::assert_snapshot!(parts[1].text);
+}
+
+#[test]
+fn an_agent_is_told_what_it_builds_on() {
+    let told = |cards: usize| {
+        let built_on = (1..=cards).map(|n| format!("#{n} “Card {n}”")).collect();
+        system(&Facts { built_on, ..facts(PlanningMode::Skip) }).unwrap()[1].text.clone()
+    };
+    assert!(!told(0).contains("holds the work of"));
+    let two = "from `main`.\nThe worktree holds the work of #1 “Card 1”, #2 “Card 2” already: build on it, and do not";
+    assert!(told(2).contains(two), "{}", told(2));
+    assert!(told(12).contains("#10 “Card 10” and others already"), "{}", told(12));
 }
 
 #[test]

@@ -42,6 +42,7 @@ async fn a_feature_of_the_sample_project_is_built() {
         project: "Sample".to_owned(),
         branch: "guildhall/1-todo-done".to_owned(),
         default_branch: "main".to_owned(),
+        built_on: Vec::new(),
         planning: PlanningMode::Lite,
         approval: false,
         verify_commands: vec!["./test.sh".to_owned()],

@@ -9,9 +9,14 @@ use rmcp::model::{
     ServerNotification, ServerRequest,
 };
 use rmcp::service::{NotificationContext, RequestContext, RunningService, RunningServiceCancellationToken};
+use tokio::sync::watch;
+
+use super::streams::MESSAGE;
 
 /// What a server may tell or ask unasked between two calls.
 const UNASKED: usize = 10_000;
+/// Bytes that one elsewhere may send unasked from one call to the next, comments and all.
+const BETWEEN: usize = 2 * MESSAGE;
 /// Said of one that did not leave it at that.
 pub(super) const FLOODED: &str = "it sent over 10,000 messages that nobody asked for, and was cut off";
 
@@ -23,6 +28,8 @@ pub(super) type Service = RunningService<RoleClient, Manners>;
 pub(super) struct Heard {
     changed: AtomicBool,
     unasked: AtomicUsize,
+    bytes: AtomicUsize,
+    calls: watch::Sender<u64>,
     stop: Mutex<Option<RunningServiceCancellationToken>>,
 }
 
@@ -32,9 +39,26 @@ impl Heard {
         if !self.is_flood() {
             self.unasked.store(0, Ordering::Relaxed);
         }
+        self.bytes.store(0, Ordering::Relaxed);
+        self.calls.send_modify(|calls| *calls = calls.wrapping_add(1));
     }
 
-    /// Whether it said since this was last asked that its tools are others now.
+    /// Changes whenever a call begins.
+    pub(super) fn calls(&self) -> watch::Receiver<u64> {
+        self.calls.subscribe()
+    }
+
+    /// Counts bytes that came unasked. Returns whether that is not too much yet.
+    pub(super) fn takes(&self, bytes: usize) -> bool {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= BETWEEN
+    }
+
+    /// The tools may be others now, although the server did not say so.
+    pub(super) fn mark_changed(&self) {
+        self.changed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether its tools may be others now than when this was last asked.
     pub(super) fn take_changed(&self) -> bool {
         self.changed.swap(false, Ordering::Relaxed)
     }
@@ -91,7 +115,7 @@ impl rmcp::Service<RoleClient> for Manners {
         _context: NotificationContext<RoleClient>,
     ) -> Result<(), ErrorData> {
         if self.0.admits() && matches!(notification, ServerNotification::ToolListChangedNotification(_)) {
-            self.0.changed.store(true, Ordering::Relaxed);
+            self.0.mark_changed();
         }
         Ok(())
     }

@@ -32,6 +32,7 @@ use super::manners::{FLOODED, Heard, Manners, Service};
 use super::program::Program;
 use super::shapes::Listed;
 use super::streams::{MESSAGE, Messages, Said};
+use super::tap::Tap;
 use crate::problems::chain;
 
 /// Said of a server that lets nobody in without a token.
@@ -213,7 +214,7 @@ impl Dial<'_> {
         let heard = Arc::new(Heard::default());
         let manners = Manners::new(&heard);
         let speaking = async {
-            let transport = StreamableHttpClientTransport::with_client(client, config);
+            let transport = StreamableHttpClientTransport::with_client(Tap::new(client, Arc::clone(&heard)), config);
             let service = manners.serve_with_lifecycle(transport, lifecycle()).await.map_err(|e| of_start(&e))?;
             let listed = list(&service, blot).await.map_err(|error| of_call(&error))?;
             Ok::<_, String>((service, listed))

@@ -1,7 +1,7 @@
 //! What the host says of itself.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use guildhall_sandbox::{MemoryBound, memory_bound};
 use guildhall_types::reading::Used;
@@ -57,10 +57,33 @@ fn load(loadavg: &str) -> Option<f64> {
 /// The file system that holds a folder, or will when it is made, as `df` tells it: what is kept back for root nobody else can
 /// use, so it counts neither as used nor as there.
 pub(crate) fn disk(folder: &Path) -> Option<Used> {
-    let found = folder.ancestors().find_map(|at| rustix::fs::statvfs(at).ok())?;
+    folder.ancestors().find_map(|at| rustix::fs::statvfs(at).ok()).map(used)
+}
+
+fn used(found: rustix::fs::StatVfs) -> Used {
     let bytes = |blocks: u64| i64::try_from(blocks.saturating_mul(found.f_frsize)).unwrap_or(i64::MAX);
     let used = bytes(found.f_blocks.saturating_sub(found.f_bfree));
-    Some(Used { used, total: used.saturating_add(bytes(found.f_bavail)) })
+    Used { used, total: used.saturating_add(bytes(found.f_bavail)) }
+}
+
+/// The fullest of the file systems that hold these folders and not `data`.
+pub(crate) fn other_disk(data: &Path, folders: &[PathBuf]) -> Option<Used> {
+    let own = device(data);
+    let apart = folders.iter().filter(|folder| own.is_some() && device(folder) != own);
+    apart.filter_map(|folder| disk(folder)).max_by(|one, other| one.share().total_cmp(&other.share()))
+}
+
+/// The file system that takes the log, if that goes to a file and not to where `data` is.
+pub(crate) fn log_disk(data: &Path) -> Option<Used> {
+    let log = std::io::stderr();
+    let file = rustix::fs::fstat(&log).ok()?;
+    let is_file = rustix::fs::FileType::from_raw_mode(file.st_mode).is_file();
+    (is_file && device(data) != Some(file.st_dev)).then(|| rustix::fs::fstatvfs(&log).ok().map(used)).flatten()
+}
+
+/// Which file system holds a folder, or will when it is made.
+fn device(folder: &Path) -> Option<u64> {
+    folder.ancestors().find_map(|at| rustix::fs::stat(at).ok()).map(|found| found.st_dev)
 }
 
 #[cfg(test)]
@@ -101,5 +124,9 @@ mod tests {
         // One that is made later lies where what is above it lies.
         let total = |path: &str| disk(Path::new(path)).map(|disk| disk.total);
         assert_eq!(total("/nowhere/at/all"), total("/"));
+        // The kernel's own file systems are on no disk of anybody's, and none is used of them.
+        let other = |folder: &str| other_disk(Path::new("/"), &[PathBuf::from(folder)]);
+        assert_eq!(other("/nowhere/at/all"), None);
+        assert!(other("/proc").is_some_and(|used| used.share() == 0.0));
     }
 }

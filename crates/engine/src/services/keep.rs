@@ -3,9 +3,10 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use guildhall_sandbox::Running;
+use guildhall_sandbox::{Exit, Over, Running};
 use guildhall_types::event::OutputStream;
 use guildhall_types::service::MINUTES;
+use rustix::process::Signal;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::time::MissedTickBehavior;
@@ -65,13 +66,10 @@ pub(super) async fn keep(engine: Engine, live: Arc<Live>, mut running: Running) 
             },
         }
     };
-    let how = match ended {
-        Some(Ok(exit)) => match running.over() {
-            Some(over) => Err(Why::Failed(format!("{over} {}", over.advice()))),
-            None => Ok(exit),
-        },
-        Some(Err(error)) => Err(Why::Failed(chain(&error))),
-        None => Err(live.why.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or(Why::Attempt)),
+    let (how, met) = match ended {
+        Some(Ok(exit)) => judged(exit, running.over()),
+        Some(Err(error)) => (Err(Why::Failed(chain(&error))), None),
+        None => (Err(live.why.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or(Why::Attempt)), None),
     };
     if let Err(error) = running.kill().await {
         tracing::warn!(run = %live.run, service = live.name, error = &error as &dyn std::error::Error, "a service may not be gone");
@@ -89,15 +87,72 @@ pub(super) async fn keep(engine: Engine, live: Arc<Live>, mut running: Running) 
             }
         }
     }
-    let said = blot.finish();
+    let mut said = blot.finish();
+    said.extend(met.unwrap_or_default().into_bytes());
     live.log().push(&said);
     shown.push(&said);
     engine.0.bus.write(live.run, 0, stream, &shown.take(true));
     engine.put_end(&live, how).await;
 }
 
+/// How a service ended, and what its log is to say of a limit that it met without being ended by that.
+///
+/// It may have run for hours and met a limit at some time; what it ended by is what it did last. A worktree that has grown too large, or
+/// a full disk, is told by whoever ended it for that. Want of memory kills: a service that was not killed has gone on without the
+/// process that was. A process that could not be started kills nobody, and may have been another command's.
+fn judged(exit: Exit, met: Option<Over>) -> (Result<Exit, Why>, Option<String>) {
+    let Some(over) = met else { return (Ok(exit), None) };
+    let words = format!("{over} {}", over.advice());
+    let kill = Signal::KILL.as_raw();
+    // Without a sandbox, a shell tells so how what it started ended.
+    let killed = exit == Exit::Signal(kill) || exit == Exit::Code(128 + kill);
+    match over {
+        Over::Disk { .. } | Over::Files { .. } | Over::Cache { .. } | Over::HostDisk => (Err(Why::Failed(words)), None),
+        Over::RunMemory { .. } | Over::MemberMemory { .. } | Over::HostMemory if killed => {
+            (Err(Why::Failed(words)), None)
+        }
+        Over::Processes { .. } | Over::MemberProcesses { .. } if exit == Exit::Code(0) => (Ok(exit), None),
+        _ => (Ok(exit), Some(format!("\n[A limit was met while it ran. {words}]\n"))),
+    }
+}
+
 /// Reads what a service prints; nothing at its end.
 async fn read(output: &mut Option<pipe::Receiver>, chunk: &mut [u8]) -> Option<usize> {
     let read = output.as_mut()?.read(chunk).await;
     read.ok().filter(|count| *count > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_did_not_end_a_service_is_not_told_as_its_end() {
+        let (memory, host) = (Over::MemberMemory { whole: 8_000_000_000 }, Over::HostMemory);
+        let run = Over::RunMemory { part: 4_000_000_000, whole: 8_000_000_000, runs: 2 };
+        let (own, others) = (Over::Processes { part: 250, whole: 500 }, Over::MemberProcesses { whole: 500 });
+        let disk = Over::Disk { used: 11_000_000_000, most: 10_000_000_000 };
+        let (files, cache) =
+            (Over::Files { most: 1_000_000 }, Over::Cache { added: 11_000_000_000, most: 10_000_000_000 });
+        let exits = [Exit::Code(0), Exit::Code(1), Exit::Code(137), Exit::Signal(15), Exit::Signal(9)];
+        for exit in exits {
+            assert_eq!(judged(exit, None), (Ok(exit), None));
+            for over in [disk, files, cache, Over::HostDisk] {
+                let (how, told) = judged(exit, Some(over));
+                assert!(matches!(how, Err(Why::Failed(why)) if why.starts_with(&over.to_string())), "{over} {exit:?}");
+                assert_eq!(told, None);
+            }
+            let killed = matches!(exit, Exit::Code(137) | Exit::Signal(9));
+            for over in [memory, host, run] {
+                let (how, told) = judged(exit, Some(over));
+                assert_eq!(matches!(how, Err(Why::Failed(_))), killed, "{over} {exit:?}");
+                assert_eq!(told.is_some_and(|told| told.contains(&over.to_string())), !killed, "{over} {exit:?}");
+            }
+            for over in [own, others] {
+                let (how, told) = judged(exit, Some(over));
+                assert_eq!(how, Ok(exit), "{over}");
+                assert_eq!(told.is_some(), exit != Exit::Code(0), "{over} {exit:?}");
+            }
+        }
+    }
 }

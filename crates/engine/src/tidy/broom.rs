@@ -21,6 +21,8 @@ use crate::reading::host;
 pub struct Swept {
     /// What went, each in a sentence.
     pub gone: Vec<String>,
+    /// What stays until somebody says what is to become of it, each in a sentence. Nothing is wrong with the clean-up.
+    pub stays: Vec<String>,
     /// What went wrong, each in a sentence.
     pub faults: Vec<String>,
 }
@@ -106,6 +108,9 @@ impl Broom {
                     swept.gone.push(format!("the worktree of run {} ({})", going.run_id, going.why));
                 }
                 Ok(false) => {}
+                Err(error @ Trouble::TooLarge { .. }) => {
+                    swept.stays.push(format!("the worktree of {} stays: {error}", named(&one.place)));
+                }
                 Err(error) => swept.fault(&format!("the worktree of run {} stays", going.run_id), &error),
             }
         }
@@ -281,6 +286,16 @@ impl Broom {
     /// Whether an agent works in a worktree here, or is about to.
     pub(super) fn is_active(&self, run: RunId) -> bool {
         self.engine.as_ref().is_some_and(|engine| engine.active().contains_key(&run))
+    }
+}
+
+/// What a worktree is of, as members call it.
+fn named(place: &RunPlace) -> String {
+    let RunPlace { kind, number, title, .. } = place;
+    match kind {
+        FeatureKind::Card => format!("the card #{number} “{title}”"),
+        FeatureKind::Chat => format!("the chat “{title}”"),
+        FeatureKind::Task => format!("the task “{title}”"),
     }
 }
 

@@ -12,10 +12,15 @@ use crate::problems::Trouble;
 const AT_ONCE: i64 = 50;
 
 impl Broom {
-    /// Forgets the histories of runs that were closed long ago, events that nobody asks for any more, and the states between
-    /// the turns of what was merged.
+    /// Forgets the histories of runs that were closed long ago, events that nobody asks for any more, the states between
+    /// the turns of what was merged, and what was left of deleted chats.
     pub(super) async fn sweep_records(&self, swept: &mut Swept) -> Result<(), Trouble> {
         let (rules, now) = (self.rules().await?, self.clock.now());
+        let chats = self.store.forget_files_of_deleted_chats().await?;
+        if chats > 0 {
+            tracing::info!(chats, "files were left of deleted chats, and are gone now");
+            swept.gone.push(format!("what was left of the files of {chats} deleted chats"));
+        }
         let mut runs = 0;
         if let Some(before) = before(rules.run_days, now) {
             loop {

@@ -1,8 +1,9 @@
 //! What happens while a server is short of memory or disk, with readings that the test makes.
 
+use std::sync::Arc;
+
 use chrono::Duration;
-use guildhall_types::FeatureId;
-use guildhall_types::alert::{AlertKind, AlertLevel, Strain};
+use guildhall_types::alert::{AlertKind, AlertLevel, Strain, Threshold, Thresholds};
 use guildhall_types::auto::Reason;
 use guildhall_types::event::Happening;
 use guildhall_types::feature::FeatureStatus;
@@ -10,6 +11,7 @@ use guildhall_types::notification::NotificationKind;
 use guildhall_types::project::ProjectSource;
 use guildhall_types::reading::{Reading, Used};
 use guildhall_types::run::{Run, RunEvent, RunStatus};
+use guildhall_types::{FeatureId, FixedClock};
 use serde_json::json;
 
 use crate::harness::Hall;
@@ -106,6 +108,41 @@ async fn while_it_is_short_of_memory_no_work_begins_and_everybody_is_told_why() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn within_a_silence_only_what_gets_worse_is_told_and_afterwards_that_it_stands() {
+    let clock = FixedClock::default();
+    let lease = std::time::Duration::from_secs(1_000 * 24 * 60 * 60);
+    let hall = Hall::clocked(guildhall_sim::Config::default(), Arc::new(clock.clone()), lease).await;
+    let after = async |minutes: i64, disk: i64| {
+        clock.advance(Duration::minutes(minutes));
+        readings(&hall).after(0, 40, disk).await;
+    };
+    let told = async || {
+        let told = hall.team.store.notifications(hall.anna.id, None, false, 9).await.unwrap().page.items;
+        told.into_iter().map(|one| (one.kind, one.count, one.text)).collect::<Vec<_>>()
+    };
+    let kinds = async || told().await.into_iter().map(|(kind, count, _)| (kind, count)).collect::<Vec<_>>();
+    after(0, 80).await;
+    let alert = hall.team.store.open_alerts().await.unwrap().remove(0);
+    hall.team.silence_alert(alert.id, Some(60)).await.unwrap();
+    after(10, 84).await;
+    assert_eq!(kinds().await, [(NotificationKind::AlertWarning, 1)]);
+    after(5, 95).await;
+    assert_eq!(kinds().await, [(NotificationKind::AlertCritical, 1), (NotificationKind::AlertWarning, 1)]);
+    // Better again, and silent, until the hour is over; then once.
+    after(5, 81).await;
+    after(5, 82).await;
+    assert_eq!(hall.team.store.open_alerts().await.unwrap()[0].level, AlertLevel::Warning);
+    after(34, 82).await;
+    assert_eq!(kinds().await.len(), 2);
+    for _ in 0..3 {
+        after(1, 83).await;
+        let all = told().await;
+        assert_eq!((all.len(), all[0].0, all[0].1), (2, NotificationKind::AlertWarning, 2));
+        assert!(all[0].2.contains("still stands. 83 % of the disk"), "{all:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_critical_memory_runs_make_room_one_by_one_and_pay_no_turn_again() {
     let hall = Hall::open().await;
     let project = hall.project("p", ProjectSource::Empty).await;
@@ -189,4 +226,53 @@ async fn what_passes_before_the_next_turn_keeps_nobody() {
     readings.well_again().await;
     let feature = hall.rests(id).await;
     assert_eq!((feature.card.status, run_of(&hall, id).await.attempt), (FeatureStatus::WaitingApproval, 1));
+}
+
+/// Shows a certificate that it made itself and that holds for so many days, until it is dropped.
+async fn shows(hall: &Hall, days: i64) -> (tokio::process::Child, url::Url) {
+    use std::process::Stdio;
+    let [key, certificate] = ["key", "pem"].map(|kind| hall.dir.path().join(format!("{days}.{kind}")));
+    let mut openssl = tokio::process::Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days"]);
+    openssl.args([&days.to_string(), "-subj", "/CN=localhost", "-keyout"]).arg(&key).arg("-out").arg(&certificate);
+    assert!(openssl.stderr(Stdio::null()).status().await.unwrap().success());
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut server = tokio::process::Command::new("openssl");
+    server.args(["s_server", "-quiet", "-www", "-accept", &format!("127.0.0.1:{port}")]).kill_on_drop(true);
+    server.arg("-key").arg(key).arg("-cert").arg(certificate);
+    let server = server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let listens = async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok();
+    hall.until("a server that shows a certificate", listens).await;
+    (server, format!("https://127.0.0.1:{port}").parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_certificate_that_ends_soon_has_an_alert_of_its_own() {
+    let mut hall = Hall::open().await;
+    // A short life is not always near its end, so that these have a long one, and soon begins early.
+    let soon = Threshold { warning: 90, critical: 80 };
+    hall.team.set_thresholds(Thresholds { certificate_days: soon, ..Thresholds::default() }).await.unwrap();
+    let (_house, house) = shows(&hall, 100).await;
+    let (_pages, pages) = shows(&hall, 70).await;
+    hall.team = hall.team.clone().at(house.as_str()).with_pages_at("*.pages.example", pages);
+    // An engine looks at them when it starts.
+    hall.die_and_start_again().await;
+    let raised = async || {
+        readings(&hall).after(0, 30, 30).await;
+        hall.team.store.open_alerts().await.unwrap().pop()
+    };
+    let alert = hall.until("an alert", raised).await;
+    let found = (alert.kind, alert.subject.as_str(), alert.level);
+    assert_eq!(found, (AlertKind::CertificateEnds, "*.pages.example", AlertLevel::Critical));
+    assert!(alert.text.starts_with("The certificate of *.pages.example ends in 69 days"), "{}", alert.text);
+
+    hall.team
+        .set_thresholds(Thresholds { certificate_days: Threshold { warning: 200, ..soon }, ..Thresholds::default() })
+        .await
+        .unwrap();
+    readings(&hall).after(15, 30, 30).await;
+    let mut open = hall.team.store.open_alerts().await.unwrap();
+    open.sort_by(|one, other| one.subject.cmp(&other.subject));
+    let subjects: Vec<_> = open.iter().map(|alert| (alert.subject.as_str(), alert.level)).collect();
+    assert_eq!(subjects, [("*.pages.example", AlertLevel::Critical), ("127.0.0.1", AlertLevel::Warning)]);
 }

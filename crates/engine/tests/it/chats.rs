@@ -253,7 +253,7 @@ async fn a_chat_answers_while_auto_mode_fills_its_places() {
     assert_eq!(feature.summary.as_deref(), Some("Here I am."), "{:?}", feature.card.error);
     hall.until("the night alone", async || (hall.engine.stats().await.active_runs == 2).then_some(())).await;
     let queue = hall.team.queue(hall.anna.id, None).await.unwrap();
-    assert_eq!(queue.len(), 2, "the queue shows cards: {queue:?}");
+    assert_eq!(queue.len(), 2, "what waits for no place is not in the queue: {queue:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

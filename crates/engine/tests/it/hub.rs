@@ -296,11 +296,11 @@ async fn dying_anywhere_around_the_question_neither_asks_again_nor_loses_an_answ
     let strikes = Arc::clone(&struck);
     boundary::watch(move |name| {
         let mut due = DUE.lock().unwrap();
-        if due.is_some_and(|due| due == name) {
-            *due = None;
-            drop(due);
-            strikes.store(true, Ordering::SeqCst);
-            // The claim dies here, with all that it holds in its hands.
+        let here = due.take_if(|due| *due == name).is_some();
+        drop(due);
+        strikes.fetch_or(here, Ordering::SeqCst);
+        // The claim dies here, with all that it holds in its hands. A dead server does not tell of it either.
+        if here || name == "run.panicked" {
             std::panic::resume_unwind(Box::new("struck"));
         }
     });

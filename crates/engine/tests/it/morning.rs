@@ -153,3 +153,110 @@ async fn who_stops_auto_mode_is_told_when_what_was_at_work_is_finished() {
     tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
     assert_eq!(reports(&hall).await.len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_night_in_which_nothing_could_begin_is_told_with_the_reasons() {
+    let clock = FixedClock::default();
+    let lease = std::time::Duration::from_secs(90 * 24 * 3600);
+    let mut hall = Hall::clocked(Config::default(), Arc::new(clock.clone()), lease).await;
+    let project = project(&hall).await;
+    let new = |title: &str, dependencies: Vec<FeatureId>| NewCard {
+        title: Some(title.to_owned()),
+        description: "x".to_owned(),
+        model: Some("simulated".to_owned()),
+        dependencies,
+        ..NewCard::default()
+    };
+    let (team, anna) = (hall.team.clone(), hall.anna.clone());
+    let write = async |new: NewCard| team.create_feature(&anna, project.id, new).await.unwrap().card.id;
+    let keyless = write(NewCard { model: None, ..new("keyless", Vec::new()) }).await;
+    let first = write(new("waits", vec![keyless])).await;
+    let second = write(new("waits for that", vec![first])).await;
+    let third = write(new("waits for all", vec![second, keyless])).await;
+    let window = Window {
+        days: Day::ALL.to_vec(),
+        from: "22:00".to_owned(),
+        until: "07:00".to_owned(),
+        time_zone: "UTC".to_owned(),
+    };
+    let change = OrderChange { window: Some(Some(window)), ..OrderChange::default() };
+    let midnight = clock.now();
+    hall.team.start_auto_mode(hall.anna.id, project.id, change).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    assert_eq!(reports(&hall).await, [], "the night is not over");
+    clock.advance(Duration::hours(7) + Duration::minutes(1));
+    let report = nth(&hall, 1).await;
+    assert_eq!((report.cause, report.from), (ReportCause::WindowClosed, midnight - Duration::hours(2)));
+    assert_eq!(report.body.headline(), "Nothing was built, 4 did not begin.");
+    let told: Vec<(i64, Vec<i64>, &str)> = report
+        .body
+        .not_begun
+        .iter()
+        .map(|group| {
+            let numbers = group.cards.iter().map(|card| card.number).collect();
+            (group.count, numbers, group.waiting.message.as_str())
+        })
+        .collect();
+    assert_eq!(told[0], (3, vec![2, 3, 4], "Waits for #1 keyless."), "the chain waits for its first");
+    assert_eq!((told[1].0, &told[1].1, told.len()), (1, &vec![1], 2));
+    assert!(told[1].2.contains("key"), "{told:?}");
+    let notifications = hall.team.store.notifications(hall.anna.id, None, false, 50).await.unwrap().page.items;
+    assert_eq!(notifications.iter().map(|one| one.kind.as_str()).collect::<Vec<_>>(), ["morning-report.ready"]);
+
+    // Once: not each minute, and not after a restart.
+    hall.die_and_start_again().await;
+    clock.advance(Duration::hours(3));
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    assert_eq!(reports(&hall).await.len(), 1);
+    // A night of which there is nothing to tell is over all the same: what comes by day is no part of it.
+    for id in [third, second, first, keyless] {
+        team.store.delete_feature(id).await.unwrap();
+    }
+    clock.advance(Duration::days(1));
+    let told = async || {
+        let (_, told) = team.store.report_settings(anna.id).await.unwrap();
+        told.filter(|told| *told > midnight + Duration::days(1))
+    };
+    hall.until("the end of the second night", told).await;
+    write(NewCard { model: None, ..new("late", Vec::new()) }).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    assert_eq!(reports(&hall).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_of_a_night_says_what_it_left() {
+    let clock = FixedClock::default();
+    let lease = std::time::Duration::from_secs(90 * 24 * 3600);
+    let hall = Hall::clocked(Config::default(), Arc::new(clock.clone()), lease).await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let root = card(&hall, &project, "root", &[write("a.txt"), json!({ "say": "Done." })]).await;
+    for title in ["second", "third"] {
+        let new = NewCard {
+            title: Some(title.to_owned()),
+            description: "x".to_owned(),
+            model: Some("simulated".to_owned()),
+            dependencies: vec![root],
+            ..NewCard::default()
+        };
+        hall.team.create_feature(&hall.anna, project.id, new).await.unwrap();
+    }
+    hall.team.start_auto_mode(hall.anna.id, project.id, OrderChange::default()).await.unwrap();
+    // A person is to look at it, and two wait for that.
+    hall.reaches(root, FeatureStatus::WaitingApproval).await;
+    clock.advance(Duration::minutes(16));
+    let report = nth(&hall, 1).await;
+    assert_eq!((report.cause, outcomes(&report)), (ReportCause::Rest, vec![("root", Outcome::WaitsForApproval)]));
+    assert_eq!(report.body.headline(), "1 card was built, 1 waits for you, 2 did not begin.");
+    let [group] = report.body.not_begun.as_slice() else { panic!("{:?}", report.body.not_begun) };
+    assert_eq!((group.count, group.waiting.message.as_str()), (2, "Waits for #1 root."));
+    // The morning after has no news of this night; the one after that says that they wait still.
+    clock.advance(Duration::hours(8));
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    assert_eq!(reports(&hall).await.len(), 1);
+    clock.advance(Duration::days(1));
+    let second = nth(&hall, 2).await;
+    assert_eq!(
+        (second.cause, second.body.headline()),
+        (ReportCause::Morning, "Nothing was built, 2 did not begin.".to_owned())
+    );
+}

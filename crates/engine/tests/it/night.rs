@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chrono::Duration;
 use guildhall_sim::Config;
-use guildhall_store::{OrderChange, ProjectPatch};
-use guildhall_team::NewCard;
+use guildhall_store::{AgentPatch, OrderChange, ProjectPatch};
+use guildhall_team::{AgentWish, NewCard};
+use guildhall_types::agent::AgentStatus;
 use guildhall_types::auto::{AtClose, OrderState, Reason};
 use guildhall_types::feature::{FeatureStatus, Stage};
 use guildhall_types::project::{AfterWork, Project, ProjectSettings, ProjectSource};
@@ -266,6 +267,61 @@ async fn three_failures_pause_and_what_cannot_run_does_not_fail() {
     let told = async || hall.team.auto_mode(hall.anna.id, project.id).await.unwrap().waiting;
     let hindered = async || told().await.filter(|told| matches!(told.reason, Reason::Hindered { .. }));
     assert!(hall.until("the reason", hindered).await.message.contains("key"));
+    let queue = hall.team.queue(hall.anna.id, Some(project.id)).await.unwrap();
+    let why = queue.iter().find(|item| item.feature_id == keyless.id).unwrap();
+    assert!(matches!(why.waiting.reason, Reason::Hindered { .. }), "{why:?}");
+    assert!(why.waiting.message.contains("key"), "{why:?}");
+}
+
+/// Each way in which a start would refuse a card, told of the card without a start.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_card_says_what_it_lacks_and_the_forecast_leaves_it_out() {
+    let hall = Hall::open().await;
+    let project = project(&hall, &["true"], AfterWork::Merge, 0).await;
+    let done = card(&hall, &project, &[write("a.txt", "a\n"), say("Done.")], &[]).await;
+    hall.start(done).await;
+    hall.reaches(done, FeatureStatus::Completed).await;
+    let agent = AgentWish { name: "Gone".to_owned(), system_prompt: "Build.".to_owned(), ..AgentWish::default() };
+    let agent = hall.team.create_agent(&hall.anna, agent).await.unwrap();
+    let active = AgentPatch { status: Some(AgentStatus::Active), ..AgentPatch::default() };
+    hall.team.update_agent(&hall.anna, agent.id, active, None).await.unwrap();
+    let simulated = || Some("simulated".to_owned());
+    let new =
+        |title: &str| NewCard { title: Some(title.to_owned()), description: "x".to_owned(), ..NewCard::default() };
+    let mut ids = Vec::new();
+    for new in [
+        new("no key"),
+        NewCard { model: Some("gpt-5".to_owned()), ..new("another's key") },
+        NewCard { model: simulated(), agent_id: Some(agent.id), ..new("no agent") },
+        NewCard { model: simulated(), branch: Some("main".to_owned()), ..new("a branch") },
+        NewCard { model: simulated(), branch: Some("free".to_owned()), ..new("nothing") },
+        NewCard { model: simulated(), ..new("nothing either") },
+    ] {
+        ids.push(hall.team.create_feature(&hall.anna, project.id, new).await.unwrap().card.id);
+    }
+    hall.team.delete_agent(&hall.anna, agent.id).await.unwrap();
+    let forecast = hall.team.forecast(hall.anna.id, project.id, OrderChange::default()).await.unwrap();
+    assert_eq!((forecast.cards, forecast.hindered, forecast.estimate.unwrap().done.high), (6, 4, 2));
+    // Nothing begins: the window is closed, and what lacks something says so all the same.
+    let never = Window {
+        days: Day::ALL.to_vec(),
+        from: "00:00".to_owned(),
+        until: "00:01".to_owned(),
+        time_zone: "Pacific/Kiritimati".to_owned(),
+    };
+    let change = OrderChange { window: Some(Some(never)), ..OrderChange::default() };
+    hall.team.store.switch_on_order(project.id, hall.anna.id, change).await.unwrap();
+    let queue = hall.team.queue(hall.anna.id, Some(project.id)).await.unwrap();
+    for (n, id) in ids.iter().enumerate() {
+        let told = &queue.iter().find(|item| item.feature_id == *id).unwrap().waiting;
+        // Word for word what a start says.
+        match hall.team.new_run(hall.anna.id, *id).await {
+            Ok(_) => assert!(matches!(told.reason, Reason::Window { .. }) && n >= 4, "{n}: {told:?}"),
+            Err(why) => assert_eq!(told.reason, Reason::Hindered { why: why.to_string() }, "{n}"),
+        }
+    }
+    let modes = hall.team.auto_modes(hall.anna.id).await.unwrap();
+    assert!(matches!(modes[0].waiting.as_ref().unwrap().reason, Reason::Window { .. }), "{modes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -245,7 +245,8 @@ async fn a_merge_that_was_not_noted_is_found_again() {
     // As if the server had died between git and the store.
     let (_, repo) = hall.team.ready_project(project.id).await.unwrap();
     let run = hall.team.store.run(feature.card.run_id.unwrap()).await.unwrap().unwrap();
-    let work = guildhall_git::Oid::parse(run.head_commit.as_deref().unwrap()).unwrap();
+    let at = |commit: &Option<String>| guildhall_git::Oid::parse(commit.as_deref().unwrap()).unwrap();
+    let work = guildhall_git::Work { base: at(&run.base_commit), head: at(&run.head_commit) };
     let author = guildhall_git::Identity { name: "Anna".to_owned(), email: "anna@example.com".to_owned() };
     let message = format!("A\n\nGuildhall-Feature: {id}\n");
     let guildhall_git::Merge::Done(commit) = repo.merge(&work, "main", &message, &author).await.unwrap() else {

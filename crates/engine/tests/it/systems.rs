@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use guildhall_store::FeatureQuery;
-use guildhall_types::ExecutionId;
 use guildhall_types::project::Project;
 use guildhall_types::run::RunStatus;
-use guildhall_types::system::{ExecutionStatus, ExecutionView, SystemDefinition, SystemStatus, SystemStepStatus as S};
+use guildhall_types::system::{
+    ExecutionStatus, ExecutionView, StepState, SystemDefinition, SystemStatus, SystemStepStatus as S,
+};
+use guildhall_types::{ExecutionId, SystemId};
 use serde_json::{Value, json};
 
 use crate::harness::{Hall, script};
@@ -58,6 +60,20 @@ async fn reaches(hall: &Hall, id: ExecutionId, status: ExecutionStatus) -> Execu
         (view.execution.status == status).then_some(view)
     };
     hall.until(status.as_str(), there).await
+}
+
+/// Tasks of agents, of all steps.
+fn tries(view: &ExecutionView) -> usize {
+    view.steps.iter().map(|step| step.tasks.len()).sum()
+}
+
+fn built_in(name: &str) -> SystemId {
+    let all = guildhall_team::built_in_systems().unwrap();
+    all.iter().find(|system| system.definition.name == name).unwrap().id
+}
+
+fn state<'a>(view: &'a ExecutionView, key: &str) -> &'a StepState {
+    &view.steps.iter().find(|step| step.state.key == key).unwrap().state
 }
 
 fn status(view: &ExecutionView, key: &str) -> Option<S> {
@@ -215,9 +231,11 @@ async fn the_systems_that_come_with_guildhall_run_from_end_to_end() {
         )
         .await;
     let number = hall.rests(card).await.card.number;
-    // Each agent is asked with this in it, and closes with it: as a report, as cards, as a verdict.
-    let answer = json!({ "verdict": "proved", "cause": "x", "cards": [
-        { "title": "First", "description": "Do one.", "priority": 1 }, { "title": "Second", "description": "Do two." } ] });
+    // Each agent is asked with this in it, and closes with it: as a report, as cards, as a verdict, as a test.
+    let answer = json!({ "verdict": "proved", "cause": "x", "places": ["todo:1"], "ruledOut": [],
+        "reproduced": true, "path": "a.test.sh", "test": "false", "command": "./test.sh", "output": "FAILED", "cards": [
+        { "title": "First", "description": "Do one.", "priority": 1 },
+        { "title": "Second", "description": "Do two.", "priority": 2 } ] });
     let words = script(&[json!({ "tools": [["glob", { "pattern": "*" }]] }), json!({ "say": answer.to_string() })]);
     let inputs = BTreeMap::from([
         ("Research", json!({ "question": words })),
@@ -253,17 +271,117 @@ async fn the_systems_that_come_with_guildhall_run_from_end_to_end() {
     let diff = review.steps.iter().find(|step| step.state.key == "diff").unwrap().state.output.clone().unwrap();
     assert!(diff.as_str().unwrap().contains("+++ new.txt\n@@ -0,0 +1 @@\n+a line"), "{diff}");
     let bug = hall.team.execution(begun["Bug investigation"]).await.unwrap();
-    assert_eq!(
-        (status(&bug, "suspicions@1.follow"), status(&bug, "outcome.explain")),
-        (Some(S::Completed), Some(S::Completed))
-    );
+    for key in ["suspicions@1.follow", "outcome.reproduce", "outcome.explain"] {
+        assert_eq!(status(&bug, key), Some(S::Completed), "{key}");
+    }
+    assert_eq!((tries(&bug), tries(&hall.team.execution(planning).await.unwrap())), (4, 2), "none was sent back");
     let branch = json!({ "target": "no/such-branch", "focus": "" });
-    let system = guildhall_team::built_in_systems()
-        .unwrap()
-        .iter()
-        .find(|system| system.definition.name == "Code review")
-        .unwrap();
-    let none = hall.team.run_system(&hall.anna, system.id, project.id, &branch).await.unwrap().id;
+    let review = built_in("Code review");
+    let none = hall.team.run_system(&hall.anna, review, project.id, &branch).await.unwrap().id;
     let failed = reaches(&hall, none, ExecutionStatus::Failed).await;
     assert!(failed.execution.error.unwrap().contains("neither a card nor a branch"));
+}
+
+/// What an agent says at first, and what it says when that was sent back.
+fn says_then(first: &Value, then: &Value) -> String {
+    let say = |words: &Value| json!({ "say": words.as_str().map_or_else(|| words.to_string(), str::to_owned) });
+    format!("Do it.\n\n```sim\n{}\n```\n\n```again\n{}\n```", say(first), say(then))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_badly_shaped_answer_to_a_system_that_comes_with_guildhall_goes_back_and_the_system_ends_well() {
+    let hall = Hall::open().await;
+    let project = hall.sample().await;
+
+    // A verdict that no condition would have understood: the search would have gone on for three rounds, and found nothing.
+    let good = json!({ "verdict": "proved", "cause": "Off by one.", "places": ["todo:3"], "ruledOut": [],
+        "reproduced": true, "path": "a.test.sh", "test": "false", "command": "./test.sh", "output": "FAILED" });
+    let mut bad = good.clone();
+    (bad["verdict"], bad["reproduced"]) = (json!("Proved, I think"), json!("yes"));
+    let report = json!({ "report": says_then(&bad, &good) });
+    let id = hall.team.run_system(&hall.anna, built_in("Bug investigation"), project.id, &report).await.unwrap().id;
+    let done = reaches(&hall, id, ExecutionStatus::Completed).await;
+    for (key, why) in [
+        ("suspicions@1.follow", "verdict must be one of \"proved\", \"open\""),
+        ("outcome.reproduce", "reproduced must be of the type boolean"),
+    ] {
+        let step = state(&done, key);
+        assert_eq!((step.status, step.attempt, step.rounds), (S::Completed, 2, 1), "{key}: {step:#?}");
+        let asked = step.input.as_deref().unwrap();
+        assert!(asked.contains(why) && asked.contains("Proved, I think"), "{key}: {asked}");
+        assert_eq!(step.output.as_ref().unwrap()["verdict"], "proved");
+    }
+    assert_eq!(status(&done, "suspicions@2.follow"), None, "one round was enough");
+    assert_eq!(status(&done, "outcome.explain"), Some(S::Completed));
+    assert!(state(&done, "outcome.explain").input.as_ref().unwrap().contains("\"reproduced\": true"));
+
+    // Cards that could not be made: nobody is asked about them.
+    let card = |title: &str, priority: Value| json!({ "title": title, "description": "Do it.", "priority": priority });
+    let good = json!({ "cards": [card("First", json!(1)), card("Second", json!(3))] });
+    let bad = json!({ "cards": [card("First", json!("high"))] });
+    let goal = json!({ "goal": says_then(&bad, &good) });
+    let id = hall.team.run_system(&hall.anna, built_in("Feature planning"), project.id, &goal).await.unwrap().id;
+    let waits = reaches(&hall, id, ExecutionStatus::Waiting).await;
+    assert_eq!((state(&waits, "plan").attempt, &state(&waits, "plan").output), (2, &Some(good.clone())));
+    assert!(state(&waits, "plan").input.as_ref().unwrap().contains("cards[0].priority must be of the type integer"));
+    assert!(!state(&waits, "review").input.as_ref().unwrap().contains("high"));
+    // The same when they are changed because somebody sent them back.
+    hall.team.review_step(&hall.anna, id, "review", false, "Smaller.").await.unwrap();
+    let again = async || {
+        let view = hall.team.execution(id).await.unwrap();
+        (view.execution.status == ExecutionStatus::Waiting && status(&view, "review@1.revise").is_some())
+            .then_some(view)
+    };
+    let again = hall.until("the second look", again).await;
+    assert_eq!((state(&again, "review@1.revise").attempt, state(&again, "review@1.revise").rounds), (2, 1));
+    hall.team.review_step(&hall.anna, id, "review", true, "").await.unwrap();
+    reaches(&hall, id, ExecutionStatus::Completed).await;
+    let query = FeatureQuery { limit: 50, ..FeatureQuery::default() };
+    let made = hall.team.store.features(project.id, &query).await.unwrap().items;
+    let made: Vec<_> = made.into_iter().map(|card| (card.title, card.priority)).collect();
+    assert_eq!(made, [("First".to_owned(), 1), ("Second".to_owned(), 3)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bug_is_reproduced_on_a_branch_of_its_own_and_the_project_stays_as_it_is() {
+    let hall = Hall::open().await;
+    let project = hall.sample().await;
+    let finding = json!({ "verdict": "proved", "cause": "x", "places": ["todo:1"], "ruledOut": [] });
+    let proof = json!({ "reproduced": true, "path": "tests/bug.test.sh", "test": "false", "command": "./test.sh", "output": "FAILED" });
+    let mut both = finding.clone();
+    both.as_object_mut().unwrap().extend(proof.as_object().unwrap().clone());
+    // Whoever cannot write is told so, and says the same in the end.
+    let words = script(&[
+        json!({ "tools": [["write", { "path": "tests/bug.test.sh", "content": "false\n" }], ["bash", { "command": "./test.sh" }]] }),
+        json!({ "say": both.to_string() }),
+    ]);
+    let report = json!({ "report": words });
+    let id = hall.team.run_system(&hall.anna, built_in("Bug investigation"), project.id, &report).await.unwrap().id;
+    let done = reaches(&hall, id, ExecutionStatus::Completed).await;
+    let task = async |key: &str| {
+        let step = done.steps.iter().find(|step| step.state.key == key).unwrap();
+        hall.team.store.task(step.tasks.last().unwrap().feature_id).await.unwrap().unwrap()
+    };
+    let files = async |id| {
+        let diff = hall.team.diff(id).await.unwrap();
+        diff.files.into_iter().map(|file| file.new_path).collect::<Vec<_>>()
+    };
+    let (tester, detective) = (task("outcome.reproduce").await, task("suspicions@1.follow").await);
+    assert_eq!(files(tester.feature_id).await, ["tests/bug.test.sh"]);
+    assert!(files(detective.feature_id).await.is_empty(), "only the tester writes");
+    assert_ne!(tester.branch, project.default_branch);
+    assert_eq!(hall.text_at_main(&project, "tests/bug.test.sh").await, None);
+
+    // Where no test can be written, the report says what is known without one.
+    let mut neither = finding;
+    neither["reproduced"] = json!("there is no test runner");
+    let report = json!({ "report": says_then(&neither, &neither) });
+    let id = hall.team.run_system(&hall.anna, built_in("Bug investigation"), project.id, &report).await.unwrap().id;
+    let done = reaches(&hall, id, ExecutionStatus::Completed).await;
+    assert_eq!(
+        (status(&done, "outcome.reproduce"), status(&done, "outcome.explain")),
+        (Some(S::Failed), Some(S::Completed))
+    );
+    let asked = state(&done, "outcome.explain").input.clone().unwrap();
+    assert!(asked.contains("does not have the form that is asked for"), "{asked}");
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use chrono::TimeDelta;
+use guildhall_engine::Broom;
 use guildhall_sim::Config;
 use guildhall_store::AuditQuery;
+use guildhall_team::{NewChat, Places, SentFile};
 use guildhall_types::audit::AuditAction;
-use guildhall_types::feature::{Feature, FeatureStatus};
+use guildhall_types::feature::{Feature, FeatureStatus, WorkMode};
 use guildhall_types::project::{Project, ProjectSource};
 use guildhall_types::retention::Retention;
 use guildhall_types::tidy::{DiskReport, Occupied, TidyReason};
@@ -137,26 +139,89 @@ async fn a_worktree_that_rests_goes_and_comes_back_wherever_somebody_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_put_on_a_ref_stays_and_is_told_until_it_can() {
+async fn files_that_a_server_left_in_the_middle_of_deleting_a_chat_go() {
     let tidy = Tidy::open().await;
-    let (_, run) = tidy.finished("work.txt").await;
+    let hall = &tidy.hall;
+    let new = NewChat {
+        message: script(&[json!({ "say": "Seen." })]),
+        files: vec![SentFile { name: "notes.md".to_owned(), bytes: b"one".to_vec() }],
+        title: None,
+        agent: None,
+        model: Some("simulated".to_owned()),
+        mode: WorkMode::Read,
+    };
+    let (feature, _) = hall.team.start_chat(hall.anna.id, tidy.project.id, new).await.unwrap();
+    let id = feature.card.id;
+    hall.rests(id).await;
+    let store = &hall.team.store;
+    tidy.sweep().await;
+    assert_eq!(store.count_chat_files(id).await.unwrap(), 1, "the chat is there");
+    // As if the server had died after this.
+    store.delete_chat(id).await.unwrap();
+    assert_eq!(store.count_chat_files(id).await.unwrap(), 1);
+    tidy.sweep().await;
+    assert_eq!(store.count_chat_files(id).await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_too_large_for_git_keeps_its_worktree_and_nothing_else() {
+    let tidy = Tidy::open().await;
+    let (feature, run) = tidy.finished("work.txt").await;
+    let (_, other) = tidy.finished("other.txt").await;
     let large = tidy.folder(run).join("tree/large.bin");
     std::fs::File::create(&large).unwrap().set_len(51 * 1024 * 1024).unwrap();
     tidy.clock.advance(TimeDelta::days(15));
+    let report = tidy.sweep().await;
+    assert!(large.exists() && !tidy.folder(other).exists());
+    let one = &report.worktrees[0];
+    assert_eq!((report.worktrees.len(), one.number, &one.title), (1, feature.card.number, &feature.card.title));
+    assert!(one.unsaved.as_ref().unwrap().contains("large.bin has 53477376 bytes"), "{report:?}");
+    assert!(report.plan.worktrees.is_empty(), "the plan knows it, too");
+    // Nothing is wrong with the clean-up: it came through, and does so again and again.
+    let fine = tidy.hall.engine.tidiness();
+    assert_eq!((fine.stuck_since, fine.last_fault), (None, None));
+    tidy.sweep().await;
+    let again = tidy.hall.engine.tidiness();
+    assert!(again.stuck_since.is_none() && again.last_good_at > fine.last_good_at, "{again:?}");
+    assert!(large.exists());
+
+    // Whoever sweeps without a server is told of the card and of the file.
+    let Hall { team, .. } = &tidy.hall;
+    let alone = Broom::alone(team.store.clone(), Places::below(team.places.data(), Vec::new()), team.clock.clone());
+    let swept = alone.sweep(false).await;
+    let told =
+        format!("the worktree of the card #{} “{}” stays: large.bin has", feature.card.number, feature.card.title);
+    assert!(swept.faults.is_empty() && swept.stays.len() == 1 && swept.stays[0].starts_with(&told), "{swept:?}");
+
+    std::fs::remove_file(&large).unwrap();
+    let report = tidy.sweep().await;
+    assert!(!tidy.folder(run).exists() && report.worktrees.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_git_cannot_put_on_a_ref_stays_and_the_clean_up_is_stuck_until_it_can() {
+    let tidy = Tidy::open().await;
+    let (_, run) = tidy.finished("work.txt").await;
+    let (_, repo) = tidy.hall.team.ready_project(tidy.project.id).await.unwrap();
+    // Something of that name is in the way.
+    let head = tidy.hall.team.store.run(run).await.unwrap().unwrap().head_commit.unwrap();
+    let way = repo.path().join(format!("refs/guildhall/left/{run}"));
+    std::fs::create_dir_all(&way).unwrap();
+    std::fs::write(way.join("in-the-way"), head + "\n").unwrap();
+    std::fs::write(tidy.folder(run).join("tree/left.txt"), "left\n").unwrap();
+    tidy.clock.advance(TimeDelta::days(15));
     let first = tidy.clock.now();
     let report = tidy.sweep().await;
-    assert!(large.exists());
-    assert!(report.worktrees[0].unsaved.as_ref().unwrap().contains("large.bin has 53477376 bytes"), "{report:?}");
-    assert!(report.plan.worktrees.is_empty(), "the plan knows it, too");
+    assert!(report.worktrees[0].unsaved.is_some(), "{report:?}");
     let tidiness = tidy.hall.engine.tidiness();
-    assert!(tidiness.last_fault.unwrap().message.contains("large.bin"));
+    assert!(tidiness.last_fault.unwrap().message.contains(&run.to_string()));
     let stuck = tidiness.stuck_since.unwrap();
     assert!(stuck > first);
     // Once more: it is stuck since the first time.
     tidy.sweep().await;
     assert_eq!(tidy.hall.engine.tidiness().stuck_since, Some(stuck));
 
-    std::fs::remove_file(&large).unwrap();
+    std::fs::remove_dir_all(&way).unwrap();
     let report = tidy.sweep().await;
     assert!(!tidy.folder(run).exists() && report.worktrees.is_empty());
     let tidiness = tidy.hall.engine.tidiness();

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use guildhall_git::*;
 
-use crate::{Place, git, me, paths};
+use crate::{Place, git, me, paths, work};
 
 /// Runs the script that makes hostile things.
 #[expect(clippy::disallowed_methods, reason = "the script stands for the agent, not for the host")]
-fn hostile(args: &[&str]) -> String {
+pub fn hostile(args: &[&str]) -> String {
     // Asked at run time: the tests may be run elsewhere than they were built.
     let script = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("tests/hostile.sh");
     let out = std::process::Command::new("bash").arg(script).args(args).output().unwrap();
@@ -23,16 +23,16 @@ fn hostile(args: &[&str]) -> String {
 }
 
 /// A folder that stays empty when all is well.
-struct Marks(PathBuf);
+pub struct Marks(PathBuf);
 
 impl Marks {
-    fn new(place: &Path) -> Self {
+    pub fn new(place: &Path) -> Self {
         let marks = Self(place.join("marks"));
         fs::create_dir(&marks.0).unwrap();
         marks
     }
 
-    fn path(&self) -> &str {
+    pub fn path(&self) -> &str {
         self.0.to_str().unwrap()
     }
 
@@ -48,7 +48,7 @@ async fn somebody_elses_merge(place: &Place) {
     let (worktree, base) = place.worktree("other").await;
     fs::write(worktree.tree().join("src/a.txt"), "theirs\n").unwrap();
     let head = place.snap(&worktree, &base).await;
-    assert!(matches!(place.repo.merge(&head, "main", "Theirs\n", &me()).await.unwrap(), Merge::Done(_)));
+    assert!(matches!(place.repo.merge(&work(&base, &head), "main", "Theirs\n", &me()).await.unwrap(), Merge::Done(_)));
 }
 
 /// All that the host does with a run's work, from its first turn to the removal of its worktree.
@@ -90,11 +90,12 @@ async fn whole_life(name: &str) {
     }
     repo.conflict_marks(&base, &head).await.unwrap();
     repo.fork_point(&base, &head).await.unwrap().unwrap();
-    assert!(matches!(repo.merge(&head, "main", "Mine\n", &me()).await.unwrap(), Merge::Conflict(_)), "{name}");
+    let mine = work(&base, &head);
+    assert!(matches!(repo.merge(&mine, "main", "Mine\n", &me()).await.unwrap(), Merge::Conflict(_)), "{name}");
     marks.none(&format!("{name}, after what a page shows"));
 
     // A member asks for a change: the branch is joined into the work, as after a crash.
-    let joined = repo.join("r1", &head, "main", &me()).await.unwrap().unwrap();
+    let joined = repo.join("r1", &mine, &place.base().await, "main", &me()).await.unwrap().unwrap();
     repo.restore(&worktree, "work/r1", &joined.base, &joined.commit).await.unwrap();
     marks.none(&format!("{name}, after joining"));
     assert_eq!(fs::read_to_string(agent_git.join("HEAD")).unwrap(), "ref: refs/heads/work/r1\n", "{name}");
@@ -102,7 +103,8 @@ async fn whole_life(name: &str) {
     plant();
     let taken = repo.snapshot(&worktree, &joined.commit, "Turn\n", &me()).await.unwrap();
     let head = taken.map_or(joined.commit, |taken| taken.commit);
-    assert!(matches!(repo.bring_up("r1", &head, "main", &me(), true).await.unwrap(), BroughtUp::Current(_)));
+    let mine = work(&joined.base, &head);
+    assert!(matches!(repo.bring_up("r1", &mine, "main", &me(), true).await.unwrap(), BroughtUp::Current(_)));
     repo.settle_branch("work/r1", &head).await.unwrap();
     let landed = repo.land(&head, &joined.base, "main", "Landed\n", &me()).await.unwrap();
     assert!(matches!(landed, Landed::Done(_)), "{name}: {landed:?}");
@@ -177,7 +179,8 @@ async fn nothing_in_a_hostile_repository_runs_when_it_becomes_a_project() {
                 let diff = repo.diff(&tip, &head, &DiffLimits::default()).await.unwrap();
                 assert_eq!(paths(&diff), [(FileStatus::Modified, "src/a.txt")], "{name}");
                 repo.restore(&worktree, "work/r1", &tip, &head).await.unwrap();
-                assert!(matches!(repo.merge(&head, "main", "Merge\n", &me()).await.unwrap(), Merge::Done(_)), "{name}");
+                let merge = repo.merge(&work(&tip, &head), "main", "Merge\n", &me()).await.unwrap();
+                assert!(matches!(merge, Merge::Done(_)), "{name}");
                 repo.remove_worktree(&worktree).await.unwrap();
             }
         }
@@ -277,7 +280,8 @@ fn no_other_place_starts_git() {
     }
     assert!(all.len() > 200, "{}", all.len());
     // A program to start is named by a word of its own, or found on the PATH by one.
-    let named = ["Command::new(\"git", "Command::new(&*PROGRAM", "join(\"git\")", "\"/usr/bin/git", "program: \"git"];
+    let named =
+        ["Command::new(\"git", "Call::git(", "of(&PROGRAM", "join(\"git\")", "\"/usr/bin/git", "program: \"git"];
     let starts: Vec<(String, usize)> = all
         .iter()
         .filter_map(|path| {
@@ -290,6 +294,8 @@ fn no_other_place_starts_git() {
         .collect();
     let mut starts: Vec<(&str, usize)> = starts.iter().map(|(path, count)| (path.as_str(), *count)).collect();
     starts.sort_unstable();
-    // The call itself; the look whether it starts within walls; the agent's own git folder, whose name is `git`.
-    assert_eq!(starts, [("git/src/confine.rs", 1), ("git/src/program.rs", 2), ("git/src/worktree.rs", 1)]);
+    // The look whether it starts within walls; the call itself; where both are begun; the agent's own git folder, whose name is `git`.
+    let all =
+        [("git/src/confine.rs", 1), ("git/src/program.rs", 1), ("git/src/start.rs", 2), ("git/src/worktree.rs", 1)];
+    assert_eq!(starts, all);
 }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
 mod hostile;
+mod pipes;
+mod stack;
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -17,6 +19,10 @@ struct Place {
 
 fn me() -> Identity {
     Identity { name: "Anna".to_owned(), email: "anna@example.com".to_owned() }
+}
+
+fn work(base: &Oid, head: &Oid) -> Work {
+    Work { base: base.clone(), head: head.clone() }
 }
 
 fn file(path: &str, text: &str) -> NewFile {
@@ -158,7 +164,7 @@ async fn nothing_that_an_agent_plants_runs_on_the_host() {
         paths(&diff)
     );
     assert!(!diff.files.iter().any(|file| file.new_path.contains(".git/")));
-    assert!(matches!(place.repo.merge(&head, "main", "Merge\n", &me()).await.unwrap(), Merge::Done(_)));
+    assert!(matches!(place.repo.merge(&work(&base, &head), "main", "Merge\n", &me()).await.unwrap(), Merge::Done(_)));
     place.repo.restore(&worktree, "work/r1", &base, &head).await.unwrap();
     place.repo.remove_worktree(&worktree).await.unwrap();
     assert!(!canary.exists(), "the agent's code ran on the host");
@@ -246,7 +252,8 @@ async fn a_merge_is_whole_or_not_at_all() {
     fs::write(two.tree().join("src/a.txt"), "from two\n").unwrap();
     fs::write(two.tree().join("free.txt"), "free\n").unwrap();
     let (head_one, head_two) = (place.snap(&one, &base).await, place.snap(&two, &base).await);
-    let Merge::Done(merged) = place.repo.merge(&head_one, "main", "One (#1)\n\nBody\n", &me()).await.unwrap() else {
+    let (work_one, work_two) = (work(&base, &head_one), work(&base, &head_two));
+    let Merge::Done(merged) = place.repo.merge(&work_one, "main", "One (#1)\n\nBody\n", &me()).await.unwrap() else {
         panic!()
     };
     assert_eq!(place.base().await, merged);
@@ -258,10 +265,10 @@ async fn a_merge_is_whole_or_not_at_all() {
     assert_eq!(log.len(), 2, "the snapshots are not in the history");
 
     let refs = git(place.repo.path(), &["for-each-ref"]);
-    let Merge::Conflict(files) = place.repo.merge(&head_two, "main", "Two\n", &me()).await.unwrap() else { panic!() };
+    let Merge::Conflict(files) = place.repo.merge(&work_two, "main", "Two\n", &me()).await.unwrap() else { panic!() };
     assert_eq!(files, [ConflictFile { path: "src/a.txt".to_owned(), kind: "contents".to_owned() }]);
     assert_eq!(git(place.repo.path(), &["for-each-ref"]), refs, "every ref is as it was");
-    assert_eq!(place.repo.merge(&head_one, "main", "Again\n", &me()).await.unwrap(), Merge::Nothing);
+    assert_eq!(place.repo.merge(&work_one, "main", "Again\n", &me()).await.unwrap(), Merge::Nothing);
     git(place.repo.path(), &["fsck", "--strict"]);
 }
 
@@ -392,7 +399,7 @@ async fn sources_of_every_kind_are_cloned_or_refused_with_the_reason() {
     let worktree = repo.add_worktree("r1", &at("wt"), "work", &tip).await.unwrap();
     fs::write(worktree.tree().join("g"), "g").unwrap();
     let head = repo.snapshot(&worktree, &tip, "Turn\n", &me()).await.unwrap().unwrap().commit;
-    assert!(matches!(repo.merge(&head, "trunk", "Merge\n", &me()).await.unwrap(), Merge::Done(_)));
+    assert!(matches!(repo.merge(&work(&tip, &head), "trunk", "Merge\n", &me()).await.unwrap(), Merge::Done(_)));
 
     let gone = Source::parse("http://127.0.0.1:9/r.git").unwrap();
     let error = Repo::clone_from(&at("x.git"), &gone, &me()).await.unwrap_err();

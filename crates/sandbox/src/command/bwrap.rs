@@ -26,10 +26,16 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// Folders beside `/usr`; on most hosts symbolic links into it.
 const SYSTEM: &[&str] = &["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
+/// Stands for the folder of the server in the environment of what is started beside commands. Only its place among bubblewrap's
+/// arguments matters.
+pub(crate) const SERVER: &str = "GUILDHALL_SERVER";
+
 /// A bubblewrap that was tried out, and what of the host it binds.
 #[derive(Debug)]
 pub(crate) struct Bwrap {
     program: PathBuf,
+    /// The folder by which what this server started is known after its death.
+    server: Option<PathBuf>,
     links: Vec<(PathBuf, &'static str)>,
     system: Vec<PathBuf>,
     etc: Etc,
@@ -41,7 +47,7 @@ pub(crate) struct Status(pub(crate) OwnedFd);
 
 impl Bwrap {
     /// Looks at what the host has. Blocks, briefly.
-    pub(crate) fn new(program: PathBuf) -> Self {
+    pub(crate) fn new(program: PathBuf, server: Option<PathBuf>) -> Self {
         let mut links = Vec::new();
         let mut system = vec![PathBuf::from("/usr")];
         for &path in SYSTEM {
@@ -51,7 +57,7 @@ impl Bwrap {
                 Err(_) => {}
             }
         }
-        Self { program, links, system, etc: Etc::of(Path::new("/etc")) }
+        Self { program, server, links, system, etc: Etc::of(Path::new("/etc")) }
     }
 
     /// What starts `line` in a sandbox that shows `room`.
@@ -87,11 +93,20 @@ impl Bwrap {
         let mut arguments = Arguments::default();
         arguments.add(["--unshare-user", "--uid", "1000", "--gid", "1000", "--unshare-net", "--die-with-parent"]);
         arguments.add(["--new-session", "--cap-drop", "ALL", "--clearenv"]);
+        if let Some(server) = &self.server {
+            // A command is known by the folders that are bound into it; this has none.
+            arguments.add(["--setenv".as_ref(), SERVER.as_ref(), server.as_os_str()]);
+        }
         let status = arguments.report()?;
         self.programs(&mut arguments)?;
         arguments.add(["--", "/bin/bash", "-c", "echo; read -r _"]);
         let Arguments { list, passed } = arguments;
         Ok((Launch { args: list, passed, ..Launch::new(self.program.clone(), "/".into()) }, status))
+    }
+
+    /// The folder of the server, as an environment variable of a command that is none of a member's.
+    pub(crate) fn mark(&self) -> Option<(String, String)> {
+        Some((SERVER.to_owned(), self.server.as_ref()?.to_str()?.to_owned()))
     }
 
     /// The host's programs and what they need.
@@ -177,9 +192,7 @@ impl Arguments {
     }
 
     fn filter(&mut self) -> io::Result<()> {
-        for program in seccomp::programs()? {
-            self.pass("--add-seccomp-fd", in_memory("filter", program)?);
-        }
+        self.pass("--seccomp", in_memory("filter", seccomp::program()?)?);
         Ok(())
     }
 
@@ -301,7 +314,8 @@ mod tests {
             cache: Some(part("cache")),
             ..Room::new(part("tree"))
         };
-        let (launch, _status) = Bwrap::new("/usr/bin/bwrap".into()).launch(&room, "true", Streams::Merged).unwrap();
+        let (launch, _status) =
+            Bwrap::new("/usr/bin/bwrap".into(), None).launch(&room, "true", Streams::Merged).unwrap();
         let words: Vec<&str> = launch.args.iter().map(|word| word.to_str().unwrap()).collect();
         let mut destinations = Vec::new();
         for (at, word) in words.iter().enumerate() {

@@ -4,15 +4,12 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError, mpsc};
 
-use rustix::process::{Pid, Resource, Rlimit, Signal};
+use guildhall_process::{Process, Program, die_with, on_starter};
+use rustix::process::{Pid, Resource, Rlimit};
 use tokio::net::unix::pipe;
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 
 use super::net::{Joined, Net};
-use super::process::{Process, Program};
 use super::terminal::{Size, Terminal};
 
 /// Open files that a process may have.
@@ -155,12 +152,8 @@ fn prepare(
     for fd in passed {
         rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty())?;
     }
-    // Whoever kills the server kills this as well. Not before it is in its namespaces: joining them may undo that.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    if rustix::process::getppid() != Some(server) {
-        // The server was killed before, so that nothing would tell this of it.
-        return Err(rustix::io::Errno::SRCH.into());
-    }
+    // Not before it is in its namespaces: joining them may undo that.
+    die_with(server)?;
     // It always may.
     let _ = rustix::process::nice(NICE);
     limit(Resource::Core, 0)?;
@@ -182,42 +175,6 @@ fn limit(resource: Resource, most: u64) -> io::Result<()> {
     let now = rustix::process::getrlimit(resource);
     let maximum = now.maximum.map_or(most, |maximum| maximum.min(most));
     Ok(rustix::process::setrlimit(resource, Rlimit { current: Some(maximum), maximum: Some(maximum) })?)
-}
-
-type Job = Box<dyn FnOnce() + Send>;
-
-/// Starts a process on a thread that never ends: the kernel kills a child with a parent-death signal when the *thread*
-/// that started it ends, and a runtime's threads come and go. What was started when nobody waits for it any more is dropped.
-pub(super) async fn on_starter<T: Send + 'static>(
-    start: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    static STARTER: Mutex<Option<mpsc::Sender<Job>>> = Mutex::new(None);
-    let (answer, answered) = oneshot::channel();
-    let runtime = Handle::current();
-    let job: Job = Box::new(move || {
-        let _inside = runtime.enter();
-        // Our copies of what the child was given are closed by the time that anybody is told.
-        let started = start();
-        drop(answer.send(started));
-    });
-    {
-        let mut starter = STARTER.lock().unwrap_or_else(PoisonError::into_inner);
-        let sender = match &*starter {
-            Some(sender) => sender,
-            None => {
-                let (sender, jobs) = mpsc::channel::<Job>();
-                std::thread::Builder::new()
-                    .name("sandbox-start".to_owned())
-                    .spawn(move || jobs.into_iter().for_each(|job| job()))?;
-                starter.insert(sender)
-            }
-        };
-        if sender.send(job).is_err() {
-            *starter = None;
-            return Err(io::Error::other("the thread that starts processes ended"));
-        }
-    }
-    answered.await.map_err(|_| io::Error::other("the thread that starts processes ended"))?
 }
 
 #[cfg(test)]

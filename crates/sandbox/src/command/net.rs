@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use guildhall_process::{Program, on_starter};
 use rustix::fs::{Mode, OFlags, Stat};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -24,8 +25,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
 use super::bwrap::Bwrap;
-use super::launch::{Streams, on_starter};
-use super::process::Program;
+use super::launch::Streams;
 use super::watch::Tree;
 use super::{Network, SandboxError};
 

@@ -38,7 +38,7 @@ pub(crate) async fn report(sandbox: &Sandbox) -> Report {
         let usable = findings.iter().all(|found| found.ok || found.name == "isolation");
         return Report { isolation, usable, findings };
     }
-    let (findings, bwrap) = examine(sandbox.program.clone()).await;
+    let (findings, bwrap) = examine(sandbox).await;
     let usable = bwrap.is_some();
     if let Some(bwrap) = bwrap {
         // So that the first command need not try it out again; if one did so already, that is as good.
@@ -49,7 +49,7 @@ pub(crate) async fn report(sandbox: &Sandbox) -> Report {
 
 /// A bubblewrap that passed, or what is wrong.
 pub(crate) async fn usable(sandbox: &Sandbox) -> Result<Bwrap, SandboxError> {
-    let (findings, bwrap) = examine(sandbox.program.clone()).await;
+    let (findings, bwrap) = examine(sandbox).await;
     bwrap.ok_or_else(|| {
         let wrong: Vec<String> = findings
             .iter()
@@ -65,11 +65,11 @@ fn finding(name: &'static str, ok: bool, good: &str, bad: &str) -> Finding {
 }
 
 /// Looks at everything; there is a bubblewrap only when all of it is well.
-async fn examine(program: Option<PathBuf>) -> (Vec<Finding>, Option<Bwrap>) {
-    let (found, program) = program_found(program).await;
+async fn examine(sandbox: &Sandbox) -> (Vec<Finding>, Option<Bwrap>) {
+    let (found, program) = program_found(sandbox.program.clone()).await;
     let mut findings = vec![found];
     let Some(program) = program else { return (findings, None) };
-    let bwrap = Bwrap::new(program);
+    let bwrap = Bwrap::new(program, sandbox.server.clone());
     match try_out(&bwrap).await {
         Ok(more) => findings.extend(more),
         Err(detail) => findings.push(Finding { name: "sandboxed command", ok: false, detail }),
@@ -106,10 +106,8 @@ async fn try_out(bwrap: &Bwrap) -> Result<Vec<Finding>, String> {
     let (tree, hidden) = (at.join("tree"), at.join("hidden"));
     fs::create_dir(&tree).and_then(|()| fs::write(&hidden, "")).map_err(|error| error.to_string())?;
     let token = at.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let room = Room {
-        env: vec![("PROBE_HIDDEN".to_owned(), hidden.display().to_string()), ("PROBE_TOKEN".to_owned(), token.clone())],
-        ..Room::new(tree.clone())
-    };
+    let env = [("PROBE_HIDDEN".to_owned(), hidden.display().to_string()), ("PROBE_TOKEN".to_owned(), token.clone())];
+    let room = Room { env: env.into_iter().chain(bwrap.mark()).collect(), ..Room::new(tree.clone()) };
     let command = Command { line: SCRIPT.to_owned(), timeout: Duration::from_secs(20), max_output: 64 * 1024 };
     let outcome = super::start_and_watch(Some(bwrap), &room, &command, &mut |_| {}).await;
     let outcome = outcome.map_err(|error| format!("{error}; {}", advice(&error.to_string())))?;

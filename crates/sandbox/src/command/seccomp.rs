@@ -12,6 +12,10 @@ use seccompiler::{
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
+/// Steps of a filter: to end with an answer, and to go on at a later step.
+const RETURN: u16 = 0x06;
+const JUMP: u16 = 0x05;
+
 /// System calls that answer EPERM.
 const REFUSED: &[i64] = &[
     // Other processes.
@@ -75,14 +79,33 @@ const REFUSED_REQUESTS: &[u64] = &[0x5412, 0x541C];
 /// Kinds of sockets that can be made.
 const SOCKETS: &[libc::c_int] = &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
 
-/// Filters as bubblewrap takes them, each to be loaded beside the others.
-pub(crate) fn programs() -> io::Result<&'static [Vec<u8>]> {
-    static PROGRAMS: LazyLock<Result<Vec<Vec<u8>>, BackendError>> =
-        LazyLock::new(|| Ok(vec![refused()?, without_clone3()?, sockets()?]));
-    PROGRAMS.as_deref().map_err(|error| io::Error::other(format!("no system call filter can be made: {error}")))
+/// The filter as bubblewrap takes it.
+pub(crate) fn program() -> io::Result<&'static [u8]> {
+    static PROGRAM: LazyLock<Result<Vec<u8>, BackendError>> =
+        LazyLock::new(|| Ok(bytes(&one_after_the_other([refused()?, without_clone3()?, sockets()?]))));
+    PROGRAM.as_deref().map_err(|error| io::Error::other(format!("no system call filter can be made: {error}")))
 }
 
-fn refused() -> Result<Vec<u8>, BackendError> {
+/// One program that goes through several: what one of them allows is for the next one to judge. The kernel would do the same with
+/// each loaded for itself, but makes machine code of each for every command, and asks each at every call.
+fn one_after_the_other<const N: usize>(programs: [BpfProgram; N]) -> BpfProgram {
+    let mut whole = BpfProgram::new();
+    for (at, mut program) in programs.into_iter().enumerate() {
+        if at + 1 < N {
+            let end = program.len();
+            for (at, step) in program.iter_mut().enumerate() {
+                if (step.code, step.k) == (RETURN, libc::SECCOMP_RET_ALLOW) {
+                    // As many steps as come after this one.
+                    *step = sock_filter { code: JUMP, jt: 0, jf: 0, k: (end - at - 1) as u32 };
+                }
+            }
+        }
+        whole.append(&mut program);
+    }
+    whole
+}
+
+fn refused() -> Result<BpfProgram, BackendError> {
     let mut rules: Rules = REFUSED.iter().map(|call| (*call, Vec::new())).collect();
     for flag in NEW_NAMESPACE.iter().map(|flag| u64::from(flag.cast_unsigned())) {
         let made = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(flag), flag)?;
@@ -92,16 +115,13 @@ fn refused() -> Result<Vec<u8>, BackendError> {
         let asked = SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, *request)?;
         rules.entry(libc::SYS_ioctl).or_default().push(SeccompRule::new(vec![asked])?);
     }
-    compile(rules, libc::EPERM).map(|program| bytes(&program))
+    compile(rules, libc::EPERM)
 }
 
 /// The flags of clone3 lie in memory, where no filter sees them. Without it, programs fall back to clone.
-fn without_clone3() -> Result<Vec<u8>, BackendError> {
+fn without_clone3() -> Result<BpfProgram, BackendError> {
     let program = compile(Rules::from([(libc::SYS_clone3, Vec::new())]), libc::ENOSYS)?;
-    if cfg!(target_arch = "x86_64") {
-        return Ok(bytes(&[X32.as_slice(), &program].concat()));
-    }
-    Ok(bytes(&program))
+    Ok(if cfg!(target_arch = "x86_64") { [X32.as_slice(), &program].concat() } else { program })
 }
 
 /// Calls of the x32 kind carry this bit on top of their number; to the rules above they would be unknown. Nothing uses
@@ -109,10 +129,10 @@ fn without_clone3() -> Result<Vec<u8>, BackendError> {
 const X32: [sock_filter; 3] = [
     sock_filter { code: 0x20, jt: 0, jf: 0, k: 0 },
     sock_filter { code: 0x35, jt: 0, jf: 1, k: 0x4000_0000 },
-    sock_filter { code: 0x06, jt: 0, jf: 0, k: libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned() },
+    sock_filter { code: RETURN, jt: 0, jf: 0, k: libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned() },
 ];
 
-fn sockets() -> Result<Vec<u8>, BackendError> {
+fn sockets() -> Result<BpfProgram, BackendError> {
     let other = SOCKETS
         .iter()
         .map(|kind| {
@@ -120,7 +140,7 @@ fn sockets() -> Result<Vec<u8>, BackendError> {
         })
         .collect::<Result<Vec<_>, _>>()?;
     let rules = Rules::from([(libc::SYS_socket, vec![SeccompRule::new(other)?])]);
-    compile(rules, libc::EAFNOSUPPORT).map(|program| bytes(&program))
+    compile(rules, libc::EAFNOSUPPORT)
 }
 
 /// A program that answers `error` to these calls. A call of another architecture kills its process.
@@ -144,15 +164,64 @@ fn bytes(program: &[sock_filter]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn there_are_three_filters_of_whole_instructions() {
-        let programs = programs().unwrap();
-        assert_eq!(programs.len(), 3);
-        for program in programs {
-            assert!(!program.is_empty() && program.len() % 8 == 0 && program.len() / 8 < 4096);
+    /// What a program answers to a call, as the kernel runs it.
+    fn answer(program: &[sock_filter], arch: u32, call: i64, arguments: [u64; 6]) -> u32 {
+        let mut data = Vec::new();
+        data.extend((call as u32).to_ne_bytes());
+        data.extend(arch.to_ne_bytes());
+        data.extend(0_u64.to_ne_bytes());
+        data.extend(arguments.iter().flat_map(|argument| argument.to_ne_bytes()));
+        let (mut at, mut held) = (0, 0_u32);
+        loop {
+            let step = &program[at];
+            let k = step.k;
+            let mut jump = |holds: bool| at += usize::from(if holds { step.jt } else { step.jf });
+            match step.code {
+                0x20 => held = u32::from_ne_bytes(data[k as usize..k as usize + 4].try_into().unwrap()),
+                0x54 => held &= k,
+                JUMP => at += k as usize,
+                0x15 => jump(held == k),
+                0x25 => jump(held > k),
+                0x35 => jump(held >= k),
+                RETURN => return k,
+                other => panic!("{other:#x}"),
+            }
+            at += 1;
         }
-        // Most kernels know no x32 calls at all, so that they are refused is not seen by trying them.
-        #[cfg(target_arch = "x86_64")]
-        assert!(programs[1].starts_with(&bytes(&X32)));
+    }
+
+    #[test]
+    fn one_filter_answers_as_all_of_its_parts_would() {
+        let whole = program().unwrap();
+        assert!(whole.len().is_multiple_of(8) && whole.len() / 8 < 4096);
+        let parts = [refused().unwrap(), without_clone3().unwrap(), sockets().unwrap()];
+        let whole = one_after_the_other(parts.clone());
+        assert_eq!(bytes(&whole), program().unwrap());
+        let own = if cfg!(target_arch = "x86_64") { 0xc000_003e } else { 0xc000_00b7 };
+        let argument = |at: usize, value: u64| {
+            let mut arguments = [0; 6];
+            arguments[at] = value;
+            arguments
+        };
+        let of_calls = (0..600).map(|call| (own, call, [0; 6]));
+        let x32 = (0..600).map(|call| (own, call | 0x4000_0000, [0; 6]));
+        let foreign = (0..400).map(|call| (0x4000_0003, call, [0; 6]));
+        let of_clone = (0..32).map(|bit| (own, libc::SYS_clone, argument(0, 1 << bit)));
+        let of_ioctl = (0x5400..0x5430).map(|request| (own, libc::SYS_ioctl, argument(1, request | 1 << 40)));
+        let of_socket = (0..60).map(|kind| (own, libc::SYS_socket, argument(0, kind)));
+        let mut answers = std::collections::BTreeSet::new();
+        for (arch, call, arguments) in
+            of_calls.chain(x32).chain(foreign).chain(of_clone).chain(of_ioctl).chain(of_socket)
+        {
+            let each = parts.each_ref().map(|part| answer(part, arch, call, arguments));
+            let first = each.into_iter().find(|answer| *answer != libc::SECCOMP_RET_ALLOW);
+            let found = answer(&whole, arch, call, arguments);
+            assert_eq!(found, first.unwrap_or(libc::SECCOMP_RET_ALLOW), "{arch:#x} {call} {arguments:?}");
+            answers.insert(found);
+        }
+        let of = |error: libc::c_int| libc::SECCOMP_RET_ERRNO | error.cast_unsigned();
+        let known = [of(libc::EPERM), of(libc::ENOSYS), of(libc::EAFNOSUPPORT), libc::SECCOMP_RET_ALLOW];
+        let known = known.into_iter().chain([libc::SECCOMP_RET_KILL_PROCESS]).collect();
+        assert_eq!(answers, known);
     }
 }

@@ -6,6 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use guildhall_process::Process;
 use guildhall_types::blot::Blot;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
 use tokio::io::AsyncReadExt;
@@ -17,7 +18,6 @@ use super::Exit;
 use super::bwrap::Status;
 use super::growth::Growth;
 use super::output::{HeadAndTail, Live};
-use super::process::Process;
 use crate::cgroup::{Cell, Met};
 
 /// Bytes that are read at once.
@@ -194,21 +194,42 @@ impl Tree {
         self.status.as_mut().and_then(Told::child)
     }
 
-    /// Kills everything, and waits until it is gone. May be given up and asked again.
+    /// Kills everything, and waits until all that the command started is gone. May be given up and asked again.
     pub(crate) async fn fell(&mut self) -> io::Result<()> {
+        let mut alone = false;
         if !self.fallen {
             if let Some(first) = self.kill() {
-                self.gone(first).await?;
+                alone = self.is_alone();
+                if alone {
+                    // It is bubblewrap's own, and takes its mounts down: a fair part of what a short command takes.
+                    tokio::spawn(gone(first));
+                } else {
+                    gone(first).await?;
+                }
             }
             self.fallen = true;
         }
         if let Some(cell) = &mut self.cell {
             // Without a sandbox, what left the group of processes is found here.
             self.met = cell.end();
-            cell.gone().await;
+            if !alone {
+                cell.gone().await;
+            }
+            // What is not gone yet goes when nobody waits for it.
             self.cell = None;
         }
         Ok(())
+    }
+
+    /// Whether the command has ended and left nothing: the first process of its namespace, which was killed, has no other below it.
+    /// Whatever is in that namespace descends from it, and what has lost its parent becomes its child. The kernel looks for the first one
+    /// on its list at one moment, so an empty list is no chance. Where it keeps none, it is not known.
+    fn is_alone(&mut self) -> bool {
+        let Some(told) = &mut self.status else { return false };
+        let (Some(_), Some(first)) = (told.number("exit-code"), told.child().map(Pid::as_raw_pid)) else {
+            return false;
+        };
+        std::fs::read(format!("/proc/{first}/task/{first}/children")).is_ok_and(|list| list.is_empty())
     }
 
     /// Whether bubblewrap ended before the command began.
@@ -227,21 +248,21 @@ impl Tree {
         let _ = rustix::process::pidfd_send_signal(&first, Signal::KILL);
         Some(first)
     }
+}
 
-    /// Waits until a namespace's first process is gone, and so all of them.
-    async fn gone(&self, first: OwnedFd) -> io::Result<()> {
-        #[expect(unsafe_code, reason = "tokio cannot tell whether a descriptor stays open")]
-        // SAFETY: it is owned by the `AsyncFd`, so it is open until that is dropped, and it always is the same one.
-        let first = unsafe { AsyncFd::register(first)? };
-        if tokio::time::timeout(DEATH, first.readable()).await.is_err() {
-            tracing::warn!("a sandbox that was killed is still there");
-        }
-        // Bubblewrap ended before it, so it became a child of the host's first process. In a container that may be this
-        // server, which then has to take its leave.
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-        let _ = rustix::process::waitid(WaitId::PidFd(first.get_ref().as_fd()), options);
-        Ok(())
+/// Waits until a namespace's first process is gone, and so all of them.
+async fn gone(first: OwnedFd) -> io::Result<()> {
+    #[expect(unsafe_code, reason = "tokio cannot tell whether a descriptor stays open")]
+    // SAFETY: it is owned by the `AsyncFd`, so it is open until that is dropped, and it always is the same one.
+    let first = unsafe { AsyncFd::register(first)? };
+    if tokio::time::timeout(DEATH, first.readable()).await.is_err() {
+        tracing::warn!("a sandbox that was killed is still there");
     }
+    // Bubblewrap ended before it, so it became a child of the host's first process. In a container that may be this
+    // server, which then has to take its leave.
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
+    let _ = rustix::process::waitid(WaitId::PidFd(first.get_ref().as_fd()), options);
+    Ok(())
 }
 
 impl Drop for Tree {
@@ -307,6 +328,19 @@ mod tests {
         std::fs::metadata("/proc/self/ns/pid").unwrap().ino()
     }
 
+    /// The same of one whose command has ended.
+    fn told_the_end(process: &Child) -> Status {
+        let (reader, writer) = io::pipe().unwrap();
+        let lines = format!(
+            "{{ \"child-pid\": {}, \"pid-namespace\": {} }}\n{{ \"exit-code\": 0 }}\n",
+            process.id().unwrap(),
+            ours()
+        );
+        rustix::io::write(&writer, lines.as_bytes()).unwrap();
+        rustix::io::ioctl_fionbio(&reader, true).unwrap();
+        Status(reader.into())
+    }
+
     async fn tree(status: Status) -> Tree {
         let (process, _ends) = Launch::new("/bin/true".into(), "/".into()).start(Streams::Merged).await.unwrap();
         Tree::new(process, Some(status), None)
@@ -335,6 +369,28 @@ mod tests {
         assert!(!was_killed(stranger).await);
         tree(told(&first, ours())).await.fell().await.unwrap();
         assert!(was_killed(first).await);
+    }
+
+    #[tokio::test]
+    async fn only_what_has_nothing_below_it_is_not_waited_for() {
+        let first = sleeps();
+        assert!(!tree(told(&first, ours())).await.is_alone(), "its command may be yet to begin");
+        let mut alone = tree(told_the_end(&first)).await;
+        assert!(alone.is_alone());
+        let mut parent = Command::new("/bin/sh");
+        parent
+            .args(["-c", "sleep 5 > /dev/null 2>&1 & echo begun; wait"])
+            .stdout(std::process::Stdio::piped())
+            .kill_on_drop(true);
+        let mut parent = parent.spawn().unwrap();
+        let mut begun = [0; 6];
+        parent.stdout.take().unwrap().read_exact(&mut begun).await.unwrap();
+        let mut left = tree(told_the_end(&parent)).await;
+        assert!(!left.is_alone());
+        for (mut tree, process) in [(alone, first), (left, parent)] {
+            tree.fell().await.unwrap();
+            assert!(was_killed(process).await);
+        }
     }
 
     #[tokio::test]

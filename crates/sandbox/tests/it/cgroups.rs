@@ -8,7 +8,7 @@ use guildhall_types::limits::{Limits, MB};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use crate::endings::{alive, none_alive, word};
-use crate::harness::{Place, command};
+use crate::harness::{Place, command, patience};
 
 /// Takes so many MB of memory, and lets go of them at the end of the line.
 fn takes(mb: u32) -> String {
@@ -124,18 +124,18 @@ async fn a_fork_bomb_is_capped_and_another_member_does_not_notice() {
     let Some(groups) = groups(limits(2_000, 120)).await else { return };
     let (place, others) = (Place::new(), Place::new());
     let (anna, bert) = (MemberId::new(), MemberId::new());
-    let bomb = Command { timeout: Duration::from_secs(3), ..command("bomb() { bomb | bomb & }; bomb; sleep 100") };
+    let bomb = Command { timeout: patience(3), ..command("bomb() { bomb | bomb & }; bomb; sleep 100") };
     let (bombed, calm) = (room(&place, &groups, anna, "a").await, room(&others, &groups, bert, "b").await);
     let mut sink = |_: &str| {};
     let (out, most) = tokio::join!(place.sandbox.run(&bombed, &bomb, &mut sink), async {
         let mut most = 0;
         for _ in 0..4 {
-            tokio::time::sleep(Duration::from_millis(600)).await;
+            tokio::time::sleep(patience(3) / 5).await;
             most = most.max(groups.usage(anna).processes.unwrap());
             let started = Instant::now();
             let out = others.sandbox.run(&calm, &command("echo here"), &mut |_| {}).await.unwrap();
             assert_eq!((out.output.as_str(), out.over), ("here\n", None));
-            assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+            assert!(started.elapsed() < patience(5), "{:?}", started.elapsed());
         }
         most
     });
@@ -143,7 +143,7 @@ async fn a_fork_bomb_is_capped_and_another_member_does_not_notice() {
     assert_eq!((out.exit, out.over), (Exit::TimedOut, Some(Over::Processes { part: 120, whole: 120 })), "{out:?}");
     assert!((60..=120).contains(&most), "{most}");
     // The host's first process takes leave of the last ones.
-    let until = Instant::now() + Duration::from_secs(10);
+    let until = Instant::now() + patience(10);
     while groups.usage(anna).processes != Some(0) {
         assert!(Instant::now() < until, "{:?}", groups.usage(anna));
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -163,7 +163,7 @@ async fn limits_and_parts_change_for_what_is_at_work() {
     let out = take().await;
     assert_eq!(out.over, Some(Over::RunMemory { part: 1_600 * MB / 3, whole: 1_600 * MB, runs: 3 }), "{out:?}");
     drop((second, third));
-    let until = Instant::now() + Duration::from_secs(10);
+    let until = Instant::now() + patience(10);
     while groups.usage(anna).runs > 1 && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -210,7 +210,7 @@ async fn nothing_is_left_of_a_command_or_of_its_groups() {
     assert!(none_alive(&word).await, "{} survived", alive(&word));
     assert!(!folders().is_empty());
     drop((open, groups));
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + patience(20);
     while !folders().is_empty() {
         assert!(Instant::now() < until, "left: {:?}", folders());
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -247,7 +247,7 @@ async fn what_a_killed_server_left_in_its_groups_is_ended() {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let until = Instant::now() + Duration::from_secs(30);
+    let until = Instant::now() + patience(30);
     while !place.at("ready").exists() || alive(&word) < 2 {
         assert!(Instant::now() < until && server.try_wait().unwrap().is_none(), "the server did not start");
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -266,17 +266,18 @@ async fn a_worktree_that_grows_too_large_ends_what_makes_it_grow() {
     let place = Place::new();
     let room = room(&place, &groups, MemberId::new(), "run").await;
     let run = async |line: &str| place.sandbox.run(&room, &command(line), &mut |_| {}).await.unwrap();
-    let out = run("mkdir sub; dd if=/dev/zero of=sub/large bs=1M count=64 status=none; sync; sleep 50").await;
+    let out = run("mkdir sub; dd if=/dev/zero of=sub/large bs=1M count=64 status=none; sync; sleep 600").await;
     assert_eq!(out.exit, Exit::Signal(9));
     let Some(Over::Disk { used, most }) = out.over else { panic!("{out:?}") };
     assert!(most == 30 * MB && (30 * MB..80 * MB).contains(&used), "{used}");
-    assert!(out.duration < Duration::from_secs(20), "{:?}", out.duration);
+    assert!(out.duration < patience(20), "{:?}", out.duration);
     // What does not let it grow may go on, so that room can be made.
     let out = run("sleep 2; ls sub; rm -r sub").await;
     assert_eq!((out.exit, out.over, out.output.as_str()), (Exit::Code(0), None, "large\n"));
     // One that is over before it is noticed is told all the same; by another size than before, since what says the same is told once.
     let out = run("dd if=/dev/zero of=again bs=1M count=70 status=none; sync").await;
-    assert_eq!(out.exit, Exit::Code(0));
+    // On a slow machine it is noticed.
+    assert!(matches!(out.exit, Exit::Code(0) | Exit::Signal(9)), "{out:?}");
     assert!(matches!(out.over, Some(Over::Disk { .. })), "{out:?}");
     // Nor is the cache a way around it.
     let cache = place.at("cache");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use guildhall_sandbox::{Command, Exit, Isolation, Sandbox};
 
-use crate::harness::{Place, command};
+use crate::harness::{Place, command, patience};
 
 /// How many processes of the host have this word in their arguments; bubblewrap's own have their command's.
 pub fn alive(word: &str) -> usize {
@@ -16,7 +16,7 @@ pub fn alive(word: &str) -> usize {
 
 /// Waits for all of them to end; they have been killed, so this takes moments.
 pub async fn none_alive(word: &str) -> bool {
-    let until = Instant::now() + Duration::from_secs(10);
+    let until = Instant::now() + patience(10);
     while alive(word) > 0 {
         if Instant::now() > until {
             return false;
@@ -48,7 +48,7 @@ async fn a_child_that_holds_the_output_holds_up_nothing() {
     let started = Instant::now();
     let out = place.run(&brood(&word)).await;
     assert_eq!((out.exit, out.output.as_str()), (Exit::Code(0), "ready\n"));
-    assert!(started.elapsed() < Duration::from_secs(30));
+    assert!(started.elapsed() < patience(30));
     // They are gone when the call returns, not some time later.
     assert_eq!(alive(&word), 0);
 }
@@ -59,10 +59,10 @@ async fn at_the_timeout_the_whole_tree_dies() {
     let place = Place::new();
     let word = word(2);
     let line = format!("{}; trap '' TERM INT; sleep {word}; wait", brood(&word));
-    let out = place.try_run(&Command { timeout: Duration::from_secs(5), ..command(&line) }).await.unwrap();
+    let out = place.try_run(&Command { timeout: patience(5), ..command(&line) }).await.unwrap();
     assert_eq!((out.exit, out.output.as_str()), (Exit::TimedOut, "ready\n"));
     assert_eq!(alive(&word), 0);
-    assert!(out.duration >= Duration::from_secs(5) && out.duration < Duration::from_secs(30), "{:?}", out.duration);
+    assert!(out.duration >= patience(5) && out.duration < patience(30), "{:?}", out.duration);
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn when_the_server_is_killed_nothing_survives() {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let until = Instant::now() + Duration::from_secs(30);
+    let until = Instant::now() + patience(30);
     while !place.at("ready").exists() {
         assert!(Instant::now() < until && server.try_wait().unwrap().is_none(), "the server did not start");
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -203,7 +203,7 @@ async fn output_without_end_takes_little_memory() {
     let before = resident();
     let mut shown = 0;
     let mut sink = |text: &str| shown += text.len();
-    let endless = Command { timeout: Duration::from_secs(2), ..command("yes") };
+    let endless = Command { timeout: patience(2), ..command("yes") };
     let out = place.sandbox.run(&place.room, &endless, &mut sink).await.unwrap();
     assert_eq!(out.exit, Exit::TimedOut);
     assert!(out.omitted > 1024 * 1024 && out.output.len() < 33_000, "{} {}", out.omitted, out.output.len());
@@ -222,7 +222,7 @@ async fn without_a_sandbox_commands_run_in_the_tree() {
     let place = Place::new();
     let sandbox = Sandbox::new(Isolation::None);
     let run = async |line: &str, timeout: u64| {
-        let command = Command { timeout: Duration::from_secs(timeout), ..command(line) };
+        let command = Command { timeout: patience(timeout), ..command(line) };
         sandbox.run(&place.room, &command, &mut |_| {}).await.unwrap()
     };
     let out = run("pwd; env | grep -c -E '^(CARGO|NEXTEST)'; readlink /proc/self/fd/0; exit 4", 60).await;
@@ -250,12 +250,42 @@ async fn what_a_killed_server_left_behind_is_ended() {
             .unwrap()
     };
     let at = |path: &str| place.at(path).display().to_string();
-    let mut ours = stuck("bwrap", &at("run/tree"));
+    let ours = [stuck("bwrap", &at("run/tree")), stuck("/usr/bin/bwrap", &at("run"))];
     let mut others = [stuck("/usr/bin/bwrap", &at("runner/tree")), stuck("bash", &at("run/tree")), stuck("bwrap", "/")];
-    assert_eq!(guildhall_sandbox::end_leftovers(&place.at("run")), 1);
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ours.wait().await.unwrap()), Some(9));
+    assert_eq!(guildhall_sandbox::end_leftovers(&place.at("run")), 2);
+    for mut ours in ours {
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ours.wait().await.unwrap()), Some(9));
+    }
     for other in &mut others {
         assert!(other.try_wait().unwrap().is_none());
     }
     assert_eq!(guildhall_sandbox::end_leftovers(&place.at("run")), 0);
+}
+
+#[tokio::test]
+async fn what_was_to_hold_a_network_is_ended_with_what_else_a_killed_server_left() {
+    let place = Place::new();
+    // Stands for a bubblewrap that waits for the word of a dead one: what holds a network has the host's processes.
+    let (program, stuck) = (place.at("bwrap"), place.at("stuck"));
+    let script = format!(
+        "#!/bin/bash\n[[ -e {} && \" $* \" != *' --unshare-pid '* ]] || exec /usr/bin/bwrap \"$@\"\n\
+         exec -a bwrap /bin/bash -c 'read -r' \"$@\"\n",
+        stuck.display()
+    );
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let sandbox = Sandbox::with_bubblewrap(program).of_server(place.at("run"));
+    assert!(sandbox.probe().await.usable);
+    // What tried the sandbox out may be about to be gone.
+    while guildhall_sandbox::end_leftovers(&place.at("run")) > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    fs::write(&stuck, "").unwrap();
+    let making = tokio::spawn(async move { sandbox.net().await });
+    let until = Instant::now() + patience(8);
+    while guildhall_sandbox::end_leftovers(&place.at("run")) == 0 {
+        assert!(Instant::now() < until, "it was not found");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(making.await.unwrap().is_err());
 }

@@ -13,8 +13,15 @@ pub struct Place {
     pub sandbox: Sandbox,
 }
 
+/// How long something may take that takes so many seconds at most: longer where `GUILDHALL_TEST_PATIENCE` says how many times, as on an
+/// emulated machine.
+pub fn patience(seconds: u64) -> Duration {
+    let times = std::env::var("GUILDHALL_TEST_PATIENCE").ok().and_then(|times| times.parse().ok());
+    Duration::from_secs(seconds * times.unwrap_or(1))
+}
+
 pub fn command(line: &str) -> Command {
-    Command { line: line.to_owned(), timeout: Duration::from_secs(60), max_output: 32 * 1024 }
+    Command { line: line.to_owned(), timeout: patience(60), max_output: 32 * 1024 }
 }
 
 impl Place {

@@ -84,7 +84,7 @@ async fn a_bubblewrap_that_does_not_isolate_is_not_used() {
         (with(&format!("[[ $x == -- ]] && a+=(--ro-bind {temporary} {temporary})")), "files: a command sees "),
         (with("[[ $x == -- ]] && a+=(--ro-bind /proc /proc)"), "processes: /proc shows the host's"),
         (with("[[ $x == -- ]] && a+=(--tmpfs /workspace)"), "workspace: what a command writes"),
-        (with("[[ $x == --add-seccomp-fd ]] && { x=--sync-fd; }"), "system calls: not filtered"),
+        (with("[[ $x == --seccomp ]] && { x=--sync-fd; }"), "system calls: not filtered"),
         (format!("{version}; exec 9< /etc/passwd; exec /usr/bin/bwrap \"$@\""), "descriptors: a command has inherited"),
     ] {
         let sandbox = Sandbox::with_bubblewrap(stand_in(&place, &script));

@@ -1,12 +1,11 @@
 //! The network of a run, as its commands and as the server see it.
 
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 use guildhall_sandbox::{Exit, Isolation, Network, Room, Running, Sandbox, SandboxError, Streams};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
-use crate::harness::{Place, command};
+use crate::harness::{Place, command, patience};
 
 /// A server that says `hello` to everybody, at 127.0.0.1:8000 and, where there is the newer protocol, at ::1:8001.
 const GREETER: &str = r#"exec perl -MSocket=:all -e '$| = 1;
@@ -129,7 +128,7 @@ async fn it_goes_when_nobody_holds_it() {
     place.says("true").await;
     assert!(!released.is_finished());
     running.kill().await.unwrap();
-    tokio::time::timeout(Duration::from_secs(10), released).await.unwrap().unwrap();
+    tokio::time::timeout(patience(10), released).await.unwrap().unwrap();
     drop(listener);
 }
 

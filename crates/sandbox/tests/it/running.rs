@@ -1,12 +1,10 @@
 //! Commands that run on while others do.
 
-use std::time::Duration;
-
 use guildhall_sandbox::{Exit, Room, Running, SandboxError, Size, Streams};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use crate::endings::{alive, brood, none_alive, word};
-use crate::harness::Place;
+use crate::harness::{Place, patience};
 
 #[tokio::test]
 async fn a_program_is_spoken_to_and_its_streams_are_apart() {
@@ -79,7 +77,7 @@ async fn until(running: &mut Running, shown: &mut String, wanted: &str) {
     let terminal = running.terminal.as_ref().unwrap();
     let mut chunk = [0; 4096];
     while !shown.contains(wanted) {
-        let read = tokio::time::timeout(Duration::from_secs(30), terminal.read(&mut chunk)).await;
+        let read = tokio::time::timeout(patience(30), terminal.read(&mut chunk)).await;
         let count = read.unwrap_or_else(|_| panic!("waited in vain for {wanted:?}; there is {shown:?}")).unwrap();
         assert!(count > 0, "it ended before {wanted:?}; there is {shown:?}");
         shown.push_str(&String::from_utf8_lossy(&chunk[..count]));

@@ -1,22 +1,18 @@
 //! Where and how backups are made.
 
-use std::path::{Path, PathBuf};
-
 use chrono::{Duration, NaiveTime};
-use guildhall_team::backup::{BackupPlan, S3Access, Shelf};
+use guildhall_team::backup::{BackupRules, S3Access, Shelf};
 use guildhall_types::backup::{Keep, Rhythm};
 
 use super::layers::{self, Settings, Value};
 use super::parse::said_yes_or_no;
 
-/// The plan, where a place is named; and the key file, which commands need without one, too.
-pub(super) fn read(s: &mut Settings<'_>, s3: &S3Access) -> (Option<BackupPlan>, Option<PathBuf>) {
-    let absolute = |text: &str| Path::new(text).is_absolute().then(|| PathBuf::from(text));
+/// Where they go, if a place is named, and how they are made, which holds for commands that name another one, too.
+pub(super) fn read(s: &mut Settings<'_>, s3: &S3Access) -> (Option<Shelf>, BackupRules) {
     let to = place(s, s3);
-    let key_file = s.value(
+    let key_file = s.key_file(
         layers::BACKUP_KEY_FILE,
         "the absolute path of a file with 32 random bytes in base64, readable by its owner alone",
-        absolute,
     );
     let rhythm = s.value(
         layers::BACKUP_EVERY,
@@ -32,15 +28,15 @@ pub(super) fn read(s: &mut Settings<'_>, s3: &S3Access) -> (Option<BackupPlan>, 
         text.parse().ok().filter(|number| (1..=100).contains(number))
     });
     let verify = said_yes_or_no(s, layers::BACKUP_VERIFY);
-    let plan = to.map(|shelf| BackupPlan {
-        shelf,
+    let usual = BackupRules::default();
+    let rules = BackupRules {
         rhythm: rhythm.unwrap_or(Some(Rhythm::Daily(NaiveTime::from_hms_opt(3, 0, 0).unwrap_or_default()))),
-        keep: keep.unwrap_or_default(),
-        key_file: key_file.clone(),
-        full_every: full_every.unwrap_or(BackupPlan::FULL_EVERY),
-        verify: verify.unwrap_or(true),
-    });
-    (plan, key_file)
+        keep: keep.unwrap_or(usual.keep),
+        key_file,
+        full_every: full_every.unwrap_or(usual.full_every),
+        verify: verify.unwrap_or(usual.verify),
+    };
+    (to, rules)
 }
 
 /// Where backups go.

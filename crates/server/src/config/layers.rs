@@ -166,7 +166,18 @@ impl Found {
     /// This address is bad. One in which a key or a password may stand is not shown: whoever writes them there shall not find them
     /// in a log.
     pub(super) fn bad_address(mut self, expected: impl Into<String>) -> Fault {
-        self.secret |= self.words().contains(['@', '?', '#']);
+        self.secret |= self.may_hold_a_key();
+        self.fault(expected)
+    }
+
+    /// Whether a key or a password may stand in it, if it is, or was meant to be, an address.
+    pub(super) fn may_hold_a_key(&self) -> bool {
+        may_hold_a_key(&self.words())
+    }
+
+    /// This is no file with a secret in it. What is no path from the root is not shown: it may be the secret itself.
+    pub(super) fn bad_file(mut self, expected: impl Into<String>) -> Fault {
+        self.secret |= !self.words().starts_with('/');
         self.fault(expected)
     }
 
@@ -177,6 +188,11 @@ impl Found {
             Value::Other(what) => what.clone(),
         }
     }
+}
+
+/// The same of a text.
+pub(super) fn may_hold_a_key(text: &str) -> bool {
+    text.contains(['@', '?', '#'])
 }
 
 impl Fault {

@@ -28,6 +28,25 @@ impl Settings<'_> {
         expected: &str,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Option<(T, Found)> {
+        self.text_or(setting, read, |found| found.fault(expected))
+    }
+
+    /// The same of an address, which is not shown where it is refused and may hold a password.
+    pub(super) fn address<T>(
+        &mut self,
+        setting: Setting,
+        expected: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<(T, Found)> {
+        self.text_or(setting, read, |found| found.bad_address(expected))
+    }
+
+    fn text_or<T>(
+        &mut self,
+        setting: Setting,
+        read: impl FnOnce(&str) -> Option<T>,
+        bad: impl FnOnce(Found) -> Fault,
+    ) -> Option<(T, Found)> {
         let found = self.find(setting)?;
         let value = match &found.value {
             Value::Text(text) => read(text.trim()),
@@ -36,10 +55,16 @@ impl Settings<'_> {
         match value {
             Some(value) => Some((value, found)),
             None => {
-                self.faults.push(found.fault(expected));
+                self.faults.push(bad(found));
                 None
             }
         }
+    }
+
+    /// The absolute path of a file with a key in it.
+    pub(super) fn key_file(&mut self, setting: Setting, expected: &str) -> Option<PathBuf> {
+        let absolute = |text: &str| Path::new(text).is_absolute().then(|| PathBuf::from(text));
+        self.text_or(setting, absolute, |found| found.bad_file(expected)).map(|(path, _)| path)
     }
 
     pub(super) fn value<T>(
@@ -54,15 +79,16 @@ impl Settings<'_> {
 
 pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
     let s = &mut settings;
-    let listen =
-        s.text(layers::LISTEN, "an address and a port, such as 127.0.0.1:4300", |text| SocketAddr::from_str(text).ok());
+    let listen = s.address(layers::LISTEN, "an address and a port, such as 127.0.0.1:4300", |text| {
+        SocketAddr::from_str(text).ok()
+    });
     let data_dir = data_dir(s);
-    let public_url = s.text(
+    let public_url = s.address(
         layers::PUBLIC_URL,
         "https:// and the name under which members reach the server, without a path, or http:// on a loopback name (signing in elsewhere needs https: put a server that speaks TLS in front, such as Caddy)",
         public_url,
     );
-    let preview_url = s.text(
+    let preview_url = s.address(
         layers::PREVIEW_URL,
         "https://*. and a name whose subdomains lead here, such as https://*.preview.example.com, or http://*. and a name below localhost",
         PreviewUrl::parse,
@@ -94,9 +120,7 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
     let log = s.value(layers::LOG, "a level or a filter, such as info or guildhall_server=debug", |text| {
         EnvFilter::builder().parse(text).is_ok().then(|| text.to_owned())
     });
-    let key_file = s.value(layers::KEY_FILE, "the absolute path of a file with a key in base64 on each line", |text| {
-        Path::new(text).is_absolute().then(|| PathBuf::from(text))
-    });
+    let key_file = s.key_file(layers::KEY_FILE, "the absolute path of a file with a key in base64 on each line");
     let key_file_guarded = key_file.as_deref().is_some_and(|path| s.is_credential(path));
     let anthropic = given(s, ProviderKind::Anthropic, layers::ANTHROPIC_BASE_URL, layers::ANTHROPIC_API_KEY);
     let openai = given(s, ProviderKind::Openai, layers::OPENAI_BASE_URL, layers::OPENAI_API_KEY);
@@ -118,7 +142,7 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
     let collector = super::traces::read(s);
     let guard = guard(s);
     let (s3, s3_faults) = super::s3::read(s);
-    let (backup, backup_key_file) = super::backup::read(s, &s3);
+    let (backup, backup_rules) = super::backup::read(s, &s3);
 
     let mut notes = Vec::new();
     if let Some(found) = s.find(layers::REDIS_URL) {
@@ -175,7 +199,7 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
             mail,
             guard,
             backup,
-            backup_key_file,
+            backup_rules,
             s3,
             s3_faults,
             notes,
@@ -236,7 +260,8 @@ fn folders(s: &mut Settings<'_>, setting: Setting) -> Vec<PathBuf> {
             path if path.is_absolute() && path.parent().is_some() => paths.push(path.to_owned()),
             _ => s.faults.push(Fault {
                 at: found.at.clone(),
-                found: Some(part),
+                // An address of a repository may stand there by mistake.
+                found: (!found.may_hold_a_key()).then_some(part),
                 expected: "the absolute path of a folder below the root".to_owned(),
             }),
         }
@@ -292,13 +317,13 @@ pub(super) fn file_of<T>(
     let content = match s.read(&path) {
         Ok(content) => content,
         Err(error) => {
-            s.faults.push(found.fault(format!("{expected} ({error})")));
+            s.faults.push(found.bad_file(format!("{expected} ({error})")));
             return None;
         }
     };
     let value = read(&content);
     if value.is_none() {
-        s.faults.push(found.fault(expected));
+        s.faults.push(found.bad_file(expected));
     }
     value
 }
@@ -341,7 +366,7 @@ fn proxies(s: &mut Settings<'_>) -> Vec<IpNet> {
             Some(network) if network.prefix_len() > 0 => networks.push(network.trunc()),
             _ => s.faults.push(Fault {
                 at: found.at.clone(),
-                found: Some(part.to_owned()),
+                found: (!found.may_hold_a_key()).then(|| part.to_owned()),
                 expected: "the address of a proxy, or a network of proxies such as 10.0.0.0/8".to_owned(),
             }),
         }

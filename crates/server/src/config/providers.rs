@@ -6,7 +6,7 @@ use toml::{Table, Value};
 use url::Url;
 
 use super::Fault;
-use super::layers::{self, Settings};
+use super::layers::{self, Settings, may_hold_a_key};
 use crate::auth::origin::is_loopback;
 
 /// What a table may hold.
@@ -101,6 +101,7 @@ impl Reader<'_, '_> {
             Some(text) if fits(text) => Some(text.to_owned()),
             found => {
                 let found = found.map(str::to_owned).or_else(|| value.map(ToString::to_string));
+                let found = found.filter(|text| key != "issuer" || !may_hold_a_key(text));
                 self.fault(key, found, expected);
                 None
             }
@@ -160,7 +161,9 @@ impl Reader<'_, '_> {
             "clientSecretFile" => match self.s.read_beside(&text) {
                 Ok(secret) => (Some(secret), "a file that holds the client secret: one word of printable characters"),
                 Err(error) => {
-                    self.fault(way, Some(text), format!("a file that can be read ({error})"));
+                    // What is no path from the root may be the secret itself.
+                    let shown = Some(text).filter(|text| text.starts_with('/'));
+                    self.fault(way, shown, format!("a file that can be read ({error})"));
                     return None;
                 }
             },

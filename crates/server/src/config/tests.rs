@@ -127,6 +127,48 @@ fn a_bad_value_is_told_with_its_place_and_what_is_expected() {
 }
 
 #[test]
+fn what_is_refused_and_may_hold_a_key_is_not_shown() {
+    for (name, value, expected) in [
+        ("GUILDHALL_PUBLIC_URL", "https://me:hidden@guild.example.com", "expected https:// and the name"),
+        ("GUILDHALL_PUBLIC_URL", "https://guild.example.com/?token=hidden", "expected https:// and the name"),
+        ("GUILDHALL_PREVIEW_URL", "https://*.me:hidden@preview.example.com", "expected https://*. and a name"),
+        ("GUILDHALL_LISTEN", "http://me:hidden@127.0.0.1:4300", "expected an address and a port"),
+        ("GUILDHALL_TRUSTED_PROXIES", "http://me:hidden@10.0.0.1", "expected the address of a proxy"),
+        ("GUILDHALL_ALLOWED_REPO_PATHS", "git:hidden:me@git.example.com", "expected the absolute path"),
+        ("GUILDHALL_TOOLCHAINS", "tools?token=hidden", "expected the absolute path"),
+        // The secret itself instead of the file of it.
+        ("GUILDHALL_KEY_FILE", "hidden+key/in+base64=", "expected the absolute path of a file"),
+        ("GUILDHALL_BACKUP_KEY_FILE", "hidden+key/in+base64=", "expected the absolute path of a file"),
+        ("GUILDHALL_SMTP_PASSWORD_FILE", "hidden", "expected the path of a file that holds the password"),
+        ("GUILDHALL_S3_SECRET_ACCESS_KEY_FILE", "hidden/key", "expected the path of a file that holds the secret"),
+    ] {
+        let to = ("GUILDHALL_BACKUP_TO", "s3://backups");
+        let key = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "a-key-that-is-there")];
+        let found = faults(Case { env: &[&[(name, value), to][..], &key].concat(), ..Case::default() });
+        assert!(
+            !found.is_empty() && found.iter().all(|one| one.starts_with(name) && one.contains(expected)),
+            "{found:?}"
+        );
+        assert!(!found.concat().contains("hidden"), "{found:?}");
+    }
+    for (key, value) in [("issuer", "https://me:hidden@id.example.com"), ("clientSecretFile", "hidden-word")] {
+        let table = KEYCLOAK.replace("issuer = 'https://id.example.com/realms/work'", "");
+        let issuer = if key == "issuer" { "" } else { "issuer = 'https://id.example.com'\n" };
+        let secret = if key == "issuer" { "clientSecret = 'a-word'\n" } else { "" };
+        let file = format!("{table}{issuer}{secret}{key} = '{value}'");
+        let found = faults(Case { file: Some(&file), ..Case::default() });
+        assert!(found.len() == 1 && found[0].starts_with(key) && !found[0].contains("hidden"), "{found:?}");
+    }
+    // What cannot hold one is shown: that helps.
+    for (name, value) in
+        [("GUILDHALL_PUBLIC_URL", "http://guild.example.com"), ("GUILDHALL_SMTP_PASSWORD_FILE", "/nowhere")]
+    {
+        let found = faults(Case { env: &[(name, value)], ..Case::default() });
+        assert!(found[0].contains(&format!("found {value:?}")), "{found:?}");
+    }
+}
+
+#[test]
 fn all_that_is_wrong_is_told_at_once() {
     let found = faults(Case {
         env: &[("GUILDHALL_CONFIG", "/etc/guildhall.toml"), ("GUILDHALL_SANDBOX", "x")],
@@ -362,26 +404,30 @@ fn the_files_in_which_secrets_stand_are_known() {
 fn backups_are_planned_as_it_is_said() {
     use chrono::{Duration, NaiveTime};
     use guildhall_types::backup::Rhythm;
-    let plan = |env: &[(&str, &str)]| read(Case { env, ..Case::default() }, &Flags::default()).unwrap().backup;
-    assert_eq!(plan(&[("GUILDHALL_BACKUP_EVERY", "6h")]), None, "without a place there is nothing to plan");
-    let usual = plan(&[("GUILDHALL_BACKUP_TO", "/mnt/backups")]).unwrap();
+    let place = ("GUILDHALL_BACKUP_TO", "/mnt/backups");
+    let plan = |env: &[(&str, &str)]| {
+        let config = read(Case { env, ..Case::default() }, &Flags::default()).unwrap();
+        (config.backup.map(|shelf| shelf.to_string()), config.backup_rules)
+    };
+    let (to, usual) = plan(&[place]);
+    assert_eq!(to.as_deref(), Some("/mnt/backups"));
     assert_eq!(usual.rhythm, Some(Rhythm::Daily(NaiveTime::from_hms_opt(3, 0, 0).unwrap())));
     assert!(usual.verify && usual.key_file.is_none() && usual.full_every == 7);
-    let said = plan(&[
-        ("GUILDHALL_BACKUP_TO", "/mnt/backups"),
+    let wishes = [
         ("GUILDHALL_BACKUP_EVERY", "6h"),
         ("GUILDHALL_BACKUP_KEEP", "last 2"),
         ("GUILDHALL_BACKUP_FULL_EVERY", "1"),
         ("GUILDHALL_BACKUP_VERIFY", "false"),
         ("GUILDHALL_BACKUP_KEY_FILE", "/etc/backup.key"),
-    ])
-    .unwrap();
+    ];
+    let (_, said) = plan(&[&[place][..], &wishes].concat());
     assert_eq!((said.rhythm, said.keep.last, said.keep.days), (Some(Rhythm::Every(Duration::hours(6))), 2, 0));
     assert_eq!(
         (said.full_every, said.verify, said.key_file.as_deref()),
         (1, false, Some(Path::new("/etc/backup.key")))
     );
-    assert_eq!(plan(&[("GUILDHALL_BACKUP_TO", "/b"), ("GUILDHALL_BACKUP_EVERY", "off")]).unwrap().rhythm, None);
+    assert_eq!(plan(&wishes), (None, said), "a command may name a place of its own, and they hold there, too");
+    assert_eq!(plan(&[place, ("GUILDHALL_BACKUP_EVERY", "off")]).1.rhythm, None);
     let bad = [
         ("GUILDHALL_BACKUP_TO", "backups"),
         ("GUILDHALL_BACKUP_EVERY", "25:00"),

@@ -4,7 +4,7 @@ use guildhall_llm::Secret;
 use reqwest::header::{HeaderName, HeaderValue};
 use url::Url;
 
-use super::layers::{self, Setting, Settings, Value};
+use super::layers::{self, Settings};
 use crate::traces::{Collector, Share};
 
 /// Characters of a service's name at most.
@@ -16,8 +16,9 @@ pub(super) fn read(s: &mut Settings<'_>) -> Option<Collector> {
     if [layers::OTLP_ENDPOINT, layers::OTLP_TRACES_ENDPOINT].into_iter().all(|setting| s.find(setting).is_none()) {
         return None;
     }
-    let base = address_in(s, layers::OTLP_ENDPOINT);
-    let exact = address_in(s, layers::OTLP_TRACES_ENDPOINT);
+    const ADDRESS: &str = "an http or https address without a user, a password, a query or a fragment";
+    let base = s.address(layers::OTLP_ENDPOINT, ADDRESS, address).map(|(url, _)| url);
+    let exact = s.address(layers::OTLP_TRACES_ENDPOINT, ADDRESS, address).map(|(url, _)| url);
     let headers = s.value(
         layers::OTLP_HEADERS,
         "names and values, such as api-key=value,x-team=guild, each value percent-encoded (not shown here)",
@@ -37,20 +38,6 @@ pub(super) fn read(s: &mut Settings<'_>) -> Option<Collector> {
         service: service.unwrap_or_else(|| "guildhall".to_owned()),
         share: share.unwrap_or_default(),
     })
-}
-
-/// The address that a setting names. It is not a secret, but one that is refused may hold one.
-fn address_in(s: &mut Settings<'_>, setting: Setting) -> Option<Url> {
-    let found = s.find(setting)?;
-    let url = match &found.value {
-        Value::Text(text) => address(text.trim()),
-        Value::List(_) | Value::Other(_) => None,
-    };
-    if url.is_none() {
-        let fault = found.bad_address("an http or https address without a user, a password, a query or a fragment");
-        s.faults.push(fault);
-    }
-    url
 }
 
 fn address(text: &str) -> Option<Url> {

@@ -6,17 +6,21 @@ use std::time::Duration;
 
 use guildhall_types::DateTime;
 use ipnet::IpNet;
-use reqwest::StatusCode;
 use reqwest::tls::TlsInfo;
+use reqwest::{Response, StatusCode};
 use url::Url;
 
-use super::{Level, Line, certificate};
+use super::certificate::{self, Whose};
+use super::{Level, Line};
 use crate::alive;
 use crate::auth::origin::is_loopback;
 use crate::config::Config;
 use crate::folder;
+use crate::preview::PreviewUrl;
 use crate::problem::chain;
 
+/// What lines on pages of services are about.
+const PAGES: &str = "pages of services";
 /// How long the look for a name may take.
 const NAME: Duration = Duration::from_secs(10);
 
@@ -84,11 +88,16 @@ pub(super) async fn public(config: &Config, now: DateTime) -> Vec<Line> {
         Ok(answer) => answer,
         Err(error) => return vec![unreached(url, &chain(&error))],
     };
-    let shown = answer.extensions().get::<TlsInfo>().and_then(|info| info.peer_certificate().map(<[u8]>::to_vec));
+    let shown = shown(&answer);
     let status = answer.status();
     let mut lines = vec![answered(url, status, answer.json::<alive::Health>().await.is_ok())];
-    lines.extend(shown.map(|der| certificate::told(&der, now)));
+    lines.extend(shown.map(|der| certificate::told(&der, Whose::House, now)));
     lines
+}
+
+/// The certificate that came with an answer.
+fn shown(answer: &Response) -> Option<Vec<u8>> {
+    answer.extensions().get::<TlsInfo>().and_then(|info| info.peer_certificate().map(<[u8]>::to_vec))
 }
 
 fn with_slash(url: &Url) -> String {
@@ -161,31 +170,58 @@ fn believed(https: bool, trusted: &[IpNet]) -> Option<Line> {
     }
 }
 
-/// Where pages of services are shown. Whether a name leads here cannot be seen from here; whether it leads anywhere can.
-pub(super) async fn previews(config: &Config) -> Line {
-    const WHAT: &str = "pages of services";
+/// Where pages of services are shown. Whether a name leads here cannot be seen from here; whether it leads anywhere, and which
+/// certificate is shown there, can.
+pub(super) async fn previews(config: &Config, now: DateTime) -> Vec<Line> {
     let local = config.public_url.as_ref().is_none_or(|url| url.scheme() == "http");
-    match &config.preview_url {
-        None if local => Line::new(Level::Ok, WHAT, "are shown on this machine, below localhost"),
-        None => Line::new(
+    let one = |level, detail: String| vec![Line::new(level, PAGES, detail)];
+    let Some(url) = &config.preview_url else {
+        return match local {
+            true => one(Level::Ok, "are shown on this machine, below localhost".to_owned()),
+            false => one(
+                Level::Warn,
+                "are not shown: let a wildcard name lead to this server and set GUILDHALL_PREVIEW_URL, such as https://*.preview.example.com".to_owned(),
+            ),
+        };
+    };
+    let Some((_, at)) = url.secured() else { return one(Level::Ok, format!("are shown under {url}")) };
+    let host = at.host_str().unwrap_or_default();
+    let found = tokio::time::timeout(NAME, tokio::net::lookup_host((host, 443))).await;
+    if !matches!(found, Ok(Ok(_))) {
+        return one(
             Level::Warn,
-            WHAT,
-            "are not shown: let a wildcard name lead to this server and set GUILDHALL_PREVIEW_URL, such as https://*.preview.example.com",
-        ),
-        Some(url) => {
-            let (host, local) = url.host("p-doctor");
-            let found = tokio::time::timeout(NAME, tokio::net::lookup_host((host.as_str(), 443))).await;
-            match local || matches!(found, Ok(Ok(_))) {
-                true => Line::new(Level::Ok, WHAT, format!("are shown under {url}")),
-                false => Line::new(
-                    Level::Warn,
-                    WHAT,
-                    format!(
-                        "the name {host} is not found; let a wildcard name lead to this server, or mend GUILDHALL_PREVIEW_URL ({url})"
-                    ),
-                ),
-            }
+            format!(
+                "the name {host} is not found; let a wildcard name lead to this server, or mend GUILDHALL_PREVIEW_URL ({url})"
+            ),
+        );
+    }
+    pages(url, &at, now).await
+}
+
+/// What a browser meets at one of the names of pages.
+async fn pages(url: &PreviewUrl, at: &Url, now: DateTime) -> Vec<Line> {
+    let line = |level, detail: String| Line::new(level, PAGES, detail);
+    let asked = match alive::client() {
+        Ok(client) => client.get(at.clone()).send().await,
+        Err(error) => return vec![line(Level::Warn, format!("cannot be tried: {error:#}"))],
+    };
+    match asked.map_err(|error| chain(&error)) {
+        Ok(answer) => {
+            let certificate = shown(&answer).map(|der| certificate::told(&der, Whose::Pages, now));
+            [line(Level::Ok, format!("are shown under {url}"))].into_iter().chain(certificate).collect()
         }
+        Err(why) if why.contains("certificate") => vec![line(
+            Level::Fail,
+            format!(
+                "{url} shows a certificate that browsers do not trust ({why}); it must be one for the wildcard name, and in force: docs/deploy.md, Pages of services, says how to get it and have it renewed"
+            ),
+        )],
+        Err(why) => vec![line(
+            Level::Warn,
+            format!(
+                "{url} is not reached from here ({why}); look whether previews.caddy lies beside the Caddyfile, and what Caddy says of its certificate (journalctl -u caddy)"
+            ),
+        )],
     }
 }
 
@@ -218,6 +254,36 @@ mod tests {
         assert_eq!(unreached(&url, "invalid peer certificate: UnknownIssuer").level, Level::Fail);
         assert_eq!(unreached(&url, "connection refused").level, Level::Warn);
         assert_eq!(with_slash(&url), "https://guild.example.com/");
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_with_the_certificate_of_pages_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let (key, certificate) = (dir.path().join("key.pem"), dir.path().join("certificate.pem"));
+        let mut openssl = tokio::process::Command::new("openssl");
+        openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "9"]);
+        openssl.args(["-subj", "/CN=localhost", "-keyout"]).arg(&key).arg("-out").arg(&certificate);
+        assert!(openssl.stderr(std::process::Stdio::null()).status().await.unwrap().success());
+        let url = PreviewUrl::parse("https://*.preview.example.com").unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let at = Url::parse(&format!("https://127.0.0.1:{port}")).unwrap();
+        let told = async || pages(&url, &at, DateTime::UNIX_EPOCH).await.remove(0);
+        let line = told().await;
+        assert!(line.level == Level::Warn && line.detail.contains("previews.caddy"), "{line:?}");
+        let mut server = tokio::process::Command::new("openssl");
+        server.args(["s_server", "-quiet", "-www", "-accept", &format!("127.0.0.1:{port}"), "-key"]).arg(key);
+        server.arg("-cert").arg(certificate).kill_on_drop(true);
+        let _server = server.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let answered = async {
+            loop {
+                match told().await {
+                    line if line.level == Level::Warn => tokio::time::sleep(Duration::from_millis(30)).await,
+                    line => return line,
+                }
+            }
+        };
+        let line = tokio::time::timeout(Duration::from_secs(30), answered).await.unwrap();
+        assert!(line.level == Level::Fail && line.detail.contains("browsers do not trust"), "{line:?}");
     }
 
     #[test]

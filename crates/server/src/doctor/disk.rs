@@ -18,7 +18,7 @@ const FILES_FREE: u64 = 20_000;
 
 /// What kind of a file system it is, in so far as that matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// A disk of this machine.
     Local,
     /// Other machines write there, too.
@@ -53,10 +53,15 @@ pub(super) fn examine(config: &Config) -> Vec<Line> {
 
 /// What is wrong with where the data lies, if anything is.
 pub(crate) fn place(config: &Config) -> Option<Line> {
-    // The magic number is of another width on other machines.
-    let magic = rustix::fs::statfs(nearest(&config.data_dir)).ok()?.f_type as u64 & 0xFFFF_FFFF;
+    let kind = kind_at(nearest(&config.data_dir))?;
     let sqlite = config.database_url.expose().starts_with("sqlite:");
-    told(kind(magic), sqlite, &config.data_dir)
+    told(kind, sqlite, &config.data_dir)
+}
+
+/// On what a file lies that is there.
+pub(super) fn kind_at(there: &Path) -> Option<Kind> {
+    // The magic number is of another width on other machines.
+    Some(kind(rustix::fs::statfs(there).ok()?.f_type as u64 & 0xFFFF_FFFF))
 }
 
 fn told(kind: Kind, sqlite: bool, path: &Path) -> Option<Line> {
@@ -88,25 +93,52 @@ fn told(kind: Kind, sqlite: bool, path: &Path) -> Option<Line> {
     Some(Line::new(level, "data folder", detail))
 }
 
+/// How much room a file system has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// Bytes that are free to others than root.
+    free: u64,
+    /// The share that is used.
+    pub(super) used: f64,
+    read_only: bool,
+}
+
+impl std::fmt::Display for Room {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.1} GiB free, {:.0} % used", self.free as f64 / FREE as f64, self.used * 100.0)
+    }
+}
+
+impl Room {
+    pub(super) fn at(there: &Path) -> Result<Self, rustix::io::Errno> {
+        let stat = rustix::fs::statvfs(there)?;
+        let (all, free) = (stat.f_blocks * stat.f_frsize, stat.f_bavail * stat.f_frsize);
+        let read_only = stat.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY);
+        Ok(Self { free, used: 1.0 - free as f64 / all.max(1) as f64, read_only })
+    }
+
+    /// Whether so little is left that whatever writes there soon fails.
+    pub(super) fn full(self) -> bool {
+        self.free < FREE
+    }
+}
+
 fn room(there: &Path) -> Line {
-    let stat = match rustix::fs::statvfs(there) {
-        Ok(stat) => stat,
+    let room = match Room::at(there) {
+        Ok(room) => room,
         Err(error) => return Line::new(Level::Warn, WHAT, format!("cannot be looked at: {error}")),
     };
-    if stat.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
+    if room.read_only {
         let detail = format!(
             "{} is mounted to be read only: mount it so that it can be written (under systemd: ReadWritePaths=), or choose another folder with GUILDHALL_DATA_DIR",
             there.display()
         );
         return Line::new(Level::Fail, WHAT, detail);
     }
-    let (all, free) = (stat.f_blocks * stat.f_frsize, stat.f_bavail * stat.f_frsize);
-    let used = 1.0 - free as f64 / all.max(1) as f64;
-    let detail = format!("{:.1} GiB free, {:.0} % used", free as f64 / FREE as f64, used * 100.0);
-    match (free < FREE, used > USED) {
-        (true, _) => Line::new(Level::Fail, WHAT, format!("{detail}; make room, or move the data folder")),
-        (false, true) => Line::new(Level::Warn, WHAT, format!("{detail}; make room soon")),
-        (false, false) => Line::new(Level::Ok, WHAT, detail),
+    match (room.full(), room.used > USED) {
+        (true, _) => Line::new(Level::Fail, WHAT, format!("{room}; make room, or move the data folder")),
+        (false, true) => Line::new(Level::Warn, WHAT, format!("{room}; make room soon")),
+        (false, false) => Line::new(Level::Ok, WHAT, room.to_string()),
     }
 }
 

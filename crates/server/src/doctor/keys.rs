@@ -24,6 +24,21 @@ pub(super) fn files(config: &Config) -> Line {
     }
 }
 
+/// What to do about a key that is lacking. The server may have been told of a file of which this was not.
+fn mend(config: &Config) -> String {
+    let folder = config.key_files().first;
+    let folder = folder.parent().unwrap_or(&config.data_dir).display();
+    let whence = match &config.key_file {
+        Some(given) => {
+            format!("It is neither in {} (GUILDHALL_KEY_FILE) nor in {folder}: put it there", given.display())
+        }
+        None => format!(
+            "If the server is given its keys by GUILDHALL_KEY_FILE, such as a credential from systemd, run this with the same setting (docs/deploy.md, The key apart from the data). Else copy its file into {folder}"
+        ),
+    };
+    format!("{whence} from another server or a backup; if it is lost for good, members put their keys in place again")
+}
+
 /// The files, and what the database needs of them.
 pub(super) async fn examine(config: &Config, store: &Store) -> Vec<Line> {
     let Ok(vault) = Vault::open_files(config.key_files()) else { return vec![files(config)] };
@@ -41,11 +56,11 @@ pub(super) async fn examine(config: &Config, store: &Store) -> Vec<Line> {
             (true, n) => format!("{n} secret(s) cannot be opened and no new ones sealed"),
             (false, n) => format!("{n} secret(s) cannot be opened"),
         };
-        let detail = format!(
-            "the key {id} is not on this server: {what}. Copy its file into {} from another server or a backup; if it is lost for good, members put their keys in place again",
-            config.key_files().first.parent().unwrap_or(&config.data_dir).display()
-        );
-        lines.push(Line::new(Level::Fail, WHAT, detail));
+        lines.push(Line::new(
+            Level::Fail,
+            WHAT,
+            format!("the key {id} is not on this server: {what}. {}", mend(config)),
+        ));
     }
     let behind: i64 = keys.items.iter().filter(|key| key.here && !key.current).map(|key| key.secrets).sum();
     if behind > 0 {

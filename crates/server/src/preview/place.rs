@@ -10,6 +10,9 @@ use crate::auth::origin::{Public, is_loopback};
 /// Names on this machine itself: every browser takes them for the loopback address.
 const LOCAL: &str = ".localhost";
 
+/// A label that no service has, by which is seen how these names are served.
+const NOBODY: &str = "p-doctor";
+
 /// The names under which an operator lets pages be shown, such as `https://*.preview.example.com`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreviewUrl {
@@ -51,6 +54,12 @@ impl PreviewUrl {
     /// The host of one of these names, and whether it is on this machine by its name alone.
     pub fn host(&self, label: &str) -> (String, bool) {
         (format!("{label}{}", self.suffix), !self.secure)
+    }
+
+    /// These names without the scheme, and an address of one of them, where browsers come by HTTPS. No service has that one.
+    pub fn secured(&self) -> Option<(String, Url)> {
+        let at = self.secure.then(|| self.origin(NOBODY).parse().ok())??;
+        Some((format!("*{}", self.suffix), at))
     }
 
     /// Whether a host is one of these names.
@@ -196,6 +205,9 @@ mod tests {
             let place = previews.place(&asked(host), public);
             assert_eq!(place.as_ref().map(|place| place.label.as_str()), label, "{host}");
         }
+        let (names, at) = PreviewUrl::parse("https://*.example.dev:8443").and_then(|url| url.secured()).unwrap();
+        assert_eq!((names.as_str(), at.as_str()), ("*.example.dev", "https://p-doctor.example.dev:8443/"));
+        assert_eq!(PreviewUrl::parse("http://*.localhost:4300").unwrap().secured(), None);
         let headers = asked("127.0.0.1:4300").headers().clone();
         assert_eq!(local.0.origin("p-x", &headers, &local.1).unwrap(), "http://p-x.localhost:4300");
         assert_eq!(named.0.origin("p-x", &headers, &named.1).unwrap(), "https://p-x.preview.example.com");

@@ -54,8 +54,8 @@ pub struct SilenceAlert {
     minutes: Option<i64>,
 }
 
-/// Lets nobody be told of an open alert for a while: not that it gets worse, nor that it is over, nor that it is raised again.
-/// It is shown all the same. For admins.
+/// Lets nobody be told of an open alert for a while: not that it is over, nor that it is raised again; only if it becomes worse than
+/// it is now. When the time is over and it still stands, that is told once. It is shown all the same. For admins.
 #[utoipa::path(post, path = "/api/alerts/{id}/silence", tag = "alerts", params(("id" = AlertId, Path, description = "The alert.")),
     responses((status = 200, body = Alert)))]
 pub async fn silence_alert(

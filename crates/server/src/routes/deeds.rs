@@ -128,6 +128,8 @@ pub struct MergedFeature {
 }
 
 /// Puts a card's work on the default branch as one commit. The body may be left out.
+///
+/// Verified work that it is built on and that is not there yet goes first, each card's as a commit of its own.
 #[utoipa::path(post, path = "/api/features/{id}/merge", tag = "features", request_body = MergeFeature,
     params(("id" = FeatureId, Path, description = "The feature.")), responses((status = 200, body = MergedFeature)))]
 pub async fn merge_feature(

@@ -222,6 +222,8 @@ pub async fn update_feature(
 }
 
 /// Takes a card off the board.
+///
+/// Unless its work is merged, cards that depend on it wait on until somebody takes the dependency off them.
 #[utoipa::path(delete, path = "/api/features/{id}", tag = "features",
     params(("id" = FeatureId, Path, description = "The feature.")), responses((status = 204)))]
 pub async fn delete_feature(signed: Signed, Path(id): Path<FeatureId>) -> Result<StatusCode, Problem> {

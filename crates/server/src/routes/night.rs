@@ -3,6 +3,7 @@
 use axum::extract::State;
 use guildhall_store::OrderChange;
 use guildhall_team::{AutoMode, QueueItem};
+use guildhall_types::at_work::LiveRun;
 use guildhall_types::auto::AtClose;
 use guildhall_types::forecast::Forecast;
 use guildhall_types::window::Window;
@@ -89,10 +90,10 @@ pub async fn set_auto_mode(
     Ok(Json(signed.team.start_auto_mode(member, id, change).await?))
 }
 
-/// The cards of a project that wait.
+/// What waits.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Queue {
-    /// The cards, in the order in which they would begin.
+    /// What waits, in the order in which it would begin.
     items: Vec<QueueItem>,
 }
 
@@ -104,10 +105,25 @@ pub async fn list_queue(signed: Signed, Path(id): Path<ProjectId>) -> Result<Jso
     Ok(Json(Queue { items: signed.team.queue(signed.member.id, Some(id)).await? }))
 }
 
-/// Lists the cards of all projects that wait, of everybody, each with its place and the reason.
+/// Lists what waits in all projects, of everybody, each with its place and the reason: cards, and chats and tasks that have no
+/// place yet.
 #[utoipa::path(get, path = "/api/queue", tag = "projects", responses((status = 200, body = Queue)))]
 pub async fn list_team_queue(signed: Signed) -> Result<Json<Queue>, Problem> {
     Ok(Json(Queue { items: signed.team.queue(signed.member.id, None).await? }))
+}
+
+/// What is at work.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AtWork {
+    /// The runs, those that have a place first.
+    items: Vec<LiveRun>,
+}
+
+/// Lists everybody's runs that have a place or wait for one: of cards, of chats, and of agents that run by themselves or for a
+/// step of a system. Every member may read what these say.
+#[utoipa::path(get, path = "/api/agents/at-work", tag = "agents", responses((status = 200, body = AtWork)))]
+pub async fn list_at_work(State(app): State<App>) -> Result<Json<AtWork>, Problem> {
+    Ok(Json(AtWork { items: app.team.store.at_work().await? }))
 }
 
 /// Everybody's auto modes.

@@ -124,7 +124,7 @@ pub async fn update_project(
     Ok(Json(signed.team.change_project(id, patch, signed.may(MemberRight::Administer)).await?))
 }
 
-/// Archives a project. Its cards and its repository stay where they are.
+/// Archives a project. Its cards and its repository stay where they are; auto mode is switched off in it.
 #[utoipa::path(delete, path = "/api/projects/{id}", tag = "projects",
     params(("id" = ProjectId, Path, description = "The project.")), responses((status = 204)))]
 pub async fn archive_project(signed: Signed, Path(id): Path<ProjectId>) -> Result<StatusCode, Problem> {

@@ -1,7 +1,7 @@
 //! Systems of agents: listed, written, checked.
 
 use axum::http::StatusCode;
-use guildhall_types::system::{InputSchema, System, SystemDefinition, SystemProblem, SystemStatus, validate};
+use guildhall_types::system::{InputSchema, Step, System, SystemDefinition, SystemProblem, SystemStatus, validate};
 use guildhall_types::{DateTime, MemberId, SystemId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -46,12 +46,17 @@ pub struct SystemListItem {
     input_schema: InputSchema,
     /// How many agents it has.
     agents: usize,
-    /// How many steps it has, those within others not counted.
+    /// How many steps it has, those within others included.
     steps: usize,
     /// Who made it; absent for one that comes with Guildhall.
     created_by: Option<MemberId>,
     /// When it last changed.
     updated_at: DateTime,
+}
+
+fn count(steps: &[Step]) -> usize {
+    let inner = |step: &Step| count(&step.children) + count(&step.true_branch) + count(&step.false_branch);
+    steps.iter().map(|step| 1 + inner(step)).sum()
 }
 
 impl From<System> for SystemListItem {
@@ -67,7 +72,7 @@ impl From<System> for SystemListItem {
             tags: definition.tags,
             input_schema: definition.input_schema,
             agents: definition.agents.len(),
-            steps: definition.workflow.len(),
+            steps: count(&definition.workflow),
             created_by: system.created_by,
             updated_at: system.updated_at,
         }

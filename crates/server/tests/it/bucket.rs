@@ -1,6 +1,8 @@
 //! Backups in an S3-compatible store that nobody here wrote (`tests/s3`): what a folder does, and what only a network can do to it.
 
 mod between;
+mod found;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use guildhall_llm::Secret;
-use guildhall_team::backup::{BackupError, Making, Patience, S3Access, Shelf, listed, verify};
+use guildhall_team::backup::{BackupError, BackupRules, Making, Patience, S3Access, Shelf, listed, verify};
 use guildhall_types::backup::{BackupKind, Keep};
 use guildhall_types::{Clock, SystemClock};
 use serde_json::{Value, json};
@@ -172,6 +174,7 @@ async fn a_bucket_holds_backups_as_a_folder_does_whatever_the_network_does_to_it
         shelf,
         key: Some(&key),
         full_every: 10,
+        known_only: false,
     };
     let shelf = store.shelf();
 
@@ -330,15 +333,11 @@ async fn the_program_backs_up_into_a_bucket_restores_from_it_and_says_what_is_wr
 async fn backups_that_go_into_a_bucket_are_made_kept_and_shown_by_the_server() {
     let mut store = Store::start().await;
     let shelf = store.shelf();
-    let plan = guildhall_team::backup::BackupPlan {
-        shelf: shelf.clone(),
-        rhythm: None,
-        keep: Keep { last: 1, days: 0, weeks: 0 },
-        key_file: None,
-        full_every: 1,
-        verify: false,
-    };
-    let change = Box::new(|config: &mut guildhall_server::config::Config| config.backup = Some(plan));
+    let keep = Keep { last: 1, days: 0, weeks: 0 };
+    let rules = BackupRules { keep, full_every: 1, verify: false, ..BackupRules::default() };
+    let change = Box::new(|config: &mut guildhall_server::config::Config| {
+        (config.backup, config.backup_rules) = (Some(shelf), rules);
+    });
     let app = TestApp::with(crate::harness::Wish { change, ..Default::default() }).await;
     let mut owner = app.owner().await;
     let path = "/api/operation/backups";
@@ -408,6 +407,7 @@ async fn a_404_that_is_not_the_stores_and_a_claim_that_was_forgotten_harm_no_bac
         shelf,
         key: None,
         full_every: 1,
+        known_only: false,
     };
     let shelf = store.shelf();
     let first = making(&shelf).make().await.unwrap().manifest;

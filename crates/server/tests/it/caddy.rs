@@ -27,7 +27,7 @@ const BROWSER: [u8; 4] = [127, 0, 0, 2];
 const FORGED: &str = "203.0.113.9";
 
 /// A port that nobody listens on. Below those that the kernel gives to others in between.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let from = 10_000 + (uuid::Uuid::now_v7().as_u128() % 9_000) as u16;
     (from..).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
@@ -247,6 +247,12 @@ async fn the_server_behind_caddy_is_what_it_is_without() {
     assert!(back.status == StatusCode::OK && back.bytes == bytes[1..], "{} bytes came back", back.bytes.len());
     let refused = owner.upload(&attachments, "more.txt", &bytes).await;
     assert!(refused.status.is_client_error() && refused.header("content-type") == "application/problem+json");
+
+    // The server looks at both certificates. Whether the second name is found, this machine's resolver says.
+    let seen = app.app.team.certificates().await;
+    let hosts: Vec<&str> = seen.iter().map(|(host, _)| host.as_str()).collect();
+    assert_eq!(hosts, ["localhost", "*.preview.localhost"]);
+    assert!(seen[0].1.is_ok(), "{seen:?}");
 
     // The doctor looks at all of it from outside.
     let doctor = |trusted: bool| {

@@ -3,13 +3,36 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use guildhall_server::config::{Config, Flags, Layers};
+use tokio::process::Command;
+
+fn of_project(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
 
 fn file(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(name);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    of_project(&format!("deploy/{name}"))
+}
+
+/// Puts a program into a folder that does what these lines of shell say.
+fn stand_in(folder: &Path, name: &str, lines: &str) {
+    let path = folder.join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{lines}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Runs a script of `deploy/` that finds those programs before the machine's own. Whether it ended well, and what it said.
+async fn script(name: &str, programs: &Path, env: &[(&str, &str)], args: &[&str]) -> (bool, String) {
+    let mut command = Command::new("/bin/sh");
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(name)).args(args).env_clear();
+    command.env("PATH", format!("{}:/usr/bin:/bin", programs.display())).envs(env.iter().copied());
+    let done = command.output().await.unwrap();
+    let said = [done.stdout, done.stderr].concat();
+    (done.status.success(), String::from_utf8(said).unwrap())
 }
 
 fn is_name(text: &str) -> bool {
@@ -30,8 +53,14 @@ fn names_in(text: &str) -> BTreeSet<&str> {
 }
 
 /// What Caddy, compose and PostgreSQL read beside Guildhall.
-const OTHERS: [&str; 5] =
-    ["POSTGRES_PASSWORD", "GUILDHALL_MEMORY", "GUILDHALL_PIDS", "GUILDHALL_CADDY_OPTIONS", "GUILDHALL_PREVIEW_TLS"];
+const OTHERS: [&str; 6] = [
+    "COMPOSE_FILE",
+    "POSTGRES_PASSWORD",
+    "GUILDHALL_MEMORY",
+    "GUILDHALL_PIDS",
+    "GUILDHALL_CADDY_OPTIONS",
+    "GUILDHALL_PREVIEW_TLS",
+];
 
 #[test]
 fn the_example_of_the_environment_names_every_setting_and_no_other() {
@@ -65,6 +94,10 @@ fn what_the_container_is_given_is_a_configuration_that_the_server_takes() {
         .filter(|(name, value)| is_name(name) && !value.contains('$'))
         .collect();
     assert!(of_compose.iter().any(|(name, _)| *name == "GUILDHALL_TRUSTED_PROXIES"), "{of_compose:?}");
+    assert!(
+        compose.contains("\n    hostname: guildhall\n"),
+        "by another name after each `up` it would be another server"
+    );
     let known: BTreeSet<&str> = Config::variables().collect();
     let env = |name: &str| -> Option<OsString> {
         let mut all = plain.iter().chain(of_compose.iter().filter(|(name, _)| known.contains(name)));
@@ -169,5 +202,131 @@ fn what_bubblewrap_needs_is_neither_forbidden_by_the_unit_nor_by_the_containers_
         ["bpf", "io_uring_setup", "kexec_load", "init_module", "userfaultfd", "open_by_handle_at", "ptrace"]
     {
         assert!(refused.contains(dangerous), "{dangerous} is allowed");
+    }
+}
+
+#[tokio::test]
+async fn no_command_of_compose_can_forget_a_file() {
+    // Its files are named once, for every command, and each is there.
+    let example = file(".env.example");
+    let (_, named) = settings_of(&example).into_iter().find(|(name, _)| *name == "COMPOSE_FILE").unwrap();
+    let named: Vec<&str> = named.split(':').collect();
+    assert_eq!(named[0], "compose.yaml");
+    let there = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy")).unwrap();
+    let there = there.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let there: BTreeSet<String> = there.filter(|name| name.starts_with("compose.")).collect();
+    assert_eq!(named.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), there);
+    for page in ["docs/deploy.md", "docs/operators.md", "docs/sandbox.md", "README.md"].map(of_project).iter().chain(
+        &["compose.yaml", "compose.postgres.yaml", "compose.limits.yaml", "Dockerfile", ".env.example"].map(file),
+    ) {
+        assert!(!page.contains("-f compose."), "a command that names files is followed by one that does not: {page}");
+    }
+    // Where the file of PostgreSQL is left out all the same, nothing begins anew.
+    let dir = tempfile::tempdir().unwrap();
+    stand_in(dir.path(), "id", "echo 1000");
+    stand_in(dir.path(), "tini", "echo \"runs $*\"");
+    let password = ("POSTGRES_PASSWORD", "secret-word");
+    let (well, said) = script("entrypoint.sh", dir.path(), &[password], &["serve"]).await;
+    assert!(!well && said.contains("COMPOSE_FILE=") && !said.contains("secret-word"), "{said}");
+    let (well, said) = script("entrypoint.sh", dir.path(), &[password, ("DATABASE_URL", "")], &["serve"]).await;
+    assert!(!well, "{said}");
+    let whole = [password, ("DATABASE_URL", "postgres://guildhall:x@postgres:5432/guildhall")];
+    for env in [&whole[..], &[]] {
+        assert_eq!(
+            script("entrypoint.sh", dir.path(), env, &["serve"]).await,
+            (true, "runs -- guildhall serve\n".into())
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_was_renewed_reaches_caddy_once_and_whatever_went_wrong_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let (programs, lego, caddy) = (dir.path().join("programs"), dir.path().join("lego"), dir.path().join("caddy"));
+    for folder in [&programs, &lego, &caddy] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    // It makes what `made` says is there to be had, and says how it was called.
+    let made = dir.path().join("made");
+    let take = r#"echo "lego $*"
+mkdir -p "$LEGO_PATH/certificates"
+for kind in crt key; do echo "$kind $(cat MADE)" >"$LEGO_PATH/certificates/_.preview.example.com.$kind"; done"#;
+    stand_in(&programs, "lego", &take.replace("MADE", &made.display().to_string()));
+    stand_in(&programs, "install", r#"[ "$1 $2 $3 $4" = "-m 0640 -g caddy" ] && cp "$5" "$6""#);
+    let told = |well: bool| stand_in(&programs, "systemctl", &format!("echo \"systemctl $*\"; {well}"));
+    let env = [
+        ("LEGO_PATH", lego.to_str().unwrap()),
+        ("CADDY_PATH", caddy.to_str().unwrap()),
+        ("LEGO_EMAIL", "you@example.com"),
+        ("LEGO_DNS", "hetzner"),
+        ("LEGO_DOMAIN", "*.preview.example.com"),
+    ];
+    let renew = async |number: &str| {
+        std::fs::write(&made, number).unwrap();
+        script("lego-renew.sh", &programs, &env, &[]).await
+    };
+    let served = || ["pem", "key"].map(|kind| std::fs::read_to_string(caddy.join(format!("preview.{kind}"))).unwrap());
+    let of = |number: &str| [format!("crt {number}\n"), format!("key {number}\n")];
+    let called = format!(
+        "lego --accept-tos --path {} --email you@example.com --dns hetzner --domains *.preview.example.com",
+        lego.display()
+    );
+    const RELOAD: &str = "systemctl try-reload-or-restart caddy\n";
+
+    told(true);
+    assert_eq!(renew("one").await, (true, format!("{called} run\n{RELOAD}")));
+    assert_eq!(served(), of("one"));
+    // Nothing new: nobody's WebSocket ends.
+    assert_eq!(renew("one").await, (true, format!("{called} renew --days 30\n")));
+    // A reload that failed is made good by the next day's look, which renews nothing.
+    told(false);
+    assert_eq!(renew("two").await, (false, format!("{called} renew --days 30\n{RELOAD}")));
+    told(true);
+    assert_eq!(renew("two").await, (true, format!("{called} renew --days 30\n{RELOAD}")));
+    assert_eq!(served(), of("two"));
+
+    // What the script is told stands in the unit's file, which the walk writes, and nothing else is needed.
+    let walk = of_project("docs/deploy.md");
+    let unit = file("systemd/lego-renew.service");
+    assert!(unit.contains("\nEnvironmentFile=/etc/lego/renew.env\nExecStart=/usr/local/sbin/lego-renew\n"), "{unit}");
+    assert!(walk.contains("install -m 0755 deploy/lego-renew.sh /usr/local/sbin/lego-renew\n"));
+    for (name, _) in &env[2..] {
+        assert!(walk.contains(&format!("\n{name}=")), "the walk does not write {name}");
+    }
+}
+
+#[test]
+fn whoever_opens_secrets_is_given_the_key_that_is_apart() {
+    let settings = |name: &str| -> Vec<String> {
+        file(name).lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(str::to_owned).collect()
+    };
+    let server = settings("systemd/guildhall.service.d/key.conf");
+    assert_eq!(server[1], "LoadCredential=vault.key:/etc/guildhall/vault.key");
+    assert_eq!(server[2], "Environment=GUILDHALL_KEY_FILE=%d/vault.key");
+    assert_eq!(settings("systemd/guildhall-backup.service.d/key.conf"), server);
+    // By hand as well: a credential of a unit that is made for one command is below that unit's name.
+    let walk = of_project("docs/deploy.md");
+    let (_, by_hand) = walk.split_once("  systemd-run ").unwrap();
+    let (by_hand, _) = by_hand.split_once("\n}").unwrap();
+    let unit = by_hand.split_once("--unit=").unwrap().1.split(' ').next().unwrap();
+    assert!(by_hand.contains(&format!("-p {}", server[1])), "{by_hand}");
+    let file = format!("--setenv=GUILDHALL_KEY_FILE=/run/credentials/{unit}.service/vault.key");
+    assert!(by_hand.contains(&file), "{by_hand}");
+}
+
+#[test]
+fn the_walk_names_what_a_build_needs() {
+    let walk = of_project("docs/deploy.md");
+    let workspace: toml::Table = of_project("Cargo.toml").parse().unwrap();
+    let rust = workspace["workspace"]["package"]["rust-version"].as_str().unwrap();
+    let page: serde_json::Value = serde_json::from_str(&of_project("ui/package.json")).unwrap();
+    let node = page["engines"]["node"].as_str().unwrap().trim_start_matches(">=");
+    let (_, step) = walk.split_once("**3. The program.**").unwrap();
+    let (step, _) = step.split_once("**4. ").unwrap();
+    assert!(step.contains(&format!("Rust {rust}")) && step.contains(&format!("Node {node}")), "{rust} {node}: {step}");
+    // Whatever the walk calls is there by then.
+    let packages = walk.lines().find_map(|line| line.strip_prefix("apt install -y bubblewrap ")).unwrap();
+    for package in ["git", "caddy", "sudo", "build-essential"] {
+        assert!(packages.split(' ').any(|one| one == package), "{package} is not installed in {packages:?}");
     }
 }

@@ -14,7 +14,7 @@ use guildhall_server::serve::Server;
 use guildhall_server::ws::Listening;
 use guildhall_sim::Sim;
 use guildhall_store::NewMember;
-use guildhall_team::backup::S3Access;
+use guildhall_team::backup::{BackupRules, S3Access};
 use guildhall_types::member::{MemberRole, ProviderKind};
 use guildhall_types::rights::Scope;
 use guildhall_types::{Clock, FixedClock, ProjectId, SystemClock};
@@ -104,7 +104,7 @@ impl TestApp {
             mail: None,
             guard: Guard::default(),
             backup: None,
-            backup_key_file: None,
+            backup_rules: BackupRules::default(),
             s3: S3Access::default(),
             s3_faults: Vec::new(),
             notes: Vec::new(),

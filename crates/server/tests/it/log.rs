@@ -1,9 +1,10 @@
 //! The program's log, as a machine reads it.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use guildhall_sim::{Config, Sim};
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
@@ -13,6 +14,54 @@ use crate::program::guildhall;
 /// A card whose agent uses its tools.
 const CARD: &str = "Do it.\n\n```sim\n{\"say\": \"I look.\", \"tools\": [[\"bash\", {\"command\": \"echo hello\"}]]}\n\
     {\"say\": \"Done.\"}\n```";
+
+/// A file without any room, and a pipe that nobody reads any more.
+fn dead_ends() -> [(&'static str, Stdio); 2] {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    [
+        ("a full disk", std::fs::File::options().write(true).open("/dev/full").unwrap().into()),
+        ("no reader", writer.into()),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_cannot_be_written_ends_nothing() {
+    for (what, log) in dead_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let sim = Sim::start(Config::default()).await.unwrap();
+        // Where it is, it cannot say.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = guildhall(dir.path());
+        command.arg("serve").env("GUILDHALL_SIMULATED_PROVIDER_URL", sim.url()).env("GUILDHALL_LOG", "debug");
+        command.env("GUILDHALL_LISTEN", format!("127.0.0.1:{port}"));
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut server = command.stdout(full).stderr(log).spawn().unwrap();
+        let mut owner = Persona::at(&format!("http://127.0.0.1:{port}"));
+        let up = async {
+            while owner.request(Method::GET, "/api/health").send().await.is_err() {
+                assert!(server.try_wait().unwrap().is_none(), "{what}: it ended");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, up).await.unwrap();
+        let me = json!({ "email": "olga@example.com", "password": PASSWORD, "name": "Olga" });
+        owner.post("/api/auth/register", me).await.is(StatusCode::CREATED);
+        let project = owner.project("p", json!({ "kind": "empty" })).await;
+        let project = format!("/api/projects/{}", project["id"].as_str().unwrap());
+        let mut socket = owner.listen("").await.unwrap();
+        owner.post(&format!("{project}/auto-mode"), json!({ "action": "start" })).await.is(StatusCode::OK);
+        // One after the other, so that something is claimed after something ended.
+        for _ in 0..2 {
+            let card = json!({ "description": CARD, "model": "simulated" });
+            let card = owner.post(&format!("{project}/features"), card).await.is(StatusCode::CREATED);
+            socket
+                .wait(|frame| frame["feature"]["id"] == card["id"] && frame["feature"]["status"] == "waiting_approval")
+                .await;
+        }
+        server.kill().await.unwrap();
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_line_of_a_request_and_of_a_run_says_of_which() {

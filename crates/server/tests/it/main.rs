@@ -24,6 +24,7 @@ mod log;
 mod mail;
 mod main_path;
 mod mcp;
+mod older;
 mod page;
 mod post;
 mod program;

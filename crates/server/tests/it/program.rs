@@ -80,6 +80,32 @@ async fn the_doctor_tells_what_others_can_read_and_whose_port_it_is() {
 }
 
 #[tokio::test]
+async fn the_doctor_looks_where_backups_go_and_at_their_key_before_one_is_made() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let (backups, key) = (dir.path().join("backups"), dir.path().join("backup.key"));
+    std::fs::write(&key, "A".repeat(43) + "=\n").unwrap();
+    let told = async |mode: u32| {
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = guildhall(&dir.path().join("data"));
+        command.env("GUILDHALL_BACKUP_TO", &backups).env("GUILDHALL_BACKUP_KEY_FILE", &key);
+        run(command.arg("doctor")).await
+    };
+    let (code, out, err) = told(0o640).await;
+    assert_eq!(code, Some(1), "{out}{err}");
+    for line in [
+        // On the disk of the data, and with it in memory in some places.
+        format!("warn  place for backups: {} ", backups.display()),
+        format!("FAIL  key that seals backups: the key file {} cannot be used", key.display()),
+    ] {
+        assert!(out.contains(&line), "no {line:?} in {out}{err}");
+    }
+    let (_, out, err) = told(0o600).await;
+    assert!(out.contains("ok    key that seals backups: "), "{out}{err}");
+    assert!(!backups.exists(), "nothing is made");
+}
+
+#[tokio::test]
 async fn the_doctor_says_what_is_wrong_and_fails() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = guildhall(dir.path());

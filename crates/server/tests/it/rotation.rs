@@ -353,6 +353,11 @@ async fn an_operators_key_file_is_used_and_never_written() {
     let mut owner = owner(&at).await;
     owner.put(CREDENTIAL, json!({ "key": "sk-ant-the-first-one" })).await.is(StatusCode::OK);
     assert!(!data.join("keys/vault.key").exists());
+    // Who asks without the server's own setting is told that this may be why.
+    let (code, out, _) = run(guildhall(&data).arg("doctor")).await;
+    assert!(code == Some(1) && out.contains("given its keys by GUILDHALL_KEY_FILE"), "{out}");
+    let (_, out, _) = run(guildhall(&data).envs(env).arg("doctor")).await;
+    assert!(out.contains("ok    keys that seal secrets: ") && out.contains("which seals 1 secret(s)"), "{out}");
     for args in [&["new"][..], &["rotate"]] {
         let (code, _, err) = keys(&data, &env, args).await;
         assert!(code == Some(1) && err.contains("which Guildhall never writes") && err.contains("--to"), "{err}");

@@ -199,6 +199,42 @@ async fn a_run_is_one_tree_from_the_request_to_the_command_and_tells_no_secret()
     assert!(holds("POST /api/features/{id}/start") && !holds(CANARY) && !holds(PASSWORD) && !holds("hidden"));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_making_of_a_repository_is_told_with_its_gits_and_how_it_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let (endpoint, received) = collector().await;
+    let (server, url) = serve(dir.path(), &[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]).await;
+    let mut owner = Persona::at(&url);
+    let me = json!({ "email": "olga@example.com", "password": PASSWORD, "name": "Olga" });
+    owner.post("/api/auth/register", me).await.is(StatusCode::CREATED);
+    let mut made = BTreeMap::new();
+    let nowhere = format!("http://127.0.0.1:9/{CANARY}.git");
+    for (source, status) in
+        [(json!({ "kind": "empty" }), "ready"), (json!({ "kind": "clone", "url": nowhere }), "failed")]
+    {
+        let new = json!({ "name": format!("{CANARY} {status}"), "source": source });
+        let id = owner.post("/api/projects", new).await.is(StatusCode::CREATED)["id"].as_str().unwrap().to_owned();
+        owner.until(&format!("/api/projects/{id}"), |project| project["status"] == status).await;
+        made.insert(id, status);
+    }
+    stop(server).await;
+
+    let received = received.lock().unwrap();
+    let spans = Spans::of(&received);
+    let jobs = spans.0.iter().filter(|span| span.name == "job repository");
+    let mut told = BTreeMap::new();
+    for job in jobs {
+        let of_job = said(&job.attributes);
+        let gits = spans.0.iter().filter(|span| span.parent_span_id == job.span_id && span.name.starts_with("git "));
+        told.insert(of_job[Key::Project.as_str()].clone(), of_job.get(Key::Error.as_str()).cloned());
+        assert!(gits.count() > 0, "{job:?}");
+    }
+    let expected = made.into_iter().map(|(id, status)| (id, (status == "failed").then(|| "not-made".to_owned())));
+    assert_eq!(told, expected.collect());
+    let whole = received.bodies.concat();
+    assert!(!whole.windows(CANARY.len()).any(|part| part == CANARY.as_bytes()));
+}
+
 #[tokio::test]
 async fn the_doctor_says_whether_the_collector_takes_traces() {
     let (endpoint, received) = collector().await;

@@ -92,7 +92,7 @@ async fn a_message_is_verified_by_the_standards_own_library() {
     assert_eq!(sent.body["type"], "budget.reached");
     assert_eq!(sent.body["timestamp"], "2024-10-04T00:00:00.000000Z");
     assert_eq!(sent.body["data"]["title"], "November: a budget is used up");
-    assert_eq!(sent.body["data"]["url"], "https://guild.example.com/");
+    assert_eq!(sent.body["data"]["url"], "https://guild.example.com/usage#budgets");
     let last = hooks.last(&webhook).await;
     assert_eq!(sent.id, format!("msg_{}", last.id.0.simple()));
     assert_eq!(
@@ -122,7 +122,7 @@ async fn a_chat_gets_a_line_of_text() {
     hooks.team.change_webhook(webhook.id, Some(hooks.anna.id), wishes).await.unwrap();
     hooks.tell().await;
     assert_eq!(hooks.send().await, 1);
-    let text = "*November: a budget is used up*\n10 $ are used up.\n<https://guild.example.com/>";
+    let text = "*November: a budget is used up*\n10 $ are used up.\n<https://guild.example.com/usage#budgets>";
     assert_eq!(receiver.next().await.body, json!({ "text": text }));
 }
 

@@ -264,11 +264,31 @@ async fn asked_for_json_it_closes_with_json_of_the_form_that_is_shown() {
             }
         }
     };
-    let form = "Your closing words are JSON and nothing else, of this form:\n\n{\"cards\": [{\"title\": \"words\", \"priority\": 2}]}\n\nThat is all.";
-    let said = closing(&format!("The goal:\n\n<data from=\"goal\">\nSort by date\n</data>\n\nPlan. {form}")).await;
+    let asked = |task: &str, schema: Value| {
+        format!(
+            "{task}\n\nClose with JSON alone, of the form that this JSON Schema describes:\n```json\n{schema}\n```\n\nThat is all."
+        )
+    };
+    let cards = json!({ "type": "object", "required": ["cards"], "properties": { "cards": { "type": "array", "minItems": 1, "items": {
+        "type": "object", "required": ["title", "priority"],
+        "properties": { "title": { "type": "string" }, "priority": { "type": "integer", "minimum": 2 }, "more": {} } } } } });
+    let said = closing(&asked("The goal:\n\n<data from=\"goal\">\nSort by date\n</data>\n\nPlan.", cards)).await;
     let said: Value = serde_json::from_str(&said).unwrap();
     assert_eq!((&said["cards"][0]["title"], &said["cards"][0]["priority"]), (&json!("Sort by date"), &json!(2)));
-    let said = closing("Look at it. Your closing words are JSON and nothing else:\n\n{\"verdict\": \"proved\"}").await;
-    assert_eq!(said, "{\"verdict\":\"proved\"}");
+    let all = json!({ "type": "object", "required": ["verdict", "cause", "done", "list", "one"], "properties": {
+        "verdict": { "enum": ["proved", "open"] }, "cause": { "type": "string", "minLength": 300, "description": "Why." },
+        "done": { "type": "boolean" }, "list": { "type": ["array", "null"] }, "one": { "anyOf": [{ "const": 7 }, true] } } });
+    let said: Value = serde_json::from_str(&closing(&asked("Look at it.", all)).await).unwrap();
+    let cause = said["cause"].as_str().unwrap();
+    assert!(cause.contains("simulated model") && cause.contains("Why.") && cause.len() == 300, "{cause}");
+    let rest = json!({ "verdict": "proved", "cause": cause, "done": false, "list": [], "one": 7 });
+    assert_eq!(said, rest);
     assert!(closing("Look at it, and say what you see.").await.contains("simulated model"));
+    // One that was sent back is answered by a script of its own.
+    let both = "```sim\n{\"say\": \"First.\"}\n```\n```again\n{\"say\": \"Better.\"}\n```";
+    assert_eq!(closing(both).await, "First.");
+    let back = format!(
+        "An answer to the task at the end is not of the form that is asked for: no.\n\nThe task was:\n\n{both}"
+    );
+    assert_eq!(closing(&back).await, "Better.");
 }

@@ -5,8 +5,8 @@ use guildhall_types::event::Happening;
 use guildhall_types::knowledge::index::{Indexed, index};
 use guildhall_types::knowledge::item::LearningStanding;
 use guildhall_types::knowledge::{
-    Author, KnowledgeDeed, KnowledgeDetails, KnowledgeDraft, KnowledgeItem, KnowledgeOrigin, KnowledgeReview,
-    LearningConfidence,
+    Author, KnowledgeDeed, KnowledgeDetails, KnowledgeDraft, KnowledgeItem, KnowledgeKind, KnowledgeOrigin,
+    KnowledgeReview, LearningConfidence,
 };
 use guildhall_types::{FeatureId, KnowledgeId, RunId};
 use sqlx::types::Json;
@@ -187,11 +187,7 @@ impl Store {
             match judged {
                 Judged::AsBefore => as_sure_as_it_says(&mut standing, &draft),
                 Judged::Verified => verify(&mut standing, &mut draft, author, now),
-                Judged::Proposed => {
-                    unsure(&mut draft);
-                    (standing.verified_by, standing.verified_at) = (None, None);
-                    standing.review = KnowledgeReview::Proposed;
-                }
+                Judged::Proposed => propose(&mut standing, &mut draft),
             }
             let deed = if verifies { KnowledgeDeed::Verified } else { KnowledgeDeed::Updated };
             Changed { draft, standing, deleted: false, deed, why: why.map(str::to_owned) }
@@ -265,7 +261,7 @@ impl Store {
         .await
     }
 
-    /// Takes a deleted item back, or a former text of one, or both.
+    /// Takes a deleted item back, or a former text of one, or both. `proposes` says that an accepted learning is proposed again.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
@@ -273,15 +269,17 @@ impl Store {
         &self,
         id: KnowledgeId,
         draft: Option<KnowledgeDraft>,
+        proposes: bool,
         why: Option<&str>,
         author: &Author,
     ) -> Result<KnowledgeItem, StoreError> {
-        self.change_knowledge(id, None, true, author, AuditAction::RestoreKnowledge, |item| Changed {
-            draft: draft.map_or_else(|| item.draft(), |draft| as_sure_as(draft, item)),
-            standing: item.standing.clone(),
-            deleted: false,
-            deed: KnowledgeDeed::Restored,
-            why: why.map(str::to_owned),
+        self.change_knowledge(id, None, true, author, AuditAction::RestoreKnowledge, |item| {
+            let mut draft = draft.map_or_else(|| item.draft(), |draft| as_sure_as(draft, item));
+            let mut standing = item.standing.clone();
+            if proposes && item.kind() == KnowledgeKind::Learning && standing.review == KnowledgeReview::Accepted {
+                propose(&mut standing, &mut draft);
+            }
+            Changed { draft, standing, deleted: false, deed: KnowledgeDeed::Restored, why: why.map(str::to_owned) }
         })
         .await
     }
@@ -456,6 +454,13 @@ fn as_sure_as_it_says(standing: &mut LearningStanding, draft: &KnowledgeDraft) {
     {
         (standing.verified_by, standing.verified_at) = (None, None);
     }
+}
+
+/// Nobody has looked at it as it is now.
+fn propose(standing: &mut LearningStanding, draft: &mut KnowledgeDraft) {
+    unsure(draft);
+    (standing.verified_by, standing.verified_at) = (None, None);
+    standing.review = KnowledgeReview::Proposed;
 }
 
 /// Nobody stands for it any more.

@@ -165,8 +165,7 @@ impl Store {
             Some(BudgetKind::Run) if feature.card.kind == FeatureKind::Card => {
                 tx.tell(Tell::of_card(kind, &feature.card, &run, &reason))
             }
-            // However many runs wait for it, it is one thing to tell.
-            Some(BudgetKind::Month) => tx.tell(Tell::new(kind, run.member_id, "This month", &reason)),
+            Some(BudgetKind::Month) => self.tell_of_month(&mut tx, run.member_id, &reason).await?,
             Some(BudgetKind::Run) | None => {}
         }
         self.record_run(&mut tx, &run, RunEvent::Waiting { reason, until }).await?;

@@ -83,7 +83,8 @@ impl Store {
                  AND (r.parked_until IS NULL OR r.parked_until <= $2)
                  AND (r.started_at IS NOT NULL OR NOT EXISTS (
                    SELECT 1 FROM feature_dependencies d JOIN features b ON b.id = d.depends_on
-                   WHERE d.feature_id = r.feature_id AND b.status NOT IN ('verified', 'completed')))) waiting
+                   WHERE d.feature_id = r.feature_id
+                     AND (b.deleted_at IS NOT NULL OR b.status NOT IN ('verified', 'completed'))))) waiting
              WHERE place <= 50").bind(now).bind(self.now()).fetch_all(c).await)?;
         let waiting: Vec<Candidate> = waiting
             .into_iter()

@@ -3,7 +3,9 @@
 use guildhall_types::chat::{Block, Usage};
 use guildhall_types::feature::Stage;
 use guildhall_types::plan::Proposal;
-use guildhall_types::run::{Check, CheckStatus, DiffStat, LedgerRow, Run, RunEvent, RunKey, Task, TaskStatus, Turn};
+use guildhall_types::run::{
+    Check, CheckStatus, DiffStat, HeldCard, LedgerRow, Run, RunEvent, RunKey, Task, TaskStatus, Turn,
+};
 use sqlx::types::Json;
 
 use super::Lease;
@@ -23,7 +25,7 @@ impl Store {
         self.commit(tx).await
     }
 
-    /// The worktree is there and the first call is about to be made.
+    /// The worktree is there, with the work of these cards in it, and the first call is about to be made.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`].
@@ -32,15 +34,17 @@ impl Store {
         lease: &Lease,
         base_commit: &str,
         branch: &str,
+        holds: &[HeldCard],
         key: &RunKey,
         events: Vec<RunEvent>,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin_light().await?;
         let run = self.held(&mut tx, lease).await?;
         on!(tx, c => sqlx::query(
-            "UPDATE runs SET base_commit = $2, branch = $3, key_source = $4, key_provider = $5, key_hint = $6 WHERE id = $1")
+            "UPDATE runs SET base_commit = $2, branch = $3, key_source = $4, key_provider = $5, key_hint = $6, holds = $7
+             WHERE id = $1")
             .bind(run.id).bind(base_commit).bind(branch).bind(key.source).bind(key.provider).bind(&key.hint)
-            .execute(c).await.rows())?;
+            .bind(Json(holds)).execute(c).await.rows())?;
         for event in events {
             self.record_run(&mut tx, &run, event).await?;
         }

@@ -1,7 +1,9 @@
-//! What a forecast goes by: past runs, and the cards that could be taken, as far as the choice of the next does not need it.
+//! What a forecast goes by: past runs, and the cards that could be taken, as far as the choice of the next does not need it;
+//! and what is told of cards that wait.
 
 use std::collections::HashMap;
 
+use guildhall_types::agent::AgentModel;
 use guildhall_types::auto::{Card, is_failure};
 use guildhall_types::feature::{PlanningMode, Problem};
 use guildhall_types::forecast::{ENOUGH, Forecast, PastRun};
@@ -9,6 +11,7 @@ use guildhall_types::project::ProjectSettings;
 use guildhall_types::report::SpanKind;
 use guildhall_types::{DateTime, FeatureId, MemberId, ProjectId, RunId};
 use sqlx::types::Json;
+use sqlx::{Database, QueryBuilder};
 
 use crate::{Rows, RunSpan, Store, StoreError, on, read};
 
@@ -18,6 +21,8 @@ const PAST: i64 = 200;
 const CARDS: i64 = 300;
 /// Cards of which more is read at most.
 const FACTS: i64 = 20_000;
+/// Cards that one statement names at most.
+const NAMED: usize = 500;
 
 /// What matters of a card beyond the choice of the next.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -114,7 +119,8 @@ impl Store {
                CASE WHEN f.status = 'backlog' THEN f.require_plan_approval ELSE coalesce(r.approval = 'awaited', FALSE) END AS plan_needed,
                f.skip_verification, f.needs_approval
              FROM features f LEFT JOIN runs r ON r.id = f.run_id
-             WHERE f.kind = 'card' AND f.deleted_at IS NULL AND (f.status IN ('queued', 'in_progress') OR (f.status = 'backlog' AND (
+             WHERE f.kind = 'card' AND f.deleted_at IS NULL AND (f.status IN ('queued', 'in_progress')
+               OR (f.status = 'paused' AND r.halted) OR (f.status = 'backlog' AND (
                (f.project_id = $1 AND f.created_by = $2) OR EXISTS (SELECT 1 FROM auto_orders o
                  WHERE o.project_id = f.project_id AND o.member_id = f.created_by AND o.state <> 'off'))))
              ORDER BY f.status DESC, f.priority, f.created_at LIMIT $3")
@@ -125,7 +131,7 @@ impl Store {
             "SELECT s.run_id, s.kind, s.begins_at, s.ends_at FROM run_spans s JOIN runs r ON r.id = s.run_id
              WHERE r.status IN ('queued', 'running') AND s.kind = 'work'").fetch_all(c).await)?;
         Ok(Evening {
-            own: self.own_backlog(project, member).await?,
+            own: self.own_cards(project, member).await?,
             cards: cards.into_iter().map(|facts| (facts.feature_id, facts)).collect(),
             projects: projects.into_iter().map(|(id, Json(settings))| (id, settings)).collect(),
             worked: worked(&spans, self.now()),
@@ -133,23 +139,35 @@ impl Store {
         })
     }
 
-    /// A member's cards in a project's backlog, as the choice of the next sees them; those that could start come first.
-    async fn own_backlog(&self, project: ProjectId, member: MemberId) -> Result<Vec<Card>, StoreError> {
+    /// A member's cards in a project's backlog, and those that were stopped with auto mode, as the choice of the next sees them;
+    /// those that could start come first.
+    async fn own_cards(&self, project: ProjectId, member: MemberId) -> Result<Vec<Card>, StoreError> {
         let open: Vec<(FeatureId, FeatureId)> = read!(self, c => sqlx::query_as(
             "SELECT d.feature_id, d.depends_on FROM feature_dependencies d JOIN features f ON f.id = d.feature_id
                LEFT JOIN features b ON b.id = d.depends_on AND b.deleted_at IS NULL
-             WHERE f.project_id = $1 AND f.created_by = $2 AND f.status = 'backlog' AND f.deleted_at IS NULL
+             WHERE f.project_id = $1 AND f.deleted_at IS NULL
+               AND ((f.created_by = $2 AND f.status = 'backlog') OR (f.status = 'paused' AND EXISTS (SELECT 1 FROM runs r
+                 WHERE r.id = f.run_id AND r.member_id = $2 AND r.halted AND r.started_at IS NULL)))
                AND (b.id IS NULL OR b.status NOT IN ('verified', 'completed'))")
             .bind(project).bind(member).fetch_all(c).await)?;
         let rows: Vec<(FeatureId, i64, DateTime, i64)> = read!(self, c => sqlx::query_as(
             "SELECT id, priority, created_at, number FROM features
              WHERE project_id = $1 AND created_by = $2 AND kind = 'card' AND status = 'backlog' AND deleted_at IS NULL
              ORDER BY priority, created_at, number LIMIT $3").bind(project).bind(member).bind(CARDS).fetch_all(c).await)?;
+        let halted: Vec<(FeatureId, i64, DateTime, i64, RunId)> = read!(self, c => sqlx::query_as(
+            "SELECT f.id, f.priority, f.created_at, f.number, r.id FROM runs r JOIN features f ON f.run_id = r.id
+             WHERE r.project_id = $1 AND r.member_id = $2 AND r.halted AND r.status = 'stopped' AND f.status = 'paused'
+               AND f.deleted_at IS NULL ORDER BY f.priority, f.created_at, f.number")
+            .bind(project).bind(member).fetch_all(c).await)?;
         let mut of: HashMap<FeatureId, Vec<FeatureId>> = HashMap::new();
         for (feature, depends_on) in open {
             of.entry(feature).or_default().push(depends_on);
         }
-        let card = |(feature, priority, since, number)| Card {
+        let new = rows.into_iter().map(|(feature, priority, since, number)| (feature, priority, since, number, None));
+        let halted = halted
+            .into_iter()
+            .map(|(feature, priority, since, number, run)| (feature, priority, since, number, Some(run)));
+        let card = |(feature, priority, since, number, run)| Card {
             feature,
             project,
             member,
@@ -157,9 +175,10 @@ impl Store {
             since,
             number,
             open: of.remove(&feature).unwrap_or_default(),
-            hindered: false,
+            run,
+            hindered: None,
         };
-        Ok(rows.into_iter().map(card).collect())
+        Ok(halted.chain(new).map(card).collect())
     }
 
     /// The latest past runs of this project, or of all the others.
@@ -228,6 +247,28 @@ pub struct Foretold {
     pub told_until: Option<DateTime>,
 }
 
+/// What a card asks for to be begun.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Wish {
+    /// The card.
+    pub id: FeatureId,
+    /// Its own model.
+    pub model: Option<String>,
+    /// The branch that it names.
+    pub branch: Option<String>,
+    /// Whether an earlier run of it had that branch.
+    pub had_branch: bool,
+    /// Whether its agent is gone.
+    pub agent_gone: bool,
+    /// Its agent's model.
+    #[sqlx(json(nullable))]
+    pub agent_model: Option<AgentModel>,
+    /// The model of its latest run.
+    pub run_model: Option<String>,
+    /// Whether it depends on work that is verified and not merged.
+    pub on_unmerged: bool,
+}
+
 /// A card whose plan waits for a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
 pub struct WaitingPlan {
@@ -265,4 +306,53 @@ impl Store {
                AND ($1 IS NULL OR f.project_id = $1) ORDER BY r.ended_at, f.id LIMIT $2")
             .bind(project).bind(CARDS).fetch_all(c).await)?)
     }
+
+    /// What these cards ask for. Those that are gone are left out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn wishes(&self, cards: &[FeatureId]) -> Result<HashMap<FeatureId, Wish>, StoreError> {
+        const WISHES: &str = "SELECT f.id, f.model, f.branch, f.agent_id IS NOT NULL AND a.id IS NULL AS agent_gone,
+               a.model AS agent_model, l.model AS run_model,
+               EXISTS (SELECT 1 FROM runs r WHERE r.feature_id = f.id AND r.branch = f.branch) AS had_branch,
+               EXISTS (SELECT 1 FROM feature_dependencies d JOIN features b ON b.id = d.depends_on
+                 WHERE d.feature_id = f.id AND b.status = 'verified' AND b.deleted_at IS NULL) AS on_unmerged
+             FROM features f LEFT JOIN agents a ON a.id = f.agent_id AND a.deleted_at IS NULL LEFT JOIN runs l ON l.id = f.run_id
+             WHERE f.deleted_at IS NULL AND f.id IN (";
+        let mut wishes = HashMap::new();
+        for cards in cards.chunks(NAMED) {
+            let rows: Vec<Wish> = read!(self, c => named(WISHES, cards).build_query_as().fetch_all(c).await)?;
+            wishes.extend(rows.into_iter().map(|wish| (wish.id, wish)));
+        }
+        Ok(wishes)
+    }
+
+    /// The number and the title of these cards. Those that are gone are left out.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn titles(&self, cards: &[FeatureId]) -> Result<HashMap<FeatureId, (i64, String)>, StoreError> {
+        const TITLES: &str = "SELECT id, number, title FROM features WHERE deleted_at IS NULL AND id IN (";
+        let mut titles = HashMap::new();
+        for cards in cards.chunks(NAMED) {
+            let rows: Vec<(FeatureId, i64, String)> =
+                read!(self, c => named(TITLES, cards).build_query_as().fetch_all(c).await)?;
+            titles.extend(rows.into_iter().map(|(id, number, title)| (id, (number, title))));
+        }
+        Ok(titles)
+    }
+}
+
+/// A statement that ends with a list of cards.
+fn named<DB: Database>(sql: &'static str, cards: &[FeatureId]) -> QueryBuilder<DB>
+where
+    for<'q> FeatureId: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
+{
+    let mut sql = QueryBuilder::new(sql);
+    let mut list = sql.separated(", ");
+    for card in cards {
+        list.push_bind(*card);
+    }
+    sql.push(")");
+    sql
 }

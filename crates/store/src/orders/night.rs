@@ -41,7 +41,7 @@ pub struct Queued {
 pub struct Night {
     /// The orders.
     pub orders: Vec<AutoOrder>,
-    /// The cards that they could take.
+    /// The cards that they could take; first those that were stopped with an order, also with one that is off.
     pub cards: Vec<Card>,
     /// Runs that wait or work, of everybody.
     pub queue: Vec<Queued>,
@@ -58,6 +58,8 @@ pub struct Night {
 }
 
 type CardRow = (FeatureId, ProjectId, MemberId, i64, DateTime, i64);
+/// The same of a card that was stopped with its order, with its run, and whether that had begun.
+type HaltedRow = (FeatureId, ProjectId, MemberId, i64, DateTime, i64, RunId, bool);
 
 #[derive(sqlx::FromRow)]
 struct RunRow {
@@ -89,12 +91,19 @@ macro_rules! night {
                    SELECT f.id, f.project_id, f.created_by, f.priority, f.created_at, f.number,
                      row_number() OVER (PARTITION BY f.project_id, f.created_by ORDER BY CASE WHEN EXISTS (
                          SELECT 1 FROM feature_dependencies d JOIN features b ON b.id = d.depends_on
-                         WHERE d.feature_id = f.id AND b.status NOT IN ('verified', 'completed')) THEN 1 ELSE 0 END,
+                         WHERE d.feature_id = f.id
+                           AND (b.deleted_at IS NOT NULL OR b.status NOT IN ('verified', 'completed'))) THEN 1 ELSE 0 END,
                        f.priority, f.created_at, f.number) AS place
                    FROM features f JOIN auto_orders o ON o.project_id = f.project_id AND o.member_id = f.created_by
                    WHERE o.state <> 'off' AND f.kind = 'card' AND f.status = 'backlog' AND f.deleted_at IS NULL) backlog
                  WHERE place <= $1").bind(CARDS).fetch_all(c).await)?,
         };
+        // As many as there are worktrees at most.
+        let halted: Vec<HaltedRow> = $how!($from, c => sqlx::query_as(
+            "SELECT f.id, r.project_id, r.member_id, f.priority, f.created_at, f.number, r.id, r.started_at IS NOT NULL
+             FROM runs r JOIN features f ON f.run_id = r.id
+             WHERE r.halted AND r.status = 'stopped' AND f.status = 'paused' AND f.deleted_at IS NULL")
+            .fetch_all(c).await)?;
         let runs: Vec<RunRow> = $how!($from, c => sqlx::query_as(
             "SELECT r.id, r.feature_id, r.project_id, r.member_id, f.kind, f.priority, r.queued_at, r.status, r.auto, r.lease_until,
                r.parked_until, r.parked_reason, r.parked_for, r.started_at
@@ -103,7 +112,8 @@ macro_rules! night {
             "SELECT d.feature_id, d.depends_on FROM feature_dependencies d JOIN features f ON f.id = d.feature_id
                LEFT JOIN features b ON b.id = d.depends_on AND b.deleted_at IS NULL
              WHERE f.deleted_at IS NULL AND (b.id IS NULL OR b.status NOT IN ('verified', 'completed'))
-               AND (f.status = 'queued' OR (f.status = 'backlog' AND EXISTS (SELECT 1 FROM auto_orders o
+               AND (f.status = 'queued' OR (f.status = 'paused' AND EXISTS (SELECT 1 FROM runs r
+                   WHERE r.id = f.run_id AND r.halted)) OR (f.status = 'backlog' AND EXISTS (SELECT 1 FROM auto_orders o
                  WHERE o.project_id = f.project_id AND o.member_id = f.created_by AND o.state <> 'off')))
              ORDER BY d.depends_on").fetch_all(c).await)?;
         let held: Vec<(MemberId, i64)> = $how!($from, c => sqlx::query_as(
@@ -111,7 +121,7 @@ macro_rules! night {
              WHERE r.status <> 'closed' AND f.kind = 'card' GROUP BY r.member_id").fetch_all(c).await)?;
         let ready: Vec<(ProjectId,)> = $how!($from, c => sqlx::query_as(
             "SELECT id FROM projects WHERE status = 'ready' AND archived_at IS NULL").fetch_all(c).await)?;
-        Night::of(orders, cards, runs, open, held, ready, $now)
+        Night::of(orders, (cards, halted), runs, open, held, ready, $now)
     }};
 }
 
@@ -136,7 +146,7 @@ impl Store {
 impl Night {
     fn of(
         orders: Vec<AutoOrder>,
-        cards: Vec<CardRow>,
+        (cards, halted): (Vec<CardRow>, Vec<HaltedRow>),
         runs: Vec<RunRow>,
         open: Vec<(FeatureId, FeatureId)>,
         held: Vec<(MemberId, i64)>,
@@ -155,8 +165,17 @@ impl Night {
             since,
             number,
             open: of.get(&feature).cloned().unwrap_or_default(),
-            hindered: false,
+            run: None,
+            hindered: None,
         };
+        let cards = cards.into_iter().map(card);
+        let halted = halted.into_iter().map(|(feature, project, member, priority, since, number, run, begun)| {
+            let card = card((feature, project, member, priority, since, number));
+            // Nothing that it depends on keeps what had begun.
+            let open = if begun { Vec::new() } else { card.open };
+            Card { run: Some(run), open, ..card }
+        });
+        let cards = halted.chain(cards).collect();
         let queued = |row: RunRow| Queued {
             live: Live {
                 run: row.id,
@@ -178,7 +197,7 @@ impl Night {
         };
         Self {
             orders,
-            cards: cards.into_iter().map(card).collect(),
+            cards,
             queue: runs.into_iter().map(queued).collect(),
             open: of,
             held: held.into_iter().collect(),

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use guildhall_types::mail::MailStatus;
 use guildhall_types::webhook::DeliveryStatus;
 use guildhall_types::{DateTime, MailId};
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
 use sqlx::{AssertSqlSafe, PgConnection, SqliteConnection};
 use uuid::Uuid;
 
@@ -35,8 +37,18 @@ struct Filled {
     stands: Sum,
 }
 
+/// The setting that says whose rows these are, until the restore that put them there is done.
+const RESTORING: &str = "restoring";
+
+/// What stands there.
+#[derive(Serialize, Deserialize)]
+struct Restoring {
+    backup: String,
+    settled: Settled,
+}
+
 /// What of a backup must not go on where it is restored.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settled {
     /// Mails that waited to be sent, and are given up.
     pub mails: u64,
@@ -101,6 +113,28 @@ impl Store {
             return Err(StoreError::NotEmpty { what: held.join(", ") });
         }
         Ok(Filling { store: self.clone(), tx, tables, filled: Vec::new() })
+    }
+
+    /// What was settled of the rows that are here, where they are this backup's and what comes after them in its restore is not done.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn rows_of_backup(&self, backup: &str) -> Result<Option<Settled>, StoreError> {
+        if self.schema_version().await?.0.is_none() {
+            return Ok(None);
+        }
+        let found = self.setting::<Restoring>(RESTORING).await?;
+        Ok(found.filter(|found| found.backup == backup).map(|found| found.settled))
+    }
+
+    /// Notes that a restore is done.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn restored(&self) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        on!(tx, c => sqlx::query("DELETE FROM settings WHERE name = $1").bind(RESTORING).execute(c).await.rows())?;
+        self.commit(tx).await
     }
 }
 
@@ -212,6 +246,18 @@ impl Filling {
         on!(tx, c => sqlx::query("DELETE FROM backups WHERE status = 'running'").execute(c).await.rows())?;
         let sessions = on!(tx, c => sqlx::query("DELETE FROM sessions").execute(c).await.rows())?;
         Ok(Settled { mails, messages, runs, sessions })
+    }
+
+    /// Notes whose rows these are: a restore that is cut off after them goes on there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note_backup(&mut self, backup: &str, settled: Settled) -> Result<(), StoreError> {
+        let (tx, value) = (&mut self.tx, Json(Restoring { backup: backup.to_owned(), settled }));
+        on!(tx, c => sqlx::query(
+            "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+            .bind(RESTORING).bind(&value).execute(c).await.rows())?;
+        Ok(())
     }
 
     /// Commits, with the index of the knowledge hub if the schema is this version's.

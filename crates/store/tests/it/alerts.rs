@@ -122,12 +122,12 @@ on_both! {
         let until = fresh.clock.now() + Duration::hours(1);
         let silent = by_olga.silence_alert(alert.id, Some(until)).await.unwrap();
         assert_eq!((silent.silenced_until, silent.silenced_by), (Some(until), Some(olga.id)));
-        fresh.store.change_alert(alert.id, 95, AlertLevel::Critical, "Worse.").await.unwrap().unwrap();
-        assert_eq!(fresh.store.strain().await.unwrap(), Some(Strain::Disk), "work waits all the same");
+        assert_eq!(silent.silenced_level, Some(AlertLevel::Warning));
         fresh.store.clear_alert(alert.id, 50).await.unwrap().unwrap();
         // Raised again within that time it is silent as well.
         let again = disk(&fresh.store).await;
         assert_eq!((again.silenced_until, again.silenced_by), (Some(until), Some(olga.id)));
+        assert_eq!(again.silenced_level, Some(AlertLevel::Warning));
         assert_eq!(told(&fresh.store, &olga).await, [(Kind::AlertWarning, 1)], "of the first alone");
         // Until it is over, or somebody ends it.
         by_olga.silence_alert(again.id, None).await.unwrap();
@@ -142,6 +142,93 @@ on_both! {
         let silences: Vec<_> = audit.iter().filter(|entry| entry.action == AuditAction::SilenceAlert).collect();
         assert_eq!((silences.len(), silences[1].member_id), (2, Some(olga.id)));
         assert_eq!(silences[1].object_id, Some(alert.id.to_string()));
+    }
+
+    async fn a_silence_holds_for_how_bad_it_was_when_somebody_gave_it(fresh: Fresh) {
+        let olga = fresh.with_role("olga", MemberRole::Owner).await;
+        let store = fresh.store.clone().sending_mail();
+        let alert = disk(&store).await;
+        let until = fresh.clock.now() + Duration::hours(8);
+        let wait = |minutes| fresh.clock.advance(Duration::minutes(minutes));
+        store.silence_alert(alert.id, Some(until)).await.unwrap();
+        assert_eq!(store.waiting_mails().await.unwrap(), 1);
+        wait(1);
+        let worse = store.change_alert(alert.id, 95, AlertLevel::Critical, "Worse.").await.unwrap().unwrap();
+        assert!(!worse.is_silent(fresh.clock.now()) && worse.silenced_until == Some(until), "it holds for a warning: {worse:?}");
+        assert_eq!(store.strain().await.unwrap(), Some(Strain::Disk));
+        assert_eq!(told(&store, &olga).await, [(Kind::AlertCritical, 1), (Kind::AlertWarning, 1)]);
+        assert_eq!(store.waiting_mails().await.unwrap(), 2);
+        // A warning again it is silent; each time that it becomes worse is told, also by mail to who has not read of the last one.
+        wait(1);
+        let eased = store.change_alert(alert.id, 80, AlertLevel::Warning, "Better.").await.unwrap().unwrap();
+        assert!(eased.is_silent(fresh.clock.now()));
+        wait(1);
+        store.change_alert(alert.id, 95, AlertLevel::Critical, "Worse.").await.unwrap().unwrap();
+        assert_eq!(told(&store, &olga).await, [(Kind::AlertCritical, 2), (Kind::AlertWarning, 1)]);
+        assert_eq!(store.waiting_mails().await.unwrap(), 3);
+        // Whoever was told that it is critical is told that it is over, whatever it was last.
+        wait(1);
+        store.change_alert(alert.id, 80, AlertLevel::Warning, "Better.").await.unwrap().unwrap();
+        store.clear_alert(alert.id, 50).await.unwrap().unwrap();
+        let all = [(Kind::AlertCleared, 1), (Kind::AlertCritical, 2), (Kind::AlertWarning, 1)];
+        assert_eq!(told(&store, &olga).await, all);
+        // Raised again within that time it is told if it is worse, and of that silence on it is silent.
+        wait(1);
+        let again = disk(&store).await;
+        store.clear_alert(again.id, 50).await.unwrap().unwrap();
+        assert_eq!(told(&store, &olga).await, all);
+        let critical = new(AlertKind::Disk, "hall-1", AlertLevel::Critical, 95);
+        let third = store.raise_alert(&critical).await.unwrap().unwrap();
+        assert_eq!(told(&store, &olga).await[0], (Kind::AlertCritical, 1));
+        let before = told(&store, &olga).await;
+        store.silence_alert(third.id, Some(until)).await.unwrap();
+        store.change_alert(third.id, 80, AlertLevel::Warning, "Better.").await.unwrap().unwrap();
+        store.change_alert(third.id, 95, AlertLevel::Critical, "Worse.").await.unwrap().unwrap();
+        store.clear_alert(third.id, 50).await.unwrap().unwrap();
+        assert_eq!(told(&store, &olga).await, before, "it was silenced as critical");
+    }
+
+    async fn when_a_silence_is_over_that_it_stands_is_told_once(fresh: Fresh) {
+        let olga = fresh.with_role("olga", MemberRole::Owner).await;
+        let store = fresh.store.clone().sending_mail();
+        let other = fresh.again().await.sending_mail();
+        let alert = disk(&store).await;
+        let until = fresh.clock.now() + Duration::hours(8);
+        store.silence_alert(alert.id, Some(until)).await.unwrap();
+        fresh.clock.advance(Duration::hours(8) - Duration::seconds(1));
+        assert_eq!(store.tell_alert_again(alert.id, 84, "Still.").await.unwrap(), None);
+        fresh.clock.advance(Duration::seconds(1));
+        let (one, two) = tokio::join!(store.tell_alert_again(alert.id, 84, "Still."), other.tell_alert_again(alert.id, 84, "Still."));
+        let told_by: Vec<Alert> = [one.unwrap(), two.unwrap()].into_iter().flatten().collect();
+        assert_eq!(told_by.len(), 1, "whoever measures first");
+        let now = &told_by[0];
+        assert_eq!((now.silenced_until, now.silenced_level, now.silenced_by), (None, None, None));
+        assert_eq!((now.value, now.worst, now.text.as_str(), now.seen_at), (84, 84, "Still.", until));
+        assert_eq!(told(&store, &olga).await, [(Kind::AlertWarning, 2)]);
+        let last = store.notifications(olga.id, None, false, 1).await.unwrap().page.items.remove(0);
+        assert_eq!(last.text, "It was silenced until now, and it still stands. Still.");
+        assert_eq!(store.waiting_mails().await.unwrap(), 2, "by mail, too, though nobody read the first");
+        assert_eq!(store.tell_alert_again(alert.id, 84, "Still.").await.unwrap(), None);
+        store.clear_alert(alert.id, 50).await.unwrap().unwrap();
+        assert_eq!(told(&store, &olga).await[0], (Kind::AlertCleared, 1));
+
+        // When its level changes at that very moment, that tells it; nothing is left to be told.
+        for (level, kind) in [(AlertLevel::Critical, Kind::AlertCritical), (AlertLevel::Warning, Kind::AlertWarning)] {
+            let first = match level {
+                AlertLevel::Critical => AlertLevel::Warning,
+                AlertLevel::Warning => AlertLevel::Critical,
+            };
+            let alert = store.raise_alert(&new(AlertKind::Disk, "hall-1", first, 90)).await.unwrap().unwrap();
+            store.silence_alert(alert.id, Some(fresh.clock.now() + Duration::hours(1))).await.unwrap();
+            let before = told(&store, &olga).await.len();
+            fresh.clock.advance(Duration::hours(2));
+            let now = store.change_alert(alert.id, 90, level, "Another.").await.unwrap().unwrap();
+            assert_eq!(now.silenced_until, None);
+            let after = told(&store, &olga).await;
+            assert_eq!((after.len(), after[0]), (before + 1, (kind, 1)));
+            assert_eq!(store.tell_alert_again(alert.id, 90, "Still.").await.unwrap(), None);
+            store.clear_alert(alert.id, 50).await.unwrap().unwrap();
+        }
     }
 
     async fn of_a_node_that_is_gone_it_is_over(fresh: Fresh) {
@@ -195,7 +282,7 @@ on_both! {
             fresh.store.start_feature(card, ben.id, new_run(), i64::MAX).await.unwrap();
             let claimed = fresh.store.claim_run(NodeId::new(), Duration::seconds(30), &Limits::default()).await.unwrap().unwrap();
             let key = RunKey { source, provider: ProviderKind::Openai, hint: Some("abcd".to_owned()) };
-            fresh.store.run_started(&claimed.lease, "c", "b", &key, vec![]).await.unwrap();
+            fresh.store.run_started(&claimed.lease, "c", "b", &[], &key, vec![]).await.unwrap();
             let problem = Problem { code: code.to_owned(), message: "No.".to_owned(), hint: String::new() };
             let ending = guildhall_store::Ending { status: RunStatus::Failed, what: Move::Fail, summary: None, problem: Some(problem) };
             fresh.store.finish_run(&claimed.lease, ending).await.unwrap();

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use chrono::Duration;
 use guildhall_store::{
-    ChatQuery, Ending, FeaturePatch, FeatureQuery, Lease, NewAside, NewFeature, NewFile, NewRun, OrderChange,
+    Backend, ChatQuery, Ending, FeaturePatch, FeatureQuery, Lease, NewAside, NewFeature, NewFile, NewRun, OrderChange,
     StoreError,
 };
 use guildhall_types::agent::{Briefed, Briefing};
@@ -55,6 +55,41 @@ async fn answer(fresh: &Fresh, words: &str) -> FeatureId {
 }
 
 on_both! {
+    async fn all_that_takes_a_place_is_listed_whatever_it_is(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        let store = &fresh.store;
+        assert_eq!(store.at_work().await.unwrap(), []);
+        let id = fresh.card(&project, "a card").await.card.id;
+        store.start_feature(id, anna.id, new_run(), i64::MAX).await.unwrap();
+        let limits = Limits::default();
+        store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
+        fresh.clock.advance(Duration::seconds(1));
+        let (talk, _) = chat(&fresh, &project, "a chat").await;
+        let execution = ExecutionId::new();
+        let step = NewAside { execution_id: Some(execution), ..aside(&project, FeatureKind::Task, "a step") };
+        let (step, run) = store.start_aside(step, new_run()).await.unwrap();
+        let listed = async || {
+            let all = store.at_work().await.unwrap();
+            all.into_iter().map(|run| (run.feature_id, run.kind, run.working)).collect::<Vec<_>>()
+        };
+        use FeatureKind::{Card, Chat, Task};
+        let waits = [(id, Card, true), (talk.card.id, Chat, false), (step.card.id, Task, false)];
+        assert_eq!(listed().await, waits);
+        let task = store.at_work().await.unwrap().remove(2);
+        assert_eq!((task.run_id, task.member_id, task.project_id), (run.id, anna.id, project.id));
+        assert_eq!((task.title.as_str(), task.execution_id, task.model.as_str()), ("a step", Some(execution), "m"));
+        store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
+        assert_eq!(listed().await.iter().filter(|(_, _, working)| *working).count(), 2);
+        // A lease that ran out gives its place back, and what was stopped takes none.
+        fresh.clock.advance(HOLD + Duration::seconds(1));
+        // The other database goes by its own clock.
+        if fresh.store.backend() == Backend::Sqlite {
+            assert!(listed().await.iter().all(|(_, _, working)| !working));
+        }
+        store.stop_feature(talk.card.id).await.unwrap();
+        assert_eq!(listed().await.len(), 2);
+    }
+
     async fn a_chat_is_a_run_and_nothing_on_the_board(fresh: Fresh) {
         let (anna, project) = team(&fresh).await;
         let (first, run) = chat(&fresh, &project, "Why").await;
@@ -142,9 +177,42 @@ on_both! {
 
         store.stop_feature(id).await.unwrap();
         store.delete_chat(id).await.unwrap();
+        store.forget_files_of_chat(id).await.unwrap();
         for gone in [image.id, inbox[1].files[1].attachment.id, first[0].attachment.id] {
             assert!(store.attachment_bytes(gone).await.unwrap().is_none());
         }
+    }
+
+    async fn the_many_files_of_a_deleted_chat_go_in_batches_also_when_that_is_cut_off(fresh: Fresh) {
+        let (_, project) = team(&fresh).await;
+        let store = &fresh.store;
+        let begun = async |count: usize| {
+            let file = |n: usize| NewFile { name: format!("{n}.png"), media_type: "image/png".to_owned(), bytes: vec![1] };
+            let new = NewAside { files: (0..count).map(file).collect(), ..aside(&project, FeatureKind::Chat, "Why") };
+            let id = store.start_aside(new, new_run()).await.unwrap().0.card.id;
+            store.stop_feature(id).await.unwrap();
+            id
+        };
+        let (gone, stays) = (begun(23).await, begun(1).await);
+        let refuse = match store.backend() {
+            Backend::Sqlite => "CREATE TRIGGER no BEFORE DELETE ON attachments WHEN OLD.name = '20.png'
+                BEGIN SELECT RAISE(ABORT, 'not this one'); END",
+            Backend::Postgres => "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$;
+                CREATE TRIGGER no BEFORE DELETE ON attachments FOR EACH ROW WHEN (OLD.name = '20.png') EXECUTE FUNCTION no()",
+        };
+        fresh.tamper(refuse).await.unwrap();
+        store.delete_chat(gone).await.unwrap();
+        let there = async |chat| store.count_chat_files(chat).await.unwrap();
+        assert!(store.feature(gone).await.unwrap().is_none() && there(gone).await == 23, "nobody waited for its files");
+        // Each batch is a transaction of its own: what went before the one that fails is gone.
+        assert!(store.forget_files_of_chat(gone).await.is_err());
+        assert_eq!(there(gone).await, 3);
+        // Whoever tidies up finds what is left, and nothing of a chat that is there.
+        let table = if store.backend() == Backend::Sqlite { "" } else { "ON attachments" };
+        fresh.tamper(&format!("DROP TRIGGER no {table}")).await.unwrap();
+        assert_eq!(store.forget_files_of_deleted_chats().await.unwrap(), 1);
+        assert_eq!((there(gone).await, there(stays).await), (0, 1));
+        assert_eq!(store.forget_files_of_deleted_chats().await.unwrap(), 0);
     }
 
     async fn chats_are_listed_renamed_and_deleted(fresh: Fresh) {

@@ -2,24 +2,94 @@
 
 use chrono::Duration;
 use guildhall_store::{BackupEnd, NewBackup};
-use guildhall_types::Clock;
 use guildhall_types::backup::{BackupCause, BackupKind};
+use guildhall_types::{Clock, DateTime};
 
 use crate::harness::{Fresh, on_both};
 
+fn made_as(name: &str, parent: Option<&str>, unchecked: Option<&str>) -> BackupEnd {
+    BackupEnd::Done {
+        name: name.to_owned(),
+        kind: if parent.is_some() { BackupKind::Incremental } else { BackupKind::Full },
+        bytes: 1,
+        parent: parent.map(str::to_owned),
+        unchecked: unchecked.map(str::to_owned),
+    }
+}
+
+/// Makes a backup an hour after the last one.
+async fn make(fresh: &Fresh, end: BackupEnd) -> DateTime {
+    fresh.clock.advance(Duration::hours(1));
+    let new = NewBackup { cause: BackupCause::Command, destination: "/mnt/backups".to_owned() };
+    let id = fresh.store.begin_backup(&new).await.unwrap();
+    fresh.store.end_backup(id, &end).await.unwrap();
+    fresh.clock.now()
+}
+
 on_both! {
+    async fn what_is_found_in_one_holds_for_those_that_build_on_it(fresh: Fresh) {
+        let store = &fresh.store;
+        let good = async || store.last_good_backup().await.unwrap().map(|good| good.started_at);
+        let found = async || {
+            let all = store.backup_findings().await.unwrap();
+            all.into_iter().map(|(name, finding)| format!("{name} {finding:?}")).collect::<Vec<_>>().join(", ")
+        };
+        let sunday = make(&fresh, made_as("a", None, None)).await;
+        store.note_backup_verified("a", None).await.unwrap();
+        for (name, parent) in [("b", None), ("b1", Some("b")), ("b2", Some("b1"))] {
+            make(&fresh, made_as(name, parent, None)).await;
+        }
+        let latest = fresh.clock.now();
+        assert_eq!((good().await, found().await.as_str()), (Some(latest), "a Sound, b Unknown, b1 Unknown, b2 Unknown"));
+        fresh.clock.advance(Duration::minutes(1));
+        store.note_backup_verified("b", Some("a part is damaged")).await.unwrap();
+        assert_eq!((good().await, found().await.as_str()), (Some(sunday), "a Sound, b Unsound, b1 Unsound, b2 Unsound"));
+        assert_eq!(store.not_backed_up_since().await.unwrap(), Some(sunday));
+        let shown = store.backups(9).await.unwrap();
+        let below: Vec<_> = shown.iter().map(|one| (one.name.as_deref().unwrap(), one.unsound_below.as_deref())).collect();
+        assert_eq!(below, [("b2", Some("b")), ("b1", Some("b")), ("b", None), ("a", None)]);
+        assert_eq!((shown[0].parent.as_deref(), shown[0].verify_problem.as_deref()), (Some("b1"), None));
+        // One that comes later and builds on it all the same is none, either.
+        make(&fresh, made_as("b3", Some("b2"), None)).await;
+        assert_eq!(good().await, Some(sunday));
+        // What was looked at itself since is what was found, and so is what builds on that: it was restored with all below it.
+        store.note_backup_verified("b2", None).await.unwrap();
+        assert_eq!(found().await, "a Sound, b Unsound, b1 Unsound, b2 Sound, b3 Unknown");
+        assert_eq!(good().await, Some(fresh.clock.now()));
+        // And when it is mended, all of it is as it was.
+        store.note_backup_verified("b", None).await.unwrap();
+        assert_eq!(found().await, "a Sound, b Sound, b1 Unknown, b2 Sound, b3 Unknown");
+    }
+
+    async fn that_one_could_not_be_looked_at_is_known_until_it_was(fresh: Fresh) {
+        let store = &fresh.store;
+        let why = async || store.last_good_backup().await.unwrap().unwrap().unchecked;
+        make(&fresh, made_as("a", None, Some("under way"))).await;
+        assert_eq!(why().await.as_deref(), Some("under way"), "also when whoever looks dies");
+        store.note_backup_unchecked("a", "no room").await.unwrap();
+        assert_eq!(why().await.as_deref(), Some("no room"));
+        assert_eq!(store.backups(1).await.unwrap()[0].unchecked.as_deref(), Some("no room"));
+        make(&fresh, made_as("a1", Some("a"), None)).await;
+        make(&fresh, made_as("a2", Some("a1"), None)).await;
+        assert_eq!(why().await.as_deref(), Some("no room"), "nobody has looked at what they build on");
+        assert_eq!(store.why_unchecked("a1").await.unwrap().as_deref(), Some("no room"));
+        store.note_backup_verified("a1", None).await.unwrap();
+        assert_eq!((why().await, store.why_unchecked("a2").await.unwrap()), (None, None), "who looks at one looks at what is below");
+        assert_eq!(store.why_unchecked("a").await.unwrap().as_deref(), Some("no room"));
+        store.note_backup_verified("a", None).await.unwrap();
+        assert_eq!(store.why_unchecked("a").await.unwrap(), None);
+        // What was found once is not forgotten because another look was not possible.
+        store.note_backup_unchecked("a", "no room").await.unwrap();
+        let shown = store.backups(9).await.unwrap().pop().unwrap();
+        assert!(shown.unchecked.is_none() && shown.verified_at.is_some(), "{shown:?}");
+        assert_eq!(store.why_unchecked("none").await.unwrap(), None);
+    }
+
     async fn how_old_the_latest_good_backup_is_counts_tries_only_where_none_is_good(fresh: Fresh) {
         let store = &fresh.store;
         let since = async || store.not_backed_up_since().await.unwrap();
-        let new = NewBackup { cause: BackupCause::Command, destination: "/mnt/backups".to_owned() };
-        let made = async |end: BackupEnd| {
-            fresh.clock.advance(Duration::hours(1));
-            let at = fresh.clock.now();
-            let id = store.begin_backup(&new).await.unwrap();
-            store.end_backup(id, &end).await.unwrap();
-            at
-        };
-        let done = |name: &str| BackupEnd::Done { name: name.to_owned(), kind: BackupKind::Full, bytes: 1 };
+        let made = async |end: BackupEnd| make(&fresh, end).await;
+        let done = |name: &str| made_as(name, None, None);
         assert_eq!(since().await, None);
         let tried = made(BackupEnd::Failed("no room".to_owned())).await;
         made(BackupEnd::Failed("no room".to_owned())).await;

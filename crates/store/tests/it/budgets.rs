@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::Duration;
-use guildhall_store::{BUDGETS, BudgetChange, Claimed, Reserved, Store, StoreError};
+use guildhall_store::{BUDGETS, BudgetChange, Claimed, ReadUpTo, Reserved, Store, StoreError};
 use guildhall_types::budget::{BudgetKind, Budgets, MonthStanding, Need, never};
 use guildhall_types::chat::Usage;
 use guildhall_types::limits::Limits;
-use guildhall_types::member::{Member, ProviderKind};
+use guildhall_types::member::{Member, MemberRole, ProviderKind};
+use guildhall_types::notification::NotificationKind;
 use guildhall_types::price::Price;
 use guildhall_types::run::{KeySource, LedgerRow, RunStatus};
 use guildhall_types::{Clock, FixedClock, MemberId, NodeId};
@@ -190,6 +191,46 @@ on_both! {
         assert_eq!((again.run.id, again.run.parked_for), (run.run.id, None));
         assert_eq!(standing(&fresh.store, anna.id, team).await.spent_micros, 0, "a new month");
         assert_eq!(reserve(&fresh.store, &again, need(5, 5), team).await, Reserved::Go { output: 5 });
+    }
+
+    async fn whoever_can_raise_a_month_is_told_once_that_it_is_used_up(fresh: Fresh) {
+        let olga = fresh.with_role("olga", MemberRole::Owner).await;
+        let (anna, mut runs) = runs(&fresh, 6).await;
+        let store = &fresh.store;
+        store.put_team_budgets(month(5_000_000)).await.unwrap();
+        let mut park = async || {
+            let until = fresh.clock.now() + Duration::days(9);
+            store.park_run(&runs.remove(0).lease, until, Some("No more."), Some(BudgetKind::Month)).await.unwrap();
+        };
+        let told = async |member: &Member| {
+            let all = store.notifications(member.id, None, true, 9).await.unwrap().page.items;
+            store.read_notifications(member.id, ReadUpTo::Seq(i64::MAX)).await.unwrap();
+            all
+        };
+        park().await;
+        park().await;
+        let annas = told(&anna).await;
+        assert_eq!((annas.len(), annas[0].count, annas[0].about_member_id), (1, 2, None));
+        assert_eq!(annas[0].text, "No more. An admin can raise it, and is told.");
+        assert_eq!(annas[0].path(), "/usage#budgets");
+        let olgas = told(&olga).await;
+        assert_eq!((olgas.len(), olgas[0].count, olgas[0].kind), (1, 1, NotificationKind::BudgetReached));
+        assert_eq!((olgas[0].subject.as_str(), olgas[0].about_member_id), ("anna's month", Some(anna.id)));
+        assert!(olgas[0].text.starts_with("The month's budget of anna, $5.00, is used up."), "{}", olgas[0].text);
+        assert_eq!(olgas[0].path(), "/usage#budgets");
+        park().await;
+        assert_eq!(told(&olga).await.len(), 0, "she has read of this month");
+        store.change_budget(anna.id, BudgetChange::Given(Some(9_000_000))).await.unwrap();
+        park().await;
+        assert_eq!(told(&olga).await.len(), 1, "what she gave since is used up, too");
+        fresh.clock.advance(Duration::days(40));
+        park().await;
+        assert_eq!(told(&olga).await.len(), 1, "another month");
+        told(&anna).await;
+        store.change_budget(anna.id, BudgetChange::Own(Some(1_000_000))).await.unwrap();
+        park().await;
+        assert_eq!(told(&anna).await[0].text, "No more. You set this budget yourself, and can raise it.");
+        assert_eq!(told(&olga).await.len(), 0, "she can do nothing about it");
     }
 
     async fn a_run_at_its_own_budget_waits_until_somebody_lets_it(fresh: Fresh) {

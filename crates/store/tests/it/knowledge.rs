@@ -109,7 +109,7 @@ on_both! {
         assert!(matches!(fresh.store.delete_knowledge(one.id(), None, &by(&anna)).await, Err(StoreError::NotFound { .. })));
         assert_eq!(fresh.store.deleted_knowledge(None, 10).await.unwrap().items.len(), 1);
         let first = fresh.store.knowledge_version(one.id(), 1).await.unwrap().unwrap().draft;
-        let back = fresh.store.restore_knowledge(one.id(), first, None, &by(&ben)).await.unwrap();
+        let back = fresh.store.restore_knowledge(one.id(), first, false, None, &by(&ben)).await.unwrap();
         assert_eq!((back.title.as_str(), back.common.deleted_at, back.common.version), ("Restart the socket", None, 4));
         assert_eq!(titles(&fresh, "socket", &KnowledgeFilter::default()).await, ["Restart the socket"]);
         assert!(titles(&fresh, "websocket", &KnowledgeFilter::default()).await.is_empty());
@@ -257,7 +257,7 @@ on_both! {
         assert_eq!(titles(&fresh, "", &KnowledgeFilter::default()).await, ["Mine"]);
         assert_eq!(fresh.store.knowledge_of_run(run).await.unwrap().len(), 2);
         assert_eq!(fresh.store.roll_back_knowledge(run, "again", &by(&anna)).await.unwrap(), 0);
-        fresh.store.restore_knowledge(one.id(), None, None, &by(&anna)).await.unwrap();
+        fresh.store.restore_knowledge(one.id(), None, false, None, &by(&anna)).await.unwrap();
         assert_eq!(titles(&fresh, "", &KnowledgeFilter::default()).await, ["One", "Mine"]);
     }
 

@@ -15,22 +15,22 @@ use guildhall_types::{Clock, FeatureId, MemberId, NodeId, RunId};
 
 use crate::harness::{Fresh, card, new_run, on_both};
 
-const HOLD: Duration = Duration::seconds(30);
+pub const HOLD: Duration = Duration::seconds(30);
 
-async fn team(fresh: &Fresh) -> (Member, Project) {
+pub async fn team(fresh: &Fresh) -> (Member, Project) {
     let anna = fresh.member(&format!("m{}", RunId::new())).await;
     let project = fresh.project(&anna).await;
     let project = fresh.store.project_ready(project.id, "main").await.unwrap();
     (anna, project)
 }
 
-async fn order(fresh: &Fresh, member: &Member, project: &Project, max_concurrent: i64) {
+pub async fn order(fresh: &Fresh, member: &Member, project: &Project, max_concurrent: i64) {
     let change = OrderChange { max_concurrent: Some(max_concurrent), ..OrderChange::default() };
     fresh.store.switch_on_order(project.id, member.id, change).await.unwrap();
 }
 
 /// Starts what is to start, as the engine does. Returns the cards in their order.
-async fn start(fresh: &Fresh, limits: &Limits) -> Vec<FeatureId> {
+pub async fn start(fresh: &Fresh, limits: &Limits) -> Vec<FeatureId> {
     let mut ready: HashMap<FeatureId, Option<NewRun>> = HashMap::new();
     let mut started = Vec::new();
     loop {
@@ -52,7 +52,7 @@ async fn end(fresh: &Fresh, status: RunStatus, what: Move, code: Option<&str>) -
     claimed.run.feature_id
 }
 
-async fn status(fresh: &Fresh, id: FeatureId) -> FeatureStatus {
+pub async fn status(fresh: &Fresh, id: FeatureId) -> FeatureStatus {
     fresh.store.feature(id).await.unwrap().unwrap().card.status
 }
 

@@ -3,16 +3,18 @@
 use std::collections::HashMap;
 
 use chrono::Duration;
-use guildhall_store::{Chosen, Ending, NewReport, NewRun, OrderChange, UntoldRun};
+use guildhall_store::{Chosen, Ending, NewAgent, NewFeature, NewReport, NewRun, OrderChange, UntoldRun};
+use guildhall_types::agent::{AgentModel, AgentStatus};
+use guildhall_types::auto::{Reason, Told};
 use guildhall_types::chat::{Message, Role, StopReason, Usage};
 use guildhall_types::feature::{Move, Problem};
 use guildhall_types::forecast::{Circle, Forecast};
 use guildhall_types::limits::Limits;
 use guildhall_types::member::{Member, ProviderKind};
 use guildhall_types::project::Project;
-use guildhall_types::report::{ReportBody, ReportCause, ReportSettings, SpanKind};
+use guildhall_types::report::{NotBegun, NotBegunCard, ReportBody, ReportCause, ReportSettings, SpanKind};
 use guildhall_types::run::{KeySource, LedgerRow, RunStatus, Turn};
-use guildhall_types::{Clock, DateTime, FeatureId, MemberId, NodeId, ReportId, RunId};
+use guildhall_types::{Clock, DateTime, FeatureId, MemberId, NodeId, ProjectId, ReportId, RunId};
 
 use crate::harness::{Fresh, new_run, on_both};
 
@@ -247,12 +249,90 @@ on_both! {
         assert!(evening.projects.contains_key(&project.id));
 
         let forecast = Forecast {
-            at: fresh.clock.now(), by: fresh.clock.now(), cards: 2, runs: 1, circle: Circle::Team, estimate: None,
+            at: fresh.clock.now(), by: fresh.clock.now(), cards: 2, hindered: 0, runs: 1, circle: Circle::Team, estimate: None,
         };
         fresh.store.keep_forecast(other.id, ben.id, &forecast).await.unwrap();
         let orders = fresh.store.orders_of(ben.id).await.unwrap();
         assert_eq!(orders[0].1, Some(forecast));
         assert_eq!(fresh.store.foretold().await.unwrap()[0].forecast_at, Some(forecast.at));
+    }
+
+    async fn a_night_without_news_is_over_once_and_a_report_without_runs_is_made_once(fresh: Fresh) {
+        let (anna, _) = team(&fresh).await;
+        let store = &fresh.store;
+        let dawn = fresh.clock.now();
+        store.nothing_to_tell(anna.id, None, dawn).await.unwrap();
+        assert_eq!(store.report_settings(anna.id).await.unwrap().1, Some(dawn));
+        // Another node that read before that changes nothing, and neither does a clock that was put back.
+        store.nothing_to_tell(anna.id, None, dawn + Duration::hours(1)).await.unwrap();
+        store.nothing_to_tell(anna.id, Some(dawn), dawn - Duration::hours(1)).await.unwrap();
+        assert_eq!(store.report_settings(anna.id).await.unwrap().1, Some(dawn));
+        assert_eq!(store.reports(anna.id, None, 10).await.unwrap().items, []);
+
+        let waiting = Told { reason: Reason::Hindered { why: "no key".to_owned() }, message: "No key.".to_owned() };
+        let cards = vec![NotBegunCard { feature_id: FeatureId::new(), number: 3, title: "c".to_owned() }];
+        let not_begun = vec![NotBegun { project_id: ProjectId::new(), waiting, count: 7, cards }];
+        let mut new = report(&fresh, anna.id, dawn + Duration::days(1)).await;
+        new.body = ReportBody { not_begun, ..ReportBody::default() };
+        assert!(new.runs.is_empty());
+        assert!(store.put_report(&new).await.unwrap());
+        assert!(!store.put_report(&NewReport { id: ReportId::new(), ..new.clone() }).await.unwrap());
+        let kept = store.reports(anna.id, None, 10).await.unwrap().items;
+        assert_eq!(kept.iter().map(|report| &report.body).collect::<Vec<_>>(), [&new.body]);
+        let told = store.notifications(anna.id, None, false, 9).await.unwrap().page.items;
+        assert_eq!(told.iter().map(|one| one.text.as_str()).collect::<Vec<_>>(), ["Nothing was built, 7 did not begin."]);
+    }
+
+    async fn what_cards_ask_for_is_read_for_many_at_once(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        let store = &fresh.store;
+        let agent = NewAgent {
+            name: "Builder".to_owned(),
+            description: String::new(),
+            system_prompt: "Build.".to_owned(),
+            status: AgentStatus::Active,
+            model: AgentModel { model: Some("of-agent".to_owned()), ..AgentModel::default() },
+            tools: Vec::new(),
+            mcp_servers: Vec::new(),
+            icon: None,
+            tags: Vec::new(),
+            built_in: None,
+            created_by: Some(anna.id),
+        };
+        let agent = store.create_agent(agent).await.unwrap().id;
+        let card = |title: &str| crate::harness::card(&project, title);
+        let plain = store.create_feature(card("plain")).await.unwrap().card.id;
+        let full = NewFeature {
+            agent_id: Some(agent), model: Some("own".to_owned()), branch: Some("b".to_owned()), ..card("full")
+        };
+        let full = store.create_feature(full).await.unwrap().card.id;
+        let mut all: Vec<FeatureId> = vec![plain, full, FeatureId::new()];
+        for n in 0..600 {
+            all.push(store.create_feature(card(&format!("more {n}"))).await.unwrap().card.id);
+        }
+        let wishes = store.wishes(&all).await.unwrap();
+        assert_eq!(wishes.len(), all.len() - 1, "but for the one that there is not");
+        let wish = &wishes[&plain];
+        assert_eq!((&wish.model, &wish.branch, wish.had_branch, wish.agent_gone), (&None, &None, false, false));
+        assert!(wish.agent_model.is_none() && wish.run_model.is_none());
+        let wish = &wishes[&full];
+        assert_eq!((wish.model.as_deref(), wish.branch.as_deref()), (Some("own"), Some("b")));
+        assert_eq!(wish.agent_model.as_ref().unwrap().model.as_deref(), Some("of-agent"));
+        assert!(!wish.had_branch && !wish.agent_gone);
+
+        // A run that had the branch makes it the card's own; a deleted agent is gone.
+        let run = NewRun { branch: "b".to_owned(), ..new_run() };
+        store.start_feature(full, anna.id, run, i64::MAX).await.unwrap();
+        store.stop_feature(full).await.unwrap();
+        store.shelve_feature(full).await.unwrap();
+        store.delete_agent(agent).await.unwrap();
+        let wish = store.wishes(&[full]).await.unwrap().remove(&full).unwrap();
+        assert!(wish.had_branch && wish.agent_gone && wish.agent_model.is_none());
+        assert_eq!(wish.run_model.as_deref(), Some("m"));
+
+        let titles = store.titles(&all).await.unwrap();
+        assert_eq!((titles.len(), &titles[&plain]), (all.len() - 1, &(1, "plain".to_owned())));
+        assert_eq!((store.titles(&[]).await.unwrap().len(), store.wishes(&[]).await.unwrap().len()), (0, 0));
     }
 
     async fn how_a_member_is_told_is_kept(fresh: Fresh) {

@@ -1,7 +1,7 @@
 //! What nodes and members used, over time.
 
 use chrono::Duration;
-use guildhall_store::{KnownNode, MemberSample, Minute};
+use guildhall_store::{Backend, KnownNode, MemberSample, Minute};
 use guildhall_types::chat::Usage;
 use guildhall_types::limits::Limits;
 use guildhall_types::member::ProviderKind;
@@ -118,6 +118,73 @@ on_both! {
         assert_eq!(known, [both.known]);
         let owners = store.members_of_runs(&[run.run.id, guildhall_types::RunId::new()]).await.unwrap();
         assert_eq!((owners, store.members_of_runs(&[]).await.unwrap()), (vec![(run.run.id, anna.id)], vec![]));
+    }
+
+    async fn days_that_an_earlier_version_did_not_keep_are_made_of_their_hours(fresh: Fresh) {
+        let store = &fresh.store;
+        let (anna, ben) = (fresh.member("anna").await, fresh.member("ben").await);
+        let project = fresh.project(&anna).await;
+        let card = fresh.card(&project, "Login").await.card.id;
+        store.start_feature(card, anna.id, new_run(), i64::MAX).await.unwrap();
+        let run = store.claim_run(NodeId::new(), Duration::days(999), &Limits::default()).await.unwrap().unwrap();
+        let row = LedgerRow {
+            member_id: anna.id,
+            key_source: KeySource::Team,
+            key_hint: None,
+            run_id: run.run.id,
+            turn: None,
+            provider: ProviderKind::Anthropic,
+            model: "m".to_owned(),
+            usage: Usage { input_tokens: 10, output_tokens: 0, cache_read_tokens: 0, cache_write_tokens: 0 },
+            cost_micros: 5,
+            priced: true,
+        };
+        let nodes = [(PlaceId::new(), NodeId::new()), (PlaceId::new(), NodeId::new())];
+        // Three days on two nodes, of which the second was away on one; each with its last minute, by which its samples are whole.
+        let first = Span::Day.begin(fresh.clock.now()) + Duration::days(1);
+        let hours = [3, 4, 23];
+        for day in 0..3 {
+            for hour in hours {
+                let at = first + Duration::days(day) + Duration::hours(hour) + Duration::minutes(59);
+                fresh.clock.advance(at - fresh.clock.now());
+                store.save_late_call(&run.lease, &row).await.unwrap();
+                for (n, (place, node)) in nodes.into_iter().enumerate().filter(|(n, _)| *n == 0 || day != 1) {
+                    let memory = (100 * (day + 1) + hour + n as i64) as f64;
+                    store.save_minute(&minute(place, node, at, memory as i64, &[(anna.id, memory), (ben.id, 1.0)])).await.unwrap();
+                }
+            }
+        }
+        let days = async || {
+            let members = of_span(&fresh, Span::Day).await;
+            (store.node_samples(SampleRange::Year).await.unwrap(), members)
+        };
+        let kept = days().await;
+        // On the days of both nodes Anna and Ben on each and Anna's tokens, on that of one three.
+        assert_eq!((kept.0.len(), kept.1.len()), (5, 5 + 3 + 5));
+        assert_eq!(kept.1.iter().map(|one| one.figures.tokens).sum::<i64>(), 3 * hours.len() as i64 * 10);
+        assert_eq!(store.make_missing_days().await.unwrap(), 0, "there is nothing to make");
+
+        // As an earlier version left it, one day having been made since.
+        let second = (first + Duration::days(1)).format("%Y-%m-%d");
+        for table in ["node_samples", "member_samples"] {
+            let text = if store.backend() == Backend::Sqlite { "at" } else { "to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD')" };
+            let sql = format!("DELETE FROM {table} WHERE span = 86400 AND {text} NOT LIKE '{second}%'");
+            fresh.tamper(&sql).await.unwrap();
+        }
+        assert_eq!(days().await.0.len(), 1);
+        assert_eq!(store.make_missing_days().await.unwrap(), 2, "of two whole days today is none");
+        // The rest of today comes with the next minute.
+        fresh.clock.advance(Duration::minutes(1));
+        let other = fresh.again().await;
+        let (one, two) = tokio::join!(store.make_missing_days(), other.make_missing_days());
+        assert!(one.unwrap().max(two.unwrap()) == 2, "now it is over");
+        assert_eq!(days().await, kept);
+        assert_eq!((store.make_missing_days().await.unwrap(), days().await), (0, kept), "twice is once");
+        other.close().await;
+        // Nobody makes what would be forgotten at once.
+        fresh.tamper("DELETE FROM node_samples WHERE span = 86400").await.unwrap();
+        fresh.clock.advance(Duration::days(364) - Duration::minutes(1));
+        assert_eq!(store.make_missing_days().await.unwrap(), 2);
     }
 
     async fn each_span_is_kept_for_its_time_and_no_longer(fresh: Fresh) {

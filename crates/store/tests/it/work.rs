@@ -208,7 +208,7 @@ on_both! {
             store.set_plan(&first.lease, &[]).await,
             store.set_head(&first.lease, "abc", DiffStat::default()).await,
             store.put_check(&first.lease, &check).await,
-            store.run_started(&first.lease, "abc", "b", &team_key(), vec![started]).await,
+            store.run_started(&first.lease, "abc", "b", &[], &team_key(), vec![started]).await,
             store.renew_lease(&first.lease, HOLD).await,
             store.finish_run(&first.lease, done()).await.map(|_| ()),
             store.requeue_run(&first.lease).await,

@@ -176,6 +176,24 @@ pub enum BackupError {
 }
 
 impl BackupError {
+    /// The name of the backup that cannot be relied on, if that is what a look at the one of this name found: itself, or one that it
+    /// builds on. That somebody else works there, that the key is another, or that there is no room, says nothing of a backup.
+    pub fn unsound<'a>(&'a self, looked_at: &'a str) -> Option<&'a str> {
+        match self {
+            Self::Damaged { name, .. } | Self::Manifest { name, .. } => Some(name),
+            // Of one that is not there itself nothing can be said.
+            Self::Missing { name, .. } => (name != looked_at).then_some(looked_at),
+            Self::Differs { .. } => Some(looked_at),
+            Self::Repository { source, .. } => match source {
+                GitError::Program(_) | GitError::File { .. } | GitError::TimedOut { .. } | GitError::Locked { .. } => {
+                    None
+                }
+                other => (!other.is_full()).then_some(looked_at),
+            },
+            _ => None,
+        }
+    }
+
     pub(super) fn file(path: impl std::fmt::Display, deed: &'static str) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_string();
         move |source| Self::File { path, deed, source }

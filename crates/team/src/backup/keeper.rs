@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration as StdDuration;
 
 use guildhall_store::{BackupEnd, NewBackup, Store, StoreError};
-use guildhall_types::backup::{Backup, BackupCause, BackupKind, BackupStatus, Keep, Rhythm, due};
+use guildhall_types::backup::{Backup, BackupCause, BackupKind, BackupStatus, Finding, Keep, Rhythm, due};
 use guildhall_types::trace::{Side, Span};
 use guildhall_types::{BackupId, Clock, DateTime};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use utoipa::ToSchema;
 
 use super::list::tidy_alone;
-use super::{BackupError, BackupKey, Made, Making, Shelf, Verified, verify};
+use super::{BackupError, BackupKey, Made, Making, Manifest, Shelf, Verified, verify};
 use crate::vault::Vault;
 use crate::{Places, Team, TeamError};
 
@@ -25,12 +25,22 @@ const BEAT: StdDuration = StdDuration::from_secs(20);
 const LEAVE: StdDuration = StdDuration::from_secs(3);
 /// Backups and tries that are shown.
 const SHOWN: i64 = 50;
+/// What stands of a backup until it has been restored into a scratch place, and where that was cut off.
+const LOOKING: &str = "It is being restored into a scratch place, or whoever did so was stopped in the middle of it. \
+                       It is looked at again with the next backup.";
 
 /// What the operator wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupPlan {
     /// Where backups go.
     pub shelf: Shelf,
+    /// How they are made.
+    pub rules: BackupRules,
+}
+
+/// How backups are made, wherever they go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupRules {
     /// How often one is made; never by itself, if nothing.
     pub rhythm: Option<Rhythm>,
     /// Which are kept.
@@ -43,20 +53,21 @@ pub struct BackupPlan {
     pub verify: bool,
 }
 
-impl BackupPlan {
-    /// After how many a full one is made again, unless told otherwise.
-    pub const FULL_EVERY: u32 = 7;
+impl Default for BackupRules {
+    fn default() -> Self {
+        Self { rhythm: None, keep: Keep::default(), key_file: None, full_every: 7, verify: true }
+    }
 }
 
 /// A backup that was made, and what was done with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct BackedUp {
     /// What was made.
     pub made: Made,
+    /// What a restore into a scratch place found, or why that could not be done, where it was to be done.
+    pub verified: Option<Result<Verified, BackupError>>,
     /// The names of those that went, since none keeps them.
-    pub gone: Vec<String>,
-    /// What a restore into a scratch place found, where that was done.
-    pub verified: Option<Verified>,
+    pub gone: Result<Vec<String>, BackupError>,
 }
 
 /// How backups stand.
@@ -69,8 +80,10 @@ pub struct BackupsView {
     pub sealed: bool,
     /// When the next one is due; nothing where none is made by itself.
     pub next_at: Option<DateTime>,
-    /// When the latest was begun that is there whole, and in which nothing wrong was found.
+    /// When the latest was begun that is there whole, and in which nothing wrong was found, nor in any that it builds on.
     pub last_good_at: Option<DateTime>,
+    /// Why that one, or one that it builds on, could not be restored into a scratch place yet, if that was tried.
+    pub last_good_unchecked: Option<String>,
     /// The latest backups and tries, the latest first, 50 at most.
     pub items: Vec<Backup>,
 }
@@ -166,65 +179,91 @@ impl Backups {
 
     async fn work(&self, id: BackupId, full: bool) -> Result<BackedUp, BackupError> {
         let inner = &self.0;
-        let plan = &inner.plan;
-        let key = plan.key_file.as_deref().map(BackupKey::read).transpose()?;
+        let BackupPlan { shelf, rules } = &inner.plan;
+        let key = rules.key_file.as_deref().map(BackupKey::read).transpose()?;
         let making = Making {
             store: &inner.store,
             places: &inner.places,
             clock: &*inner.clock,
-            shelf: &plan.shelf,
+            shelf,
             key: key.as_ref(),
-            full_every: if full { 1 } else { plan.full_every },
+            full_every: if full { 1 } else { rules.full_every },
+            known_only: true,
         };
         let made = making.make().await?;
-        let (name, kind) = (made.manifest.name.clone(), made.manifest.kind);
+        let Manifest { name, kind, parent, .. } = &made.manifest;
         let bytes = i64::try_from(made.manifest.bytes()).unwrap_or(i64::MAX);
-        inner.store.end_backup(id, &BackupEnd::Done { name: name.clone(), kind, bytes }).await?;
-        let gone = {
-            let alone = plan.shelf.alone(false).await?;
-            let gone = tidy_alone(&plan.shelf, &plan.keep, &alone).await;
-            alone.release().await;
-            gone?
-        };
-        let verified = match plan.verify && kind == BackupKind::Full {
-            true => Some(self.verify(Some(&name)).await?),
+        // One that builds on what could not be looked at is looked at in its place: that restores both.
+        let looks = rules.verify
+            && match (kind, parent) {
+                (BackupKind::Incremental, Some(parent)) => inner.store.why_unchecked(parent).await?.is_some(),
+                _ => true,
+            };
+        let unchecked = looks.then(|| LOOKING.to_owned());
+        let done = BackupEnd::Done { name: name.clone(), kind: *kind, bytes, parent: parent.clone(), unchecked };
+        inner.store.end_backup(id, &done).await?;
+        let verified = match looks {
+            true => Some(self.verify(Some(name)).await),
             false => None,
         };
-        Ok(BackedUp { made, gone, verified })
+        // Only then: a new one that is not sound takes no other's place.
+        let gone = self.tidy().await;
+        Ok(BackedUp { made, verified, gone })
     }
 
-    /// Restores one, the latest if none is named, into a scratch place, and puts down what was found.
+    /// Takes away what is not kept. Returns the names of what went.
+    async fn tidy(&self) -> Result<Vec<String>, BackupError> {
+        let BackupPlan { shelf, rules } = &self.0.plan;
+        let mut known = self.0.store.backup_findings().await?;
+        if !rules.verify {
+            // One that somebody looked at once is kept for no longer than others, where nobody looks at later ones.
+            known.values_mut().for_each(|finding| *finding = Finding::Unknown.min(*finding));
+        }
+        let alone = shelf.alone(false).await?;
+        let gone = tidy_alone(shelf, &rules.keep, &known, &alone).await;
+        alone.release().await;
+        gone
+    }
+
+    /// Restores one, the latest if none is named, into a scratch place, and puts down what was found, or why that cannot be done.
     ///
     /// # Errors
-    /// When it cannot be restored: that is put down, too.
+    /// When it cannot be restored, or not be looked at now.
     pub async fn verify(&self, name: Option<&str>) -> Result<Verified, BackupError> {
         let inner = &self.0;
-        let plan = &inner.plan;
-        let key = plan.key_file.as_deref().map(BackupKey::read).transpose()?;
-        let clock = Arc::clone(&inner.clock);
         let name = match name {
             Some(name) => name.to_owned(),
-            None => super::listed(&plan.shelf)
+            None => super::listed(&inner.plan.shelf)
                 .await?
                 .pop()
                 .map(|latest| latest.name)
-                .ok_or_else(|| BackupError::Nothing { at: plan.shelf.to_string() })?,
+                .ok_or_else(|| BackupError::Nothing { at: inner.plan.shelf.to_string() })?,
         };
-        let found = verify(&plan.shelf, Some(&name), key.as_ref(), &inner.vault, clock, &inner.data).await;
-        let problem = match &found {
-            Ok(verified) if verified.problems.is_empty() => None,
-            Ok(verified) => Some(verified.problems.join("\n")),
-            // That somebody else works there, or that there is no room, says nothing of the backup.
-            Err(
-                error @ (BackupError::Damaged { .. }
-                | BackupError::Manifest { .. }
-                | BackupError::Differs { .. }
-                | BackupError::Repository { .. }),
-            ) => Some(chain(error)),
-            Err(_) => return found,
-        };
-        inner.store.note_backup_verified(&name, problem.as_deref()).await?;
+        let found = self.look_at(&name).await;
+        match &found {
+            Ok(Verified { problems, .. }) => {
+                let problem = (!problems.is_empty()).then(|| problems.join("\n"));
+                inner.store.note_backup_verified(&name, problem.as_deref()).await?;
+            }
+            Err(error) => match error.unsound(&name) {
+                Some(of) => {
+                    let problem = chain(error);
+                    inner.store.note_backup_verified(&name, Some(&problem)).await?;
+                    // What else builds on that one is not sound either.
+                    if of != name {
+                        inner.store.note_backup_verified(of, Some(&problem)).await?;
+                    }
+                }
+                None => inner.store.note_backup_unchecked(&name, &chain(error)).await?,
+            },
+        }
         found
+    }
+
+    async fn look_at(&self, name: &str) -> Result<Verified, BackupError> {
+        let Inner { plan, vault, clock, data, .. } = &*self.0;
+        let key = plan.rules.key_file.as_deref().map(BackupKey::read).transpose()?;
+        verify(&plan.shelf, Some(name), key.as_ref(), vault, Arc::clone(clock), data).await
     }
 
     /// Makes backups when they are due and when they are asked for, until `stop` is ready.
@@ -304,7 +343,7 @@ impl Backups {
     /// When the next one is due after these tries, the latest first.
     fn next_after(&self, tries: &[Backup]) -> Option<DateTime> {
         let good = tries.iter().find(|one| one.status == BackupStatus::Done).map(|one| one.started_at);
-        Some(due(self.0.plan.rhythm?, good, tries.first().map(|one| one.started_at)))
+        Some(due(self.0.plan.rules.rhythm?, good, tries.first().map(|one| one.started_at)))
     }
 }
 
@@ -318,11 +357,13 @@ impl Team {
             Some(backups) => backups.next().await?.map(|next| next.max(self.clock.now())),
             None => None,
         };
+        let good = self.store.last_good_backup().await?;
         Ok(BackupsView {
             destination: backups.map(|backups| backups.plan().shelf.to_string()),
-            sealed: backups.is_some_and(|backups| backups.plan().key_file.is_some()),
+            sealed: backups.is_some_and(|backups| backups.plan().rules.key_file.is_some()),
             next_at,
-            last_good_at: self.store.last_good_backup().await?,
+            last_good_at: good.as_ref().map(|good| good.started_at),
+            last_good_unchecked: good.and_then(|good| good.unchecked),
             items: self.store.backups(SHOWN).await?,
         })
     }
@@ -340,25 +381,33 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 fn tell(done: &Result<BackedUp, BackupError>) {
-    match done {
-        Ok(BackedUp { made, gone, verified }) => {
-            let keys: Vec<&str> = made.keys.keys().map(String::as_str).collect();
-            tracing::info!(
-                backup = made.manifest.name,
-                kind = %made.manifest.kind,
-                bytes = made.manifest.bytes(),
-                gone = gone.len(),
-                needs_keys = keys.join(", "),
-                "a backup was made; the keys that seal secrets are not in it"
-            );
-            for problem in verified.iter().flat_map(|verified| &verified.problems) {
-                tracing::error!(
-                    backup = made.manifest.name,
-                    problem,
-                    "the backup was restored into a scratch place, and is not sound"
-                );
+    let BackedUp { made, verified, gone } = match done {
+        Ok(done) => done,
+        Err(error) => return tracing::error!(error = chain(error), "a backup was not made"),
+    };
+    let keys: Vec<&str> = made.keys.keys().map(String::as_str).collect();
+    let backup = &made.manifest.name;
+    tracing::info!(
+        backup,
+        kind = %made.manifest.kind,
+        bytes = made.manifest.bytes(),
+        gone = gone.as_ref().map_or(0, Vec::len),
+        needs_keys = keys.join(", "),
+        "a backup was made; the keys that seal secrets are not in it"
+    );
+    match verified {
+        Some(Ok(verified)) => {
+            for problem in &verified.problems {
+                tracing::error!(backup, problem, "the backup was restored into a scratch place, and is not sound");
             }
         }
-        Err(error) => tracing::error!(error = chain(error), "a backup was not made, or could not be checked"),
+        Some(Err(error)) if error.unsound(backup).is_some() => {
+            tracing::error!(backup, error = chain(error), "the backup cannot be restored");
+        }
+        Some(Err(error)) => tracing::error!(backup, error = chain(error), "the backup could not be checked"),
+        None => {}
+    }
+    if let Err(error) = gone {
+        tracing::warn!(error = chain(error), "backups that are not kept any longer could not be deleted");
     }
 }

@@ -1,7 +1,9 @@
 //! Which backups are there, and which of them go.
 
+use std::collections::BTreeMap;
+
 use guildhall_types::DateTime;
-use guildhall_types::backup::{Keep, Standing, kept};
+use guildhall_types::backup::{Finding, Keep, Standing, kept};
 
 use super::manifest::{FILE, FORMAT, Manifest};
 use super::shelf::Alone;
@@ -80,12 +82,21 @@ pub(super) async fn chain(shelf: &Shelf, name: Option<&str>) -> Result<Vec<Manif
     Ok(chain)
 }
 
-/// Takes away what is not kept, and what was cut off in the middle. Returns what went. Only with the destination in hand.
-pub(super) async fn tidy_alone(shelf: &Shelf, keep: &Keep, alone: &Alone) -> Result<Vec<String>, BackupError> {
+/// Takes away what is not kept, by what is known of each, and what was cut off in the middle. Returns what went. Only with the
+/// destination in hand.
+pub(super) async fn tidy_alone(
+    shelf: &Shelf,
+    keep: &Keep,
+    known: &BTreeMap<String, Finding>,
+    alone: &Alone,
+) -> Result<Vec<String>, BackupError> {
     let standing: Vec<Standing> = listed(shelf)
         .await?
         .into_iter()
-        .map(|manifest| Standing { name: manifest.name, at: manifest.made_at, parent: manifest.parent })
+        .map(|Manifest { name, made_at, parent, .. }| {
+            let finding = known.get(&name).copied().unwrap_or(Finding::Unknown);
+            Standing { name, at: made_at, parent, finding }
+        })
         .collect();
     let kept = kept(&standing, keep);
     // The latest first, so that none is ever there without what it builds on.

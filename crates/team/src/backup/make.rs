@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use guildhall_git::{GitError, Oid, Repo, Standing};
 use guildhall_store::{Named, Store, write_piece};
-use guildhall_types::backup::BackupKind;
+use guildhall_types::backup::{BackupKind, Finding};
 use guildhall_types::{Clock, ProjectId};
 use tokio::sync::mpsc;
 
@@ -34,6 +34,8 @@ pub struct Making<'a> {
     pub key: Option<&'a BackupKey>,
     /// After so many backups a full one is made again: 1 for full ones only.
     pub full_every: u32,
+    /// Whether an incremental one builds only on such as this database knows, and knows nothing wrong of; else on any that is there.
+    pub known_only: bool,
 }
 
 /// A backup that was made.
@@ -152,6 +154,13 @@ impl Making<'_> {
             || chain.iter().any(|one| one.sealed_with.as_deref() != sealed_with)
         {
             return Ok(None);
+        }
+        if self.known_only {
+            // What is there and unknown was made by who else works here, or after the backup from which this server was restored.
+            let known = self.store.backup_findings().await?;
+            if chain.iter().any(|one| known.get(&one.name).is_none_or(|finding| *finding == Finding::Unsound)) {
+                return Ok(None);
+            }
         }
         for one in &chain {
             let sizes = self.shelf.sizes(&one.name).await?;

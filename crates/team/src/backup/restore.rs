@@ -2,7 +2,7 @@
 //!
 //! Repositories first, beside their place, and the rows last, in one transaction: whatever cuts a restore off leaves a server
 //! without rows. A file in the data folder says that a restore is under way; with it a server does not start, and the next
-//! restore takes away what the former one left.
+//! restore takes away what the former one left. What is cut off after the rows, the next one goes on with: they say whose they are.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -117,10 +117,17 @@ impl Restoring<'_> {
         let Some(index) = indexes.last().cloned() else {
             return Err(BackupError::Nothing { at: self.shelf.to_string() });
         };
-        self.nothing_in_the_way().await?;
-        self.begin(&manifest.name).await?;
-        let mut problems = self.repositories(&chain, &indexes).await?;
-        let (settled, named) = self.rows(&manifest, &index).await?;
+        let (mut problems, settled, named) = match self.in_place(&manifest).await? {
+            Some(settled) => (self.complaints(&index).await?, settled, self.named(&manifest).await?),
+            None => {
+                self.nothing_in_the_way(&manifest).await?;
+                self.begin(&manifest.name).await?;
+                let problems = self.repositories(&chain, &indexes).await?;
+                let (settled, named) = self.rows(&manifest, &index).await?;
+                (problems, settled, named)
+            }
+        };
+        guildhall_types::boundary!("restore.forward");
         self.store.migrate().await?;
         if manifest.schema != known {
             self.store.reindex_knowledge().await?;
@@ -134,6 +141,7 @@ impl Restoring<'_> {
         let note = Note::new(AuditAction::RestoreBackup).on(AuditObject::Backup, &manifest.name);
         self.store.audit(note.with("made", manifest.made_at.to_rfc3339())).await?;
         self.end().await?;
+        self.store.restored().await?;
         let rows = index.tables.iter().map(|table| table.rows).sum();
         Ok(Restored { manifest, rows, repositories: index.repositories.len(), settled, keys, audit, problems })
     }
@@ -168,7 +176,24 @@ impl Restoring<'_> {
         self.places.repositories.with_extension("restoring")
     }
 
-    async fn nothing_in_the_way(&self) -> Result<(), BackupError> {
+    /// Whether everything of this backup is here already, put there by a restore that was cut off after that.
+    async fn in_place(&self, manifest: &Manifest) -> Result<Option<Settled>, BackupError> {
+        match self.unfinished().exists() {
+            true => Ok(self.store.rows_of_backup(&manifest.name).await?),
+            false => Ok(None),
+        }
+    }
+
+    async fn nothing_in_the_way(&self, manifest: &Manifest) -> Result<(), BackupError> {
+        // What migrations do to rows, they must do to these as well: so they run after them.
+        let (found, _) = self.store.schema_version().await?;
+        if let Some(found) = found.filter(|found| *found > manifest.schema) {
+            let what = format!(
+                "the database has tables of the schema {found} already, while the backup {} is of the schema {} and is brought forward from there: it needs a database without tables",
+                manifest.name, manifest.schema
+            );
+            return Err(BackupError::InTheWay { what });
+        }
         let held = self.store.occupied().await?;
         if !held.is_empty() {
             let tables: Vec<String> = held.iter().map(|(table, rows)| format!("{table} ({rows})")).collect();
@@ -238,9 +263,7 @@ impl Restoring<'_> {
                 }
             }
             repo.stand_at(&one.standing.refs).await.map_err(failed)?;
-            if let Some(complaints) = repo.complaints(self.whole).await.map_err(failed)? {
-                problems.push(format!("git fsck complains of the repository of {}: {complaints}", one.name));
-            }
+            problems.extend(self.complaint(&repo, one).await?);
         }
         let place = self.places.repositories.clone();
         blocking(move || {
@@ -253,6 +276,36 @@ impl Restoring<'_> {
         })
         .await?;
         Ok(problems)
+    }
+
+    /// What git complains of in the repositories that are here.
+    async fn complaints(&self, index: &Index) -> Result<Vec<String>, BackupError> {
+        let mut problems = Vec::new();
+        for one in &index.repositories {
+            let failed = |source| BackupError::Repository { project: one.name.clone(), source };
+            let repo = Repo::open(&self.places.repository(one.project)).map_err(failed)?;
+            problems.extend(self.complaint(&repo, one).await?);
+        }
+        Ok(problems)
+    }
+
+    async fn complaint(&self, repo: &Repo, of: &RepositoryPart) -> Result<Option<String>, BackupError> {
+        let failed = |source| BackupError::Repository { project: of.name.clone(), source };
+        let told = repo.complaints(self.whole).await.map_err(failed)?;
+        Ok(told.map(|told| format!("git fsck complains of the repository of {}: {told}", of.name)))
+    }
+
+    /// What the rows name.
+    async fn named(&self, manifest: &Manifest) -> Result<Named, BackupError> {
+        let eat = |from: &mut dyn io::BufRead| {
+            let mut named = Named::default();
+            read_pieces(from, |piece| {
+                named.note(&piece);
+                Ok(())
+            })?;
+            Ok(named)
+        };
+        self.parts(manifest).read(&manifest.rows, eat).await
     }
 
     async fn pack(&self, manifest: &Manifest, file: &str, of: &RepositoryPart, repo: &Repo) -> Result<(), BackupError> {
@@ -317,6 +370,7 @@ impl Restoring<'_> {
         }
         filling.compare().await?;
         let settled = filling.settle(manifest.made_at).await?;
+        filling.note_backup(&manifest.name, settled).await?;
         let (_, known) = self.store.schema_version().await?;
         guildhall_types::boundary!("restore.rows");
         filling.commit(manifest.schema == known).await?;

@@ -4,7 +4,7 @@ use chrono::Duration;
 
 use super::{AlertKind, Measured};
 use crate::member::ProviderKind;
-use crate::reading::Reading;
+use crate::reading::{Reading, Used};
 use crate::run::KeySource;
 use crate::{DateTime, MemberId};
 
@@ -34,17 +34,32 @@ pub struct RefusedKey {
     pub provider: ProviderKind,
 }
 
+/// A certificate that browsers are shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// For which name, as the operator wrote it.
+    pub host: String,
+    /// From when it holds.
+    pub begins: DateTime,
+    /// Until when.
+    pub ends: DateTime,
+}
+
 /// What is measured beside a reading. What nobody measures is absent, and no alert is raised of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Beside {
+    /// The fullest of the disks that hold a part of the data folder, or the database, and are not the data folder's own.
+    pub other_disk: Option<Used>,
+    /// The disk that takes the log, where it is neither the data folder's nor something else than a disk.
+    pub log_disk: Option<Used>,
     /// For how long what carries hints between servers has been lost; nothing, and so no loss, where there is none to lose.
     pub bus_lost: Option<Duration>,
     /// When the latest good backup was made, or the first tried where none is good; nothing where none was ever tried.
     pub last_backup: Option<DateTime>,
     /// When the clean-up of this server last came through.
     pub last_clean_up: Option<DateTime>,
-    /// From when to when the certificate of the public address holds, and the address.
-    pub certificate: Option<(String, DateTime, DateTime)>,
+    /// The certificates of the public address and of the pages of services, as they were seen last.
+    pub certificates: Vec<Certificate>,
     /// The keys that providers refused; nothing when that could not be looked up.
     pub refused_keys: Option<Vec<RefusedKey>>,
     /// Whether agents' commands can be run.
@@ -67,8 +82,10 @@ pub fn measured(reading: &Reading, beside: &Beside, server: &Server, known_keys:
     };
     let (here, name) = (server.subject.as_str(), server.name.as_str());
     let age = |since: DateTime| reading.at.signed_duration_since(since).max(Duration::zero());
-    put(AlertKind::Memory, here, name, reading.memory.map(|used| whole(used.share() * 100.0)));
-    put(AlertKind::Disk, here, name, reading.disk.map(|used| whole(used.share() * 100.0)));
+    let percent = |used: Used| whole(used.share() * 100.0);
+    put(AlertKind::Memory, here, name, reading.memory.map(percent));
+    put(AlertKind::Disk, here, name, reading.disk.map(percent).max(beside.other_disk.map(percent)));
+    put(AlertKind::LogDisk, here, name, beside.log_disk.map(percent));
     put(AlertKind::ActiveAgents, "", "", reading.active_agents);
     put(AlertKind::ApiFailures, here, name, Some(reading.provider_failures));
     put(AlertKind::DatabaseSlow, here, name, Some(reading.database_millis.map_or(NO_ANSWER, whole)));
@@ -76,8 +93,8 @@ pub fn measured(reading: &Reading, beside: &Beside, server: &Server, known_keys:
     put(AlertKind::BackupOld, "", "", beside.last_backup.map(|at| age(at).num_hours()));
     put(AlertKind::CleanUpStuck, here, name, beside.last_clean_up.map(|at| age(at).num_minutes()));
     put(AlertKind::SandboxUnusable, here, name, beside.sandbox_usable.map(|usable| if usable { 0 } else { 2 }));
-    if let Some((address, begins, ends)) = &beside.certificate {
-        put(AlertKind::CertificateEnds, "", address, Some(days_left(*begins, *ends, reading.at)));
+    for Certificate { host, begins, ends } in &beside.certificates {
+        put(AlertKind::CertificateEnds, host, host, Some(days_left(*begins, *ends, reading.at)));
     }
     for key in beside.refused_keys.iter().flatten() {
         // Work of everybody who has no key of their own fails by the team's.
@@ -113,7 +130,6 @@ fn days_left(begins: DateTime, ends: DateTime, now: DateTime) -> i64 {
 mod tests {
     use super::*;
     use crate::NodeId;
-    use crate::reading::Used;
 
     fn reading() -> Reading {
         Reading {
@@ -164,29 +180,43 @@ mod tests {
             member,
             provider: ProviderKind::Anthropic,
         };
+        let certificate = |host: &str, hours: i64| Certificate {
+            host: host.to_owned(),
+            begins: now - Duration::days(80),
+            ends: now + Duration::hours(hours),
+        };
         let beside = Beside {
+            other_disk: Some(Used { used: 91, total: 100 }),
+            log_disk: Some(Used { used: 3, total: 4 }),
             bus_lost: Some(Duration::seconds(90)),
             last_backup: Some(now - Duration::hours(30)),
             last_clean_up: Some(now - Duration::minutes(31)),
-            certificate: Some(("hall.example".to_owned(), now - Duration::days(80), now + Duration::hours(239))),
+            certificates: vec![certificate("hall.example", 239), certificate("*.pages.example", 47)],
             refused_keys: Some(vec![key(None), key(Some((ben, "Ben".to_owned())))]),
             sandbox_usable: Some(false),
         };
-        let all = measured(&reading(), &beside, &here(), &["team/openai".to_owned()]);
+        let reading = Reading { disk: Some(Used { used: 40, total: 100 }), ..reading() };
+        let mut all = measured(&reading, &beside, &here(), &["team/openai".to_owned()]);
+        let disks: Vec<Measured> = all.drain(1..3).collect();
+        assert_eq!(values(&disks), [(AlertKind::Disk, 91), (AlertKind::LogDisk, 75)], "the fuller one, and the log's");
         let expected = [
             (AlertKind::BusLost, 90),
             (AlertKind::BackupOld, 30),
             (AlertKind::CleanUpStuck, 31),
             (AlertKind::SandboxUnusable, 2),
             (AlertKind::CertificateEnds, 9),
+            (AlertKind::CertificateEnds, 1),
             (AlertKind::KeyRefused, 2),
             (AlertKind::KeyRefused, 1),
             (AlertKind::KeyRefused, 0),
         ];
         assert_eq!(values(&all)[4..], expected);
-        let about: Vec<&str> = all[9..].iter().map(|one| one.about.as_str()).collect();
+        // Each certificate has an alert of its own.
+        let hosts: Vec<&str> = all[8..10].iter().map(|one| one.subject.as_str()).collect();
+        assert_eq!(hosts, ["hall.example", "*.pages.example"]);
+        let about: Vec<&str> = all[10..].iter().map(|one| one.about.as_str()).collect();
         assert_eq!(about, ["the team's key for anthropic", "Ben's key for anthropic", ""]);
-        assert_eq!(all[10].subject, format!("{ben}/anthropic"));
+        assert_eq!(all[11].subject, format!("{ben}/anthropic"));
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl AlertKind {
     /// What its figures count.
     pub const fn unit(self) -> Unit {
         match self {
-            Self::Memory | Self::Disk => Unit::Percent,
+            Self::Memory | Self::Disk | Self::LogDisk => Unit::Percent,
             Self::ActiveAgents | Self::ApiFailures => Unit::Count,
             Self::DatabaseSlow => Unit::Millis,
             Self::BusLost => Unit::Seconds,
@@ -60,6 +60,7 @@ impl AlertKind {
         let what = match self {
             Self::Memory => "Memory",
             Self::Disk => "Disk",
+            Self::LogDisk => "Disk of the log",
             Self::ActiveAgents => "Agents at work",
             Self::ApiFailures => "Calls to providers",
             Self::DatabaseSlow => "Database",
@@ -95,6 +96,9 @@ impl AlertKind {
             Self::Disk => holds(
                 &format!("{figure} of the disk of {about} are used (from {limit} on this is told)."),
                 "Merge or take back finished work, let what is not needed be tidied away, or give the server a larger disk.",
+            ),
+            Self::LogDisk => format!(
+                "{figure} of the disk that takes the log of {about} are used (from {limit} on this is told). Work goes on when it is full, and lines of the log are lost. Make room there, or let old logs be thrown away."
             ),
             Self::ActiveAgents => format!(
                 "{figure} agents are at work (from {limit} on this is told). If the servers and the budgets bear that, raise the threshold; else lower the limits of runs at once."

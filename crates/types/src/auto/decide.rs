@@ -21,7 +21,7 @@ pub struct Order {
     pub open: bool,
 }
 
-/// A card in the backlog that an order could take.
+/// A card that an order could take: in the backlog, or stopped with the order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Card {
     /// The card.
@@ -38,8 +38,10 @@ pub struct Card {
     pub number: i64,
     /// The cards that it depends on and that are neither verified nor completed, or are gone.
     pub open: Vec<FeatureId>,
-    /// Whether something that it needs is not there, such as a key.
-    pub hindered: bool,
+    /// Its run, if that was stopped with the order: it goes on with it.
+    pub run: Option<RunId>,
+    /// What it needs and is not there, such as a key, and what to do; nothing when nothing is known to be missing.
+    pub hindered: Option<String>,
 }
 
 /// A run that has a place, or waits for one or for its provider.
@@ -96,8 +98,9 @@ impl Next<'_> {
     }
 }
 
-fn key(card: &Card) -> (i64, DateTime, i64, FeatureId) {
-    (card.priority, card.since, card.number, card.feature)
+/// Among equals, what was begun is finished first. Were it before what is more urgent, the queue would let that pass it.
+fn key(card: &Card) -> (i64, bool, DateTime, i64, FeatureId) {
+    (card.priority, card.run.is_none(), card.since, card.number, card.feature)
 }
 
 /// The card that is to be started now, or none. `held` counts the worktrees of each member.
@@ -122,13 +125,15 @@ pub fn next_start<'a>(
         .iter()
         .filter(|order| {
             let taken = taken.get(&(order.project, order.member)).copied().unwrap_or(0);
-            let held = held.get(&order.member).copied().unwrap_or(0);
-            order.open && taken < order.max_concurrent && held < limits.max_worktrees_per_member
+            order.open && taken < order.max_concurrent
         })
         .filter_map(|order| {
+            let held = held.get(&order.member).copied().unwrap_or(0);
+            // One that goes on has its worktree.
+            let room = |card: &&Card| card.run.is_some() || held < limits.max_worktrees_per_member;
             let own = |card: &&Card| card.project == order.project && card.member == order.member;
-            let ready = |card: &&Card| card.open.is_empty() && !card.hindered;
-            cards.iter().filter(own).filter(ready).min_by_key(|card| key(card))
+            let ready = |card: &&Card| card.open.is_empty() && card.hindered.is_none();
+            cards.iter().filter(own).filter(ready).filter(room).min_by_key(|card| key(card))
         })
         .collect();
     let mut waiting: Vec<&Live> = live.iter().filter(|run| !run.working && !run.put_off).collect();

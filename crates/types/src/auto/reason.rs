@@ -1,6 +1,6 @@
 //! Why something does not start: the same facts by which it is decided, told.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -74,10 +74,34 @@ pub enum Reason {
     /// Something that it needs is not there.
     Hindered {
         /// What, and what to do.
-        message: String,
+        why: String,
     },
     /// There is no card of this member in the backlog.
     BacklogEmpty,
+}
+
+impl Reason {
+    /// Whether it stays until somebody does something, or a month turns. The others go by themselves as the work goes on.
+    pub const fn stays(&self) -> bool {
+        matches!(
+            self,
+            Self::Paused
+                | Self::Budget { .. }
+                | Self::Dependencies { .. }
+                | Self::WorktreeLimit { .. }
+                | Self::Hindered { .. }
+        )
+    }
+}
+
+/// A reason with its words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Told {
+    /// The reason.
+    #[serde(flatten)]
+    pub reason: Reason,
+    /// The same in a sentence.
+    pub message: String,
 }
 
 /// Where places are taken, and how many there are.
@@ -144,8 +168,8 @@ pub fn of_run(run: &Live, open: &[FeatureId], put_off: Option<PutOff<'_>>, place
     }
 }
 
-/// Why an order takes no card at all; nothing while it only waits for its turn.
-fn of_taking(order: &AutoOrder, at: DateTime, place: &Place<'_>) -> Option<Reason> {
+/// Why an order takes no card at all, or none that goes on and has its worktree; nothing while it only waits for its turn.
+fn of_taking(order: &AutoOrder, goes_on: bool, at: DateTime, place: &Place<'_>) -> Option<Reason> {
     match order.state {
         OrderState::Off => return None,
         OrderState::Paused => return Some(Reason::Paused),
@@ -167,7 +191,7 @@ fn of_taking(order: &AutoOrder, at: DateTime, place: &Place<'_>) -> Option<Reaso
     if place.live.iter().filter(own).count() as i64 >= order.max_concurrent {
         return Some(Reason::OrderLimit { limit: order.max_concurrent });
     }
-    if place.held.get(&order.member_id).copied().unwrap_or(0) >= place.limits.max_worktrees_per_member {
+    if !goes_on && place.held.get(&order.member_id).copied().unwrap_or(0) >= place.limits.max_worktrees_per_member {
         return Some(Reason::WorktreeLimit { limit: place.limits.max_worktrees_per_member });
     }
     place.limit(order.member_id, FeatureKind::Card)
@@ -178,14 +202,41 @@ pub fn of_card(order: &AutoOrder, card: &Card, at: DateTime, place: &Place<'_>) 
     if order.state == OrderState::Off {
         return None;
     }
+    // First what goes by nothing else: whoever reads it in the evening has the time to mend it.
+    if let Some(why) = &card.hindered {
+        return Some(Reason::Hindered { why: why.clone() });
+    }
     if !card.open.is_empty() {
         return Some(Reason::Dependencies { features: card.open.clone() });
     }
-    Some(of_taking(order, at, place).unwrap_or(Reason::Turn))
+    Some(of_taking(order, card.run.is_some(), at, place).unwrap_or(Reason::Turn))
+}
+
+/// The cards for which a card waits in the end: those that it depends on, or those that these depend on, which are open but wait
+/// for nothing themselves. `open` says of cards that have not begun for what they wait.
+pub fn roots(card: FeatureId, open: &HashMap<FeatureId, Vec<FeatureId>>) -> Vec<FeatureId> {
+    let (mut roots, mut seen) = (BTreeSet::new(), HashSet::from([card]));
+    let mut next = vec![card];
+    while let Some(card) = next.pop() {
+        match open.get(&card) {
+            Some(on) => next.extend(on.iter().filter(|on| seen.insert(**on))),
+            None => {
+                roots.insert(card);
+            }
+        }
+    }
+    roots.into_iter().collect()
+}
+
+/// Why a card in the backlog was not begun, looked back upon when a window has closed or in the morning: what stays as long as
+/// nobody does anything, as if the window were open; without such a reason, what keeps it now.
+pub fn of_past(order: &AutoOrder, card: &Card, at: DateTime, place: &Place<'_>) -> Option<Reason> {
+    let open = AutoOrder { window: None, ..order.clone() };
+    of_card(&open, card, at, place).filter(Reason::stays).or_else(|| of_card(order, card, at, place))
 }
 
 /// Why an order starts nothing at the moment; nothing when it is switched off or about to start something. `hindrance` is
-/// what keeps its first card that is ready.
+/// what keeps the first card that seems to lack nothing.
 pub fn of_order(
     order: &AutoOrder,
     cards: &[Card],
@@ -199,20 +250,27 @@ pub fn of_order(
     let own: Vec<&Card> =
         cards.iter().filter(|card| card.member == order.member_id && card.project == order.project_id).collect();
     let closes = |reason: &Reason| matches!(reason, Reason::Paused | Reason::Window { .. } | Reason::Budget { .. });
-    let closed = of_taking(order, at, place).filter(closes);
+    let closed = of_taking(order, true, at, place).filter(closes);
     if closed.is_some() {
         return closed;
     }
     if own.is_empty() {
         return Some(Reason::BacklogEmpty);
     }
-    if own.iter().all(|card| !card.open.is_empty()) {
+    let ready = own.iter().filter(|card| card.open.is_empty());
+    let place_of =
+        |card: &&&Card| (card.hindered.is_some(), card.priority, card.run.is_none(), card.since, card.number);
+    let Some(first) = ready.min_by_key(place_of) else {
         let mut features: Vec<FeatureId> = own.iter().flat_map(|card| card.open.iter().copied()).collect();
         features.sort_unstable();
         features.dedup();
         return Some(Reason::Dependencies { features });
+    };
+    // Cards that lack something are passed over; the reason is theirs when there are no others.
+    if let Some(why) = &first.hindered {
+        return Some(Reason::Hindered { why: why.clone() });
     }
-    of_taking(order, at, place).or_else(|| hindrance.map(|message| Reason::Hindered { message }))
+    of_taking(order, first.run.is_some(), at, place).or_else(|| hindrance.map(|why| Reason::Hindered { why }))
 }
 
 impl From<&AutoOrder> for Order {

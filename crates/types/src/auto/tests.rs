@@ -70,7 +70,8 @@ fn hall() -> impl Strategy<Value = Hall> {
                     .collect::<HashSet<_>>()
                     .into_iter()
                     .collect(),
-                hindered: luck == 0,
+                run: (luck == 9).then(|| run(5000 + n)),
+                hindered: (luck == 0).then(|| "no key".to_owned()),
             })
             .collect();
         let live = live.into_iter().enumerate().map(|(n, (who, what, kind, priority, minutes))| Live {
@@ -96,8 +97,10 @@ fn hall() -> impl Strategy<Value = Hall> {
 impl Hall {
     fn held(&self) -> HashMap<MemberId, i64> {
         let mut held = HashMap::new();
-        for live in self.live.iter().filter(|live| live.kind == FeatureKind::Card) {
-            *held.entry(live.member).or_default() += 1;
+        let live = self.live.iter().filter(|live| live.kind == FeatureKind::Card).map(|live| live.member);
+        let stopped = self.cards.iter().filter(|card| card.run.is_some()).map(|card| card.member);
+        for member in live.chain(stopped) {
+            *held.entry(member).or_default() += 1;
         }
         held
     }
@@ -172,8 +175,9 @@ proptest! {
         }
         for card in &started {
             let owned = hall.orders.iter().any(|order| order.project == card.project && order.member == card.member);
-            prop_assert!(owned && card.open.is_empty() && !card.hindered);
-            prop_assert!(hall.held()[&card.member] <= hall.limits.max_worktrees_per_member);
+            prop_assert!(owned && card.open.is_empty() && card.hindered.is_none());
+            // One that goes on has its worktree already.
+            prop_assert!(card.run.is_some() || hall.held()[&card.member] <= hall.limits.max_worktrees_per_member);
         }
         // Whatever an order started has a place at once; what still waits was in the queue before.
         hall.claim();
@@ -189,14 +193,16 @@ proptest! {
     }
 
     #[test]
-    fn priority_then_age_then_number_decide(mut hall in hall()) {
+    fn priority_then_what_was_begun_then_age_then_number_decide(mut hall in hall()) {
+        // Without room for new ones, what goes on passes them.
+        hall.limits.max_worktrees_per_member = 1000;
         let started = hall.start();
         for card in &started {
             let others = hall.cards.iter().filter(|other| {
-                other.project == card.project && other.member == card.member && other.open.is_empty() && !other.hindered
+                other.project == card.project && other.member == card.member && other.open.is_empty() && other.hindered.is_none()
             });
             for other in others {
-                let of = |card: &Card| (card.priority, card.since, card.number);
+                let of = |card: &Card| (card.priority, card.run.is_none(), card.since, card.number);
                 prop_assert!(of(card) < of(other));
             }
         }
@@ -237,7 +243,7 @@ proptest! {
         let left: HashSet<FeatureId> = hall.cards.iter().map(|card| card.feature).collect();
         for card in &hall.cards {
             let ordered = hall.orders.iter().any(|o| o.project == card.project && o.member == card.member);
-            prop_assert!(!ordered || card.hindered || card.open.iter().any(|open| left.contains(open)));
+            prop_assert!(!ordered || card.hindered.is_some() || card.open.iter().any(|open| left.contains(open)));
         }
     }
 
@@ -245,13 +251,14 @@ proptest! {
     #[test]
     fn places_are_shared(mut hall in hall()) {
         hall.live.clear();
+        hall.cards.iter_mut().for_each(|card| card.run = None);
         hall.orders.iter_mut().for_each(|order| order.open = true);
         let started = hall.start();
         let count = |who: MemberId| started.iter().filter(|card| card.member == who).count();
         let most = (0..MEMBERS).map(|who| count(member(who))).max().unwrap_or(0);
         for order in &hall.orders {
             let ready = |card: &Card| {
-                card.project == order.project && card.member == order.member && card.open.is_empty() && !card.hindered
+                card.project == order.project && card.member == order.member && card.open.is_empty() && card.hindered.is_none()
             };
             let taken = hall.count(|live| live.project == order.project && live.member == order.member);
             if hall.cards.iter().any(ready) && taken < order.max_concurrent {
@@ -310,7 +317,8 @@ fn why_nothing_starts_is_told() {
         since: at,
         number: n as i64,
         open: open.to_vec(),
-        hindered: false,
+        run: None,
+        hindered: None,
     };
     let live = |n: usize, who: u8, what: u8| Live {
         run: run(n),
@@ -376,11 +384,18 @@ fn why_nothing_starts_is_told() {
         panic!()
     };
     assert!(told.contains("$12.50"), "{told}");
+    let full = HashMap::from([(member(0), limits.max_worktrees_per_member)]);
+    let place = Place { live: &[], held: &full, limits, used_up: &none, strain: None };
+    let goes_on = Card { run: Some(run(7)), ..ready[0].clone() };
+    let limit = Reason::WorktreeLimit { limit: limits.max_worktrees_per_member };
+    assert_eq!(of_card(&order(), &ready[0], at, &place), Some(limit));
+    assert_eq!(of_card(&order(), &goes_on, at, &place), Some(Reason::Turn), "it has its worktree");
+    assert_eq!(of_order(&order(), &[ready[0].clone(), goes_on], at, None, &place), None);
     let elsewhere = [live(1, 0, 1), live(2, 0, 1), live(3, 0, 1)];
     assert_eq!(why(&order(), &ready, &elsewhere), Some(Reason::MemberLimit { limit: 3 }));
     let others: Vec<Live> = (0..8).map(|n| live(n, 1, 1)).collect();
     assert_eq!(why(&order(), &ready, &others), Some(Reason::TeamLimit { limit: 8 }));
-    assert_eq!(why(&order(), &ready, &[]), Some(Reason::Hindered { message: "no key".to_owned() }));
+    assert_eq!(why(&order(), &ready, &[]), Some(Reason::Hindered { why: "no key".to_owned() }));
     let off = AutoOrder { state: OrderState::Off, ..order() };
     assert_eq!(why(&off, &[], &[]), None);
     let paused = AutoOrder { state: OrderState::Paused, ..order() };
@@ -396,4 +411,87 @@ fn why_nothing_starts_is_told() {
     assert_eq!(why(&nights, &ready, &[]), Some(Reason::Window { until: opens }));
     assert_eq!(nights.rests_until(at), opens);
     assert_eq!(AutoOrder { at_close: AtClose::FinishFeature, ..nights }.rests_until(at), None);
+}
+
+#[test]
+fn what_a_card_lacks_is_told_before_all_that_goes_by_itself() {
+    let at: DateTime = "2026-01-09T12:00:00Z".parse().unwrap();
+    let card = |n: usize, open: &[usize], lacks: Option<&str>| Card {
+        feature: feature(n),
+        project: project(0),
+        member: member(0),
+        priority: 2,
+        since: at,
+        number: n as i64,
+        open: open.iter().copied().map(feature).collect(),
+        run: None,
+        hindered: lacks.map(str::to_owned),
+    };
+    let lacks = |why: &str| Some(Reason::Hindered { why: why.to_owned() });
+    let (held, none) = (HashMap::from([(member(0), 10)]), HashMap::new());
+    let place = Place { live: &[], held: &held, limits: Limits::default(), used_up: &none, strain: None };
+    let night = Window {
+        days: Day::ALL.to_vec(),
+        from: "22:00".to_owned(),
+        until: "07:00".to_owned(),
+        time_zone: "UTC".to_owned(),
+    };
+    let nights = AutoOrder { window: Some(night), ..order() };
+    assert_eq!(
+        of_card(&nights, &card(1, &[], Some("no key")), at, &place),
+        lacks("no key"),
+        "there is time to mend it"
+    );
+    assert_eq!(of_card(&order(), &card(1, &[2], Some("no key")), at, &place), lacks("no key"));
+    assert_eq!(of_card(&order(), &card(1, &[], None), at, &place), Some(Reason::WorktreeLimit { limit: 10 }));
+    let off = AutoOrder { state: OrderState::Off, ..order() };
+    assert_eq!(of_card(&off, &card(1, &[], Some("no key")), at, &place), None);
+
+    // An order passes over what lacks something; only where nothing else is left, that is what it waits for.
+    let room = HashMap::new();
+    let place = Place { held: &room, ..place };
+    let all = [card(1, &[], Some("no key")), card(2, &[], None)];
+    assert_eq!(of_order(&order(), &all, at, None, &place), None, "it starts the second");
+    assert_eq!(of_order(&order(), &all[..1], at, None, &place), lacks("no key"));
+    let waits = [card(3, &[9], None), card(2, &[], Some("gone")), card(1, &[], Some("no key"))];
+    assert_eq!(of_order(&order(), &waits, at, None, &place), lacks("no key"), "that of the first");
+
+    // Looked back upon, what stays counts, and not that the window has closed since.
+    let opens = Some("2026-01-09T22:00:00Z".parse().unwrap());
+    let full = Place { held: &held, ..place.clone() };
+    assert_eq!(of_past(&nights, &card(1, &[], None), at, &full), Some(Reason::WorktreeLimit { limit: 10 }));
+    assert_eq!(of_past(&nights, &card(1, &[], None), at, &place), Some(Reason::Window { until: opens }));
+    assert_eq!(of_past(&order(), &card(1, &[], None), at, &place), Some(Reason::Turn));
+    let of = Some(Reason::Dependencies { features: vec![feature(2)] });
+    assert_eq!(of_past(&nights, &card(1, &[2], None), at, &full), of);
+}
+
+#[test]
+fn a_chain_waits_for_what_keeps_all_of_it() {
+    let open = |pairs: &[(usize, &[usize])]| -> HashMap<FeatureId, Vec<FeatureId>> {
+        pairs.iter().map(|(n, on)| (feature(*n), on.iter().copied().map(feature).collect())).collect()
+    };
+    // 2 waits for somebody; 3 waits for it, 4 for 3, and 5 for 4 and for 1.
+    let open = open(&[(3, &[2]), (4, &[3]), (5, &[4, 1]), (6, &[7]), (7, &[6])]);
+    assert_eq!(roots(feature(3), &open), [feature(2)]);
+    assert_eq!(roots(feature(4), &open), [feature(2)]);
+    assert_eq!(roots(feature(5), &open), [feature(1), feature(2)]);
+    assert_eq!(roots(feature(6), &open), [], "a circle ends, though none can be made");
+}
+
+#[test]
+fn a_reason_is_read_back_as_it_was_written() {
+    let reasons = [
+        Reason::Turn,
+        Reason::Hindered { why: "there is no key".to_owned() },
+        Reason::Window { until: Some(DateTime::UNIX_EPOCH) },
+        Reason::Dependencies { features: vec![feature(1)] },
+        Reason::OrderLimit { limit: 2 },
+    ];
+    for reason in reasons {
+        let told = Told { reason, message: "In words.".to_owned() };
+        let json = serde_json::to_string(&told).unwrap();
+        assert_eq!(json.matches("\"message\"").count(), 1, "{json}");
+        assert_eq!(serde_json::from_str::<Told>(&json).unwrap(), told, "{json}");
+    }
 }

@@ -235,7 +235,7 @@ impl<'a> Night<'a> {
             self.cards.retain(|other| other.feature != card.feature);
             let Some(kind) = self.kinds.get(&card.feature).copied() else { continue };
             let Some(took) = pools.draw(self.seed, card.feature, kind) else { continue };
-            *self.held.entry(card.member).or_default() += 1;
+            *self.held.entry(card.member).or_default() += i64::from(card.run.is_none());
             self.jobs.push(Job {
                 live: Live {
                     run: RunId(card.feature.0),

@@ -75,7 +75,8 @@ fn evening(order: AutoOrder, on: &[Vec<usize>], then: Then, past: Vec<PastRun>) 
             since: at,
             number: n as i64,
             open: on.iter().copied().map(feature).collect(),
-            hindered: false,
+            run: None,
+            hindered: None,
         };
         (card, kind(then))
     };
@@ -102,6 +103,18 @@ fn without_past_runs_nothing_is_invented() {
     let evening = evening(order(2, None), &[vec![], vec![0]], Then::Merged, Vec::new());
     let told = forecast(&evening, 1);
     assert_eq!((told.cards, told.runs, told.circle, told.estimate), (2, 0, Circle::Team, None));
+}
+
+#[test]
+fn a_card_that_lacks_something_is_never_counted_as_done() {
+    let mut keyless = evening(order(2, None), &vec![vec![]; 4], Then::Merged, vec![past(HOUR, 1, false); 5]);
+    assert_eq!((forecast(&keyless, 1).hindered, estimate_of(&keyless).done.median), (0, 4));
+    for (card, _) in &mut keyless.cards[1..] {
+        card.hindered = Some("there is no key".to_owned());
+    }
+    let told = forecast(&keyless, 1);
+    assert_eq!((told.cards, told.hindered, told.estimate.unwrap().done.high), (4, 3, 1));
+    assert_eq!(told.estimate.unwrap().last_done, None);
 }
 
 #[test]

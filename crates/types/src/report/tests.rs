@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::MemberId;
-use crate::auto::AtClose;
+use crate::auto::{AtClose, Reason};
 use crate::window::{Day, Window};
 
 fn at(text: &str) -> DateTime {
@@ -37,7 +37,7 @@ fn order(state: OrderState, window: Option<(&str, &str, &str)>) -> AutoOrder {
 fn shift(orders: Vec<AutoOrder>) -> Shift {
     Shift {
         told_until: None,
-        since: at("2026-01-09T21:05:00Z"),
+        since: Some(at("2026-01-09T21:05:00Z")),
         ended: None,
         at_work: true,
         may_start: true,
@@ -62,7 +62,7 @@ fn a_report_is_due_when_the_window_closes_and_what_is_being_finished_is_waited_f
     night.morning = "07:30".to_owned();
     night.at_work = false;
     let due = night.due(at("2026-01-10T06:00:00Z")).unwrap();
-    assert_eq!((due.cause, due.from), (ReportCause::WindowClosed, night.since));
+    assert_eq!((due.cause, Some(due.from)), (ReportCause::WindowClosed, night.since));
     night.told_until = Some(at("2026-01-10T06:00:01Z"));
     assert_eq!(cause(&night, "2026-01-10T06:45:00Z"), None, "the morning has nothing new: what is left rests");
     night.ended = Some(at("2026-01-10T06:20:00Z"));
@@ -95,6 +95,55 @@ fn a_report_is_due_when_auto_mode_comes_to_rest_after_it_has_worked() {
     assert_eq!(cause(&night, "2026-01-09T22:50:01Z"), None, "what is at work is finished first");
     assert_eq!(cause(&night, "2026-01-10T06:29:59Z"), None);
     assert_eq!(cause(&night, "2026-01-10T06:30:00Z"), Some(ReportCause::Morning));
+}
+
+/// A member in Berlin whose auto mode has begun nothing.
+fn idle(mut orders: Vec<AutoOrder>) -> Shift {
+    orders.iter_mut().for_each(|order| order.changed_at = at("2026-01-09T20:00:00Z"));
+    Shift { since: None, at_work: false, may_start: false, ..shift(orders) }
+}
+
+#[test]
+fn a_night_in_which_nothing_could_begin_is_told_once() {
+    let mut night = idle(vec![order(OrderState::On, Some(("22:00", "07:00", "Europe/Berlin")))]);
+    assert_eq!(cause(&night, "2026-01-10T05:59:59Z"), None, "the night goes on");
+    let due = night.due(at("2026-01-10T06:00:00Z")).unwrap();
+    assert_eq!((due.cause, due.from), (ReportCause::WindowClosed, at("2026-01-09T21:00:00Z")));
+    // Told, and neither in the next minute nor in the morning once more.
+    night.told_until = Some(at("2026-01-10T06:00:05Z"));
+    for now in ["2026-01-10T06:00:10Z", "2026-01-10T06:31:00Z", "2026-01-11T05:59:00Z"] {
+        assert_eq!(cause(&night, now), None, "{now}");
+    }
+    assert_eq!(cause(&night, "2026-01-11T06:00:00Z"), Some(ReportCause::WindowClosed), "the next night is another");
+    // What came to rest in the night was told with all that did not begin.
+    night.told_until = Some(at("2026-01-11T02:00:00Z"));
+    assert_eq!(cause(&night, "2026-01-11T06:00:00Z"), None);
+    // An order that was switched on after the night has no part in it, and one that is paused says so elsewhere.
+    night.told_until = None;
+    night.orders[0].changed_at = at("2026-01-11T06:00:01Z");
+    assert_eq!(cause(&night, "2026-01-11T06:00:05Z"), None);
+    night.orders[0].changed_at = at("2026-01-09T20:00:00Z");
+    night.orders[0].state = OrderState::Paused;
+    assert_eq!(cause(&night, "2026-01-11T06:00:05Z"), None);
+}
+
+#[test]
+fn what_always_works_and_begins_nothing_is_told_in_the_morning() {
+    let mut night = idle(vec![order(OrderState::On, None)]);
+    assert_eq!(cause(&night, "2026-01-10T06:29:59Z"), None);
+    assert_eq!(cause(&night, "2026-01-10T06:30:00Z"), Some(ReportCause::Morning));
+    night.told_until = Some(at("2026-01-10T06:30:05Z"));
+    assert_eq!(cause(&night, "2026-01-10T20:00:00Z"), None);
+    assert_eq!(cause(&night, "2026-01-11T06:30:00Z"), Some(ReportCause::Morning));
+    // A run that rests for want of money changes nothing in that; one at work is told by itself.
+    night.since = Some(at("2026-01-09T21:00:00Z"));
+    assert_eq!(cause(&night, "2026-01-11T06:30:00Z"), Some(ReportCause::Morning));
+    night.told_until = Some(at("2026-01-10T23:00:00Z"));
+    assert_eq!(cause(&night, "2026-01-11T06:30:00Z"), None, "that was in the night");
+    // By day, with hours of the night, nothing is over.
+    let by_night = idle(vec![order(OrderState::On, Some(("22:00", "06:00", "Europe/Berlin")))]);
+    let told = Shift { told_until: Some(at("2026-01-10T05:00:02Z")), ..by_night };
+    assert_eq!(cause(&told, "2026-01-10T06:30:00Z"), None);
 }
 
 /// Looks at a member whose auto mode never rests, at these moments, and writes each report down. Returns when and why.
@@ -137,7 +186,7 @@ proptest! {
         let (from, until) = (clock(minutes.0), clock(minutes.1));
         let window = with_window.then_some((from.as_str(), until.as_str(), zone));
         let mut one = shift(vec![order(OrderState::On, window)]);
-        one.since = begin;
+        one.since = Some(begin);
         one.zone = Some(zone.to_owned());
         one.morning = clock(minutes.2);
         let days = 10;
@@ -161,6 +210,42 @@ proptest! {
         prop_assert!(closings.values().all(|count| *count == 1), "{closings:?}");
     }
 
+    /// The same where nothing begins at all: each night is told once, also of a server that is away for a while.
+    #[test]
+    fn each_idle_night_is_told_once_over_daylight_saving(
+        zone in prop::sample::select(ZONES.to_vec()),
+        day in 0i64..700,
+        minutes in (0i64..24 * 60, 0i64..24 * 60, 0i64..24 * 60),
+        with_window in any::<bool>(),
+        steps in prop::collection::vec(1i64..90, 200..400),
+    ) {
+        let clock = |minute: i64| format!("{:02}:{:02}", minute / 60, minute % 60);
+        let begin = at("2025-01-01T12:00:00Z") + Duration::days(day);
+        let (from, until) = (clock(minutes.0), clock(minutes.1));
+        let mut one = idle(vec![order(OrderState::On, with_window.then_some((from.as_str(), until.as_str(), zone)))]);
+        one.zone = Some(zone.to_owned());
+        one.morning = clock(minutes.2);
+        one.orders[0].changed_at = begin;
+        let mut now = begin;
+        let moments: Vec<DateTime> = steps.into_iter().map(|minutes| {
+            now += Duration::minutes(minutes);
+            now
+        }).collect();
+        let reports = watch(one.clone(), moments.into_iter());
+        let mut told = HashMap::new();
+        for (now, cause) in reports {
+            let occasion = match cause {
+                ReportCause::Morning => last_time_of_day(Some(zone), morning_of(&one.morning), now),
+                _ => one.orders[0].window.as_ref().unwrap().last_closed(now).unwrap().unwrap(),
+            };
+            prop_assert!(told.insert((cause, occasion), now).is_none(), "{cause} {occasion} twice");
+        }
+        let days = (now - begin).num_days() as usize;
+        if !with_window {
+            prop_assert!((days.saturating_sub(1)..=days + 1).contains(&told.len()), "{} in {days}", told.len());
+        }
+    }
+
     /// A clock that is put an hour off and back, and a server that is away, make no second report of a morning.
     #[test]
     fn a_clock_that_is_off_makes_no_second_report(
@@ -170,7 +255,7 @@ proptest! {
     ) {
         let begin = at("2025-01-01T12:00:00Z") + Duration::days(day);
         let mut one = shift(vec![order(OrderState::On, Some(("22:00", "06:00", zone)))]);
-        one.since = begin;
+        one.since = Some(begin);
         one.zone = Some(zone.to_owned());
         let mut right = begin;
         let moments: Vec<DateTime> = steps.into_iter().map(|(minutes, off)| {
@@ -234,18 +319,27 @@ fn a_report_counts_and_puts_first_what_needs_somebody() {
         at: DateTime::UNIX_EPOCH,
         by: DateTime::UNIX_EPOCH,
         cards: 4,
+        hindered: 0,
         runs: 0,
         circle: crate::forecast::Circle::Team,
         estimate: None,
     };
     let others = Took { cost_micros: 1000, ..Took::default() };
-    let body = ReportBody::of(cards, others, vec![(project, forecast)], Vec::new());
+    let body = ReportBody::of(cards, others, vec![(project, forecast)], Vec::new(), Vec::new());
     assert_eq!(body.cards.iter().map(|card| card.number).collect::<Vec<_>>()[..2], [4, 3]);
     assert_eq!((body.built, body.merged, body.waiting, body.failed, body.under_way), (3, 2, 2, 1, 1));
     assert_eq!((body.total.cost_micros, body.total.worked_ms), (1136, 300_000));
     assert_eq!((body.forecasts[0].done, body.forecasts[0].cost_micros), (2, 36));
     assert_eq!(body.headline(), "3 cards were built, 2 of them are merged, 1 waits for you, 1 failed, 1 is under way.");
     assert_eq!(ReportBody::default().headline(), "Nothing was built.");
+    let waiting = Told { reason: Reason::Turn, message: "Waits for its turn.".to_owned() };
+    let group = |count| NotBegun { project_id: project, waiting: waiting.clone(), count, cards: Vec::new() };
+    let body = ReportBody { not_begun: vec![group(6), group(1)], ..ReportBody::default() };
+    assert_eq!(body.headline(), "Nothing was built, 7 did not begin.");
+    // One of an earlier version is read as well.
+    let mut old = serde_json::to_value(ReportBody::default()).unwrap();
+    old.as_object_mut().unwrap().remove("notBegun").unwrap();
+    assert_eq!(serde_json::from_value::<ReportBody>(old).unwrap(), ReportBody::default());
 }
 
 #[test]

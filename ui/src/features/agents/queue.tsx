@@ -2,9 +2,11 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useMemo } from "react";
 import { queries, useFeature, useMembers } from "@/api/queries";
-import type { QueueItem } from "@/api/types";
+import type { LiveRun, QueueItem } from "@/api/types";
 import { Avatar } from "@/components/ui/avatar";
+import { useAsides } from "@/features/attention";
 import { reason } from "@/features/auto/moment";
+import { AsideLink, StopAside } from "./asides";
 import { agents as words } from "./strings";
 
 /** Rows that are shown; the rest is on the boards. */
@@ -14,6 +16,7 @@ const MOST = 50;
 export function Queue({ names }: { names: Map<string, string> }) {
   const items = useQuery({ ...queries.teamQueue(), refetchInterval: 30_000 }).data ?? [];
   const members = useMembers().data;
+  const asides = useAsides();
   const byId = useMemo(() => new Map(members?.map((member) => [member.id, member])), [members]);
   if (items.length === 0) return null;
   return (
@@ -32,6 +35,7 @@ export function Queue({ names }: { names: Map<string, string> }) {
             item={item}
             project={names.get(item.projectId) ?? ""}
             member={byId.get(item.memberId)}
+            aside={item.kind === "card" ? undefined : asides.find((run) => run.runId === item.runId)}
           />
         ))}
       </ol>
@@ -46,10 +50,13 @@ function Row({
   item,
   project,
   member,
+  aside,
 }: {
   item: QueueItem;
   project: string;
   member: { id: string; name: string; avatar: string | null } | undefined;
+  /** The chat or the task that waits. */
+  aside: LiveRun | undefined;
 }) {
   const card = useFeature(item.featureId).data;
   return (
@@ -69,16 +76,20 @@ function Row({
       </span>
       <div className="min-w-0 flex-1">
         <p className="font-medium">
-          <Link
-            to="/p/$projectId"
-            params={{ projectId: item.projectId }}
-            search={{ f: item.featureId }}
-            className="outline-none after:absolute after:inset-0 focus-visible:underline"
-          >
-            {card?.title ?? project}
-          </Link>{" "}
+          {aside ? (
+            <AsideLink run={aside} />
+          ) : (
+            <Link
+              to="/p/$projectId"
+              params={{ projectId: item.projectId }}
+              search={{ f: item.featureId }}
+              className="outline-none after:absolute after:inset-0 focus-visible:underline"
+            >
+              {card?.title ?? project}
+            </Link>
+          )}{" "}
           <span className="num font-normal text-faint text-xs">
-            {project} {card && `#${card.number}`}
+            {project} {card?.kind === "card" && `#${card.number}`}
           </span>
         </p>
         <p className="text-muted">{reason(item.waiting)}</p>
@@ -90,6 +101,7 @@ function Row({
           <span className="sr-only sm:hidden">{member.name}</span>
         </span>
       )}
+      {aside && <StopAside run={aside} />}
     </li>
   );
 }

@@ -1,5 +1,17 @@
-/** What the page of the agents says of what waits. */
+/** What the page of the agents says of what waits, and of what is on no board. */
 export const agents = {
+  asides: "Chats and tasks",
+  asidesLead: "Agents that answer in chats, run by themselves, or work for a step of a system.",
+  chat: "Chat",
+  task: "By itself",
+  step: "Step of a system",
+  stopAside: (title: string) => `Stop “${title}”`,
+  stopStep: {
+    ask: "End this execution?",
+    what: "The agent works for a step of a system. All of that execution ends, and its agents stop at once. What they did stays.",
+    confirm: "End it",
+    done: "The execution has ended",
+  },
   queue: "Queue",
   queueLead: "What waits, of everybody, in the order in which it begins, and why it waits.",
   position: (n: number) => `Number ${n} in the queue`,

@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { TriangleAlert } from "lucide-react";
 import type { ReactNode } from "react";
 import { queries, useMay } from "@/api/queries";
+import { isSilent } from "./silent";
 import { kind, words } from "./strings";
 
 /** Says above every view what is critical to those who can do something about it, and to everybody that no work begins. */
@@ -13,8 +14,7 @@ export default function AlertBanner() {
 function ForAdmins() {
   const now = Date.now();
   const critical = useQuery(queries.openAlerts()).data?.filter(
-    (alert) =>
-      alert.level === "critical" && (alert.silencedUntil === null || Date.parse(alert.silencedUntil) <= now),
+    (alert) => alert.level === "critical" && !isSilent(alert, now),
   );
   const first = critical?.[0];
   return (

@@ -14,6 +14,7 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import { cn } from "@/lib/cn";
 import { Time, useNow } from "@/lib/time";
+import { isSilent } from "./silent";
 import { figure, kind, level, words } from "./strings";
 
 /** What needs somebody now. */
@@ -99,7 +100,7 @@ function Silence({ alert, what }: { alert: Alert; what: string }) {
     },
     onError: (cause) => toast.error(undefined, asApiError(cause)),
   });
-  if (alert.silencedUntil !== null && Date.parse(alert.silencedUntil) > now)
+  if (alert.silencedUntil !== null && isSilent(alert, now))
     return (
       <div className="flex flex-wrap items-center gap-2">
         <span className="text-muted text-xs">

@@ -4,6 +4,7 @@ import type { AlertKind, AlertLevel, Thresholds } from "@/api/types";
 export const kind: Record<AlertKind, string> = {
   memory: "Memory",
   disk: "Disk",
+  "log-disk": "Disk of the log",
   "active-agents": "Agents at work",
   "api-failures": "Calls to providers",
   "database-slow": "Database",
@@ -23,6 +24,7 @@ const many = (one: string) => (value: number) => (value === 1 ? `1 ${one}` : `${
 export const figure: Record<AlertKind, ((value: number) => string) | null> = {
   memory: (value) => `${value} %`,
   disk: (value) => `${value} %`,
+  "log-disk": (value) => `${value} %`,
   "active-agents": String,
   "api-failures": String,
   "database-slow": (value) => `${value} ms`,
@@ -42,7 +44,7 @@ export const thresholds: Record<keyof Thresholds, { label: string; help: string 
   },
   disk: {
     label: "Disk of a server",
-    help: "Percent that are used where the data folder is. When it is critical, no work begins.",
+    help: "Percent that are used where the data folder is, or the log. When the first is critical, no work begins.",
   },
   activeAgents: { label: "Agents at work", help: "In the whole team." },
   apiFailures: { label: "Failed calls to providers", help: "Within five minutes, on one server." },
@@ -73,7 +75,7 @@ export const words = {
   silent: "Silent until",
   silence: "Silence",
   silenceOf: (what: string) => `Silence: ${what}`,
-  silenceHelp: "Nobody is told of it for",
+  silenceHelp: "Unless it gets worse, nobody is told of it for",
   loud: "Tell again",
   loudOf: (what: string) => `Tell again: ${what}`,
   silenced: "Nobody is told of it for now",

@@ -14,6 +14,7 @@ import { Select } from "@/components/ui/select";
 import { Switch } from "@/components/ui/switch";
 import { toast } from "@/components/ui/toast";
 import { cn } from "@/lib/cn";
+import { Failures } from "./failures";
 import { ForecastBox } from "./forecast";
 import { moment, reason } from "./moment";
 import { auto } from "./strings";
@@ -76,7 +77,7 @@ export default function AutoModeDialog({ order, onClose }: { order: AutoMode; on
       }
     >
       <form id={form} onSubmit={submit} className="flex flex-col gap-5 px-5 pt-1 pb-5">
-        <Standing order={order} />
+        <Standing order={order} onClose={onClose} />
         <Field label={auto.atOnce} help={auto.atOnceHelp(order.limit)} error={error?.field("maxConcurrent")}>
           <Select
             value={String(atOnce)}
@@ -164,7 +165,7 @@ export default function AutoModeDialog({ order, onClose }: { order: AutoMode; on
 }
 
 /** How it stands. */
-function Standing({ order }: { order: AutoMode }) {
+function Standing({ order, onClose }: { order: AutoMode; onClose: () => void }) {
   const { state, pause, waiting, changesAt } = order;
   return (
     <div
@@ -191,6 +192,8 @@ function Standing({ order }: { order: AutoMode }) {
           {pause.message} {pause.hint}
         </p>
       )}
+      {order.stopped > 0 && <p>{auto.goesOn(order.stopped)}</p>}
+      <Failures order={order} reasons onFollow={onClose} />
     </div>
   );
 }

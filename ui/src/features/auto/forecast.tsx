@@ -57,9 +57,16 @@ export function ForecastBox({ projectId, ask }: { projectId: string; ask: AskFor
 }
 
 function Expected({ forecast }: { forecast: Forecast }) {
-  const { estimate, cards } = forecast;
+  const { estimate, cards, hindered } = forecast;
   if (cards === 0) return <p className="text-muted">{words.noCards}</p>;
-  if (estimate === null) return <p className="text-muted">{words.none(cards)}</p>;
+  const lacks = hindered > 0 && <p className="num mt-0.5 text-amber">{words.hindered(hindered)}</p>;
+  if (estimate === null)
+    return (
+      <>
+        <p className="text-muted">{words.none(cards)}</p>
+        {lacks}
+      </>
+    );
   const { done, costMicros, lastDone, failed } = estimate;
   return (
     <>
@@ -80,6 +87,7 @@ function Expected({ forecast }: { forecast: Forecast }) {
         )}
         {failed.median > 0 && <li>{words.failed(failed.median)}</li>}
       </ul>
+      {lacks}
       <p className="mt-1 text-faint text-xs">{words.basis(forecast.runs, forecast.circle === "project")}</p>
     </>
   );

@@ -41,10 +41,15 @@ export const auto = {
   stop: "Stop",
   started: "Auto mode is on",
   saved: "Auto mode changed",
-  stopped: "Auto mode is off. What is at work is finished.",
+  stopped: "Auto mode is off. What is at work is finished; what rests is stopped until you start it again.",
+  leftOff: "Auto mode stays off.",
+  leaveOff: "Leave it off",
+  goesOn: (n: number) => (n === 1 ? "1 stopped card goes on with it." : `${n} stopped cards go on with it.`),
   nextChange: (open: boolean, at: string) => (open ? `Open until ${at}` : `Opens ${at}`),
   pausedTitle: "Auto mode is paused",
+  offTitle: "Auto mode is off",
   failures: "The last failures",
+  cardGone: "A card that is gone",
   forecast: {
     title: "What to expect",
     pending: "Playing the night through…",
@@ -57,6 +62,8 @@ export const auto = {
     last: (at: string) => `The last one at about ${at}`,
     cost: (median: string) => `About ${median}`,
     failed: (n: number) => (n === 1 ? "1 probably fails" : `${n} probably fail`),
+    hindered: (n: number) =>
+      `${n === 1 ? "1 lacks" : `${n} lack`} something, such as a key, and cannot begin; the board says what.`,
     basis: (runs: number, ofProject: boolean) =>
       `From ${runs === 1 ? "1 past run" : `${runs} past runs`} of ${ofProject ? "this project" : "the team; this project has too few of its own"}. In brackets, what four nights out of five stay within.`,
   },

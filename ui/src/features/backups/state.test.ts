@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Backup, BackupsView } from "@/api/types";
-import { standing, underWay } from "./state";
+import { problemOf, standing, underWay } from "./state";
 
 const one = (of: Partial<Backup>): Backup => ({
   id: "1",
@@ -16,6 +16,9 @@ const one = (of: Partial<Backup>): Backup => ({
   problem: null,
   verifiedAt: null,
   verifyProblem: null,
+  parent: null,
+  unchecked: null,
+  unsoundBelow: null,
   ...of,
 });
 
@@ -24,6 +27,7 @@ const view = (items: Backup[], destination: string | null = "/backups"): Backups
   sealed: false,
   nextAt: null,
   lastGoodAt: null,
+  lastGoodUnchecked: null,
   items,
 });
 
@@ -35,6 +39,20 @@ test("what ended last says how backups stand, and one under way says nothing yet
   expect(standing(view([one({ status: "running" }), one({})]))).toBe("good");
   expect(standing(view([one({ status: "failed", problem: "no room" }), one({})]))).toBe("bad");
   expect(standing(view([one({ verifyProblem: "a commit is not there" })]))).toBe("bad");
+  expect(standing(view([one({ unsoundBelow: "20251228T030000Z" })]))).toBe("bad");
+  expect(standing({ ...view([one({})]), lastGoodUnchecked: "no room" })).toBe("unchecked");
+  expect(standing({ ...view([one({ status: "failed" })]), lastGoodUnchecked: "no room" })).toBe("bad");
   expect(underWay(view([one({}), one({ status: "running" })]))).toBe(true);
+  expect(standing(view([one({ unsoundBelow: "20251228T030000Z" })]))).toBe("bad");
+  expect(standing({ ...view([one({})]), lastGoodUnchecked: "no room" })).toBe("unchecked");
+  expect(standing({ ...view([one({ status: "failed" })]), lastGoodUnchecked: "no room" })).toBe("bad");
   expect(underWay(view([one({})]))).toBe(false);
+});
+
+test("what is wrong with one is its own, or of what it builds on", () => {
+  expect(problemOf(one({}))).toBeNull();
+  expect(problemOf(one({ unchecked: "no room" }))).toBeNull();
+  expect(problemOf(one({ problem: "no room" }))).toBe("no room");
+  expect(problemOf(one({ verifyProblem: "damaged", unsoundBelow: "20251228T030000Z" }))).toBe("damaged");
+  expect(problemOf(one({ unsoundBelow: "20251228T030000Z" }))).toContain("20251228T030000Z");
 });

@@ -13,7 +13,9 @@ export const words = {
     "If this server's disk is lost, so is everything. Whoever operates it sets `GUILDHALL_BACKUP_TO` to a folder on another disk or to a bucket (`s3://…`) and starts it again; docs/operators.md says more.",
   none: "No backup was made yet",
   good: "There is a backup",
-  bad: "The latest backup is not there",
+  unchecked: "The latest backup is not checked yet",
+  uncheckedText: "Nobody knows yet whether it can be restored:",
+  bad: "The latest backup is not there, or not sound",
   lastGood: "Latest good one",
   never: "None yet",
   next: "Next one",
@@ -39,5 +41,7 @@ export const words = {
   } satisfies Record<BackupStatus, string>,
   verified: "Restored to look at it, and sound",
   unsound: "Not sound",
+  unsoundBelow: (name: string) => `It builds on ${name}, which is not sound.`,
+  notChecked: "Not checked",
   took: "took",
 } as const;

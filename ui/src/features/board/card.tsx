@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { Check, CircleAlert, Link2, Moon, Play, RotateCcw } from "lucide-react";
 import { lazy, memo, Suspense, useEffect, useRef } from "react";
 import { queries } from "@/api/queries";
-import type { FeatureCard } from "@/api/types";
+import type { FeatureCard, Told } from "@/api/types";
 import { DiffSize } from "@/components/diff-size";
 import { PriorityIcon } from "@/components/priority";
 import { TaskLine } from "@/components/progress";
@@ -17,7 +17,7 @@ import { Elapsed, Time } from "@/lib/time";
 import * as words from "@/strings";
 import { CardMenu } from "./card-menu";
 import { dragging } from "./dragging";
-import { openDependencies, toggle, useBoardContext } from "./state";
+import { goneDependencies, openDependencies, toggle, useBoardContext } from "./state";
 
 const AgentName = lazy(() => import("@/features/library/agent-name"));
 
@@ -180,7 +180,7 @@ function Facts({ card }: { card: FeatureCard }) {
       {card.status === "paused" && (
         <p className="mt-1.5 flex items-start gap-1.5 text-muted text-xs">
           <StatusIcon status="paused" className="mt-px size-3.5" />
-          <span className="line-clamp-3 break-words">{card.error?.message ?? words.status.paused}</span>
+          <WhyPaused card={card} />
         </p>
       )}
       {card.error && card.status !== "paused" && (
@@ -222,30 +222,50 @@ function Facts({ card }: { card: FeatureCard }) {
 }
 
 /** What the server says of why a card waits. */
-function useWaiting(card: FeatureCard): string | undefined {
+function useWaiting(card: FeatureCard): Told | undefined {
   const { projectId } = useBoardContext();
   return useQuery({
     ...queries.queue(projectId),
-    select: (items) => {
-      const waiting = items.find((item) => item.featureId === card.id)?.waiting;
-      return waiting && reason(waiting);
-    },
+    select: (items) => items.find((item) => item.featureId === card.id)?.waiting,
   }).data;
 }
 
 function WhyQueued({ card }: { card: FeatureCard }) {
-  return <span className="line-clamp-3 break-words">{useWaiting(card) ?? "Waits for a free place"}</span>;
+  const waiting = useWaiting(card);
+  return (
+    <span className="line-clamp-3 break-words">{waiting ? reason(waiting) : "Waits for a free place"}</span>
+  );
+}
+
+function WhyPaused({ card }: { card: FeatureCard }) {
+  // What was stopped with auto mode waits for that.
+  const waiting = useWaiting(card);
+  const why = card.error?.message ?? (waiting ? reason(waiting) : words.status.paused);
+  return <span className="line-clamp-3 break-words">{why}</span>;
 }
 
 function WaitsFor({ card }: { card: FeatureCard }) {
   const { cards } = useBoardContext();
   const waiting = useWaiting(card);
   const open = openDependencies(card, cards);
-  if (waiting !== undefined && open.length === 0) {
+  const gone = goneDependencies(card, cards);
+  if (gone > 0) {
+    return (
+      <p className="mt-1.5 flex items-start gap-1.5 text-amber text-xs">
+        <Link2 aria-hidden className="mt-px size-3.5 shrink-0" />
+        <span className="line-clamp-3 break-words">
+          Depends on {gone === 1 ? "a card" : `${gone} cards`} that {gone === 1 ? "was" : "were"} deleted.
+          Take the dependency off.
+        </span>
+      </p>
+    );
+  }
+  // What it lacks comes before what it waits for: that goes by itself.
+  if (waiting !== undefined && (open.length === 0 || waiting.code === "hindered")) {
     return (
       <p className="mt-1.5 flex items-start gap-1.5 text-muted text-xs">
         <Moon aria-hidden className="mt-px size-3.5 shrink-0" />
-        <span className="line-clamp-3 break-words">{waiting}</span>
+        <span className="line-clamp-3 break-words">{reason(waiting)}</span>
       </p>
     );
   }

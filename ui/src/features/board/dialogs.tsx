@@ -3,6 +3,7 @@ import { ApiError } from "@/api/error";
 import { Confirm } from "@/components/ui/dialog";
 import { toast } from "@/components/ui/toast";
 import { act } from "@/features/actions";
+import { dependents, LeftWaiting, MergedFirst } from "@/features/dependents";
 import { plural } from "@/lib/format";
 import { forEach } from "./bulk-bar";
 import { useBoardContext } from "./state";
@@ -10,7 +11,7 @@ import { useBoardContext } from "./state";
 /** What the board asks before it merges or deletes. */
 export function BoardDialogs({ defaultBranch }: { defaultBranch: string }) {
   const client = useQueryClient();
-  const { store, open } = useBoardContext();
+  const { store, cards, open } = useBoardContext();
   const merging = store.usePart((state) => state.merging);
   const deleting = store.usePart((state) => state.deleting);
   const many = deleting.length > 1;
@@ -36,6 +37,7 @@ export function BoardDialogs({ defaultBranch }: { defaultBranch: string }) {
           “{merging?.title}” becomes one commit on <code className="text-ink">{defaultBranch}</code>.
         </p>
         {merging?.status === "waiting_approval" && <p>It has not been verified yet.</p>}
+        <MergedFirst runId={merging?.runId} />
       </Confirm>
       <Confirm
         open={deleting.length > 0}
@@ -64,6 +66,7 @@ export function BoardDialogs({ defaultBranch }: { defaultBranch: string }) {
         ) : (
           <p>“{deleting[0]?.title}” and the history of its runs disappear for everyone. Branches stay.</p>
         )}
+        <LeftWaiting cards={dependents(deleting, cards.values())} one={!many} />
       </Confirm>
     </>
   );

@@ -57,6 +57,10 @@ export function toggle(set: ReadonlySet<string>, id: string): ReadonlySet<string
   return next;
 }
 
+/** How many cards it depends on that were deleted before they were merged. */
+export const goneDependencies = (card: FeatureCard, cards: ReadonlyMap<string, FeatureCard>): number =>
+  card.dependencies.filter((id) => !cards.has(id)).length;
+
 /** Dependencies of a card that are not verified or completed yet. */
 export function openDependencies(card: FeatureCard, cards: ReadonlyMap<string, FeatureCard>): FeatureCard[] {
   return card.dependencies

@@ -67,7 +67,11 @@ function Loaded({ chat }: { chat: Feature }) {
   const changes = chat.mode === "work" || chat.filesChanged > 0;
   return (
     <Level value="h3">
-      <article aria-label={chat.title} className="@container flex h-full min-h-0 flex-col bg-canvas">
+      <article
+        aria-label={chat.title}
+        data-talk=""
+        className="@container flex h-full min-h-0 flex-col bg-canvas"
+      >
         <Header chat={chat} mayTalk={mayTalk} />
         {run?.parkedFor && chat.status === "queued" && (
           <Suspense fallback={null}>

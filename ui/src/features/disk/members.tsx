@@ -1,4 +1,3 @@
-import { Link } from "@tanstack/react-router";
 import { useMembers, useProjects } from "@/api/queries";
 import type { DiskReport } from "@/api/types";
 import { Section } from "@/components/page";
@@ -8,6 +7,7 @@ import { bytes } from "@/lib/format";
 import { Time } from "@/lib/time";
 import { d } from "./strings";
 import { type Holding, holdings, type Worktree } from "./sums";
+import { WorkName } from "./work-name";
 
 /** What each member's work takes of the disk, card by card. */
 export function ByMember({ report }: { report: DiskReport }) {
@@ -71,23 +71,10 @@ export function ByMember({ report }: { report: DiskReport }) {
 }
 
 function WorktreeRow({ worktree }: { worktree: Worktree }) {
-  const card = worktree.kind === "card";
   return (
     <tr>
       <th scope="row" className="min-w-44 max-w-80 px-3 py-2 text-left font-normal">
-        {card ? (
-          <Link
-            to="/f/$featureId"
-            params={{ featureId: worktree.featureId }}
-            className="line-clamp-2 hover:underline"
-          >
-            #{worktree.number} {worktree.title}
-          </Link>
-        ) : (
-          <span className="line-clamp-2">
-            {worktree.kind === "chat" ? d.chat : d.task}: {worktree.title}
-          </span>
-        )}
+        <WorkName worktree={worktree} className="line-clamp-2" />
         {worktree.inUse !== "nobody" && <Badge tone="blue">{d.inUse[worktree.inUse]}</Badge>}
         {worktree.unsaved && (
           <>

@@ -52,6 +52,9 @@ export const d = {
   task: "Task",
   inUse: { works: "At work", looks: "Somebody is in it" },
   unsaved: "Stays: it is not on a ref",
+  staying: "Stays until somebody looks at it",
+  stayingLead:
+    "What these worktrees hold could not be put on a ref, so that no clean-up takes them away. Each half hour it is tried again.",
   plan: "What goes next",
   planLead:
     "Every half hour this is done by itself. Work is put on a ref first, and comes back when somebody goes on with it.",

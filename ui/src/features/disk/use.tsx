@@ -6,6 +6,7 @@ import { bytes } from "@/lib/format";
 import { Time } from "@/lib/time";
 import { d } from "./strings";
 import { shares } from "./sums";
+import { WorkName } from "./work-name";
 
 const COLORS = {
   worktrees: "bg-accent",
@@ -57,6 +58,28 @@ export function DiskUse({ report, retention }: { report: DiskReport; retention: 
         </dl>
       </div>
     </Section>
+  );
+}
+
+/** What no clean-up can take away before somebody says what is to become of it: which work, and which file. */
+export function Staying({ report }: { report: DiskReport }) {
+  const staying = report.worktrees.filter((worktree) => worktree.unsaved);
+  if (staying.length === 0) return null;
+  return (
+    <section aria-label={d.staying} className="mb-7 flex gap-3 rounded-xl bg-amber-soft p-4 text-sm">
+      <TriangleAlert aria-hidden className="mt-0.5 size-5 shrink-0 text-amber" />
+      <div className="min-w-0 flex-1">
+        <p className="font-semibold">{d.staying}</p>
+        <p className="mt-1 text-muted">{d.stayingLead}</p>
+        <ul className="mt-2 flex flex-col gap-1">
+          {staying.map((worktree) => (
+            <li key={worktree.runId} className="break-words">
+              <WorkName worktree={worktree} />: {worktree.unsaved}
+            </li>
+          ))}
+        </ul>
+      </div>
+    </section>
   );
 }
 

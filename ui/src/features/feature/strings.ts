@@ -50,7 +50,7 @@ export const s = {
   confirm: {
     startAgain: "Start over?",
     startAgainText:
-      "A new run begins from the default branch, with the description as it stands. The work and the conversation so far stay in the history.",
+      "A new run begins from the default branch and what the card depends on, with the description as it stands. The work and the conversation so far stay in the history.",
     remove: "Delete this feature?",
     removeText: "The card, its runs and its unmerged work are gone for good.",
     removeMerged: "The card and its runs are gone for good. What was merged stays in the repository.",
@@ -324,6 +324,8 @@ export const s = {
     summary: "What the agent says",
     attachments: "Attachments",
     dependencies: "Waits for",
+    deleted: "A card that was deleted before it was merged",
+    takeOff: "Take off",
     settings: "Settings",
     model: "Model",
     modelDefault: "Default",

@@ -149,7 +149,7 @@ function ServerForm({
         <legend className="mb-1 font-medium text-sm">{s.form.values[draft.kind]}</legend>
         <p className="text-faint text-xs">{s.form.valuesHelp}</p>
         {draft.values.map((value) => (
-          <div key={value.key} className="flex flex-wrap items-center gap-2">
+          <div key={value.key} className="flex flex-wrap items-center gap-x-2 gap-y-1 max-sm:pb-2">
             <Input
               aria-label={s.form.valueName}
               value={value.name}

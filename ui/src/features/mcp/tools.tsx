@@ -85,7 +85,7 @@ function One({
           aria-expanded={open}
           aria-label={s.tools.look(tool.name)}
           onClick={() => setOpen(!open)}
-          className="flex min-w-0 flex-1 basis-44 items-center gap-1.5 rounded text-left hover:text-ink"
+          className="flex min-w-0 flex-1 basis-28 items-center gap-1.5 rounded text-left hover:text-ink"
         >
           <ChevronRight
             aria-hidden

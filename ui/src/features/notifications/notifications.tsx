@@ -6,6 +6,7 @@ import {
   CheckCheck,
   CircleAlert,
   CircleCheckBig,
+  CircleStop,
   ClipboardList,
   Coins,
   Hourglass,
@@ -41,6 +42,7 @@ const ICONS: Record<NotificationKind, { icon: LucideIcon; color: string }> = {
   "plan.ready": { icon: ClipboardList, color: "text-amber" },
   "review.waits": { icon: UserRoundCheck, color: "text-amber" },
   "auto-mode.paused": { icon: PauseCircle, color: "text-red" },
+  "runs.stopped": { icon: CircleStop, color: "text-red" },
   "budget.reached": { icon: Coins, color: "text-red" },
   "morning-report.ready": { icon: Sunrise, color: "text-accent-text" },
   "webhook.off": { icon: Unplug, color: "text-red" },
@@ -58,6 +60,7 @@ function target(one: Notification): LinkProps {
   if (one.projectId && one.kind === "mcp-server.tools-changed")
     return { to: "/p/$projectId/settings", params: { projectId: one.projectId }, hash: "mcp-servers" };
   if (one.projectId) return { to: "/p/$projectId", params: { projectId: one.projectId } };
+  if (one.kind === "budget.reached") return { to: "/usage", hash: "budgets" };
   if (one.kind === "webhook.off") return { to: "/settings", hash: "notifications" };
   if (one.alertId) return { to: "/operation/alerts" };
   return { to: "/" };

@@ -1,8 +1,9 @@
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { useProjects } from "@/api/queries";
-import type { Outcome, Report, ReportCard } from "@/api/types";
+import type { NotBegun, Outcome, Report, ReportCard } from "@/api/types";
 import { Badge } from "@/components/ui/badge";
+import { reason } from "@/features/auto/moment";
 import { count, duration, exactMoney, moment, money, shortCount } from "@/lib/format";
 import { reports as words } from "./strings";
 
@@ -31,7 +32,8 @@ export function spanOf(report: Report): string {
 
 /** A report, to be read in ten seconds: the numbers, then the cards, what needs somebody first. */
 export function ReportBody({ report }: { report: Report }) {
-  const { total, forecasts, pauses, cards } = report;
+  const { total, forecasts, pauses, cards, notBegun } = report;
+  const left = notBegun.reduce((sum, group) => sum + group.count, 0);
   const projects = useProjects().data ?? [];
   const name = (id: string) => projects.find((project) => project.id === id)?.name ?? "";
   return (
@@ -44,6 +46,7 @@ export function ReportBody({ report }: { report: Report }) {
           {report.failed > 0 && words.failed(report.failed)}
         </Figure>
         {report.underWay > 0 && <Figure value={count(report.underWay)} name={words.underWay} />}
+        {left > 0 && <Figure value={count(left)} name={words.notBegun} />}
         <Figure value={duration(total.workedMs)} name={words.worked} />
         <Figure value={money(total.costMicros)} name={words.cost} title={exactMoney(total.costMicros)}>
           {words.tokens(shortCount(total.tokens))}
@@ -65,6 +68,7 @@ export function ReportBody({ report }: { report: Report }) {
           </div>
         </details>
       )}
+      <Left groups={notBegun} name={name} />
       <div className="num flex flex-col gap-0.5 px-1 text-muted text-xs empty:hidden">
         {(total.providerMs > 0 || total.restMs > 0) && (
           <p>
@@ -109,6 +113,37 @@ function Figure({
       </dt>
       <dd className="font-semibold text-lg leading-tight">{value}</dd>
     </div>
+  );
+}
+
+/** What did not begin, and why: what waits for the same is together. */
+function Left({ groups, name }: { groups: NotBegun[]; name: (id: string) => string }) {
+  if (groups.length === 0) return null;
+  return (
+    <ul className="divide-y divide-line overflow-hidden rounded-lg border border-line">
+      {groups.map((group) => (
+        <li key={`${group.projectId} ${group.waiting.message}`} className="px-3 py-2 text-sm">
+          <p className="font-medium">{words.didNotBegin(group.count, name(group.projectId))}</p>
+          <p className="text-muted">{reason(group.waiting)}</p>
+          <p className="num flex flex-wrap gap-x-3 text-faint text-xs">
+            {group.cards.map((card) => (
+              <Link
+                key={card.featureId}
+                to="/p/$projectId"
+                params={{ projectId: group.projectId }}
+                search={{ f: card.featureId }}
+                className="max-w-60 truncate hover:underline focus-visible:underline"
+              >
+                #{card.number} {card.title}
+              </Link>
+            ))}
+            {group.count > group.cards.length && (
+              <span>{words.andMore(group.count - group.cards.length)}</span>
+            )}
+          </p>
+        </li>
+      ))}
+    </ul>
   );
 }
 

@@ -38,6 +38,11 @@ export const reports = {
   waiting: (n: number) => (n === 1 ? "needs you" : "need you"),
   failed: (n: number) => `${n} failed`,
   underWay: "under way",
+  notBegun: "did not begin",
+  /** Above the cards of a project that wait for the same. */
+  didNotBegin: (n: number, project: string) =>
+    `${n === 1 ? "1 card" : `${n} cards`} of ${project} did not begin`,
+  andMore: (n: number) => `and ${n} more`,
   worked: "at work",
   cost: "cost",
   tokens: (n: string) => `${n} tokens`,

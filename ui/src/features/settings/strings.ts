@@ -76,7 +76,10 @@ export const scope: Record<Scope, { label: string; may: string }> = {
   read: { label: "Read", may: "See members, projects, boards, runs and diffs." },
   write: { label: "Write", may: "Write cards and put files on them; add, change and archive projects." },
   run: { label: "Run", may: "Start, stop, follow up, verify and merge features." },
-  knowledge: { label: "Knowledge", may: "Write in the knowledge hub." },
+  knowledge: {
+    label: "Knowledge",
+    may: "Write in the knowledge hub: blueprints and entries hold at once, learnings are proposed.",
+  },
   git: { label: "Git", may: "Fetch and push with git." },
   admin: { label: "Admin", may: "Invite members, set limits, read the audit." },
 };

@@ -7,7 +7,6 @@ import { keys } from "@/api/keys";
 import { useMay, useMembers, useProjects } from "@/api/queries";
 import type { ExecutionView, Step, StepView } from "@/api/types";
 import { FormError } from "@/components/form-error";
-import { Markdown } from "@/components/markdown";
 import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/dialog";
 import { Field, FieldTextarea } from "@/components/ui/input";
@@ -21,6 +20,7 @@ import { isOver, systemsApi } from "./api";
 import { ExecutionBadge, KindIcon, type Standing, StepBadge } from "./icons";
 import { find } from "./model";
 import { Outline } from "./outline";
+import { Shown } from "./shown";
 import { executionStatus, kinds, stepStatus, w } from "./strings";
 
 const Graph = lazy(() => import("./graph").then(({ Graph }) => ({ default: Graph })));
@@ -169,16 +169,6 @@ function Fact({ name, title, children }: { name: string; title?: string; childre
   );
 }
 
-/** A value that was given or made: text as Markdown, the rest as it is written. */
-function Shown({ value }: { value: unknown }) {
-  if (typeof value === "string") return <Markdown text={value} className="text-sm" />;
-  return (
-    <pre className="overflow-x-auto rounded-lg bg-sunken p-3 text-xs scroll-thin">
-      {JSON.stringify(value, null, 2)}
-    </pre>
-  );
-}
-
 function Part({ title, children }: { title: string; children: ReactNode }) {
   return (
     <section aria-label={title} className="flex flex-col gap-1.5">
@@ -198,7 +188,7 @@ function Whole({ execution }: { execution: ExecutionView }) {
       )}
       <Part title={x.output}>
         {execution.output == null ? (
-          <p className="text-muted text-sm">{x.noOutput}</p>
+          <p className="text-muted text-sm">{isOver(execution) ? x.neverOutput : x.noOutput}</p>
         ) : (
           <Shown value={execution.output} />
         )}
@@ -206,7 +196,9 @@ function Whole({ execution }: { execution: ExecutionView }) {
       <Part title={x.input}>
         {Object.entries((execution.input ?? {}) as Record<string, unknown>).map(([name, value]) => (
           <div key={name}>
-            <p className="font-mono text-faint text-xs">{name}</p>
+            <p className="text-faint text-xs">
+              {execution.definition.inputSchema?.properties?.[name]?.title ?? name}
+            </p>
             <Shown value={value} />
           </div>
         ))}

@@ -230,6 +230,7 @@ export const w = {
     input: "Given",
     output: "Result",
     noOutput: "Nothing yet",
+    neverOutput: "It gave none.",
     stepInput: "What it was given",
     stepOutput: "What it gave",
     task: (attempt: number) => (attempt === 1 ? "Watch its agent" : `Watch its agent (try ${attempt})`),
@@ -245,5 +246,6 @@ export const w = {
     attempts: (attempt: number) => `try ${attempt}`,
     approved: "Approved",
     sent: "Sent back",
+    planned: (count: number) => (count === 1 ? "1 card that is planned" : `${count} cards that are planned`),
   },
 } as const;

@@ -13,6 +13,7 @@ import { toast } from "@/components/ui/toast";
 import { cn } from "@/lib/cn";
 import { exactMoney, money } from "@/lib/format";
 import { Time } from "@/lib/time";
+import { isOwn } from "./own";
 import { budgets } from "./strings";
 import { SumDialog } from "./sum-dialog";
 
@@ -71,6 +72,7 @@ export function Budgets() {
               key={row.memberId}
               row={row}
               name={name(row.memberId)}
+              help={!admin && !isOwn(row, view.data?.monthMicros ?? null) ? budgets.admin : null}
               action={
                 admin ? (
                   <Button
@@ -85,7 +87,7 @@ export function Budgets() {
               lower={
                 row.memberId === me?.id ? (
                   <Button size="sm" variant="ghost" onClick={() => setAsking({ what: "own" })}>
-                    {budgets.lower}
+                    {row.ownMicros == null ? budgets.lower : budgets.changeOwn}
                   </Button>
                 ) : null
               }
@@ -142,11 +144,14 @@ export function Budgets() {
 function BudgetRow({
   row,
   name,
+  help,
   action,
   lower,
 }: {
   row: MonthStanding;
   name: string;
+  /** What helps when it is used up. */
+  help: string | null;
   action: React.ReactNode;
   lower: React.ReactNode;
 }) {
@@ -158,6 +163,7 @@ function BudgetRow({
       <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-sm">
         <span className="min-w-32 flex-1 truncate font-medium">{name}</span>
         {usedUp && <Badge tone="amber">{budgets.usedUp}</Badge>}
+        {usedUp && help && <span className="text-muted">{help}</span>}
         <span className="num text-muted" title={exactMoney(row.spentMicros)}>
           {cap === null
             ? budgets.spentOnly(money(row.spentMicros))

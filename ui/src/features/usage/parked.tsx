@@ -1,4 +1,4 @@
-import { useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { CirclePause } from "lucide-react";
 import { useState } from "react";
@@ -10,6 +10,7 @@ import type { Run } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { toast } from "@/components/ui/toast";
 import { money } from "@/lib/format";
+import { isOwn } from "./own";
 import { parked as words } from "./strings";
 import { SumDialog } from "./sum-dialog";
 
@@ -25,8 +26,12 @@ export default function ParkedNotice({ run }: { run: Run }) {
   const [asking, setAsking] = useState<"more" | "month" | null>(null);
   const [busy, setBusy] = useState(false);
   const kind = run.parkedFor;
+  const budgets = useQuery({ ...queries.budgets(), enabled: kind === "month" }).data;
   if (kind === null || kind === undefined) return null;
   const own = me?.id === run.memberId;
+  const row = budgets?.items.find((item) => item.memberId === run.memberId);
+  // What the member set, nobody else can raise.
+  const byMember = row !== undefined && isOwn(row, budgets?.monthMicros ?? null);
   const mayMore = kind === "run" && mayRun && (own || admin);
   const allow = async (micros: number) => {
     await api.allowCost(run.featureId, micros);
@@ -51,6 +56,8 @@ export default function ParkedNotice({ run }: { run: Run }) {
       <p className="min-w-48 flex-1" role="status">
         <span className="font-medium">{words.title[kind]}.</span> {run.parkedReason}
         {!mayMore && kind === "run" && ` ${words.askWho}`}
+        {kind === "month" && byMember && !own && ` ${words.ownHolds}`}
+        {kind === "month" && !byMember && !admin && ` ${words.askAdmin}`}
       </p>
       {mayMore && (
         <span className="flex gap-2">
@@ -62,14 +69,14 @@ export default function ParkedNotice({ run }: { run: Run }) {
           </Button>
         </span>
       )}
-      {kind === "month" && admin && (
+      {kind === "month" && admin && !byMember && (
         <Button size="sm" onClick={() => setAsking("month")}>
           {words.raise}
         </Button>
       )}
-      {kind === "month" && own && !admin && (
+      {kind === "month" && own && byMember && (
         <Button size="sm" render={<Link to="/usage" hash="budgets" />}>
-          {words.raise}
+          {words.raiseOwn}
         </Button>
       )}
       {asking === "more" && (

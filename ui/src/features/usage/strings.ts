@@ -83,6 +83,8 @@ export const budgets = {
   saved: "Budget saved",
   teamRow: "Everybody who was given no other",
   lower: "Lower it for yourself",
+  changeOwn: "Change your own",
+  admin: "An admin can raise it.",
   bar: (name: string) => `${name}: share of the month's budget that is used`,
 };
 
@@ -94,6 +96,9 @@ export const parked = {
   raise: "Raise the month's budget",
   allowed: "The run goes on",
   askWho: "Its member or an admin can let it go on.",
+  askAdmin: "An admin can raise it.",
+  ownHolds: "Its member set a lower one, and alone can raise that.",
+  raiseOwn: "Raise your own budget",
   howMuch: "How much more may this run cost?",
 };
 

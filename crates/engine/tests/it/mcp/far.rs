@@ -1,5 +1,6 @@
 //! Servers elsewhere that do what none should: small ones of this test, which speak the handshake of the older revision.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use guildhall_team::{McpServerWish, McpValueWish};
@@ -30,6 +31,8 @@ enum Odd {
     Large,
     /// Cuts the connection.
     Dies,
+    /// At the beginning: good, and pours comments into the stream on which it may speak unasked, as long as anybody reads them.
+    Comments,
 }
 
 /// A server, and all that it heard: whole requests.
@@ -37,6 +40,8 @@ enum Odd {
 struct Far {
     url: String,
     heard: Arc<Mutex<Vec<String>>>,
+    /// Bytes of comments.
+    poured: Arc<AtomicUsize>,
 }
 
 impl Far {
@@ -44,23 +49,33 @@ impl Far {
     async fn start(at_beginning: Odd, at_call: Odd) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://127.0.0.1:{}/mcp", listener.local_addr().unwrap().port());
-        let far = Self { url, heard: Arc::default() };
-        let heard = Arc::clone(&far.heard);
+        let far = Self { url, heard: Arc::default(), poured: Arc::default() };
+        let (heard, poured) = (Arc::clone(&far.heard), Arc::clone(&far.poured));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (heard, odd) = (Arc::clone(&heard), (at_beginning.clone(), at_call.clone()));
-                tokio::spawn(async move { drop(serve(stream, &heard, &odd).await) });
+                let poured = Arc::clone(&poured);
+                tokio::spawn(async move { drop(serve(stream, &heard, &poured, &odd).await) });
             }
         });
         far
     }
 
     fn has_heard(&self, words: &str) -> bool {
-        self.heard.lock().unwrap().iter().any(|request| request.contains(words))
+        self.times(words) > 0
+    }
+
+    fn times(&self, words: &str) -> usize {
+        self.heard.lock().unwrap().iter().filter(|request| request.contains(words)).count()
     }
 }
 
-async fn serve(stream: TcpStream, heard: &Mutex<Vec<String>>, odd: &(Odd, Odd)) -> std::io::Result<()> {
+async fn serve(
+    stream: TcpStream,
+    heard: &Mutex<Vec<String>>,
+    poured: &AtomicUsize,
+    odd: &(Odd, Odd),
+) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     let (mut head, mut length) = (String::new(), 0);
     loop {
@@ -76,12 +91,20 @@ async fn serve(stream: TcpStream, heard: &Mutex<Vec<String>>, odd: &(Odd, Odd)) 
     let mut body = vec![0; length];
     stream.read_exact(&mut body).await?;
     heard.lock().unwrap().push(format!("{head}\n{}", String::from_utf8_lossy(&body)));
+    if head.starts_with("GET") && odd.0 == Odd::Comments {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n").await?;
+        let comment = [&[b':'; 4_095][..], b"\n"].concat();
+        loop {
+            stream.write_all(&comment).await?;
+            poured.fetch_add(comment.len(), Ordering::Relaxed);
+        }
+    }
     if !head.starts_with("POST") {
         return answer(&mut stream, "405 Method Not Allowed", "", "").await;
     }
     let asked: Value = serde_json::from_slice(&body).unwrap();
     let result = match asked["method"].as_str().unwrap_or_default() {
-        "initialize" if odd.0 != Odd::Good => return odd_answer(&mut stream, &odd.0).await,
+        "initialize" if !matches!(odd.0, Odd::Good | Odd::Comments) => return odd_answer(&mut stream, &odd.0).await,
         "tools/call" if odd.1 != Odd::Good => return odd_answer(&mut stream, &odd.1).await,
         "initialize" => json!({ "protocolVersion": "2025-11-25", "capabilities": { "tools": {} },
             "serverInfo": { "name": "far", "version": "1" } }),
@@ -99,8 +122,9 @@ async fn serve(stream: TcpStream, heard: &Mutex<Vec<String>>, odd: &(Odd, Odd)) 
 }
 
 async fn answer(stream: &mut BufReader<TcpStream>, status: &str, kind: &str, body: &str) -> std::io::Result<()> {
+    // Without a session nobody opens the stream on which a server speaks unasked.
     let head = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nmcp-session-id: one\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).await?;
@@ -110,7 +134,7 @@ async fn answer(stream: &mut BufReader<TcpStream>, status: &str, kind: &str, bod
 
 async fn odd_answer(stream: &mut BufReader<TcpStream>, odd: &Odd) -> std::io::Result<()> {
     match odd {
-        Odd::Good | Odd::Dies => Ok(()),
+        Odd::Good | Odd::Dies | Odd::Comments => Ok(()),
         Odd::Hangs => std::future::pending().await,
         Odd::Page => answer(stream, "200 OK", "text/html", "<h1>Welcome</h1>").await,
         Odd::Redirects(to) => {
@@ -231,4 +255,30 @@ async fn a_call_elsewhere_ends_in_words_whatever_the_server_does() {
     hall.team.stop(id).await.unwrap();
     hall.until("the word that nobody waits any more", &told).await;
     hall.has_leaked_nothing().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_elsewhere_that_only_pours_out_comments_is_not_read_between_two_calls() {
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let server = Far::start(Odd::Comments, Odd::Good).await;
+    let made = hall.far(&project, "far", &server.url, 20).await;
+    hall.tried_and_approved(made.id).await;
+    server.heard.lock().unwrap().clear();
+    server.poured.store(0, Ordering::Relaxed);
+    let call = || calls_of("far", &[("odd", json!({}))]).swap_remove(0);
+    let waits = || json!({ "tools": [["bash", { "command": "sleep 1" }]] });
+    let id = hall.scripted(&project, &[call(), waits(), call(), waits(), call(), json!({ "say": "Done." })]).await;
+    let feature = hall.rests(id).await;
+    assert_eq!(feature.card.status, FeatureStatus::WaitingApproval, "{:?}", feature.card.error);
+    let answers = hall.answers(id).await;
+    assert_eq!(answers.iter().filter(|(failed, words)| !failed && words.contains("well")).count(), 3, "{answers:?}");
+    // One conversation, whose stream is closed each time and opened anew with each call; 8 MiB of each are read, and what is on its
+    // way by then.
+    let opened = server.times("GET /mcp");
+    assert_eq!((server.times("\"initialize\""), (2..=4).contains(&opened)), (1, true), "{opened}");
+    let poured = server.poured.load(Ordering::Relaxed) / (1024 * 1024);
+    assert!((8..=opened * 24).contains(&poured), "{poured} MiB in {opened} streams");
+    // What it might have said of its tools meanwhile is looked up before the next call.
+    assert!(server.times("tools/list") >= 3, "{}", server.times("tools/list"));
 }

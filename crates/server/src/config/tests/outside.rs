@@ -79,7 +79,7 @@ fn a_bucket_is_reached_as_it_is_said_and_its_key_shown_nowhere() {
     let to = ("GUILDHALL_BACKUP_TO", "s3://backups/guildhall");
     let said = [&key[..], &[to, ("AWS_ENDPOINT_URL", "https://s3.example.com"), ("AWS_REGION", "auto")]].concat();
     let config = read(Case { env: &said, ..Case::default() }, &Flags::default()).unwrap();
-    assert_eq!(config.backup.as_ref().unwrap().shelf.to_string(), "s3://backups/guildhall");
+    assert_eq!(config.backup.as_ref().unwrap().to_string(), "s3://backups/guildhall");
     assert_eq!(
         (config.s3.region.as_deref(), config.s3.endpoint.as_ref().unwrap().as_str()),
         (Some("auto"), "https://s3.example.com/")

@@ -9,11 +9,16 @@ use std::time::Duration;
 
 use guildhall_engine::Pace;
 use guildhall_llm::Secret;
+use guildhall_sim::Sim;
+use guildhall_types::alert::{AlertKind, AlertLevel};
+use guildhall_types::reading::Reading;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::{program, tell};
-use crate::harness::{PATIENCE, Persona, TestApp, Wish};
+use crate::harness::{PASSWORD, PATIENCE, Persona, TestApp, Wish};
+use crate::program::guildhall;
 
 const INSIDE: &str = "GUILDHALL_TEST_INSIDE";
 const TURNS: usize = 6;
@@ -46,6 +51,18 @@ fn mount(path: &Path) {
     std::fs::create_dir_all(path).unwrap();
     let mut command = program("mount");
     assert!(command.args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(path).status().unwrap().success());
+}
+
+/// Fills a disk until so many percent of it are used.
+fn fill_to(disk: &Path, percent: u64) {
+    let mut file = File::create(disk.join("most of it")).unwrap();
+    let used = || {
+        let found = rustix::fs::statvfs(disk).unwrap();
+        (found.f_blocks - found.f_bfree) * 100 / found.f_blocks
+    };
+    while used() < percent {
+        file.write_all(&vec![0_u8; 1 << 18]).unwrap();
+    }
 }
 
 /// Fills a disk to the last byte.
@@ -128,6 +145,20 @@ impl Scene {
         assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "waited in vain for {what}");
     }
 
+    /// The alerts that stand after a reading so many seconds from now. The test's own mounts alone count: the machine itself
+    /// may be short of something.
+    async fn alerts_after(&self, seconds: i64) -> Vec<(AlertKind, AlertLevel)> {
+        let app = &self.app.app;
+        let mut readings = app.engine.readings();
+        let latest = readings.wait_for(Option::is_some).await.unwrap().clone().unwrap();
+        let at = app.team.clock.now() + chrono::Duration::seconds(seconds);
+        app.engine
+            .judge(&Reading { at, memory: None, disk: None, database_millis: Some(1.0), ..(*latest).clone() })
+            .await;
+        let open = app.team.store.open_alerts().await.unwrap();
+        open.iter().filter(|alert| alert.kind == AlertKind::Disk).map(|alert| (alert.kind, alert.level)).collect()
+    }
+
     /// Everything that was done before or after is in the work; what a tool could not write, it said.
     async fn ends_well(mut self) {
         self.until("the end", async |scene| {
@@ -177,7 +208,13 @@ async fn work_waits_for_room(disk: &'static str) {
     assert_eq!(scene.owner.get(&cards).await.is(StatusCode::OK)["items"].as_array().unwrap().len(), 2);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_ne!(scene.feature().await["status"], "failed");
+    assert_eq!(scene.alerts_after(0).await, [(AlertKind::Disk, AlertLevel::Critical)]);
+    let told = scene.owner.get("/api/notifications").await.is(StatusCode::OK);
+    assert_eq!(told["items"][0]["kind"], "alert.critical", "{told}");
     std::fs::remove_file(filler).unwrap();
+    scene.alerts_after(15).await;
+    assert_eq!(scene.alerts_after(80).await, [(AlertKind::Disk, AlertLevel::Warning)], "work begins again");
+    assert_eq!(scene.alerts_after(600).await, []);
     scene.ends_well().await;
 }
 
@@ -201,6 +238,9 @@ async fn a_full_disk_of_the_database_refuses_changes_and_loses_none() {
         return;
     }
     let mut scene = begun("database").await;
+    // While there is room to write it down.
+    fill_to(&scene.app.dir.path().join("database"), 92);
+    assert_eq!(scene.alerts_after(0).await, [(AlertKind::Disk, AlertLevel::Critical)]);
     let filler = fill(&scene.app.dir.path().join("database"));
     let cards = format!("/api/projects/{}/features", scene.project);
     let mut kept = Vec::new();
@@ -223,6 +263,9 @@ async fn a_full_disk_of_the_database_refuses_changes_and_loses_none() {
     tokio::time::sleep(Duration::from_secs(8)).await;
     scene.owner.get(&cards).await.is(StatusCode::OK);
     std::fs::remove_file(filler).unwrap();
+    std::fs::remove_file(scene.app.dir.path().join("database/most of it")).unwrap();
+    scene.alerts_after(15).await;
+    scene.alerts_after(80).await;
     scene
         .until("room", async |scene| {
             let cards = format!("/api/projects/{}/features", scene.project);
@@ -235,4 +278,61 @@ async fn a_full_disk_of_the_database_refuses_changes_and_loses_none() {
         listed["items"].as_array().unwrap().iter().map(|card| card["title"].as_str().unwrap()).collect();
     assert!(kept.iter().all(|title| titles.contains(&title.as_str())), "an acknowledged card was lost");
     scene.ends_well().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_of_the_log_loses_lines_and_nothing_else() {
+    if !inside("faults::disks::a_full_disk_of_the_log_loses_lines_and_nothing_else") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let disk = dir.path().join("log");
+    mount(&disk);
+    fill_to(&disk, 92);
+    let sim = Sim::start(guildhall_sim::Config::default()).await.unwrap();
+    let mut command = guildhall(&dir.path().join("data"));
+    command.arg("serve").env("GUILDHALL_SIMULATED_PROVIDER_URL", sim.url()).stdout(std::process::Stdio::piped());
+    let path = disk.join("guildhall.log");
+    let log = File::options().create(true).append(true).open(&path).unwrap();
+    let mut server = command.stderr(log).spawn().unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    let mut owner = Persona::at(line.split_once(" is at ").unwrap().1);
+    let me = json!({ "email": "olga@example.com", "password": PASSWORD, "name": "Olga" });
+    owner.post("/api/auth/register", me).await.is(StatusCode::CREATED);
+    let project = owner.project("p", json!({ "kind": "empty" })).await;
+    let project = format!("/api/projects/{}", project["id"].as_str().unwrap());
+    let mut socket = owner.listen("").await.unwrap();
+    let raised = async {
+        loop {
+            let alerts = owner.get("/api/alerts").await.is(StatusCode::OK);
+            if let Some(alert) = alerts["items"].as_array().unwrap().iter().find(|alert| alert["kind"] == "log-disk") {
+                return alert.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    let alert = tokio::time::timeout(PATIENCE, raised).await.unwrap();
+    assert!(alert["text"].as_str().unwrap().contains("Work goes on"), "{alert}");
+    let filler = fill(&disk);
+    // The rest of its own last page, too.
+    let mut log = File::options().append(true).open(&path).unwrap();
+    while log.write_all(b"\n").is_ok() {}
+    let full = std::fs::metadata(&path).unwrap().len();
+    owner.post(&format!("{project}/auto-mode"), json!({ "action": "start" })).await.is(StatusCode::OK);
+    let mut work = async || {
+        let card = json!({ "description": "Work\n\n```sim\n{\"say\": \"Done.\"}\n```", "model": "simulated" });
+        let card = owner.post(&format!("{project}/features"), card).await.is(StatusCode::CREATED);
+        let ended =
+            |frame: &Value| frame["feature"]["id"] == card["id"] && frame["feature"]["status"] == "waiting_approval";
+        socket.wait(ended).await;
+    };
+    work().await;
+    work().await;
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), full, "there was room for a line");
+    std::fs::remove_file(filler).unwrap();
+    work().await;
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text.matches("a run begins").count(), 1, "the log goes on by itself: {text}");
+    server.kill().await.unwrap();
 }

@@ -34,7 +34,7 @@ async fn run(mut command: Command, home: &Path) -> (bool, String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_python_sdk_comes_in_by_oauth_and_speaks_both_revisions() {
+async fn the_python_sdk_comes_in_by_oauth_speaks_both_revisions_and_writes_in_the_hub() {
     let app = TestApp::start().await;
     let mut owner = app.owner().await;
     let entry = json!({ "title": "Ports", "content": "The server listens on 4300.", "type": "faq" });
@@ -55,6 +55,25 @@ async fn the_python_sdk_comes_in_by_oauth_and_speaks_both_revisions() {
         assert!(tools.contains(&json!("knowledge_create")) && !tools.contains(&json!("feature_start")), "{tools:?}");
         let uri = format!("guildhall://knowledge/entry/{}", entry["id"].as_str().unwrap());
         assert!(found["resources"].as_array().unwrap().contains(&json!(uri)), "{found}");
+
+        let hub = &found["hub"];
+        let (made, recorded) = (hub["made"][0].as_str().unwrap(), hub["recorded"][0].as_str().unwrap());
+        assert_eq!(hub["made"], json!([made, "token", 1, "draft"]));
+        assert_eq!(hub["changed"], json!([2, "active"]));
+        let says = |what: &str, word: &str| assert!(hub[what].as_str().unwrap().starts_with(word), "{}", hub[what]);
+        says("stale", "item-changed");
+        says("again", "near-duplicate");
+        assert!(hub["again"].as_str().unwrap().contains(recorded), "{hub}");
+        assert_eq!((&hub["recorded"][1], &hub["applied"]), (&json!("proposed"), &json!([1, 1, "proposed"])));
+        // The text of the blueprint as the hub has it, and the task.
+        let kept = owner.get(&format!("/api/knowledge/blueprints/{made}")).await.is(StatusCode::OK);
+        let drafts = hub["drafts"].as_array().unwrap();
+        assert!(!drafts.contains(&kept["name"]), "{drafts:?}");
+        let prompt = hub["prompt"][0].as_str().unwrap();
+        assert!(prompt.contains(kept["content"].as_str().unwrap()) && prompt.ends_with("Build the door."), "{prompt}");
+        // All of it was done in the owner's name, by a program, and waits for a look where it is a learning.
+        let kept = owner.get(&format!("/api/knowledge/learnings/{recorded}")).await.is(StatusCode::OK);
+        assert_eq!((&kept["createdBy"], &kept["review"]), (&json!(owner.id().await), &json!("proposed")));
     }
     let list = owner.get("/api/auth/clients").await.is(StatusCode::OK);
     assert_eq!(list["items"][0]["name"], "Python SDK", "{list}");

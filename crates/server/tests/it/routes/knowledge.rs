@@ -300,6 +300,21 @@ async fn no_program_vouches_for_what_its_members_programs_wrote() {
     recorder.post(&format!("{at}/restore"), json!({ "version": 1 })).await.is(StatusCode::OK);
     other.post(&verify, json!({})).await.is_problem(StatusCode::FORBIDDEN, "not-yours");
     assert_eq!(olga.get(&at).await.is(StatusCode::OK)["review"], "rejected");
+    // Nor does a token bring its own words back below what a member verified.
+    let other_words = wrote(&mut recorder, "learnings", learning("Pears bruise", "Throw them.")).await;
+    let pears = path("learnings", &other_words);
+    let corrected = json!({ "version": 1, "draft": learning("Pears bruise", "Lay them down.") });
+    olga.post(&format!("{pears}/verify"), corrected).await.is(StatusCode::OK);
+    let back = recorder.post(&format!("{pears}/restore"), json!({ "version": 1 })).await.is(StatusCode::OK);
+    assert_eq!(
+        (&back["content"], &back["review"], &back["verifiedBy"]),
+        (&json!("Throw them."), &json!("proposed"), &json!(null))
+    );
+    assert_ne!(back["confidence"], "verified");
+    // A person who takes it back has looked at it.
+    olga.post(&format!("{pears}/verify"), json!({})).await.is(StatusCode::OK);
+    let back = olga.post(&format!("{pears}/restore"), json!({ "version": 2 })).await.is(StatusCode::OK);
+    assert_eq!((&back["content"], &back["review"]), (&json!("Lay them down."), &json!("accepted")));
     // Another member's program may, for its member, and a person may in any case.
     let verified = bens.post(&verify, json!({ "version": 4 })).await.is(StatusCode::OK);
     assert_eq!((&verified["review"], &verified["verifiedBy"]), (&json!("accepted"), &json!(ben.id().await)));

@@ -112,14 +112,13 @@ async fn a_mail_comes_to_who_wants_it_with_a_link_to_what_it_is_about() {
         .filter(|one| one["mail"] == true)
         .map(|one| one["kind"].as_str().unwrap())
         .collect();
-    assert_eq!(
-        (by_mail, &settings["mailOn"]),
-        (vec!["auto-mode.paused", "budget.reached", "webhook.off", "alert.warning", "alert.critical"], &json!(true))
-    );
+    let usual =
+        ["auto-mode.paused", "runs.stopped", "budget.reached", "webhook.off", "alert.warning", "alert.critical"];
+    assert_eq!((by_mail, &settings["mailOn"]), (usual.to_vec(), &json!(true)));
     let wishes =
         json!({ "items": [{ "kind": "budget.reached", "mail": false }, { "kind": "card.failed", "mail": true }] });
     let chosen = olga.put("/api/notifications/settings", wishes).await.is(StatusCode::OK);
-    assert_eq!(chosen["items"].as_array().unwrap().iter().filter(|one| one["mail"] == true).count(), 5);
+    assert_eq!(chosen["items"].as_array().unwrap().iter().filter(|one| one["mail"] == true).count(), 6);
     tell(&app, Kind::BudgetReached, &mut olga, "November").await;
     tell(&app, Kind::AutoModePaused, &mut olga, "Shop\r\nBcc: all@example.com <img src=x>").await;
     let mail = post.next().await;

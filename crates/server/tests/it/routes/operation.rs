@@ -3,20 +3,25 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 
 use guildhall_llm::Secret;
 use guildhall_server::metrics::ALL;
-use guildhall_store::{KnownNode, Minute};
+use guildhall_store::{KnownNode, Minute, Store};
 use guildhall_types::member::MemberRole;
+use guildhall_types::reading::Reading;
 use guildhall_types::rights::Scope;
 use guildhall_types::sample::{Level, MemberFigures, NodeFigures, Span};
-use guildhall_types::{Clock, PlaceId, SystemClock};
+use guildhall_types::{Clock, NodeId, PlaceId, SystemClock};
 use reqwest::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
+use sqlx::Connection;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::harness::{TestApp, Wish};
+use crate::backups::until;
+use crate::harness::{PASSWORD, Persona, TestApp, Wish};
+use crate::rotation::serve;
 
 const TOKEN: &str = "an-operators-metrics-token";
 
@@ -193,4 +198,53 @@ async fn admins_see_who_uses_what_now_and_over_time() {
     owner.get("/api/operation/samples?of=members&range=age").await.is_problem(StatusCode::BAD_REQUEST, "bad-query");
     let mut member = app.member(MemberRole::Member).await;
     member.get("/api/operation").await.is_problem(StatusCode::FORBIDDEN, "missing-right");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_year_shows_days_of_which_an_earlier_version_kept_the_hours_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", dir.path().join("guildhall.db").display());
+    let store = Store::open(&url, Arc::new(SystemClock)).await.unwrap();
+    store.migrate().await.unwrap();
+    let at = Span::Minute.begin(SystemClock.now()) - chrono::Duration::days(20);
+    let reading = Reading {
+        node: NodeId::new(),
+        at,
+        memory: None,
+        process_memory: None,
+        disk: None,
+        processors: 1,
+        load: None,
+        active_agents: None,
+        active_runs: 0,
+        worktrees: 0,
+        queue_depth: None,
+        provider_failures: 0,
+        database_millis: None,
+    };
+    let node = NodeFigures { memory: Some(Level::of(4_711.0)), ..NodeFigures::from(&reading) };
+    let known = KnownNode {
+        id: PlaceId::new(),
+        node: reading.node,
+        name: "guild-1".to_owned(),
+        version: "0".to_owned(),
+        started_at: at,
+        seen_at: at,
+        reading,
+    };
+    store.save_minute(&Minute { known, at, node, members: Vec::new() }).await.unwrap();
+    store.close().await;
+    let mut db = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("DELETE FROM node_samples WHERE span = 86400").execute(&mut db).await.unwrap();
+    db.close().await.unwrap();
+
+    let (_server, url) = serve(dir.path(), &[]).await;
+    let mut owner = Persona::at(&url);
+    let me = json!({ "email": "olga@example.com", "password": PASSWORD, "name": "Olga" });
+    owner.post("/api/auth/register", me).await.is(StatusCode::CREATED);
+    let shown = |view: &Value| {
+        let points = view["nodes"].as_array().into_iter().flatten().flat_map(|node| node["points"].as_array());
+        points.flatten().any(|point| point["memory"]["mean"] == 4_711.0)
+    };
+    until(&mut owner, "/api/operation/samples?of=nodes&range=year", shown).await;
 }

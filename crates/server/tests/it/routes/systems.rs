@@ -66,6 +66,7 @@ async fn a_system_is_written_checked_and_shared() {
 
     // What comes with Guildhall stays as it is.
     let given = member.get("/api/systems").await.is(StatusCode::OK)["items"][0].clone();
+    assert_eq!((&given["name"], &given["steps"]), (&json!("Research"), &json!(5)), "those within others count");
     let given = format!("/api/systems/{}", given["id"].as_str().unwrap());
     member.put(&given, good).await.is_problem(StatusCode::CONFLICT, "built-in");
     owner.delete(&given).await.is_problem(StatusCode::CONFLICT, "built-in");

@@ -92,6 +92,9 @@ impl Said {
 
     fn in_words(self, place: &Inner, error: &Error) -> Trouble {
         let (store, bucket, access) = (place.access.endpoint(), &place.name, &place.access);
+        if let Some(why) = self.no_answer.as_deref().filter(|why| why.contains("certificate")) {
+            return Trouble::new(certificate(why, access));
+        }
         if let Some(why) = self.no_answer {
             return Trouble::new(format!(
                 "{store} gives no answer: {}. Look at AWS_ENDPOINT_URL, the network and the certificate there",
@@ -175,6 +178,24 @@ impl Said {
     }
 }
 
+/// A certificate that is not believed: what to do about it.
+fn certificate(why: &str, access: &super::S3Access) -> String {
+    // The second is what is said where another authority has the same name, as those of all Caddys of a year have.
+    let unknown = ["UnknownIssuer", "BadSignature"].iter().any(|word| why.contains(word));
+    let what = match (unknown, access.authorities.is_empty()) {
+        (true, true) => {
+            "name the file with the certificate of its authority (PEM) in AWS_CA_BUNDLE, if you run that store or trust who does"
+        }
+        (true, false) => {
+            "none of those in the file that AWS_CA_BUNDLE names vouches for it; put the certificate of its authority (PEM) there"
+        }
+        (false, _) => {
+            "look at the name in AWS_ENDPOINT_URL, which must be one that it is for, at when it ends, and at the clock of this machine"
+        }
+    };
+    format!("{} shows a certificate that is not trusted here ({}): {what}", access.endpoint(), access.scrub(why))
+}
+
 /// An answer that is none of S3's: what is wrong with it, without what it says.
 fn unreadable(error: &Error, store: &str) -> String {
     match error {
@@ -248,6 +269,24 @@ mod tests {
             let odd = told(&answered("404 Not Found", page), &place.0);
             assert!(!odd.absent() && odd.to_string().contains("answers 404, and not as S3 does"), "{odd}");
         }
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_believed_is_told_with_the_setting_that_mends_it() {
+        let of = |why: &'static str, authorities: &[u8]| {
+            let access = S3Access { authorities: authorities.to_vec(), ..place().0.access.clone() };
+            let http = HttpError::new(HttpErrorKind::Connect, std::io::Error::other(why));
+            let place = Bucket::of("backups".to_owned(), None, access);
+            told(&Error::Generic { store: "S3", source: Box::new(http) }, &place.0).to_string()
+        };
+        const UNKNOWN: &str = "client error (Connect): invalid peer certificate: UnknownIssuer";
+        let lacking = of(UNKNOWN, b"");
+        assert!(lacking.contains("authority (PEM) in AWS_CA_BUNDLE"), "{lacking}");
+        for why in [UNKNOWN, "invalid peer certificate: BadSignature"] {
+            assert!(of(why, b"some").contains("none of those in the file that AWS_CA_BUNDLE names"));
+        }
+        let other = of("invalid peer certificate: certificate not valid for name \"localhost\"", b"some");
+        assert!(other.contains("AWS_ENDPOINT_URL") && !other.contains("AWS_CA_BUNDLE"), "{other}");
     }
 
     #[test]

@@ -45,6 +45,7 @@ export function ChangesTab({
     return (
       <Review
         feature={feature}
+        holds={run.holds}
         diff={diff.data}
         updating={diff.isFetching}
         mayBuild={mayBuild}

@@ -1,5 +1,6 @@
 import { useCallback, useLayoutEffect, useMemo, useRef, useState } from "react";
-import type { Diff, DiffFile, Feature } from "@/api/types";
+import type { Diff, DiffFile, Feature, HeldCard } from "@/api/types";
+import { BuiltOn } from "@/features/dependents";
 import { useHotkeys } from "@/lib/hotkeys";
 import { kept } from "../lib/persistent";
 import { s } from "../strings";
@@ -23,12 +24,15 @@ const WIDE = 860;
 /** A diff to be read: the tree, the files, the comments. */
 export function Review({
   feature,
+  holds,
   diff,
   updating,
   mayBuild,
   onSent,
 }: {
   feature: Feature;
+  /** What the work is built on. */
+  holds: HeldCard[];
   diff: Diff;
   updating: boolean;
   mayBuild: boolean;
@@ -128,6 +132,7 @@ export function Review({
             >
               <div className="flex flex-col gap-3 p-3">
                 {feature.summary && <Summary text={feature.summary} />}
+                <BuiltOn holds={holds} />
                 {diff.truncated && (
                   <p className="rounded-lg bg-amber-soft px-3 py-2 text-sm">{s.changes.cut}</p>
                 )}

@@ -11,13 +11,15 @@ import {
   Undo2,
 } from "lucide-react";
 import { type ReactNode, useState } from "react";
-import type { Feature, FeatureStatus } from "@/api/types";
+import { useBoard } from "@/api/queries";
+import type { Feature } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/dialog";
 import { Menu, MenuItem, MenuSeparator } from "@/components/ui/menu";
 import { toast } from "@/components/ui/toast";
 import { Tooltip } from "@/components/ui/tooltip";
 import { actionsFor, type FeatureAction, useFeatureAction } from "@/features/actions";
+import { dependents, LeftWaiting } from "@/features/dependents";
 import { openEditor } from "@/features/editor/store";
 import { useHotkeys } from "@/lib/hotkeys";
 import { t } from "@/strings";
@@ -178,7 +180,7 @@ export function Actions({
       </Menu>
       <Ask
         asking={asking}
-        status={status}
+        feature={feature}
         onClose={() => setAsking(null)}
         onConfirm={async (what) => {
           if (what === "start") await start.mutateAsync({ id }, toLive);
@@ -197,12 +199,12 @@ export function Actions({
 
 function Ask({
   asking,
-  status,
+  feature,
   onClose,
   onConfirm,
 }: {
   asking: Asking;
-  status: FeatureStatus;
+  feature: Feature;
   onClose: () => void;
   onConfirm: (what: NonNullable<Asking>) => Promise<unknown>;
 }) {
@@ -214,7 +216,7 @@ function Ask({
     shelve: [s.confirm.shelve, s.confirm.shelveText, s.header.shelve],
     delete: [
       s.confirm.remove,
-      status === "completed" ? s.confirm.removeMerged : s.confirm.removeText,
+      feature.status === "completed" ? s.confirm.removeMerged : s.confirm.removeText,
       s.header.remove,
     ],
   }[last];
@@ -228,6 +230,12 @@ function Ask({
       onConfirm={() => onConfirm(last)}
     >
       <p>{words[1]}</p>
+      {last === "delete" && <Dependents feature={feature} />}
     </Confirm>
   );
+}
+
+function Dependents({ feature }: { feature: Feature }) {
+  const all = useBoard(feature.projectId).data ?? [];
+  return <LeftWaiting cards={dependents([feature], all)} one />;
 }

@@ -7,7 +7,8 @@ import { s } from "../strings";
 
 /** Why it waits, and at which place of the queue. */
 export function Waits({ feature }: { feature: Feature }) {
-  const may = feature.status === "queued" || feature.status === "backlog";
+  // A paused one waits where it was stopped with auto mode.
+  const may = feature.status === "queued" || feature.status === "backlog" || feature.status === "paused";
   const item = useQuery({
     ...queries.queue(feature.projectId),
     enabled: may,

@@ -26,7 +26,8 @@ export function Said({ item, open, onToggle }: { item: Of<"said">; open: boolean
           <Avatar name={member.name} id={member.id} picture={member.avatar} size="sm" />
         )}
         <span className="font-medium">{member?.name ?? s.live.guildhall}</span>
-        {item.opening && <span className="text-faint">{s.live.task}</span>}
+        {/* What a chat begins with is a message like the others. */}
+        {item.opening && <span className="text-faint in-data-talk:hidden">{s.live.task}</span>}
         <span className="flex-1" />
         <Time at={item.at} className="text-faint" />
       </div>

@@ -9,6 +9,7 @@ import { Field, FieldTextarea } from "@/components/ui/input";
 import { RequestId } from "@/components/ui/request-id";
 import { toast } from "@/components/ui/toast";
 import { useFeatureAction } from "@/features/actions";
+import { MergedFirst } from "@/features/dependents";
 import { count, shortId } from "@/lib/format";
 import { t } from "@/strings";
 import { Stat } from "../header/Facts";
@@ -94,6 +95,9 @@ export function MergeDialog({
         {conflict === null ? (
           <>
             <Checked feature={feature} run={run} />
+            <div className="text-sm empty:hidden">
+              <MergedFirst runId={open ? run?.id : undefined} />
+            </div>
             <Field label={s.merge.message} help={s.merge.messageHelp}>
               <FieldTextarea
                 rows={Math.min(14, Math.max(5, message.split("\n").length + 1))}

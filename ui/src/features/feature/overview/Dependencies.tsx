@@ -1,9 +1,16 @@
-import { useQueries } from "@tanstack/react-query";
+import { useMutation, useQueries, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { queries } from "@/api/queries";
-import type { FeatureStatus } from "@/api/types";
+import { CircleAlert } from "lucide-react";
+import { api } from "@/api/calls";
+import { asApiError } from "@/api/error";
+import { queries, useMay } from "@/api/queries";
+import type { Feature, FeatureStatus } from "@/api/types";
 import { StatusIcon } from "@/components/status";
+import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
+import { toast } from "@/components/ui/toast";
+import { putFeature } from "@/live/apply";
+import { rememberFeature } from "@/live/recent";
 import * as words from "@/strings";
 import { s } from "../strings";
 import { Section } from "./Section";
@@ -11,12 +18,13 @@ import { Section } from "./Section";
 const satisfied = (status: FeatureStatus) => status === "verified" || status === "completed";
 
 /** The features that must be done first, and how they stand. */
-export function Dependencies({ ids }: { ids: string[] }) {
+export function Dependencies({ feature }: { feature: Feature }) {
+  const ids = feature.dependencies;
   const features = useQueries({ queries: ids.map((id) => queries.feature(id)) });
   return (
     <Section title={s.overview.dependencies}>
       <ul className="overflow-hidden rounded-xl border border-line bg-surface shadow-card">
-        {features.map(({ data, isPending }, at) => (
+        {features.map(({ data, isPending, error }, at) => (
           <li key={ids[at]} className="border-line border-b last:border-b-0">
             {data ? (
               <Link
@@ -31,12 +39,43 @@ export function Dependencies({ ids }: { ids: string[] }) {
                   {words.status[data.status]}
                 </span>
               </Link>
+            ) : isPending ? (
+              <Skeleton className="m-2.5 h-4" />
             ) : (
-              isPending && <Skeleton className="m-2.5 h-4" />
+              asApiError(error).status === 404 && <Gone feature={feature} id={ids[at] ?? ""} />
             )}
           </li>
         ))}
       </ul>
     </Section>
+  );
+}
+
+/** One that was deleted: the card waits until it is taken off. */
+function Gone({ feature, id }: { feature: Feature; id: string }) {
+  const client = useQueryClient();
+  const mayBuild = useMay("build");
+  const takeOff = useMutation({
+    mutationFn: () =>
+      api.updateFeature(feature.id, {
+        dependencies: feature.dependencies.filter((entry) => entry !== id),
+        expectVersion: feature.version,
+      }),
+    onSuccess: (changed) => {
+      rememberFeature(changed);
+      putFeature(client, changed);
+    },
+    onError: (error) => toast.error(undefined, asApiError(error)),
+  });
+  return (
+    <div className="flex min-h-9 items-center gap-2.5 px-3 py-1.5 text-sm">
+      <CircleAlert aria-hidden className="size-4 shrink-0 text-amber" />
+      <span className="min-w-0 flex-1">{s.overview.deleted}</span>
+      {mayBuild && (
+        <Button size="sm" busy={takeOff.isPending} onClick={() => takeOff.mutate()}>
+          {s.overview.takeOff}
+        </Button>
+      )}
+    </div>
   );
 }

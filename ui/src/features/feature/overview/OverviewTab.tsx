@@ -49,7 +49,7 @@ export function OverviewTab({
             </Section>
           )}
           {runs?.[0] && <Knowledge runId={runs[0].id} />}
-          {feature.dependencies.length > 0 && <Dependencies ids={feature.dependencies} />}
+          {feature.dependencies.length > 0 && <Dependencies feature={feature} />}
           <Section title={s.overview.history}>
             <Runs runs={runs} go={go} />
           </Section>

@@ -7,6 +7,7 @@ import { Section } from "@/components/page";
 import { ErrorState } from "@/components/state";
 import { Badge } from "@/components/ui/badge";
 import { Skeleton } from "@/components/ui/skeleton";
+import { staleQueues } from "@/live/apply";
 import { KeyCard } from "./key-card";
 import { own, providers } from "./strings";
 
@@ -37,6 +38,7 @@ function OwnKey({ provider, all }: { provider: ProviderKind; all: Credentials })
   const team = all.teamKeys.find((entry) => entry.provider === provider) ?? null;
   const refresh = () => {
     void client.invalidateQueries({ queryKey: keys.models });
+    staleQueues(client);
     return client.invalidateQueries({ queryKey: keys.credentials });
   };
   return (

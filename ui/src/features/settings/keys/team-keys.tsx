@@ -6,6 +6,7 @@ import type { ProviderKind, TeamCredentials } from "@/api/types";
 import { Section } from "@/components/page";
 import { ErrorState } from "@/components/state";
 import { Skeleton } from "@/components/ui/skeleton";
+import { staleQueues } from "@/live/apply";
 import { KeyCard } from "./key-card";
 import { providers, team } from "./strings";
 
@@ -40,6 +41,7 @@ function TeamKey({ provider, all }: { provider: ProviderKind; all: TeamCredentia
   const by = members?.find((member) => member.id === credential?.putBy);
   const refresh = () => {
     void client.invalidateQueries({ queryKey: keys.models });
+    staleQueues(client);
     void client.invalidateQueries({ queryKey: keys.credentials });
     return client.invalidateQueries({ queryKey: keys.teamCredentials });
   };

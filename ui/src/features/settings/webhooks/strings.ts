@@ -13,6 +13,10 @@ export const kind: Record<NotificationKind, { label: string; help: string }> = {
     label: "Auto mode is paused",
     help: "Nothing more is started until it is switched on.",
   },
+  "runs.stopped": {
+    label: "Everything was stopped",
+    help: "And with it runs of yours that nothing lets go on by itself.",
+  },
   "budget.reached": { label: "A budget is used up", help: "Its runs wait, and lose nothing." },
   "morning-report.ready": { label: "The morning report is ready", help: "What the night brought." },
   "webhook.off": { label: "A webhook was switched off", help: "Nobody took what it sent." },

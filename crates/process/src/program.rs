@@ -1,6 +1,6 @@
 //! Starts a process that shares this one's memory until it becomes its program, rather than copying it.
 //!
-//! What a command takes on between fork and exec, the standard library can do after a fork only. A fork copies the tables of
+//! What a process takes on between fork and exec, the standard library can do after a fork only. A fork copies the tables of
 //! all of the server's memory and makes every page of it stumble once more, for all its threads: with three hundred agents, a quarter
 //! of the server's time went there. Here the new process borrows the memory for that moment, as `posix_spawn` does, while the
 //! thread that started it stands still.
@@ -24,7 +24,7 @@ const SIGNALS: c_int = 64;
 
 /// A program, with all that it is given, ready to be started.
 #[derive(Debug)]
-pub(super) struct Program {
+pub struct Program {
     path: CString,
     args: Vec<CString>,
     env: Vec<CString>,
@@ -34,9 +34,11 @@ pub(super) struct Program {
 }
 
 impl Program {
+    /// A program to be started with these arguments after its own name, with this environment and no other, in this folder.
+    ///
     /// # Errors
     /// When something of it holds a NUL character.
-    pub(super) fn new(
+    pub fn new(
         path: &Path,
         args: &[OsString],
         env: &[(OsString, OsString)],
@@ -70,7 +72,7 @@ impl Program {
     /// `prepare` makes system calls only. It neither allocates nor takes a lock, and does not panic: it runs in another process
     /// that shares this one's memory, whose other threads go on.
     #[expect(unsafe_code, reason = "the caller promises what the compiler cannot see")]
-    pub(super) unsafe fn start<F: FnMut() -> io::Result<()>>(&self, leads: bool, prepare: F) -> io::Result<Process> {
+    pub unsafe fn start<F: FnMut() -> io::Result<()>>(&self, leads: bool, prepare: F) -> io::Result<Process> {
         let pointers = |list: &[CString]| -> Vec<*const c_char> {
             list.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect()
         };
@@ -200,7 +202,7 @@ fn heed_signals() -> io::Result<()> {
 
 /// A process that was started. Dropping it kills it, with the group that it leads.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     pid: Pid,
     /// Tells when it has ended. Nothing once that was told.
     handle: Option<OwnedFd>,
@@ -210,14 +212,17 @@ pub(crate) struct Process {
 impl Process {
     /// Kills all that are in the group that it leads. Does nothing once its end was told: they were killed before that, and the
     /// number may be another's by now.
-    pub(crate) fn kill_group(&self) {
+    pub fn kill_group(&self) {
         if self.handle.is_some() {
             let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
         }
     }
 
     /// Waits until it has ended, and kills what it left in the group that it led. May be given up and asked again.
-    pub(crate) async fn wait(&mut self) -> io::Result<ExitStatus> {
+    ///
+    /// # Errors
+    /// When the kernel does not say how it ended.
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         if let Some(status) = self.status {
             return Ok(status);
         }

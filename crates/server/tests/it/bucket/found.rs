@@ -1,0 +1,276 @@
+//! What is found in a backup, or cannot be found out, and what comes of it: in a folder as in a bucket, on either database.
+
+use std::sync::Arc;
+
+use guildhall_llm::Secret;
+use guildhall_server::config::Config;
+use guildhall_team::backup::{
+    BackedUp, BackupError, BackupPlan, BackupRules, Backups, BackupsView, Manifest, Shelf, listed,
+};
+use guildhall_types::backup::{BackupCause, BackupKind, BackupStatus, Keep};
+use guildhall_types::{Clock, FixedClock, SystemClock};
+use reqwest::StatusCode;
+use serde_json::json;
+use sqlx::Connection;
+
+use super::Store;
+use crate::harness::{TestApp, Wish, fresh_postgres};
+use crate::program::{guildhall, run};
+
+enum Place {
+    Folder(tempfile::TempDir),
+    Bucket(Box<Store>),
+}
+
+impl Place {
+    fn folder() -> Self {
+        Self::Folder(tempfile::tempdir().unwrap())
+    }
+
+    async fn bucket() -> Self {
+        Self::Bucket(Box::new(Store::start().await))
+    }
+
+    fn shelf(&self) -> Shelf {
+        match self {
+            Self::Folder(dir) => Shelf::Folder(dir.path().join("backups")),
+            Self::Bucket(store) => store.shelf(),
+        }
+    }
+
+    async fn damage(&mut self, backup: &str, file: &str) {
+        match self {
+            Self::Folder(dir) => {
+                let path = dir.path().join("backups").join(backup).join(file);
+                let mut bytes = std::fs::read(&path).unwrap();
+                *bytes.last_mut().unwrap() ^= 1;
+                std::fs::write(path, bytes).unwrap();
+            }
+            Self::Bucket(store) => drop(store.ask(&format!("damage guild/hall/{backup}/{file}")).await),
+        }
+    }
+}
+
+/// A team that is backed up each night.
+struct Nights {
+    app: TestApp,
+    clock: FixedClock,
+    database: String,
+    place: Place,
+    backups: Backups,
+}
+
+impl Nights {
+    async fn new(place: Place, postgres: bool, last: u32, full_every: u32) -> Self {
+        let clock = FixedClock::new(SystemClock.now());
+        let other = if postgres { Some(fresh_postgres().await) } else { None };
+        let url = other.clone();
+        let change = Box::new(|config: &mut Config| {
+            if let Some(url) = url {
+                config.database_url = Secret::new(url);
+            }
+        });
+        let app = TestApp::with(Wish { change, clock: Some(clock.clone()), ..Wish::default() }).await;
+        let mut owner = app.owner().await;
+        owner.project("shop", json!({ "kind": "sample" })).await;
+        let key = json!({ "key": "sk-ant-the-members-own", "baseUrl": app.sim.url() });
+        owner.put("/api/user/credentials/anthropic", key).await.is(StatusCode::OK);
+        let data = app.dir.path().to_owned();
+        let database = other.unwrap_or_else(|| format!("sqlite://{}/guildhall.db", data.display()));
+        let keep = Keep { last, days: 0, weeks: 0 };
+        let rules = BackupRules { keep, full_every, ..BackupRules::default() };
+        let plan = BackupPlan { shelf: place.shelf(), rules };
+        let team = &app.app.team;
+        let (store, places, vault) = (team.store.clone(), Arc::clone(&team.places), Arc::clone(&team.vault));
+        let backups = Backups::new(store, places, Arc::new(clock.clone()), vault, plan, data);
+        Self { app, clock, database, place, backups }
+    }
+
+    async fn night(&self) -> BackedUp {
+        self.clock.advance(chrono::Duration::days(1));
+        self.backups.make(BackupCause::Schedule, false).await.unwrap()
+    }
+
+    async fn view(&self) -> BackupsView {
+        self.app.app.team.backups(Some(&self.backups)).await.unwrap()
+    }
+
+    async fn names(&self) -> Vec<String> {
+        listed(&self.place.shelf()).await.unwrap().into_iter().map(|one| one.name).collect()
+    }
+
+    /// Does something to the rows behind the server's back.
+    async fn tamper(&self, sql: &'static str) {
+        if self.database.starts_with("sqlite") {
+            let mut db = sqlx::SqliteConnection::connect(&self.database).await.unwrap();
+            sqlx::query("PRAGMA busy_timeout = 5000").execute(&mut db).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut db).await.unwrap();
+        } else {
+            let mut db = sqlx::PgConnection::connect(&self.database).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut db).await.unwrap();
+        }
+    }
+}
+
+/// What was made and is sound, as somebody saw who restored it.
+fn sound(done: BackedUp) -> Manifest {
+    let found = done.verified.unwrap().unwrap();
+    assert_eq!(found.problems, Vec::<String>::new());
+    done.made.manifest
+}
+
+/// What was made, and nobody looked at.
+fn unseen(done: BackedUp) -> Manifest {
+    assert!(done.verified.is_none(), "{done:?}");
+    done.made.manifest
+}
+
+async fn nothing_builds_on_a_damaged_one(mut nights: Nights) {
+    let full = sound(nights.night().await);
+    let (one, two) = (unseen(nights.night().await), unseen(nights.night().await));
+    assert_eq!((full.kind, two.parent.as_deref()), (BackupKind::Full, Some(&*one.name)));
+    let good = nights.view().await;
+    assert_eq!((good.last_good_at, good.last_good_unchecked), (Some(good.items[0].started_at), None));
+
+    nights.place.damage(&full.name, &full.packs[0].file).await;
+    let error = nights.backups.verify(Some(&one.name)).await.unwrap_err();
+    assert!(matches!(&error, BackupError::Damaged { name, .. } if *name == full.name), "{error}");
+    let view = nights.view().await;
+    assert_eq!(view.last_good_at, None);
+    let [of_two, of_one, of_full] = &view.items[..] else { panic!("{view:?}") };
+    for looked_at in [of_one, of_full] {
+        assert!(looked_at.verify_problem.as_ref().unwrap().contains("is damaged"), "{looked_at:?}");
+    }
+    assert_eq!((&of_two.verify_problem, of_two.unsound_below.as_ref()), (&None, Some(&full.name)));
+
+    // The next night begins anew, and from there it goes on.
+    let anew = sound(nights.night().await);
+    assert_eq!((anew.kind, anew.parent), (BackupKind::Full, None));
+    let view = nights.view().await;
+    assert_eq!(view.last_good_at, Some(view.items[0].started_at));
+    assert_eq!(unseen(nights.night().await).parent, Some(anew.name));
+
+    // Nor does anything build on what this database does not know, as after a restore from one that is older.
+    nights.tamper("DELETE FROM backups").await;
+    assert_eq!(sound(nights.night().await).kind, BackupKind::Full);
+}
+
+async fn the_last_sound_one_stays(nights: Nights) {
+    let first = sound(nights.night().await);
+    assert_eq!(nights.names().await, [first.name.as_str()]);
+    // From now on what is written cannot be all restored: a secret is another's.
+    nights.tamper("UPDATE secrets SET identity = '~' || identity").await;
+    let mut bad = Vec::new();
+    for _ in 0..2 {
+        let done = nights.night().await;
+        let found = done.verified.unwrap().unwrap();
+        assert!(found.problems.concat().contains("does not open"), "{found:?}");
+        assert_eq!(done.gone.unwrap(), bad.last().cloned().into_iter().collect::<Vec<_>>());
+        bad.push(done.made.manifest.name);
+        assert_eq!(nights.names().await, [first.name.clone(), bad[bad.len() - 1].clone()]);
+    }
+    let view = nights.view().await;
+    assert_eq!(view.last_good_at, Some(view.items[2].started_at));
+    nights.tamper("UPDATE secrets SET identity = substr(identity, 2)").await;
+    let done = nights.night().await;
+    let mut gone = done.gone.as_ref().unwrap().clone();
+    gone.sort();
+    assert_eq!(gone, [first.name, bad[1].clone()]);
+    assert_eq!(nights.names().await, [sound(done).name]);
+}
+
+async fn what_could_not_be_looked_at_is_told_and_looked_at_the_next_night(nights: Nights) {
+    let first = sound(nights.night().await);
+    // Somebody else has the only scratch place.
+    let lock = std::fs::File::create(nights.app.dir.path().join("verify.lock")).unwrap();
+    lock.lock().unwrap();
+    nights.clock.advance(chrono::Duration::days(1));
+    let done = nights.backups.make(BackupCause::Schedule, true).await.unwrap();
+    assert!(matches!(&done.verified, Some(Err(BackupError::Busy { .. }))), "{done:?}");
+    let second = done.made.manifest;
+    assert_eq!(nights.names().await, [first.name.as_str(), &second.name], "it may not be sound");
+    let view = nights.view().await;
+    assert_eq!((view.items[0].status, view.last_good_at), (BackupStatus::Done, Some(view.items[0].started_at)));
+    let why = view.last_good_unchecked.unwrap();
+    assert!(why.contains("another process makes, restores or checks") && view.items[0].unchecked == Some(why.clone()));
+    let (_, out, err) = run(guildhall(nights.app.dir.path()).env("DATABASE_URL", &nights.database).arg("doctor")).await;
+    assert!(out.contains("warn  backups: the latest good one is") && out.contains(&why), "{out}{err}");
+
+    drop(lock);
+    let done = nights.night().await;
+    assert_eq!(done.gone.as_ref().unwrap(), &[first.name]);
+    let third = sound(done);
+    assert_eq!(third.parent, Some(second.name), "it builds on that, and was restored with it");
+    assert_eq!(nights.view().await.last_good_unchecked, None);
+    assert_eq!(unseen(nights.night().await).parent, Some(third.name));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_builds_on_a_damaged_one_in_a_folder() {
+    nothing_builds_on_a_damaged_one(Nights::new(Place::folder(), false, 9, 7).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_builds_on_a_damaged_one_in_a_bucket() {
+    nothing_builds_on_a_damaged_one(Nights::new(Place::bucket().await, true, 9, 7).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_sound_one_stays_in_a_folder() {
+    the_last_sound_one_stays(Nights::new(Place::folder(), true, 1, 1).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_sound_one_stays_in_a_bucket() {
+    the_last_sound_one_stays(Nights::new(Place::bucket().await, false, 1, 1).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_could_not_be_looked_at_is_told_in_a_folder() {
+    let nights = Nights::new(Place::folder(), false, 1, 7).await;
+    what_could_not_be_looked_at_is_told_and_looked_at_the_next_night(nights).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_could_not_be_looked_at_is_told_in_a_bucket() {
+    let nights = Nights::new(Place::bucket().await, true, 1, 7).await;
+    what_could_not_be_looked_at_is_told_and_looked_at_the_next_night(nights).await;
+}
+
+/// The program, with its rules where no place is named, is killed in the middle of looking at what it has made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_names_the_place_heeds_the_rules_and_what_was_cut_off_is_looked_at_again() {
+    let mut app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    owner.project("shop", json!({ "kind": "sample" })).await;
+    app.stop().await;
+    let place = Place::folder();
+    let Shelf::Folder(folder) = place.shelf() else { panic!("it is a folder") };
+    let backup = |env: &[(&str, &str)]| {
+        let mut command = guildhall(app.dir.path());
+        command.arg("backup").arg("--to").arg(&folder).envs(env.iter().copied());
+        command
+    };
+    let rules = [
+        ("GUILDHALL_BACKUP_KEEP", "last 1"),
+        ("GUILDHALL_BACKUP_FULL_EVERY", "1"),
+        ("GUILDHALL_BACKUP_VERIFY", "false"),
+    ];
+    for n in 0..2 {
+        let (code, out, err) = run(&mut backup(&rules)).await;
+        assert!(code == Some(0) && out.contains("it is a full one") && !out.contains("Restored it"), "{out}{err}");
+        assert_eq!(out.contains("Deleted the backup"), n > 0, "{out}{err}");
+        assert_eq!(listed(&place.shelf()).await.unwrap().len(), 1);
+    }
+    let (code, out, err) = run(&mut backup(&[("GUILDHALL_BACKUP_KEEP", "days 3")])).await;
+    assert!(code == Some(1) && err.contains("which backups are kept"), "{out}{err}");
+
+    let (code, ..) = run(backup(&[]).arg("--full").env("GUILDHALL_TEST_AT", "kill restore.rows 1")).await;
+    assert_eq!(code, None);
+    let (_, out, _) = run(guildhall(app.dir.path()).arg("doctor")).await;
+    assert!(out.contains("but it is not checked yet: It is being restored into a scratch place, or"), "{out}");
+    let (code, out, err) = run(&mut backup(&[])).await;
+    assert!(code == Some(0) && out.contains("it builds on") && out.contains("Restored it"), "{out}{err}");
+    let (_, out, _) = run(guildhall(app.dir.path()).arg("doctor")).await;
+    assert!(out.contains("ok    backups: the latest good one is 0 hours old"), "{out}");
+}

@@ -1,0 +1,107 @@
+//! What cards lack that auto mode would take: what a start would refuse, found for many cards at once. No key is opened for
+//! that, and nothing is asked for each card apart.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+
+use guildhall_git::Repo;
+use guildhall_store::Wish;
+use guildhall_types::auto::Card;
+use guildhall_types::project::Project;
+use guildhall_types::{FeatureId, MemberId, ProjectId};
+
+use crate::cards::{agent_gone, branch_exists};
+use crate::providers::Reached;
+use crate::{Team, TeamError};
+
+/// What there is for the cards of a project.
+struct Ground {
+    project: Project,
+    repo: Repo,
+    /// Its branches, where a card names one.
+    branches: Option<Result<HashSet<String>, String>>,
+}
+
+impl Team {
+    /// Notes on each card what it lacks, as [`Team::new_run`] would say it. That a key cannot be opened is not seen here.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn note_hindrances(&self, cards: &mut [Card]) -> Result<(), TeamError> {
+        if cards.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<FeatureId> = cards.iter().map(|card| card.feature).collect();
+        let wishes = self.store.wishes(&ids).await?;
+        let mut grounds: HashMap<ProjectId, Result<Ground, String>> = HashMap::new();
+        let mut keys: HashMap<MemberId, Reached> = HashMap::new();
+        for card in cards {
+            let Some(wish) = wishes.get(&card.feature) else { continue };
+            let ground = match grounds.entry(card.project) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => {
+                    let ground = self.ready_project(card.project).await;
+                    let ground = ground.map(|(project, repo)| Ground { project, repo, branches: None });
+                    unknown.insert(or_why(ground)?)
+                }
+            };
+            let keys = match keys.entry(card.member) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(self.reachable(card.member).await?),
+            };
+            card.hindered = match ground {
+                Ok(ground) => self.hindrance(card, wish, ground, keys).await?,
+                Err(why) => Some(why.clone()),
+            };
+        }
+        Ok(())
+    }
+
+    async fn hindrance(
+        &self,
+        card: &Card,
+        wish: &Wish,
+        ground: &mut Ground,
+        keys: &Reached,
+    ) -> Result<Option<String>, TeamError> {
+        let Ground { project, repo, branches } = ground;
+        // One that was stopped goes on with its run, as that is.
+        let stopped = wish.run_model.as_deref().filter(|_| card.run.is_some());
+        let of_agent = wish.agent_model.as_ref().and_then(|model| model.model.as_deref());
+        let named = stopped.or(wish.model.as_deref()).or(of_agent);
+        let lacks_key = || self.missing_key(&self.model_of(project, named, keys), keys).map(|error| error.to_string());
+        if stopped.is_some() {
+            return Ok(lacks_key());
+        }
+        if wish.agent_gone {
+            return Ok(Some(agent_gone().to_string()));
+        }
+        if let Some(why) = lacks_key() {
+            return Ok(Some(why));
+        }
+        if wish.on_unmerged && card.open.is_empty() {
+            let apart = self.no_footing(project, repo, &self.card(card.feature).await?.card.dependencies).await;
+            if let Some(why) = or_why(apart)?.unwrap_or_else(Some) {
+                return Ok(Some(why));
+            }
+        }
+        let Some(branch) = wish.branch.as_deref().filter(|_| !wish.had_branch) else { return Ok(None) };
+        if branches.is_none() {
+            *branches = Some(or_why(repo.branches().await.map_err(TeamError::from))?);
+        }
+        Ok(match branches {
+            Some(Ok(all)) => all.contains(branch).then(|| branch_exists(branch).to_string()),
+            Some(Err(why)) => Some(why.clone()),
+            None => None,
+        })
+    }
+}
+
+/// What there is, or what its cards lack without it. Where the store fails, nothing is known of any card.
+fn or_why<T>(found: Result<T, TeamError>) -> Result<Result<T, String>, TeamError> {
+    match found {
+        Ok(found) => Ok(Ok(found)),
+        Err(TeamError::Store(error)) => Err(TeamError::Store(error)),
+        Err(why) => Ok(Err(why.to_string())),
+    }
+}
