@@ -135,7 +135,7 @@ test("a report says what did not begin, and why", async ({ page, baseURL }) => {
   await page.route("**/api/reports/latest", (route) => route.fulfill({ json: { report } }));
   await page.goto("/");
   const shown = page.getByRole("region", { name: "Morning report" });
-  await expect(shown).toContainText("8did not begin");
+  await expect(shown).toContainText("did not begin8");
   const first = shown.getByRole("listitem").filter({ hasText: "Waits for #2 Login form." });
   await expect(first).toContainText(`7 cards of ${project.name} did not begin`);
   await expect(first).toContainText("and 6 more");

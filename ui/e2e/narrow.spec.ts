@@ -31,9 +31,9 @@ test("on a narrow screen every place is reached by touch", async ({ page }) => {
     await expect(page).toHaveURL(to);
     await expect(bar.locator("[data-current]")).toHaveText(/^More/);
   }
+  await expectAccessible(page);
   await more.click();
   await expect(page.getByRole("menuitem", { name: "Sign out" })).toBeVisible();
-  await expectAccessible(page);
   await page.getByRole("menuitem", { name: "Search or do…" }).click();
   await expect(page.getByRole("combobox").first()).toBeFocused();
 });

@@ -142,7 +142,6 @@ test("planned cards are shown as what they become, and lead to it", async ({ pag
   await shots(page, "execution-planned");
   await side.getByRole("button", { name: "Approve" }).click();
   await expect(page.getByRole("heading", { name: /Feature planning/ })).toContainText("Completed");
-  await page.getByRole("button", { name: "Result" }).click();
   await side.getByRole("link", { name: "Count them" }).click();
   await expect(page).toHaveURL(/\/f\//);
   await expect(page.getByText("It prints a number.").first()).toBeVisible();
