@@ -38,7 +38,7 @@ page:
 	cd ui && npm run api:check && npm run check
 
 rust:
-	scripts/with-postgres.sh cargo nextest run --workspace --locked
+	scripts/with-postgres.sh --in-memory cargo nextest run --workspace --locked
 
 # What keeps agents apart, once more as a user without any rights, when this one is root.
 ordinary:

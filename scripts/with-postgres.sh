@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Runs a command with a private PostgreSQL server on a free port of the loopback address.
 #
-#   scripts/with-postgres.sh cargo nextest run -p guildhall-store
+#   scripts/with-postgres.sh cargo nextest run --workspace
+#   scripts/with-postgres.sh --in-memory cargo nextest run --workspace    its data in memory, where there is plenty: a database for
+#                                                                         each test is hundreds of files, which a disk takes its time for
 #
 # The server's address is in GUILDHALL_TEST_POSTGRES for the command. The server and its data go when the command ends.
 set -euo pipefail
@@ -12,7 +14,15 @@ if [ -z "$bin" ]; then
   exit 1
 fi
 
-dir=$(mktemp -d "${TMPDIR:-/tmp}/guildhall-pg.XXXXXX")
+place=${TMPDIR:-/tmp}
+if [ "${1:-}" = --in-memory ]; then
+  shift
+  # What all tests together leave there is some two gigabytes.
+  free=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
+  room=$(df -k --output=avail /dev/shm 2>/dev/null | tail -1)
+  if [ "${free:-0}" -gt 10000000 ] && [ "${room:-0}" -gt 6000000 ] && [ -w /dev/shm ]; then place=/dev/shm; fi
+fi
+dir=$(mktemp -d "$place/guildhall-pg.XXXXXX")
 as=()
 if [ "$(id -u)" = 0 ]; then
   # The server refuses to run as root.

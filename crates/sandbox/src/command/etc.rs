@@ -59,6 +59,8 @@ const WRITTEN: &[(&str, &str)] = &[
 
 /// How the folders of copies are called.
 const PREFIX: &str = "guildhall-etc-";
+/// Where they are made if there is such a place: a copy has some hundred links and small files, and a disk takes its time for each.
+const IN_MEMORY: &str = "/dev/shm";
 
 /// Copies of a host's `/etc`, made anew when that has changed.
 #[derive(Debug)]
@@ -123,9 +125,15 @@ impl Etc {
     }
 
     fn copy(&self, marks: Vec<Mark>) -> io::Result<Copied> {
-        let place = std::env::temp_dir();
-        sweep(&place);
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&place)?;
+        let (memory, disk) = (Path::new(IN_MEMORY), std::env::temp_dir());
+        sweep(memory);
+        sweep(&disk);
+        // There may be no such place, or little room in it.
+        self.copy_to(memory, marks.clone()).or_else(|_| self.copy_to(&disk, marks))
+    }
+
+    fn copy_to(&self, place: &Path, marks: Vec<Mark>) -> io::Result<Copied> {
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(place)?;
         let held = File::open(folder.path())?;
         rustix::fs::flock(&held, FlockOperation::NonBlockingLockShared)?;
         for (name, ..) in &marks {
