@@ -33,6 +33,8 @@ const ASKERS: usize = 8;
 const WRITTEN: usize = 100;
 /// Open pages for the live sync, and how often something is written.
 const PAGES: [usize; 2] = [3, 300];
+/// Pages that one member has open: the server lets nobody have many more.
+const OF_ONE: usize = 40;
 const TOLD: usize = 50;
 /// Milliseconds that a search of the largest hub, and a change on its way to an open page, may take at most.
 const SEARCH: f64 = 20.0;
@@ -147,10 +149,14 @@ async fn write(server: &Server, name: &str, size: usize, words: &mut Words, tabl
 }
 
 async fn sync(server: &Server, name: &str, pages: usize, words: &mut Words, table: &mut Table) -> anyhow::Result<()> {
+    let mut readers = Vec::new();
+    for n in 0..pages.div_ceil(OF_ONE) {
+        readers.push(server.invite(&format!("reader-{pages}-{n}")).await?);
+    }
     let before = server.memory()?.own_mib;
     let mut sockets = Vec::with_capacity(pages);
-    for _ in 0..pages {
-        sockets.push(server.listen().await?);
+    for session in readers.iter().cycle().take(pages) {
+        sockets.push(server.listen_as(session).await?);
     }
     let grown = (server.memory()?.own_mib - before) * 1_024.0 / pages as f64;
     table.tell(

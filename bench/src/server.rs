@@ -111,7 +111,8 @@ impl Server {
         Ok(())
     }
 
-    /// Invites another member, who comes at once; the member's session, for [`Self::post_as`].
+    /// Invites another member, who comes at once; the member's session, for [`Self::post_as`] and
+    /// [`Self::listen_as`].
     pub async fn invite(&self, name: &str) -> anyhow::Result<String> {
         let email = format!("{name}@example.com");
         let invitation = self.post("/api/invitations", &json!({ "email": email, "role": "member" })).await?;
@@ -228,8 +229,8 @@ impl Server {
         self.launch.database.clone().unwrap_or_else(own)
     }
 
-    /// Opens the WebSocket of what happens, in the session of the first member.
-    pub async fn listen(&self) -> anyhow::Result<WebSocketStream<TcpStream>> {
+    /// Opens the WebSocket of what happens, in the session of a member.
+    pub async fn listen_as(&self, session: &str) -> anyhow::Result<WebSocketStream<TcpStream>> {
         let host = self.url.trim_start_matches("http://");
         let request = Request::builder()
             .uri(format!("ws://{host}/api/events"))
@@ -239,7 +240,7 @@ impl Server {
             .header("sec-websocket-version", "13")
             .header("sec-websocket-key", generate_key())
             .header("origin", &self.url)
-            .header("cookie", &self.cookie);
+            .header("cookie", session);
         let stream = TcpStream::connect(host).await?;
         Ok(tokio_tungstenite::client_async(request.body(())?, stream).await?.0)
     }

@@ -52,7 +52,7 @@ test("what is wrong with the servers, who is told of it, and from where on", asy
   await expect(page.getByRole("heading", { name: "Inbox", level: 1 })).toBeVisible();
   await page.keyboard.press("ControlOrMeta+k");
   await page.getByRole("combobox").fill("alerts");
-  await page.getByRole("option", { name: "Alerts" }).click();
+  await page.getByRole("option", { name: "Alerts", exact: true }).click();
   await expect(page.getByRole("heading", { name: "Alerts", level: 1 })).toBeVisible();
   const form = page.getByRole("region", { name: "Thresholds" });
   const memory = form.getByRole("group", { name: "Memory of a server" });
@@ -100,7 +100,7 @@ test("what is wrong with the servers, who is told of it, and from where on", asy
   expect(silences).toEqual([{ minutes: 480 }, { minutes: null }]);
   await page.goto(`/p/${project.id}`);
   await expect(page.getByRole("region", { name: "Backlog" })).toBeVisible();
-  await expect(banner.getByRole("link", { name: "Look at alerts" })).toBeVisible();
+  await expect(banner.getByRole("link", { name: "Alerts" })).toBeVisible();
   await expectAccessible(page);
   await page.screenshot({ path: "test-results/alerts-banner.png" });
 });

@@ -1,4 +1,4 @@
-import { cards, column, expect, expectAccessible, makeProject, test } from "./support";
+import { asPage, cards, column, expect, expectAccessible, makeProject, test } from "./support";
 
 test("eight cards in a row without the mouse", async ({ page, baseURL }) => {
   const project = await makeProject(page, baseURL);
@@ -199,4 +199,67 @@ test("a deletion names who depends on the card, and the dependency is taken off"
   await panel.getByRole("button", { name: "Take off" }).click();
   await expect(panel).not.toContainText("was deleted");
   await expect(cards(page, "Backlog")).not.toContainText("Depends on");
+});
+
+test("a card stays in sight when its panel takes the room, and Enter leads into the panel", async ({
+  page,
+  baseURL,
+}) => {
+  const http = asPage(page.request, baseURL);
+  const name = `A project with a name that no toolbar could show in full ${Date.now()}`;
+  const { id } = await http.post("/api/projects", { name, source: { kind: "empty" } });
+  await expect
+    .poll(async () => (await (await page.request.get(`/api/projects/${id}`)).json()).status)
+    .toBe("ready");
+  for (const title of ["One", "Two"])
+    await http.post(`/api/projects/${id}/features`, { title, description: title });
+  await page.goto(`/p/${id}`);
+  const toolbar = page.locator("main header").first();
+  const height = async () => (await toolbar.boundingBox())?.height;
+  await expect(page.getByRole("button", { name: /^Auto mode/ })).toBeVisible();
+  const before = await height();
+  expect(before).toBeLessThan(60);
+  await page.getByRole("link", { name: "Two" }).focus();
+  await page.keyboard.press("Enter");
+  const panel = page.getByRole("complementary", { name: "Feature" });
+  await expect(panel).toBeFocused();
+  expect(await height()).toBe(before);
+  await expect(cards(page, "Backlog").nth(1)).toBeInViewport({ ratio: 1 });
+  // The card comes after what stands before it in the panel.
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("link", { name: "Two" })).toBeFocused();
+  await page.getByRole("link", { name: "Two" }).click();
+  await expect(panel).toBeVisible();
+  await expect(page.getByRole("button", { name: "Filter", exact: true })).toBeVisible();
+  await page.getByRole("link", { name: "One" }).focus();
+  await page.keyboard.press("/");
+  await expect(page.getByRole("searchbox", { name: "Filter the cards" })).toBeFocused();
+});
+
+test("a filter that lets nothing through says so, and is cleared", async ({ page, baseURL }) => {
+  const project = await makeProject(page, baseURL);
+  await project.write("Alpha");
+  await page.goto(`/p/${project.id}?q=zzz`);
+  await expect(page.getByRole("heading", { name: "No card matches" })).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("main").getByRole("button", { name: "Clear the filter" }).last().click();
+  await expect(cards(page, "Backlog")).toHaveCount(1);
+  await page.goto(`/p/${project.id}?q=alpha`);
+  await expect(column(page, "Verified")).toContainText("No card matches.");
+});
+
+test("a card that cannot begin for want of a key says so and leads to the keys", async ({
+  page,
+  baseURL,
+}) => {
+  const project = await makeProject(page, baseURL);
+  await page.goto(`/p/${project.id}`);
+  await page.getByRole("button", { name: "Write the first card" }).click();
+  await page.getByLabel("Title").fill("Needs a key");
+  await page.getByRole("textbox", { name: "Description" }).fill("Anything.");
+  await page.getByRole("button", { name: "Create and start" }).click();
+  const card = cards(page, "Backlog").first();
+  await expect(card).toContainText("There is no key", { ignoreCase: true });
+  await card.getByRole("link", { name: "Add a key" }).click();
+  await expect(page).toHaveURL(/\/settings#keys$/);
 });

@@ -67,7 +67,7 @@ test("a member talks with an agent, lets it change files, and takes that to the 
     script({ tools: [["write", { path: "hello.txt", content: "hello\n" }]] }, { say: "It is written." }),
   );
   await field.press("Enter");
-  await expect(talk.getByText("It is written.")).toBeVisible({ timeout: 60_000 });
+  await expect(talk.getByText("It is written.").last()).toBeVisible({ timeout: 60_000 });
   await talk.getByRole("tab", { name: /Changes/ }).click();
   await expect(talk.getByText("hello.txt").first()).toBeVisible();
   await expectAccessible(page);

@@ -20,7 +20,7 @@ test("what uses the disk, what goes next and why, and how long what is kept", as
   await page.keyboard.press("ControlOrMeta+k");
   await page.getByRole("combobox").fill("retention");
   await page.keyboard.press("Enter");
-  await expect(page).toHaveURL(/\/operation\/disk$/);
+  await expect(page).toHaveURL(/\/operation\/disk#retention$/);
   await expect(page.getByRole("heading", { name: "Disk", level: 1 })).toBeVisible();
   const table = page.getByRole("table", { name: "By member and card" });
   const own = table.getByRole("row", { name: /Login form/ }).filter({ hasText: project.name });

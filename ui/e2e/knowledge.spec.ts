@@ -1,10 +1,15 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join as pathOf } from "node:path";
 import type { Browser, Page } from "@playwright/test";
-import { asPage, expect, expectAccessible, MEMBER, test } from "./support";
+import { asPage, expect, expectAccessible, MEMBER, makeProject, test } from "./support";
 
 // Two members in two browsers at once.
 test.use({ storageState: { cookies: [], origins: [] } });
 
+/** Where files are chosen, and where a folder is. */
+const FILES = "input[type=file][accept]";
+const FOLDER = "input[type=file][webkitdirectory]";
 const PASSWORD = "eleven careful gardeners";
 
 async function signIn(page: Page, baseURL: string | undefined) {
@@ -79,10 +84,7 @@ test("what one member writes another sees at once, finds, and changes; nobody lo
   await expect(page.getByRole("alert").first()).toBeVisible();
   await expect(text).toHaveAttribute("aria-invalid", "true");
   await text.fill("# Ports\n\nThe door is 4300.\n\nThe cellar is 5432.");
-  await page
-    .getByRole("button", { name: "Discard the draft" })
-    .or(page.getByRole("button", { name: "Cancel" }))
-    .click();
+  await page.getByRole("button", { name: "Cancel" }).click();
 
   // Ben finds it by a mistyped word, with keys alone.
   await ben.page.keyboard.press("/");
@@ -118,8 +120,11 @@ test("what one member writes another sees at once, finds, and changes; nobody lo
   await expect(place).toContainText("The door is 4320.");
   await expectAccessible(ben.page);
   await ben.page.screenshot({ path: "test-results/knowledge-conflict-1440.png", fullPage: true });
+  // Nothing is taken that nobody chose.
+  const use = ben.page.getByRole("button", { name: "Use this text" });
+  await expect(use).toBeDisabled();
   await place.getByRole("radio", { name: "Theirs" }).check();
-  await ben.page.getByRole("button", { name: "Take this over" }).click();
+  await use.click();
   await expect(ben.page.getByLabel("Text", { exact: true })).toHaveValue(
     "# Ports\n\nThe door is 4310.\n\nThe cellar is 5432.\n\nThe attic is 6379.",
   );
@@ -213,7 +218,7 @@ test("learnings of agents are reviewed by keys alone", async ({ page, baseURL, b
   await expect(row(page, seen[0] ?? "")).toBeVisible();
   await expect(row(page, seen[1] ?? "")).toHaveCount(0);
   await page.getByRole("combobox", { name: "Review" }).click();
-  await page.getByRole("option", { name: "Rejected" }).click();
+  await page.getByRole("option", { name: "Rejected", exact: true }).click();
   await expect(row(page, seen[1] ?? "")).toBeVisible();
   await row(page, seen[1] ?? "").click();
   await expect(page.getByText("Rejected: It does not hold.")).toBeVisible();
@@ -275,7 +280,7 @@ test("a viewer reads; the hub fits a narrow screen in the dark", async ({ page, 
   await page.getByRole("button", { name: "Import, export, deleted" }).click();
   await page.getByRole("menuitem", { name: "Import files" }).click();
   const dialog = page.getByRole("dialog", { name: "Import knowledge" });
-  await dialog.locator("input[type=file]").setInputFiles([
+  await dialog.locator(FILES).setInputFiles([
     { name: "same.md", mimeType: "text/markdown", buffer: await readFile(saved) },
     {
       name: "new.md",
@@ -292,7 +297,7 @@ test("a viewer reads; the hub fits a narrow screen in the dark", async ({ page, 
   // Of two that say the same one comes in, and then, if that is wanted, the other alone.
   const pears = `---\nkind: entry\ntitle: Pears ${Date.now()}\n---\n\nThey are picked while they are hard.\n`;
   await dialog
-    .locator("input[type=file]")
+    .locator(FILES)
     .setInputFiles(
       ["one.md", "two.md"].map((name) => ({ name, mimeType: "text/markdown", buffer: Buffer.from(pears) })),
     );
@@ -315,4 +320,174 @@ test("a viewer reads; the hub fits a narrow screen in the dark", async ({ page, 
   await expect(page.getByRole("heading", { name: "Nothing was found" })).toBeVisible();
   await page.goto("/knowledge/entries/00000000-0000-7000-8000-000000000000");
   await expect(page.getByRole("heading", { name: "There is nothing here" })).toBeVisible();
+});
+
+test("a card leads to what its run was given and recorded; each can be judged, and all of it taken back", async ({
+  page,
+  baseURL,
+}) => {
+  test.setTimeout(120_000);
+  const anna = await signIn(page, baseURL);
+  const stamp = Date.now();
+  const guide = `How bells are rung ${stamp}`;
+  const blueprint = await anna.post("/api/knowledge/blueprints?anyway=true", {
+    name: guide,
+    content: "Twice, and slowly.",
+    status: "active",
+  });
+  // Words that no learning of another try has: much the same is not recorded twice.
+  const own = () => Array.from({ length: 12 }, () => Math.random().toString(36).slice(2, 9)).join(" ");
+  const learnt = (title: string, content: string) => [
+    "learning_record",
+    {
+      title,
+      content: `${content}\n\n${own()}`,
+      description: "When bells are rung.",
+      type: "pattern",
+      confidence: "high",
+    },
+  ];
+  const knot = `Ropes fray at the knot ${stamp}`;
+  const oil = `Clappers need no oil ${stamp}`;
+  const steps = [
+    {
+      tools: [
+        learnt(knot, "Tie them anew each spring."),
+        learnt(oil, "It gathers dust, and the sound is dull."),
+      ],
+    },
+    { say: "They are rung." },
+  ];
+  const project = await makeProject(page, baseURL);
+  const card = await project.write(`Ring the bells ${stamp}`, {
+    description: `\`\`\`sim\n${steps.map((step) => JSON.stringify(step)).join("\n")}\n\`\`\``,
+    model: "simulated",
+  });
+  await anna.post(`/api/features/${card.id}/start`);
+  await page.goto(`/f/${card.id}?tab=overview`);
+  const knowledge = page.getByRole("region", { name: "Knowledge" });
+  await expect(knowledge.getByRole("link", { name: oil })).toBeVisible({ timeout: 60_000 });
+  await expect(knowledge.getByRole("button", { name: "Take back all of this run" })).toBeVisible();
+  await expectAccessible(page);
+  // Both what went in and what came out.
+  await knowledge.getByRole("link", { name: guide }).click();
+  await expect(page.getByRole("heading", { name: guide, level: 1 })).toBeVisible();
+  await page.goBack();
+  await knowledge.getByRole("link", { name: knot }).click();
+  await expect(page.getByRole("heading", { name: knot, level: 1 })).toBeVisible();
+
+  // It is judged where it stands: verified, rejected although it was, and back again.
+  const more = async (name: string) => {
+    await page.getByRole("button", { name: "More", exact: true }).click();
+    await page.getByRole("menuitem", { name }).click();
+  };
+  const facts = page.getByRole("region", { name: "About it" });
+  await more("Verify");
+  await expect(facts.getByText("Verified by")).toBeVisible();
+  await more("Reject");
+  const why = page.getByRole("dialog", { name: `Reject ${knot}` });
+  await expectAccessible(page);
+  await why.getByRole("textbox").fill("It was the damp.");
+  await page.keyboard.press("ControlOrMeta+Enter");
+  await expect(page.getByText("Rejected: It was the damp.")).toBeVisible();
+  await expect(facts.getByText("Verified by")).toHaveCount(0);
+  await more("Verify");
+  await expect(facts.getByText("Verified by")).toBeVisible();
+
+  // Whoever mends a word of it does not take that back.
+  await page.keyboard.press("e");
+  await expect(page.getByRole("combobox", { name: "How sure is it?" })).toHaveText("Verified");
+  await page.getByLabel("Text", { exact: true }).fill("Tie them anew every spring.");
+  await page.keyboard.press("ControlOrMeta+Enter");
+  await expect(page.getByText("Tie them anew every spring.")).toBeVisible();
+  await expect(facts.getByText("Verified by")).toBeVisible();
+  const path = new URL(page.url()).pathname;
+  expect(await (await page.request.get(`/api${path}`)).json()).toMatchObject({
+    confidence: "verified",
+    review: "accepted",
+  });
+
+  // All of the run is taken back from its card, also what was decided on.
+  await page.goto(`/f/${card.id}?tab=overview`);
+  await knowledge.getByRole("button", { name: "Take back all of this run" }).click();
+  const sure = page.getByRole("alertdialog");
+  await expectAccessible(page);
+  await sure.getByRole("button", { name: "Take back all of this run" }).click();
+  await expect(page.getByText("2 items taken out")).toBeVisible();
+  await expect(knowledge.getByText("Deleted")).toHaveCount(2);
+  await expect(knowledge.getByRole("button", { name: "Take back all of this run" })).toHaveCount(0);
+  await page.goto(path);
+  await expect(page.getByText("This was deleted.", { exact: false })).toBeVisible();
+  const headers = { origin: new URL(baseURL ?? "").origin };
+  await page.request.delete(`/api/knowledge/blueprints/${blueprint.id}`, { headers });
+});
+
+test("what the page exports it imports, as an archive and out of a folder", async ({ page, baseURL }) => {
+  const anna = await signIn(page, baseURL);
+  const headers = { origin: new URL(baseURL ?? "").origin };
+  const stamp = Date.now();
+  const tag = `moved-${stamp}`;
+  const write = (title: string, content: string, related: string[] = []) =>
+    anna.post("/api/knowledge/entries?anyway=true", { title, content, related, tags: [tag] });
+  const hinges = await write(`Hinges ${stamp}`, "They are oiled in autumn.");
+  const gate = await write(`The gate ${stamp}`, "It opens to the inside alone.", [hinges.id]);
+
+  await page.goto(`/knowledge?tag=${tag}`);
+  await page.getByRole("button", { name: "Import, export, deleted" }).click();
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("menuitem", { name: "Export these as Markdown" }).click(),
+  ]);
+  const name = file.suggestedFilename();
+  expect(name).toMatch(/\.tar$/);
+  const tar = { name, mimeType: "application/x-tar", buffer: await readFile(await file.path()) };
+  await page.getByRole("button", { name: "Import, export, deleted" }).click();
+  await page.getByRole("menuitem", { name: "Import files" }).click();
+  const dialog = page.getByRole("dialog", { name: "Import knowledge" });
+  await dialog.locator(FILES).setInputFiles([tar]);
+  await dialog.getByRole("button", { name: "Import 2 files" }).click();
+  await expect(dialog.getByRole("status")).toHaveText("0 written, 0 changed, 2 as they were");
+
+  // A folder, with what else lies in one.
+  const folder = await mkdtemp(pathOf(tmpdir(), "guildhall-notes-"));
+  await mkdir(pathOf(folder, ".git"));
+  const note = (title: string, text: string, more = "") =>
+    `---\nkind: entry\ntitle: ${title} ${stamp}\n${more}---\n\n${text}\n`;
+  await writeFile(pathOf(folder, "locks.markdown"), note("Locks", "The key hangs in the hall."));
+  const nobody = "00000000-0000-7000-8000-000000000000";
+  await writeFile(
+    pathOf(folder, "bolts.md"),
+    note("Bolts", "They are of brass.", `related: ["${nobody}"]\n`),
+  );
+  await writeFile(pathOf(folder, ".git", "hidden.md"), "no item");
+  await writeFile(pathOf(folder, "picture.png"), "no item");
+  await dialog.locator(FOLDER).setInputFiles(folder);
+  await expect(dialog.getByText("Passed over, since they are no Markdown files:")).toContainText(
+    "picture.png",
+  );
+  await expectAccessible(page);
+  await dialog.getByRole("button", { name: "Import 2 files" }).click();
+  await expect(dialog.getByRole("status")).toHaveText("2 written, 0 changed, 0 as they were");
+  await expect(dialog.getByRole("region", { name: /^They came in without/ })).toContainText("bolts.md");
+  await expectAccessible(page);
+  await rm(folder, { recursive: true });
+
+  // What is wrong in a file is told with its field.
+  const bad = Buffer.from(note("Bad", "x", "tags: one\n"));
+  await dialog.locator(FILES).setInputFiles([{ name: "bad.md", mimeType: "text/markdown", buffer: bad }]);
+  await dialog.getByRole("button", { name: "Import 1 file" }).click();
+  await expect(dialog.getByRole("alert")).toContainText("tags: write a list of words");
+
+  // A related item that was deleted goes by its title, where one writes and in the history.
+  await page.request.delete(`/api/knowledge/entries/${hinges.id}`, { headers });
+  await page.goto(`/knowledge/entries/${gate.id}?edit=true`);
+  const related = page.getByRole("group", { name: /^Related/ });
+  await expect(related.getByRole("listitem")).toContainText(`Hinges ${stamp}`);
+  await expect(related.getByText("Deleted")).toBeVisible();
+  await related.getByRole("button", { name: `Remove Hinges ${stamp}` }).click();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.goto(`/knowledge/entries/${gate.id}?tab=history`);
+  await expect(page.getByRole("region", { name: "What changed from version 1 to version 2" })).toContainText(
+    `Related: Hinges ${stamp} (deleted)`,
+  );
 });

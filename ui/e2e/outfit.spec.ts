@@ -22,12 +22,12 @@ test("a project gives its commands what they need, and shows no secret", async (
   const dialog = page.getByRole("dialog", { name: "Add a secret" });
   await dialog.getByLabel("Name").fill("path");
   await dialog.getByLabel("Value").fill(URL_OF_DATABASE);
-  await dialog.getByRole("button", { name: "Put in place" }).click();
+  await dialog.getByRole("button", { name: "Save secret" }).click();
   await expect(dialog.getByText("choose another name", { exact: false })).toBeVisible();
   await dialog.getByLabel("Name").fill("test_database_url");
   await dialog.getByLabel("Services", { exact: true }).uncheck();
   await page.screenshot({ path: "test-results/outfit-secret.png" });
-  await dialog.getByRole("button", { name: "Put in place" }).press("Enter");
+  await dialog.getByRole("button", { name: "Save secret" }).press("Enter");
   const secret = page.locator("#secrets").getByRole("listitem");
   await expect(secret).toContainText("TEST_DATABASE_URL");
   await expect(secret).toContainText("•••• test");

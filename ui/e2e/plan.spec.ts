@@ -16,11 +16,11 @@ test("a plan is sent back, made anew, changed and approved, and the work follows
   const editor = page.getByRole("dialog", { name: "New card" });
   await editor.getByLabel("Title").fill("Export as JSON");
   await editor.getByLabel("Description").fill("`todo json` prints the list as JSON.");
-  await expect(editor.getByRole("button", { name: /approves the plan/ })).toHaveCount(0);
+  await expect(editor.getByRole("switch", { name: /approves the plan/ })).toHaveCount(0);
   await editor.getByRole("combobox", { name: "Planning" }).click();
   await page.getByRole("option", { name: /Specification/ }).click();
-  await editor.getByRole("button", { name: "Nobody approves the plan" }).click();
-  await expect(editor.getByRole("button", { name: "A person approves the plan" })).toBeVisible();
+  await editor.getByRole("switch", { name: "A person approves the plan" }).click();
+  await expect(editor.getByRole("switch", { name: "A person approves the plan" })).toBeChecked();
   await editor.getByRole("button", { name: "Create and start" }).click();
 
   // The board and the inbox say that it waits.

@@ -67,10 +67,26 @@ test("a service is started, its pages are looked at, and a terminal changes the 
   await page.keyboard.type("ls; echo hand > hand.txt; tput cols\n");
   await expect(screen).toContainText("serve.pl");
   await shots(page, "terminal");
+  // What runs in it goes on while one looks at something else, and is not left without a question.
+  await page.keyboard.type("echo $((40 + 2)) lanterns; cat\n");
+  await expect(screen).toContainText("42 lanterns");
+  await page.getByRole("tab", { name: /Changes/ }).click();
+  await expect(terminal).toBeHidden();
+  await page.getByRole("tab", { name: "Terminal" }).click();
+  await expect(screen).toContainText("42 lanterns");
+  await page.getByRole("link", { name: "Inbox" }).click();
+  const sure = page.getByRole("alertdialog");
+  await expect(sure).toContainText("what runs in it ends");
+  await sure.getByRole("button", { name: "Keep editing" }).click();
+  await terminal.focus();
+  await page.keyboard.type("still here\n");
+  await expect(screen).toContainText("still here");
+  await page.keyboard.press("Control+D");
   await page.keyboard.press("Control+Shift+ArrowUp");
   await expect(page.getByRole("button", { name: "Close terminal" })).toBeFocused();
   await page.keyboard.press("Enter");
   await expect(page.getByRole("button", { name: "Open terminal" })).toBeVisible();
   await page.getByRole("tab", { name: /Changes/ }).click();
-  await expect(page.getByText("hand.txt").first()).toBeVisible();
+  // The terminal's screen is still there, out of sight.
+  await expect(page.getByText("hand.txt").filter({ visible: true }).first()).toBeVisible();
 });

@@ -15,7 +15,9 @@ export const test = base.extend<{ quiet: undefined }>({
       page.on("console", (message) => {
         // Refused requests and lost connections are logged by the browser itself; the tests that provoke them look at
         // what the page says.
-        const own = /^Failed to load resource|ERR_INTERNET_DISCONNECTED/.test(message.text());
+        const own = /^Failed to load resource|ERR_INTERNET_DISCONNECTED|dynamically imported module/.test(
+          message.text(),
+        );
         if (message.type() === "error" && !own) complaints.push(message.text());
       });
       await use(undefined);
@@ -96,7 +98,11 @@ export async function shots(page: Page, name: string) {
   await expectAccessible(page);
   await picture("-dark");
   await page.setViewportSize({ width: 390, height: 844 });
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  const wide = await page.evaluate(() => {
+    // What scrolls is the view, not the document.
+    const boxes = [document.documentElement, document.querySelector("#content")];
+    return Math.max(...boxes.map((box) => (box ? box.scrollWidth - box.clientWidth : 0)));
+  });
   expect(wide).toBeLessThanOrEqual(0);
   await expectAccessible(page);
   await picture("-narrow");

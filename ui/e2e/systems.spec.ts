@@ -106,8 +106,8 @@ test("a running execution is drawn while it works, and cancelled", async ({ page
   const graph = page.getByRole("region", { name: "Graph" });
   await expect(graph.getByText("Running").first()).toBeVisible({ timeout: 30_000 });
   await shots(page, "execution-running");
-  await page.getByRole("button", { name: "Cancel" }).click();
-  await page.getByRole("alertdialog").getByRole("button", { name: "Cancel" }).last().click();
+  await page.getByRole("button", { name: "End execution" }).click();
+  await page.getByRole("alertdialog").getByRole("button", { name: "End execution" }).click();
   await expect(page.getByRole("heading", { name: /Research/ })).toContainText("Cancelled");
   await page.goto("/systems");
   await expect(page.getByRole("link", { name: "Research" }).last()).toBeVisible();

@@ -36,7 +36,7 @@ async function invite(page: Page, email: string, role: string): Promise<string> 
   await dialog.getByLabel("E-mail").fill(email);
   await dialog.getByRole("radio", { name: role }).check();
   await dialog.getByRole("button", { name: "Make invitation" }).click();
-  const link = await dialog.getByLabel("Link").inputValue();
+  const link = await dialog.getByLabel("Link", { exact: true }).inputValue();
   await dialog.getByRole("button", { name: "Done" }).click();
   return link;
 }
@@ -60,11 +60,11 @@ test("whoever is invited joins, looks, and is shut out again", async ({ page, ba
   const card = await project.write("For all to see");
   const who = guest(`Vera${Date.now()}`);
   const link = await invite(page, who.email, "Viewer");
-  await expect(page.getByRole("button", { name: `Take back the invitation of ${who.email}` })).toBeVisible();
+  await expect(page.getByRole("button", { name: `Revoke the invitation of ${who.email}` })).toBeVisible();
 
   const other = await otherBrowser(browser, baseURL);
   await other.goto(link);
-  await expect(other.getByText("You are invited as viewer.")).toBeVisible();
+  await expect(other.getByText("You are invited as a viewer.")).toBeVisible();
   await expect(other.getByLabel("E-mail")).toHaveValue(who.email);
   await joinWith(other, link, who.name);
   await other.goto(`/p/${project.id}`);
@@ -91,7 +91,7 @@ test("whoever is invited joins, looks, and is shut out again", async ({ page, ba
   await third.context().close();
 
   await page.reload();
-  await expect(page.getByRole("button", { name: `Take back the invitation of ${who.email}` })).toHaveCount(0);
+  await expect(page.getByRole("button", { name: `Revoke the invitation of ${who.email}` })).toHaveCount(0);
   await memberDeed(page, who.name, "Disable…");
   await page.getByRole("alertdialog").getByRole("button", { name: "Disable" }).click();
   await expect(page.getByRole("listitem").filter({ hasText: who.email })).toContainText("Disabled");
@@ -104,7 +104,7 @@ test("an invitation that was taken back no longer works", async ({ page, baseURL
   await asOwner(page, baseURL);
   const who = guest("Rita");
   const link = await invite(page, who.email, "Member");
-  await page.getByRole("button", { name: `Take back the invitation of ${who.email}` }).click();
+  await page.getByRole("button", { name: `Revoke the invitation of ${who.email}` }).click();
   await expect(page.getByText(`The link for ${who.email} no longer works`).first()).toBeVisible();
   const other = await otherBrowser(browser, baseURL);
   await other.goto(link);
@@ -127,7 +127,7 @@ test("a member gets another role, and a new password by a link", async ({ page, 
 
   await memberDeed(page, who.name, "New password by link…");
   await page.getByRole("button", { name: "Make link" }).click();
-  const link = await page.getByLabel("Link").inputValue();
+  const link = await page.getByLabel("Link", { exact: true }).inputValue();
   await page.getByRole("dialog").getByRole("button", { name: "Close" }).last().click();
   await other.goto(link);
   await other.getByLabel("New password").fill("eleven brave windmills");

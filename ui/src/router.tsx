@@ -3,11 +3,11 @@ import {
   createRootRouteWithContext,
   createRoute,
   createRouter,
-  lazyRouteComponent,
   Outlet,
   redirect,
 } from "@tanstack/react-router";
 import { queries } from "@/api/queries";
+import { lazyView } from "@/app/lazy";
 import { queryClient } from "@/app/query-client";
 import { NotFound, RouteError, RoutePending } from "@/app/route-states";
 import { requireLacking, requireSession } from "@/app/session";
@@ -32,7 +32,7 @@ const setup = createRoute({
     const { setUp } = await queryClient.fetchQuery({ ...queries.authStatus(), staleTime: 0 });
     if (setUp) throw redirect({ to: "/login", replace: true });
   },
-  component: lazyRouteComponent(() => import("@/routes/setup")),
+  component: lazyView(() => import("@/routes/setup")),
 });
 
 const login = createRoute({
@@ -48,7 +48,7 @@ const login = createRoute({
     const { setUp } = await queryClient.fetchQuery(queries.authStatus());
     if (!setUp) throw redirect({ to: "/setup", replace: true });
   },
-  component: lazyRouteComponent(() => import("@/routes/login")),
+  component: lazyView(() => import("@/routes/login")),
 });
 
 const signUp = createRoute({
@@ -58,26 +58,26 @@ const signUp = createRoute({
     const { setUp } = await queryClient.fetchQuery(queries.authStatus());
     if (!setUp) throw redirect({ to: "/setup", replace: true });
   },
-  component: lazyRouteComponent(() => import("@/routes/join")),
+  component: lazyView(() => import("@/routes/join")),
 });
 
 const join = createRoute({
   getParentRoute: () => root,
   path: "/join/$code",
-  component: lazyRouteComponent(() => import("@/routes/join")),
+  component: lazyView(() => import("@/routes/join")),
 });
 
 const reset = createRoute({
   getParentRoute: () => root,
   path: "/reset/$code",
-  component: lazyRouteComponent(() => import("@/routes/reset")),
+  component: lazyView(() => import("@/routes/reset")),
 });
 
 const secondFactor = createRoute({
   getParentRoute: () => root,
   path: "/second-factor",
   beforeLoad: requireLacking,
-  component: lazyRouteComponent(() => import("@/routes/second-factor")),
+  component: lazyView(() => import("@/routes/second-factor")),
 });
 
 /** In a window of its own: proves by a provider who one is. */
@@ -91,7 +91,7 @@ const confirm = createRoute({
     ...("done" in search ? { done: true } : {}),
     ...problemOf(search),
   }),
-  component: lazyRouteComponent(() => import("@/routes/confirm")),
+  component: lazyView(() => import("@/routes/confirm")),
 });
 
 /** Where a program that a member wants to connect leads: what it asks for is one value, passed on to the letter. */
@@ -101,19 +101,19 @@ const consent = createRoute({
   validateSearch: (search: Record<string, unknown>): { ask?: string } =>
     typeof search.ask === "string" ? { ask: search.ask } : {},
   beforeLoad: ({ location }) => requireSession(location.href),
-  component: lazyRouteComponent(() => import("@/routes/consent")),
+  component: lazyView(() => import("@/routes/consent")),
 });
 
 const forgot = createRoute({
   getParentRoute: () => root,
   path: "/forgot",
-  component: lazyRouteComponent(() => import("@/routes/forgot")),
+  component: lazyView(() => import("@/routes/forgot")),
 });
 
 const welcome = createRoute({
   getParentRoute: () => root,
   path: "/welcome/$code",
-  component: lazyRouteComponent(() => import("@/routes/welcome")),
+  component: lazyView(() => import("@/routes/welcome")),
 });
 
 /** Everything for which one must be signed in. */
@@ -121,13 +121,13 @@ const frame = createRoute({
   getParentRoute: () => root,
   id: "frame",
   beforeLoad: ({ location }) => requireSession(location.href).then((me) => ({ me })),
-  component: lazyRouteComponent(() => import("@/app/frame")),
+  component: lazyView(() => import("@/app/frame")),
 });
 
 const inbox = createRoute({
   getParentRoute: () => frame,
   path: "/",
-  component: lazyRouteComponent(() => import("@/routes/inbox")),
+  component: lazyView(() => import("@/routes/inbox")),
 });
 
 const projects = createRoute({
@@ -135,7 +135,7 @@ const projects = createRoute({
   path: "/projects",
   validateSearch: (search: Record<string, unknown>): { add?: boolean } =>
     search.add === true ? { add: true } : {},
-  component: lazyRouteComponent(() => import("@/routes/projects")),
+  component: lazyView(() => import("@/routes/projects")),
 });
 
 /** What a board's address holds: the open feature, and what is looked for. */
@@ -160,38 +160,38 @@ const board = createRoute({
     void queryClient.prefetchQuery(queries.project(params.projectId));
     void queryClient.prefetchQuery(queries.board(params.projectId));
   },
-  component: lazyRouteComponent(() => import("@/routes/board")),
+  component: lazyView(() => import("@/routes/board")),
 });
 
 const projectSettings = createRoute({
   getParentRoute: () => frame,
   path: "/p/$projectId/settings",
-  component: lazyRouteComponent(() => import("@/routes/project-settings")),
+  component: lazyView(() => import("@/routes/project-settings")),
 });
 
 const feature = createRoute({
   getParentRoute: () => frame,
   path: "/f/$featureId",
   loader: ({ params }) => void queryClient.prefetchQuery(queries.feature(params.featureId)),
-  component: lazyRouteComponent(() => import("@/routes/feature")),
+  component: lazyView(() => import("@/routes/feature")),
 });
 
 const notifications = createRoute({
   getParentRoute: () => frame,
   path: "/notifications",
-  component: lazyRouteComponent(() => import("@/routes/notifications")),
+  component: lazyView(() => import("@/routes/notifications")),
 });
 
 const agents = createRoute({
   getParentRoute: () => frame,
   path: "/agents",
-  component: lazyRouteComponent(() => import("@/routes/agents")),
+  component: lazyView(() => import("@/routes/agents")),
 });
 
 const agentsLibrary = createRoute({
   getParentRoute: () => frame,
   path: "/agents-library",
-  component: lazyRouteComponent(() => import("@/routes/agents-library")),
+  component: lazyView(() => import("@/routes/agents-library")),
 });
 
 /** Which project's chats, and whether a new one is begun. */
@@ -202,37 +202,37 @@ const chats = createRoute({
     ...(typeof search.p === "string" ? { p: search.p } : {}),
     ...(search.fresh === true ? { fresh: true as const } : {}),
   }),
-  component: lazyRouteComponent(() => import("@/routes/chat")),
+  component: lazyView(() => import("@/routes/chat")),
 });
 
 const chat = createRoute({
   getParentRoute: () => frame,
   path: "/chat/$chatId",
-  component: lazyRouteComponent(() => import("@/routes/chat")),
+  component: lazyView(() => import("@/routes/chat")),
 });
 
 const systems = createRoute({
   getParentRoute: () => frame,
   path: "/systems",
-  component: lazyRouteComponent(() => import("@/routes/systems")),
+  component: lazyView(() => import("@/routes/systems")),
 });
 
 const system = createRoute({
   getParentRoute: () => frame,
   path: "/systems/$systemId",
-  component: lazyRouteComponent(() => import("@/routes/system")),
+  component: lazyView(() => import("@/routes/system")),
 });
 
 const execution = createRoute({
   getParentRoute: () => frame,
   path: "/executions/$executionId",
-  component: lazyRouteComponent(() => import("@/routes/execution")),
+  component: lazyView(() => import("@/routes/execution")),
 });
 
 const reports = createRoute({
   getParentRoute: () => frame,
   path: "/reports",
-  component: lazyRouteComponent(() => import("@/routes/reports")),
+  component: lazyView(() => import("@/routes/reports")),
 });
 
 // The pages of the hub read their addresses themselves, so that no other view carries how.
@@ -240,7 +240,7 @@ const knowledge = createRoute({
   getParentRoute: () => frame,
   path: "/knowledge",
   validateSearch: (search: Record<string, unknown>) => search as HubSearch,
-  component: lazyRouteComponent(() => import("@/routes/knowledge")),
+  component: lazyView(() => import("@/routes/knowledge")),
 });
 
 const knowledgeReview = createRoute({
@@ -248,21 +248,21 @@ const knowledgeReview = createRoute({
   path: "/knowledge/review",
   validateSearch: (search: Record<string, unknown>): { item?: string } =>
     typeof search.item === "string" ? { item: search.item } : {},
-  component: lazyRouteComponent(() => import("@/routes/knowledge-review")),
+  component: lazyView(() => import("@/routes/knowledge-review")),
 });
 
 const knowledgeNew = createRoute({
   getParentRoute: () => frame,
   path: "/knowledge/new",
   validateSearch: (search: Record<string, unknown>) => search as NewSearch,
-  component: lazyRouteComponent(() => import("@/routes/knowledge-new")),
+  component: lazyView(() => import("@/routes/knowledge-new")),
 });
 
 const knowledgeItem = createRoute({
   getParentRoute: () => frame,
   path: "/knowledge/$kind/$itemId",
   validateSearch: (search: Record<string, unknown>) => search as ItemSearch,
-  component: lazyRouteComponent(() => import("@/routes/knowledge-item")),
+  component: lazyView(() => import("@/routes/knowledge-item")),
 });
 
 const usage = createRoute({
@@ -270,63 +270,63 @@ const usage = createRoute({
   path: "/usage",
   // The page itself reads it, so that no other view carries how.
   validateSearch: (search: Record<string, unknown>) => search as UsageSearch,
-  component: lazyRouteComponent(() => import("@/routes/usage")),
+  component: lazyView(() => import("@/routes/usage")),
 });
 
 const team = createRoute({
   getParentRoute: () => frame,
   path: "/team",
-  component: lazyRouteComponent(() => import("@/routes/team")),
+  component: lazyView(() => import("@/routes/team")),
 });
 
 const audit = createRoute({
   getParentRoute: () => frame,
   path: "/audit",
   validateSearch: auditSearch,
-  component: lazyRouteComponent(() => import("@/routes/audit")),
+  component: lazyView(() => import("@/routes/audit")),
 });
 
 const operation = createRoute({
   getParentRoute: () => frame,
   path: "/operation",
-  component: lazyRouteComponent(() => import("@/routes/operation")),
+  component: lazyView(() => import("@/routes/operation")),
 });
 
 const limits = createRoute({
   getParentRoute: () => frame,
   path: "/operation/limits",
-  component: lazyRouteComponent(() => import("@/routes/limits")),
+  component: lazyView(() => import("@/routes/limits")),
 });
 
 const backups = createRoute({
   getParentRoute: () => frame,
   path: "/operation/backups",
-  component: lazyRouteComponent(() => import("@/routes/backups")),
+  component: lazyView(() => import("@/routes/backups")),
 });
 
 const sandbox = createRoute({
   getParentRoute: () => frame,
   path: "/operation/sandbox",
-  component: lazyRouteComponent(() => import("@/routes/sandbox")),
+  component: lazyView(() => import("@/routes/sandbox")),
 });
 
 const alerts = createRoute({
   getParentRoute: () => frame,
   path: "/operation/alerts",
-  component: lazyRouteComponent(() => import("@/routes/alerts")),
+  component: lazyView(() => import("@/routes/alerts")),
 });
 
 const disk = createRoute({
   getParentRoute: () => frame,
   path: "/operation/disk",
-  component: lazyRouteComponent(() => import("@/routes/disk")),
+  component: lazyView(() => import("@/routes/disk")),
 });
 
 const settings = createRoute({
   getParentRoute: () => frame,
   path: "/settings",
   validateSearch: problemOf,
-  component: lazyRouteComponent(() => import("@/routes/settings")),
+  component: lazyView(() => import("@/routes/settings")),
 });
 
 export const router = createRouter({

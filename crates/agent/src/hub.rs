@@ -98,6 +98,8 @@ pub enum Recorded {
         id: String,
         /// Its title.
         title: String,
+        /// Whether agents may read it: not what waits for a member, or was found wrong.
+        open: bool,
     },
 }
 

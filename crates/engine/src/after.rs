@@ -9,7 +9,7 @@ use guildhall_team::{Added, added_secrets, listed};
 use guildhall_types::ProjectId;
 use guildhall_types::feature::{Feature, Move, Problem, Stage};
 use guildhall_types::project::AfterWork;
-use guildhall_types::run::{CheckKind, RunEvent, RunIntent, RunStatus};
+use guildhall_types::run::{CheckKind, RunIntent, RunStatus};
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +17,7 @@ use crate::Engine;
 use crate::checks::Verdict;
 use crate::ending::{End, settle};
 use crate::problems::Trouble;
+use crate::services::Why;
 use crate::worktree::{Ground, conflict_word};
 
 /// How often work that cannot be merged is given back to its agent.
@@ -72,6 +73,8 @@ impl<'a> After<'a> {
         if !self.commands().is_empty() {
             self.engine.0.team.store.set_stage(&self.claimed.lease, Stage::Verifying).await?;
         }
+        // What is checked is what is kept, and nobody changes it meanwhile.
+        self.engine.end_services(self.claimed.lease.run, Why::Attempt).await;
         let settings = &self.claimed.project.settings;
         let commands = (CheckKind::Check, self.commands());
         self.engine
@@ -150,11 +153,11 @@ impl<'a> After<'a> {
             // That somebody merges it is not for this run to decide.
             let names: Vec<String> = unmerged.iter().map(|card| card.named().to_string()).collect();
             let text = format!(
-                "Its checks passed. It is not merged by itself, because what it is built on is not merged yet: {}. Merging this \
-                 card merges that first.",
+                "Its checks passed. What it is built on is not merged yet: {}. When that is, this is merged by itself; merging this \
+                 card by hand merges that first.",
                 names.join(", ")
             );
-            team.store.append_events(lease, vec![RunEvent::Note { text }]).await?;
+            team.store.merge_later(lease, text).await?;
             return Ok(finish(Move::Accept, summary, None));
         }
         let author = team.identity(run.member_id).await?;

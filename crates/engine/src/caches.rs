@@ -61,12 +61,12 @@ pub struct CacheSize {
 }
 
 impl Engine {
-    /// The folder for a member's commands in a project, made if need be; none where the project wants nothing kept.
+    /// The folder for the commands of a member's work in a project, made if need be; none where the project wants nothing kept.
     pub(crate) async fn cache(&self, whose: Whose, settings: &ProjectSettings) -> Result<Option<PathBuf>, Trouble> {
         if settings.cache_bytes() == 0 {
             return Ok(None);
         }
-        let of = (!settings.shared_caches).then_some(whose.member);
+        let of = (!settings.shared_caches).then_some(whose.owner);
         let folder = self.0.team.places.cache(whose.project, of);
         let made = folder.clone();
         let making =

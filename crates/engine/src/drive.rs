@@ -16,7 +16,7 @@ use guildhall_types::chat::Block;
 use guildhall_types::feature::{FeatureKind, Move, Stage, WorkMode};
 use guildhall_types::pipeline::StepStatus;
 use guildhall_types::plan::PlanApproval;
-use guildhall_types::run::{Run, RunEvent, RunIntent, RunStatus, Turn};
+use guildhall_types::run::{Awaits, Run, RunEvent, RunIntent, RunStatus, Turn};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -94,10 +94,10 @@ async fn work(engine: &Engine, mut claimed: Claimed, cancel: &CancellationToken)
     engine.tell_refused(Some(lease)).await;
     let ending = match ended {
         Ok(End::Written(ending)) => *ending,
-        Ok(End::Parked { until, reason, budget }) => {
+        Ok(End::Parked { until, reason, awaits }) => {
             engine.ended("parked");
-            tracing::info!(run = %lease.run, %until, reason, ?budget, "a run is put off");
-            let done = store.park_run(&lease, until, Some(&reason), budget).await;
+            tracing::info!(run = %lease.run, %until, reason, ?awaits, "a run is put off");
+            let done = store.park_run(&lease, until, Some(&reason), awaits).await;
             log_unless_lost(lease, "a run could not be put off", done);
             return;
         }
@@ -174,7 +174,7 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         ground = engine.ground(&repo, claimed, &turns) => match ground {
             Err(Trouble::NoFooting(reason)) => {
                 let until = team.clock.now() + FOOTING;
-                return Ok(End::Parked { until, reason, budget: None });
+                return Ok(End::Parked { until, reason, awaits: Some(Awaits::Dependencies) });
             }
             ground => ground?,
         },
@@ -188,8 +188,9 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
     drop(turns);
     let _caches = engine.hold_caches(claimed.run.project_id).await;
     let Run { id, project_id: project, member_id: member, .. } = claimed.run;
-    let whose = Whose { project, member, run: Some(id), lease: Some(claimed.lease) };
+    let whose = Whose { project, member, owner: member, run: Some(id), lease: Some(claimed.lease) };
     let room = Room { frozen: card.mode == WorkMode::Read, ..engine.outfit(whose, &repo, &ground.worktree).await? };
+    ground.worktree = engine.among(ground.worktree, room.share.as_ref()).await;
     let lease = claimed.lease;
     match engine.set_up(claimed, &ground, &room, cancel).await? {
         Verdict::Passed => {}
@@ -203,8 +204,6 @@ async fn attempt(engine: &Engine, claimed: &Claimed, cancel: &CancellationToken)
         if claimed.run.intent == RunIntent::Work {
             let (ended, reached) = agent(engine, claimed, &repo, ground.clone(), &room, cancel).await?;
             ground.head = reached;
-            // Neither another agent nor a check finds what this one left running.
-            engine.end_services(lease.run, Why::Attempt).await;
             settle(engine, lease, &repo, &ground).await;
             summary = match closing(engine, ended) {
                 Ok(summary) => Some(summary),
@@ -341,7 +340,8 @@ pub(crate) struct Work {
 }
 
 impl Engine {
-    /// Lets one agent of a run work. Returns how that ended, and the latest state of the files.
+    /// Lets one agent of a run work. Returns how that ended, and the latest state of the files. Neither another agent nor a check
+    /// finds anything of it at work afterwards.
     pub(crate) async fn let_work(
         &self,
         claimed: &Claimed,
@@ -350,10 +350,15 @@ impl Engine {
         work: Work,
         cancel: &CancellationToken,
     ) -> Result<(Ended, Oid), Trouble> {
+        let services = match work.step {
+            None => Why::Attempt,
+            Some(_) => Why::Step,
+        };
         let (job, journal) = self.equip(claimed, repo, ground, work, cancel).await?;
         let leaving = journal.leaving.clone();
         let ended = guildhall_agent::run(job, &journal).await;
-        // Its MCP servers stand in the worktree, and went with its tools: whoever comes next finds none of them at work.
+        self.end_services(claimed.lease.run, services).await;
+        // Its MCP servers stand in the worktree as well, and went with its tools.
         leaving.close();
         if tokio::time::timeout(LEAVING, leaving.wait()).await.is_err() {
             tracing::warn!(run = %claimed.lease.run, "an MCP server did not end in time");

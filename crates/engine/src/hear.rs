@@ -100,6 +100,11 @@ impl Engine {
                 let (engine, project) = (self.clone(), *project_id);
                 self.spawn(async move { engine.tidy_cache(project).await });
             }
+            // What runs for a member beside runs: who disables them, or takes their right, ends the runs.
+            Happening::MemberUpdated { member } if !member.may_run() => {
+                self.dismiss_services(member.id);
+                self.dismiss_trials(member.id);
+            }
             Happening::FeatureDeleted { .. } => self.0.untidy.notify_one(),
             _ => {}
         }

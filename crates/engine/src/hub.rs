@@ -38,7 +38,8 @@ impl RunHub {
             Ok(item) => Ok(Recorded::Proposed { id: item.id().to_string(), title: item.title }),
             Err(TeamError::NearDuplicate { similar }) if !similar.is_empty() => {
                 let first = &similar[0];
-                Ok(Recorded::Known { id: first.id.to_string(), title: first.title.clone() })
+                let open = self.open(&first.id.to_string()).await.is_ok();
+                Ok(Recorded::Known { id: first.id.to_string(), title: first.title.clone(), open })
             }
             Err(error) => Err(error),
         }
@@ -116,22 +117,22 @@ fn draft(lesson: &Lesson) -> Result<KnowledgeDraft, TeamError> {
 }
 
 /// How far an item may be relied on, in a few words.
-fn standing(kind: KnowledgeKind, review: KnowledgeReview, sort: &str, used: i64, helped: i64) -> String {
+fn standing(kind: KnowledgeKind, review: KnowledgeReview, sort: &str, helped: i64, failed: i64) -> String {
     let review = match (kind, review) {
         (KnowledgeKind::Learning, KnowledgeReview::Proposed) => ", proposed: nobody has looked at it yet",
         (KnowledgeKind::Learning, KnowledgeReview::Accepted) => ", verified",
         _ => "",
     };
-    let helped = match used {
+    let helped = match helped + failed {
         0 => String::new(),
-        used => format!(", helped {helped} of {used}"),
+        known => format!(", helped {helped} of {known}"),
     };
     format!("{sort}{review}{helped}")
 }
 
 fn found(hit: KnowledgeHit) -> Found {
     Found {
-        standing: standing(hit.kind, hit.review, &hit.sort, hit.application_count, hit.success_count),
+        standing: standing(hit.kind, hit.review, &hit.sort, hit.success_count, hit.failure_count),
         kind: hit.kind.to_string(),
         id: hit.id.to_string(),
         title: hit.title,
@@ -171,7 +172,7 @@ impl Hub for RunHub {
         let of = &item.standing;
         let about = vec![
             format!("{} {} “{}”", item.kind(), item.id(), item.title),
-            standing(item.kind(), of.review, item.details.sort(), of.application_count, of.success_count),
+            standing(item.kind(), of.review, item.details.sort(), of.success_count, of.failure_count),
         ];
         Ok(Page { about, text: words_of(&item) })
     }

@@ -159,9 +159,7 @@ impl RunJournal {
         let Some(taken) = taken.map_err(unsaved)? else { return Ok(None) };
         let stat = self.repo.stat(&self.base, &taken.commit).await.map_err(unsaved)?;
         let stat = DiffStat { files: stat.files, added: stat.additions, removed: stat.deletions };
-        let told = taken.left_out.iter().map(|(path, size)| RunEvent::Note {
-            text: format!("{path} has {size} bytes: too large to be kept, so it stays out of the work."),
-        });
+        let told = taken.left_out.told().map(|text| RunEvent::Note { text });
         Ok(Some((taken.commit.clone(), stat, told.collect())))
     }
 }

@@ -12,6 +12,7 @@ use guildhall_agent::{Ended, JournalError, Kept, Toolbox};
 use guildhall_store::Asked;
 use guildhall_types::boundary;
 use guildhall_types::feature::FeatureKind;
+use guildhall_types::guide::glob_problem;
 use guildhall_types::run::RunEvent;
 
 use crate::after::After;
@@ -120,7 +121,10 @@ impl After<'_> {
         for (lesson, number) in lessons.iter().zip(1..) {
             let call = format!("keep-{number}");
             boundary!("keep.record");
-            match hub.put(Place { turn: 0, call: &call }, lesson).await {
+            // It is not asked again: a pattern that is none costs no lesson.
+            let mut lesson = lesson.clone();
+            lesson.file_patterns.retain(|pattern| glob_problem(pattern).is_none());
+            match hub.put(Place { turn: 0, call: &call }, &lesson).await {
                 Ok(Recorded::Proposed { title, .. }) => {
                     told.push(format!("“{title}” waits for a member to look at it"))
                 }

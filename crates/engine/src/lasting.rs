@@ -1,11 +1,10 @@
 //! What a panic in the engine comes to. It is a mistake of Guildhall's own; it costs the task or the run that met it, never
 //! the night: a task that is to last begins anew, a run is let go of and tells why.
 
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures::FutureExt;
 use guildhall_store::Lease;
+pub(crate) use guildhall_team::caught;
 use guildhall_types::feature::Problem;
 use guildhall_types::{RunId, boundary};
 use tokio_util::sync::CancellationToken;
@@ -16,13 +15,6 @@ use crate::services::Why;
 
 /// What a member is told of it.
 pub(crate) const MISTAKE: &str = "Guildhall itself made a mistake";
-
-/// What came of some work; nothing if it panicked. What the engine shares lies behind locks that are taken whoever let go of
-/// them, and is written whole below each: nobody finds it half done.
-pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
-    // Of the panic itself, the process has told its standard error.
-    AssertUnwindSafe(work).catch_unwind().await.ok()
-}
 
 /// Keeps a task at work that is to end when `stop` is cancelled and not before: if it panics, it begins anew after a pause.
 /// The process goes on. Its end would cost every run the turn that it is in the middle of, for the sake of one task.

@@ -157,8 +157,12 @@ struct Inner {
     readings: watch::Sender<Option<Arc<Reading>>>,
     /// The projects in which an MCP server is tried here.
     trying: Mutex<HashSet<ProjectId>>,
+    /// What members were told here of MCP servers that are programs in runs' worktrees.
+    told: mcp::Told,
     /// Places for trials of checks.
     trials: Arc<Semaphore>,
+    /// The trials at work here.
+    tries: trial::Registry,
     /// What this host can do, and when that was tried.
     report: tokio::sync::Mutex<Option<(tokio::time::Instant, Arc<Report>)>>,
     node: NodeId,
@@ -260,7 +264,9 @@ impl Engine {
             parkings: Mutex::default(),
             readings: watch::Sender::new(None),
             trying: Mutex::default(),
+            told: mcp::Told::default(),
             trials: Arc::new(Semaphore::new(trial::AT_ONCE)),
+            tries: trial::Registry::default(),
             report: tokio::sync::Mutex::default(),
             node: NodeId::new(),
             pace,

@@ -34,6 +34,7 @@ use tracing::Instrument;
 use crate::Engine;
 use crate::outfit::Whose;
 use crate::problems::{Trouble, chain};
+pub(crate) use server::Told;
 use server::{InRun, Offered};
 use session::{Dial, Failed};
 use shapes::Listed;
@@ -80,9 +81,9 @@ impl Engine {
             if !waiting.is_empty() {
                 notes.push(lacking(&server.name, &waiting));
             }
+            let (sandbox, told) = (self.0.sandbox.clone(), Arc::clone(&self.0.told));
             let in_run =
-                InRun::new(team.clone(), self.0.sandbox.clone(), room.clone(), server.clone(), leaving.clone());
-            let in_run = Arc::new(in_run);
+                Arc::new(InRun::new(team.clone(), sandbox, room.clone(), server.clone(), told, leaving.clone()));
             for (tool, (shape, hash)) in server.tools.iter().filter_map(|tool| Some((tool, tool.usable()?))) {
                 let only_looks = shape.read_only && server.trusted;
                 if !mine(&tool.name) || looks && !only_looks {
@@ -190,7 +191,7 @@ impl Engine {
                 .ok_or_else(|| GitError::Missing { what: "branch", name: project.default_branch.clone() })?;
             let folder = team.places.mcp_trial(project.id);
             let worktree = self.side_worktree(&repo, &format!("mcp-{}", project.id), &folder, &tip).await?;
-            let whose = Whose { project: project.id, member, run: None, lease: None };
+            let whose = Whose { project: project.id, member, owner: member, run: None, lease: None };
             let room = self.outfit(whose, &repo, &worktree).await?;
             Ok::<_, Trouble>((repo, worktree, room))
         };

@@ -1,6 +1,8 @@
 //! What the commands of a project's work see, whoever runs them: an agent, a check, a trial of checks. One place, so that
 //! what a member saw pass is what an agent finds.
 
+use std::sync::Arc;
+
 use guildhall_git::{Repo, Worktree};
 use guildhall_sandbox::{Room, RoomSecret, Secrets, Share};
 use guildhall_store::Lease;
@@ -14,7 +16,10 @@ use crate::problems::Trouble;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Whose {
     pub(crate) project: ProjectId,
+    /// Whose part of this machine they use.
     pub(crate) member: MemberId,
+    /// Whose work it is, of whom is also what tools keep.
+    pub(crate) owner: MemberId,
     /// The run that they belong to; nothing for a trial of checks.
     pub(crate) run: Option<RunId>,
     /// The hold on the run, while it is at work here.
@@ -42,6 +47,21 @@ impl Engine {
             secrets: Secrets::new(secrets.into_iter().map(secret).collect()),
             ..Room::new(worktree.tree())
         })
+    }
+
+    /// The worktree, in which git counts among what the commands of a share may have: what an agent leaves for it to read is work of
+    /// that agent's.
+    pub(crate) async fn among(&self, worktree: Worktree, share: Option<&Share>) -> Worktree {
+        let Some(share) = share.cloned() else { return worktree };
+        let made = tokio::task::spawn_blocking(move || share.beside()).await;
+        match made.map_err(std::io::Error::other).and_then(|made| made) {
+            Ok(Some(beside)) => worktree.among(Arc::new(move || beside.doors())),
+            Ok(None) => worktree,
+            Err(error) => {
+                tracing::warn!(%error, "git works in a worktree outside of its run's control groups");
+                worktree
+            }
+        }
     }
 
     /// What commands in this worktree may have of what their member may.

@@ -32,6 +32,8 @@ pub(crate) enum Trouble {
     },
     #[error("{file} has {bytes} bytes, too many to be kept{}; let git ignore it, or take it away", and_more(*more))]
     TooLarge { file: String, bytes: u64, more: usize },
+    #[error("{0} files of repositories within it are more than are kept; let git ignore them, or take them away")]
+    TooMany(usize),
     #[error("{0}")]
     NoFooting(String),
     #[error("a prompt could not be made")]
@@ -104,6 +106,15 @@ fn of_git(error: &GitError) -> (&'static str, &'static str) {
         GitError::Missing { what: "worktree", .. } => (
             "worktree-gone",
             "Somebody deleted it while the agent worked. Retry: it is made again as it was after the last saved turn.",
+        ),
+        GitError::NoMemory { .. } => (
+            "git-memory",
+            "A huge .gitignore or .gitattributes does that. Retry: the files are brought back as they were after the last saved turn. If it stays, \
+             take that file away in a terminal, or start the card again.",
+        ),
+        GitError::TooMany { .. } => (
+            "too-many-files",
+            "Let git ignore what is built or fetched, then retry: it goes on from the last saved turn.",
         ),
         GitError::Moved { .. } => ("branch-moved", "Look at who else works with this branch, then retry."),
         GitError::NotARepository { .. } => {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use guildhall_store::{Chosen, Claimed, NewRun};
+use guildhall_store::{Chosen, Claimed, Ready};
 use guildhall_team::TeamError;
 use guildhall_types::trace::{self, Key, Side, Span};
 use guildhall_types::{FeatureId, RunId};
@@ -25,6 +25,14 @@ const PASSED: Duration = Duration::from_secs(30);
 /// Claims whatever may work, now and whenever that changes, until the engine stops.
 pub(crate) async fn claim_forever(engine: Engine) {
     loop {
+        if !engine.0.stop.is_cancelled()
+            && let Err(error) = engine.take_up_merges().await
+        {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "work that is to be merged cannot be taken up; trying again"
+            );
+        }
         if !engine.0.stop.is_cancelled()
             && let Err(error) = engine.start_by_order().await
         {
@@ -57,10 +65,10 @@ impl Engine {
         }
         let limits = self.limits().await?;
         let team = &self.0.team;
-        let mut ready: HashMap<FeatureId, Option<NewRun>> = {
+        let mut ready: HashMap<FeatureId, Ready> = {
             let mut passed = self.passed_over();
             passed.retain(|_, since| since.elapsed() < PASSED);
-            passed.keys().map(|feature| (*feature, None)).collect()
+            passed.keys().map(|feature| (*feature, Ready::Lacks)).collect()
         };
         let mut looks = 0;
         while !self.0.stop.is_cancelled() && looks < LOOKS {
@@ -70,14 +78,39 @@ impl Engine {
                     tracing::info!(%feature, "auto mode starts a card");
                     ready.remove(&feature);
                 }
-                Chosen::Unknown { member, feature } => {
+                Chosen::Unknown { member, feature, stopped } => {
                     looks += 1;
-                    let new = team.new_run(member, feature).await;
-                    if let Err(error) = &new {
+                    let found = match stopped {
+                        true => team.may_go_on(member, feature).await.map(|()| Ready::GoesOn),
+                        false => team.new_run(member, feature).await.map(Box::new).map(Ready::Begins),
+                    };
+                    if let Err(error) = &found {
                         tracing::debug!(%feature, error = error as &dyn std::error::Error, "auto mode passes a card over");
                         self.passed_over().insert(feature, Instant::now());
                     }
-                    ready.insert(feature, new.ok());
+                    ready.insert(feature, found.unwrap_or(Ready::Lacks));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up verified work that is to be merged by itself, where what it is built on was merged since.
+    async fn take_up_merges(&self) -> Result<(), TeamError> {
+        let team = &self.0.team;
+        for due in team.store.due_merges().await? {
+            // Verified work is not to fail for want of a key, which it may need where it conflicts: it waits.
+            let taken = match team.provider_for(due.member, &due.model).await {
+                Ok(_) => team.store.take_up_merge(&due).await.map_err(TeamError::from),
+                Err(error) => Err(error),
+            };
+            match taken {
+                Ok(true) => {
+                    tracing::info!(feature = %due.feature, "what verified work is built on was merged: it is taken up")
+                }
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::debug!(feature = %due.feature, error = &error as &dyn std::error::Error, "verified work is not taken up");
                 }
             }
         }

@@ -3,6 +3,7 @@
 //! A service is an agent's, and ends with its attempt, or a member's, who looks at work that waits: that one ends after a
 //! while, and before anybody works in the worktree again. None is ever started again by itself.
 
+mod begin;
 mod keep;
 mod log;
 mod of_agent;
@@ -14,28 +15,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use guildhall_agent::{Tool, tools};
-use guildhall_sandbox::{Exit, Isolation, Network, Room, SandboxError, Streams};
-use guildhall_store::{Claimed, NewService, ServiceEnd, Store};
+use guildhall_sandbox::{Exit, Isolation, Network, Room};
+use guildhall_store::{Claimed, ServiceEnd};
 use guildhall_team::{Team, TeamError};
 use guildhall_types::event::OutputStream;
 use guildhall_types::feature::WorkMode;
 use guildhall_types::member::Member;
 use guildhall_types::rights::MemberRight;
 use guildhall_types::run::{Run, RunStatus};
-use guildhall_types::secret::SecretUse;
 use guildhall_types::service::{MINUTES, Service, ServiceStatus, checked};
-use guildhall_types::trace::carried;
 use guildhall_types::{MemberId, RunId, ServiceId};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedRwLockReadGuard;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 
 use crate::Engine;
 use crate::outfit::Whose;
 use crate::problems::{Trouble, chain};
 use crate::stay::Stay;
-use keep::keep;
+use begin::Wish;
 use log::Ring;
 use of_agent::RunServices;
 
@@ -80,8 +78,12 @@ pub(crate) enum Why {
     Member(String),
     /// The agent's work ended, or is interrupted.
     Attempt,
+    /// The look of the pipeline ended whose agent started it.
+    Step,
     /// Somebody works in the worktree again, or it goes.
     Ground,
+    /// Its member may run nothing any more.
+    Dismissed,
     /// Its time is up.
     Time,
     /// This node stops.
@@ -96,6 +98,8 @@ impl Why {
             Self::Agent => "The agent stopped it.".to_owned(),
             Self::Member(name) => format!("{name} stopped it."),
             Self::Attempt => "The agent's work ended, and it ended with that.".to_owned(),
+            Self::Step => "The look of the pipeline whose agent started it ended, and it ended with that.".to_owned(),
+            Self::Dismissed => "Its member may run nothing any more.".to_owned(),
             Self::Ground => "Its worktree was needed for work.".to_owned(),
             Self::Time => format!("It ran for {MINUTES} minutes, which is the most."),
             Self::Shutdown => "The server was stopped.".to_owned(),
@@ -125,17 +129,6 @@ pub enum NoAnswer {
         #[source]
         source: io::Error,
     },
-}
-
-/// What is to be started.
-struct Wish {
-    run: RunId,
-    room: Room,
-    name: String,
-    command: String,
-    port: Option<u16>,
-    member: Option<MemberId>,
-    caches: Option<OwnedRwLockReadGuard<()>>,
 }
 
 /// What a member sees who looks at work.
@@ -219,7 +212,8 @@ impl Engine {
         self.usable_sandbox().await.map_err(|error| TeamError::conflict("no-sandbox", chain(&error)))?;
         self.note_used(id).await;
         let caches = self.hold_caches(project.id).await;
-        let whose = Whose { project: project.id, member: member.id, run: Some(id), lease: None };
+        // What tools keep stays whose work it is: else this work's code would be in the way of the looking member's own.
+        let whose = Whose { project: project.id, member: member.id, owner: run.member_id, run: Some(id), lease: None };
         let room = self.outfit(whose, &repo, &worktree).await.map_err(of_trouble)?;
         let mode = team.store.feature(run.feature_id).await?.map(|feature| feature.card.mode);
         let room = Room { frozen: mode == Some(WorkMode::Read), ..room };
@@ -295,91 +289,6 @@ impl Engine {
         })
     }
 
-    /// Starts a service, on behalf of whoever `store` acts for. Whoever asks may give up: it is begun whole all the same, or
-    /// not at all.
-    async fn begin_service(&self, store: &Store, wish: Wish) -> Result<(Service, Arc<Live>), TeamError> {
-        let (engine, store) = (self.clone(), store.clone());
-        let beginning = async move { engine.begin_whole(&store, wish).await };
-        let begun = self.0.tasks.spawn(carried(beginning.in_current_span())).await;
-        begun.map_err(|error| TeamError::internal("starting a service", error))?
-    }
-
-    async fn begin_whole(&self, store: &Store, wish: Wish) -> Result<(Service, Arc<Live>), TeamError> {
-        let Wish { run, room, name, command, port, member, caches } = wish;
-        let live = Arc::new(Live {
-            id: ServiceId::new(),
-            run,
-            name: name.clone(),
-            member,
-            room,
-            _caches: caches,
-            log: Mutex::default(),
-            why: Mutex::default(),
-            stop: CancellationToken::new(),
-            ended: CancellationToken::new(),
-        });
-        let running = || {
-            let message = format!("a service {name} runs already; stop it first, or give this one another name");
-            TeamError::conflict("service-running", message)
-        };
-        {
-            let mut services = self.services();
-            if services.contains_key(&(run, name.clone())) {
-                return Err(running());
-            }
-            services.insert((run, name.clone()), Arc::clone(&live));
-        }
-        let minutes = chrono::Duration::minutes(MINUTES);
-        let new = NewService {
-            id: live.id,
-            run,
-            name: name.clone(),
-            command: command.clone(),
-            port: port.map(i64::from),
-            member,
-            node: self.0.node,
-            until: member.map(|_| self.0.team.clock.now() + minutes),
-            label: guildhall_team::preview_label(),
-        };
-        let service = match store.begin_service(new).await {
-            Ok(Some(service)) => service,
-            refused => {
-                self.forget_service(&live);
-                return Err(refused.err().map_or_else(running, TeamError::from));
-            }
-        };
-        let room = live.room.given(SecretUse::Services);
-        match self.0.sandbox.start(&room, &command, Streams::Merged).await {
-            Ok(process) => {
-                self.spawn(keep(self.clone(), Arc::clone(&live), process));
-                if member.is_some() {
-                    self.must_still_wait(&live).await?;
-                }
-                Ok((service, live))
-            }
-            Err(error) => {
-                let why = Why::Failed(chain(&error));
-                self.put_end(&live, Err(why)).await;
-                Err(match error {
-                    SandboxError::Refused { reason } => TeamError::conflict("command-refused", reason),
-                    other => TeamError::conflict("no-sandbox", chain(&other)),
-                })
-            }
-        }
-    }
-
-    /// Ends a member's service again whose run was claimed, or closed, meanwhile: whoever did that may not have seen it.
-    async fn must_still_wait(&self, live: &Live) -> Result<(), TeamError> {
-        let now = self.0.team.store.run(live.run).await;
-        let waits = matches!(&now, Ok(Some(now)) if !now.status.is_live() && now.status != RunStatus::Closed);
-        if !waits {
-            self.halt_and_wait(live, Why::Ground).await;
-            now?;
-            return Err(at_work());
-        }
-        Ok(())
-    }
-
     fn forget_service(&self, live: &Arc<Live>) {
         let mut services = self.services();
         let key = (live.run, live.name.clone());
@@ -401,7 +310,7 @@ impl Engine {
                 ServiceEnd { status: ServiceStatus::Ended, exit_code, problem: None, log, untold: false }
             }
             Err(why) => {
-                let untold = !matches!(why, Why::Agent | Why::Failed(_));
+                let untold = !matches!(why, Why::Agent | Why::Step | Why::Failed(_));
                 let problem = Some(why.words());
                 ServiceEnd { status: ServiceStatus::Stopped, exit_code: None, problem, log, untold }
             }
@@ -434,6 +343,13 @@ impl Engine {
     /// Whether a service of a run runs here.
     pub(crate) fn runs_service(&self, run: RunId) -> bool {
         self.services().values().any(|live| live.run == run)
+    }
+
+    /// Ends the services of a member who may run nothing any more.
+    pub(crate) fn dismiss_services(&self, member: MemberId) {
+        for live in self.services().values().filter(|live| live.member == Some(member)) {
+            live.halt(Why::Dismissed);
+        }
     }
 
     /// Ends all services of a run, and waits until they are gone.

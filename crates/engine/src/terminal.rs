@@ -234,8 +234,8 @@ impl Engine {
         let stat = repo.stat(&base, &taken.commit).await?;
         let stat = DiffStat { files: stat.files, added: stat.additions, removed: stat.deletions };
         let mut said = format!("{} changed files of this work in a terminal.", member.name);
-        for (path, size) in &taken.left_out {
-            said.push_str(&format!(" {path} has {size} bytes: too large to be kept, so it stays out of the work."));
+        for left_out in taken.left_out.told() {
+            said.push_str(&format!(" {left_out}"));
         }
         let (before, commit) = (head.as_str(), taken.commit.as_str());
         if by.store.note_hand_work(id, self.0.node, before, commit, stat, &said).await? {

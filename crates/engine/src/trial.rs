@@ -1,17 +1,20 @@
 //! Trials: a project's checks on its default branch, in a worktree that is made for them and removed afterwards.
 
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use guildhall_git::{GitError, Oid, Repo, Worktree};
 use guildhall_sandbox::{Command, Exit, Room};
 use guildhall_team::{Team, TeamError, commands};
+use guildhall_types::member::Member;
 use guildhall_types::project::{CHECK_MINUTES, Project};
 use guildhall_types::run::{CheckKind, CheckStatus};
 use guildhall_types::secret::SecretUse;
 use guildhall_types::trial::{Trial, TrialStatus, TriedCheck};
-use guildhall_types::{MemberId, ProjectId};
+use guildhall_types::{MemberId, ProjectId, TrialId};
+use tokio_util::sync::CancellationToken;
 
 use crate::Engine;
 use crate::checks::OUTPUT;
@@ -26,6 +29,31 @@ const SHOW: Duration = Duration::from_secs(1);
 const ALIVE: u32 = 20;
 /// Bytes of what a command prints that are shown while it runs.
 const SHOWN: usize = 32 * 1024;
+
+/// The trials at work here, one in each project.
+pub(crate) type Registry = Mutex<HashMap<ProjectId, Arc<Live>>>;
+
+/// A trial of this node.
+#[derive(Debug)]
+pub(crate) struct Live {
+    id: TrialId,
+    member: MemberId,
+    /// Why it is to stop, if it is to; the first reason counts.
+    why: Mutex<Option<String>>,
+    stop: CancellationToken,
+}
+
+impl Live {
+    fn halt(&self, why: String) {
+        self.why.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+        self.stop.cancel();
+    }
+
+    fn reason(&self) -> String {
+        let why = self.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        why.unwrap_or_else(|| "The server was stopped in the middle of it. Try again.".to_owned())
+    }
+}
 
 /// What a trial runs.
 struct Jobs {
@@ -81,7 +109,7 @@ impl Engine {
         if let Err(error) = self.usable_sandbox().await {
             return Err(TeamError::conflict("no-sandbox", chain(&error)));
         }
-        let Ok(place) = std::sync::Arc::clone(&self.0.trials).try_acquire_owned() else {
+        let Ok(place) = Arc::clone(&self.0.trials).try_acquire_owned() else {
             return Err(TeamError::conflict(
                 "checks-running",
                 "checks of other projects are being tried; wait until one of them has ended",
@@ -98,12 +126,18 @@ impl Engine {
                 "the checks of this project are being tried already; wait for the end",
             )
         })?;
+        let live = Arc::new(Live { id: trial.id, member, why: Mutex::default(), stop: self.0.stop.child_token() });
+        self.tries().insert(project.id, Arc::clone(&live));
+        if !team.store.member(member).await?.is_some_and(|member| member.may_run()) {
+            // Whoever took that right may not have seen it.
+            self.dismiss_trials(member);
+        }
         let engine = self.clone();
         let mut job = trial.clone();
         let time = Duration::from_secs(60 * minutes.unsigned_abs());
         let jobs = Jobs { set_up, set_up_time: project.settings.set_up_time(), checks: lines, check_time: time };
         self.spawn(async move {
-            let done = caught(engine.try_all(&mut job, &repo, &project, &tip, &jobs)).await;
+            let done = caught(engine.try_all(&mut job, &live, (&repo, &tip), &project, &jobs)).await;
             match done {
                 Some(Ok(status)) => job.status = status,
                 None => (job.status, job.problem) = (TrialStatus::Stopped, Some(format!("{MISTAKE}. Try again."))),
@@ -116,30 +150,75 @@ impl Engine {
             if let Err(error) = engine.0.team.store.put_trial(&job).await {
                 tracing::warn!(project = %project.id, error = &error as &dyn std::error::Error, "a trial's end was not saved");
             }
+            // Another of the project may have begun, now that this one's end is saved.
+            let mut tries = engine.tries();
+            if tries.get(&project.id).is_some_and(|now| now.id == live.id) {
+                tries.remove(&project.id);
+            }
             drop(place);
         });
         Ok(trial)
     }
 
+    fn tries(&self) -> MutexGuard<'_, HashMap<ProjectId, Arc<Live>>> {
+        self.0.tries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stops the trial of a project's checks, on behalf of `member`, who began it or `administers`. It ends within moments, and
+    /// says who stopped it.
+    ///
+    /// # Errors
+    /// [`TeamError::NotYours`]; [`TeamError::Conflict`] where none runs, or it runs on another server.
+    pub async fn stop_trial(
+        &self,
+        by: &Team,
+        member: &Member,
+        administers: bool,
+        project: ProjectId,
+    ) -> Result<Trial, TeamError> {
+        let trial = by.store.trial(project).await?.filter(|trial| trial.status == TrialStatus::Running);
+        let trial = trial.ok_or_else(|| {
+            TeamError::conflict("no-trial", "no checks of this project are being tried; there is nothing to stop")
+        })?;
+        if trial.member_id != member.id && !administers {
+            return Err(TeamError::not_yours("a trial is stopped by whoever began it, and by admins; ask one of them"));
+        }
+        let live = self.tries().get(&project).filter(|live| live.id == trial.id).cloned();
+        let live = live.ok_or_else(|| {
+            TeamError::conflict("other-node", "this trial runs on another server of this Guildhall; ask there")
+        })?;
+        by.store.note_trial_stop(&trial).await?;
+        live.halt(format!("{} stopped it.", member.name));
+        Ok(trial)
+    }
+
+    /// Stops the trials of a member who may run nothing any more.
+    pub(crate) fn dismiss_trials(&self, member: MemberId) {
+        for live in self.tries().values().filter(|live| live.member == member) {
+            live.halt("Its member may run nothing any more.".to_owned());
+        }
+    }
+
     async fn try_all(
         &self,
         trial: &mut Trial,
-        repo: &Repo,
+        live: &Live,
+        (repo, tip): (&Repo, &Oid),
         project: &Project,
-        tip: &Oid,
         jobs: &Jobs,
     ) -> Result<TrialStatus, Trouble> {
         let _caches = self.hold_caches(project.id).await;
         let worktree = self.trial_worktree(repo, project.id, tip).await?;
-        let whose = Whose { project: project.id, member: trial.member_id, run: None, lease: None };
+        let whose =
+            Whose { project: project.id, member: trial.member_id, owner: trial.member_id, run: None, lease: None };
         let room = self.outfit(whose, repo, &worktree).await?;
         let mut all = TrialStatus::Passed;
         let mut broken = None;
         for (kind, line, time) in jobs.all() {
-            let tried = self.try_one(trial, &room, (kind, line), time).await;
-            if self.0.stop.is_cancelled() {
+            let tried = self.try_one(trial, live, &room, (kind, line, time)).await;
+            if live.stop.is_cancelled() {
                 all = TrialStatus::Stopped;
-                trial.problem = Some("The server was stopped in the middle of it. Try again.".to_owned());
+                trial.problem = Some(live.reason());
                 break;
             }
             match tried {
@@ -164,9 +243,9 @@ impl Engine {
     async fn try_one(
         &self,
         trial: &mut Trial,
+        live: &Live,
         room: &Room,
-        (kind, line): (CheckKind, &str),
-        time: Duration,
+        (kind, line, time): (CheckKind, &str, Duration),
     ) -> Result<bool, Trouble> {
         let team = &self.0.team;
         let room = room.given(match kind {
@@ -199,7 +278,7 @@ impl Engine {
             loop {
                 tokio::select! {
                     biased;
-                    () = self.0.stop.cancelled() => break None,
+                    () = live.stop.cancelled() => break None,
                     outcome = &mut running => break Some(outcome),
                     () = tokio::time::sleep(SHOW) => {}
                 }

@@ -11,6 +11,7 @@ use guildhall_types::{FeatureId, RunId};
 
 use crate::Engine;
 use crate::problems::Trouble;
+use crate::services::Why;
 use crate::set_up;
 
 /// How long somebody who wants to look into a worktree waits for whoever is in there.
@@ -80,7 +81,8 @@ impl Engine {
         };
         repo.take_snapshots(&name, head).await?;
         // A restoring that was itself cut off has not yet given the agent its `.git` back.
-        let whole = worktree.tree().join(".git").exists() && worktree.agent_git().is_dir();
+        let given = worktree.tree().join(".git").symlink_metadata().is_ok_and(|found| !found.is_symlink());
+        let whole = given && worktree.agent_git().is_dir();
         if cut_off || !whole {
             set_up::forget(&folder)?;
             let left = match cut_off {
@@ -168,6 +170,8 @@ impl Engine {
         joined: Joined,
         word: Option<&Word>,
     ) -> Result<Ground, Trouble> {
+        // Nobody should be at work in there, and here nobody may be.
+        self.end_services(lease.run, Why::Attempt).await;
         repo.restore(&ground.worktree, &ground.branch, &joined.base, &joined.commit).await?;
         let stat = repo.stat(&joined.base, &joined.commit).await?;
         let stat = DiffStat { files: stat.files, added: stat.additions, removed: stat.deletions };

@@ -10,22 +10,17 @@ use guildhall_types::boundary;
 
 use crate::repo::{check_branch, snapshot_ref};
 use crate::worktree::{Worktree, give_git};
-use crate::{GitError, Identity, Oid, Repo};
+use crate::{GitError, Identity, LeftOut, Oid, Repo};
 
 const MESSAGE: &str = "What was left in the worktree\n";
 
 impl Repo {
     /// Puts what a worktree holds beyond `head`, the latest state of its work, on a ref. Files that git ignores stay out.
-    /// Returns the sizes of files that are too large to be kept, with their paths.
+    /// Returns what is not kept.
     ///
     /// # Errors
     /// When git fails: then not all of it is on a ref.
-    pub async fn lay_aside(
-        &self,
-        worktree: &Worktree,
-        head: &Oid,
-        author: &Identity,
-    ) -> Result<Vec<(String, u64)>, GitError> {
+    pub async fn lay_aside(&self, worktree: &Worktree, head: &Oid, author: &Identity) -> Result<LeftOut, GitError> {
         let name = left_ref(&worktree.name)?;
         let (commit, left_out) = self.commit_files(worktree, head, MESSAGE, author).await?;
         match commit {

@@ -1,79 +1,103 @@
 //! Making a canonical repository out of another one.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use crate::program::{Git, redact};
+use crate::program::Git;
 use crate::repo::Half;
-use crate::{GitError, Identity, Repo};
+use crate::{GitError, Identity, Login, Repo, Source};
 
 /// How long a clone may take.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
+/// How often it is looked at what a clone takes meanwhile.
+const LOOK: Duration = Duration::from_secs(1);
 
-/// Where a repository is cloned from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// An address that git reaches over the network.
-    Remote(String),
-    /// A folder on this machine. Whether it may be read, the caller has decided.
-    Folder(PathBuf),
+/// What a clone may take of the disk, which others share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes that a repository may have.
+    pub bytes: u64,
+    /// Bytes that stay free beside it.
+    pub free: u64,
 }
 
-impl Source {
-    /// Reads an address: `https://…`, `http://…`, `ssh://…`, `git://…`, `user@host:path`, `file://…` or an absolute path.
-    ///
-    /// # Errors
-    /// [`GitError::BadSource`] for anything else.
-    pub fn parse(text: &str) -> Result<Self, GitError> {
-        let text = text.trim();
-        let bad = |reason: &str| Err(GitError::BadSource { reason: reason.to_owned() });
-        if text.is_empty() || text.starts_with('-') || text.chars().any(char::is_control) {
-            return bad("give a git URL (https://…, ssh://…, git@host:path) or an absolute path");
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { bytes: 20 * 1024 * 1024 * 1024, free: 256 * 1024 * 1024 }
+    }
+}
+
+impl Bounds {
+    /// Looks whether what is there of a clone keeps to them. What cannot be looked at does.
+    fn hold(self, half: &Path) -> Result<(), GitError> {
+        let disk = half.parent().and_then(|folder| rustix::fs::statvfs(folder).ok());
+        if disk.is_some_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < self.free) {
+            return Err(GitError::NoRoom);
         }
-        if let Some(path) = text.strip_prefix("file://") {
-            return Ok(Self::Folder(PathBuf::from(path)));
-        }
-        if text.starts_with('/') {
-            return Ok(Self::Folder(PathBuf::from(text)));
-        }
-        if let Some((scheme, rest)) = text.split_once("://") {
-            let known = ["https", "http", "ssh", "git"].contains(&scheme.to_ascii_lowercase().as_str());
-            return match known && !rest.is_empty() && !rest.starts_with(['-', '/']) {
-                true => Ok(Self::Remote(text.to_owned())),
-                false => bad("only https, http, ssh, git and file URLs can be cloned"),
-            };
-        }
-        if text.contains("::") {
-            return bad("remote helpers (name::address) are not allowed; use an https or ssh URL");
-        }
-        match text.split_once(':') {
-            Some((host, path)) if !host.is_empty() && !host.contains('/') && !path.is_empty() => {
-                Ok(Self::Remote(text.to_owned()))
-            }
-            _ => bad("give a git URL (https://…, ssh://…, git@host:path) or an absolute path"),
+        match size(half) > self.bytes {
+            true => Err(GitError::TooLarge { bytes: self.bytes }),
+            false => Ok(()),
         }
     }
 
-    fn shown(&self) -> String {
-        match self {
-            Self::Remote(address) => redact(address),
-            Self::Folder(path) => path.display().to_string(),
+    /// Ends when a clone takes more.
+    async fn outgrown(self, half: &Path) -> GitError {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let folder = half.to_owned();
+            if let Ok(Err(error)) = tokio::task::spawn_blocking(move || self.hold(&folder)).await {
+                return error;
+            }
         }
     }
+}
+
+/// Bytes of the files below a folder.
+fn size(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let bytes = entries.map(|entry| match entry.metadata() {
+        Ok(found) if found.is_dir() => size(&entry.path()),
+        Ok(found) => found.len(),
+        Err(_) => 0,
+    });
+    bytes.sum()
 }
 
 impl Repo {
-    /// Makes a bare repository at `path` with the branches and tags of `source`. Uncommitted files of a source with a
-    /// work tree stay behind; the history of a shallow source is as short as the source's. An empty source gets a first
-    /// commit, so that work can branch off it.
+    /// Makes a bare repository at `path` with the branches and tags of `source`, which lets `login` in. Uncommitted files of
+    /// a source with a work tree stay behind; the history of a shallow source is as short as the source's. An empty source
+    /// gets a first commit, so that work can branch off it.
     ///
     /// # Errors
-    /// [`GitError::NotARepository`], [`GitError::Unreachable`], or when git fails. Nothing stays behind then.
-    pub async fn clone_from(path: &Path, source: &Source, author: &Identity) -> Result<Self, GitError> {
+    /// [`GitError::NotARepository`], [`GitError::Unreachable`], [`GitError::TooLarge`], [`GitError::NoRoom`], or when git fails.
+    /// Nothing stays behind then.
+    pub async fn clone_from(
+        path: &Path,
+        source: &Source,
+        login: Option<&Login>,
+        author: &Identity,
+    ) -> Result<Self, GitError> {
+        Self::clone_within(Bounds::default(), path, source, login, author).await
+    }
+
+    /// The same within other bounds.
+    ///
+    /// # Errors
+    /// As for [`Repo::clone_from`]; [`GitError::TooLarge`], [`GitError::NoRoom`].
+    pub async fn clone_within(
+        bounds: Bounds,
+        path: &Path,
+        source: &Source,
+        login: Option<&Login>,
+        author: &Identity,
+    ) -> Result<Self, GitError> {
         let half = Half::beside(path)?;
-        let git = Git::new("clone")
-            .limit(LONGEST)
-            .config("core.symlinks=true")
+        bounds.hold(&half.path())?;
+        let mut git = Git::new("clone").limit(LONGEST).config("core.symlinks=true");
+        if let (Source::Remote(address), Some(login)) = (source, login) {
+            git = login.given(git, address);
+        }
+        let git = git
             // Repositories of other users may be read here; the operator allowed the folder.
             .env("GIT_CONFIG_COUNT", "1")
             .env("GIT_CONFIG_KEY_0", "safe.directory")
@@ -89,12 +113,18 @@ impl Repo {
                 git.env("GIT_ALLOW_PROTOCOL", "file").arg(folder)
             }
         };
-        let output = git.arg(half.path()).output().await?;
+        let place = half.path();
+        let output = tokio::select! {
+            output = git.arg(&place).output() => output?,
+            // Git ends with the wait for it, and what it left goes with the folder.
+            error = bounds.outgrown(&place) => return Err(error),
+        };
         if output.code != Some(0) {
             return Err(explain(source, &output.stderr).unwrap_or_else(|| output.failed("clone")));
         }
-        let repo = Repo::open(&half.path())?;
-        // The source stays known, but its address may hold a password, which must not be kept here.
+        bounds.hold(&place)?;
+        let repo = Repo::open(&place)?;
+        // Where it came from stands in the database, and nothing is fetched from there again.
         repo.git("config").args(["--unset-all", "remote.origin.url"]).output().await?;
         let branch = repo.default_branch().await?;
         if repo.branch(&branch).await?.is_none() {
@@ -131,6 +161,7 @@ fn explain(source: &Source, stderr: &str) -> Option<GitError> {
     } else if has(&[
         "Could not resolve host",
         "unable to access",
+        "Authentication failed",
         "Connection refused",
         "Could not read from remote",
         "could not read Username",

@@ -10,12 +10,15 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::process::{Resource, Rlimit};
 use tokio::io::AsyncReadExt;
 use tokio::sync::OnceCell;
 
 use crate::start::{Call, PROGRAM};
+use crate::worktree::Doors;
 
 /// What a program needs to start: itself, its libraries, and where it finds those.
 const SYSTEM: &[&str] = &[
@@ -54,14 +57,22 @@ const VERSION: libc::c_uint = 1;
 const BENEATH: libc::c_int = 1;
 
 /// Where a git may read, and where it may read and write.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Walls {
     pub(crate) read: Vec<PathBuf>,
     pub(crate) write: Vec<PathBuf>,
+    /// Bytes of memory of its own that it may have, if it is bounded.
+    pub(crate) memory: Option<u64>,
+    /// The control groups that it joins.
+    pub(crate) doors: Option<Arc<Doors>>,
 }
 
 /// How far git steps back that works in a worktree, of 19 steps: a tenth of what the server has while both want all.
 const NICE: i32 = 10;
+
+/// Bytes of memory of its own that a git in a worktree may have. What an agent writes for git to obey may be anything: of 95 MB of patterns
+/// in `.gitignore` it makes 4 GB, and once more in each folder with such a file. What git maps of the repository does not count.
+pub(crate) const MEMORY: u64 = 2 * 1024 * 1024 * 1024;
 
 /// As the kernel reads it.
 #[repr(C, packed)]
@@ -75,25 +86,37 @@ struct Rule {
 pub(crate) struct Within {
     /// The walls, where the kernel and git are up to them.
     rules: Option<OwnedFd>,
+    memory: Option<u64>,
+    doors: Vec<OwnedFd>,
 }
 
 impl Walls {
+    /// Walls without any other bound.
+    pub(crate) const fn of(read: Vec<PathBuf>, write: Vec<PathBuf>) -> Self {
+        Self { read, write, memory: None, doors: None }
+    }
+
     /// Puts the walls up, where the kernel and git are up to that.
     ///
     /// # Errors
     /// When a folder cannot be opened that is to be reached.
     pub(crate) async fn put_up(&self) -> io::Result<Within> {
         static USABLE: OnceCell<bool> = OnceCell::const_new();
+        let doors = self.doors.as_ref().map_or_else(|| Ok(Vec::new()), |doors| doors()).unwrap_or_else(|error| {
+            tracing::warn!(%error, "a git works in its worktree outside of its run's control groups");
+            Vec::new()
+        });
+        let memory = self.memory;
         match USABLE.get_or_try_init(usable).await {
-            Ok(true) => Ok(Within { rules: Some(self.rules()?) }),
-            Ok(false) => Ok(Within { rules: None }),
+            Ok(true) => Ok(Within { rules: Some(self.rules()?), memory, doors }),
+            Ok(false) => Ok(Within { rules: None, memory, doors }),
             Err(error) => {
                 // The next git finds it out.
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "whether git works within walls was not found out, so one works in its worktree without them"
                 );
-                Ok(Within { rules: None })
+                Ok(Within { rules: None, memory, doors })
             }
         }
     }
@@ -121,17 +144,25 @@ impl Walls {
 }
 
 impl Within {
-    /// Goes within the walls, and behind whoever answers members where processors are busy: what an agent left in its worktree may be
+    /// Joins the control groups, goes within the walls and the bound of memory, and behind whoever answers members where processors are busy: what an agent left in its worktree may be
     /// much work, for many gits at once. For a process that is yet to become git; it makes system calls only.
     ///
     /// # Errors
     /// When the kernel refuses the walls.
     pub(crate) fn enter(&self) -> io::Result<()> {
+        for door in &self.doors {
+            // Whoever writes it.
+            rustix::io::write(door, b"0")?;
+        }
         if let Some(rules) = &self.rules {
             take_on(rules)?;
         }
-        // It always may.
+        // It always may both.
         let _ = rustix::process::nice(NICE);
+        if let Some(memory) = self.memory {
+            let most = rustix::process::getrlimit(Resource::Data).maximum.map_or(memory, |most| most.min(memory));
+            let _ = rustix::process::setrlimit(Resource::Data, Rlimit { current: Some(most), maximum: Some(most) });
+        }
         Ok(())
     }
 }
@@ -162,13 +193,13 @@ async fn usable() -> io::Result<bool> {
 /// What git complains of, within walls or without, if it does.
 async fn try_out(within: bool) -> io::Result<Option<String>> {
     let place = tempfile::Builder::new().prefix("guildhall-walls-").tempdir()?;
-    let walls = Walls { read: Vec::new(), write: vec![place.path().to_owned()] };
+    let walls = Walls::of(Vec::new(), vec![place.path().to_owned()]);
     for arguments in [&["init", "--bare", "--quiet"][..], &["hash-object", "-w", "--stdin"]] {
         let mut call = Call::git();
         call.args(arguments).env("GIT_DIR", place.path());
         call.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
         let rules = if within { Some(walls.rules()?) } else { None };
-        let mut started = call.start(false, Some(Within { rules })).await?;
+        let mut started = call.start(false, Some(Within { rules, memory: None, doors: Vec::new() })).await?;
         let mut said = Vec::new();
         // What it prints beside that is a line.
         started.errors.read_to_end(&mut said).await?;
@@ -239,11 +270,11 @@ mod tests {
             std::os::unix::fs::symlink(at("outside"), at(name).join("link")).unwrap();
         }
         let before = rustix::process::nice(0).unwrap();
-        let walls = Walls { read: vec![at("read")], write: vec![at("write")] };
+        let walls = Walls::of(vec![at("read")], vec![at("write")]);
         let tries = async |line: &str| {
             let mut call = Call::of(Path::new("/bin/sh"));
             call.args(["-c", line]).env("PATH", "/usr/bin:/bin").folder = place.path().to_owned();
-            let within = Within { rules: Some(walls.rules().unwrap()) };
+            let within = Within { rules: Some(walls.rules().unwrap()), memory: None, doors: Vec::new() };
             let mut started = call.start(false, Some(within)).await.unwrap();
             started.process.wait().await.unwrap().success()
         };

@@ -35,6 +35,22 @@ pub enum GitError {
         /// The limit.
         seconds: u64,
     },
+    /// Git needed more memory for what an agent left than it may have.
+    #[error(
+        "git {command} needed more memory for what is in the worktree than it may have (at most {megabytes} MB), and was ended"
+    )]
+    NoMemory {
+        /// The command.
+        command: String,
+        /// Megabytes that it may have at most. Where the commands of its run have most of what they may have, it has less.
+        megabytes: u64,
+    },
+    /// An agent changed more than can be looked through.
+    #[error("so many files are new or changed that their names alone are more than {megabytes} MB")]
+    TooMany {
+        /// Megabytes of names that are read.
+        megabytes: u64,
+    },
     /// Another git holds a lock, or may do so.
     #[error("another git program holds {lock}, or did when it was looked at")]
     Locked {
@@ -55,6 +71,15 @@ pub enum GitError {
         /// What git said.
         message: String,
     },
+    /// The source is larger than what is cloned.
+    #[error("the repository is larger than {bytes} bytes, which is the most that is cloned")]
+    TooLarge {
+        /// What one may take.
+        bytes: u64,
+    },
+    /// What is cloned leaves others no room.
+    #[error("the server's disk has too little room for this repository; try again when its operator has made some")]
+    NoRoom,
     /// The source is of a kind that is not cloned.
     #[error("{reason}")]
     BadSource {
@@ -99,6 +124,8 @@ pub enum GitError {
 
 /// How git says that there is no room.
 const FULL: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
+/// How git says that it gets no more memory.
+const STARVED: [&str; 3] = ["Out of memory", "out of memory", "Cannot allocate memory"];
 /// How git says that a repository is damaged.
 const DAMAGED: [&str; 8] = [
     "is corrupt",
@@ -128,12 +155,18 @@ impl GitError {
         matches!(self, Self::Failed { message, .. } if DAMAGED.iter().any(|words| message.contains(words)))
     }
 
+    /// Whether git complains of a want of memory.
+    pub(crate) fn is_want(complaint: &str) -> bool {
+        STARVED.iter().any(|words| complaint.contains(words))
+    }
+
     /// What kind of failure it is, in a word that holds nothing of what was asked.
     pub(crate) const fn word(&self) -> &'static str {
         match self {
             Self::Program(_) => "not-started",
             Self::TimedOut { .. } => "timeout",
             Self::Locked { .. } => "locked",
+            Self::NoMemory { .. } => "memory",
             _ => "failed",
         }
     }

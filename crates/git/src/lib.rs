@@ -18,6 +18,7 @@ mod pack;
 mod program;
 mod repo;
 mod snapshot;
+mod source;
 mod stack;
 mod start;
 mod tree;
@@ -25,7 +26,7 @@ mod worktree;
 
 pub use aside::remove_folder;
 pub use backup::Standing;
-pub use clone::Source;
+pub use clone::Bounds;
 pub use diff::{Diff, DiffFile, DiffLimits, FileStatus, Hunk, Line, LineKind, Stat};
 pub use error::GitError;
 pub use history::{Blob, Commit};
@@ -34,9 +35,10 @@ pub use merge::{BroughtUp, ConflictFile, Joined, Landed, Merge, Work};
 pub use pack::Packed;
 pub use program::version;
 pub use repo::{Identity, NewFile, Repo, check_branch};
-pub use snapshot::Snapshot;
+pub use snapshot::{LeftOut, Snapshot};
+pub use source::{Login, Source};
 pub use stack::Stacked;
-pub use worktree::Worktree;
+pub use worktree::{Doors, Worktree};
 
 /// A commit's full id in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]

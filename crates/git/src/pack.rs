@@ -45,7 +45,7 @@ impl Repo {
             return Ok(None);
         }
         let whole = found.bytes <= WHOLE;
-        let walls = || Walls { read: Vec::new(), write: vec![self.path().to_owned()] };
+        let walls = || Walls::of(Vec::new(), vec![self.path().to_owned()]);
         self.git("pack-refs").within(walls()).args(["--all", "--prune"]).run().await?;
         // Agents and members need the machine more.
         let how: &[&str] = match whole {

@@ -1,11 +1,13 @@
 //! One call of the git program.
 
 use std::ffi::OsStr;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use guildhall_types::boundary;
 use guildhall_types::trace::{Key, Side, Span};
+use rustix::process::Signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
@@ -215,6 +217,12 @@ impl Git {
             .map_err(GitError::Program)?;
         boundary!("git.{}.after", self.name);
         let stderr = redact(&String::from_utf8_lossy(&complaints));
+        if let Some(Walls { memory: Some(memory), doors, .. }) = &self.walls {
+            let killed = doors.is_some() && status.signal() == Some(Signal::KILL.as_raw());
+            if killed || !status.success() && GitError::is_want(&stderr) {
+                return Err(GitError::NoMemory { command: self.name.clone(), megabytes: memory / 1_000_000 });
+            }
+        }
         Ok(Output { code: status.code(), stdout, stderr, cut })
     }
 

@@ -1,21 +1,26 @@
 //! Snapshots: the state of a worktree as a commit on a hidden ref.
 
-use std::collections::HashMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::FileType;
+
 use crate::nested::past_broken;
 use crate::program::Output;
 use crate::repo::snapshot_ref;
+use crate::tree::{Below, Thing};
 use crate::worktree::{Worktree, blocking};
 use crate::{GitError, Identity, Oid, Repo, tree};
 
 /// Bytes of a file that goes into a snapshot at most; a larger one is left out and named.
 const LARGEST: u64 = 50 * 1024 * 1024;
-/// Files of nested repositories that go into a snapshot at most.
+/// Files of a nested repository that go into a snapshot at most.
 const NESTED: usize = 20_000;
+/// Bytes of the names of new and changed files that are read at most: more than a worktree's files can have, as long as it may hold
+/// no more than a million.
+const NAMES: u64 = 256 * 1024 * 1024;
 
 /// After so long, git may be waiting at a pipe that an agent left where it opens files.
 const STALLED: Duration = Duration::from_secs(3);
@@ -25,8 +30,39 @@ const STALLED: Duration = Duration::from_secs(3);
 pub struct Snapshot {
     /// The commit.
     pub commit: Oid,
-    /// Files that are too large to be kept, with their sizes in bytes.
-    pub left_out: Vec<(String, u64)>,
+    /// What is not in it.
+    pub left_out: LeftOut,
+}
+
+/// What of a worktree's files is not kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Files that are too large, with their sizes in bytes.
+    pub large: Vec<(String, u64)>,
+    /// How many files of nested repositories there are beyond those that are kept.
+    pub nested: usize,
+}
+
+impl LeftOut {
+    /// Whether all is kept.
+    pub fn is_empty(&self) -> bool {
+        self.large.is_empty() && self.nested == 0
+    }
+
+    /// A sentence for each thing that is not kept.
+    pub fn told(&self) -> impl Iterator<Item = String> {
+        let large = self
+            .large
+            .iter()
+            .map(|(path, size)| format!("{path} has {size} bytes: too large to be kept, so it stays out of the work."));
+        let nested = (self.nested > 0).then(|| {
+            format!(
+                "{} files of repositories within the worktree stay out of the work: of each, {NESTED} are kept.",
+                self.nested
+            )
+        });
+        large.chain(nested)
+    }
 }
 
 impl Repo {
@@ -49,22 +85,24 @@ impl Repo {
         Ok(Some(Snapshot { commit, left_out }))
     }
 
-    /// Makes a commit of a worktree's files that no ref holds yet; nothing when the files are as in `parent`. Tells which are
-    /// too large to be kept, with their sizes.
+    /// Makes a commit of a worktree's files that no ref holds yet; nothing when the files are as in `parent`. Tells what is not
+    /// kept.
     pub(crate) async fn commit_files(
         &self,
         worktree: &Worktree,
         parent: &Oid,
         message: &str,
         author: &Identity,
-    ) -> Result<(Option<Oid>, Vec<(String, u64)>), GitError> {
+    ) -> Result<(Option<Oid>, LeftOut), GitError> {
         // Git would only say that it could not be started there.
         if !worktree.tree().is_dir() {
             return Err(GitError::Missing { what: "worktree", name: worktree.tree().display().to_string() });
         }
         let listed = self.changed(worktree).await?;
         let tree_path = worktree.tree();
-        let Chosen { gone, there, left_out } = blocking(move || Ok(choose(&tree_path, &listed))).await?;
+        let choosing =
+            blocking(move || choose(&tree_path, &listed).map_err(GitError::file(&tree_path, "looked through")));
+        let Chosen { gone, there, left_out } = choosing.await?;
         // What is gone first, so that a file can take the place of a folder and the other way round.
         for (how, paths) in [("--force-remove", gone), ("--add", there)] {
             if !paths.is_empty() {
@@ -101,7 +139,12 @@ impl Repo {
     async fn changed(&self, worktree: &Worktree) -> Result<Vec<u8>, GitError> {
         let args = ["-z", "--modified", "--others", "--exclude-standard", "--deduplicate"];
         let once = || async {
-            let listed = freed(worktree, self.of_tree(worktree, "ls-files").args(args).output()).await?;
+            let call = self.of_tree(worktree, "ls-files").max_output(NAMES).args(args);
+            let listed = freed(worktree, call.output()).await?;
+            if listed.cut {
+                // What is not in it would be lost, and of the last name a half taken for one that is gone.
+                return Err(GitError::TooMany { megabytes: NAMES / 1_000_000 });
+            }
             let done = listed.code == Some(0) || listed.stderr.contains("Permission denied");
             if done { Ok(listed) } else { Err(listed.failed("ls-files")) }
         };
@@ -143,86 +186,88 @@ struct Chosen {
     gone: Vec<u8>,
     /// New or changed.
     there: Vec<u8>,
-    /// Too large to be kept, with their sizes.
-    left_out: Vec<(String, u64)>,
+    left_out: LeftOut,
 }
 
 impl Chosen {
-    fn take(&mut self, path: &[u8], size: u64, regular: bool) {
-        if regular && size > LARGEST {
-            self.left_out.push((String::from_utf8_lossy(path).into_owned(), size));
+    fn take(&mut self, path: &[u8], found: &Thing) {
+        found.make_readable();
+        if found.is_file() && found.size > LARGEST {
+            self.left_out.large.push((String::from_utf8_lossy(path).into_owned(), found.size));
         } else {
             self.there.extend_from_slice(path);
             self.there.push(0);
+        }
+    }
+
+    fn take_nested(&mut self, below: &Below, start: PathBuf) {
+        let mut taken = 0;
+        let mut folders = vec![start];
+        while let Some(folder) = folders.pop() {
+            for name in below.names(&folder).unwrap_or_default() {
+                if name.as_c_str() == c".git" {
+                    continue;
+                }
+                let path = folder.join(OsStr::from_bytes(name.as_bytes()));
+                let Ok(found) = below.find(&path) else { continue };
+                match found.kind {
+                    FileType::Directory => folders.push(path),
+                    FileType::RegularFile | FileType::Symlink if taken == NESTED => self.left_out.nested += 1,
+                    FileType::RegularFile | FileType::Symlink => {
+                        taken += 1;
+                        self.take(path.as_os_str().as_bytes(), &found);
+                    }
+                    _ => {}
+                }
+            }
         }
     }
 }
 
 /// Picks the paths that go into the index: everything that git finds changed or new but what is too large; a nested
 /// repository as the plain files that it holds, so that no work in it is lost and git never looks into its configuration.
-fn choose(tree: &Path, listed: &[u8]) -> Chosen {
+fn choose(tree: &Path, listed: &[u8]) -> std::io::Result<Chosen> {
+    let below = Below::open(tree)?;
     let mut chosen = Chosen::default();
-    let mut links = HashMap::new();
     for path in listed.split(|byte| *byte == 0).filter(|path| !path.is_empty()) {
         if let Some(nested) = path.strip_suffix(b"/") {
-            for (file, size, regular) in files_below(tree, nested) {
-                chosen.take(file.as_bytes(), size, regular);
-            }
+            chosen.take_nested(&below, PathBuf::from(OsString::from_vec(nested.to_vec())));
             continue;
         }
-        let relative = PathBuf::from(OsString::from_vec(path.to_vec()));
-        match std::fs::symlink_metadata(tree.join(&relative)) {
-            // What is found by way of a symbolic link is no file of the worktree.
-            Ok(_) | Err(_) if below_a_link(tree, relative.parent(), &mut links) => {}
-            Ok(meta) if meta.is_file() || meta.is_symlink() => {
-                if meta.is_file() {
-                    tree::make_readable(&tree.join(&relative));
-                }
-                chosen.take(path, meta.len(), meta.is_file());
+        // What is found by way of a symbolic link is no file of the worktree.
+        match below.find(Path::new(OsStr::from_bytes(path))) {
+            Ok(found) if found.is_file() || found.kind == FileType::Symlink => {
+                chosen.take(path, &found);
                 continue;
             }
             // A submodule stays as it is. A folder where a file was: the file is gone.
-            Ok(meta) if meta.is_dir() && tree.join(&relative).join(".git").symlink_metadata().is_ok() => continue,
+            Ok(found) if found.kind == FileType::Directory && found.holds(c".git") => continue,
             // Gone; a pipe or a device is nobody's work.
             Ok(_) | Err(_) => {}
         }
         chosen.gone.extend_from_slice(path);
         chosen.gone.push(0);
     }
-    chosen
+    Ok(chosen)
 }
 
-/// Whether a folder of the worktree, or one above it, is a symbolic link.
-fn below_a_link(tree: &Path, folder: Option<&Path>, known: &mut HashMap<PathBuf, bool>) -> bool {
-    let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) else { return false };
-    if let Some(link) = known.get(folder) {
-        return *link;
-    }
-    let link = std::fs::symlink_metadata(tree.join(folder)).is_ok_and(|meta| meta.is_symlink())
-        || below_a_link(tree, folder.parent(), known);
-    known.insert(folder.to_owned(), link);
-    link
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn files_below(tree: &Path, start: &[u8]) -> Vec<(OsString, u64, bool)> {
-    let mut found = Vec::new();
-    let mut folders = vec![PathBuf::from(OsString::from_vec(start.to_vec()))];
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = std::fs::read_dir(tree.join(&folder)) else { continue };
-        for entry in entries.flatten() {
-            let Ok(meta) = entry.path().symlink_metadata() else { continue };
-            let path = folder.join(entry.file_name());
-            if entry.file_name() == ".git" || found.len() >= NESTED {
-                continue;
-            } else if meta.is_dir() {
-                folders.push(path);
-            } else if meta.is_file() || meta.is_symlink() {
-                if meta.is_file() {
-                    tree::make_readable(&entry.path());
-                }
-                found.push((path.into_os_string(), meta.len(), meta.is_file()));
-            }
+    #[test]
+    fn of_a_nested_repository_so_many_files_are_taken_and_the_others_counted() {
+        let place = tempfile::tempdir().unwrap();
+        let nested = place.path().join("nested/folder");
+        std::fs::create_dir_all(&nested).unwrap();
+        std::fs::create_dir_all(place.path().join("nested/.git")).unwrap();
+        for n in 0..NESTED + 3 {
+            std::fs::write(nested.join(n.to_string()), "").unwrap();
         }
+        let chosen = choose(place.path(), b"nested/\0").unwrap();
+        assert_eq!(chosen.there.iter().filter(|byte| **byte == 0).count(), NESTED);
+        assert_eq!(chosen.left_out, LeftOut { large: Vec::new(), nested: 3 });
+        let told: Vec<String> = chosen.left_out.told().collect();
+        assert!(told.len() == 1 && told[0].starts_with("3 files of repositories within the worktree"), "{told:?}");
     }
-    found
 }

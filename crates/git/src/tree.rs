@@ -194,18 +194,62 @@ fn open_below(root: &OwnedFd, path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::openat2(root, path, FOLDER, Mode::empty(), within)?)
 }
 
-/// Sees to it that a file of the server's own user can be read. Git says nothing of who may read a file, so nothing is
-/// changed that anybody would see.
-pub(crate) fn make_readable(path: &Path) {
-    if rustix::fs::access(path, rustix::fs::Access::READ_OK) != Err(Errno::ACCESS) {
-        return;
+/// A worktree, to be looked at while its agent may be at work in it: no link on the way to anything is followed.
+#[derive(Debug)]
+pub(crate) struct Below(OwnedFd);
+
+/// Something in a worktree, itself and no longer what stands at its path.
+#[derive(Debug)]
+pub(crate) struct Thing {
+    handle: OwnedFd,
+    pub(crate) kind: FileType,
+    /// In bytes.
+    pub(crate) size: u64,
+    mode: Mode,
+}
+
+impl Below {
+    pub(crate) fn open(tree: &Path) -> io::Result<Self> {
+        Ok(Self(rustix::fs::open(tree, FOLDER, Mode::empty())?))
     }
-    let open = rustix::fs::open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
-    let Ok(file) = open else { return };
-    let Ok(stat) = rustix::fs::fstat(&file) else { return };
-    if FileType::from_raw_mode(stat.st_mode).is_file() {
-        let mode = Mode::from_raw_mode(stat.st_mode) | Mode::RUSR;
-        let _ = rustix::fs::chmod(format!("/proc/self/fd/{}", file.as_raw_fd()), mode);
+
+    /// What is at a path in it: of a link, the link itself.
+    ///
+    /// # Errors
+    /// When nothing is there, or it is reached by way of a link.
+    pub(crate) fn find(&self, path: &Path) -> io::Result<Thing> {
+        let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = rustix::fs::openat2(&self.0, path, flags, Mode::empty(), within)?;
+        let stat = rustix::fs::fstat(&handle)?;
+        let size = u64::try_from(stat.st_size).unwrap_or_default();
+        let mode = Mode::from_raw_mode(stat.st_mode);
+        Ok(Thing { handle, kind: FileType::from_raw_mode(stat.st_mode), size, mode })
+    }
+
+    /// The names in a folder of it.
+    pub(crate) fn names(&self, folder: &Path) -> io::Result<Vec<CString>> {
+        names(&open_below(&self.0, folder)?)
+    }
+}
+
+impl Thing {
+    pub(crate) fn is_file(&self) -> bool {
+        self.kind == FileType::RegularFile
+    }
+
+    /// Whether there is something of this name in it.
+    pub(crate) fn holds(&self, name: &CStr) -> bool {
+        rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
+    /// Sees to it that a file of the server's own user can be read. Git says nothing of who may read a file, so nothing is
+    /// changed that anybody would see.
+    pub(crate) fn make_readable(&self) {
+        if self.is_file() && !self.mode.contains(Mode::RUSR) {
+            // By its handle, so that no link that is put in its place is followed. It may be somebody else's.
+            let _ = rustix::fs::chmod(format!("/proc/self/fd/{}", self.handle.as_raw_fd()), self.mode | Mode::RUSR);
+        }
     }
 }
 

@@ -4,14 +4,16 @@
 //! itself knows of the worktree (its index, its HEAD) is inside the canonical repository, where no agent can write.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use guildhall_types::boundary;
 use tokio::sync::OwnedMutexGuard;
 
-use crate::confine::Walls;
+use crate::confine::{MEMORY, Walls};
 use crate::locks::{self, Found};
 use crate::nested::past_broken;
 use crate::program::Git;
@@ -22,19 +24,42 @@ use crate::{GitError, Oid, Repo, tree};
 const AGENT_GIT: &str = "/run/git";
 /// Where the canonical repository's objects appear inside the sandbox, read-only.
 const AGENT_OBJECTS: &str = "/run/objects";
+/// How often a file is tried to be put where an agent makes folders meanwhile.
+const PLACINGS: usize = 100;
+
+/// Opens the files by which a process joins the control groups of a run: it writes a 0 to each.
+pub type Doors = dyn Fn() -> io::Result<Vec<OwnedFd>> + Send + Sync;
 
 /// A run's worktree.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Worktree {
     pub(crate) name: String,
     folder: PathBuf,
     pub(crate) admin: PathBuf,
+    /// What a git that works in it joins.
+    doors: Option<Arc<Doors>>,
+}
+
+impl fmt::Debug for Worktree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worktree").field("name", &self.name).field("folder", &self.folder).finish_non_exhaustive()
+    }
 }
 
 impl Worktree {
     /// The files.
     pub fn tree(&self) -> PathBuf {
         self.folder.join("tree")
+    }
+
+    /// The same, in which git counts among what the commands of its run may have of memory and processors.
+    #[must_use]
+    pub fn among(self, doors: Arc<Doors>) -> Self {
+        Self { doors: Some(doors), ..self }
+    }
+
+    fn walls(&self, read: Vec<PathBuf>, write: Vec<PathBuf>) -> Walls {
+        Walls { memory: Some(MEMORY), doors: self.doors.clone(), ..Walls::of(read, write) }
     }
 
     /// The agent's own git folder, which the host never reads; to appear at `/run/git`.
@@ -53,7 +78,8 @@ impl Repo {
         snapshot_ref(run)?;
         // Git names its own folder of a worktree after the last part of the worktree's path; ours all end in `tree`,
         // so the name is given by the link that git is told to make it at.
-        Ok(Worktree { name: run.to_owned(), folder: folder.to_owned(), admin: self.path().join("worktrees").join(run) })
+        let admin = self.path().join("worktrees").join(run);
+        Ok(Worktree { name: run.to_owned(), folder: folder.to_owned(), admin, doors: None })
     }
 
     /// Makes a worktree in `folder` on a new branch that starts at `base`.
@@ -105,7 +131,7 @@ impl Repo {
             put_whole(&worktree.admin.join("gitdir"), &format!("{}\n", tree.join(".git").display()))?;
         }
         // Writing the files takes longest, and needs no turn. Nobody else is in there yet.
-        self.in_new_tree(worktree, "read-tree").args(["--reset", "-u", at.as_str()]).run().await?;
+        self.in_tree(worktree, "read-tree").args(["--reset", "-u", at.as_str()]).run().await?;
         Ok(())
     }
 
@@ -155,8 +181,8 @@ impl Repo {
         Ok(worktree.admin.is_dir().then_some(worktree))
     }
 
-    /// Brings a worktree to exactly the files of `to`, after a crash; ignored files stay. Makes the folder again when it
-    /// was deleted, and takes away a lock that a dead git left.
+    /// Brings a worktree to exactly the files of `to`, after a crash; ignored files stay, unless git cannot tell which those are
+    /// with the memory that it may have. Makes the folder again when it was deleted, and takes away a lock that a dead git left.
     ///
     /// # Errors
     /// When git fails.
@@ -174,6 +200,25 @@ impl Repo {
         })
         .await?;
         boundary!("worktree.bared");
+        match self.fill(worktree, to).await {
+            Err(GitError::NoMemory { .. }) => {
+                // What an agent wrote for git to obey does not stand in the way of its own end.
+                let at = worktree.tree();
+                blocking(move || {
+                    tree::remove(&at).map_err(GitError::file(&at, "removed"))?;
+                    std::fs::create_dir(&at).map_err(GitError::file(&at, "made"))
+                })
+                .await?;
+                self.fill(worktree, to).await?;
+            }
+            filled => filled?,
+        }
+        boundary!("worktree.restored");
+        give_git(worktree, branch, base).await
+    }
+
+    /// Has git put the files of `to` in a worktree, and take away what else is there.
+    async fn fill(&self, worktree: &Worktree, to: &Oid) -> Result<(), GitError> {
         // `clean` asks nested repositories for their leave; twice forced, it takes them as folders.
         for (call, args) in [
             ("read-tree", &["--reset", "-u", to.as_str()][..]),
@@ -182,25 +227,26 @@ impl Repo {
         ] {
             past_broken(worktree, || self.in_tree(worktree, call).args(args).run()).await?;
         }
-        boundary!("worktree.restored");
-        give_git(worktree, branch, base).await
+        Ok(())
     }
 
-    fn in_new_tree(&self, worktree: &Worktree, subcommand: &str) -> Git {
-        Git::new(subcommand).git_dir(&worktree.admin).work_tree(&worktree.tree())
+    fn at_tree(&self, worktree: &Worktree, subcommand: &str) -> Git {
+        // Without threads, which its run may have no more of, and each of which takes a stack.
+        let git = Git::new(subcommand).config("core.preloadIndex=false").config("index.threads=1");
+        git.git_dir(&worktree.admin).work_tree(&worktree.tree())
     }
 
     /// A call that changes the worktree's files, and reads objects only.
     pub(crate) fn in_tree(&self, worktree: &Worktree, subcommand: &str) -> Git {
         let write = vec![worktree.folder.clone(), worktree.admin.clone()];
-        self.in_new_tree(worktree, subcommand).within(Walls { read: vec![self.path().to_owned()], write })
+        self.at_tree(worktree, subcommand).within(worktree.walls(vec![self.path().to_owned()], write))
     }
 
     /// A call that writes objects, and reads the worktree's files only.
     pub(crate) fn of_tree(&self, worktree: &Worktree, subcommand: &str) -> Git {
         let write = vec![worktree.admin.clone(), self.objects()];
         let read = vec![self.path().to_owned(), worktree.tree()];
-        self.in_new_tree(worktree, subcommand).within(Walls { read, write })
+        self.at_tree(worktree, subcommand).within(worktree.walls(read, write))
     }
 
     /// Removes a worktree whose work is on a ref.
@@ -240,7 +286,8 @@ impl Repo {
 pub(crate) async fn give_git(worktree: &Worktree, branch: &str, base: &Oid) -> Result<(), GitError> {
     let git = worktree.agent_git();
     let bare = git.clone();
-    // Whatever an agent left there would be written through: a link in place of a file leads anywhere.
+    // Whatever an agent left there would be written through: a link in place of a file leads anywhere. And it is made anew, so
+    // that whoever still sees the former folder does not see this one.
     blocking(move || tree::remove(&bare).map_err(GitError::file(bare, "removed"))).await?;
     let put = |path: PathBuf, text: String| {
         if let Some(parent) = path.parent() {
@@ -257,7 +304,22 @@ pub(crate) async fn give_git(worktree: &Worktree, branch: &str, base: &Oid) -> R
     put(git.join("refs/heads").join(branch), format!("{base}\n"))?;
     put(git.join("objects/info/alternates"), format!("{AGENT_OBJECTS}\n"))?;
     std::fs::copy(worktree.admin.join("index"), git.join("index")).map_err(GitError::file(&git, "filled"))?;
-    put(worktree.tree().join(".git"), format!("gitdir: {AGENT_GIT}\n"))
+    let (half, place) = (worktree.folder.join("pointer.half"), worktree.tree().join(".git"));
+    blocking(move || point(&half, &place, &format!("gitdir: {AGENT_GIT}\n"))).await
+}
+
+/// Puts a small file at `place`, where whatever an agent put there meanwhile goes and nothing of it is followed. It is written at
+/// `half`, where no agent can write, and takes its place in one step. Blocks.
+fn point(half: &Path, place: &Path, text: &str) -> Result<(), GitError> {
+    std::fs::write(half, text).map_err(GitError::file(half, "written"))?;
+    for _ in 0..PLACINGS {
+        match std::fs::rename(half, place) {
+            // Whoever makes folders there may be faster; then this is done again.
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => drop(tree::remove(place)),
+            placed => return placed.map_err(GitError::file(place, "put in place")),
+        }
+    }
+    std::fs::rename(half, place).map_err(GitError::file(place, "put in place"))
 }
 
 /// Writes a small file so that it is never found half written.

@@ -20,10 +20,9 @@ const ENTRIES: u64 = 2_000_000;
 const DEPTH: usize = 200;
 
 /// How tools are told of it: the variable, and the folder below it. What a tool fetches or builds is here. No folder of it is
-/// where programs are looked for; but some tools obey settings that stand in theirs, and all of them build what they keep. So
-/// whoever may write a cache has a say in what later commands with it do, which is why members have their own.
+/// where programs or settings are looked for; but all tools build what they keep. So whoever may write a cache has a say in what
+/// later commands with it do, which is why members have their own.
 const TOOLS: &[(&str, &str)] = &[
-    ("CARGO_HOME", "cargo"),
     ("npm_config_cache", "npm"),
     ("npm_config_store_dir", "pnpm"),
     ("YARN_CACHE_FOLDER", "yarn"),
@@ -34,7 +33,6 @@ const TOOLS: &[(&str, &str)] = &[
     ("POETRY_CACHE_DIR", "poetry"),
     ("GOMODCACHE", "go-mod"),
     ("GOCACHE", "go-build"),
-    ("GRADLE_USER_HOME", "gradle"),
     ("BUNDLE_USER_CACHE", "bundle"),
     ("COMPOSER_CACHE_DIR", "composer"),
     ("NUGET_PACKAGES", "nuget"),
@@ -42,15 +40,80 @@ const TOOLS: &[(&str, &str)] = &[
     ("SCCACHE_DIR", "sccache"),
 ];
 
-/// What a command finds of it in its environment, where it appears at `at`.
-pub(crate) fn environment(at: &Path) -> impl Iterator<Item = (String, String)> {
-    let folders = TOOLS.iter().map({
-        let at = at.to_owned();
-        move |(key, folder)| ((*key).to_owned(), at.join(folder).display().to_string())
-    });
-    let maven = format!("-Dmaven.repo.local={}", at.join("maven").display());
+/// A tool that keeps what it fetches where it looks for settings and for programs of its own as well. Its folder is in the home of
+/// a command, which is new each time; what is to be kept is a link in it.
+struct Home {
+    key: &'static str,
+    /// Below the home.
+    folder: &'static str,
+    /// Below the cache.
+    cache: &'static str,
+    /// Folders of it that are kept.
+    kept: &'static [&'static str],
+    /// Files by which those who work with these folders at once wait for each other.
+    locks: &'static [&'static str],
+}
+
+const HOMES: &[Home] = &[
+    Home {
+        key: "CARGO_HOME",
+        folder: ".cargo",
+        cache: "cargo",
+        kept: &["registry", "git"],
+        locks: &[".package-cache", ".package-cache-mutate"],
+    },
+    Home {
+        key: "GRADLE_USER_HOME",
+        folder: ".gradle",
+        cache: "gradle",
+        kept: &["caches", "wrapper", "jdks"],
+        locks: &[],
+    },
+];
+
+/// Settings that would else be looked for in a cache, below the home. Nothing is there.
+const SETTINGS: &[(&str, &str)] = &[("CCACHE_CONFIGPATH", ".ccache.conf")];
+
+/// What a command finds of it in its environment, where it appears at `at`. With a home of the command's own, no tool looks for
+/// settings in it.
+pub(crate) fn environment(at: &Path, home: Option<&Path>) -> Vec<(String, String)> {
+    let shown = |path: PathBuf| path.display().to_string();
+    let mut all: Vec<(String, String)> =
+        TOOLS.iter().map(|(key, folder)| ((*key).to_owned(), shown(at.join(folder)))).collect();
+    for tool in HOMES {
+        let folder = home.map_or_else(|| at.join(tool.cache), |home| home.join(tool.folder));
+        all.push((tool.key.to_owned(), shown(folder)));
+    }
+    for (key, file) in SETTINGS {
+        all.extend(home.map(|home| ((*key).to_owned(), shown(home.join(file)))));
+    }
+    all.push(("MAVEN_ARGS".to_owned(), format!("-Dmaven.repo.local={}", shown(at.join("maven")))));
     // Or Go makes its modules such that not even their owner can take them away.
-    folders.chain([("MAVEN_ARGS".to_owned(), maven), ("GOFLAGS".to_owned(), "-modcacherw".to_owned())])
+    all.push(("GOFLAGS".to_owned(), "-modcacherw".to_owned()));
+    // Or Poetry keeps the environments in which it runs things in its cache, under a name that is the same for all runs.
+    all.push(("POETRY_VIRTUALENVS_IN_PROJECT".to_owned(), "true".to_owned()));
+    all
+}
+
+/// The folders that tools have in `home`, and the links in them to what is kept at `at`.
+pub(crate) fn links(at: &Path, home: &Path) -> impl Iterator<Item = (PathBuf, PathBuf)> {
+    HOMES.iter().flat_map(move |tool| {
+        let (from, to) = (home.join(tool.folder), at.join(tool.cache));
+        tool.kept.iter().chain(tool.locks).map(move |name| (from.join(name), to.join(name)))
+    })
+}
+
+/// Makes the folders in a cache to which links lead: through a link to nothing, no tool would make them. Whatever an agent put in
+/// their place stays, and nothing of it is followed. Blocks, briefly.
+pub(crate) fn prepare(cache: &Path) {
+    let Ok(Some(cache)) = opened(cache) else { return };
+    for tool in HOMES {
+        let _ = rustix::fs::mkdirat(&cache, tool.cache, Mode::RWXU);
+        let Ok(folder) = rustix::fs::openat(&cache, tool.cache, FOLDER, Mode::empty()) else { continue };
+        for name in tool.kept {
+            let _ = rustix::fs::mkdirat(&folder, *name, Mode::RWXU);
+        }
+    }
 }
 
 /// What one tool keeps.
@@ -170,9 +233,30 @@ mod tests {
 
     #[test]
     fn no_secret_takes_the_place_of_what_tools_are_told() {
-        for (key, _) in environment(Path::new(CACHE)) {
+        for (key, _) in environment(Path::new(CACHE), Some(Path::new("/home/agent"))) {
             assert!(guildhall_types::secret::name_fault(&key).is_some(), "{key}");
         }
+    }
+
+    #[test]
+    fn no_tool_looks_for_settings_in_a_cache_and_nothing_that_is_left_in_one_is_followed() {
+        let all = environment(Path::new(CACHE), Some(Path::new("/home/agent")));
+        let of = |key: &str| all.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+        for key in ["CARGO_HOME", "GRADLE_USER_HOME", "CCACHE_CONFIGPATH"] {
+            assert!(of(key).is_some_and(|at| at.starts_with("/home/agent/.")), "{key}: {:?}", of(key));
+        }
+        assert_eq!(of("POETRY_VIRTUALENVS_IN_PROJECT"), Some("true"));
+
+        let place = tempfile::tempdir().unwrap();
+        let at = |name: &str| place.path().join(name);
+        fs::create_dir_all(at("cache/cargo")).unwrap();
+        fs::create_dir(at("outside")).unwrap();
+        symlink("../outside", at("cache/gradle")).unwrap();
+        symlink("../../outside", at("cache/cargo/git")).unwrap();
+        prepare(&at("cache"));
+        prepare(&at("absent"));
+        assert!(at("cache/cargo/registry").is_dir() && !at("absent").exists());
+        assert_eq!(fs::read_dir(at("outside")).unwrap().count(), 0);
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use over::Over;
 use report::findings;
 pub use report::look_at_groups;
 use share::Place;
-pub use share::Share;
+pub use share::{Beside, Share};
 
 use crate::{Finding, SandboxError};
 

@@ -464,7 +464,8 @@ fn plain(room: &Room, line: &str) -> Launch {
         env.push(("GIT_ALTERNATE_OBJECT_DIRECTORIES".into(), objects.into()));
     }
     if let Some(cache) = &room.cache {
-        env.extend(crate::caches::environment(cache).map(|(key, value)| (key.into(), value.into())));
+        // Without a sandbox the home is the server's, and nothing keeps a command from anything.
+        env.extend(crate::caches::environment(cache, None).into_iter().map(|(key, value)| (key.into(), value.into())));
     }
     env.extend(room.env.iter().map(|(key, value)| (key.into(), value.into())));
     env.extend(room.secrets.env(&room.given).map(|(key, value)| (key.into(), value.into())));

@@ -9,7 +9,7 @@ mod toolchains;
 mod workspace;
 
 pub use caches::{Cached, cached, measured};
-pub use cgroup::{Groups, MemoryBound, Over, Share, Usage, look_at_groups, memory_bound};
+pub use cgroup::{Beside, Groups, MemoryBound, Over, Share, Usage, look_at_groups, memory_bound};
 pub use command::{
     Command, Exit, Finding, Isolation, Net, Network, Outcome, Report, Room, RoomSecret, Running, Sandbox, SandboxError,
     Secrets, Size, Streams, Terminal, WeakNet,

@@ -14,6 +14,7 @@ use crate::config::Guard;
 use crate::metrics::{Metrics, MetricsToken};
 use crate::preview::Previews;
 use crate::rates::Rates;
+use crate::sockets::Sockets;
 use crate::traces::Traces;
 use crate::ws::Listening;
 
@@ -38,6 +39,8 @@ pub struct App {
     pub guard: Arc<Guard>,
     /// How many requests came of whom lately.
     pub rates: Rates,
+    /// Who holds how many WebSockets.
+    pub sockets: Sockets,
     /// Figures for whoever watches.
     pub metrics: Arc<Metrics>,
     /// What programs that watch show, if the operator gave them something.

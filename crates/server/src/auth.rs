@@ -19,7 +19,7 @@ use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use guildhall_store::Session;
-use guildhall_team::{Origin, Team, TokenAnswer};
+use guildhall_team::{By, Origin, Team, TokenAnswer};
 use guildhall_types::access::ApiToken;
 use guildhall_types::audit::Actor;
 use guildhall_types::member::Member;
@@ -80,6 +80,11 @@ impl Signed {
                 Pass::Session(_) => true,
                 Pass::Token(token) => right.scope().is_some_and(|scope| token.scopes.contains(&scope)),
             }
+    }
+
+    /// The member, for what the team asks of whoever does something.
+    pub fn by(&self) -> By<'_> {
+        By { member: &self.member, administers: self.may(MemberRight::Administer) }
     }
 
     /// Refuses who has not proved lately who they are.

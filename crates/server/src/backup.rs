@@ -1,5 +1,6 @@
 //! Backups on the command line: making one beside a running server, looking at them, and restoring one into an empty server.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,11 +15,14 @@ use guildhall_team::backup::{
 use guildhall_team::vault::Vault;
 use guildhall_types::Clock;
 use guildhall_types::audit::Actor;
-use guildhall_types::backup::{BackupCause, BackupKind};
+use guildhall_types::backup::{Backup, BackupCause, BackupKind};
 
 use crate::config::{Config, Faults};
 use crate::problem::chain;
 use crate::{database, folder};
+
+/// Backups of which it is asked what is known.
+const KNOWN: i64 = 500;
 
 /// Where backups are, and what they are sealed with, where that is not as the configuration says.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -110,7 +114,7 @@ pub async fn run(
 ) -> anyhow::Result<bool> {
     let plan = plan(config, &args.place)?;
     if let Some(BackupCommand::List) = args.command {
-        list(&plan, out).await?;
+        list(&plan, known(config, clock).await, out).await?;
         return Ok(true);
     }
     let store = database::existing(config, Arc::clone(&clock)).await?;
@@ -134,17 +138,45 @@ pub async fn run(
     Ok(well)
 }
 
-async fn list(plan: &BackupPlan, out: &mut impl Write) -> anyhow::Result<()> {
+/// What the database knows of backups, by their names. They can be listed without one, as where one is to be restored.
+async fn known(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<BTreeMap<String, Backup>> {
+    let store = database::existing(config, clock).await?;
+    let all = store.backups(KNOWN).await;
+    store.close().await;
+    Ok(all?.into_iter().filter_map(|one| Some((one.name.clone()?, one))).collect())
+}
+
+/// What was found in a backup, in a few words.
+fn finding(known: Option<&Backup>) -> String {
+    let Some(known) = known else { return "not known here".to_owned() };
+    let line = |text: &str| text.lines().next().unwrap_or_default().to_owned();
+    match known {
+        Backup { verify_problem: Some(problem), .. } => format!("NOT SOUND: {}", line(problem)),
+        Backup { unsound_below: Some(below), .. } => format!("NOT SOUND: it builds on {below}, which is not"),
+        Backup { unchecked: Some(why), .. } => format!("not checked: {}", line(why)),
+        Backup { verified_at: Some(_), .. } => "sound".to_owned(),
+        _ => "not checked".to_owned(),
+    }
+}
+
+async fn list(
+    plan: &BackupPlan,
+    known: anyhow::Result<BTreeMap<String, Backup>>,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let all = listed(&plan.shelf).await?;
     for manifest in &all {
         let Manifest { name, kind, parent, sealed_with, version, schema, .. } = manifest;
         let on = parent.as_ref().map_or_else(String::new, |parent| format!(" on {parent}"));
         let sealed = sealed_with.as_ref().map_or("not sealed".to_owned(), |key| format!("sealed with {key}"));
         let size = size(manifest.bytes());
-        writeln!(out, "{name}  {kind}{on}  {size}  {sealed}  version {version}, schema {schema}")?;
+        let found = known.as_ref().map_or_else(|_| String::new(), |known| format!("  {}", finding(known.get(name))));
+        writeln!(out, "{name}  {kind}{on}  {size}  {sealed}  version {version}, schema {schema}{found}")?;
     }
-    if all.is_empty() {
-        writeln!(out, "There is no backup in {}.", plan.shelf)?;
+    match known {
+        _ if all.is_empty() => writeln!(out, "There is no backup in {}.", plan.shelf)?,
+        Err(why) => writeln!(out, "Whether they are sound is not known here: {why:#}.")?,
+        Ok(_) => {}
     }
     Ok(())
 }
@@ -260,7 +292,6 @@ pub async fn restore(
         places: &places,
         data: &config.data_dir,
         vault: &vault,
-        whole: false,
     };
     let restored = restoring.restore().await;
     store.close().await;

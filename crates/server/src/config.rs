@@ -48,6 +48,9 @@ pub struct Config {
     pub allowed_repo_paths: Vec<PathBuf>,
     /// Folders of toolchains outside of `/usr` that agents' commands find where they are, read-only.
     pub toolchains: Vec<PathBuf>,
+    /// Addresses of the machine that commands are never led to, beside those that the server finds as its own: in a container it finds
+    /// the container's.
+    pub own_addresses: Vec<IpNet>,
     /// A file of the operator's with key-encryption keys, instead of those in the data folder.
     pub key_file: Option<PathBuf>,
     /// Whether that file is a credential that systemd guards.

@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use guildhall_llm::Client;
 use guildhall_store::{KnowledgeFilter, Store};
 use guildhall_team::vault::Vault;
-use guildhall_team::{IMPORT_FILES, ImportReport, ImportWay, Places, Team, TeamProviders};
+use guildhall_team::{IMPORT_FILES, ImportReport, ImportWay, Places, Team, TeamProviders, UnrelatedFile};
 use guildhall_types::audit::Actor;
 use guildhall_types::knowledge::{Author, KnowledgeHit, KnowledgeKind, KnowledgeRef, Via};
 use guildhall_types::rights::MemberRight;
@@ -180,7 +180,7 @@ async fn import(
     };
     let report = done.map_err(|error| anyhow::anyhow!("nothing was written: {}", plain(&error.to_string())))?;
     tell_import(&report, way, out)?;
-    Ok(report.skipped.is_empty() && report.failed.is_empty())
+    Ok(report.skipped.is_empty() && report.failed.is_empty() && report.unrelated.is_empty())
 }
 
 /// What is to come in.
@@ -274,6 +274,18 @@ fn tell_import(report: &ImportReport, way: ImportWay, out: &mut impl Write) -> a
     for failed in &report.failed {
         writeln!(out, "not changed: {}, since {}", plain(&failed.file), failed.why)?;
     }
+    for file in &report.ignored {
+        writeln!(out, "left out: {}, since its name does not end in .md", plain(file))?;
+    }
+    for UnrelatedFile { file, related } in &report.unrelated {
+        let related: Vec<String> = related.iter().map(ToString::to_string).collect();
+        writeln!(
+            out,
+            "without some of what is related: {}, since the hub does not hold {}",
+            plain(file),
+            related.join(", ")
+        )?;
+    }
     let (new, changed) = (report.created.len(), report.updated.len());
     let (same, skipped) = (report.unchanged.len(), report.skipped.len());
     let done = if way.dry_run { "Nothing was written; of these files" } else { "Of these files" };
@@ -283,6 +295,9 @@ fn tell_import(report: &ImportReport, way: ImportWay, out: &mut impl Write) -> a
     )?;
     if skipped > 0 {
         writeln!(out, "Look at what was passed over; `--anyway` brings it in all the same.")?;
+    }
+    if !report.unrelated.is_empty() {
+        writeln!(out, "Bring in what is related, and then these files again.")?;
     }
     Ok(())
 }

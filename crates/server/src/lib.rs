@@ -32,6 +32,7 @@ pub mod rescue;
 mod router;
 pub mod routes;
 pub mod serve;
+pub mod sockets;
 pub mod tidy;
 mod toolchains;
 pub mod traces;

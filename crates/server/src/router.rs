@@ -269,6 +269,7 @@ fn manage_projects() -> OpenApiRouter<App> {
         .routes(routes!(on::projects::update_project, on::projects::archive_project))
         .routes(routes!(on::projects::retry_project))
         .routes(routes!(on::trials::try_checks))
+        .routes(routes!(on::trials::stop_trial))
         .routes(routes!(on::network::allow_host))
         .routes(routes!(on::network::dismiss_host))
         .routes(routes!(on::outfit::clear_project_caches))
@@ -307,13 +308,13 @@ fn administer() -> OpenApiRouter<App> {
         .routes(routes!(on::operation::get_operation))
         .routes(routes!(on::operation::list_samples))
         .routes(routes!(on::backups::list_backups, on::backups::make_backup))
-        .routes(routes!(on::settings::put_limits))
+        .routes(routes!(on::settings::put_limits, on::settings::change_limits))
         .routes(routes!(on::alerts::list_alerts))
         .routes(routes!(on::alerts::silence_alert))
-        .routes(routes!(on::alerts::get_thresholds, on::alerts::put_thresholds))
+        .routes(routes!(on::alerts::get_thresholds, on::alerts::put_thresholds, on::alerts::change_thresholds))
         .routes(routes!(on::disk::get_disk))
         .routes(routes!(on::disk::tidy_now))
-        .routes(routes!(on::disk::get_retention, on::disk::put_retention))
+        .routes(routes!(on::disk::get_retention, on::disk::put_retention, on::disk::change_retention))
         .routes(routes!(on::knowledge::learnings::put_knowledge_rule))
         .routes(routes!(on::prices::put_price))
         .routes(routes!(on::prices::delete_price))
@@ -354,6 +355,7 @@ fn administer_confirmed() -> OpenApiRouter<App> {
         .routes(routes!(on::credentials::put_team_credential, on::credentials::delete_team_credential))
         .routes(routes!(on::members::take_factors))
         .routes(routes!(on::disk::remove_orphans))
+        .routes(routes!(on::knowledge::versions::erase_knowledge))
 }
 
 /// Owners may call these, when they have proved lately who they are.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use guildhall_bus::Bus;
-use guildhall_engine::{Engine, Pace, last};
+use guildhall_engine::{Engine, Outside, Pace, last};
 use guildhall_llm::{Client, LlmError, Reach};
 use guildhall_sandbox::Sandbox;
 use guildhall_store::{Backend, Store, StoreError};
@@ -29,6 +29,7 @@ use crate::folder::FolderError;
 use crate::metrics::{Metrics, MetricsToken};
 use crate::preview::{PreviewUrl, Previews};
 use crate::rates::Rates;
+use crate::sockets::Sockets;
 use crate::traces::Traces;
 use crate::ws::Listening;
 use crate::{connections, folder, keys, router, toolchains};
@@ -180,7 +181,9 @@ impl Server {
         }
         let bus = Bus::in_memory();
         let sandbox = Sandbox::new(config.sandbox).with_toolchains(toolchains);
-        let engine = Engine::start(team.clone(), bus.clone(), sandbox, pace, alone).await?;
+        let own = config.own_addresses.clone();
+        let outside = Outside::without(move |address| own.iter().any(|network| network.contains(&address)));
+        let engine = Engine::start_to(team.clone(), bus.clone(), sandbox, pace, alone, outside).await?;
         let report = engine.sandbox_report().await;
         for finding in report.findings.iter().filter(|finding| !finding.ok) {
             tracing::warn!(finding = finding.name, detail = finding.detail, "the sandbox is not as it should be");
@@ -211,6 +214,7 @@ impl Server {
             listening,
             guard: Arc::new(config.guard.clone()),
             rates: Rates::default(),
+            sockets: Sockets::default(),
             metrics,
             metrics_token: config.metrics_token.as_ref().map(MetricsToken::new),
             traces: None,
@@ -252,8 +256,12 @@ impl Server {
         let calling = tokio::spawn(last("webhooks", PAUSE, closing.clone(), move || {
             team.clone().send_webhooks_until(WebhookPace::default(), end.clone().cancelled_owned())
         }));
-        let keeping = app.backups.clone();
-        let keeping = keeping.map(|backups| tokio::spawn(backups.make_until(closing.clone().cancelled_owned())));
+        let keeping = app.backups.clone().map(|backups| {
+            let end = closing.clone();
+            tokio::spawn(last("backups", PAUSE, closing.clone(), move || {
+                backups.clone().make_until(end.clone().cancelled_owned())
+            }))
+        });
         let mut serving =
             tokio::spawn(connections::serve(listener, router(app.clone()), Arc::clone(&app.guard), closing.clone()));
         let early = tokio::select! {

@@ -113,7 +113,8 @@ pub enum Frame {
 ///
 /// Frames from the server are JSON texts. The client may say at which item of the knowledge hub its member writes, by
 /// `{"type": "knowledge.editing", "itemId": "…"}`, again and again while that lasts, and without `itemId` when it is over; the
-/// others are told. Close code 4401: the session has ended.
+/// others are told. Close code 4401: the session has ended. A member may hold 50 at once, of which a token holds 20: one more is
+/// answered with 429.
 #[utoipa::path(get, path = "/api/events", tag = "events", params(ListenEvents),
     responses((status = 101, description = "A WebSocket whose text frames are these.", body = Frame)))]
 pub async fn listen_events(
@@ -127,12 +128,13 @@ pub async fn listen_events(
         return Err(Problem::invalid("since", "give the number of an event, or 0 for all of them"));
     }
     let upgrade = upgrade.map_err(|refused| Problem::upgrade_wanted(&refused.body_text()))?;
+    let seat = app.sockets.take(&signed)?;
     let span = Span::current();
     Ok(upgrade.read_buffer_size(HEARD).max_message_size(HEARD).max_frame_size(HEARD).on_upgrade(move |socket| {
         let open = app.metrics.socket();
         let talking = async move {
             talk(app, signed, query.since, socket).await;
-            drop((place, open));
+            drop((place, seat, open));
         };
         talking.instrument(span)
     }))

@@ -8,7 +8,7 @@ use sqlx::types::Json;
 
 use crate::{Page, Rows, Store, StoreError, Tx, on, read};
 
-const COLUMNS: &str = "id, name, description, system_prompt, status, model, tools, mcp_servers, icon, tags, version, built_in, \
+pub(crate) const COLUMNS: &str = "id, name, description, system_prompt, status, model, tools, mcp_servers, icon, tags, version, built_in, \
     created_by, created_at, updated_at, shared_at";
 /// Agents of one team at most.
 const MOST: i64 = 500;

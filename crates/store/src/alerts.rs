@@ -97,8 +97,23 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn put_thresholds(&self, new: &Thresholds) -> Result<(), StoreError> {
-        let before: Thresholds = self.setting(THRESHOLDS).await?.unwrap_or_default();
+        self.change_thresholds(|_| Ok::<_, StoreError>(*new)).await?;
+        Ok(())
+    }
+
+    /// The same by what they are: nobody else sets them meanwhile.
+    ///
+    /// # Errors
+    /// What `change` says, and when the database fails.
+    pub async fn change_thresholds<E: From<StoreError>>(
+        &self,
+        change: impl FnOnce(&Thresholds) -> Result<Thresholds, E> + Send,
+    ) -> Result<Thresholds, E> {
         let mut tx = self.begin().await?;
+        let before = self.locked_setting(&mut tx, THRESHOLDS).await?;
+        let before: Thresholds =
+            before.map(serde_json::from_value).transpose().map_err(StoreError::from)?.unwrap_or_default();
+        let new = change(&before)?;
         let note = Note::new(AuditAction::ChangeSetting).on(AuditObject::Setting, THRESHOLDS);
         let changed = AlertKind::ALL.iter().filter(|kind| before.of(**kind) != new.of(**kind));
         tx.note(changed.fold(note, |note, kind| {
@@ -107,8 +122,10 @@ impl Store {
         }));
         on!(tx, c => sqlx::query(
             "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-            .bind(THRESHOLDS).bind(Json(new)).execute(c).await.rows())?;
-        self.commit(tx).await
+            .bind(THRESHOLDS).bind(Json(new)).execute(c).await.rows())
+        .map_err(StoreError::from)?;
+        self.commit(tx).await?;
+        Ok(new)
     }
 
     /// Raises an alert, unless one of its kind and subject is open: whoever is first does. Returns it if this was the first.

@@ -62,11 +62,15 @@ impl Store {
     /// and answered: whoever died before it could note what it had begun may ask again.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when the project is gone; [`StoreError::Refused`] when the member may run nothing.
+    /// [`StoreError::NotFound`] when the project is gone, or the execution that asks for it is over;
+    /// [`StoreError::Refused`] when the member may run nothing.
     pub async fn start_aside(&self, new: NewAside, run: NewRun) -> Result<(Feature, Run), StoreError> {
         let now = self.now();
         let mut tx = self.begin().await?;
         self.runner(&mut tx, new.created_by).await?;
+        if let Some(execution) = new.execution_id {
+            self.goes_on(&mut tx, execution).await?;
+        }
         let number: Option<(i64,)> = on!(tx, c => sqlx::query_as(
             "UPDATE projects SET next_aside = next_aside + 1 WHERE id = $1 AND archived_at IS NULL RETURNING 1 - next_aside")
             .bind(new.project_id).fetch_optional(c).await)?;

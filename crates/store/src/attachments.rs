@@ -1,12 +1,15 @@
 //! Attachments: images and text files on cards, in chats, and from the tools of runs.
 
-use guildhall_types::feature::Attachment;
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
+use guildhall_types::feature::{Attachment, FeatureKind};
 use guildhall_types::run::{Said, SaidFile};
-use guildhall_types::{AttachmentId, FeatureId, RunId};
+use guildhall_types::{AttachmentId, FeatureId, MemberId, RunId};
 
 use crate::{Lease, Rows, Store, StoreError, Tx, on, read};
 
-const COLUMNS: &str = "id, feature_id, name, media_type, size, created_at";
+const COLUMNS: &str = "id, feature_id, name, media_type, size, created_at, created_by";
+/// What holds of a file whose card, chat or task is there.
+const THERE: &str = "feature_id IN (SELECT id FROM features WHERE deleted_at IS NULL)";
 /// Images that the tools of a run may leave with it.
 const IMAGES_OF_RUN: i64 = 300;
 /// Bytes of them.
@@ -43,28 +46,36 @@ impl std::fmt::Debug for NewFile {
     }
 }
 
+/// What was done to a file, as the audit tells it.
+fn note(action: AuditAction, file: &Attachment) -> Note {
+    let note = Note::new(action).on(AuditObject::Feature, file.feature_id);
+    note.with("file", file.id).with("name", &file.name).with("size", file.size)
+}
+
 impl Store {
-    /// Puts a file on a card.
+    /// Puts a file of a member's on a card.
     ///
     /// # Errors
     /// When the card is gone or the database fails.
     pub async fn add_attachment(
         &self,
         feature: FeatureId,
-        name: &str,
-        media_type: &str,
-        bytes: &[u8],
+        by: MemberId,
+        file: &NewFile,
     ) -> Result<Attachment, StoreError> {
         let mut tx = self.begin().await?;
+        self.locked_of_kind(&mut tx, feature, FeatureKind::Card).await?;
         let sql = format!(
-            "INSERT INTO attachments (id, feature_id, name, media_type, size, bytes, created_at)
-             SELECT $1, id, $3, $4, $5, $6, $7 FROM features WHERE id = $2 AND kind = 'card' AND deleted_at IS NULL RETURNING {COLUMNS}"
+            "INSERT INTO attachments (id, feature_id, name, media_type, size, bytes, created_at, created_by)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {COLUMNS}"
         );
-        let saved = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(AttachmentId::new()).bind(feature).bind(crate::clean(name)).bind(media_type).bind(bytes.len() as i64)
-            .bind(bytes).bind(self.now()).fetch_optional(c).await)?;
+        let saved: Attachment = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(AttachmentId::new()).bind(feature).bind(crate::clean(&file.name)).bind(&file.media_type)
+            .bind(file.bytes.len() as i64).bind(file.bytes.as_slice()).bind(self.now()).bind(by).fetch_one(c).await)?;
+        tx.note(note(AuditAction::AttachFile, &saved));
+        self.tell_feature(&mut tx, feature).await?;
         self.commit(tx).await?;
-        saved.ok_or(StoreError::NotFound { what: "feature" })
+        Ok(saved)
     }
 
     /// Keeps files of a card or a chat: of its run, where one is named, and with which message they came.
@@ -172,12 +183,12 @@ impl Store {
         Ok(said)
     }
 
-    /// One file with its bytes.
+    /// One file with its bytes, unless what it belongs to was deleted.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn attachment_bytes(&self, id: AttachmentId) -> Result<Option<(Attachment, Vec<u8>)>, StoreError> {
-        let sql = format!("SELECT {COLUMNS}, bytes FROM attachments WHERE id = $1");
+        let sql = format!("SELECT {COLUMNS}, bytes FROM attachments WHERE id = $1 AND {THERE}");
         let row: Option<WithBytes> =
             read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?;
         Ok(row.map(|row| (row.attachment, row.bytes)))
@@ -190,11 +201,22 @@ impl Store {
     /// When the database fails.
     pub async fn delete_attachment(&self, id: AttachmentId) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let done = on!(tx, c => sqlx::query(
-            "DELETE FROM attachments WHERE id = $1 AND run_id IS NULL
-             AND feature_id IN (SELECT id FROM features WHERE kind = 'card')").bind(id).execute(c).await.rows())?;
+        let sql = format!("SELECT {COLUMNS} FROM attachments WHERE id = $1 AND run_id IS NULL AND {THERE}");
+        let file: Option<Attachment> =
+            on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?;
+        let Some(file) = file else { return Ok(false) };
+        match self.locked_of_kind(&mut tx, file.feature_id, FeatureKind::Card).await {
+            Err(StoreError::NotFound { .. }) => return Ok(false),
+            card => card?,
+        };
+        let done = on!(tx, c => sqlx::query("DELETE FROM attachments WHERE id = $1").bind(id).execute(c).await.rows())?;
+        if done != 1 {
+            return Ok(false);
+        }
+        tx.note(note(AuditAction::DetachFile, &file));
+        self.tell_feature(&mut tx, file.feature_id).await?;
         self.commit(tx).await?;
-        Ok(done == 1)
+        Ok(true)
     }
 }
 

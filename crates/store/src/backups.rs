@@ -160,14 +160,20 @@ impl Store {
         self.commit(tx).await
     }
 
-    /// Puts down what was found when a backup of this name was restored into a scratch place.
+    /// Puts down what was found when a backup of this name was restored into a scratch place. Where nothing was wrong, those that it
+    /// builds on could be looked at as well.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn note_backup_verified(&self, name: &str, problem: Option<&str>) -> Result<(), StoreError> {
         let mut tx = self.begin_light().await?;
         on!(tx, c => sqlx::query(
-            "UPDATE backups SET verified_at = $2, verify_problem = $3, unchecked = NULL WHERE name = $1")
+            "WITH RECURSIVE looked_at (name, parent) AS (
+               SELECT name, parent FROM backups WHERE name = $1
+               UNION SELECT b.name, b.parent FROM backups b JOIN looked_at o ON b.name = o.parent WHERE $3 IS NULL)
+             UPDATE backups SET unchecked = NULL, verified_at = CASE WHEN name = $1 THEN $2 ELSE verified_at END,
+               verify_problem = CASE WHEN name = $1 THEN $3 ELSE verify_problem END
+             WHERE name IN (SELECT name FROM looked_at)")
             .bind(name).bind(self.now()).bind(problem.map(shortened)).execute(c).await.rows())?;
         self.commit(tx).await
     }

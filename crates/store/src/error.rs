@@ -104,6 +104,9 @@ pub enum StoreError {
         "with planning mode skip there is no plan to approve: choose lite, spec or full, or leave the approval off"
     )]
     NothingToApprove,
+    /// The project was archived.
+    #[error("this project was archived: its work stays as it is, and none begins or goes on")]
+    Archived,
     /// A run of it is queued or at work.
     #[error("{what} while an agent works on it; stop it first")]
     Live {
@@ -127,6 +130,15 @@ pub enum StoreError {
          finished or no longer wanted, or ask an admin for a higher limit"
     )]
     TooManyWorktrees {
+        /// How many a member may have.
+        most: i64,
+    },
+    /// The member has as many executions that are not over as one may have.
+    #[error(
+        "{most} systems that you started have not come to their end, which is the most; cancel those that are no longer wanted, or \
+         answer those that wait for a person"
+    )]
+    TooManyExecutions {
         /// How many a member may have.
         most: i64,
     },

@@ -1,28 +1,30 @@
 //! Executions of systems. Every change names the revision that it was made of, so that of two nodes one brings an execution
 //! forward.
 
+mod begun;
+
 use std::collections::HashMap;
 
-use guildhall_types::agent::AgentStatus;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
 use guildhall_types::member::MemberRole;
 use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::rights::MemberRight;
 use guildhall_types::system::{
-    Execution, ExecutionState, ExecutionStatus, ExecutionTask, StepKind, StepState, System, SystemDefinition,
-    SystemStepStatus,
+    Execution, ExecutionState, StepKind, StepState, System, SystemDefinition, SystemStepStatus,
 };
-use guildhall_types::{AgentId, DateTime, ExecutionId, FeatureId, MemberId, ProjectId, SystemId};
+use guildhall_types::{DateTime, ExecutionId, FeatureId, MemberId, ProjectId, SystemId};
 use serde_json::Value;
 
 use crate::{NewFeature, Rows, Store, StoreError, Tx, on, read};
 
-/// Executions that are looked at in one round at most.
-const LOOKED_AT: i64 = 500;
+/// Executions of a member that are not over at most: each is looked at until it is.
+pub const OPEN: i64 = 100;
+
+pub use self::begun::TaskWork;
 
 /// Tokens and cost are those of the runs of its tasks, so that they are never behind.
-const COLUMNS: &str = "e.id, e.system_id, e.name, e.project_id, e.member_id, e.status, e.error, e.revision, e.created_at,
+const COLUMNS: &str = "e.id, e.system_id, e.name, e.project_id, e.member_id, e.status, e.error, e.revision, e.about, e.created_at,
     e.updated_at, e.ended_at,
     (SELECT CAST(coalesce(sum(r.input_tokens + r.output_tokens + r.cache_read_tokens + r.cache_write_tokens), 0) AS BIGINT)
        FROM execution_tasks t JOIN runs r ON r.feature_id = t.feature_id WHERE t.execution_id = e.id) AS tokens,
@@ -42,6 +44,41 @@ pub struct NewExecution<'a> {
     pub input: &'a Value,
     /// How it begins.
     pub state: &'a ExecutionState,
+}
+
+/// How much of the texts of an execution is read: there may be hundreds of steps, each with whole reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Texts {
+    /// All.
+    All,
+    /// All that decides what it does next: not what steps were given that have ended.
+    Open,
+    /// None; nor the variables. How its steps stand, which is enough to see whether anything happened.
+    None,
+}
+
+impl Texts {
+    /// Input, output, error and feedback of a step.
+    const fn columns(self) -> &'static str {
+        match self {
+            Self::All => "input, output, error, feedback",
+            Self::Open => {
+                "CASE WHEN status IN ('running', 'waiting', 'retrying') THEN input END AS input, output, error, feedback"
+            }
+            Self::None => {
+                "CAST(NULL AS TEXT) AS input, CAST(NULL AS TEXT) AS output, CAST(NULL AS TEXT) AS error,
+                 CAST(NULL AS TEXT) AS feedback"
+            }
+        }
+    }
+
+    /// Variables, input and output of the whole.
+    const fn body(self) -> &'static str {
+        match self {
+            Self::All | Self::Open => "definition, input, variables, output",
+            Self::None => "definition, 'null' AS input, '{}' AS variables, CAST(NULL AS TEXT) AS output",
+        }
+    }
 }
 
 /// An execution with all that decides what it does next.
@@ -149,21 +186,28 @@ impl Store {
     /// Begins an execution.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] when the project is gone.
+    /// [`StoreError::NotFound`] when the project is gone; [`StoreError::Refused`] when the member may run nothing;
+    /// [`StoreError::TooManyExecutions`].
     pub async fn create_execution(&self, new: &NewExecution<'_>) -> Result<Execution, StoreError> {
         let id = ExecutionId::new();
         let mut tx = self.begin().await?;
-        let done = on!(tx, c => sqlx::query(
-            "INSERT INTO executions (id, system_id, name, project_id, member_id, status, definition, input, variables,
-               created_at, updated_at)
-             SELECT $1, $2, $3, id, $5, $6, $7, $8, $9, $10, $10 FROM projects WHERE id = $4 AND archived_at IS NULL")
+        // Locked, so that neither is taken away in between, and nobody begins more than there may be.
+        self.runner(&mut tx, new.member_id).await?;
+        self.locked_project(&mut tx, new.project_id).await?;
+        let (open,): (i64,) = on!(tx, c => sqlx::query_as(
+            "SELECT count(*) FROM executions WHERE member_id = $1 AND ended_at IS NULL").bind(new.member_id)
+            .fetch_one(c).await)?;
+        if open >= OPEN {
+            return Err(StoreError::TooManyExecutions { most: OPEN });
+        }
+        let about = new.system.definition.input_schema.about(new.input);
+        on!(tx, c => sqlx::query(
+            "INSERT INTO executions (id, system_id, name, project_id, member_id, status, definition, input, variables, about,
+               created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)")
             .bind(id).bind(new.system.id).bind(crate::clean(&new.system.definition.name)).bind(new.project_id)
             .bind(new.member_id).bind(new.state.status).bind(serde_json::to_string(&new.system.definition)?)
-            .bind(serde_json::to_string(new.input)?).bind(serde_json::to_string(&new.state.variables)?).bind(self.now())
-            .execute(c).await.rows())?;
-        if done == 0 {
-            return Err(StoreError::NotFound { what: "project" });
-        }
+            .bind(serde_json::to_string(new.input)?).bind(serde_json::to_string(&new.state.variables)?)
+            .bind(crate::clean(&about)).bind(self.now()).execute(c).await.rows())?;
         let note = Note::new(AuditAction::RunSystem).on(AuditObject::Execution, id);
         tx.note(
             note.with("system", new.system.id)
@@ -195,20 +239,23 @@ impl Store {
             .bind(query.before).bind(query.open).bind(query.limit).fetch_all(c).await)?)
     }
 
-    /// An execution with all that decides what it does next, as of one revision.
+    /// An execution with as much of its texts as is asked for, as of one revision.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn execution_record(&self, id: ExecutionId) -> Result<Option<ExecutionRecord>, StoreError> {
+    pub async fn execution_record(&self, id: ExecutionId, texts: Texts) -> Result<Option<ExecutionRecord>, StoreError> {
         // Read twice where somebody wrote in between: what belongs together is of one revision.
         loop {
             let Some(execution) = self.execution(id).await? else { return Ok(None) };
-            let body: Body = read!(self, c => sqlx::query_as(
-                "SELECT definition, input, variables, output FROM executions WHERE id = $1").bind(id).fetch_one(c).await)?;
-            let rows: Vec<StepRow> = read!(self, c => sqlx::query_as(
-                "SELECT step_key, step_id, kind, status, attempt, rounds, input, output, error, feedback, deadline, retry_at,
-                   started_at, ended_at FROM execution_steps WHERE execution_id = $1 ORDER BY number").bind(id).fetch_all(c)
-                .await)?;
+            let sql = format!("SELECT {} FROM executions WHERE id = $1", texts.body());
+            let body: Body = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_one(c).await)?;
+            let sql = format!(
+                "SELECT step_key, step_id, kind, status, attempt, rounds, {}, deadline, retry_at, started_at, ended_at
+                 FROM execution_steps WHERE execution_id = $1 ORDER BY number",
+                texts.columns()
+            );
+            let rows: Vec<StepRow> =
+                read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_all(c).await)?;
             let (revision,): (i64,) = read!(self, c => sqlx::query_as("SELECT revision FROM executions WHERE id = $1").bind(id)
                 .fetch_one(c).await)?;
             if revision != execution.revision {
@@ -340,71 +387,6 @@ impl Store {
             return Ok(None);
         }
         self.tell_execution(tx, id).await.map(Some)
-    }
-
-    /// The tasks of an execution, with what they took.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn execution_tasks(&self, id: ExecutionId) -> Result<Vec<ExecutionTask>, StoreError> {
-        Ok(read!(self, c => sqlx::query_as(
-            "SELECT t.step_key, t.attempt, t.feature_id, r.id AS run_id,
-               coalesce(r.input_tokens + r.output_tokens + r.cache_read_tokens + r.cache_write_tokens, 0) AS tokens,
-               coalesce(r.cost_micros, 0) AS cost_micros
-             FROM execution_tasks t LEFT JOIN features f ON f.id = t.feature_id LEFT JOIN runs r ON r.id = f.run_id
-             WHERE t.execution_id = $1 ORDER BY t.step_key, t.attempt").bind(id).fetch_all(c).await)?)
-    }
-
-    /// The agent of the library that came with Guildhall under this word, if it is there and active.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn active_built_in(&self, word: &str) -> Result<Option<AgentId>, StoreError> {
-        let row: Option<(AgentId,)> = read!(self, c => sqlx::query_as(
-            "SELECT id FROM agents WHERE built_in = $1 AND status = $2 AND deleted_at IS NULL").bind(word)
-            .bind(AgentStatus::Active).fetch_optional(c).await)?;
-        Ok(row.map(|(id,)| id))
-    }
-
-    /// The execution that a task works for, if it does for one.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn execution_of(&self, task: FeatureId) -> Result<Option<ExecutionId>, StoreError> {
-        let row: Option<(ExecutionId,)> = read!(self, c => sqlx::query_as(
-            "SELECT execution_id FROM execution_tasks WHERE feature_id = $1").bind(task).fetch_optional(c).await)?;
-        Ok(row.map(|(id,)| id))
-    }
-
-    /// The executions of which something is to come without a person: those at work, and those whose time has come.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn executions_to_drive(&self) -> Result<Vec<ExecutionId>, StoreError> {
-        let rows: Vec<(ExecutionId,)> = read!(self, c => sqlx::query_as(
-            "SELECT id FROM executions WHERE ended_at IS NULL AND (status <> $1 OR wake_at <= $2) ORDER BY updated_at LIMIT $3")
-            .bind(ExecutionStatus::Waiting).bind(self.now()).bind(LOOKED_AT).fetch_all(c).await)?;
-        Ok(rows.into_iter().map(|(id,)| id).collect())
-    }
-
-    /// When the clock alone brings an execution forward next, if it brings one.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn next_execution_at(&self) -> Result<Option<DateTime>, StoreError> {
-        let (at,): (Option<DateTime>,) = read!(self, c => sqlx::query_as(
-            "SELECT min(wake_at) FROM executions WHERE ended_at IS NULL").fetch_one(c).await)?;
-        Ok(at)
-    }
-
-    /// The executions that are not over.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn open_executions(&self) -> Result<Vec<ExecutionId>, StoreError> {
-        let rows: Vec<(ExecutionId,)> = read!(self, c => sqlx::query_as(
-            "SELECT id FROM executions WHERE ended_at IS NULL ORDER BY id").fetch_all(c).await)?;
-        Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
     async fn tell_execution(&self, mut tx: Tx, id: ExecutionId) -> Result<Execution, StoreError> {

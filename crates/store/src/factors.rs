@@ -121,14 +121,15 @@ impl Store {
         self.locked_member(&mut tx, member).await?.ok_or(StoreError::NotFound { what: "member" })?;
         let done =
             on!(tx, c => sqlx::query("DELETE FROM totp WHERE member_id = $1").bind(member).execute(c).await.rows())?;
-        self.delete_secret(&mut tx, &totp_identity(member)).await?;
-        if done == 1 {
-            tx.note(Note::new(AuditAction::DisableTotp).on(AuditObject::Member, member));
-            self.tidy_recovery_codes(&mut tx, member).await?;
-            self.tell_member(&mut tx, member).await?;
+        if done != 1 {
+            return Ok(false);
         }
+        self.delete_secret(&mut tx, &totp_identity(member)).await?;
+        tx.note(Note::new(AuditAction::DisableTotp).on(AuditObject::Member, member));
+        self.tidy_recovery_codes(&mut tx, member).await?;
+        self.tell_member(&mut tx, member).await?;
         self.commit(tx).await?;
-        Ok(done == 1)
+        Ok(true)
     }
 
     /// Puts recovery codes in place of the former ones. False when the member has no second factor that they could stand

@@ -5,6 +5,8 @@ use std::collections::{HashMap, HashSet};
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::event::Happening;
 use guildhall_types::feature::{Feature, FeatureCard, FeatureKind, FeatureStatus, Move, PlanningMode, ThinkingLevel};
+use guildhall_types::member::ChangeRefused;
+use guildhall_types::run::RunStatus;
 use guildhall_types::{AgentId, FeatureId, MemberId, ProjectId, plan};
 use sqlx::{Database, QueryBuilder};
 
@@ -13,7 +15,7 @@ use crate::{Rows, Store, StoreError, Tx, on, read};
 pub(crate) const CARD: &str = "id, project_id, kind, number, title, category, priority, position, status, stage, mode, agent_id, model, \
     thinking_level, planning_mode, require_plan_approval, skip_verification, needs_approval, budget_micros, branch, run_id, error, tasks_done, tasks_total, \
     files_changed, lines_added, lines_removed, cost_micros, merge_commit, version, created_by, created_at, updated_at, \
-    started_at, finished_at";
+    started_at, finished_at, (SELECT r.member_id FROM runs r WHERE r.id = features.run_id) AS started_by";
 
 /// Cards on one page of a list at most.
 const PAGE: i64 = 500;
@@ -61,6 +63,8 @@ pub struct FeaturePatch {
     pub budget_micros: Option<Option<i64>>,
     pub branch: Option<Option<String>>,
     pub dependencies: Option<Vec<FeatureId>>,
+    /// Whose run alone may be under way where the budget changes; anybody's when absent.
+    pub budget_of: Option<MemberId>,
 }
 
 impl FeaturePatch {
@@ -157,7 +161,8 @@ impl Store {
     /// Changes a card. `expect_version` refuses the change when somebody else's came in between.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::BadDependency`].
+    /// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::BadDependency`]; [`StoreError::Refused`] for the budget of
+    /// another's run.
     pub async fn update_feature(
         &self,
         id: FeatureId,
@@ -165,16 +170,22 @@ impl Store {
         expect_version: Option<i64>,
     ) -> Result<Feature, StoreError> {
         let mut tx = self.begin().await?;
-        let woken = match patch.budget_micros {
-            Some(_) => self.look_anew_at(&mut tx, id).await?,
-            None => None,
-        };
+        if patch.budget_micros.is_some() {
+            self.lock_run_of(&mut tx, id).await?;
+        }
         let old = self.locked_of_kind(&mut tx, id, FeatureKind::Card).await?;
         if let Some(expected) = expect_version
             && expected != old.card.version
         {
             return Err(StoreError::Stale { current: old.card.version });
         }
+        let woken = match patch.budget_micros {
+            Some(micros) if micros != old.card.budget_micros => {
+                self.may_spend_otherwise(&mut tx, &old.card, patch.budget_of).await?;
+                self.look_anew_at(&mut tx, id).await?
+            }
+            _ => None,
+        };
         if let Some(dependencies) = &patch.dependencies {
             self.set_dependencies(&mut tx, id, old.card.project_id, dependencies).await?;
         }
@@ -207,6 +218,20 @@ impl Store {
         }
         self.commit(tx).await?;
         Ok(feature)
+    }
+
+    /// Refuses to change what the run of a card may cost, where that is under way with the key of another than `of`.
+    async fn may_spend_otherwise(
+        &self,
+        tx: &mut Tx,
+        card: &FeatureCard,
+        of: Option<MemberId>,
+    ) -> Result<(), StoreError> {
+        let (Some(of), Some(run)) = (of, card.run_id) else { return Ok(()) };
+        match self.run_in(tx, run).await?.is_some_and(|run| run.status != RunStatus::Closed && run.member_id != of) {
+            true => Err(ChangeRefused::OthersBudget.into()),
+            false => Ok(()),
+        }
     }
 
     /// Takes a card off the board. It stays in the database, and its work on its refs; its worktree goes. Cards that depend on

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use guildhall_types::guide::{GuideItem, GuideRecord, GuideUse, GuideWay, Guided};
-use guildhall_types::knowledge::KnowledgeKind;
+use guildhall_types::knowledge::{KnowledgeKind, KnowledgeOrigin};
 use guildhall_types::run::{LedgerRow, RunEvent};
 use guildhall_types::{DateTime, FeatureId, KnowledgeId, ProjectId, RunId};
 use serde::Serialize;
@@ -31,7 +31,7 @@ pub enum Asked<T> {
 pub struct Traces {
     /// Their work is verified or merged, and no check ever failed in them.
     pub came_through: i64,
-    /// They ended in an error.
+    /// They ended in an error, whatever became of their cards since.
     pub failed: i64,
 }
 
@@ -127,6 +127,17 @@ impl Store {
             .bind(run).bind(LISTED).fetch_all(c).await)?)
     }
 
+    /// How much a run's agent has recorded, whatever became of it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn recorded_by_agent(&self, run: RunId) -> Result<i64, StoreError> {
+        let (count,): (i64,) = read!(self, c => sqlx::query_as(
+            "SELECT count(*) FROM knowledge_items WHERE source_run_id = $1 AND origin = $2")
+            .bind(run).bind(KnowledgeOrigin::Agent).fetch_one(c).await)?;
+        Ok(count)
+    }
+
     /// What was recorded in a run, in the order in which it was.
     ///
     /// # Errors
@@ -134,7 +145,7 @@ impl Store {
     pub async fn run_records(&self, run: RunId) -> Result<Vec<GuideRecord>, StoreError> {
         Ok(read!(self, c => sqlx::query_as(
             "SELECT kind, id AS item_id, title, review, created_at AS at, deleted_at FROM knowledge_items
-             WHERE source_run_id = $1 ORDER BY id LIMIT $2").bind(run).bind(LISTED).fetch_all(c).await)?)
+             WHERE source_run_id = $1 AND erased_at IS NULL ORDER BY id LIMIT $2").bind(run).bind(LISTED).fetch_all(c).await)?)
     }
 
     /// What came of the runs that had these items in their instructions.
@@ -148,20 +159,25 @@ impl Store {
         let rows: Vec<(KnowledgeId, i64, i64)> = read!(self, c => came_of(items).build_query_as().fetch_all(c).await)?;
         let mut traces: HashMap<KnowledgeId, Traces> =
             rows.into_iter().map(|(item, came_through, failed)| (item, Traces { came_through, failed })).collect();
-        let gone: Vec<(KnowledgeId, i64)> = read!(self, c => came_before(items).build_query_as().fetch_all(c).await)?;
-        for (item, came_through) in gone {
-            traces.entry(item).or_default().came_through += came_through;
+        let gone: Vec<(KnowledgeId, i64, i64)> =
+            read!(self, c => came_before(items).build_query_as().fetch_all(c).await)?;
+        for (item, came_through, failed) in gone {
+            let of = traces.entry(item).or_default();
+            of.came_through += came_through;
+            of.failed += failed;
         }
         Ok(traces)
     }
 
-    /// Forgets what a closed run was told and read of the hub, and counts for each item that its work came through.
+    /// Forgets what a closed run was told and read of the hub, and counts for each item what that says of it.
     pub(crate) async fn forget_guide(&self, tx: &mut Tx, run: RunId) -> Result<(), StoreError> {
         // In one order, so that two who forget never wait in a circle.
         let sql = format!(
-            "INSERT INTO knowledge_traces (item_id, came_through)
-             SELECT k.item_id, count(*) {TOLD} AND k.run_id = $1 AND {CAME_THROUGH} GROUP BY k.item_id ORDER BY k.item_id
-             ON CONFLICT (item_id) DO UPDATE SET came_through = knowledge_traces.came_through + excluded.came_through"
+            "INSERT INTO knowledge_traces (item_id, came_through, failed)
+             SELECT {COUNTED} {TOLD} AND k.run_id = $1 AND ({CAME_THROUGH} OR {FAILED}) GROUP BY k.item_id ORDER BY k.item_id
+             ON CONFLICT (item_id) DO UPDATE SET came_through = knowledge_traces.came_through + excluded.came_through,
+               failed = knowledge_traces.failed + excluded.failed",
+            COUNTED = counted(),
         );
         on!(tx, c => sqlx::query(sqlx::AssertSqlSafe(sql)).bind(run).execute(c).await.rows())?;
         on!(tx, c => sqlx::query("DELETE FROM run_knowledge WHERE run_id = $1").bind(run).execute(c).await.rows())?;
@@ -242,14 +258,22 @@ const TOLD: &str = "FROM run_knowledge k JOIN runs r ON r.id = k.run_id JOIN fea
 const CAME_THROUGH: &str = "f.run_id = r.id AND f.status IN ('verified', 'completed') AND NOT EXISTS (
     SELECT 1 FROM checks c WHERE c.run_id = r.id AND c.kind = 'check' AND c.status = 'failed' AND c.exit_code IS NOT NULL)";
 
+/// That a run ended in an error. One that was closed since says so apart: its status does not any more.
+const FAILED: &str = "(r.status = 'failed' OR r.failed)";
+
+/// Each item, with how many of its runs came through and how many failed.
+fn counted() -> String {
+    format!(
+        "k.item_id, sum(CASE WHEN {CAME_THROUGH} THEN 1 ELSE 0 END) AS came_through,
+           sum(CASE WHEN {FAILED} THEN 1 ELSE 0 END) AS failed"
+    )
+}
+
 fn came_of<DB: Database>(items: &[KnowledgeId]) -> QueryBuilder<DB>
 where
     for<'q> KnowledgeId: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
 {
-    let mut sql = QueryBuilder::new(format!(
-        "SELECT k.item_id, sum(CASE WHEN {CAME_THROUGH} THEN 1 ELSE 0 END),
-           sum(CASE WHEN r.status = 'failed' THEN 1 ELSE 0 END) {TOLD} AND k.item_id IN ("
-    ));
+    let mut sql = QueryBuilder::new(format!("SELECT {} {TOLD} AND k.item_id IN (", counted()));
     listed(&mut sql, items);
     sql.push(" GROUP BY k.item_id");
     sql
@@ -260,7 +284,7 @@ fn came_before<DB: Database>(items: &[KnowledgeId]) -> QueryBuilder<DB>
 where
     for<'q> KnowledgeId: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
 {
-    let mut sql = QueryBuilder::new("SELECT item_id, came_through FROM knowledge_traces WHERE item_id IN (");
+    let mut sql = QueryBuilder::new("SELECT item_id, came_through, failed FROM knowledge_traces WHERE item_id IN (");
     listed(&mut sql, items);
     sql
 }

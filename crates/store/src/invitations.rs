@@ -31,10 +31,14 @@ impl Store {
     /// Makes an invitation in place of an earlier one to the same address.
     ///
     /// # Errors
-    /// [`StoreError::Taken`] when a member has this address.
+    /// [`StoreError::Taken`] when a member has this address; [`StoreError::Refused`] when who invites may not, or no longer.
     pub async fn create_invitation(&self, new: NewInvitation) -> Result<Invitation, StoreError> {
         let now = self.now();
         let mut tx = self.begin().await?;
+        // Locked, so that whatever ends the right takes this back or is seen here.
+        let maker =
+            self.locked_member(&mut tx, new.created_by).await?.ok_or(StoreError::NotFound { what: "member" })?;
+        maker.may_invite(new.role)?;
         let (members,): (i64,) = on!(tx, c => sqlx::query_as("SELECT count(*) FROM members WHERE email = $1")
             .bind(&new.email).fetch_one(c).await)?;
         if members > 0 {

@@ -1,10 +1,14 @@
 //! The knowledge hub: items, their versions and relations. What is searched for stands in `search`, what is told to the
-//! indexes in `index`, what came of using a learning in `applied`.
+//! indexes in `index`, what came of using a learning in `applied`; the way through all of it is `walk`.
 
 mod anew;
 mod applied;
+mod back;
+mod erase;
 mod index;
+mod judge;
 mod search;
+mod walk;
 mod write;
 
 use guildhall_types::knowledge::index::Mark;
@@ -19,16 +23,17 @@ use sqlx::types::Json;
 use crate::{Backend, Page, Store, StoreError, Tx, on, read};
 
 pub use applied::Applied;
-pub use write::{Judged, NewKnowledge};
+pub use judge::Judged;
+pub use write::NewKnowledge;
 
 /// What lists show.
 const SHORT: &str = "id, place, title, tags, review, reject_reason, verified_by, verified_at, application_count, \
-    success_count, origin, source_run_id, source_feature_id, version, created_by, created_at, updated_by, updated_at, \
-    deleted_at, description, related, details, CAST(NULL AS TEXT) AS content";
+    success_count, failure_count, origin, source_run_id, source_feature_id, version, created_by, created_at, updated_by, \
+    updated_at, deleted_at, description, related, details, CAST(NULL AS TEXT) AS content";
 /// What a whole item holds.
 const WHOLE: &str = "id, place, title, tags, review, reject_reason, verified_by, verified_at, application_count, \
-    success_count, origin, source_run_id, source_feature_id, version, created_by, created_at, updated_by, updated_at, \
-    deleted_at, description, related, details, content";
+    success_count, failure_count, origin, source_run_id, source_feature_id, version, created_by, created_at, updated_by, \
+    updated_at, deleted_at, description, related, details, content";
 /// Items of a page at most.
 const PAGE: i64 = 500;
 
@@ -44,6 +49,7 @@ struct Row {
     verified_at: Option<DateTime>,
     application_count: i64,
     success_count: i64,
+    failure_count: i64,
     origin: KnowledgeOrigin,
     source_run_id: Option<RunId>,
     source_feature_id: Option<FeatureId>,
@@ -88,6 +94,7 @@ impl Row {
                 verified_at: self.verified_at,
                 application_count: self.application_count,
                 success_count: self.success_count,
+                failure_count: self.failure_count,
             },
         }
     }
@@ -103,6 +110,7 @@ struct VersionRow {
     origin: KnowledgeOrigin,
     run_id: Option<RunId>,
     at: DateTime,
+    erased_at: Option<DateTime>,
     draft: Option<Json<KnowledgeDraft>>,
 }
 
@@ -117,6 +125,7 @@ impl VersionRow {
             origin: self.origin,
             run_id: self.run_id,
             at: self.at,
+            erased_at: self.erased_at,
             draft: self.draft.map(|Json(draft)| draft),
         }
     }
@@ -141,6 +150,8 @@ pub struct KnowledgeFilter {
     pub language: Option<String>,
     /// That came by this way.
     pub origin: Option<KnowledgeOrigin>,
+    /// That this member, or an agent or a token of theirs, brought in.
+    pub author: Option<MemberId>,
     /// That agents may be given without a member's look.
     pub trusted: bool,
     /// But for rejected learnings.
@@ -182,19 +193,19 @@ const fn listed_places(backend: Backend) -> &'static str {
 }
 
 impl Store {
-    /// The item with this id, whole; a deleted one, too.
+    /// The item with this id, whole; a deleted one, too, unless it was erased.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn knowledge(&self, id: KnowledgeId) -> Result<Option<KnowledgeItem>, StoreError> {
-        let sql = format!("SELECT {WHOLE} FROM knowledge_items WHERE id = $1");
+        let sql = format!("SELECT {WHOLE} FROM knowledge_items WHERE id = $1 AND erased_at IS NULL");
         let row: Option<Row> =
             read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?;
         Ok(row.map(Row::item))
     }
 
     async fn knowledge_in(&self, tx: &mut Tx, id: KnowledgeId) -> Result<(KnowledgeItem, i64), StoreError> {
-        let sql = format!("SELECT {WHOLE} FROM knowledge_items WHERE id = $1");
+        let sql = format!("SELECT {WHOLE} FROM knowledge_items WHERE id = $1 AND erased_at IS NULL");
         let row: Option<Row> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(c).await)?;
         let row = row.ok_or(StoreError::NotFound { what: "item" })?;
         let place = row.place;
@@ -223,7 +234,8 @@ impl Store {
     pub async fn deleted_knowledge(&self, after: Option<i64>, limit: i64) -> Result<Page<KnowledgeItem>, StoreError> {
         let limit = limit.clamp(1, PAGE);
         let places: Vec<(i64,)> = read!(self, c => sqlx::query_as(
-            "SELECT place FROM knowledge_items WHERE deleted_at IS NOT NULL AND place < $1 ORDER BY place DESC LIMIT $2")
+            "SELECT place FROM knowledge_items WHERE deleted_at IS NOT NULL AND erased_at IS NULL AND place < $1
+             ORDER BY place DESC LIMIT $2")
             .bind(after.unwrap_or(i64::MAX)).bind(limit + 1).fetch_all(c).await)?;
         self.page_of(places.into_iter().map(|(place,)| place).collect(), limit).await
     }
@@ -233,8 +245,10 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn knowledge_of_run(&self, run: RunId) -> Result<Vec<KnowledgeItem>, StoreError> {
-        let sql =
-            format!("SELECT {SHORT} FROM knowledge_items WHERE source_run_id = $1 ORDER BY place DESC LIMIT {PAGE}");
+        let sql = format!(
+            "SELECT {SHORT} FROM knowledge_items WHERE source_run_id = $1 AND erased_at IS NULL
+             ORDER BY place DESC LIMIT {PAGE}"
+        );
         let rows: Vec<Row> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(run).fetch_all(c).await)?;
         Ok(rows.into_iter().map(Row::item).collect())
     }
@@ -258,7 +272,7 @@ impl Store {
         let mut items = Vec::with_capacity(ids.len());
         let columns = if whole { WHOLE } else { SHORT };
         // By their ids one after the other: on SQLite an id is no text, so no list of texts names it.
-        let sql = format!("SELECT {columns} FROM knowledge_items WHERE id = $1");
+        let sql = format!("SELECT {columns} FROM knowledge_items WHERE id = $1 AND erased_at IS NULL");
         for id in ids {
             let sql = sql.clone();
             let row: Option<Row> =
@@ -302,7 +316,7 @@ impl Store {
             Backend::Postgres => "CAST(NULL AS JSONB)",
         };
         let sql = format!(
-            "SELECT item_id, version, deed, why, member_id, origin, run_id, at, {none} AS draft FROM knowledge_versions
+            "SELECT item_id, version, deed, why, member_id, origin, run_id, at, erased_at, {none} AS draft FROM knowledge_versions
              WHERE item_id = $1 AND version < $2 ORDER BY version DESC LIMIT $3"
         );
         let mut rows: Vec<VersionRow> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id)
@@ -313,7 +327,7 @@ impl Store {
         Ok(Page { items: rows.into_iter().map(VersionRow::version).collect(), next })
     }
 
-    /// One change of an item, with the text as it was from then on.
+    /// One change of an item, with the text as it was from then on, unless that was erased.
     ///
     /// # Errors
     /// When the database fails.
@@ -323,7 +337,8 @@ impl Store {
         version: i64,
     ) -> Result<Option<KnowledgeVersion>, StoreError> {
         let row: Option<VersionRow> = read!(self, c => sqlx::query_as(
-            "SELECT item_id, version, deed, why, member_id, origin, run_id, at, draft FROM knowledge_versions
+            "SELECT item_id, version, deed, why, member_id, origin, run_id, at, erased_at,
+               CASE WHEN erased_at IS NULL THEN draft END AS draft FROM knowledge_versions
              WHERE item_id = $1 AND version = $2").bind(id).bind(version).fetch_optional(c).await)?;
         Ok(row.map(VersionRow::version))
     }

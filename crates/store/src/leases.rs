@@ -99,7 +99,7 @@ impl Store {
     pub async fn expire_leases(&self) -> Result<u64, StoreError> {
         let mut tx = self.begin().await?;
         let now = self.lease_clock(&mut tx).await?;
-        let done = on!(tx, c => sqlx::query("UPDATE runs SET lease_until = $1 WHERE status = 'running'").bind(now)
+        let done = on!(tx, c => sqlx::query("UPDATE runs SET lease_until = CASE WHEN lease_until < $1 THEN lease_until ELSE $1 END WHERE status = 'running'").bind(now)
             .execute(c).await.rows())?;
         self.commit(tx).await?;
         Ok(done)

@@ -36,6 +36,7 @@ mod log;
 mod mails;
 mod mcp_servers;
 mod members;
+mod merges;
 mod network;
 mod notifications;
 mod orders;
@@ -86,7 +87,9 @@ pub use clients::{ClientBounds, FoundClientToken, FoundCode, Grant, NewGrant, Ne
 pub use credentials::{KeptKey, NewCredential, NewTeamCredential, credential_identity, team_credential_identity};
 pub use db::Backend;
 pub use error::StoreError;
-pub use executions::{Advanced, ExecutionQuery, ExecutionRecord, NewExecution};
+pub use executions::{
+    Advanced, ExecutionQuery, ExecutionRecord, NewExecution, OPEN as OPEN_EXECUTIONS, TaskWork, Texts,
+};
 pub use factors::{SecondProof, Totp, totp_identity};
 pub use facts::{Facts, ServerFacts};
 pub use features::{FeaturePatch, FeatureQuery, NewFeature, Page};
@@ -100,12 +103,13 @@ pub use leases::{Claimed, Counts, Ending, Finished, Lease, Word};
 pub use mails::{ClaimedMail, MailEnd, NewMail, mail_identity};
 pub use mcp_servers::{McpLook, McpSecrets, McpServerPatch, NewMcpServer, SeenTool, mcp_identity};
 pub use members::{Changed, NewMember};
+pub use merges::DueMerge;
 pub use network::Refusal;
 pub use notifications::{ReadUpTo, Told};
-pub use orders::{CardFacts, Chosen, Evening, Foretold, Night, OrderChange, Queued, WaitingPlan, Wish};
+pub use orders::{CardFacts, Chosen, Evening, Foretold, Night, OrderChange, Queued, Ready, WaitingPlan, Wish};
 pub use passkeys::{KeptPasskey, NewPasskey};
 pub use project_secrets::{KeptProjectSecret, NewProjectSecret, PutSecret, project_secret_identity};
-pub use projects::{NewProject, ProjectPatch, ProjectSummary};
+pub use projects::{NewProject, ProjectPatch, ProjectSummary, project_source_identity};
 pub use reports::{NewReport, UntoldRun};
 pub use resets::NewReset;
 pub use runs::NewRun;

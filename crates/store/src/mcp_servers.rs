@@ -90,8 +90,10 @@ pub struct SeenTool {
 pub enum McpLook {
     /// A member tried the server; this came of it.
     Test(McpTest),
-    /// An agent's run uses it.
+    /// An agent's run uses it, and it is at the same place for all.
     Run,
+    /// The same, where it is a program in the worktree of that run: what it says there holds there.
+    Worktree,
 }
 
 #[derive(sqlx::FromRow)]
@@ -247,7 +249,8 @@ impl Store {
 
     /// Writes down what a server offers now; nothing when a test did not get so far. What it offers no more is gone, but what
     /// was approved of it stays known. When a run finds tools that are new, or other than they were last seen, whoever
-    /// added the server is told, once for each such change. `from` is the server that was looked at: of one that is reached
+    /// added the server is told, once for each such change. Of a program in a run's worktree nothing is written down, so that
+    /// what one agent makes of it is nobody else's; they are told of it each time. `from` is the server that was looked at: of one that is reached
     /// otherwise by now, nothing is written down.
     ///
     /// # Errors
@@ -266,6 +269,7 @@ impl Store {
         }
         let mut news = Vec::new();
         let mut changed = matches!(look, McpLook::Test(_));
+        let written = look != McpLook::Worktree;
         if let Some(tools) = tools {
             let before: Vec<ToolRow> = self.mcp_rows(&mut tx, id).await?;
             for tool in tools {
@@ -273,10 +277,13 @@ impl Store {
                 if known.is_some_and(|row| row.hash.as_ref() == Some(&tool.hash)) {
                     continue;
                 }
-                changed = true;
+                changed |= written;
                 // One that was gone and is back as it was approved is nothing to look at.
                 if known.is_none_or(|row| row.approved_hash.as_ref() != Some(&tool.hash)) {
                     news.push(tool.shape.name.as_str());
+                }
+                if !written {
+                    continue;
                 }
                 on!(tx, c => sqlx::query(
                     "INSERT INTO mcp_tools (server_id, name, enabled, offered, hash, seen_at) VALUES ($1, $2, $3, $4, $5, $6)
@@ -285,7 +292,7 @@ impl Store {
                     .bind(id).bind(&tool.shape.name).bind(true).bind(Json(&tool.shape)).bind(&tool.hash).bind(now)
                     .execute(c).await.rows())?;
             }
-            for row in before.iter().filter(|row| row.hash.is_some()) {
+            for row in before.iter().filter(|row| written && row.hash.is_some()) {
                 if !tools.iter().any(|tool| tool.shape.name == row.name) {
                     changed = true;
                     on!(tx, c => sqlx::query(
@@ -294,9 +301,11 @@ impl Store {
                 }
             }
             // What nobody approved and nobody offers is nothing any more.
-            on!(tx, c => sqlx::query(
+            if written {
+                on!(tx, c => sqlx::query(
                 "DELETE FROM mcp_tools WHERE server_id = $1 AND hash IS NULL AND approved_hash IS NULL")
-                .bind(id).execute(c).await.rows())?;
+                    .bind(id).execute(c).await.rows())?;
+            }
         }
         match look {
             McpLook::Test(test) => {
@@ -313,24 +322,33 @@ impl Store {
                 let good = test.problem.is_none();
                 tx.note(note(AuditAction::TestMcpServer, &server).with("good", good).with("tools", test.tools));
             }
-            McpLook::Run if !news.is_empty() => {
+            McpLook::Run | McpLook::Worktree if !news.is_empty() => {
                 let mut named: Vec<&str> = news.iter().take(NAMED).copied().collect();
                 if news.len() > NAMED {
                     named.push("…");
                 }
-                let text = format!(
-                    "It describes tools otherwise than a member approved, or has new ones: {}. Agents do not get them until \
-                     somebody has looked at them in the project's settings.",
-                    crate::clean(&named.join(", "))
-                );
+                let named = crate::clean(&named.join(", "));
+                let text = match written {
+                    true => format!(
+                        "It describes tools otherwise than a member approved, or has new ones: {named}. Agents do not get them until \
+                         somebody has looked at them in the project's settings."
+                    ),
+                    false => format!(
+                        "In the worktree of a run it describes tools otherwise than a member approved, or has new ones: {named}. That \
+                         run does without them. If they are to stay so, try the server in the project's settings, and look at them."
+                    ),
+                };
+                changed = true;
                 let subject = format!("MCP server {}", server.name);
                 let tell = Tell::new(NotificationKind::McpToolsChanged, server.created_by, subject, text);
                 tx.tell(tell.project(server.project_id));
             }
-            McpLook::Run => {}
+            McpLook::Run | McpLook::Worktree => {}
         }
         if changed {
-            self.tell_of_mcp_server(&mut tx, &server).await?;
+            if written {
+                self.tell_of_mcp_server(&mut tx, &server).await?;
+            }
             self.commit(tx).await?;
         } else {
             drop(tx);

@@ -3,6 +3,7 @@
 mod evening;
 mod halted;
 mod night;
+mod wishes;
 
 use std::collections::HashMap;
 
@@ -20,8 +21,10 @@ use sqlx::types::Json;
 
 use crate::{Backend, NewRun, Rows, Store, StoreError, Tx, on, read};
 
-pub use evening::{CardFacts, Evening, Foretold, WaitingPlan, Wish};
+pub use evening::{CardFacts, Evening, Foretold};
 pub use night::{Night, Queued};
+pub(crate) use wishes::{AT_ONCE, named};
+pub use wishes::{WaitingPlan, Wish};
 
 pub(crate) const COLUMNS: &str =
     "project_id, member_id, state, max_concurrent, work_window AS \"window\", at_close, failures, pause, changed_at";
@@ -42,15 +45,28 @@ pub struct OrderChange {
 pub enum Chosen {
     /// None is to start.
     Nothing,
-    /// This one would, but nobody has said yet by which model and on which branch, or why it cannot.
+    /// This one would, but nobody has said yet how, or why it cannot.
     Unknown {
         /// Whose order takes it.
         member: MemberId,
         /// The card.
         feature: FeatureId,
+        /// Whether it was stopped with its order, and would go on with its run.
+        stopped: bool,
     },
     /// It is in the queue.
     Started(FeatureId),
+}
+
+/// What is known of a card that an order could take, by whoever looked at it.
+#[derive(Debug, Clone)]
+pub enum Ready {
+    /// It would begin so.
+    Begins(Box<NewRun>),
+    /// It was stopped with its order, and has what it needs to go on.
+    GoesOn,
+    /// It lacks something.
+    Lacks,
 }
 
 impl Store {
@@ -258,24 +274,20 @@ impl Store {
     }
 
     /// Starts the card that auto mode is to start next, if there is a place for it, or lets it go on where it was stopped.
-    /// `ready` says of cards that were looked at before how each would run, or that it cannot. What is at rest in the queue is
-    /// marked so.
+    /// `ready` says what is known of cards that were looked at before. What is at rest in the queue is marked so.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn start_by_order(
         &self,
         limits: &Limits,
-        ready: &HashMap<FeatureId, Option<NewRun>>,
+        ready: &HashMap<FeatureId, Ready>,
     ) -> Result<Chosen, StoreError> {
         let choose = |night: &Night| {
             let (orders, live) = (night.open_orders(self.now()), night.live(self.now()));
             let mut cards = night.cards.clone();
-            let lacks = |card: &auto::Card| {
-                // What it needed to begin, one that goes on has.
-                (card.run.is_none() && matches!(ready.get(&card.feature), Some(None))).then(String::new)
-            };
-            cards.iter_mut().for_each(|card| card.hindered = lacks(card));
+            let lacks = |card: &auto::Card| matches!(ready.get(&card.feature), Some(Ready::Lacks));
+            cards.iter_mut().for_each(|card| card.hindered = lacks(card).then(String::new));
             let next = auto::next_start(&orders, &cards, &live, &night.held, limits);
             next.map(|card| (card.member, card.feature, card.run))
         };
@@ -295,9 +307,9 @@ impl Store {
                 .bind(run).bind(until).execute(c).await.rows())?;
             self.begin_span(&mut tx, *run, SpanKind::Window).await?;
         }
-        let chosen = match choose(&night) {
+        let chosen = match choose(&night).map(|(member, feature, run)| (member, feature, run, ready.get(&feature))) {
             None => Chosen::Nothing,
-            Some((member, feature, Some(run))) => {
+            Some((member, feature, Some(run), Some(Ready::GoesOn))) => {
                 self.runner(&mut tx, member).await?;
                 if !self.go_on(&mut tx, feature, run).await? {
                     return Ok(Chosen::Nothing);
@@ -305,15 +317,13 @@ impl Store {
                 self.tell_both(tx, feature, run).await?;
                 return Ok(Chosen::Started(feature));
             }
-            Some((member, feature, None)) => match ready.get(&feature) {
-                Some(Some(new)) => {
-                    self.runner(&mut tx, member).await?;
-                    let run = self.start_in(&mut tx, feature, member, new.clone(), true).await?;
-                    self.tell_both(tx, feature, run).await?;
-                    return Ok(Chosen::Started(feature));
-                }
-                _ => Chosen::Unknown { member, feature },
-            },
+            Some((member, feature, None, Some(Ready::Begins(new)))) => {
+                self.runner(&mut tx, member).await?;
+                let run = self.start_in(&mut tx, feature, member, (**new).clone(), true).await?;
+                self.tell_both(tx, feature, run).await?;
+                return Ok(Chosen::Started(feature));
+            }
+            Some((member, feature, run, _)) => Chosen::Unknown { member, feature, stopped: run.is_some() },
         };
         if !resting.is_empty() {
             for (id, _) in resting {

@@ -114,6 +114,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let owner_may = self.speaker_and_owner(&mut tx, id, member).await?;
         let (feature, run) = self.locked_with_run(&mut tx, id).await?;
+        self.held_project(&mut tx, run.project_id).await?;
         let (latest,): (Option<i64>,) = on!(tx, c => sqlx::query_as("SELECT max(version) FROM plans WHERE run_id = $1")
             .bind(run.id).fetch_one(c).await)?;
         if let Some(current) = latest

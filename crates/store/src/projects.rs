@@ -11,7 +11,7 @@ use guildhall_types::project::{Project, ProjectSettings, ProjectSource, ProjectS
 use guildhall_types::{MemberId, ProjectId};
 use sqlx::types::Json;
 
-use crate::{Store, StoreError, Tx, on, read};
+use crate::{Backend, SealedSecret, Store, StoreError, Tx, on, read};
 
 pub(crate) const COLUMNS: &str =
     "id, name, source, status, error, default_branch, settings, created_by, created_at, updated_at";
@@ -27,6 +27,11 @@ pub struct NewProject {
     pub settings: ProjectSettings,
     /// Who adds it.
     pub created_by: MemberId,
+}
+
+/// Names what lets a project's clone in among the sealed secrets.
+pub fn project_source_identity(project: ProjectId) -> String {
+    format!("project-source/{project}")
 }
 
 /// What to change of a project; what is absent stays.
@@ -53,6 +58,20 @@ impl Store {
     /// # Errors
     /// [`StoreError::Taken`] when the name is in use.
     pub async fn create_project(&self, new: NewProject) -> Result<Project, StoreError> {
+        self.create_project_as(ProjectId::new(), new, None).await
+    }
+
+    /// The same, under this id, with what lets its clone in, sealed under [`project_source_identity`]. That goes as soon as the
+    /// repository is there.
+    ///
+    /// # Errors
+    /// As for [`Store::create_project`]; [`StoreError::KeyMoved`].
+    pub async fn create_project_as(
+        &self,
+        id: ProjectId,
+        new: NewProject,
+        login: Option<&SealedSecret>,
+    ) -> Result<Project, StoreError> {
         let now = self.now();
         let mut tx = self.begin().await?;
         let sql = format!(
@@ -60,9 +79,12 @@ impl Store {
              VALUES ($1, $2, $3, $4, 'main', $5, $6, $7, $7) RETURNING {COLUMNS}"
         );
         let project: Project = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(ProjectId::new()).bind(new.name).bind(Json(new.source)).bind(ProjectStatus::Preparing)
+            .bind(id).bind(new.name).bind(Json(new.source)).bind(ProjectStatus::Preparing)
             .bind(Json(new.settings)).bind(new.created_by).bind(now).fetch_one(c).await)
         .map_err(|error| StoreError::taken(error, "project name"))?;
+        if let Some(login) = login {
+            self.put_secret(&mut tx, login).await?;
+        }
         self.record(&mut tx, &Happening::ProjectCreated { project: project.clone() }).await?;
         let note = Note::new(AuditAction::CreateProject).on(AuditObject::Project, project.id);
         tx.note(note.with("name", &project.name));
@@ -112,6 +134,9 @@ impl Store {
         let project: Option<Project> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(id).bind(status).bind(error.map(crate::clean)).bind(branch).bind(self.now()).fetch_optional(c).await)?;
         let project = project.ok_or(StoreError::NotFound { what: "project" })?;
+        if status == ProjectStatus::Ready {
+            self.delete_secret(&mut tx, &project_source_identity(id)).await?;
+        }
         self.record(&mut tx, &Happening::ProjectUpdated { project: project.clone() }).await?;
         self.commit(tx).await?;
         Ok(project)
@@ -127,10 +152,25 @@ impl Store {
         patch: ProjectPatch,
         may_open: bool,
     ) -> Result<Option<Project>, StoreError> {
+        self.change_project(id, patch.name, may_open, |_| Ok::<_, StoreError>(patch.settings)).await
+    }
+
+    /// The same, with settings by what they are: nobody else changes them meanwhile.
+    ///
+    /// # Errors
+    /// What `change` says, and as [`Store::update_project`].
+    pub async fn change_project<E: From<StoreError>>(
+        &self,
+        id: ProjectId,
+        name: Option<String>,
+        may_open: bool,
+        change: impl FnOnce(&ProjectSettings) -> Result<Option<ProjectSettings>, E> + Send,
+    ) -> Result<Option<Project>, E> {
         let mut tx = self.begin().await?;
-        let opens = patch.settings.as_ref().is_some_and(|settings| settings.network.policy == NetworkPolicy::Open);
-        if opens && !may_open && self.locked_project(&mut tx, id).await?.settings.network.policy != NetworkPolicy::Open
-        {
+        let before = self.locked_project(&mut tx, id).await?.settings;
+        let settings = change(&before)?;
+        let opens = settings.as_ref().is_some_and(|settings| settings.network.policy == NetworkPolicy::Open);
+        if opens && !may_open && before.network.policy != NetworkPolicy::Open {
             return Ok(None);
         }
         let sql = format!(
@@ -138,7 +178,7 @@ impl Store {
              WHERE id = $1 AND archived_at IS NULL RETURNING {COLUMNS}"
         );
         let project: Option<Project> = on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(id).bind(patch.name).bind(patch.settings.map(Json)).bind(self.now()).fetch_optional(c).await)
+            .bind(id).bind(name).bind(settings.map(Json)).bind(self.now()).fetch_optional(c).await)
         .map_err(|error| StoreError::taken(error, "project name"))?;
         let project = project.ok_or(StoreError::NotFound { what: "project" })?;
         self.record(&mut tx, &Happening::ProjectUpdated { project: project.clone() }).await?;
@@ -146,6 +186,17 @@ impl Store {
         tx.note(note.with("name", &project.name).with("network", project.settings.network.policy));
         self.commit(tx).await?;
         Ok(Some(project))
+    }
+
+    /// Keeps a project from being archived until the transaction is over; others begin work in it meanwhile.
+    pub(crate) async fn held_project(&self, tx: &mut Tx, id: ProjectId) -> Result<(), StoreError> {
+        let sql = match self.backend() {
+            // Writers wait in line anyway.
+            Backend::Sqlite => "SELECT 1 FROM projects WHERE id = $1 AND archived_at IS NULL",
+            Backend::Postgres => "SELECT 1 FROM projects WHERE id = $1 AND archived_at IS NULL FOR SHARE",
+        };
+        let there: Option<(i32,)> = on!(tx, c => sqlx::query_as(sql).bind(id).fetch_optional(c).await)?;
+        there.map(|_| ()).ok_or(StoreError::Archived)
     }
 
     /// A project that nobody else changes until the transaction is over.
@@ -158,27 +209,33 @@ impl Store {
         project.ok_or(StoreError::NotFound { what: "project" })
     }
 
-    /// Takes a project off the page. Its cards and its repository stay where they are. Nobody's auto mode goes on in it, and
-    /// whoever had it on is told.
+    /// Takes a project off the page. Its cards and its repository stay where they are. No execution and nobody's auto
+    /// mode goes on in it, and whoever had that on is told.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] when it is gone, [`StoreError::Live`] while an agent works in it.
     pub async fn archive_project(&self, id: ProjectId) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
+        // Locked before it is counted: whatever begins in it waits here, or is counted.
+        self.locked_project(&mut tx, id).await?;
         let (live,): (i64,) = on!(tx, c => sqlx::query_as(
             "SELECT count(*) FROM runs WHERE project_id = $1 AND status IN ('queued', 'running')").bind(id).fetch_one(c).await)?;
         if live > 0 {
             return Err(StoreError::Live { what: "a project cannot be archived" });
         }
+        let ended = self.end_executions(&mut tx, None, Some(id), "Its project was archived.").await?;
         let archived: Option<(String,)> = on!(tx, c => sqlx::query_as(
             "UPDATE projects SET archived_at = $2 WHERE id = $1 AND archived_at IS NULL RETURNING name")
             .bind(id).bind(self.now()).fetch_optional(c).await)?;
         let (name,) = archived.ok_or(StoreError::NotFound { what: "project" })?;
+        self.delete_secret(&mut tx, &project_source_identity(id)).await?;
         let orders = self.switch_off_orders_in(&mut tx, id).await?;
+        self.tell_ended(&mut tx, &ended).await?;
         self.tell_orders(&mut tx, &orders).await?;
         for order in &orders {
             let text = "The project was archived, and auto mode was switched off in it.";
-            tx.tell(Tell::new(NotificationKind::AutoModePaused, order.member_id, &name, text).project(id));
+            // Without the project, where a link would lead to nothing any more.
+            tx.tell(Tell::new(NotificationKind::AutoModePaused, order.member_id, &name, text));
         }
         self.record(&mut tx, &Happening::ProjectDeleted { project_id: id }).await?;
         tx.note(Note::new(AuditAction::ArchiveProject).on(AuditObject::Project, id));
@@ -202,6 +259,17 @@ impl Store {
         let sql =
             format!("SELECT {COLUMNS} FROM projects WHERE status = 'preparing' AND archived_at IS NULL LIMIT 1000");
         Ok(read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(c).await)?)
+    }
+
+    /// How many repositories are still to be made of those that this member asked for.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_preparing(&self, member: MemberId) -> Result<i64, StoreError> {
+        let (count,): (i64,) = read!(self, c => sqlx::query_as(
+            "SELECT count(*) FROM projects WHERE status = 'preparing' AND archived_at IS NULL AND created_by = $1")
+            .bind(member).fetch_one(c).await)?;
+        Ok(count)
     }
 
     /// The projects in the order of their making, after `after`, at most `limit`, each with its cards counted.

@@ -4,12 +4,11 @@
 //! nothing is told twice or left out, whatever the clock does and however many nodes look.
 
 use guildhall_types::auto::AutoOrder;
-use guildhall_types::budget::BudgetKind;
 use guildhall_types::feature::{FeatureStatus, Problem, Stage};
 use guildhall_types::forecast::Forecast;
 use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::report::{MORNING, Report, ReportBody, ReportCause, ReportSettings};
-use guildhall_types::run::RunStatus;
+use guildhall_types::run::{Awaits, RunStatus};
 use guildhall_types::{DateTime, FeatureId, MemberId, ProjectId, ReportId, RunId};
 use sqlx::types::Json;
 
@@ -33,7 +32,7 @@ pub struct UntoldRun {
     pub ended_at: Option<DateTime>,
     pub parked_until: Option<DateTime>,
     pub parked_reason: Option<String>,
-    pub parked_for: Option<BudgetKind>,
+    pub parked_for: Option<Awaits>,
     #[sqlx(json(nullable))]
     pub error: Option<Problem>,
     /// Tokens of all kinds that no report told of.

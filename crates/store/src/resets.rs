@@ -4,6 +4,7 @@ use guildhall_types::audit::{AuditAction, AuditObject, Note};
 use guildhall_types::member::Member;
 use guildhall_types::{DateTime, MemberId, ResetId};
 
+use crate::members::COLUMNS;
 use crate::{Rows, Store, StoreError, Tx, on, read};
 
 /// What holds of a link that can be used at the moment that is bound as `$1`.
@@ -29,9 +30,18 @@ impl Store {
     /// a stranger who keeps asking could keep a member out.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`StoreError::Refused`] when who makes it for another may not, or no longer.
     pub async fn create_reset(&self, new: NewReset) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
+        if new.created_by != new.member_id {
+            let missing = || StoreError::NotFound { what: "member" };
+            // Locked, so that whatever ends the right takes this back or is seen here.
+            let maker = self.locked_member(&mut tx, new.created_by).await?.ok_or_else(missing)?;
+            let sql = format!("SELECT {COLUMNS} FROM members WHERE id = $1");
+            let member: Option<Member> =
+                on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(new.member_id).fetch_optional(c).await)?;
+            maker.may_manage(&member.ok_or_else(missing)?)?;
+        }
         self.insert_reset(&mut tx, new).await?;
         self.commit(tx).await
     }
@@ -79,6 +89,14 @@ impl Store {
         tx.note(Note::new(AuditAction::ResetPassword).on(AuditObject::Member, id));
         self.commit(tx).await?;
         Ok(Some(member))
+    }
+
+    /// Ends the links that a member who no longer may has made for others.
+    pub(crate) async fn revoke_resets_by(&self, tx: &mut Tx, member: MemberId) -> Result<(), StoreError> {
+        let sql =
+            format!("UPDATE password_resets SET revoked_at = $1 WHERE {OPEN} AND created_by = $2 AND member_id <> $2");
+        on!(tx, c => sqlx::query(sqlx::AssertSqlSafe(sql)).bind(self.now()).bind(member).execute(c).await.rows())?;
+        Ok(())
     }
 
     /// Ends the links of a member that are not used yet.

@@ -42,7 +42,7 @@ impl Store {
     /// The member may have `most` worktrees of cards: each run has one until its card is completed or taken back.
     ///
     /// # Errors
-    /// [`StoreError::Illegal`], [`StoreError::NotFound`], [`StoreError::TooManyWorktrees`].
+    /// [`StoreError::Illegal`], [`StoreError::NotFound`], [`StoreError::TooManyWorktrees`]; [`StoreError::Archived`].
     pub async fn start_feature(
         &self,
         id: FeatureId,
@@ -75,6 +75,7 @@ impl Store {
     ) -> Result<RunId, StoreError> {
         let now = self.now();
         let feature = self.locked_feature(tx, id).await?;
+        self.held_project(tx, feature.card.project_id).await?;
         self.move_feature(tx, &feature, Move::Start).await?;
         self.close_runs(tx, id).await?;
         let run = RunId::new();
@@ -117,6 +118,7 @@ impl Store {
         let mut tx = self.begin().await?;
         self.runner(&mut tx, member).await?;
         let (feature, run) = self.locked_with_run(&mut tx, id).await?;
+        self.held_project(&mut tx, run.project_id).await?;
         self.move_feature(&mut tx, &feature, Move::Retry).await?;
         self.queue_run(&mut tx, &run, run.intent, Some(member)).await?;
         tx.note(note(AuditAction::RetryRun, id, run.id));
@@ -135,7 +137,7 @@ impl Store {
     /// The same, with files that come along; a chat's agent may from then on do this to the files of its worktree.
     ///
     /// # Errors
-    /// [`StoreError::Illegal`], [`StoreError::NotFound`].
+    /// [`StoreError::Illegal`], [`StoreError::NotFound`], [`StoreError::Archived`].
     pub async fn follow_up_in(
         &self,
         id: FeatureId,
@@ -147,6 +149,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let owner_may = self.speaker_and_owner(&mut tx, id, member).await?;
         let (feature, mut run) = self.locked_with_run(&mut tx, id).await?;
+        self.held_project(&mut tx, run.project_id).await?;
         if !owner_may {
             // Whoever speaks takes it over: nothing goes on in the name of a member who may run nothing any more.
             on!(tx, c => sqlx::query("UPDATE runs SET member_id = $2, untold = FALSE WHERE id = $1").bind(run.id).bind(member).execute(c)
@@ -252,6 +255,7 @@ impl Store {
     pub async fn request_verify(&self, id: FeatureId) -> Result<(Feature, Run), StoreError> {
         let mut tx = self.begin().await?;
         let (feature, run) = self.locked_with_run(&mut tx, id).await?;
+        self.held_project(&mut tx, run.project_id).await?;
         self.move_feature(&mut tx, &feature, Move::Verify).await?;
         self.queue_run(&mut tx, &run, RunIntent::Verify, None).await?;
         tx.note(note(AuditAction::Verify, id, run.id));
@@ -265,7 +269,7 @@ impl Store {
     pub async fn accept_feature(&self, id: FeatureId) -> Result<(Feature, Run), StoreError> {
         let mut tx = self.begin().await?;
         let (feature, run) = self.locked_with_run(&mut tx, id).await?;
-        self.move_feature(&mut tx, &feature, Move::Accept).await?;
+        self.move_feature(&mut tx, &feature, Move::Approve).await?;
         tx.note(note(AuditAction::Verify, id, run.id));
         let text = "Somebody found the work good. It is ready to be merged.";
         tx.tell(Tell::of_card(NotificationKind::CardVerified, &feature.card, &run, text));
@@ -410,7 +414,7 @@ impl Store {
         on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, intent = $3, member_id = $4, error = NULL, ended_at = NULL, queued_at = $5,
                auto = FALSE, untold = untold AND member_id = $4, parked_until = NULL, parked_reason = NULL, parked_for = NULL,
-               repairs = 0, returns = 0, halted = FALSE WHERE id = $1")
+               repairs = 0, returns = 0, halted = FALSE, merge_later = FALSE WHERE id = $1")
             .bind(run.id).bind(RunStatus::Queued).bind(intent).bind(member.unwrap_or(run.member_id)).bind(self.now())
             .execute(c).await.rows())?;
         on!(tx, c => sqlx::query("UPDATE features SET error = NULL, finished_at = NULL WHERE id = $1").bind(run.feature_id)
@@ -420,9 +424,9 @@ impl Store {
 
     pub(crate) async fn close_runs(&self, tx: &mut Tx, feature: FeatureId) -> Result<(), StoreError> {
         on!(tx, c => sqlx::query(
-            "UPDATE runs SET status = $2, closed_at = $3, lease_owner = NULL, lease_until = NULL
+            "UPDATE runs SET failed = (status = $4), status = $2, closed_at = $3, lease_owner = NULL, lease_until = NULL
              WHERE feature_id = $1 AND status <> $2")
-            .bind(feature).bind(RunStatus::Closed).bind(self.now()).execute(c).await.rows())?;
+            .bind(feature).bind(RunStatus::Closed).bind(self.now()).bind(RunStatus::Failed).execute(c).await.rows())?;
         Ok(())
     }
 

@@ -68,6 +68,16 @@ impl Store {
         Ok(done == 1)
     }
 
+    /// Notes that a member stops a trial, for the audit.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note_trial_stop(&self, trial: &Trial) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        tx.note(Note::new(AuditAction::StopChecks).on(AuditObject::Project, trial.project_id).with("trial", trial.id));
+        self.commit(tx).await
+    }
+
     /// The project's latest trial. One whose process is gone is shown as broken off.
     ///
     /// # Errors

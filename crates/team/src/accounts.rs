@@ -1,7 +1,7 @@
 //! Accounts: signing in, sessions, and what members change of their own.
 
 use chrono::Duration;
-use guildhall_store::{NewSession, Session};
+use guildhall_store::{NewSession, Session, Store};
 use guildhall_types::audit::{Actor, AuditAction, AuditObject, AuditOutcome, Note};
 use guildhall_types::member::Member;
 use guildhall_types::{DateTime, MemberId, SessionId};
@@ -305,8 +305,9 @@ impl Team {
                 return Err(TeamError::invalid("newPassword", "this is the password that you have now"));
             }
             let hash = self.passwords.hash(&new).await?;
-            let store = self.notify(member, &Notice::password_changed())?;
-            store.set_password(member.id, &hash, Some(session)).await?;
+            let (id, hash) = (member.id, hash.as_str());
+            let change = |store: Store| async move { store.set_password(id, hash, Some(session)).await };
+            self.notify(member, &Notice::password_changed(), change).await?;
             tracing::info!(member = %member.id, "a member set a new password");
         }
         if name.is_none() && time_zone.is_none() {

@@ -3,16 +3,15 @@
 use guildhall_llm::models;
 use guildhall_store::{AgentPatch, AgentQuery, NewAgent, Page, StoreError};
 use guildhall_types::agent::{
-    ANSWER, Agent, AgentModel, AgentServer, AgentStatus, AgentTool, DESCRIPTION, ICON, KNOWN_TOOLS, NAME, PROMPT,
-    SERVERS, TAG, TAGS, TOOLS,
+    ANSWER, Agent, AgentModel, AgentServer, AgentStatus, AgentTool, Briefed, DESCRIPTION, ICON, KNOWN_TOOLS, NAME,
+    PROMPT, SERVERS, TAG, TAGS, TOOLS,
 };
 use guildhall_types::feature::ThinkingLevel;
 use guildhall_types::member::{ChangeRefused, Member};
-use guildhall_types::rights::MemberRight;
 use guildhall_types::{AgentId, MemberId};
 
 use crate::cards::{line, model, text};
-use crate::{Team, TeamError};
+use crate::{By, Team, TeamError};
 
 /// Characters of the name of a tool or of a server at most.
 const WORD: usize = 64;
@@ -79,12 +78,12 @@ impl Team {
     /// agent is stale.
     pub async fn update_agent(
         &self,
-        member: &Member,
+        by: By<'_>,
         id: AgentId,
         mut patch: AgentPatch,
         expect_version: Option<i64>,
     ) -> Result<Agent, TeamError> {
-        let old = self.changeable(member, id).await?;
+        let old = self.changeable(by, id).await?;
         patch.name = patch.name.map(|words| name(&words)).transpose()?;
         patch.description = patch.description.map(|words| text("description", &words, 0, DESCRIPTION)).transpose()?;
         patch.system_prompt = patch.system_prompt.map(|words| text("systemPrompt", &words, 1, PROMPT)).transpose()?;
@@ -129,14 +128,14 @@ impl Team {
     ///
     /// # Errors
     /// [`TeamError::NotFound`]; the store's error when the member may not.
-    pub async fn delete_agent(&self, member: &Member, id: AgentId) -> Result<(), TeamError> {
-        self.changeable(member, id).await?;
+    pub async fn delete_agent(&self, by: By<'_>, id: AgentId) -> Result<(), TeamError> {
+        self.changeable(by, id).await?;
         Ok(self.store.delete_agent(id).await?)
     }
 
-    async fn changeable(&self, member: &Member, id: AgentId) -> Result<Agent, TeamError> {
-        let agent = self.agent(member.id, id).await?;
-        match agent.created_by == Some(member.id) || member.role.may(MemberRight::Administer) {
+    async fn changeable(&self, by: By<'_>, id: AgentId) -> Result<Agent, TeamError> {
+        let agent = self.agent(by.member.id, id).await?;
+        match agent.created_by == Some(by.member.id) || by.administers {
             true => Ok(agent),
             false => Err(StoreError::Refused(ChangeRefused::NotYours).into()),
         }
@@ -158,6 +157,22 @@ impl Team {
                 "this agent is archived, deleted or another member's draft; choose another",
             )
         })
+    }
+
+    /// The agent that comes with Guildhall under this word, for whoever names none. Where it was archived or deleted, what it was
+    /// like: nobody gets more tools by that.
+    pub(crate) async fn usual_agent(&self, word: &str) -> Result<(Option<AgentId>, Option<Briefed>), TeamError> {
+        let brief = match self.store.built_in_agent(word).await? {
+            Some((agent, true)) => return Ok((Some(agent.id), None)),
+            Some((agent, false)) => Some(agent.brief()),
+            None => built_in().into_iter().find(|new| new.built_in.as_deref() == Some(word)).map(|new| Briefed {
+                tools: Some(new.tools.into_iter().filter(|tool| tool.enabled).map(|tool| tool.name).collect()),
+                servers: Some(new.mcp_servers),
+                thinking: new.model.thinking,
+                ..Briefed::default()
+            }),
+        };
+        Ok((None, brief.map(|brief| Briefed { id: None, ..brief })))
     }
 
     /// Makes the agents that every team begins with, once. Returns how many were made.

@@ -4,8 +4,9 @@ use chrono::Duration;
 use guildhall_store::THRESHOLDS;
 use guildhall_types::AlertId;
 use guildhall_types::alert::{Alert, MOST_SILENCE, Thresholds};
+use guildhall_types::change::Change;
 
-use crate::{Team, TeamError};
+use crate::{Team, TeamError, changed};
 
 impl Team {
     /// From which figure on alerts are raised, as it is set now.
@@ -24,6 +25,19 @@ impl Team {
         new.check().map_err(|bad| TeamError::invalid(bad.field, bad.what))?;
         self.store.put_thresholds(&new).await?;
         Ok(new)
+    }
+
+    /// The same for those that are to become others, so that what somebody else sets meanwhile stays.
+    ///
+    /// # Errors
+    /// As [`Team::set_thresholds`].
+    pub async fn change_thresholds(&self, change: &Change<Thresholds>) -> Result<Thresholds, TeamError> {
+        let change = |before: &Thresholds| {
+            let new = changed(change, before)?;
+            new.check().map_err(|bad| TeamError::invalid(bad.field, bad.what))?;
+            Ok(new)
+        };
+        self.store.change_thresholds(change).await
     }
 
     /// Lets nobody be told of an open alert for so many minutes, or again when that is absent. It is shown all the same, and

@@ -1,7 +1,7 @@
 //! Personal access tokens: what programs show instead of a session.
 
 use chrono::Duration;
-use guildhall_store::{FoundToken, NewToken};
+use guildhall_store::{FoundToken, NewToken, Store};
 use guildhall_types::access::ApiToken;
 use guildhall_types::member::Member;
 use guildhall_types::rights::Scope;
@@ -70,8 +70,11 @@ impl Team {
             token_hash: token_hash(&token),
             expires_at,
         };
-        let store = self.notify(member, &Notice::token_made(name))?;
-        let made = store.create_token(new, MOST).await?.ok_or_else(|| {
+        let change = |store: Store| {
+            let new = new.clone();
+            async move { store.create_token(new, MOST).await }
+        };
+        let made = self.notify(member, &Notice::token_made(name), change).await?.ok_or_else(|| {
             TeamError::conflict("too-many-tokens", format!("you have {MOST} tokens; revoke one that you do not need"))
         })?;
         tracing::info!(member = %member.id, token = %made.id, "a personal access token was made");

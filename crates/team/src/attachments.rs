@@ -1,9 +1,9 @@
 //! Files on cards and in chats: images that the model sees, and texts that it reads.
 
 use guildhall_store::NewFile;
-use guildhall_types::FeatureId;
 use guildhall_types::feature::Attachment;
 use guildhall_types::image::{self, SIDE, dimensions, image_type};
+use guildhall_types::{FeatureId, MemberId};
 
 use crate::{Team, TeamError};
 
@@ -34,16 +34,22 @@ impl std::fmt::Debug for SentFile {
 }
 
 impl Team {
-    /// Puts a file on a card. What it is, its bytes say, not its name.
+    /// Puts a member's file on a card. What it is, its bytes say, not its name.
     ///
     /// # Errors
     /// [`TeamError::Invalid`] when it is too large, neither an image nor a text, or one too many.
-    pub async fn add_attachment(&self, feature: FeatureId, name: &str, bytes: &[u8]) -> Result<Attachment, TeamError> {
-        let media_type = admitted(bytes).map_err(|why| TeamError::invalid("file", why))?;
+    pub async fn add_attachment(
+        &self,
+        member: MemberId,
+        feature: FeatureId,
+        sent: SentFile,
+    ) -> Result<Attachment, TeamError> {
+        let media_type = admitted(&sent.bytes).map_err(|why| TeamError::invalid("file", why))?;
         if self.store.attachments(feature).await?.len() >= MOST {
             return Err(TeamError::invalid("file", "a card may have at most 20 files"));
         }
-        Ok(self.store.add_attachment(feature, &plain_name(name), media_type, bytes).await?)
+        let file = NewFile { name: plain_name(&sent.name), media_type: media_type.to_owned(), bytes: sent.bytes };
+        Ok(self.store.add_attachment(feature, member, &file).await?)
     }
 
     /// The files of a message in a chat, looked at as those of cards are; `chat` is the one that there is already.

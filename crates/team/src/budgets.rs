@@ -4,14 +4,13 @@ use guildhall_store::{BUDGETS, BudgetChange};
 use guildhall_types::budget::{Budgets, MOST, MonthStanding};
 use guildhall_types::feature::Feature;
 use guildhall_types::limits::RunLimits;
-use guildhall_types::member::{ChangeRefused, Member};
-use guildhall_types::rights::MemberRight;
+use guildhall_types::member::ChangeRefused;
 use guildhall_types::run::Run;
 use guildhall_types::{FeatureId, MemberId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{Team, TeamError};
+use crate::{By, Team, TeamError};
 
 /// Names the limits of one run among the settings.
 pub const RUN_LIMITS: &str = "run_limits";
@@ -54,13 +53,13 @@ impl Team {
         Ok(self.store.setting(BUDGETS).await?.unwrap_or_default())
     }
 
-    /// The budgets as `viewer` may see them.
+    /// The budgets as the viewer may see them.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn budgets(&self, viewer: &Member) -> Result<BudgetsView, TeamError> {
+    pub async fn budgets(&self, by: By<'_>) -> Result<BudgetsView, TeamError> {
         let team = self.team_budgets().await?;
-        let of = (!viewer.role.may(MemberRight::Administer)).then_some(viewer.id);
+        let of = (!by.administers).then_some(by.member.id);
         Ok(BudgetsView {
             month_micros: team.month_micros,
             run_micros: self.run_limits().await?.max_cost_micros,
@@ -110,7 +109,7 @@ impl Team {
     ///
     /// # Errors
     /// [`TeamError::Invalid`] for a sum that cannot be; the store's error for others, or when the card has no run.
-    pub async fn allow_cost(&self, by: &Member, id: FeatureId, micros: i64) -> Result<(Feature, Run), TeamError> {
+    pub async fn allow_cost(&self, by: By<'_>, id: FeatureId, micros: i64) -> Result<(Feature, Run), TeamError> {
         let micros = sum("micros", Some(micros))?.unwrap_or_default();
         let card = self.store.feature(id).await?.ok_or(TeamError::NotFound { what: "feature" })?;
         let run = match card.card.run_id {
@@ -118,7 +117,7 @@ impl Team {
             None => None,
         };
         let run = run.ok_or(TeamError::NotFound { what: "run of this feature" })?;
-        if run.member_id != by.id && !by.role.may(MemberRight::Administer) {
+        if run.member_id != by.member.id && !by.administers {
             return Err(guildhall_store::StoreError::Refused(ChangeRefused::MissingRight).into());
         }
         Ok(self.store.allow_cost(id, micros).await?)

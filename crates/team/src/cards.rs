@@ -9,7 +9,7 @@ use guildhall_types::run::{CheckKind, CheckStatus, Run};
 use guildhall_types::{AgentId, FeatureId, MemberId, ProjectId};
 
 use crate::budgets::sum;
-use crate::{Team, TeamError};
+use crate::{By, Team, TeamError};
 
 pub(crate) const TITLE: usize = 200;
 const DESCRIPTION: usize = 100_000;
@@ -82,12 +82,15 @@ impl Team {
         Ok(self.store.create_feature(new).await?)
     }
 
-    /// Changes a card. `expect_version` refuses the change when somebody else's came in between.
+    /// Changes a card. `expect_version` refuses the change when somebody else's came in between. What it may cost while an agent
+    /// works on it, that run's member changes, and who runs the team.
     ///
     /// # Errors
-    /// [`TeamError::Invalid`] for a bad value; the store's error when the card is gone, stale or the dependencies are bad.
+    /// [`TeamError::Invalid`] for a bad value; the store's error when the card is gone, stale or the dependencies are bad, and
+    /// when the member may not.
     pub async fn update_feature(
         &self,
+        by: By<'_>,
         id: FeatureId,
         mut patch: FeaturePatch,
         expect_version: Option<i64>,
@@ -110,6 +113,7 @@ impl Team {
         patch.model = patch.model.map(model).transpose()?;
         patch.branch = patch.branch.map(branch).transpose()?;
         patch.budget_micros = patch.budget_micros.map(|micros| sum("budgetMicros", micros)).transpose()?;
+        patch.budget_of = (!by.administers).then_some(by.member.id);
         Ok(self.store.update_feature(id, patch, expect_version).await?)
     }
 
@@ -132,10 +136,13 @@ impl Team {
         let feature = self.card(id).await?;
         let (project, repo) = self.ready_project(feature.card.project_id).await?;
         if let Some(why) = self.no_footing(&project, &repo, &feature.card.dependencies).await? {
-            return Err(TeamError::conflict("dependencies-apart", why));
+            return Err(TeamError::conflict(crate::footing::APART, why));
         }
         let agent = match feature.card.agent_id {
-            Some(id) => Some(self.store.agent(id).await?.ok_or_else(agent_gone)?),
+            Some(id) => {
+                let agent = self.store.agent(id).await?.filter(|agent| agent.status == AgentStatus::Active);
+                Some(agent.ok_or_else(agent_gone)?)
+            }
             None => None,
         };
         let wish = feature.card.model.as_deref().or(agent.as_ref().and_then(|agent| agent.model.model.as_deref()));
@@ -268,7 +275,7 @@ impl Team {
 }
 
 pub(crate) fn agent_gone() -> TeamError {
-    TeamError::conflict("agent-gone", "the agent of this card was deleted; choose another on the card")
+    TeamError::conflict("agent-gone", "the agent of this card was archived or deleted; choose another on the card")
 }
 
 pub(crate) fn branch_exists(name: &str) -> TeamError {

@@ -4,15 +4,14 @@ use guildhall_git::check_branch;
 use guildhall_store::{ChatQuery, NewAside, NewFile, NewRun, Page, StoreError};
 use guildhall_types::agent::{Agent, Briefed, Briefing, PROMPT, TaskState};
 use guildhall_types::feature::{Feature, FeatureCard, FeatureKind, ThinkingLevel, WorkMode};
-use guildhall_types::member::{ChangeRefused, Member};
-use guildhall_types::rights::MemberRight;
+use guildhall_types::member::ChangeRefused;
 use guildhall_types::run::Run;
 use guildhall_types::system::TASK;
 use guildhall_types::{AgentId, ExecutionId, FeatureId, MemberId, ProjectId};
 
 use crate::attachments::SentFile;
 use crate::cards::{MESSAGE, TITLE, line, model, slug, text, title_of};
-use crate::{Team, TeamError};
+use crate::{By, Team, TeamError};
 
 /// A chat to be begun.
 #[derive(Debug, Clone)]
@@ -44,6 +43,8 @@ pub struct NewTask {
     pub title: Option<String>,
     /// Who works; the usual agent when absent.
     pub agent: Option<AgentId>,
+    /// What the agent is like where none is named; the usual one when absent.
+    pub brief: Option<Briefed>,
     /// What the agent is called here, where that says more than its own name.
     pub name: Option<String>,
     /// Instructions in the place of the agent's own; without an agent, beside the usual ones.
@@ -67,6 +68,7 @@ impl NewTask {
             prompt: prompt.into(),
             title: None,
             agent: None,
+            brief: None,
             name: None,
             instructions: None,
             model: None,
@@ -164,9 +166,9 @@ impl Team {
         Ok(self.store.chats(project, query).await?)
     }
 
-    async fn own_chat(&self, member: &Member, id: FeatureId) -> Result<(), TeamError> {
+    async fn own_chat(&self, by: By<'_>, id: FeatureId) -> Result<(), TeamError> {
         let chat = self.chat(id).await?;
-        match chat.card.created_by == member.id || member.role.may(MemberRight::Administer) {
+        match chat.card.created_by == by.member.id || by.administers {
             true => Ok(()),
             false => Err(StoreError::Refused(ChangeRefused::NotYours).into()),
         }
@@ -176,8 +178,8 @@ impl Team {
     ///
     /// # Errors
     /// [`TeamError::NotFound`]; the store's error when the member may not, or while its agent answers.
-    pub async fn delete_chat(&self, member: &Member, id: FeatureId) -> Result<(), TeamError> {
-        self.own_chat(member, id).await?;
+    pub async fn delete_chat(&self, by: By<'_>, id: FeatureId) -> Result<(), TeamError> {
+        self.own_chat(by, id).await?;
         self.store.delete_chat(id).await?;
         // It is deleted; what of its files is left now, the clean-up finds.
         if let Err(error) = self.store.forget_files_of_chat(id).await {
@@ -190,8 +192,8 @@ impl Team {
     ///
     /// # Errors
     /// [`TeamError::NotFound`]; [`TeamError::Invalid`] for a bad title; the store's error when the member may not.
-    pub async fn rename_chat(&self, member: &Member, id: FeatureId, title: &str) -> Result<Feature, TeamError> {
-        self.own_chat(member, id).await?;
+    pub async fn rename_chat(&self, by: By<'_>, id: FeatureId, title: &str) -> Result<Feature, TeamError> {
+        self.own_chat(by, id).await?;
         let title = line("title", title, TITLE)?;
         if title.is_empty() {
             return Err(TeamError::invalid("title", "give the chat a title"));
@@ -237,7 +239,7 @@ impl Team {
             Some(id) => Some(self.usable_agent(member, id).await?),
             None => None,
         };
-        let mut briefed = agent.as_ref().map(Agent::brief);
+        let mut briefed = agent.as_ref().map(Agent::brief).or(new.brief);
         if name.is_some() || instructions.is_some() {
             let brief = briefed.get_or_insert_default();
             if let Some(name) = name {

@@ -8,7 +8,7 @@ mod asking;
 mod redirect;
 
 use chrono::Duration;
-use guildhall_store::{ClientBounds, FoundClientToken, Grant, NewGrant, NewPair};
+use guildhall_store::{ClientBounds, FoundClientToken, Grant, NewGrant, NewPair, Store};
 use guildhall_types::access::{ApiToken, OauthClient};
 use guildhall_types::audit::Actor;
 use guildhall_types::member::Member;
@@ -148,8 +148,12 @@ impl Team {
             challenge: wish.challenge.clone(),
             code_ends: self.clock.now() + CODE,
         };
-        let store = self.notify(member, &Notice::client_connected(&wish.client.name))?;
-        let grant = store.allow_client(new, MOST).await.map_err(TeamError::from)?.ok_or_else(|| {
+        let change = |store: Store| {
+            let new = new.clone();
+            async move { store.allow_client(new, MOST).await }
+        };
+        let connected = self.notify(member, &Notice::client_connected(&wish.client.name), change).await?;
+        let grant = connected.ok_or_else(|| {
             let message = format!("you have connected {MOST} programs; end one that you do not need");
             TeamError::conflict("too-many-clients", message)
         })?;

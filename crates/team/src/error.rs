@@ -2,11 +2,12 @@
 
 use guildhall_store::StoreError;
 use guildhall_types::knowledge::{KnowledgeItem, SimilarItem};
+use guildhall_types::run::HeldCard;
 
 use crate::mail::Undelivered;
 use crate::vault::VaultError;
 
-/// Why a deed did not happen. Nothing was half done.
+/// Why a deed did not happen. Nothing was half done, but that work which others are built on may be merged and they not.
 #[derive(Debug, thiserror::Error)]
 pub enum TeamError {
     /// A value that was given cannot be used.
@@ -72,12 +73,14 @@ pub enum TeamError {
         current: Box<KnowledgeItem>,
     },
     /// A merge that would need a person.
-    #[error("the work conflicts with the branch {branch} in {} file(s)", .files.len())]
+    #[error("the work conflicts with the branch {branch} in {} file(s){}", .files.len(), merged_before(.merged))]
     MergeConflict {
         /// The branch that it should be merged into.
         branch: String,
         /// The files in conflict.
         files: Vec<guildhall_git::ConflictFile>,
+        /// The cards that it is built on and that were merged before it: that stays.
+        merged: Vec<HeldCard>,
     },
     /// A system of agents that cannot be run as it is.
     #[error("this system has {} problem(s); mend them, or keep it as a draft", .0.len())]
@@ -129,4 +132,13 @@ impl TeamError {
 
 fn titles(similar: &[SimilarItem]) -> String {
     similar.iter().map(|item| format!("“{}”", item.title)).collect::<Vec<_>>().join(", ")
+}
+
+/// What of a merge was done all the same, as the end of a sentence.
+pub fn merged_before(merged: &[HeldCard]) -> String {
+    if merged.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = merged.iter().map(ToString::to_string).collect();
+    format!("; what it is built on was merged before it and stays so: {}", names.join(", "))
 }

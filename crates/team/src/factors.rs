@@ -6,7 +6,7 @@ mod second_step;
 pub use passkeys::AskPasskey;
 pub use second_step::{HalfDone, Shown};
 
-use guildhall_store::totp_identity;
+use guildhall_store::{Store, totp_identity};
 use guildhall_types::MemberId;
 use guildhall_types::audit::AuditAction;
 use guildhall_types::factor::{Factors, SecondFactorSetting};
@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use crate::accounts::Origin;
+use crate::mail::Notice;
 use crate::tokens::token_hash;
 use crate::{Team, TeamError, throttle};
 
@@ -109,7 +110,9 @@ impl Team {
             return Err(self.refuse_second(member, &shown, AuditAction::EnableTotp, origin).await?);
         };
         let (codes, hashes) = recovery_codes();
-        let given = self.store.enable_totp(member.id, totp.created_at, step, &hashes).await?.ok_or_else(begun)?;
+        let (id, made_at, hashes) = (member.id, totp.created_at, hashes.as_slice());
+        let change = |store: Store| async move { store.enable_totp(id, made_at, step, hashes).await };
+        let given = self.notify(member, &Notice::totp_enabled(), change).await?.ok_or_else(begun)?;
         self.throttle.succeeded(&self.store, &limits).await?;
         tracing::info!(member = %member.id, "an authenticator app was set up");
         Ok(given.then_some(codes))
@@ -120,7 +123,9 @@ impl Team {
     /// # Errors
     /// [`TeamError::NotFound`].
     pub async fn delete_totp(&self, member: &Member) -> Result<(), TeamError> {
-        match self.store.delete_totp(member.id).await? {
+        let id = member.id;
+        let change = |store: Store| async move { store.delete_totp(id).await };
+        match self.notify(member, &Notice::totp_deleted(), change).await? {
             true => {
                 tracing::info!(member = %member.id, "an authenticator app was taken away");
                 Ok(())
@@ -135,7 +140,9 @@ impl Team {
     /// [`TeamError::Conflict`] `no-second-factor`.
     pub async fn new_recovery_codes(&self, member: &Member) -> Result<Vec<String>, TeamError> {
         let (codes, hashes) = recovery_codes();
-        match self.store.replace_recovery_codes(member.id, &hashes).await? {
+        let (id, hashes) = (member.id, hashes.as_slice());
+        let change = |store: Store| async move { store.replace_recovery_codes(id, hashes).await };
+        match self.notify(member, &Notice::recovery_codes_made(), change).await? {
             true => Ok(codes),
             false => Err(TeamError::conflict(
                 "no-second-factor",
@@ -149,7 +156,10 @@ impl Team {
     /// # Errors
     /// The store's errors, for what may not be.
     pub async fn take_factors(&self, actor: &Member, id: MemberId) -> Result<(), TeamError> {
-        self.store.take_factors(actor.id, id).await?;
+        let member = self.store.member(id).await?.ok_or(TeamError::NotFound { what: "member" })?;
+        let by = actor.id;
+        let change = |store: Store| async move { store.take_factors(by, id).await };
+        self.notify(&member, &Notice::factors_taken(), change).await?;
         tracing::info!(by = %actor.id, member = %id, "a member's second factors were taken away");
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! What the work on a card starts from: the default branch, and on it the work that the card depends on and that is not merged
 //! yet. An agent so finds what it is to build on, and does not build it again.
 
+mod tried;
+
 use std::collections::HashSet;
 
 use guildhall_git::{ConflictFile, Oid, Repo, Stacked, Work};
@@ -11,6 +13,9 @@ use guildhall_types::project::Project;
 use guildhall_types::run::HeldCard;
 
 use crate::{Team, TeamError};
+
+use tried::Apart;
+pub(crate) use tried::Tried;
 
 /// Files that one sentence names at most.
 const NAMED: usize = 3;
@@ -45,6 +50,25 @@ struct Layers {
     works: Vec<(usize, Work)>,
 }
 
+impl Layers {
+    fn works(&self) -> Vec<Work> {
+        self.works.iter().map(|(_, work)| work.clone()).collect()
+    }
+
+    fn why_apart(&self, project: &Project, Apart { work, with, files }: Apart) -> String {
+        let named = |work: usize| self.holds[self.works[work].0].to_string();
+        let rivals: Vec<String> = with.into_iter().map(named).collect();
+        conflict(&named(work), &rivals, &project.default_branch, &files)
+    }
+}
+
+/// Where a project's default branch stands.
+pub(crate) async fn tip_of(project: &Project, repo: &Repo) -> Result<Oid, TeamError> {
+    let branch = &project.default_branch;
+    let missing = || guildhall_git::GitError::Missing { what: "branch", name: branch.clone() };
+    Ok(repo.branch(branch).await?.ok_or_else(missing)?)
+}
+
 impl Team {
     /// What work that depends on these cards would start from now.
     ///
@@ -60,18 +84,11 @@ impl Team {
             Ok(layers) => layers,
             Err(missing) => return Ok(missing),
         };
-        let branch = &project.default_branch;
-        let tip = repo
-            .branch(branch)
-            .await?
-            .ok_or_else(|| guildhall_git::GitError::Missing { what: "branch", name: branch.clone() })?;
-        let works: Vec<Work> = layers.works.iter().map(|(_, work)| work.clone()).collect();
-        Ok(match repo.stack(&tip, &works).await? {
+        let tip = tip_of(project, repo).await?;
+        Ok(match repo.stack(&tip, &layers.works()).await? {
             Stacked::On(commit) => Footing::At { commit, holds: layers.holds },
             Stacked::Conflict { work, with, files } => {
-                let named = |work: usize| layers.holds[layers.works[work].0].to_string();
-                let rivals: Vec<String> = with.into_iter().map(named).collect();
-                Footing::Broken { why: conflict(&named(work), &rivals, branch, &files) }
+                Footing::Broken { why: layers.why_apart(project, Apart { work, with, files }) }
             }
         })
     }
@@ -87,10 +104,28 @@ impl Team {
         if dependencies.is_empty() {
             return Ok(None);
         }
-        Ok(match self.footing(project, repo, dependencies).await? {
-            Footing::Broken { why } => Some(why),
-            Footing::At { .. } | Footing::Open { .. } => None,
-        })
+        self.apart(project, repo, &tip_of(project, repo).await?, dependencies).await
+    }
+
+    /// The same, where the default branch stands at `tip`.
+    pub(crate) async fn apart(
+        &self,
+        project: &Project,
+        repo: &Repo,
+        tip: &Oid,
+        dependencies: &[FeatureId],
+    ) -> Result<Option<String>, TeamError> {
+        let layers = match self.layers(dependencies).await? {
+            Ok(layers) => layers,
+            Err(Footing::Broken { why }) => return Ok(Some(why)),
+            Err(Footing::At { .. } | Footing::Open { .. }) => return Ok(None),
+        };
+        let works = layers.works();
+        if works.is_empty() {
+            return Ok(None);
+        }
+        let apart = self.tried.apart(project.id, repo, tip, &works).await?;
+        Ok(apart.map(|apart| layers.why_apart(project, apart)))
     }
 
     /// The cards that work with these dependencies is built on, or which of them it cannot be built on.
@@ -164,6 +199,8 @@ impl Team {
     }
 }
 
+/// Why work does not begin: what it depends on does not go together.
+pub(crate) const APART: &str = "dependencies-apart";
 /// Why work is not merged: what it is built on is not.
 pub(crate) const UNMERGED: &str = "holds-unmerged";
 

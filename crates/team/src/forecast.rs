@@ -1,14 +1,15 @@
 //! The forecast of what auto mode will do: made before the night, kept with the order, and compared with what came of it.
 
-use guildhall_store::{CardFacts, Evening as Facts, Night, OrderChange};
+use guildhall_store::{CardFacts, Evening as Facts, Night, OrderChange, Queued};
 use guildhall_types::auto::{AtClose, AutoOrder, Card, OrderState};
 use guildhall_types::forecast::{self, Begun, Evening, Forecast, Kind, Then};
 use guildhall_types::project::{AfterWork, ProjectSettings};
 use guildhall_types::report::morning_of;
+use guildhall_types::run::Awaits;
 use guildhall_types::window::next_time_of_day;
 use guildhall_types::{MemberId, ProjectId};
 
-use crate::{Team, TeamError};
+use crate::{Team, TeamError, caught};
 
 impl Team {
     /// What a member's auto mode in a project would probably do from now on, if it were started with this change.
@@ -73,10 +74,19 @@ impl Team {
             if current || !order.standing(now).open || order.state != OrderState::On {
                 continue;
             }
-            match self.forecast(order.member_id, order.project_id, OrderChange::default()).await {
-                Ok(forecast) => self.store.keep_forecast(order.project_id, order.member_id, &forecast).await?,
-                Err(TeamError::NotFound { .. }) => continue,
-                Err(error) => return Err(error),
+            let (project, member) = (order.project_id, order.member_id);
+            // One that cannot be made keeps no other from it.
+            match caught(self.forecast(member, project, OrderChange::default())).await {
+                Some(Ok(forecast)) => self.store.keep_forecast(project, member, &forecast).await?,
+                Some(Err(TeamError::Store(error))) => return Err(error.into()),
+                Some(Err(error)) => {
+                    tracing::debug!(%project, %member, error = &error as &dyn std::error::Error, "no forecast could be made");
+                    continue;
+                }
+                None => {
+                    tracing::error!(%project, %member, "the making of a forecast panicked");
+                    continue;
+                }
             }
             made += 1;
         }
@@ -99,7 +109,11 @@ fn evening(order: AutoOrder, night: &Night, others: Vec<Card>, facts: Facts) -> 
     let own = facts.own.iter().cloned();
     let cards: Vec<(Card, Kind)> =
         others.into_iter().chain(own).filter_map(|card| kind_of(card.feature).map(|kind| (card, kind))).collect();
-    let begun = night.queue.iter().filter(|run| night.waits_for(run).is_empty()).filter_map(|run| {
+    // What finds nothing to begin from begins when somebody has mended that.
+    let stuck = |run: &Queued| {
+        run.parked_for == Some(Awaits::Dependencies) && run.parked_until.is_some_and(|until| until > order.changed_at)
+    };
+    let begun = night.queue.iter().filter(|run| night.waits_for(run).is_empty() && !stuck(run)).filter_map(|run| {
         let mut live = run.live.clone();
         live.put_off = run.parked_reason.is_some();
         Some(Begun {

@@ -1,7 +1,7 @@
 //! A new password by a link that is mailed to who forgot the former one.
 
 use chrono::Duration;
-use guildhall_store::NewReset;
+use guildhall_store::{NewReset, Store};
 use guildhall_types::mail::MailKind;
 use tracing::Instrument;
 
@@ -41,8 +41,8 @@ impl Team {
         };
         let code = new_token();
         let link = self.mailer()?.link(&format!("/reset/{code}"));
-        let store =
-            self.letter(MailKind::PasswordReset, &member.email, &Words::PasswordReset { email: &member.email, link })?;
+        let words = Words::PasswordReset { email: &member.email, link };
+        let draft = self.letter(MailKind::PasswordReset, &member.email, &words)?;
         let new = NewReset {
             member_id: member.id,
             code_hash: token_hash(&code),
@@ -50,7 +50,11 @@ impl Team {
             mailed: true,
             expires_at: self.clock.now() + LINK,
         };
-        store.create_reset(new).await?;
+        let change = |store: Store| {
+            let new = new.clone();
+            async move { store.create_reset(new).await }
+        };
+        self.posting(Some(draft), change).await?;
         tracing::info!(member = %member.id, "a link to set a new password is mailed");
         Ok(())
     }

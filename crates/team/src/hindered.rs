@@ -1,16 +1,17 @@
 //! What cards lack that auto mode would take: what a start would refuse, found for many cards at once. No key is opened for
-//! that, and nothing is asked for each card apart.
+//! that, the store is asked for many cards together, and git once for those that depend on the same.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use guildhall_git::Repo;
+use guildhall_git::{Oid, Repo};
 use guildhall_store::Wish;
 use guildhall_types::auto::Card;
 use guildhall_types::project::Project;
 use guildhall_types::{FeatureId, MemberId, ProjectId};
 
 use crate::cards::{agent_gone, branch_exists};
+use crate::footing::APART;
 use crate::providers::Reached;
 use crate::{Team, TeamError};
 
@@ -20,6 +21,10 @@ struct Ground {
     repo: Repo,
     /// Its branches, where a card names one.
     branches: Option<Result<HashSet<String>, String>>,
+    /// Where its default branch stands, where a card is built on work that is not merged.
+    tip: Option<Result<Oid, String>>,
+    /// Why cards with these dependencies have nothing to begin from.
+    apart: HashMap<Vec<FeatureId>, Option<String>>,
 }
 
 impl Team {
@@ -41,7 +46,7 @@ impl Team {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(unknown) => {
                     let ground = self.ready_project(card.project).await;
-                    let ground = ground.map(|(project, repo)| Ground { project, repo, branches: None });
+                    let ground = ground.map(|(project, repo)| Ground::of(project, repo));
                     unknown.insert(or_why(ground)?)
                 }
             };
@@ -64,28 +69,32 @@ impl Team {
         ground: &mut Ground,
         keys: &Reached,
     ) -> Result<Option<String>, TeamError> {
-        let Ground { project, repo, branches } = ground;
+        let Ground { project, .. } = ground;
         // One that was stopped goes on with its run, as that is.
         let stopped = wish.run_model.as_deref().filter(|_| card.run.is_some());
         let of_agent = wish.agent_model.as_ref().and_then(|model| model.model.as_deref());
         let named = stopped.or(wish.model.as_deref()).or(of_agent);
         let lacks_key = || self.missing_key(&self.model_of(project, named, keys), keys).map(|error| error.to_string());
-        if stopped.is_some() {
-            return Ok(lacks_key());
-        }
-        if wish.agent_gone {
+        if stopped.is_none() && wish.agent_gone {
             return Ok(Some(agent_gone().to_string()));
         }
         if let Some(why) = lacks_key() {
             return Ok(Some(why));
         }
-        if wish.on_unmerged && card.open.is_empty() {
-            let apart = self.no_footing(project, repo, &self.card(card.feature).await?.card.dependencies).await;
-            if let Some(why) = or_why(apart)?.unwrap_or_else(Some) {
-                return Ok(Some(why));
-            }
+        // What has had a worktree has begun from something.
+        let begins = stopped.is_none() || !wish.run_begun;
+        if begins
+            && wish.on_unmerged
+            && card.open.is_empty()
+            && let Some(why) = self.apart_on(ground, &wish.dependencies).await?
+        {
+            return Ok(Some(why));
+        }
+        if stopped.is_some() {
+            return Ok(None);
         }
         let Some(branch) = wish.branch.as_deref().filter(|_| !wish.had_branch) else { return Ok(None) };
+        let Ground { repo, branches, .. } = ground;
         if branches.is_none() {
             *branches = Some(or_why(repo.branches().await.map_err(TeamError::from))?);
         }
@@ -94,6 +103,51 @@ impl Team {
             Some(Err(why)) => Some(why.clone()),
             None => None,
         })
+    }
+
+    /// Why cards with these dependencies have nothing to begin from, asked once in a look.
+    async fn apart_on(&self, ground: &mut Ground, dependencies: &[FeatureId]) -> Result<Option<String>, TeamError> {
+        if let Some(known) = ground.apart.get(dependencies) {
+            return Ok(known.clone());
+        }
+        let Ground { project, repo, tip, apart, .. } = ground;
+        if tip.is_none() {
+            *tip = Some(or_why(crate::footing::tip_of(project, repo).await)?);
+        }
+        let why = match tip {
+            Some(Ok(tip)) => match self.apart(project, repo, tip, dependencies).await {
+                // A card that was deleted just now.
+                Err(TeamError::NotFound { .. }) => None,
+                found => or_why(found)?.unwrap_or_else(Some),
+            },
+            Some(Err(why)) => Some(why.clone()),
+            None => None,
+        };
+        apart.insert(dependencies.to_vec(), why.clone());
+        Ok(why)
+    }
+
+    /// Whether a card that was stopped with auto mode has what it needs to go on with its run.
+    ///
+    /// # Errors
+    /// [`TeamError::Conflict`] when the project is not ready, there is no key for the run's model, or it had not begun and what
+    /// its card depends on does not go together.
+    pub async fn may_go_on(&self, member: MemberId, id: FeatureId) -> Result<(), TeamError> {
+        let (feature, run) = self.card_and_run(id).await?;
+        let (project, repo) = self.ready_project(feature.card.project_id).await?;
+        self.provider_for(member, &run.model).await?;
+        if run.base_commit.is_none()
+            && let Some(why) = self.no_footing(&project, &repo, &feature.card.dependencies).await?
+        {
+            return Err(TeamError::conflict(APART, why));
+        }
+        Ok(())
+    }
+}
+
+impl Ground {
+    fn of(project: Project, repo: Repo) -> Self {
+        Self { project, repo, branches: None, tip: None, apart: HashMap::new() }
     }
 }
 

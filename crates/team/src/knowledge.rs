@@ -1,22 +1,24 @@
 //! The knowledge hub: one function for each deed, which the page, the API, MCP and agents' tools all call.
 
 mod check;
-mod files;
+mod erase;
+mod export;
+mod import;
 mod learn;
 mod recorded;
 mod tar;
 
-use guildhall_store::{KnowledgeFilter, NewKnowledge, Page, StoreError};
+use guildhall_store::{Judged, KnowledgeFilter, NewKnowledge, Page, StoreError};
 use guildhall_types::knowledge::compare::{ComparedField, compare};
 use guildhall_types::knowledge::{
-    Author, KnowledgeDetails, KnowledgeDraft, KnowledgeHit, KnowledgeItem, KnowledgeKind, KnowledgeRef,
-    KnowledgeReview, KnowledgeVersion, LearningConfidence, SimilarItem, Via,
+    Author, KnowledgeDraft, KnowledgeHit, KnowledgeItem, KnowledgeKind, KnowledgeRef, KnowledgeReview,
+    KnowledgeVersion, LearningConfidence, SimilarItem, Via,
 };
 use guildhall_types::{FeatureId, KnowledgeId, RunId};
 
 use crate::{Team, TeamError};
 
-pub use files::{FailedFile, IMPORT_FILES, ImportReport, ImportWay, SkippedFile};
+pub use import::{FailedFile, IMPORT_FILES, ImportReport, ImportWay, SkippedFile, UnrelatedFile};
 pub use learn::KNOWLEDGE_RULE;
 
 /// Characters of a question at most.
@@ -185,7 +187,7 @@ impl Team {
     /// Changes an item: `draft` is the whole of it from then on. `version` is the one that the change was made to.
     ///
     /// Whoever changes on the page what a member verified stands for it from then on. A learning that a program changes is
-    /// proposed again.
+    /// proposed again; what was rejected stays so until a member judges it.
     ///
     /// # Errors
     /// As for [`Team::create_knowledge`], but for duplicates; [`TeamError::NotFound`]; [`TeamError::KnowledgeChanged`] with the
@@ -201,14 +203,14 @@ impl Team {
         self.people_only(author)?;
         let why = check::why(why)?;
         let current = self.live(id, draft.kind()).await?;
-        let draft = check::sound(draft, confidence(&current))?;
-        let judged = match (author.via, current.kind(), confidence(&current)) {
-            (Via::Page, _, Some(LearningConfidence::Verified)) => match confidence_of(&draft) {
-                Some(LearningConfidence::Verified) => guildhall_store::Judged::Verified,
-                _ => guildhall_store::Judged::AsBefore,
+        let draft = check::sound(draft, current.details.confidence())?;
+        let judged = match (author.via, current.kind(), current.details.confidence()) {
+            (Via::Page, _, Some(LearningConfidence::Verified)) => match draft.confidence() {
+                Some(LearningConfidence::Verified) => Judged::Verified,
+                _ => Judged::AsBefore,
             },
-            (Via::Token(_), KnowledgeKind::Learning, _) => guildhall_store::Judged::Proposed,
-            _ => guildhall_store::Judged::AsBefore,
+            (Via::Token(_), KnowledgeKind::Learning, _) => Judged::Proposed,
+            _ => Judged::AsBefore,
         };
         let done = self.store.update_knowledge(id, version, draft, why.as_deref(), judged, author).await;
         self.or_changed(id, done).await
@@ -236,18 +238,23 @@ impl Team {
         Ok(self.store.delete_knowledge(id, why.as_deref(), author).await?)
     }
 
-    /// Takes a deleted item back, or the text of a former version of one. A learning that a program takes back is proposed
-    /// again: nobody who vouched for what came in between has vouched for that.
+    /// Takes a deleted item back, or the text of a former version of one. `current` is the version that was looked at.
+    ///
+    /// Whoever puts on the page another text in the place of what a member verified stands for it from then on, as if they had
+    /// written it. A learning that a program takes back is proposed again: nobody who vouched for what came in between has
+    /// vouched for that.
     ///
     /// # Errors
     /// [`TeamError::NotFound`], also without such a version; [`TeamError::Conflict`] when there is nothing to take back;
-    /// [`TeamError::LooksLikeSecret`] when the former text is one that would be refused today.
+    /// [`TeamError::LooksLikeSecret`] when the former text is one that would be refused today;
+    /// [`TeamError::KnowledgeChanged`] when it is not at `current` any more.
     pub async fn restore_knowledge(
         &self,
         author: &Author,
         kind: KnowledgeKind,
         id: KnowledgeId,
         version: Option<i64>,
+        current: Option<i64>,
         why: Option<&str>,
     ) -> Result<KnowledgeItem, TeamError> {
         self.people_only(author)?;
@@ -255,8 +262,7 @@ impl Team {
         let item = self.knowledge(kind, id).await?;
         let draft = match version {
             Some(version) => {
-                let of = self.knowledge_version(kind, id, version).await?;
-                let draft = of.draft.ok_or_else(gone)?;
+                let draft = self.former_text(kind, id, version).await?;
                 Some(check::sound(draft, Some(LearningConfidence::Verified))?)
             }
             None if item.common.deleted_at.is_none() => {
@@ -268,8 +274,13 @@ impl Team {
             None => None,
         };
         let usual = version.map(|version| format!("Took version {version} back."));
-        let proposes = matches!(author.via, Via::Token(_));
-        Ok(self.store.restore_knowledge(id, draft, proposes, why.or(usual).as_deref(), author).await?)
+        let judged = match author.via {
+            Via::Token(_) | Via::Run { .. } => Judged::Proposed,
+            Via::Page => Judged::Verified,
+        };
+        let why = why.or(usual);
+        let done = self.store.restore_knowledge(id, current, draft, judged, why.as_deref(), author).await;
+        self.or_changed(id, done).await
     }
 
     /// The changes of an item, the latest first, without their texts.
@@ -312,9 +323,20 @@ impl Team {
         from: i64,
         to: i64,
     ) -> Result<Vec<ComparedField>, TeamError> {
-        let text = |version| async move { self.knowledge_version(kind, id, version).await?.draft.ok_or_else(gone) };
-        let (from, to) = (text(from).await?, text(to).await?);
+        let (from, to) = (self.former_text(kind, id, from).await?, self.former_text(kind, id, to).await?);
         Ok(compare(&from, &to))
+    }
+
+    /// What an item said from this version on.
+    async fn former_text(
+        &self,
+        kind: KnowledgeKind,
+        id: KnowledgeId,
+        version: i64,
+    ) -> Result<KnowledgeDraft, TeamError> {
+        self.knowledge_version(kind, id, version).await?.draft.ok_or_else(|| {
+            TeamError::conflict("erased", format!("version {version} was erased for good; nothing is left of its text"))
+        })
     }
 
     /// The item, unless it is deleted or of another kind.
@@ -347,19 +369,5 @@ impl Team {
             }
             done => Ok(done?),
         }
-    }
-}
-
-fn confidence(item: &KnowledgeItem) -> Option<LearningConfidence> {
-    match &item.details {
-        KnowledgeDetails::Learning(of) => Some(of.confidence),
-        _ => None,
-    }
-}
-
-fn confidence_of(draft: &KnowledgeDraft) -> Option<LearningConfidence> {
-    match &draft.details {
-        KnowledgeDetails::Learning(of) => Some(of.confidence),
-        _ => None,
     }
 }

@@ -7,7 +7,9 @@ pub mod api_tokens;
 mod attachments;
 pub mod backup;
 mod budgets;
+mod by;
 mod cards;
+mod caught;
 mod certificate;
 mod chats;
 pub mod clients;
@@ -29,6 +31,7 @@ mod network;
 mod night;
 pub mod oidc;
 mod operation;
+mod part;
 pub mod passwords;
 mod picture;
 mod places;
@@ -57,15 +60,18 @@ pub use agents::AgentWish;
 pub use api_tokens::TokenAnswer;
 pub use attachments::SentFile;
 pub use budgets::{BudgetsView, RUN_LIMITS};
+pub use by::By;
 pub use cards::NewCard;
+pub use caught::caught;
 pub use certificate::certificate_holds;
 pub use chats::{NewChat, NewTask};
 pub use credentials::{KeyTest, TeamKey};
-pub use error::TeamError;
+pub use error::{TeamError, merged_before};
 pub use factors::{AskPasskey, HalfDone, QrPicture, Shown, TotpSetUp};
 pub use footing::Footing;
 pub use knowledge::{
     FailedFile, IMPORT_FILES, ImportReport, ImportWay, KNOWLEDGE_RULE, KnowledgeSource, KnownItem, SkippedFile,
+    UnrelatedFile,
 };
 pub use mcp_servers::{McpServerWish, McpServerWishes, McpValueWish, mcp_hash};
 pub use network::ProjectNetwork;
@@ -93,10 +99,12 @@ use guildhall_llm::{Caller, Client};
 use guildhall_store::Store;
 use guildhall_types::Clock;
 use guildhall_types::audit::Actor;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::mail::Mailer;
 use crate::oidc::Providers;
+use crate::part::{changed, changed_setting};
 use crate::passwords::Passwords;
 use crate::vault::Vault;
 
@@ -126,6 +134,10 @@ pub struct Team {
     /// The names under which pages of services are shown by HTTPS, and one address of them.
     pages: Option<Arc<(String, Url)>>,
     caller: Arc<OnceLock<Caller>>,
+    /// Clones that this node may make at once.
+    clones: Arc<Semaphore>,
+    /// What came of putting works together.
+    tried: Arc<footing::Tried>,
 }
 
 impl Team {
@@ -152,6 +164,8 @@ impl Team {
             base: Arc::from(""),
             pages: None,
             caller: Arc::default(),
+            clones: Arc::new(Semaphore::new(projects::CLONES)),
+            tried: Arc::default(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Mail: what it says, and how it gets to the mail server.
 //!
-//! A mail is put into the outbox in the transaction of the change that it tells of (`Team::letter`, `Team::notify`), and
+//! A mail is put into the outbox in the transaction of the change that it tells of ([`Team::posting`], [`Team::notify`]), and
 //! sent from there ([`sender`]). What it says is sealed while it waits.
 
 mod notice;
@@ -8,7 +8,7 @@ mod sender;
 mod smtp;
 mod words;
 
-use guildhall_store::{NewMail, Store, mail_identity};
+use guildhall_store::{NewMail, Store, StoreError, mail_identity};
 use guildhall_types::MailId;
 use guildhall_types::mail::{Mail, MailKind};
 use guildhall_types::member::Member;
@@ -16,6 +16,7 @@ use lettre::message::header::{self, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart, SinglePart};
 use lettre::{Address, Message};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::{Team, TeamError};
 
@@ -43,6 +44,22 @@ pub(crate) struct Letter {
     pub(crate) subject: String,
     pub(crate) text: String,
     pub(crate) html: String,
+}
+
+/// A mail that a change is to put into the outbox.
+pub(crate) struct Draft {
+    kind: MailKind,
+    recipient: String,
+    letter: Zeroizing<Vec<u8>>,
+    /// Whether the change is of no use without it, as a link is that nobody else is shown.
+    needed: bool,
+}
+
+impl Draft {
+    /// The same mail, without which the change is made as well.
+    pub(crate) fn if_it_can_be(self) -> Self {
+        Self { needed: false, ..self }
+    }
 }
 
 /// How mail is, for admins.
@@ -102,29 +119,61 @@ impl Team {
         })
     }
 
-    /// The team's store, whose next change puts this mail into the outbox, in its own transaction.
-    pub(crate) fn letter(&self, kind: MailKind, to: &str, words: &Words<'_>) -> Result<Store, TeamError> {
-        let mailer = self.mailer()?;
-        let letter = words.letter(&mailer.base)?;
-        let id = MailId::new();
-        let plain = serde_json::to_vec(&letter).map_err(|error| TeamError::internal("writing a mail", error))?;
-        let body = self.vault.seal(&mail_identity(id), &plain)?;
-        Ok(self.store.mailing(vec![NewMail { id, kind, recipient: to.to_owned(), body }]))
+    /// A mail without which a change is of no use.
+    pub(crate) fn letter(&self, kind: MailKind, to: &str, words: &Words<'_>) -> Result<Draft, TeamError> {
+        let letter = words.letter(&self.mailer()?.base)?;
+        let letter = serde_json::to_vec(&letter).map_err(|error| TeamError::internal("writing a mail", error))?;
+        Ok(Draft { kind, recipient: to.to_owned(), letter: Zeroizing::new(letter), needed: true })
     }
 
-    /// The team's store, whose next change tells this member by mail of what happened to the account. Without mail it is
-    /// the store as it is.
-    ///
-    /// # Errors
-    /// When the mail cannot be written or sealed.
-    pub fn notify(&self, member: &Member, notice: &Notice) -> Result<Store, TeamError> {
+    /// A mail that tells this member of what happens to the account; nothing without mail.
+    pub(crate) fn notice(&self, member: &Member, notice: &Notice) -> Result<Option<Draft>, TeamError> {
         if !self.mail_is_on() {
-            return Ok(self.store.clone());
+            return Ok(None);
         }
         let Notice { subject, what, advice } = notice;
         let at = self.clock.now();
         let words = Words::Notice { name: &member.name, subject, what, advice, at };
-        self.letter(MailKind::Notice, &member.email, &words)
+        Ok(Some(self.letter(MailKind::Notice, &member.email, &words)?.if_it_can_be()))
+    }
+
+    /// Makes a change whose transaction puts this mail into the outbox, sealed under the key that is current then. What is not
+    /// needed holds nothing up: where it cannot be sealed, the change is made without it.
+    pub(crate) async fn posting<T, F>(&self, draft: Option<Draft>, change: impl Fn(Store) -> F) -> Result<T, TeamError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let Some(Draft { kind, recipient, letter, needed }) = draft else {
+            return Ok(change(self.store.clone()).await?);
+        };
+        let id = MailId::new();
+        let mailing = |body| change(self.store.mailing(vec![NewMail { id, kind, recipient: recipient.clone(), body }]));
+        match self.sealing(&mail_identity(id), &letter, mailing).await {
+            Err(error @ (TeamError::Vault(_) | TeamError::Store(StoreError::KeyMoved { .. }))) if !needed => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a change is not told by mail: it cannot be sealed"
+                );
+                Ok(change(self.store.clone()).await?)
+            }
+            done => done,
+        }
+    }
+
+    /// Makes a change that happens to this member's account, and tells the member of it by mail in the change's own transaction.
+    ///
+    /// # Errors
+    /// Those of the change; when the mail cannot be written.
+    pub async fn notify<T, F>(
+        &self,
+        member: &Member,
+        notice: &Notice,
+        change: impl Fn(Store) -> F,
+    ) -> Result<T, TeamError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        self.posting(self.notice(member, notice)?, change).await
     }
 
     /// How mail is.

@@ -5,7 +5,7 @@ use guildhall_store::{Changed, NewReset, Store, StoreError};
 use guildhall_types::MemberId;
 use guildhall_types::member::{Member, MemberChange};
 
-use crate::mail::Notice;
+use crate::mail::{Draft, Notice};
 use crate::passwords::Passwords;
 use crate::tokens::{new_token, token_hash};
 use crate::{Team, TeamError};
@@ -31,17 +31,18 @@ impl Team {
         id: MemberId,
         change: MemberChange,
     ) -> Result<Changed, TeamError> {
-        let store = match self.store.member(id).await? {
+        let draft = match self.store.member(id).await? {
             Some(member) => self.notice_of(&member, change)?,
-            None => self.store.clone(),
+            None => None,
         };
-        let changed = store.change_member(actor.id, id, change).await?;
+        let by = actor.id;
+        let changed = self.posting(draft, |store| async move { store.change_member(by, id, change).await }).await?;
         tracing::info!(by = %actor.id, member = %id, ?change, stopped = changed.stopped.len(), "a member was changed");
         Ok(changed)
     }
 
-    /// The store that tells the member of this change.
-    fn notice_of(&self, member: &Member, change: MemberChange) -> Result<Store, TeamError> {
+    /// What tells the member of this change.
+    fn notice_of(&self, member: &Member, change: MemberChange) -> Result<Option<Draft>, TeamError> {
         let was_disabled = member.disabled_at.is_some();
         let notice = match (change.disabled, change.role) {
             (Some(disabled), _) if disabled != was_disabled => match disabled {
@@ -49,9 +50,9 @@ impl Team {
                 false => Notice::enabled(),
             },
             (_, Some(role)) if role != member.role => Notice::role_changed(member.role, role),
-            _ => return Ok(self.store.clone()),
+            _ => return Ok(None),
         };
-        self.notify(member, &notice)
+        self.notice(member, &notice)
     }
 
     /// Ends all sessions of a member. Returns how many.
@@ -83,7 +84,11 @@ impl Team {
             mailed: false,
             expires_at: self.clock.now() + RESET,
         };
-        self.notify(&member, &Notice::reset_link_made())?.create_reset(new).await?;
+        let change = |store: Store| {
+            let new = new.clone();
+            async move { store.create_reset(new).await }
+        };
+        self.notify(&member, &Notice::reset_link_made(), change).await?;
         tracing::info!(by = %actor.id, member = %id, "a link to set a new password was made");
         Ok(code)
     }
@@ -97,8 +102,9 @@ impl Team {
         let member = self.store.reset_member(&code_hash).await?.ok_or_else(bad_reset)?;
         Passwords::check_new(password, &member.email, &member.name)?;
         let hash = self.passwords.hash(password).await?;
-        let store = self.notify(&member, &Notice::password_reset())?;
-        let member = store.use_reset(&code_hash, &hash).await?.ok_or_else(bad_reset)?;
+        let (code_hash, hash) = (code_hash.as_slice(), hash.as_str());
+        let change = |store: Store| async move { store.use_reset(code_hash, hash).await };
+        let member = self.notify(&member, &Notice::password_reset(), change).await?.ok_or_else(bad_reset)?;
         tracing::info!(member = %member.id, "a password was set by a link");
         Ok(member)
     }

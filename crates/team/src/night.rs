@@ -13,7 +13,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::waiting::Words;
-use crate::{Team, TeamError};
+use crate::{By, Team, TeamError};
 
 /// Names the team's limits among the settings.
 pub const LIMITS: &str = "limits";
@@ -110,11 +110,11 @@ impl Team {
     /// [`TeamError::Store`] when `by` may not; [`TeamError::NotFound`] when the project is gone.
     pub async fn stop_auto_mode(
         &self,
-        by: &Member,
+        by: By<'_>,
         member: MemberId,
         project: ProjectId,
     ) -> Result<AutoMode, TeamError> {
-        if by.id != member && !by.role.may(guildhall_types::rights::MemberRight::Administer) {
+        if by.member.id != member && !by.administers {
             let refused = guildhall_types::member::ChangeRefused::MissingRight;
             return Err(guildhall_store::StoreError::Refused(refused).into());
         }
@@ -123,19 +123,30 @@ impl Team {
         self.auto_mode(member, project).await
     }
 
-    /// Stops every agent and pauses every auto mode. Returns how many runs and how many orders.
+    /// Stops every agent, pauses every auto mode and ends every execution of a system. Returns how many runs and how many orders.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn stop_all(&self, by: &Member) -> Result<(usize, usize), TeamError> {
-        // First what would begin others in their place.
-        self.cancel_all_executions(by).await?;
         let pause = Problem {
             code: "stopped-by-admin".to_owned(),
             message: format!("{} stopped every agent.", by.name),
             hint: "When that is settled, start auto mode again: its cards go on where they were stopped.".to_owned(),
         };
-        Ok(self.store.stop_all(&pause).await?)
+        // First and whatever else there is: the agents.
+        let (mut runs, orders) = self.store.stop_all(&pause).await?;
+        // Then what would begin others in their place, and those that it began in between. One that cannot be stopped keeps none
+        // of the others going.
+        let ended = self.store.end_all_executions(&pause.message).await;
+        let mut failed = None;
+        for task in self.store.tasks_left_over().await? {
+            match self.cancel_task(task).await {
+                Ok(_) => runs += 1,
+                Err(error) => failed = Some(error),
+            }
+        }
+        ended?;
+        failed.map_or(Ok((runs, orders)), Err)
     }
 
     /// A member's order in a project as it stands, with why nothing starts at the moment, as `viewer` is told it.
@@ -222,9 +233,12 @@ impl Team {
             .filter(|card| card.open.is_empty() && card.hindered.is_none())
             .min_by_key(|card| (card.priority, card.run.is_none(), card.since, card.number));
         let hindrance = match first {
-            // What goes on lacked nothing when it began.
-            Some(card) if order.state == OrderState::On && card.run.is_none() => {
-                self.new_run(member, card.feature).await.err().map(|error| error.to_string())
+            Some(card) if order.state == OrderState::On => {
+                let lacks = match card.run {
+                    Some(_) => self.may_go_on(member, card.feature).await.err(),
+                    None => self.new_run(member, card.feature).await.err(),
+                };
+                lacks.map(|error| error.to_string())
             }
             _ => None,
         };
@@ -240,7 +254,7 @@ impl Team {
             changes_at: standing.changes_at,
             waiting,
             running: running as i64,
-            backlog: cards.iter().filter(own).filter(|card| card.run.is_none()).count() as i64,
+            backlog: night.backlog_of(project, member),
             stopped: cards.iter().filter(own).filter(|card| card.run.is_some()).count() as i64,
             limit: limits.max_concurrent_features_per_member,
             order,
@@ -271,7 +285,7 @@ impl Team {
             let put_off = queued.parked_until.filter(|until| *until > now).map(|until| PutOff {
                 until,
                 why: queued.parked_reason.as_deref(),
-                budget: queued.parked_for,
+                awaits: queued.parked_for,
             });
             items.push(Waits {
                 kind: queued.live.kind,

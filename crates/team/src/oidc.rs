@@ -118,6 +118,11 @@ impl Providers {
         self.all().find(|settings| settings.issuer == issuer)
     }
 
+    /// What people call the one of this issuer, where there is one.
+    pub fn label_of<'a>(&'a self, issuer: &'a str) -> &'a str {
+        self.of_issuer(issuer).map_or(issuer, |settings| settings.label.as_str())
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&Provider> {
         self.0.iter().find(|provider| provider.settings.name == name)
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use guildhall_git::{GitError, Source};
+use guildhall_git::{GitError, Login, Source};
 use guildhall_types::{MemberId, ProjectId, RunId};
 
 use crate::TeamError;
@@ -68,16 +68,16 @@ impl Places {
         self.trials.join(format!("mcp-{project}"))
     }
 
-    /// Where a project is to be cloned from, if the operator allows it.
+    /// Where a project is to be cloned from, if the operator allows it, and what its address says of who is let in there.
     ///
     /// # Errors
     /// When it is no address, or a folder that the operator did not allow.
-    pub fn source(&self, url: &str) -> Result<Source, TeamError> {
-        let source = Source::parse(url).map_err(|error| match error {
+    pub fn source(&self, url: &str) -> Result<(Source, Option<Login>), TeamError> {
+        let (source, login) = Source::parse(url).map_err(|error| match error {
             GitError::BadSource { reason } => TeamError::invalid("source.url", reason),
             other => TeamError::Git(other),
         })?;
-        let Source::Folder(path) = &source else { return Ok(source) };
+        let Source::Folder(path) = &source else { return Ok((source, login)) };
         let refused = || {
             TeamError::invalid(
                 "source.url",
@@ -88,6 +88,10 @@ impl Places {
         let real = path.canonicalize().map_err(|_| refused())?;
         let below = |allowed: &PathBuf| allowed.canonicalize().is_ok_and(|allowed| real.starts_with(allowed));
         let own = self.data.canonicalize().is_ok_and(|data| real.starts_with(data));
-        if self.allowed_repositories.iter().any(below) && !own { Ok(Source::Folder(real)) } else { Err(refused()) }
+        if self.allowed_repositories.iter().any(below) && !own {
+            Ok((Source::Folder(real), None))
+        } else {
+            Err(refused())
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Projects: adding them, and making their repositories.
 
-use guildhall_git::{Identity, NewFile, Repo};
-use guildhall_store::{NewProject, ProjectPatch};
+use guildhall_git::{Identity, Login, NewFile, Repo, Source};
+use guildhall_store::{NewProject, ProjectPatch, project_source_identity};
+use guildhall_types::change::Change;
 use guildhall_types::guide;
 use guildhall_types::member::Member;
 use guildhall_types::pipeline::{self, PipelineStep};
@@ -11,18 +12,24 @@ use guildhall_types::project::{
 use guildhall_types::trace::{Key, Side, Span};
 use guildhall_types::{MemberId, ProjectId};
 
-use crate::{Team, TeamError, network};
+use crate::{Team, TeamError, changed, network};
 
+/// Clones that a node makes at once: each may take long, and much of the network and the disk. More wait.
+pub(crate) const CLONES: usize = 3;
+/// Projects of a member whose repositories are being made, at most, when another one is to be cloned.
+const PREPARING: i64 = 10;
 /// Checks that a project may have at most.
 const CHECKS: usize = 20;
 /// Characters that its instructions may have at most.
 const INSTRUCTIONS: usize = 20_000;
 
 impl Team {
-    /// Adds a project. Its repository is made by [`Team::prepare_project`], which the caller starts.
+    /// Adds a project. Its repository is made by [`Team::prepare_project`], which the caller starts. What the address says of who
+    /// is let in is sealed until then.
     ///
     /// # Errors
-    /// [`TeamError::Invalid`] for a bad name or source; the store's error when the name is in use.
+    /// [`TeamError::Invalid`] for a bad name or source; [`TeamError::Conflict`] `too-many-clones`; the store's error when the name
+    /// is in use.
     pub async fn create_project(
         &self,
         member: &Member,
@@ -30,14 +37,32 @@ impl Team {
         source: ProjectSource,
     ) -> Result<Project, TeamError> {
         let name = plain_name(name)?;
-        if let ProjectSource::Clone { url } = &source {
-            self.places.source(url)?;
-        }
+        let (source, login) = match source {
+            ProjectSource::Clone { url } => {
+                let (found, login) = self.places.source(&url)?;
+                let url = if let Source::Remote(address) = found { address } else { url };
+                if self.store.count_preparing(member.id).await? >= PREPARING {
+                    let message = format!(
+                        "the repositories of {PREPARING} of your projects are still being made; wait until one of them is there"
+                    );
+                    return Err(TeamError::conflict("too-many-clones", message));
+                }
+                (ProjectSource::Clone { url }, login)
+            }
+            other => (other, None),
+        };
         let settings = match source {
             ProjectSource::Sample => crate::sample::settings(),
             _ => ProjectSettings::default(),
         };
-        Ok(self.store.create_project(NewProject { name, source, settings, created_by: member.id }).await?)
+        let new = NewProject { name, source, settings, created_by: member.id };
+        let Some(login) = login else { return Ok(self.store.create_project(new).await?) };
+        let id = ProjectId::new();
+        self.sealing(&project_source_identity(id), login.as_str().as_bytes(), |sealed| {
+            let (store, new) = (self.store.clone(), new.clone());
+            async move { store.create_project_as(id, new, Some(&sealed)).await }
+        })
+        .await
     }
 
     /// Makes a project's repository, and notes that it is ready, or why it is not. May be called again after a failure or
@@ -70,7 +95,12 @@ impl Team {
         let repo = match Repo::open(&path) {
             Ok(repo) => repo,
             Err(_) => match &project.source {
-                ProjectSource::Clone { url } => Repo::clone_from(&path, &self.places.source(url)?, author).await?,
+                ProjectSource::Clone { url } => {
+                    let (source, _) = self.places.source(url)?;
+                    let turn = self.clones.acquire().await;
+                    let _turn = turn.map_err(|error| TeamError::internal("waiting for a turn to clone", error))?;
+                    Repo::clone_from(&path, &source, self.login_of(project.id).await?.as_ref(), author).await?
+                }
                 ProjectSource::Empty => {
                     let readme = NewFile {
                         path: "README.md".to_owned(),
@@ -85,6 +115,15 @@ impl Team {
             },
         };
         Ok(repo.default_branch().await?)
+    }
+
+    /// What lets a project's clone in, if its address said so.
+    async fn login_of(&self, id: ProjectId) -> Result<Option<Login>, TeamError> {
+        let identity = project_source_identity(id);
+        let Some(sealed) = self.store.secret(&identity).await? else { return Ok(None) };
+        let text = self.vault.open(&identity, &sealed)?;
+        let text = std::str::from_utf8(&text).map_err(|_| crate::vault::VaultError::Broken)?;
+        Ok(Some(Login::new(text)?))
     }
 
     /// Starts over with a repository that could not be made; the caller starts [`Team::prepare_project`].
@@ -112,41 +151,26 @@ impl Team {
     /// # Errors
     /// [`TeamError::Invalid`]; [`TeamError::NotYours`] for what only admins do; the store's error when the name is in use or
     /// the project is gone.
-    pub async fn change_project(
+    pub async fn change_project(&self, id: ProjectId, patch: ProjectPatch, admin: bool) -> Result<Project, TeamError> {
+        let name = patch.name.as_deref().map(plain_name).transpose()?;
+        let settings = patch.settings.map(checked).transpose()?;
+        self.store.update_project(id, ProjectPatch { name, settings }, admin).await?.ok_or_else(network::not_open)
+    }
+
+    /// The same with those of its settings that are to become others, so that what somebody else changes meanwhile stays.
+    ///
+    /// # Errors
+    /// As [`Team::change_project`].
+    pub async fn change_project_in_part(
         &self,
         id: ProjectId,
-        mut patch: ProjectPatch,
+        name: Option<&str>,
+        settings: Option<&Change<ProjectSettings>>,
         admin: bool,
     ) -> Result<Project, TeamError> {
-        if let Some(name) = &patch.name {
-            patch.name = Some(plain_name(name)?);
-        }
-        if let Some(settings) = &mut patch.settings {
-            settings.verify_commands = commands(std::mem::take(&mut settings.verify_commands))?;
-            if !(1..=CHECK_MINUTES).contains(&settings.check_minutes) {
-                return Err(TeamError::invalid("settings.checkMinutes", "give a number from 1 to 240"));
-            }
-            settings.set_up = commands(std::mem::take(&mut settings.set_up))?;
-            if !(1..=SET_UP_MINUTES).contains(&settings.set_up_minutes) {
-                return Err(TeamError::invalid("settings.setUpMinutes", "give a number from 1 to 240"));
-            }
-            if !(0..=CACHE_GIB).contains(&settings.cache_gib) {
-                return Err(TeamError::invalid("settings.cacheGib", "give a number from 0 to 500"));
-            }
-            settings.pipeline = pipeline(std::mem::take(&mut settings.pipeline))?;
-            if settings.instructions.chars().count() > INSTRUCTIONS {
-                return Err(TeamError::invalid("settings", "the instructions may have at most 20,000 characters"));
-            }
-            if !(0..=REPAIRS).contains(&settings.repairs) {
-                return Err(TeamError::invalid("settings.repairs", "give a number from 0 to 3"));
-            }
-            if !(0..=guide::MOST_TOKENS).contains(&settings.knowledge_tokens) {
-                return Err(TeamError::invalid("settings.knowledgeTokens", "give a number from 0 to 32,000"));
-            }
-            settings.default_model = settings.default_model.take().filter(|model| !model.trim().is_empty());
-            settings.network.hosts = network::entries(std::mem::take(&mut settings.network.hosts))?;
-        }
-        self.store.update_project(id, patch, admin).await?.ok_or_else(network::not_open)
+        let name = name.map(plain_name).transpose()?;
+        let change = |before: &ProjectSettings| settings.map(|part| checked(changed(part, before)?)).transpose();
+        self.store.change_project(id, name, admin, change).await?.ok_or_else(network::not_open)
     }
 
     /// A project whose repository is there, and the repository.
@@ -176,6 +200,37 @@ impl Team {
         let member = self.store.member(member).await?.ok_or(TeamError::NotFound { what: "member" })?;
         Ok(Identity { name: member.name, email: member.email })
     }
+}
+
+/// A project's settings as they are kept.
+///
+/// # Errors
+/// [`TeamError::Invalid`] for what cannot be.
+fn checked(mut settings: ProjectSettings) -> Result<ProjectSettings, TeamError> {
+    settings.verify_commands = commands(std::mem::take(&mut settings.verify_commands))?;
+    if !(1..=CHECK_MINUTES).contains(&settings.check_minutes) {
+        return Err(TeamError::invalid("settings.checkMinutes", "give a number from 1 to 240"));
+    }
+    settings.set_up = commands(std::mem::take(&mut settings.set_up))?;
+    if !(1..=SET_UP_MINUTES).contains(&settings.set_up_minutes) {
+        return Err(TeamError::invalid("settings.setUpMinutes", "give a number from 1 to 240"));
+    }
+    if !(0..=CACHE_GIB).contains(&settings.cache_gib) {
+        return Err(TeamError::invalid("settings.cacheGib", "give a number from 0 to 500"));
+    }
+    settings.pipeline = pipeline(std::mem::take(&mut settings.pipeline))?;
+    if settings.instructions.chars().count() > INSTRUCTIONS {
+        return Err(TeamError::invalid("settings", "the instructions may have at most 20,000 characters"));
+    }
+    if !(0..=REPAIRS).contains(&settings.repairs) {
+        return Err(TeamError::invalid("settings.repairs", "give a number from 0 to 3"));
+    }
+    if !(0..=guide::MOST_TOKENS).contains(&settings.knowledge_tokens) {
+        return Err(TeamError::invalid("settings.knowledgeTokens", "give a number from 0 to 32,000"));
+    }
+    settings.default_model = settings.default_model.take().filter(|model| !model.trim().is_empty());
+    settings.network.hosts = network::entries(std::mem::take(&mut settings.network.hosts))?;
+    Ok(settings)
 }
 
 /// The checks, or the commands that set a worktree up, as they are kept.

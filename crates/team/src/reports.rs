@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use guildhall_store::{NewReport, Night, Store, UntoldRun};
+use guildhall_store::{NewReport, Night, UntoldRun};
 use guildhall_types::auto::{self, Card, OrderState, Place, Reason};
 use guildhall_types::feature::{FeatureStatus, Problem, Stage};
 use guildhall_types::limits::Limits;
@@ -15,9 +15,9 @@ use guildhall_types::run::RunStatus;
 use guildhall_types::window::{shown_at, time_of_day};
 use guildhall_types::{DateTime, FeatureId, MemberId, ProjectId, ReportId};
 
-use crate::mail::Words;
+use crate::mail::{Draft, Words};
 use crate::night::order_of;
-use crate::{Team, TeamError};
+use crate::{Team, TeamError, caught};
 
 /// Cards that a mail names at most; the page shows them all.
 const NAMED: usize = 12;
@@ -58,7 +58,15 @@ impl Team {
         let (mut night, mut made) = (None, 0);
         for id in members {
             let Some(member) = self.store.member(id).await? else { continue };
-            made += usize::from(self.make_report(&member, &mut night, lacking).await?);
+            // One whose report cannot be made keeps no other from it.
+            match caught(self.make_report(&member, &mut night, lacking)).await {
+                Some(Ok(done)) => made += usize::from(done),
+                Some(Err(TeamError::Store(error))) => return Err(error.into()),
+                Some(Err(error)) => {
+                    tracing::error!(member = %id, error = &error as &dyn std::error::Error, "a morning report could not be made");
+                }
+                None => tracing::error!(member = %id, "the making of a morning report panicked"),
+            }
         }
         Ok(made)
     }
@@ -82,7 +90,7 @@ impl Team {
         let (settings, told_until) = self.store.report_settings(member.id).await?;
         let runs = self.store.untold_runs(member.id).await?;
         let orders = self.store.orders_of(member.id).await?;
-        let rests = |run: &UntoldRun| matches!(put_off(run, now), Some(SpanKind::Window | SpanKind::Budget));
+        let rests = |run: &UntoldRun| put_off(run, now).is_some_and(SpanKind::rests);
         let shift = Shift {
             told_until,
             since: runs.iter().map(|run| run.created_at).min(),
@@ -124,8 +132,9 @@ impl Team {
             body,
             runs,
         };
-        let store = self.report_mail(member, &settings, &new)?;
-        let made = store.put_report(&new).await?;
+        let draft = self.report_mail(member, &settings, &new)?;
+        let report = &new;
+        let made = self.posting(draft, |store| async move { store.put_report(report).await }).await?;
         if made {
             tracing::info!(member = %member.id, report = %new.id, cause = %due.cause, "a morning report was made");
         }
@@ -146,9 +155,11 @@ impl Team {
         let live = night.live(now);
         let place =
             Place { live: &live, held: &night.held, limits: *limits, used_up: &night.used_up, strain: night.strain };
-        let mut groups: Vec<(ProjectId, Reason, Vec<&Card>)> = Vec::new();
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        let mut seen: HashMap<ProjectId, (&Card, i64)> = HashMap::new();
         for card in &cards {
             let Some(order) = order_of(night, card.project, member) else { continue };
+            seen.entry(card.project).or_insert((card, 0)).1 += 1;
             let reason = match auto::of_past(order, card, now, &place) {
                 None => continue,
                 // Of a chain, what keeps all of it.
@@ -158,28 +169,32 @@ impl Team {
                 }
                 Some(reason) => reason,
             };
-            let same = |(project, of, _): &&mut (_, _, _)| (*project, of) == (card.project, &reason);
-            match groups.iter_mut().find(same) {
-                Some((_, _, cards)) => cards.push(card),
-                None => groups.push((card.project, reason, vec![card])),
-            }
+            Group::of(&mut groups, card.project, reason).cards.push(card);
         }
-        groups.sort_by_key(|(_, reason, cards)| (!reason.stays(), std::cmp::Reverse(cards.len())));
-        let named = groups.iter().flat_map(|(_, _, cards)| cards.iter().take(NAMED_TOGETHER));
+        for (project, (card, seen)) in seen {
+            let more = night.backlog_of(project, member) - seen;
+            let Some(order) = order_of(night, project, member).filter(|_| more > 0) else { continue };
+            // Of those behind the ones that are looked at nothing is known but what would keep any card.
+            let any = Card { open: Vec::new(), hindered: None, ..card.clone() };
+            let Some(reason) = auto::of_past(order, &any, now, &place) else { continue };
+            Group::of(&mut groups, project, reason).more += more;
+        }
+        groups.sort_by_key(|group| (!group.reason.stays(), std::cmp::Reverse(group.count()), group.project));
+        let named = groups.iter().flat_map(|group| group.cards.iter().take(NAMED_TOGETHER));
         let titles = self.store.titles(&named.map(|card| card.feature).collect::<Vec<_>>()).await?;
         let mut words = self.words_for(member).await?;
-        self.read_titles(&mut words, groups.iter().map(|(_, reason, _)| reason)).await?;
+        self.read_titles(&mut words, groups.iter().map(|group| &group.reason)).await?;
         let named = |card: &&Card| {
             let (number, title) = titles.get(&card.feature)?.clone();
             Some(NotBegunCard { feature_id: card.feature, number, title })
         };
-        let group = |(project_id, reason, cards): (ProjectId, Reason, Vec<&Card>)| NotBegun {
-            project_id,
-            waiting: words.told(reason, member),
-            count: cards.len() as i64,
-            cards: cards.iter().take(NAMED_TOGETHER).filter_map(named).collect(),
+        let told = |group: Group<'_>| NotBegun {
+            project_id: group.project,
+            count: group.count(),
+            cards: group.cards.iter().take(NAMED_TOGETHER).filter_map(named).collect(),
+            waiting: words.told(group.reason, member),
         };
-        Ok(groups.into_iter().map(group).collect())
+        Ok(groups.into_iter().map(told).collect())
     }
 
     /// What came of these runs, and what those took whose cards have gone elsewhere since.
@@ -206,10 +221,15 @@ impl Team {
         Ok((cards, others))
     }
 
-    /// The team's store, whose next change sends this report to its member, if the member wants that.
-    fn report_mail(&self, member: &Member, settings: &ReportSettings, new: &NewReport) -> Result<Store, TeamError> {
+    /// What sends this report to its member, if the member wants that. It stands in the page, too.
+    fn report_mail(
+        &self,
+        member: &Member,
+        settings: &ReportSettings,
+        new: &NewReport,
+    ) -> Result<Option<Draft>, TeamError> {
         if !settings.mail || !self.mail_is_on() || member.disabled_at.is_some() {
-            return Ok(self.store.clone());
+            return Ok(None);
         }
         let zone = member.time_zone.as_deref();
         let ReportBody { cards, total, forecasts, pauses, not_begun, .. } = &new.body;
@@ -252,7 +272,32 @@ impl Team {
             cards: lines,
             link: self.mailer()?.link("/"),
         };
-        self.letter(MailKind::Report, &member.email, &words)
+        self.letter(MailKind::Report, &member.email, &words).map(|draft| Some(draft.if_it_can_be()))
+    }
+}
+
+/// Cards of a project that were not begun, and that wait for the same.
+struct Group<'a> {
+    project: ProjectId,
+    reason: Reason,
+    cards: Vec<&'a Card>,
+    /// Those beside them that were not looked at.
+    more: i64,
+}
+
+impl<'a> Group<'a> {
+    /// The one of this reason.
+    fn of(all: &mut Vec<Self>, project: ProjectId, reason: Reason) -> &mut Self {
+        let place = all.iter().position(|group| group.project == project && group.reason == reason);
+        let place = place.unwrap_or_else(|| {
+            all.push(Self { project, reason, cards: Vec::new(), more: 0 });
+            all.len() - 1
+        });
+        &mut all[place]
+    }
+
+    fn count(&self) -> i64 {
+        self.cards.len() as i64 + self.more
     }
 }
 
@@ -274,11 +319,7 @@ fn may_start((night, limits): &(Night, Limits), member: MemberId, lacking: &Hash
 /// For what a run is put off.
 fn put_off(run: &UntoldRun, now: DateTime) -> Option<SpanKind> {
     run.parked_until.filter(|until| *until > now)?;
-    Some(match (run.parked_for, &run.parked_reason) {
-        (Some(_), _) => SpanKind::Budget,
-        (None, Some(_)) => SpanKind::Provider,
-        (None, None) => SpanKind::Window,
-    })
+    Some(SpanKind::of_rest(run.parked_for, run.parked_reason.is_some()))
 }
 
 fn outcome(run: &UntoldRun, now: DateTime) -> Option<Outcome> {
@@ -318,6 +359,8 @@ fn line(card: &ReportCard) -> String {
         Outcome::UnderWay => "under way",
         Outcome::WaitsForProvider => "waits for its provider",
         Outcome::WaitsForBudget => "waits for its budget",
+        Outcome::WaitsForDependencies => "cannot begin from what it depends on",
+        Outcome::WaitsForServer => "waits for the server",
         Outcome::Rests => "rests until the window opens",
     };
     let why = card.problem.as_ref().map(|Problem { message, .. }| format!(" {message}")).unwrap_or_default();
@@ -331,7 +374,8 @@ fn line_of_not_begun(group: &NotBegun) -> String {
     let why = &group.waiting.message;
     match (group.count, group.cards.first()) {
         (1, Some(card)) => format!("#{} {}: did not begin. {why}", card.number, card.title),
-        (count, _) => {
+        (count, None) => format!("{count} more cards did not begin. {why}"),
+        (count, Some(_)) => {
             let more = usize::try_from(count).unwrap_or_default().saturating_sub(named.len());
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             format!("{count} cards did not begin ({}{more}). {why}", named.join(", "))

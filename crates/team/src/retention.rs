@@ -1,8 +1,11 @@
 //! How long the team keeps what it no longer works with.
 
+use guildhall_store::StoreError;
+use guildhall_types::change::Change;
 use guildhall_types::retention::Retention;
+use serde_json::Value;
 
-use crate::{Team, TeamError};
+use crate::{Team, TeamError, changed_setting};
 
 /// The name of the setting.
 pub const RETENTION: &str = "retention";
@@ -21,10 +24,25 @@ impl Team {
     /// # Errors
     /// [`TeamError::Invalid`] for a number that is out of its bounds.
     pub async fn set_retention(&self, new: Retention) -> Result<Retention, TeamError> {
-        if let Some((field, message)) = new.fault() {
-            return Err(TeamError::invalid(field, message));
-        }
-        self.store.put_setting(RETENTION, &new).await?;
+        self.store.put_setting(RETENTION, &checked(new)?).await?;
         Ok(new)
     }
+
+    /// The same for what is to become another, so that what somebody else sets meanwhile stays.
+    ///
+    /// # Errors
+    /// As [`Team::set_retention`].
+    pub async fn change_retention(&self, change: &Change<Retention>) -> Result<Retention, TeamError> {
+        let mut new = Retention::default();
+        let change = |[before]: [Option<Value>; 1]| {
+            new = checked(changed_setting(change, before)?)?;
+            Ok::<_, TeamError>([serde_json::to_value(new).map_err(StoreError::from)?])
+        };
+        self.store.change_settings([RETENTION], change).await?;
+        Ok(new)
+    }
+}
+
+fn checked(new: Retention) -> Result<Retention, TeamError> {
+    new.fault().map_or(Ok(new), |(field, message)| Err(TeamError::invalid(field, message)))
 }

@@ -4,7 +4,7 @@
 //! cookie is the seed of the nonce and of the proof (PKCE) that belongs to the code.
 
 use chrono::Duration;
-use guildhall_store::{NewIdentity, NewMember, Session, SignInTry, StoreError, Unlinked};
+use guildhall_store::{NewIdentity, NewMember, Session, SignInTry, Store, StoreError, Unlinked};
 use guildhall_types::access::Identity;
 use guildhall_types::audit::{AuditAction, AuditObject, AuditOutcome, Note};
 use guildhall_types::member::Member;
@@ -13,6 +13,7 @@ use openidconnect::RedirectUrl;
 use url::Url;
 
 use crate::accounts::{Origin, plain_name};
+use crate::mail::Notice;
 use crate::oidc::{Person, Provider, ProviderError, SKEW, Secrets};
 use crate::tokens::{new_token, token_hash};
 use crate::{Team, TeamError};
@@ -297,13 +298,16 @@ impl Team {
     /// # Errors
     /// [`TeamError::Conflict`] `identity-taken` when it is another member's.
     pub async fn link(&self, member: &Member, person: &Person) -> Result<Identity, TeamError> {
-        let linked = self.store.link_identity(member.id, &new_identity(person)).await;
-        let identity = linked.map_err(|error| match error {
-            StoreError::Taken { .. } => refused(
+        let (id, new) = (member.id, new_identity(person));
+        let new = &new;
+        let change = |store: Store| async move { store.link_identity(id, new).await };
+        let notice = Notice::account_linked(self.sign_in.label_of(&person.issuer));
+        let identity = self.notify(member, &notice, change).await.map_err(|error| match error {
+            TeamError::Store(StoreError::Taken { .. }) => refused(
                 "identity-taken",
                 "this account is linked to another member of the team; sign in there with another account, or unlink it first",
             ),
-            error => error.into(),
+            error => error,
         })?;
         tracing::info!(member = %member.id, identity = %identity.id, "a member linked an account");
         Ok(identity)
@@ -340,13 +344,20 @@ impl Team {
     ///
     /// # Errors
     /// [`TeamError::NotFound`]; [`TeamError::Conflict`] `last-way-in` when the member could not sign in any more.
-    pub async fn unlink(&self, member: MemberId, id: IdentityId) -> Result<(), TeamError> {
-        match self.store.unlink_identity(member, id, &self.sign_in.issuers()).await? {
+    pub async fn unlink(&self, member: &Member, id: IdentityId) -> Result<(), TeamError> {
+        let missing = || TeamError::NotFound { what: "linked account" };
+        let linked = self.store.identities_of(member.id).await?;
+        let identity = linked.into_iter().find(|identity| identity.id == id).ok_or_else(missing)?;
+        let notice = Notice::account_unlinked(self.sign_in.label_of(&identity.issuer));
+        let (member_id, issuers) = (member.id, self.sign_in.issuers());
+        let issuers = issuers.as_slice();
+        let change = |store: Store| async move { store.unlink_identity(member_id, id, issuers).await };
+        match self.notify(member, &notice, change).await? {
             Unlinked::Done => {
-                tracing::info!(%member, identity = %id, "a member unlinked an account");
+                tracing::info!(member = %member.id, identity = %id, "a member unlinked an account");
                 Ok(())
             }
-            Unlinked::NotFound => Err(TeamError::NotFound { what: "linked account" }),
+            Unlinked::NotFound => Err(missing()),
             Unlinked::LastWayIn => Err(refused(
                 "last-way-in",
                 "this account is the only way in which you can sign in; set a password, add a passkey or link another account first",

@@ -1,7 +1,7 @@
 //! Becoming a member: the first one, by invitation, or where the owner has opened the door.
 
 use chrono::Duration;
-use guildhall_store::{NewInvitation, NewMember, NewSignUp, Store};
+use guildhall_store::{NewInvitation, NewMember, NewSignUp, Store, StoreError};
 use guildhall_types::access::{Invitation, SignUpSetting};
 use guildhall_types::mail::MailKind;
 use guildhall_types::member::{Member, MemberRole};
@@ -191,15 +191,19 @@ impl Team {
     async fn mail_sign_up(&self, email: String, name: String, password_hash: String) -> Result<(), TeamError> {
         if self.store.member_by_email(&email).await?.is_some() {
             let link = self.mailer()?.link("/login");
-            let store = self.letter(MailKind::SignUp, &email, &Words::SignUpKnown { link })?;
-            return Ok(store.put_mails().await?);
+            let draft = self.letter(MailKind::SignUp, &email, &Words::SignUpKnown { link })?;
+            return self.posting(Some(draft), |store| async move { store.put_mails().await }).await;
         }
         let code = new_token();
         let link = self.mailer()?.link(&format!("/welcome/{code}"));
-        let store = self.letter(MailKind::SignUp, &email, &Words::SignUp { link })?;
+        let draft = self.letter(MailKind::SignUp, &email, &Words::SignUp { link })?;
         let expires_at = self.clock.now() + WISH;
         let new = NewSignUp { email, name, password_hash, code_hash: token_hash(&code), expires_at };
-        Ok(store.create_sign_up(new).await?)
+        let change = |store: Store| {
+            let new = new.clone();
+            async move { store.create_sign_up(new).await }
+        };
+        self.posting(Some(draft), change).await
     }
 
     /// Makes the member who proves an address by a mailed code. The password that was chosen is asked for again, so that
@@ -264,22 +268,24 @@ impl Team {
         by_mail: bool,
     ) -> Result<(String, Invitation), TeamError> {
         let email = plain_email(email)?;
-        if role.is_above(inviter.role) {
-            return Err(guildhall_store::StoreError::from(guildhall_types::member::ChangeRefused::AboveOwn).into());
-        }
+        inviter.may_invite(role).map_err(StoreError::from)?;
         let code = new_token();
         let until = self.clock.now() + INVITATION;
-        let store = match by_mail {
+        let draft = match by_mail {
             true => {
                 let link = self.mailer()?.link(&format!("/join/{code}"));
                 let words = Words::Invitation { inviter: &inviter.name, role, email: &email, until, link };
-                self.letter(MailKind::Invitation, &email, &words)?
+                Some(self.letter(MailKind::Invitation, &email, &words)?)
             }
-            false => self.store.clone(),
+            false => None,
         };
         let new =
             NewInvitation { email, role, code_hash: token_hash(&code), created_by: inviter.id, expires_at: until };
-        let invitation = store.create_invitation(new).await?;
+        let change = |store: Store| {
+            let new = new.clone();
+            async move { store.create_invitation(new).await }
+        };
+        let invitation = self.posting(draft, change).await?;
         tracing::info!(member = %inviter.id, invitation = %invitation.id, %role, "somebody was invited");
         Ok((code, invitation))
     }

@@ -3,13 +3,16 @@
 use std::sync::LazyLock;
 
 use guildhall_store::StoreError;
+use guildhall_types::agent::AgentStatus;
 use guildhall_types::feature::WorkMode;
 use guildhall_types::member::{ChangeRefused, Member};
-use guildhall_types::rights::MemberRight;
-use guildhall_types::system::{AgentRole, System, SystemDefinition, SystemProblem, SystemStatus, validate};
+use guildhall_types::project::Project;
+use guildhall_types::system::{
+    AGENTS, AgentRole, Step, System, SystemDefinition, SystemProblem, SystemStatus, validate,
+};
 use guildhall_types::{DateTime, SystemId};
 
-use crate::{Team, TeamError};
+use crate::{By, Team, TeamError};
 
 /// The ids of the systems that come with Guildhall never change: executions and links name them.
 const BUILT_IN: [(&str, &str); 4] = [
@@ -90,7 +93,7 @@ impl Team {
     /// When the store fails.
     pub async fn systems(
         &self,
-        member: &Member,
+        by: By<'_>,
         after: Option<SystemId>,
         limit: i64,
     ) -> Result<(Vec<System>, Option<SystemId>), TeamError> {
@@ -99,18 +102,18 @@ impl Team {
             kept.last().filter(|_| i64::try_from(kept.len()).is_ok_and(|count| count == limit)).map(|last| last.id);
         // Their ids come before all others.
         let own = built_in_systems()?.iter().filter(|system| after.is_none_or(|after| system.id > after)).cloned();
-        Ok((own.chain(kept.into_iter().filter(|system| sees(member, system))).collect(), next))
+        Ok((own.chain(kept.into_iter().filter(|system| sees(by, system))).collect(), next))
     }
 
     /// The system with this id.
     ///
     /// # Errors
     /// [`TeamError::NotFound`], also for another member's draft.
-    pub async fn system(&self, member: &Member, id: SystemId) -> Result<System, TeamError> {
+    pub async fn system(&self, by: By<'_>, id: SystemId) -> Result<System, TeamError> {
         if let Some(system) = built_in_systems()?.iter().find(|system| system.id == id) {
             return Ok(system.clone());
         }
-        let system = self.store.system(id).await?.filter(|system| sees(member, system));
+        let system = self.store.system(id).await?.filter(|system| sees(by, system));
         system.ok_or(TeamError::NotFound { what: "system" })
     }
 
@@ -124,7 +127,7 @@ impl Team {
         status: SystemStatus,
         definition: &SystemDefinition,
     ) -> Result<System, TeamError> {
-        may_be(status, definition)?;
+        self.may_be(member, status, definition).await?;
         Ok(self.store.create_system(member.id, status, definition).await?)
     }
 
@@ -135,23 +138,23 @@ impl Team {
     /// between or the member may not.
     pub async fn change_system(
         &self,
-        member: &Member,
+        by: By<'_>,
         id: SystemId,
         version: i64,
         status: SystemStatus,
         definition: &SystemDefinition,
     ) -> Result<System, TeamError> {
-        self.own_system(member, id).await?;
-        may_be(status, definition)?;
-        Ok(self.store.change_system(member.id, id, version, status, definition).await?)
+        self.own_system(by, id).await?;
+        self.may_be(by.member, status, definition).await?;
+        Ok(self.store.change_system(by.member.id, id, version, status, definition).await?)
     }
 
     /// Takes a system away. Executions of it stay, and go on.
     ///
     /// # Errors
     /// As for [`Team::change_system`].
-    pub async fn delete_system(&self, member: &Member, id: SystemId) -> Result<(), TeamError> {
-        self.own_system(member, id).await?;
+    pub async fn delete_system(&self, by: By<'_>, id: SystemId) -> Result<(), TeamError> {
+        self.own_system(by, id).await?;
         Ok(self.store.delete_system(id).await?)
     }
 
@@ -159,47 +162,115 @@ impl Team {
     ///
     /// # Errors
     /// [`TeamError::NotFound`].
-    pub async fn duplicate_system(&self, member: &Member, id: SystemId) -> Result<System, TeamError> {
-        let mut definition = self.system(member, id).await?.definition;
+    pub async fn duplicate_system(&self, by: By<'_>, id: SystemId) -> Result<System, TeamError> {
+        let mut definition = self.system(by, id).await?.definition;
         let stem: String = definition.name.chars().take(guildhall_types::system::NAME - 7).collect();
         definition.name = format!("{} (copy)", stem.trim_end());
-        Ok(self.store.create_system(member.id, SystemStatus::Draft, &definition).await?)
+        Ok(self.store.create_system(by.member.id, SystemStatus::Draft, &definition).await?)
     }
 
-    async fn own_system(&self, member: &Member, id: SystemId) -> Result<System, TeamError> {
-        let system = self.system(member, id).await?;
+    /// Everything that keeps this member from running a system, wherever: what is wrong with it, and agents of the library that
+    /// the member cannot use.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn system_problems(
+        &self,
+        member: &Member,
+        definition: &SystemDefinition,
+    ) -> Result<Vec<SystemProblem>, TeamError> {
+        let mut problems = validate(definition);
+        for (place, agent) in definition.agents.iter().enumerate().take(AGENTS) {
+            let Some(id) = agent.agent_id else { continue };
+            match self.usable_agent(member.id, id).await {
+                Ok(_) => {}
+                Err(TeamError::Conflict { .. }) => {
+                    let gone = "This agent is archived, deleted or another member's draft; choose another.";
+                    problems.push(of_agent(place, gone));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(problems)
+    }
+
+    /// Refuses a system that calls a model for which this member has no key.
+    pub(crate) async fn keys_for(
+        &self,
+        member: &Member,
+        definition: &SystemDefinition,
+        project: &Project,
+    ) -> Result<(), TeamError> {
+        let reached = self.reachable(member.id).await?;
+        for agent in definition.agents.iter().filter(|agent| works(&definition.workflow, &agent.id)) {
+            let own = match agent.agent_id {
+                Some(id) => self.usable_agent(member.id, id).await?.model.model,
+                None => None,
+            };
+            let wish = agent.model_override.as_deref().map(str::trim).or(own.as_deref());
+            if let Some(error) = self.missing_key(&self.model_of(project, wish, &reached), &reached) {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a system may be kept so: everybody runs an active one, so it has no problems, and no agent that is one member's
+    /// alone.
+    async fn may_be(
+        &self,
+        member: &Member,
+        status: SystemStatus,
+        definition: &SystemDefinition,
+    ) -> Result<(), TeamError> {
+        if status != SystemStatus::Active {
+            // What is bounded only by validation must not grow without bounds where there is none.
+            let text =
+                serde_json::to_string(definition).map_err(|error| TeamError::internal("writing a system", error))?;
+            return match text.len() > DRAFT {
+                true => Err(TeamError::invalid("workflow", "the system is larger than 500 kB; take something out")),
+                false => Ok(()),
+            };
+        }
+        let mut problems = self.system_problems(member, definition).await?;
+        for (place, agent) in definition.agents.iter().enumerate().take(AGENTS) {
+            let Some(id) = agent.agent_id else { continue };
+            if self.store.agent(id).await?.is_some_and(|agent| agent.status == AgentStatus::Draft) {
+                let draft =
+                    "This agent is a draft, which only its maker can use: activate it first, or choose another.";
+                problems.push(of_agent(place, draft));
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(TeamError::SystemProblems(problems)) }
+    }
+
+    async fn own_system(&self, by: By<'_>, id: SystemId) -> Result<System, TeamError> {
+        let system = self.system(by, id).await?;
         if system.built_in {
             let message = "this system comes with Guildhall and stays as it is; duplicate it and change the copy";
             return Err(TeamError::conflict("built-in", message));
         }
-        if system.created_by != Some(member.id) && !member.role.may(MemberRight::Administer) {
+        if system.created_by != Some(by.member.id) && !by.administers {
             return Err(StoreError::Refused(ChangeRefused::MissingRight).into());
         }
         Ok(system)
     }
 }
 
-fn sees(member: &Member, system: &System) -> bool {
-    system.status != SystemStatus::Draft
-        || system.created_by == Some(member.id)
-        || member.role.may(MemberRight::Administer)
+fn of_agent(place: usize, message: &str) -> SystemProblem {
+    SystemProblem { path: format!("agents[{place}].agentId"), step_id: None, message: message.to_owned() }
 }
 
-fn may_be(status: SystemStatus, definition: &SystemDefinition) -> Result<(), TeamError> {
-    let problems = validate(definition);
-    match status {
-        // What is bounded only by validation must not grow without bounds in a draft either.
-        SystemStatus::Draft => {
-            let text =
-                serde_json::to_string(definition).map_err(|error| TeamError::internal("writing a system", error))?;
-            match text.len() > DRAFT {
-                true => Err(TeamError::invalid("workflow", "the system is larger than 500 kB; take something out")),
-                false => Ok(()),
-            }
-        }
-        _ if problems.is_empty() => Ok(()),
-        _ => Err(TeamError::SystemProblems(problems)),
-    }
+/// Whether this agent of a system works in any of these steps.
+fn works(steps: &[Step], agent: &str) -> bool {
+    let within = |step: &Step| {
+        [&step.children, &step.true_branch, &step.false_branch].into_iter().any(|inner| works(inner, agent))
+    };
+    steps.iter().any(|step| step.agent_id.as_deref() == Some(agent) || within(step))
+}
+
+fn sees(by: By<'_>, system: &System) -> bool {
+    system.status != SystemStatus::Draft || system.created_by == Some(by.member.id) || by.administers
 }
 
 /// Bytes of a draft at most.
@@ -216,7 +287,7 @@ pub(crate) fn first_of(problems: &[SystemProblem]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use guildhall_types::system::{Step, Transform};
+    use guildhall_types::system::Transform;
 
     use super::*;
 

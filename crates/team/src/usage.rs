@@ -4,14 +4,13 @@ use std::collections::HashMap;
 
 use chrono::{Days, NaiveDate};
 use guildhall_store::{Group, UsageQuery};
-use guildhall_types::member::{Member, ProviderKind};
-use guildhall_types::rights::MemberRight;
+use guildhall_types::member::ProviderKind;
 use guildhall_types::usage::{self, DAYS, STACKED, Sums, UsageBy};
 use guildhall_types::{MemberId, ProjectId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{Team, TeamError};
+use crate::{By, Team, TeamError};
 
 /// Days that are shown when nobody says which.
 const USUAL: u64 = 30;
@@ -105,12 +104,13 @@ pub struct UsageView {
 }
 
 impl Team {
-    /// What the calls of some days took and cost, as `viewer` may know it. Everybody sees the team's sums by project and by
+    /// What the calls of some days took and cost, as the viewer may know it. Everybody sees the team's sums by project and by
     /// card, and otherwise their own; admins see everything. Days are those of the viewer's clock.
     ///
     /// # Errors
     /// [`TeamError::Invalid`] for days that cannot be.
-    pub async fn usage(&self, viewer: &Member, asked: UsageAsked) -> Result<UsageView, TeamError> {
+    pub async fn usage(&self, by: By<'_>, asked: UsageAsked) -> Result<UsageView, TeamError> {
+        let By { member: viewer, administers: admin } = by;
         let zone = viewer.time_zone.clone().unwrap_or_else(|| "UTC".to_owned());
         let to = asked.to.unwrap_or_else(|| usage::day_in(self.clock.now(), &zone));
         let from = asked.from.unwrap_or_else(|| to.checked_sub_days(Days::new(USUAL - 1)).unwrap_or(to));
@@ -124,7 +124,6 @@ impl Team {
         let (Some(first), Some(last)) = (days.first(), days.last()) else {
             return Err(TeamError::invalid("from", "give days between the years 1 and 9999"));
         };
-        let admin = viewer.role.may(MemberRight::Administer);
         let shared = matches!(asked.by, UsageBy::Project | UsageBy::Feature);
         let member = match asked.member {
             Some(member) if member != viewer.id && !admin => {

@@ -59,6 +59,9 @@ impl Words {
             Reason::Window { until: Some(until) } => format!("The window opens at {}.", self.clock(*until)),
             Reason::Window { until: None } => "The window never opens; set it again.".to_owned(),
             Reason::Provider { until, why } => format!("Waits until {}. {why}", self.clock(*until)),
+            Reason::Trouble { until, why } | Reason::Footing { until, why } => {
+                format!("{why} It is tried again at {}.", self.clock(*until))
+            }
             Reason::Budget { why, .. } => why.clone(),
             Reason::Dependencies { features } => {
                 let title = |id| match self.titles.get(id) {

@@ -10,7 +10,7 @@ use guildhall_types::{FeatureId, ProjectId};
 
 use crate::footing::UNMERGED;
 use crate::project_secrets::blotted;
-use crate::{Team, TeamError};
+use crate::{Team, TeamError, merged_before};
 
 /// Bytes of a file that are shown at most.
 const FILE: u64 = 5 * 1024 * 1024;
@@ -81,8 +81,8 @@ impl Team {
     }
 
     /// Puts a card's work on the project's default branch as one commit by this member. Verified work that it is built on and
-    /// that is not there yet goes first, each card's as a commit of its own. Nothing is half merged: on a conflict the branch
-    /// stands where it stood.
+    /// that is not there yet goes first, each card's as a commit of its own. No card is half merged; where one conflicts, those
+    /// that went before it are merged and stay so, and the error names them.
     ///
     /// # Errors
     /// [`TeamError::MergeConflict`]; [`TeamError::Conflict`] when there is nothing to merge, or when what it is built on cannot be
@@ -96,8 +96,11 @@ impl Team {
         run.head_commit.as_deref().ok_or_else(nothing)?;
         let (base, head) = ends(&run)?;
         self.must_hold_no_secret(project.id, &repo, &base, &head).await?;
+        let mut merged = Vec::new();
         for held in self.to_merge_first(&run.holds).await? {
-            self.merge_first(member, &held).await?;
+            if self.merge_first(member, &held, &merged).await? {
+                merged.push(held);
+            }
         }
         let author = self.identity(member.id).await?;
         let message = commit_message(&feature, message);
@@ -105,7 +108,7 @@ impl Team {
         let commit = match repo.merge(&work, &project.default_branch, &message, &author).await? {
             Merge::Done(commit) => commit.to_string(),
             Merge::Conflict(files) => {
-                return Err(TeamError::MergeConflict { branch: project.default_branch, files });
+                return Err(TeamError::MergeConflict { branch: project.default_branch, files, merged });
             }
             // Merged before, by a server that died before it could note it: that merge is noted now.
             Merge::Nothing => self.earlier_merge(&repo, &project.default_branch, id).await?.ok_or_else(nothing)?,
@@ -115,16 +118,18 @@ impl Team {
         Ok(Merged { feature, commit })
     }
 
-    /// Merges a card that the work of another one is built on.
-    async fn merge_first(&self, member: &Member, held: &HeldCard) -> Result<(), TeamError> {
+    /// Merges a card that the work of another one is built on, after those that were merged before. False when the branch has
+    /// what it changed.
+    async fn merge_first(&self, member: &Member, held: &HeldCard, merged: &[HeldCard]) -> Result<bool, TeamError> {
         let of_it = |message: &dyn std::fmt::Display| {
-            let message = format!("this work is built on that of {held}, which has to be merged first: {message}");
+            let before = merged_before(merged);
+            let message =
+                format!("this work is built on that of {held}, which has to be merged first: {message}{before}");
             TeamError::conflict(UNMERGED, message)
         };
         match Box::pin(self.merge(member, held.feature_id, None)).await {
-            Ok(_) => Ok(()),
-            // What it changed is there already.
-            Err(TeamError::Conflict { code: NOTHING, .. }) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(TeamError::Conflict { code: NOTHING, .. }) => Ok(false),
             Err(error @ TeamError::MergeConflict { .. }) => {
                 Err(of_it(&format_args!("{error}; tell its agent to bring it up to date")))
             }

@@ -110,6 +110,8 @@ text_enum! {
         RetryProject = "project.retry",
         /// Tried a project's checks on its default branch.
         TryChecks = "project.try-checks",
+        /// Stopped a trial of a project's checks.
+        StopChecks = "project.stop-checks",
         /// Allowed a project's commands a host that they had been refused.
         AllowHost = "project.allow-host",
         /// Took a host that a project's commands had been refused off the list of those.
@@ -140,6 +142,10 @@ text_enum! {
         ChangeFeature = "feature.change",
         /// Deleted a card.
         DeleteFeature = "feature.delete",
+        /// Put a file on a card.
+        AttachFile = "feature.attach",
+        /// Took a file off a card.
+        DetachFile = "feature.detach",
         /// Defined an agent.
         CreateAgent = "agent.create",
         /// Changed an agent, or who may use it.
@@ -224,8 +230,10 @@ text_enum! {
         RejectKnowledge = "knowledge.reject",
         /// Told what came of using a learning.
         ApplyKnowledge = "knowledge.apply",
-        /// Took back everything that a run brought into the knowledge hub.
+        /// Took back everything that a run's agent recorded in the knowledge hub.
         RollBackKnowledge = "knowledge.roll-back",
+        /// Erased an item of the knowledge hub, or former texts of one, for good.
+        EraseKnowledge = "knowledge.erase",
         /// Stopped every agent and every auto mode.
         StopAll = "agents.stop-all",
         /// Let an alert be told to nobody for a while, or told again.

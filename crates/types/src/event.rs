@@ -277,12 +277,13 @@ impl Happening {
         let [created, updated, deleted, restored] = of;
         match change.deed {
             KnowledgeDeed::Created => created(change),
-            KnowledgeDeed::Deleted => deleted(change),
+            KnowledgeDeed::Deleted | KnowledgeDeed::Erased => deleted(change),
             KnowledgeDeed::Restored => restored(change),
             KnowledgeDeed::Updated
             | KnowledgeDeed::Verified
             | KnowledgeDeed::Proven
             | KnowledgeDeed::Rejected
+            | KnowledgeDeed::Forgotten
             | KnowledgeDeed::Applied => updated(change),
         }
     }

@@ -105,8 +105,12 @@ pub enum Move {
     Stop,
     /// A member asks for the checks of finished work.
     Verify,
-    /// The checks pass and a member agrees.
+    /// The checks pass, and whoever works on it ends the run with that.
     Accept,
+    /// A member finds finished work good, whose checks passed before or which has none.
+    Approve,
+    /// What verified work is built on was merged: it is checked together with that, and merged by itself.
+    TakeUp,
     /// It is on the default branch.
     Merge,
     /// A member takes it back to the backlog.
@@ -128,6 +132,8 @@ impl Move {
         Self::Stop,
         Self::Verify,
         Self::Accept,
+        Self::Approve,
+        Self::TakeUp,
         Self::Merge,
         Self::Shelve,
     ];
@@ -147,6 +153,8 @@ impl Move {
             Self::Stop => "stop",
             Self::Verify => "verify",
             Self::Accept => "accept",
+            Self::Approve => "verify",
+            Self::TakeUp => "take up",
             Self::Merge => "merge",
             Self::Shelve => "move to the backlog",
         }
@@ -228,7 +236,8 @@ impl FeatureStatus {
             (S::Queued | S::InProgress, Move::Fail) => S::Failed,
             (S::Queued | S::InProgress, Move::Stop) => S::Paused,
             (S::WaitingApproval, Move::Verify) => S::Queued,
-            (S::WaitingApproval | S::InProgress, Move::Accept) => S::Verified,
+            (S::InProgress, Move::Accept) | (S::WaitingApproval, Move::Approve) => S::Verified,
+            (S::Verified, Move::TakeUp) => S::Queued,
             (S::WaitingApproval | S::Verified, Move::Merge) => S::Completed,
             (S::Failed | S::Paused | S::WaitingApproval | S::Verified, Move::Shelve) => S::Backlog,
             (from, what) => return Err(IllegalMove { kind: FeatureKind::Card, from, plan_waits: false, what }),
@@ -286,6 +295,15 @@ pub struct Problem {
     pub hint: String,
 }
 
+impl Problem {
+    /// What happened and what helps, as one text. A provider's own words may lack their full stop.
+    pub fn text(&self) -> String {
+        let message = self.message.trim();
+        let stop = if message.ends_with(['.', '!', '?', '…', ':']) || message.is_empty() { "" } else { "." };
+        format!("{message}{stop} {}", self.hint).trim().to_owned()
+    }
+}
+
 /// One card as the board shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[cfg_attr(feature = "sqlx", derive(sqlx::FromRow))]
@@ -337,6 +355,8 @@ pub struct FeatureCard {
     pub dependencies: Vec<FeatureId>,
     /// The latest run.
     pub run_id: Option<RunId>,
+    /// Whose run the latest is: who started it, by hand or by auto mode. With who wrote it, they are those whose card it is.
+    pub started_by: Option<MemberId>,
     /// Why it stopped, when it failed or was paused.
     #[cfg_attr(feature = "sqlx", sqlx(json(nullable)))]
     pub error: Option<Problem>,
@@ -423,6 +443,10 @@ pub struct Attachment {
     pub size: i64,
     /// When it was added.
     pub created_at: DateTime,
+    /// Who put it on its card, where that is known; of what was said, the message tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub created_by: Option<MemberId>,
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -126,13 +126,21 @@ impl AutoLoadConditions {
     }
 }
 
+/// Why a pattern of paths is none, in the words of whoever reads it; nothing where it is one.
+pub fn glob_problem(pattern: &str) -> Option<String> {
+    glob(pattern).err().map(|error| error.kind().to_string())
+}
+
+fn glob(pattern: &str) -> Result<Glob, globset::Error> {
+    GlobBuilder::new(pattern.trim().trim_start_matches("./")).literal_separator(true).build()
+}
+
 /// Whether one of the globs matches one of the files. What is no glob matches nothing.
 fn matches_any(patterns: &[String], files: &[String]) -> bool {
     let (mut by_name, mut by_path) = (GlobSetBuilder::new(), GlobSetBuilder::new());
     for pattern in patterns {
-        let pattern = pattern.trim().trim_start_matches("./");
-        let Ok(glob) = GlobBuilder::new(pattern).literal_separator(true).build() else { continue };
-        if pattern.contains('/') {
+        let Ok(glob) = glob(pattern) else { continue };
+        if glob.glob().contains('/') {
             by_path.add(glob)
         } else {
             by_name.add(glob)
@@ -191,9 +199,10 @@ impl Worth {
             LearningConfidence::Verified => 1.1,
         };
         let count = |n: i64| n.max(0) as f64;
-        let (tried, helped) = (standing.application_count, standing.success_count);
-        let good = count(helped.min(tried)) + WEAK * count(self.came_through);
-        let all = count(tried) + WEAK * (count(self.came_through) + count(self.failed));
+        // What is not known says nothing: whoever admits it takes nothing from the learning.
+        let (helped, not) = (standing.success_count, standing.failure_count);
+        let good = count(helped) + WEAK * count(self.came_through);
+        let all = good + count(not) + WEAK * count(self.failed);
         // One where nothing is known; a single outcome changes little.
         let usefulness = 0.5 + (good + 1.0) / (all + 2.0);
         let near = |fits: Option<bool>| match fits {

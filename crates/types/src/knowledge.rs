@@ -10,6 +10,7 @@ pub mod markdown;
 pub mod rank;
 pub mod secrets;
 pub mod snippet;
+mod text;
 pub mod words;
 
 use serde::{Deserialize, Serialize};
@@ -201,6 +202,10 @@ text_enum! {
         Restored = "restored",
         /// Somebody told what came of using it. That changes its counters alone, and is no version.
         Applied = "applied",
+        /// An admin erased it for good: nothing of it is left.
+        Erased = "erased",
+        /// An admin erased former texts of it for good. That is no version.
+        Forgotten = "forgotten",
     }
 }
 
@@ -317,6 +322,8 @@ pub struct KnowledgeHit {
     pub application_count: i64,
     /// How often it helped.
     pub success_count: i64,
+    /// How often it did not help; of the other uses nothing is known.
+    pub failure_count: i64,
 }
 
 /// A part of a text.
@@ -385,7 +392,9 @@ pub struct KnowledgeVersion {
     pub run_id: Option<RunId>,
     /// When.
     pub at: DateTime,
-    /// The whole text from then on; absent in lists.
+    /// When its text was erased for good, if it was.
+    pub erased_at: Option<DateTime>,
+    /// The whole text from then on; absent in lists, and when it was erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub draft: Option<KnowledgeDraft>,

@@ -12,6 +12,7 @@ pub mod backup;
 pub mod blot;
 pub mod boundary;
 pub mod budget;
+pub mod change;
 pub mod chat;
 pub mod clock;
 pub mod event;

@@ -105,6 +105,9 @@ pub enum ChangeRefused {
     /// Something that another member made.
     #[error("only who made this, or an admin, may change it")]
     NotYours,
+    /// What another member's run may cost.
+    #[error("an agent works on this card with another member's key: what that may cost, they or an admin change")]
+    OthersBudget,
     /// The member owns the team and who asks does not.
     #[error("only an owner may change an owner")]
     TargetIsOwner,
@@ -120,6 +123,11 @@ pub enum ChangeRefused {
 }
 
 impl Member {
+    /// Whether anything may run on this member's behalf.
+    pub fn may_run(&self) -> bool {
+        self.disabled_at.is_none() && self.role.may(MemberRight::Run)
+    }
+
     /// Whether `self` may take this hold on `target`'s account: change it, or set its password anew.
     ///
     /// # Errors
@@ -130,6 +138,20 @@ impl Member {
         }
         match target.role == MemberRole::Owner && self.role != MemberRole::Owner {
             true => Err(ChangeRefused::TargetIsOwner),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether `self` may invite somebody who is given this role.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_invite(&self, role: MemberRole) -> Result<(), ChangeRefused> {
+        if self.disabled_at.is_some() || !self.role.may(MemberRight::Administer) {
+            return Err(ChangeRefused::MissingRight);
+        }
+        match role.is_above(self.role) {
+            true => Err(ChangeRefused::AboveOwn),
             false => Ok(()),
         }
     }

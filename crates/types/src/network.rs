@@ -46,12 +46,13 @@ pub const HOSTS: usize = 200;
 pub const REFUSED: i64 = 200;
 
 /// Where packages of the usual kinds come from, and what their tools need to fetch and check them. No host of source code
-/// is among them: what can be read from such a host can be written to it by anybody, so that a project names those it needs.
+/// is among them: what can be read from such a host can be written to it by anybody, so that a project names those it needs. Where
+/// packages are read and published at one host, as with npm and RubyGems, a command that has a token can publish; so a host that is for
+/// publishing alone, such as `crates.io`, is none of these.
 pub const REGISTRIES: &[&str] = &[
     // Rust
     "index.crates.io",
     "static.crates.io",
-    "crates.io",
     "static.rust-lang.org",
     // JavaScript
     "registry.npmjs.org",

@@ -21,7 +21,7 @@ text_enum! {
         PlanReady = "plan.ready",
         /// An execution of a system asks a person. Told to everybody who may answer.
         ReviewWaits = "review.waits",
-        /// Auto mode of the member paused itself, or somebody else paused it.
+        /// Auto mode of the member paused itself, or somebody else paused it or switched it off.
         AutoModePaused = "auto-mode.paused",
         /// Somebody stopped every agent, those of the member among them.
         RunsStopped = "runs.stopped",
@@ -51,7 +51,7 @@ impl NotificationKind {
             Self::CardFailed => "failed",
             Self::PlanReady => "has a plan to look at",
             Self::ReviewWaits => "waits for a review",
-            Self::AutoModePaused => "auto mode is paused",
+            Self::AutoModePaused => "auto mode has stopped",
             Self::RunsStopped => "runs were stopped",
             Self::BudgetReached => "a budget is used up",
             Self::MorningReport => "the morning report is ready",
@@ -277,7 +277,7 @@ mod tests {
         assert!(told.path().ends_with(&told.feature_id.unwrap().to_string()));
         let night = Notification { kind: NotificationKind::AutoModePaused, feature_id: None, count: 1, ..told.clone() };
         let night = Notification { subject: "Shop".to_owned(), ..night };
-        assert_eq!(night.headline(), "Shop: auto mode is paused");
+        assert_eq!(night.headline(), "Shop: auto mode has stopped");
         let report = Notification { kind: NotificationKind::MorningReport, subject: String::new(), ..night };
         assert_eq!(report.headline(), "the morning report is ready");
         let report = Notification { project_id: None, ..report };

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::auto::{AutoOrder, OrderState, Told};
 use crate::feature::{FeatureStatus, Problem};
 use crate::forecast::Forecast;
-use crate::run::RunStatus;
+use crate::run::{Awaits, RunStatus};
 use crate::window::{last_time_of_day, time_of_day};
 use crate::{DateTime, FeatureId, ProjectId, ReportId, RunId, text_enum::text_enum};
 
@@ -47,8 +47,28 @@ text_enum! {
         Budget = "budget",
         /// It rests until auto mode's window opens.
         Window = "window",
-        /// The server was short of memory or disk.
+        /// The server was short of memory or disk, or without its database.
         Server = "server",
+        /// What its card depends on gave nothing to begin from.
+        Dependencies = "dependencies",
+    }
+}
+
+impl SpanKind {
+    /// What a run waits for that is put off: without a reason, for auto mode's window.
+    pub const fn of_rest(awaits: Option<Awaits>, reason: bool) -> Self {
+        match awaits {
+            Some(Awaits::RunBudget | Awaits::MonthBudget) => Self::Budget,
+            Some(Awaits::Dependencies) => Self::Dependencies,
+            Some(Awaits::Server) => Self::Server,
+            None if reason => Self::Provider,
+            None => Self::Window,
+        }
+    }
+
+    /// Whether it ends because somebody does something, or at a moment that is known, and not as the work goes on.
+    pub const fn rests(self) -> bool {
+        matches!(self, Self::Window | Self::Budget | Self::Dependencies)
     }
 }
 
@@ -73,6 +93,10 @@ text_enum! {
         WaitsForProvider = "waits-for-provider",
         /// A budget has too little left for its next call.
         WaitsForBudget = "waits-for-budget",
+        /// What it depends on gives nothing to begin from, as it stands.
+        WaitsForDependencies = "waits-for-dependencies",
+        /// The server has no room on its disk, or no database.
+        WaitsForServer = "waits-for-server",
         /// It rests until auto mode's window opens.
         Rests = "rests",
     }
@@ -91,6 +115,8 @@ impl Outcome {
         match (run, put_off) {
             (RunStatus::Queued, Some(SpanKind::Provider)) => return Some(Self::WaitsForProvider),
             (RunStatus::Queued, Some(SpanKind::Budget)) => return Some(Self::WaitsForBudget),
+            (RunStatus::Queued, Some(SpanKind::Dependencies)) => return Some(Self::WaitsForDependencies),
+            (RunStatus::Queued, Some(SpanKind::Server)) => return Some(Self::WaitsForServer),
             (RunStatus::Queued, Some(SpanKind::Window)) => return Some(Self::Rests),
             (RunStatus::Queued | RunStatus::Running, _) => return Some(Self::UnderWay),
             _ => {}
@@ -120,6 +146,7 @@ impl Outcome {
                 | Self::WaitsForApproval
                 | Self::WaitsForPlan
                 | Self::WaitsForBudget
+                | Self::WaitsForDependencies
                 | Self::Failed
                 | Self::Stopped
         )
@@ -136,6 +163,8 @@ impl Outcome {
             Self::Stopped => Some("Resume it, or take it back to the backlog."),
             Self::WaitsForProvider => Some("It goes on by itself when its provider has room again."),
             Self::WaitsForBudget => Some("Allow the run more, or raise the month's budget; nothing of it is lost."),
+            Self::WaitsForDependencies => Some("Do what it says; it begins by itself then."),
+            Self::WaitsForServer => Some("It goes on by itself when the server is well again."),
             Self::Rests => Some("It goes on by itself when the window opens."),
         }
     }
@@ -261,7 +290,7 @@ pub struct ReportCard {
     pub outcome: Outcome,
     /// Why it failed, and what helps.
     pub problem: Option<Problem>,
-    /// What it waits for of its provider, in a sentence.
+    /// What it waits for, in a sentence.
     pub reason: Option<String>,
     /// Until when it waits or rests.
     pub until: Option<DateTime>,
@@ -280,7 +309,8 @@ pub struct Took {
     pub worked_ms: i64,
     /// Time of waiting for the provider, in milliseconds.
     pub provider_ms: i64,
-    /// Time of rest, for a window to open or a budget to hold more, in milliseconds.
+    /// Time of rest, for a window to open, a budget to hold more, the server to have room or other cards to be mended, in
+    /// milliseconds.
     pub rest_ms: i64,
     /// Tokens of all kinds.
     pub tokens: i64,
@@ -313,8 +343,7 @@ impl Took {
         match kind {
             SpanKind::Work => self.worked_ms += ms,
             SpanKind::Provider => self.provider_ms += ms,
-            // Both wait for somebody, or for a date.
-            SpanKind::Budget | SpanKind::Window | SpanKind::Server => self.rest_ms += ms,
+            SpanKind::Budget | SpanKind::Window | SpanKind::Server | SpanKind::Dependencies => self.rest_ms += ms,
         }
     }
 }
@@ -398,12 +427,12 @@ impl ReportBody {
     ) -> Self {
         let urgency = |card: &ReportCard| match card.outcome {
             Outcome::Failed => 0,
-            Outcome::WaitsForPlan | Outcome::WaitsForBudget => 1,
+            Outcome::WaitsForPlan | Outcome::WaitsForBudget | Outcome::WaitsForDependencies => 1,
             Outcome::WaitsForApproval => 2,
             Outcome::Verified => 3,
             Outcome::Stopped => 4,
             Outcome::Merged => 5,
-            Outcome::UnderWay | Outcome::WaitsForProvider | Outcome::Rests => 6,
+            Outcome::UnderWay | Outcome::WaitsForProvider | Outcome::WaitsForServer | Outcome::Rests => 6,
         };
         cards.sort_by_key(|card| (urgency(card), card.project_id, card.number));
         let count = |of: &dyn Fn(&ReportCard) -> bool| cards.iter().filter(|card| of(card)).count() as i64;
@@ -428,7 +457,10 @@ impl ReportBody {
             waiting: count(&|card| card.outcome.needs_somebody()),
             failed: count(&|card| card.outcome == Outcome::Failed),
             under_way: count(&|card| {
-                matches!(card.outcome, Outcome::UnderWay | Outcome::WaitsForProvider | Outcome::Rests)
+                matches!(
+                    card.outcome,
+                    Outcome::UnderWay | Outcome::WaitsForProvider | Outcome::WaitsForServer | Outcome::Rests
+                )
             }),
             total,
             forecasts,

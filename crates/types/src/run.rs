@@ -73,6 +73,29 @@ text_enum! {
     }
 }
 
+text_enum! {
+    /// What a run that is put off waits for, where that is not its provider.
+    pub enum Awaits {
+        /// Its own budget.
+        RunBudget = "run",
+        /// Its member's budget for this month.
+        MonthBudget = "month",
+        /// What its card depends on: as that stands, there is nothing to begin from.
+        Dependencies = "dependencies",
+        /// The server: its disk is full, or its database is away.
+        Server = "server",
+    }
+}
+
+impl From<BudgetKind> for Awaits {
+    fn from(budget: BudgetKind) -> Self {
+        match budget {
+            BudgetKind::Run => Self::RunBudget,
+            BudgetKind::Month => Self::MonthBudget,
+        }
+    }
+}
+
 /// Which key a run uses, as far as it may be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunKey {
@@ -152,12 +175,12 @@ pub struct Run {
     /// Why it ended, when it failed.
     #[cfg_attr(feature = "sqlx", sqlx(json(nullable)))]
     pub error: Option<Problem>,
-    /// It waits for its provider, or rests because auto mode's window is closed, and is not claimed before this time.
+    /// It is put off, or rests because auto mode's window is closed, and is not claimed before this time.
     pub parked_until: Option<DateTime>,
-    /// What it waits for of its provider or of a budget, in a sentence; nothing while it rests.
+    /// What it waits for, in a sentence; nothing while it rests.
     pub parked_reason: Option<String>,
-    /// Which budget it waits for, if it waits for one.
-    pub parked_for: Option<BudgetKind>,
+    /// What it waits for, where that is not its provider; nothing while it rests.
+    pub parked_for: Option<Awaits>,
     /// What it may cost beyond its budget, because somebody allowed that, in micro-dollars.
     pub extra_micros: i64,
     /// When it was asked for.

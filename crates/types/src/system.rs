@@ -13,20 +13,24 @@ use crate::{AgentId, DateTime, MemberId, SystemId, text_enum::text_enum};
 mod advance;
 mod condition;
 mod execution;
+mod lineage;
 mod schema;
 mod shape;
 pub mod template;
 mod transform;
 mod validate;
+mod worktime;
 
 pub use advance::{Action, Happened, advance, outstanding, wake_at};
 pub use condition::{Condition, Operator};
 pub use execution::{
     Execution, ExecutionState, ExecutionStatus, ExecutionTask, ExecutionView, StepState, StepView, SystemStepStatus,
 };
+pub use lineage::builds_on;
 pub use schema::{InputField, InputFieldKind, InputProblem, InputSchema};
 pub use transform::{Deed, PlannedCard, Transform, cards_of, json_in};
 pub use validate::{SystemProblem, validate};
+pub use worktime::{Stretch, due};
 
 /// Steps of a system at most, those within others included.
 pub const STEPS: usize = 100;
@@ -256,7 +260,8 @@ pub struct Step {
     /// Transform: what it makes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transform: Option<Transform>,
-    /// How long it may take, in milliseconds. A person's review takes as long as it takes.
+    /// How long its agents may work, in milliseconds: what they wait for does not count. A person's review takes as long as it
+    /// takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<i64>,
     /// Whether the execution goes on when it fails.

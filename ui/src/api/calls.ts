@@ -11,7 +11,7 @@ import type {
   FeaturePatch,
   FeatureStatus,
   Invitation,
-  LimitsSettings,
+  LimitsChange,
   MailChoice,
   Member,
   MemberPatch,
@@ -20,8 +20,8 @@ import type {
   PlanRejected,
   PriceDraft,
   ProfilePatch,
+  ProjectChange,
   ProjectListItem,
-  ProjectSettings,
   ProjectSource,
   ProviderKind,
   ReportSettings,
@@ -35,6 +35,7 @@ import type {
   SignUpSetting,
   Thresholds,
   TokenDraft,
+  UpdateProject,
   UsageAsked,
   WebhookDraft,
 } from "./types";
@@ -258,7 +259,8 @@ export const api = {
       ? body(client.POST("/api/settings/webhooks/{id}/send-again", { ...path(id), body: { deliveryId } }))
       : body(client.POST("/api/webhooks/{id}/send-again", { ...path(id), body: { deliveryId } })),
   limits: () => body(client.GET("/api/settings/limits")),
-  putLimits: (limits: LimitsSettings) => body(client.PUT("/api/settings/limits", { body: limits })),
+  changeLimits: (change: LimitsChange) =>
+    body(client.PATCH("/api/settings/limits", { body: change as never })),
   prices: () => body(client.GET("/api/settings/prices")),
   putPrice: (price: PriceDraft) => body(client.PUT("/api/settings/prices", { body: price })),
   deletePrice: (id: string) => body(client.DELETE("/api/settings/prices/{id}", path(id))),
@@ -290,8 +292,8 @@ export const api = {
   project: (id: string) => body(client.GET("/api/projects/{id}", path(id))),
   createProject: (project: { name: string; source: ProjectSource }) =>
     body(client.POST("/api/projects", { body: project })),
-  updateProject: (id: string, change: { name?: string; settings?: ProjectSettings }) =>
-    body(client.PATCH("/api/projects/{id}", { ...path(id), body: change })),
+  updateProject: (id: string, change: ProjectChange) =>
+    body(client.PATCH("/api/projects/{id}", { ...path(id), body: change as UpdateProject })),
   autoMode: (id: string, signal?: AbortSignal) =>
     body(client.GET("/api/projects/{id}/auto-mode", { ...path(id), signal: signal ?? null })),
   setAutoMode: (id: string, change: SetAutoMode) =>
@@ -376,9 +378,20 @@ export const api = {
     return (await send(`/api/features/${id}/attachments`, { method: "POST", body: form })).json();
   },
   attachmentUrl,
-  /** Learnings that wait for a member, without their texts; 100 at most. */
-  proposedLearnings: () =>
-    body(client.GET("/api/knowledge/learnings", { params: { query: { review: "proposed", limit: 100 } } })),
+  /** A page of the learnings that wait for a member, without their texts. */
+  proposedLearnings: (after?: string) =>
+    body(
+      client.GET("/api/knowledge/learnings", {
+        params: { query: { review: "proposed", limit: MOST, ...(after === undefined ? {} : { after }) } },
+      }),
+    ),
+  /** Items of the hub that answer what is typed, the best first. */
+  findKnowledge: async (q: string, limit: number, signal?: AbortSignal) =>
+    (
+      await body(
+        client.GET("/api/knowledge/search", { params: { query: { q, limit } }, signal: signal ?? null }),
+      )
+    ).items,
   deleteAttachment: (id: string) => body(client.DELETE("/api/attachments/{id}", path(id))),
 
   run: (id: string) => body(client.GET("/api/runs/{id}", path(id))),
@@ -406,6 +419,7 @@ export const api = {
     body(client.POST("/api/runs/{id}/services/{name}/preview", { params: { path: { id, name } } })),
   trial: (id: string, signal?: AbortSignal) =>
     body(client.GET("/api/projects/{id}/try-checks", { ...path(id), signal: signal ?? null })),
+  stopTrial: (id: string) => body(client.POST("/api/projects/{id}/try-checks/stop", path(id))),
   network: (id: string, signal?: AbortSignal) =>
     body(client.GET("/api/projects/{id}/network", { ...path(id), signal: signal ?? null })),
   allowHost: (id: string, host: string) =>
@@ -450,12 +464,14 @@ export const api = {
   silenceAlert: (id: string, minutes: number | null) =>
     body(client.POST("/api/alerts/{id}/silence", { ...path(id), body: { minutes } })),
   thresholds: () => body(client.GET("/api/settings/alerts")),
-  putThresholds: (thresholds: Thresholds) => body(client.PUT("/api/settings/alerts", { body: thresholds })),
+  changeThresholds: (change: Partial<Thresholds>) =>
+    body(client.PATCH("/api/settings/alerts", { body: change as Thresholds })),
   strain: (signal?: AbortSignal) => body(client.GET("/api/strain", { signal: signal ?? null })),
   sandbox: (signal?: AbortSignal) => body(client.GET("/api/sandbox", { signal: signal ?? null })),
   disk: (signal?: AbortSignal) => body(client.GET("/api/operation/disk", { signal: signal ?? null })),
   tidyNow: () => body(client.POST("/api/operation/tidy")),
   removeOrphans: (paths: string[]) => body(client.POST("/api/operation/orphans/remove", { body: { paths } })),
   retention: () => body(client.GET("/api/settings/retention")),
-  putRetention: (retention: Retention) => body(client.PUT("/api/settings/retention", { body: retention })),
+  changeRetention: (change: Partial<Retention>) =>
+    body(client.PATCH("/api/settings/retention", { body: change as Retention })),
 };

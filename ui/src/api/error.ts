@@ -33,6 +33,20 @@ export class ApiError extends Error {
   field(name: string): string | undefined {
     return this.fields.find((entry) => entry.field === name)?.message;
   }
+
+  /** The complaint about a name, also where another of its kind has it. */
+  get aboutName(): string | undefined {
+    return this.field("name") ?? (this.code === "taken" ? this.detail : undefined);
+  }
+}
+
+/** What an answer without words of its own means, and what helps. */
+function statusWords({ status, statusText }: Response): string {
+  if (status === 429) return "The server has too much to do just now. Try again in a minute.";
+  const what = `The server answered ${status} ${statusText}`.trim();
+  return status >= 500
+    ? `${what}. Try again in a moment; if it stays so, tell whoever runs this server.`
+    : `${what}. Load the page anew, and tell whoever runs this server if it stays so.`;
 }
 
 /** Makes an error of a refused answer, whatever its body is. */
@@ -49,12 +63,7 @@ export async function errorOf(response: Response): Promise<ApiError> {
   return new ApiError({
     status: response.status,
     code: typeof code === "string" ? code : `http-${response.status}`,
-    detail:
-      typeof detail === "string"
-        ? detail
-        : typeof title === "string"
-          ? title
-          : `The server answered ${response.status} ${response.statusText}`.trim(),
+    detail: typeof detail === "string" ? detail : typeof title === "string" ? title : statusWords(response),
     requestId: typeof id === "string" ? id : requestId,
     fields: Array.isArray(errors) ? (errors as { field: string; message: string }[]) : [],
     extras,

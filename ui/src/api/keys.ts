@@ -89,6 +89,7 @@ export const keys = {
   system: (id: string) => ["systems", id] as const,
   executions: ["executions"] as const,
   execution: (id: string) => ["execution", id] as const,
+  eachExecution: ["execution"] as const,
   rateLimits: ["rate-limits"] as const,
   sandbox: ["sandbox"] as const,
   backups: ["backups"] as const,

@@ -284,7 +284,7 @@ export const useProject = (id: string) => useQuery(queries.project(id));
 /** All cards of a project, in board order, kept in step by the socket. */
 export const useBoard = (projectId: string) => useQuery(queries.board(projectId));
 /** One feature with its texts, kept in step by the socket. */
-export const useFeature = (id: string) => useQuery(queries.feature(id));
+export const useFeature = (id: string, enabled = true) => useQuery({ ...queries.feature(id), enabled });
 /** The runs of a feature, the latest first, kept in step by the socket. */
 export const useRuns = (featureId: string) => useQuery(queries.runs(featureId));
 /** One run, kept in step by the socket. Asks nothing while there is no id. */

@@ -997,7 +997,8 @@ export type paths = {
          * Tells of everything that happens, over a WebSocket.
          * @description Frames from the server are JSON texts. The client may say at which item of the knowledge hub its member writes, by
          *     `{"type": "knowledge.editing", "itemId": "…"}`, again and again while that lasts, and without `itemId` when it is over; the
-         *     others are told. Close code 4401: the session has ended.
+         *     others are told. Close code 4401: the session has ended. A member may hold 50 at once, of which a token holds 20: one more is
+         *     answered with 429.
          */
         get: operations["listen_events"];
         put?: never;
@@ -1722,6 +1723,23 @@ export type paths = {
         get: operations["similar_knowledge"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/{kind}/{id}/erase": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Erases an item, or former texts of it, for good: nobody can take that back. For admins. */
+        post: operations["erase_knowledge"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2590,6 +2608,23 @@ export type paths = {
         patch?: never;
         trace?: never;
     };
+    "/api/projects/{id}/try-checks/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops the trial of a project's checks that is going on: for whoever began it, and for admins. It ends within moments. */
+        post: operations["stop_trial"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/queue": {
         parameters: {
             query?: never;
@@ -2811,7 +2846,7 @@ export type paths = {
         };
         get?: never;
         put?: never;
-        /** Deletes everything that a run brought into the hub; each item can be taken back. */
+        /** Deletes everything that a run's agent recorded in the hub; each item can be taken back. */
         post: operations["roll_back_knowledge"];
         delete?: never;
         options?: never;
@@ -2986,7 +3021,8 @@ export type paths = {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Sets some of them; the others stay as they are, whoever sets them meanwhile. For admins. */
+        patch: operations["change_thresholds"];
         trace?: never;
     };
     "/api/settings/budgets": {
@@ -3108,7 +3144,8 @@ export type paths = {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Changes some of the limits; the others stay as they are, whoever sets them meanwhile. For admins. */
+        patch: operations["change_limits"];
         trace?: never;
     };
     "/api/settings/prices": {
@@ -3164,7 +3201,8 @@ export type paths = {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Sets how long some of it is kept; the rest stays as it is, whoever sets it meanwhile. For admins. */
+        patch: operations["change_retention"];
         trace?: never;
     };
     "/api/settings/second-factor": {
@@ -3971,6 +4009,8 @@ export type components = {
              * @description When it was added.
              */
             createdAt: string;
+            /** @description Who put it on its card, where that is known; of what was said, the message tells. */
+            createdBy?: components["schemas"]["MemberId"];
             /** @description The card it is on. */
             featureId: components["schemas"]["FeatureId"];
             /** @description The attachment's id. */
@@ -3999,7 +4039,7 @@ export type components = {
          * @description What was done.
          * @enum {string}
          */
-        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project.allow-host" | "project.dismiss-host" | "project-secret.put" | "project-secret.delete" | "project.clear-caches" | "operation.tidy" | "operation.remove-orphans" | "mcp-server.create" | "mcp-server.change" | "mcp-server.delete" | "mcp-server.test" | "mcp-server.approve-tools" | "feature.create" | "feature.change" | "feature.delete" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "service.start" | "service.stop" | "preview.open" | "terminal.open" | "terminal.change-files" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "agents.stop-all" | "alert.silence" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export" | "backup.make" | "backup.restore" | "database.move";
+        AuditAction: "member.sign-in" | "member.sign-out" | "session.end" | "member.register" | "member.confirm" | "member.change-profile" | "member.change-password" | "member.reset-password" | "identity.link" | "identity.unlink" | "member.create-reset-link" | "member.change-role" | "member.take-factors" | "member.rescue" | "member.disable" | "member.enable" | "member.sign-out-by-admin" | "member.sign-up" | "mail.test" | "invitation.create" | "invitation.revoke" | "token.create" | "token.revoke" | "client.connect" | "client.disconnect" | "totp.enable" | "totp.disable" | "recovery-codes.create" | "recovery-codes.use" | "passkey.create" | "passkey.rename" | "passkey.delete" | "credential.put" | "credential.delete" | "credential.test" | "team-credential.put" | "team-credential.delete" | "team-credential.test" | "setting.change" | "price.put" | "price.delete" | "budget.change" | "project.create" | "project.change" | "project.archive" | "project.retry" | "project.try-checks" | "project.stop-checks" | "project.allow-host" | "project.dismiss-host" | "project-secret.put" | "project-secret.delete" | "project.clear-caches" | "operation.tidy" | "operation.remove-orphans" | "mcp-server.create" | "mcp-server.change" | "mcp-server.delete" | "mcp-server.test" | "mcp-server.approve-tools" | "feature.create" | "feature.change" | "feature.delete" | "feature.attach" | "feature.detach" | "agent.create" | "agent.change" | "agent.delete" | "agent.run" | "chat.start" | "chat.rename" | "chat.delete" | "chat.to-card" | "feature.shelve" | "run.start" | "run.retry" | "run.allow-cost" | "run.stop" | "run.follow-up" | "plan.approve" | "plan.reject" | "feature.verify" | "feature.merge" | "service.start" | "service.stop" | "preview.open" | "terminal.open" | "terminal.change-files" | "auto-mode.start" | "auto-mode.stop" | "system.create" | "system.change" | "system.delete" | "system.run" | "execution.review" | "execution.cancel" | "webhook.create" | "webhook.change" | "webhook.delete" | "webhook.send" | "knowledge.create" | "knowledge.change" | "knowledge.delete" | "knowledge.restore" | "knowledge.verify" | "knowledge.reject" | "knowledge.apply" | "knowledge.roll-back" | "knowledge.erase" | "agents.stop-all" | "alert.silence" | "access.refuse" | "key.new" | "key.rotate" | "key.retire" | "audit.export" | "backup.make" | "backup.restore" | "database.move";
         /** @description An entry as it stands in the audit. */
         AuditEntry: {
             /** @description What was done. */
@@ -4148,6 +4188,11 @@ export type components = {
             state: components["schemas"]["OrderState"];
             window: components["schemas"]["Window"] | null;
         };
+        /**
+         * @description What a run that is put off waits for, where that is not its provider.
+         * @enum {string}
+         */
+        Awaits: "run" | "month" | "dependencies" | "server";
         /** @description A backup that was made, or was to be made. */
         Backup: {
             /**
@@ -4344,11 +4389,6 @@ export type components = {
              */
             used: number;
         };
-        /**
-         * @description Which budget a run waits for.
-         * @enum {string}
-         */
-        BudgetKind: "run" | "month";
         /** @description The budgets, in micro-dollars. */
         BudgetsView: {
             /** @description How the month stands: one's own, and for admins everybody's. Months are calendar months in UTC. */
@@ -5092,6 +5132,11 @@ export type components = {
          * @enum {string}
          */
         EntryType: "documentation" | "api-reference" | "tutorial" | "faq" | "decision" | "runbook" | "glossary" | "custom";
+        /** @description What is erased. */
+        EraseKnowledge: {
+            /** @description Former versions whose texts are erased; absent to erase the whole item. */
+            versions?: number[];
+        };
         /** @description What is likely. */
         Estimate: {
             /** @description Cost, in micro-dollars. */
@@ -5119,6 +5164,8 @@ export type components = {
         };
         /** @description An execution as lists show it. */
         Execution: {
+            /** @description What it was started with, in a few words; empty where that says nothing. */
+            about?: string;
             /**
              * Format: int64
              * @description What they cost so far, in micro-dollars.
@@ -5195,7 +5242,16 @@ export type components = {
             costMicros: number;
             /** @description The task. */
             featureId: components["schemas"]["FeatureId"];
+            parkedFor: components["schemas"]["Awaits"] | null;
+            /** @description What it waits for, in a sentence. */
+            parkedReason: string | null;
+            /**
+             * Format: date-time
+             * @description Until when it is put off, if it is.
+             */
+            parkedUntil: string | null;
             runId: components["schemas"]["RunId"] | null;
+            status: components["schemas"]["RunStatus"] | null;
             /** @description The step's place. */
             stepKey: string;
             /**
@@ -5376,6 +5432,7 @@ export type components = {
              * @description When the latest stretch of work on it began.
              */
             startedAt: string | null;
+            startedBy: components["schemas"]["MemberId"] | null;
             /** @description Where it stands. */
             status: components["schemas"]["FeatureStatus"];
             /**
@@ -5826,10 +5883,17 @@ export type components = {
             created: components["schemas"]["KnowledgeRef"][];
             /** @description Files whose items are there already and were not changed, because something came in between. */
             failed: components["schemas"]["FailedFile"][];
+            /** @description Files of the archive that do not end in `.md`, and were left out. */
+            ignored: string[];
             /** @description Files that were passed over, because the hub, or a file before them, holds much the same. */
             skipped: components["schemas"]["SkippedFile"][];
             /** @description What was there already with this very text. */
             unchanged: components["schemas"]["KnowledgeRef"][];
+            /**
+             * @description Files that came in without some of what they name as related, because the hub does not hold it. Bring that in, and then
+             *     these files again.
+             */
+            unrelated: components["schemas"]["UnrelatedFile"][];
             /** @description What was there already and has the file's text now. */
             updated: components["schemas"]["KnowledgeRef"][];
         };
@@ -6086,7 +6150,7 @@ export type components = {
          * @description What was done to an item.
          * @enum {string}
          */
-        KnowledgeDeed: "created" | "updated" | "verified" | "proven" | "rejected" | "deleted" | "restored" | "applied";
+        KnowledgeDeed: "created" | "updated" | "verified" | "proven" | "rejected" | "deleted" | "restored" | "applied" | "erased" | "forgotten";
         /** @description What only one kind has. */
         KnowledgeDetails: (components["schemas"]["BlueprintDetails"] & {
             /** @enum {string} */
@@ -6122,6 +6186,11 @@ export type components = {
             applicationCount: number;
             /** @description What it is about. */
             description: string;
+            /**
+             * Format: int64
+             * @description How often it did not help; of the other uses nothing is known.
+             */
+            failureCount: number;
             /** @description The item. */
             id: components["schemas"]["KnowledgeId"];
             /** @description Its kind. */
@@ -6230,8 +6299,13 @@ export type components = {
             at: string;
             /** @description What was done. */
             deed: components["schemas"]["KnowledgeDeed"];
-            /** @description The whole text from then on; absent in lists. */
+            /** @description The whole text from then on; absent in lists, and when it was erased. */
             draft?: components["schemas"]["KnowledgeDraft"];
+            /**
+             * Format: date-time
+             * @description When its text was erased for good, if it was.
+             */
+            erasedAt: string | null;
             /** @description The item. */
             itemId: components["schemas"]["KnowledgeId"];
             /** @description Who did it, or whose agent or token. */
@@ -6369,6 +6443,11 @@ export type components = {
              * @description In how many runs, and by how many members beside, it was used.
              */
             applicationCount: number;
+            /**
+             * Format: int64
+             * @description In how many of them it did not; of the others nothing is known.
+             */
+            failureCount: number;
             /** @description Why it was rejected. */
             rejectReason: string | null;
             /** @description Whether the team takes it for true. */
@@ -6440,6 +6519,13 @@ export type components = {
              * @default 10
              */
             maxWorktreesPerMember: number;
+        };
+        /** @description Limits that are to become others; what is absent stays. */
+        LimitsChange: {
+            /** @description Of what one run may use. */
+            run?: components["schemas"]["RunLimits"];
+            /** @description Of what a member and the whole team may use at once. */
+            team?: components["schemas"]["Limits"];
         };
         /** @description One line of a hunk. */
         Line: {
@@ -7405,7 +7491,7 @@ export type components = {
          * @description What came of a card.
          * @enum {string}
          */
-        Outcome: "merged" | "verified" | "waits-for-approval" | "waits-for-plan" | "failed" | "stopped" | "under-way" | "waits-for-provider" | "waits-for-budget" | "rests";
+        Outcome: "merged" | "verified" | "waits-for-approval" | "waits-for-plan" | "failed" | "stopped" | "under-way" | "waits-for-provider" | "waits-for-budget" | "waits-for-dependencies" | "waits-for-server" | "rests";
         /**
          * @description What an agent's closing words are taken for.
          * @enum {string}
@@ -8111,6 +8197,26 @@ export type components = {
             why: string;
         } | {
             /** @enum {string} */
+            code: "trouble";
+            /**
+             * Format: date-time
+             * @description When it is tried again.
+             */
+            until: string;
+            /** @description What is wrong, in a sentence. */
+            why: string;
+        } | {
+            /** @enum {string} */
+            code: "footing";
+            /**
+             * Format: date-time
+             * @description When it is tried again.
+             */
+            until: string;
+            /** @description Why, and what helps, in a sentence or two. */
+            why: string;
+        } | {
+            /** @enum {string} */
             code: "plan";
         } | {
             /** @enum {string} */
@@ -8361,7 +8467,7 @@ export type components = {
             problem: components["schemas"]["Problem"] | null;
             /** @description Its project. */
             projectId: components["schemas"]["ProjectId"];
-            /** @description What it waits for of its provider, in a sentence. */
+            /** @description What it waits for, in a sentence. */
             reason: string | null;
             /** @description Its run. */
             runId: components["schemas"]["RunId"];
@@ -8451,6 +8557,11 @@ export type components = {
         };
         /** @description What is taken back. */
         RestoreKnowledge: {
+            /**
+             * Format: int64
+             * @description The version that was looked at: refused when it is another by now.
+             */
+            current?: number;
             /**
              * Format: int64
              * @description The version whose text is taken back; absent to take back a deleted item as it is.
@@ -8551,10 +8662,16 @@ export type components = {
         ReviewStep: {
             /** @description Whether it is good; if not, it goes back. */
             approved: boolean;
+            /**
+             * Format: int64
+             * @description The step's `rounds` when it was looked at; 0 when absent. When somebody sent it back in between, this is refused: what
+             *     it shows now was not looked at.
+             */
+            rounds?: number;
             /** @description What is to be different, or what else is to be known; needed when it goes back. */
             text?: string;
         };
-        /** @description Takes back what a run brought into the hub. */
+        /** @description Takes back what a run's agent recorded in the hub. */
         RollBackKnowledge: {
             /** @description Why. */
             reason: string;
@@ -8629,12 +8746,12 @@ export type components = {
             memberId: components["schemas"]["MemberId"];
             /** @description The model that it calls. */
             model: string;
-            parkedFor: components["schemas"]["BudgetKind"] | null;
-            /** @description What it waits for of its provider or of a budget, in a sentence; nothing while it rests. */
+            parkedFor: components["schemas"]["Awaits"] | null;
+            /** @description What it waits for, in a sentence; nothing while it rests. */
             parkedReason: string | null;
             /**
              * Format: date-time
-             * @description It waits for its provider, or rests because auto mode's window is closed, and is not claimed before this time.
+             * @description It is put off, or rests because auto mode's window is closed, and is not claimed before this time.
              */
             parkedUntil: string | null;
             /** @description The agent's tasks. */
@@ -8918,6 +9035,8 @@ export type components = {
             applications: components["schemas"]["KnowledgeApplication"][];
             /** @description What it brought into the hub, deleted or not, without contents. */
             items: components["schemas"]["AnyItem"][];
+            /** @description Whether whoever asks may take back what its agent recorded. */
+            mayRollBack: boolean;
         };
         /** @description What one run may use before it is ended with a clear word, or waits for one. */
         RunLimits: {
@@ -9520,7 +9639,8 @@ export type components = {
             retry?: components["schemas"]["Retry"] | null;
             /**
              * Format: int64
-             * @description How long it may take, in milliseconds. A person's review takes as long as it takes.
+             * @description How long its agents may work, in milliseconds: what they wait for does not count. A person's review takes as long as it
+             *     takes.
              */
             timeoutMs?: number | null;
             transform?: components["schemas"]["Transform"] | null;
@@ -9543,7 +9663,7 @@ export type components = {
             attempt: number;
             /**
              * Format: date-time
-             * @description When it is ended if it has not ended before.
+             * @description When it is ended if it has not ended before and its agents work until then; nothing while none of them works.
              */
             deadline: string | null;
             /**
@@ -10102,7 +10222,8 @@ export type components = {
             providerMs: number;
             /**
              * Format: int64
-             * @description Time of rest, for a window to open or a budget to hold more, in milliseconds.
+             * @description Time of rest, for a window to open, a budget to hold more, the server to have room or other cards to be mended, in
+             *     milliseconds.
              */
             restMs: number;
             /**
@@ -10254,6 +10375,13 @@ export type components = {
              * @description The number.
              */
             unread: number;
+        };
+        /** @description A file that names items as related which the hub does not hold. */
+        UnrelatedFile: {
+            /** @description Its name. */
+            file: string;
+            /** @description What it names. */
+            related: components["schemas"]["KnowledgeId"][];
         };
         /** @description What to change of an agent; what is absent stays, and `null` takes a value away. */
         UpdateAgent: {
@@ -10438,7 +10566,7 @@ export type components = {
         UpdateProject: {
             /** @description The name that is shown. */
             name?: string;
-            /** @description How agents work in it; replaces the settings as a whole. */
+            /** @description How agents work in it; of these, too, what is absent stays. Lists are replaced as a whole. */
             settings?: components["schemas"]["ProjectSettings"];
         };
         /** @description Tokens of one call or of many added up. */
@@ -10750,6 +10878,7 @@ export type AutoMode = components['schemas']['AutoMode'];
 export type AutoModeAction = components['schemas']['AutoModeAction'];
 export type AutoModes = components['schemas']['AutoModes'];
 export type AutoOrder = components['schemas']['AutoOrder'];
+export type Awaits = components['schemas']['Awaits'];
 export type Backup = components['schemas']['Backup'];
 export type BackupCause = components['schemas']['BackupCause'];
 export type BackupId = components['schemas']['BackupId'];
@@ -10764,7 +10893,6 @@ export type BlueprintDraft = components['schemas']['BlueprintDraft'];
 export type BlueprintPage = components['schemas']['BlueprintPage'];
 export type BlueprintStatus = components['schemas']['BlueprintStatus'];
 export type BucketState = components['schemas']['BucketState'];
-export type BudgetKind = components['schemas']['BudgetKind'];
 export type BudgetsView = components['schemas']['BudgetsView'];
 export type BusState = components['schemas']['BusState'];
 export type CacheGoing = components['schemas']['CacheGoing'];
@@ -10830,6 +10958,7 @@ export type EntryDetails = components['schemas']['EntryDetails'];
 export type EntryDraft = components['schemas']['EntryDraft'];
 export type EntryPage = components['schemas']['EntryPage'];
 export type EntryType = components['schemas']['EntryType'];
+export type EraseKnowledge = components['schemas']['EraseKnowledge'];
 export type Estimate = components['schemas']['Estimate'];
 export type Event = components['schemas']['Event'];
 export type Execution = components['schemas']['Execution'];
@@ -10912,6 +11041,7 @@ export type LearningPage = components['schemas']['LearningPage'];
 export type LearningStanding = components['schemas']['LearningStanding'];
 export type LearningType = components['schemas']['LearningType'];
 export type Limits = components['schemas']['Limits'];
+export type LimitsChange = components['schemas']['LimitsChange'];
 export type Line = components['schemas']['Line'];
 export type LineChange = components['schemas']['LineChange'];
 export type LineKind = components['schemas']['LineKind'];
@@ -11166,6 +11296,7 @@ export type TrialStatus = components['schemas']['TrialStatus'];
 export type TriedCheck = components['schemas']['TriedCheck'];
 export type TryChecks = components['schemas']['TryChecks'];
 export type Unread = components['schemas']['Unread'];
+export type UnrelatedFile = components['schemas']['UnrelatedFile'];
 export type UpdateAgent = components['schemas']['UpdateAgent'];
 export type UpdateBlueprint = components['schemas']['UpdateBlueprint'];
 export type UpdateEntry = components['schemas']['UpdateEntry'];
@@ -11676,6 +11807,13 @@ export interface operations {
                 content: {
                     "application/octet-stream": string;
                 };
+            };
+            /** @description It is the one that the browser has. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why the request was refused or failed. */
             default: {
@@ -14424,7 +14562,7 @@ export interface operations {
                 type?: string;
                 /** @description Only blueprints of this status. */
                 status?: string;
-                /** @description Only learnings that stand so: `proposed`, `accepted` or `rejected`. */
+                /** @description Only learnings that stand so: `proposed`, `accepted` or `rejected`. Without it, all but rejected ones. */
                 review?: string;
                 /** @description Only learnings as sure as that. */
                 confidence?: string;
@@ -14432,6 +14570,8 @@ export interface operations {
                 language?: string;
                 /** @description Only what came by this way: `member`, `agent` or `token`. */
                 origin?: string;
+                /** @description Only what this member, or an agent or a token of theirs, brought in. */
+                author?: components["schemas"]["MemberId"];
                 /** @description Only what changed from this moment on. */
                 since?: string;
                 /** @description What the page before gave as `next`. */
@@ -14645,7 +14785,7 @@ export interface operations {
                 type?: string;
                 /** @description Only blueprints of this status. */
                 status?: string;
-                /** @description Only learnings that stand so: `proposed`, `accepted` or `rejected`. */
+                /** @description Only learnings that stand so: `proposed`, `accepted` or `rejected`. Without it, all but rejected ones. */
                 review?: string;
                 /** @description Only learnings as sure as that. */
                 confidence?: string;
@@ -14653,6 +14793,8 @@ export interface operations {
                 language?: string;
                 /** @description Only what came by this way: `member`, `agent` or `token`. */
                 origin?: string;
+                /** @description Only what this member, or an agent or a token of theirs, brought in. */
+                author?: components["schemas"]["MemberId"];
                 /** @description Only what changed from this moment on. */
                 since?: string;
                 /** @description What the page before gave as `next`. */
@@ -14967,7 +15109,7 @@ export interface operations {
                 type?: string;
                 /** @description Only blueprints of this status. */
                 status?: string;
-                /** @description Only learnings that stand so: `proposed`, `accepted` or `rejected`. */
+                /** @description Only learnings that stand so: `proposed`, `accepted` or `rejected`. Without it, all but rejected ones. */
                 review?: string;
                 /** @description Only learnings as sure as that. */
                 confidence?: string;
@@ -14975,6 +15117,8 @@ export interface operations {
                 language?: string;
                 /** @description Only what came by this way: `member`, `agent` or `token`. */
                 origin?: string;
+                /** @description Only what this member, or an agent or a token of theirs, brought in. */
+                author?: components["schemas"]["MemberId"];
                 /** @description Only what changed from this moment on. */
                 since?: string;
                 /** @description What the page before gave as `next`. */
@@ -15306,6 +15450,8 @@ export interface operations {
                 language?: string;
                 /** @description Only what came by this way: `member`, `agent` or `token`. */
                 origin?: string;
+                /** @description Only what this member, or an agent or a token of theirs, brought in. */
+                author?: components["schemas"]["MemberId"];
                 /** @description Only what agents may be given without a member's look. */
                 trusted?: boolean;
                 /** @description Only what changed from this moment on. */
@@ -15348,6 +15494,11 @@ export interface operations {
                 title: string;
                 /** @description Its text. */
                 content?: string;
+                /**
+                 * @description What it is to be, `blueprint`, `entry` or `learning`; an entry when absent. Two of a kind with one title are alike in any
+                 *     case.
+                 */
+                kind?: string;
                 /** @description An item that is left out. */
                 but?: components["schemas"]["KnowledgeId"];
             };
@@ -15365,6 +15516,42 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["SimilarItems"];
                 };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    erase_knowledge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The kind. */
+                kind: components["schemas"]["KindPath"];
+                /** @description The item. */
+                id: components["schemas"]["KnowledgeId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EraseKnowledge"];
+            };
+        };
+        responses: {
+            /** @description Nothing is left of it. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Why the request was refused or failed. */
             default: {
@@ -17496,6 +17683,38 @@ export interface operations {
             };
         };
     };
+    stop_trial: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The project. */
+                id: components["schemas"]["ProjectId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trial"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_team_queue: {
         parameters: {
             query?: never;
@@ -18343,6 +18562,39 @@ export interface operations {
             };
         };
     };
+    change_thresholds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Thresholds"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Thresholds"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     put_budgets: {
         parameters: {
             query?: never;
@@ -18656,6 +18908,39 @@ export interface operations {
             };
         };
     };
+    change_limits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LimitsChange"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamLimits"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     list_prices: {
         parameters: {
             query?: never;
@@ -18778,6 +19063,39 @@ export interface operations {
         };
     };
     put_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Retention"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retention"];
+                };
+            };
+            /** @description Why the request was refused or failed. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    change_retention: {
         parameters: {
             query?: never;
             header?: never;

@@ -21,6 +21,7 @@ export type {
   AuditOutcome,
   AuthStatus,
   AutoMode,
+  Awaits,
   Backup,
   BackupCause,
   BackupKind,
@@ -47,6 +48,7 @@ export type {
   DiskStanding,
   Execution,
   ExecutionStatus,
+  ExecutionTask,
   ExecutionView,
   FactorList,
   FailurePolicy,
@@ -182,7 +184,18 @@ export type AuditFilter = Omit<
 >;
 export type Model = Schema.ModelChoice;
 export type SealKey = Schema.KeyView;
+export type UpdateProject = Schema.UpdateProject;
 export type LimitsSettings = Schema.TeamLimits;
+/** What of them is to become another; the rest stays. */
+export interface LimitsChange {
+  team: Partial<Schema.Limits>;
+  run: Partial<Schema.RunLimits>;
+}
+/** What of a project is to become another; of its settings, too, the rest stays. */
+export interface ProjectChange {
+  name?: string;
+  settings?: Partial<Omit<Schema.ProjectSettings, "network">> & { network?: Partial<Schema.NetworkSettings> };
+}
 export type DiffLine = Schema.Line;
 export type AgentDraft = Schema.CreateAgent;
 export type AgentPatch = Schema.UpdateAgent;

@@ -20,8 +20,7 @@ import {
 import type { ReactNode } from "react";
 import { useMay, useUnread } from "@/api/queries";
 import { Menu, MenuItem, MenuSeparator } from "@/components/ui/menu";
-import { useActiveWork } from "@/features/attention";
-import { cn } from "@/lib/cn";
+import { useWaiting } from "@/features/attention";
 import { t } from "@/strings";
 import { useSignOut } from "./member-menu";
 import { overlay } from "./overlay";
@@ -110,22 +109,14 @@ function More() {
 }
 
 /** The sidebar's places on a narrow screen. */
-export function BottomBar({ className }: { className?: string }) {
-  const { attention } = useActiveWork();
+export default function BottomBar() {
+  const waiting = useWaiting();
   return (
     <nav
       aria-label="Main"
-      className={cn(
-        "flex h-14 shrink-0 border-line border-t bg-sidebar pb-[env(safe-area-inset-bottom)]",
-        className,
-      )}
+      className="flex h-14 shrink-0 border-line border-t bg-sidebar pb-[env(safe-area-inset-bottom)]"
     >
-      <Place
-        to="/"
-        icon={<Inbox />}
-        label={t.nav.inbox}
-        count={attention.filter((card) => card.status !== "paused").length}
-      />
+      <Place to="/" icon={<Inbox />} label={t.nav.inbox} count={waiting} />
       <Place to="/projects" icon={<SquareKanban />} label={t.nav.projects} />
       <Place to="/chat" icon={<MessagesSquare />} label={t.nav.chat} />
       <Place to="/agents" icon={<Bot />} label="Agents" />

@@ -1,24 +1,28 @@
-import { Outlet, useNavigate, useParams } from "@tanstack/react-router";
+import { Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { useMay, useMe, useUnread } from "@/api/queries";
 import { editor, openEditor } from "@/features/editor/store";
 import { setTimeZone } from "@/lib/format";
 import { blockHotkeys, useHotkeys } from "@/lib/hotkeys";
+import { useMedia } from "@/lib/media";
 import { countInTitle } from "@/lib/title";
 import { t } from "@/strings";
-import { BottomBar } from "./bottom-bar";
+import { useCurrentProject } from "./current-project";
 import { identity } from "./identity";
+import { fetchViews } from "./lazy";
 import { OfflineBanner } from "./offline-banner";
 import { overlay } from "./overlay";
-import Palette from "./palette";
+import Palette, { loadPaletteList } from "./palette";
 import { followPreferences } from "./preferences";
 import { Sidebar } from "./sidebar";
+import { UnsavedGuard } from "./unsaved-guard";
 
 const loadEditor = () => import("@/features/editor/card-editor");
 const Shortcuts = lazy(() => import("./shortcuts"));
 const CardEditor = lazy(loadEditor);
 const StopAllConfirm = lazy(() => import("@/features/team/stop-all-confirm"));
 const AlertBanner = lazy(() => import("@/features/alerts/banner"));
+const BottomBar = lazy(() => import("./bottom-bar"));
 const IdentityDialog = lazy(() => import("./identity-dialog"));
 const IDLE_MS = 1_500;
 
@@ -31,9 +35,15 @@ export default function Frame() {
   const me = useMe().data;
   const mayBuild = useMay("build");
   const unread = useUnread();
+  const narrow = useMedia("(width < 48rem)");
   // Before anything below is rendered that shows a moment.
   if (me !== undefined) setTimeZone(me.timeZone);
-  const { projectId } = useParams({ strict: false });
+  const projectId = useCurrentProject()?.id;
+  // Over an open card lies what it says and where one answers: the places would take the room of both.
+  const cardOpen = useRouterState({
+    select: ({ location: { pathname, search } }) =>
+      pathname.startsWith("/f/") || (pathname.startsWith("/p/") && "f" in search),
+  });
   // Once opened, they stay, so that they close with their motion.
   const [used, setUsed] = useState({ shortcuts: false, stopAll: false, editor: false });
   if (open === "shortcuts" && !used.shortcuts) setUsed({ ...used, shortcuts: true });
@@ -48,9 +58,17 @@ export default function Frame() {
   const kept = me?.preferences;
   useEffect(() => (kept === undefined ? undefined : followPreferences(kept)), [kept]);
   useEffect(() => countInTitle(unread), [unread]);
-  // Fetched while nothing else is: the first press of a key finds them there.
+  // Fetched while nothing else is: the first press of a key finds them there, and so does whoever goes on while the server is away.
   useEffect(() => {
-    const timer = setTimeout(() => void loadEditor().catch(() => {}), IDLE_MS);
+    const timer = setTimeout(
+      () =>
+        void loadEditor()
+          .catch(() => {})
+          .then(loadPaletteList)
+          .catch(() => {})
+          .then(fetchViews),
+      IDLE_MS,
+    );
     return () => clearTimeout(timer);
   }, []);
 
@@ -89,8 +107,13 @@ export default function Frame() {
           <Outlet />
         </div>
       </div>
-      <BottomBar className="md:hidden" />
+      {narrow && !cardOpen && (
+        <Suspense fallback={<div className="h-14 shrink-0" />}>
+          <BottomBar />
+        </Suspense>
+      )}
       <Palette />
+      <UnsavedGuard />
       <Suspense>
         {used.shortcuts && <Shortcuts />}
         {used.stopAll && (

@@ -8,6 +8,7 @@ import { toast } from "@/components/ui/toast";
 import { chooseTheme, useThemeChoice } from "@/lib/theme";
 import { t } from "@/strings";
 import { overlay } from "./overlay";
+import { useRail } from "./rail";
 import { signOut } from "./session";
 
 export const themes = [
@@ -31,6 +32,7 @@ export function MemberMenu() {
   const { data: me } = useMe();
   const theme = useThemeChoice();
   const leave = useSignOut();
+  const rail = useRail();
   if (me === undefined) return null;
   return (
     <Menu
@@ -41,7 +43,7 @@ export function MemberMenu() {
           className="mt-1 flex h-9 items-center gap-2.5 rounded-md px-1.5 text-left text-sm hover:bg-hover data-popup-open:bg-hover"
         >
           <Avatar name={me.name} id={me.id} picture={me.avatar} />
-          <span className="min-w-0 flex-1 truncate font-medium">{me.name}</span>
+          <span className={rail ? "sr-only" : "min-w-0 flex-1 truncate font-medium"}>{me.name}</span>
         </button>
       }
     >

@@ -8,6 +8,7 @@ import type { Me } from "@/api/types";
 import { startLive, stopLive } from "@/live/socket";
 import { identity } from "./identity";
 import { queryClient } from "./query-client";
+import { noteSignedIn, noteSignedOut, wasSignedIn } from "./signed-in";
 
 /** Where to go once signed in; only ever a place within this page. */
 export function safeNext(next: unknown): string {
@@ -15,14 +16,6 @@ export function safeNext(next: unknown): string {
 }
 
 let leave: () => void = () => {};
-
-/** Set while somebody is signed in on this device: then the socket need not wait for the answer to who it is. */
-const HINT = "guildhall.signed-in";
-const hint = {
-  get: () => localStorage.getItem(HINT) !== null,
-  set: () => localStorage.setItem(HINT, "yes"),
-  clear: () => localStorage.removeItem(HINT),
-};
 
 /** Says what to do when the session is over while the page is open. */
 export function onLeave(handler: () => void) {
@@ -34,7 +27,7 @@ function signedOut() {
   // Nobody is here any more to answer.
   identity.get()?.settle(false);
   stopLive();
-  hint.clear();
+  noteSignedOut();
   queryClient.clear();
   leave();
 }
@@ -53,7 +46,7 @@ setOnFactorNeeded(() => {
 function requireFactor(me: Me) {
   if (!me.secondFactorNeeded) return;
   stopLive();
-  hint.clear();
+  noteSignedOut();
   throw redirect({ to: SET_UP_FACTOR, replace: true });
 }
 
@@ -67,15 +60,15 @@ export async function requireSession(href: string): Promise<Me> {
   }
   try {
     // What is fetched after the greeting misses no event.
-    const early = hint.get() ? live().greeting() : null;
+    const early = wasSignedIn() ? live().greeting() : null;
     const me = await queryClient.fetchQuery(queries.me());
     requireFactor(me);
-    hint.set();
+    noteSignedIn();
     await (early ?? live().greeting());
     return me;
   } catch (error) {
     stopLive();
-    hint.clear();
+    noteSignedOut();
     if (error instanceof ApiError && error.status === 401) {
       const { setUp } = await queryClient.fetchQuery(queries.authStatus());
       throw redirect(
@@ -111,13 +104,13 @@ export async function requireLacking() {
 /** After sign-up or sign-in: the page belongs to this member now. */
 export function enter(me: Me) {
   queryClient.clear();
-  hint.set();
+  noteSignedIn();
   queryClient.setQueryData(keys.me, me);
 }
 
 export async function signOut() {
   await api.logout();
   stopLive();
-  hint.clear();
+  noteSignedOut();
   queryClient.clear();
 }

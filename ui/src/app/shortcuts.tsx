@@ -37,6 +37,14 @@ const groups: { title: string; keys: [string, string][] }[] = [
     ],
   },
   {
+    title: "In the inbox",
+    keys: [
+      ["j", "Next"],
+      ["k", "The one before"],
+      ["enter", "Open"],
+    ],
+  },
+  {
     title: "In the notifications",
     keys: [
       ["j", "Next"],
@@ -106,10 +114,10 @@ export default function Shortcuts() {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so it must be reached by keyboard.
         tabIndex={0}
         aria-label={t.nav.help}
-        className="grid gap-x-10 gap-y-6 px-5 pt-2 pb-6 sm:grid-cols-2"
+        className="gap-x-10 px-5 pt-2 sm:columns-2"
       >
         {groups.map((group) => (
-          <section key={group.title} className={group.title === "On the board" ? "sm:row-span-2" : undefined}>
+          <section key={group.title} className="break-inside-avoid pb-6">
             <h3 className="mb-1.5 font-medium text-faint text-xs">{group.title}</h3>
             <dl className="flex flex-col">
               {group.keys.map(([keys, what]) => (

@@ -9,8 +9,8 @@ export const COLORS = [
   "var(--amber)",
   "var(--green)",
   "var(--red)",
-  "color-mix(in oklch, var(--accent) 55%, var(--ink))",
-  "color-mix(in oklch, var(--violet) 50%, var(--canvas))",
+  "color-mix(in oklab, var(--accent) 55%, var(--ink))",
+  "color-mix(in oklab, var(--violet) 50%, var(--canvas))",
 ];
 /** The colour of all others. */
 export const REST = "var(--line-strong)";

@@ -19,8 +19,9 @@ export function DiffSize({
       title={`${plural(files, "file")} changed, ${plural(added, "line")} added, ${plural(removed, "line")} removed`}
       className={cn("num inline-flex gap-1 font-mono", className)}
     >
-      <span className="text-green">+{count(added)}</span>
-      <span className="text-red">−{count(removed)}</span>
+      {added > 0 && <span className="text-green">+{count(added)}</span>}
+      {removed > 0 && <span className="text-red">−{count(removed)}</span>}
+      {added === 0 && removed === 0 && <span>±0</span>}
     </span>
   );
 }

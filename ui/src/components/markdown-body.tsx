@@ -1,12 +1,15 @@
-import { memo } from "react";
+import { memo, use, useMemo } from "react";
 import ReactMarkdown from "react-markdown";
 import remarkGfm from "remark-gfm";
+import { Level } from "./level";
+import { headingsFrom } from "./markdown-headings";
 
-const plugins = [remarkGfm];
 /** A file on a card, and no way around it: the browser resolves `..` before it asks. */
 const ATTACHMENT = /^\/api\/attachments\/[0-9a-f-]{36}$/;
 
 function MarkdownBody({ text }: { text: string }) {
+  const level = use(Level);
+  const plugins = useMemo(() => [remarkGfm, headingsFrom(level === "h2" ? 2 : 3)], [level]);
   return (
     <ReactMarkdown
       remarkPlugins={plugins}

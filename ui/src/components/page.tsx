@@ -29,7 +29,7 @@ export function Page({
       >
         <header className="mb-6 flex flex-wrap items-start gap-x-4 gap-y-3">
           <div className="min-w-0 flex-1 basis-44">
-            <h1 className="font-semibold text-2xl tracking-tight">{title}</h1>
+            <h1 className="font-semibold text-2xl tracking-tight [overflow-wrap:anywhere]">{title}</h1>
             {lead && <p className="mt-0.5 text-muted text-sm">{lead}</p>}
           </div>
           {actions && <div className="flex flex-wrap items-center gap-2">{actions}</div>}

@@ -1,11 +1,9 @@
 import type { UseQueryResult } from "@tanstack/react-query";
-import type { ReactNode } from "react";
-import type { ApiError } from "@/api/error";
-import { t } from "@/strings";
-import { FormError } from "./form-error";
+import type { ComponentProps, ReactNode } from "react";
+import { cn } from "@/lib/cn";
 import { Section } from "./page";
+import { SaveBar } from "./save-bar";
 import { ErrorState } from "./state";
-import { Button } from "./ui/button";
 import { Skeleton } from "./ui/skeleton";
 
 /** A part of a view for settings that are fetched first. */
@@ -14,12 +12,15 @@ export function SettingsSection<T>({
   title,
   lead,
   settings,
+  height,
   children,
 }: {
   id: string;
   title: string;
   lead: string;
   settings: UseQueryResult<T>;
+  /** As high as the form is: nothing below it moves when that comes. */
+  height: string;
   children: (data: T) => ReactNode;
 }) {
   return (
@@ -29,25 +30,24 @@ export function SettingsSection<T>({
       ) : settings.isError ? (
         <ErrorState error={settings.error} onRetry={() => void settings.refetch()} className="py-6" />
       ) : (
-        <Skeleton className="h-72 rounded-xl" />
+        <Skeleton className={cn("rounded-xl", height)} />
       )}
     </Section>
   );
 }
 
-/** A form of figures, which is saved as a whole when all of them can be and one has changed. */
+/** A form of figures, which can be saved when all of them can be and one has changed. */
 export function FiguresForm({
   problem,
   valid,
   changed,
   busy,
+  clashes,
+  onTakeTheirs,
   onSave,
   children,
-}: {
-  problem: ApiError | null;
+}: Pick<ComponentProps<typeof SaveBar>, "problem" | "changed" | "busy" | "clashes" | "onTakeTheirs"> & {
   valid: boolean;
-  changed: boolean;
-  busy: boolean;
   onSave: () => void;
   children: ReactNode;
 }) {
@@ -56,16 +56,11 @@ export function FiguresForm({
       className="flex flex-col gap-6"
       onSubmit={(event) => {
         event.preventDefault();
-        if (valid) onSave();
+        if (valid && changed) onSave();
       }}
     >
-      {problem && problem.fields.length === 0 && <FormError error={problem} />}
       {children}
-      <div>
-        <Button type="submit" busy={busy} disabled={!valid || !changed}>
-          {t.common.save}
-        </Button>
-      </div>
+      <SaveBar {...{ problem, valid, changed, busy, clashes, onTakeTheirs }} />
     </form>
   );
 }

@@ -1,3 +1,4 @@
+import { Link } from "@tanstack/react-router";
 import { CircleAlert, Lock, SearchX, WifiOff } from "lucide-react";
 import type { ReactNode } from "react";
 import { asApiError } from "@/api/error";
@@ -34,14 +35,19 @@ export function Empty({
   );
 }
 
-/** What happened and what to do, in place of a view that could not be fetched. */
+/**
+ * What happened and what to do, in place of a view that could not be fetched. What is not there or not for whoever looks is not there a
+ * moment later either: then the way leads `back`, to the inbox unless somewhere is nearer.
+ */
 export function ErrorState({
   error: cause,
   onRetry,
+  back,
   className,
 }: {
   error: unknown;
   onRetry?: () => void;
+  back?: ReactNode;
   className?: string;
 }) {
   const error = asApiError(cause);
@@ -51,18 +57,23 @@ export function ErrorState({
       : error.status === 404
         ? [<SearchX key="none" />, t.common.notFound]
         : error.code === "offline"
-          ? [<WifiOff key="off" />, "The server cannot be reached"]
+          ? [<WifiOff key="off" />, t.common.unreachable]
           : [<CircleAlert key="bad" />, t.common.wentWrong];
+  const final = error.status === 403 || error.status === 404;
   return (
     <div role="alert">
       <Empty
         icon={icon}
         title={title}
         {...(className === undefined ? {} : { className })}
-        action={onRetry && <Button onClick={onRetry}>{t.common.retry}</Button>}
+        action={
+          final
+            ? (back ?? <Button render={<Link to="/" />}>{t.common.toInbox}</Button>)
+            : onRetry && <Button onClick={onRetry}>{t.common.retry}</Button>
+        }
       >
         <p>{error.status === 404 ? t.common.notFoundHelp : error.detail}</p>
-        {error.requestId && <RequestId id={error.requestId} className="mt-3" />}
+        {error.requestId && !final && <RequestId id={error.requestId} className="mt-3" />}
       </Empty>
     </div>
   );

@@ -7,7 +7,7 @@ export function WithCode({ text }: { text: string }): ReactNode {
       <code
         // biome-ignore lint/suspicious/noArrayIndexKey: a part is what stands at its place.
         key={at}
-        className="rounded bg-[color-mix(in_oklch,currentColor_9%,transparent)] px-1 py-px text-[0.92em]"
+        className="rounded bg-[color-mix(in_oklab,currentColor_9%,transparent)] px-1 py-px text-[0.92em]"
       >
         {part}
       </code>

@@ -4,8 +4,10 @@ import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import type { Feature, FeatureCard, FeatureKind, FeatureStatus } from "@/api/types";
 import { toast } from "@/components/ui/toast";
+import { keyProblem } from "@/features/settings/keys/problem";
 import { dropFeature, putFeature, putRun } from "@/live/apply";
 import { broughtSince, rememberDeleted, rememberFeature } from "@/live/recent";
+import { forgetRefused, noteRefused } from "./refused";
 
 /** What a member can do to a card beyond editing it. */
 export type FeatureAction = "start" | "retry" | "stop" | "verify" | "merge" | "shelve" | "delete";
@@ -77,6 +79,7 @@ export async function act(
   if (before !== undefined && guess !== undefined) {
     putFeature(client, { ...before, status: guess, stage: null, error: null });
   }
+  forgetRefused(id);
   try {
     if (action === "delete") {
       await api.deleteFeature(id);
@@ -95,9 +98,24 @@ export async function act(
     const now = cachedCard(client, id);
     // Put back only what was guessed: the socket may have brought the truth meanwhile.
     if (before !== undefined && now?.version === before.version) putFeature(client, before);
-    if (!options.quiet) toast.error(before ? `#${before.number} ${before.title}` : undefined, error);
+    // Of a move that is not one any more, the card itself tells.
+    const begins = action === "start" || action === "retry";
+    if (begins && error.status === 409 && error.code !== "illegal-move") noteRefused(id, error);
+    if (!options.quiet) {
+      toast.error(before ? `#${before.number} ${before.title}` : undefined, error, toKeys(error.code));
+    }
     throw error;
   }
+}
+
+/** Where a key is what is missing, the way to the keys. */
+function toKeys(code: string) {
+  const label = keyProblem(code);
+  if (label === null) return undefined;
+  // Whoever acts has the router already; here it would make a circle.
+  const onClick = () =>
+    void import("@/router").then(({ router }) => router.navigate({ to: "/settings", hash: "keys" }));
+  return { label, onClick };
 }
 
 async function call(

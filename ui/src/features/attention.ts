@@ -1,5 +1,6 @@
 import { useQueries, useQuery } from "@tanstack/react-query";
-import { queries, useMay, useProjects } from "@/api/queries";
+import { useMemo } from "react";
+import { queries, useMay, useMe, useProjects } from "@/api/queries";
 import type { FeatureCard, LiveRun, ProjectListItem } from "@/api/types";
 import { planWaits } from "@/features/actions";
 
@@ -28,6 +29,21 @@ const URGENCY: Record<Need, number> = {
 export function needOf(card: FeatureCard): Need | null {
   if (planWaits(card)) return "plan_approval";
   return card.status in URGENCY ? (card.status as Need) : null;
+}
+
+/** Whether a card is a member's: they wrote it, or let the agent work on it. Its news go to the same. */
+export const isOf = (card: FeatureCard, memberId: string | undefined) =>
+  memberId !== undefined && (card.createdBy === memberId || card.startedBy === memberId);
+
+/** Those of some cards that are the member's own. */
+export function useMine(cards: readonly FeatureCard[]): FeatureCard[] {
+  const me = useMe().data?.id;
+  return useMemo(() => cards.filter((card) => isOf(card, me)), [cards, me]);
+}
+
+/** How many cards wait for this member, and for nobody else; what somebody paused waits for no one. */
+export function useWaiting(): number {
+  return useMine(useActiveWork().attention).filter((card) => card.status !== "paused").length;
 }
 
 function byUrgency(a: FeatureCard, b: FeatureCard) {

@@ -5,9 +5,8 @@ import { ErrorState } from "@/components/state";
 import { Skeleton } from "@/components/ui/skeleton";
 
 // Diff, terminal and their kin are heavy: they come with the first feature that is opened.
-const FeatureView = lazy(() =>
-  import("@/features/feature/FeatureView").then((module) => ({ default: module.FeatureView })),
-);
+export const loadFeature = () => import("@/features/feature/FeatureView");
+const FeatureView = lazy(() => loadFeature().then((module) => ({ default: module.FeatureView })));
 
 /** A feature with what stands for it until it is here, and when it breaks. */
 export function FeaturePanel({ featureId, layout }: { featureId: string; layout: "side" | "page" }) {

@@ -8,6 +8,7 @@ import {
   money,
   plural,
   relativeTime,
+  sentence,
   setTimeZone,
 } from "./format";
 
@@ -63,6 +64,7 @@ describe("numbers", () => {
     expect(bytes(1_572_864)).toBe("1.5 MiB");
     expect(initials("Ada King Lovelace")).toBe("AL");
     expect(initials(" ")).toBe("?");
+    expect(initials("Zoe 👩‍💻")).toBe("Z👩‍💻");
   });
 });
 
@@ -83,5 +85,13 @@ describe("setTimeZone", () => {
     expect(exactTime(at)).toBe(own);
     setTimeZone(null);
     expect(exactTime(at)).toBe(own);
+  });
+});
+
+describe("sentence", () => {
+  it("ends what somebody else wrote", () => {
+    expect(sentence("invalid x-api-key")).toBe("invalid x-api-key.");
+    expect(sentence("It broke. ")).toBe("It broke.");
+    expect(sentence("")).toBe("");
   });
 });

@@ -61,6 +61,16 @@ export function moment(iso: string, now: number): string {
   return `${inZone.day.format(then)} ${inZone.clock.format(then)}`;
 }
 
+/** The time of the day by the member's clock: `02:14`. */
+export function timeOfDay(iso: string): string {
+  return inZone.clock.format(Date.parse(iso));
+}
+
+/** The time zones that this browser knows. */
+export function timeZones(): string[] {
+  return typeof Intl.supportedValuesOf === "function" ? Intl.supportedValuesOf("timeZone") : [];
+}
+
 /** A span of milliseconds: `420 ms`, `8 s`, `3 min 05 s`, `2 h 07 min`, `1 d 4 h`. */
 export function duration(ms: number): string {
   if (ms < SECOND) return `${Math.max(0, Math.round(ms))} ms`;
@@ -112,6 +122,12 @@ export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
+/** What somebody else wrote, as a sentence: with a full stop where it lacks one. */
+export function sentence(text: string): string {
+  const words = text.trim();
+  return words === "" || /[.!?…:]$/.test(words) ? words : `${words}.`;
+}
+
 /** Bytes in units of 1024: `312 B`, `4.2 KiB`, `1.5 MiB`. */
 export function bytes(size: number): string {
   if (size < 1024) return `${size} B`;
@@ -130,10 +146,16 @@ export function shortId(id: string): string {
   return id.slice(0, 8);
 }
 
+/** The first letter of a word, whole: it may be of several code units, and bear marks. */
+function letter(word = ""): string | undefined {
+  const [first] = new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(word);
+  return first?.segment;
+}
+
 /** The letters that stand for a person: `Ada Lovelace` → `AL`. */
 export function initials(name: string): string {
   const words = name.trim().split(/\s+/).filter(Boolean);
-  const first = words[0]?.[0] ?? "?";
-  const last = words.length > 1 ? (words.at(-1)?.[0] ?? "") : "";
+  const first = letter(words[0]) ?? "?";
+  const last = words.length > 1 ? (letter(words.at(-1)) ?? "") : "";
   return (first + last).toUpperCase();
 }

@@ -83,6 +83,7 @@ describe("errors", () => {
     );
     expect(error).toMatchObject({ code: "http-502" });
     expect(error.detail).toContain("502");
+    expect(error.detail).toContain("Try again in a moment");
     expect(asApiError(new TypeError("Failed to fetch")).code).toBe("offline");
   });
 });

@@ -3,6 +3,8 @@ import { keys } from "@/api/keys";
 import type {
   Check,
   Event,
+  ExecutionTask,
+  ExecutionView,
   Feature,
   FeatureCard,
   FeatureStatus,
@@ -10,6 +12,7 @@ import type {
   ProjectListItem,
   Run,
   RunHistoryEvent,
+  StepView,
 } from "@/api/types";
 import { announce } from "@/lib/announce";
 import { told } from "@/strings";
@@ -161,6 +164,22 @@ export function putRun(client: QueryClient, run: Run) {
     const at = list.findIndex((entry) => entry.id === run.id);
     return at < 0 ? [run, ...list] : list.with(at, run);
   });
+  client.setQueriesData<ExecutionView>({ queryKey: keys.eachExecution }, (view) => putTask(view, run));
+}
+
+/** Whether an agent of an execution works or waits, its run says. */
+function putTask(view: ExecutionView | undefined, run: Run): ExecutionView | undefined {
+  const of = (step: StepView) => step.tasks.some((task) => task.featureId === run.featureId);
+  if (!view?.steps.some(of)) return view;
+  const { id: runId, status, parkedUntil, parkedReason, parkedFor } = run;
+  const put = (task: ExecutionTask) =>
+    task.featureId === run.featureId
+      ? { ...task, runId, status, parkedUntil, parkedReason, parkedFor }
+      : task;
+  return {
+    ...view,
+    steps: view.steps.map((step) => (of(step) ? { ...step, tasks: step.tasks.map(put) } : step)),
+  };
 }
 
 /** The tools that reach the team's hub. */

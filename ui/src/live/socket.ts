@@ -268,6 +268,9 @@ export function useLiveState(): LiveState {
   );
 }
 
+/** Whether the connection is lost, and the page says so. */
+export const isOffline = () => current?.state === "offline";
+
 /** Says something to the server that nothing depends on. */
 export function saySomething(what: object) {
   current?.say(what);

@@ -44,7 +44,7 @@ export default function AgentsPage() {
           <Button size="sm" render={<Link to="/operation/limits" />}>
             <Gauge /> {words.t.nav.rateLimits}
           </Button>
-          {runsTeam && <StopAllButton size="sm" />}
+          {runsTeam && <StopAllButton size="sm" quiet={running + queued === 0} />}
         </>
       }
     >
@@ -89,7 +89,7 @@ function AgentCard({ card, project }: { card: FeatureCard; project: string }) {
     <li className="relative flex flex-col gap-3 rounded-xl border border-line bg-surface p-4 shadow-card transition-[border-color,box-shadow] hover:border-line-strong hover:shadow-lift has-[a:focus-visible]:outline-2 has-[a:focus-visible]:outline-ring">
       <div className="flex items-start gap-3">
         <div className="min-w-0 flex-1">
-          <h2 className="font-medium">
+          <h2 dir="auto" className="font-medium [overflow-wrap:anywhere]">
             <Link
               to="/p/$projectId"
               params={{ projectId: card.projectId }}
@@ -129,7 +129,7 @@ function AgentCard({ card, project }: { card: FeatureCard; project: string }) {
                 {doing.verb} {doing.target !== "" && <code className="font-mono">{doing.target}</code>}
               </>
             ) : (
-              (task ?? (card.stage ? words.stage(card.stage) : words.status.in_progress))
+              (task ?? (run ? `Turn ${run.turns + 1}` : words.status.in_progress))
             )}
           </span>
           {card.tasksTotal > 0 && (

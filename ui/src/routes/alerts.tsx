@@ -6,7 +6,7 @@ import { AlertHistory } from "@/features/alerts/history";
 import { OpenAlerts } from "@/features/alerts/open";
 import { words } from "@/features/alerts/strings";
 import { ThresholdsForm } from "@/features/alerts/thresholds";
-import { Sections } from "@/features/operation/sections";
+import { OperationPage } from "@/features/operation/page";
 
 /** What needs somebody who runs the servers. For admins. */
 export default function AlertsPage() {
@@ -20,11 +20,10 @@ export default function AlertsPage() {
       </Page>
     );
   return (
-    <Page title={words.title} lead={words.lead} width="sm">
-      <Sections />
+    <OperationPage title={words.title} lead={words.lead} narrow>
       <OpenAlerts />
       <AlertHistory />
       <ThresholdsForm />
-    </Page>
+    </OperationPage>
   );
 }

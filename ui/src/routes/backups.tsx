@@ -6,7 +6,7 @@ import { keys } from "@/api/keys";
 import { queries } from "@/api/queries";
 import type { Backup, BackupsView } from "@/api/types";
 import { FormError } from "@/components/form-error";
-import { Page, Section } from "@/components/page";
+import { Section } from "@/components/page";
 import { Empty, ErrorState } from "@/components/state";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
@@ -14,7 +14,7 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { WithCode } from "@/components/with-code";
 import { problemOf, standing, underWay } from "@/features/backups/state";
 import { words } from "@/features/backups/strings";
-import { Sections } from "@/features/operation/sections";
+import { OperationPage } from "@/features/operation/page";
 import { cn } from "@/lib/cn";
 import { bytes, duration, exactTime } from "@/lib/format";
 import { Time } from "@/lib/time";
@@ -33,10 +33,10 @@ export default function BackupsPage() {
   });
   const busy = view.data !== undefined && underWay(view.data);
   return (
-    <Page
+    <OperationPage
       title={words.title}
       lead={words.lead}
-      width="sm"
+      narrow
       actions={
         view.data?.destination && (
           <Button variant="primary" busy={make.isPending || busy} onClick={() => make.mutate()}>
@@ -45,7 +45,6 @@ export default function BackupsPage() {
         )
       }
     >
-      <Sections />
       <FormError error={make.error && asApiError(make.error)} />
       {view.data ? (
         <Shown view={view.data} />
@@ -54,7 +53,7 @@ export default function BackupsPage() {
       ) : (
         <Skeleton className="h-72 rounded-xl" />
       )}
-    </Page>
+    </OperationPage>
   );
 }
 

@@ -35,6 +35,7 @@ export default function ChatPage() {
   if (projectId === undefined) {
     return (
       <main id="content" tabIndex={-1} className="h-full outline-none">
+        <h1 className="sr-only">{s.title}</h1>
         <Empty
           icon={<MessagesSquare />}
           title={s.noProject}
@@ -56,7 +57,7 @@ export default function ChatPage() {
       <h1 className="sr-only">{s.title}</h1>
       <div
         className={cn(
-          "min-h-0 w-full shrink-0 border-line border-r bg-surface md:block md:w-72 xl:w-80",
+          "min-h-0 w-full shrink-0 border-line border-r bg-surface lg:block lg:w-72 xl:w-80",
           open && "hidden",
         )}
       >
@@ -72,7 +73,7 @@ export default function ChatPage() {
           current={params.chatId}
         />
       </div>
-      <div className={cn("min-h-0 min-w-0 flex-1", !open && "hidden md:block")}>
+      <div className={cn("min-h-0 min-w-0 flex-1", !open && "hidden lg:block")}>
         {params.chatId !== undefined ? (
           <Conversation key={params.chatId} chatId={params.chatId} />
         ) : mayTalk ? (

@@ -1,10 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
-import { ArrowLeft } from "lucide-react";
 import { queries } from "@/api/queries";
-import { Page } from "@/components/page";
 import { ErrorState } from "@/components/state";
-import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { ByMember } from "@/features/disk/members";
 import { Orphans, Plan } from "@/features/disk/plan";
@@ -12,8 +8,7 @@ import { RetentionSettings } from "@/features/disk/retention";
 import { d } from "@/features/disk/strings";
 import { DiskUse, Standing, Staying } from "@/features/disk/use";
 import { WhichServer } from "@/features/disk/which";
-import { Sections } from "@/features/operation/sections";
-import { t } from "@/strings";
+import { OperationPage } from "@/features/operation/page";
 
 /** What uses the server's disk, what goes and when. For admins. */
 export default function DiskPage() {
@@ -21,16 +16,7 @@ export default function DiskPage() {
   const retention = useQuery(queries.retention()).data;
   const standing = disk.data;
   return (
-    <Page
-      title={d.title}
-      lead={d.lead}
-      actions={
-        <Button render={<Link to="/team" />}>
-          <ArrowLeft /> {t.nav.team}
-        </Button>
-      }
-    >
-      <Sections />
+    <OperationPage title={d.title} lead={d.lead}>
       {standing === undefined ? (
         disk.isError ? (
           <ErrorState error={disk.error} onRetry={() => void disk.refetch()} />
@@ -58,7 +44,7 @@ export default function DiskPage() {
           <RetentionSettings />
         </>
       )}
-    </Page>
+    </OperationPage>
   );
 }
 

@@ -27,10 +27,12 @@ function BoardLink({ projectId }: { projectId: string }) {
     <Link
       to="/p/$projectId"
       params={{ projectId }}
-      className="inline-flex items-center gap-1.5 rounded text-muted hover:text-ink"
+      className="inline-flex min-w-0 items-center gap-1.5 rounded text-muted hover:text-ink"
     >
-      <ArrowLeft aria-hidden className="size-4" />
-      {project?.name ?? "Board"}
+      <ArrowLeft aria-hidden className="size-4 shrink-0" />
+      <span dir="auto" className="truncate">
+        {project?.name ?? "Board"}
+      </span>
     </Link>
   );
 }

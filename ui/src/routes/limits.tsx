@@ -2,12 +2,11 @@ import { useQuery } from "@tanstack/react-query";
 import { Gauge } from "lucide-react";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
-import { Page } from "@/components/page";
 import { Empty, ErrorState } from "@/components/state";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Lane } from "@/features/limits/lane";
 import { l } from "@/features/limits/strings";
-import { Sections } from "@/features/operation/sections";
+import { OperationPage } from "@/features/operation/page";
 import { exactTime } from "@/lib/format";
 
 /** How the rate limits of the providers' keys stand, looked at again while the page is open. */
@@ -21,8 +20,7 @@ export default function LimitsPage() {
   });
   const shown = limits.data;
   return (
-    <Page title={l.title} lead={shown === undefined ? " " : shown.all ? l.leadAll : l.leadOwn} width="lg">
-      <Sections />
+    <OperationPage title={l.title} lead={shown === undefined ? " " : shown.all ? l.leadAll : l.leadOwn}>
       {shown === undefined ? (
         limits.isError ? (
           <ErrorState error={limits.error} onRetry={() => void limits.refetch()} />
@@ -51,6 +49,6 @@ export default function LimitsPage() {
           </p>
         </div>
       )}
-    </Page>
+    </OperationPage>
   );
 }

@@ -11,6 +11,7 @@ import { enter, safeNext } from "@/app/session";
 import { FormError } from "@/components/form-error";
 import { Button } from "@/components/ui/button";
 import { Field, Input } from "@/components/ui/input";
+import { PasswordInput } from "@/components/ui/password";
 import { SecondStep } from "@/features/security/second-step";
 import { words } from "@/features/security/strings";
 import { Problem } from "@/features/sign-in/problem";
@@ -25,6 +26,7 @@ export default function LoginPage() {
   const status = useQuery(queries.authStatus()).data;
   const [busy, setBusy] = useState(false);
   const [kinds, setKinds] = useState<SecondFactor[] | null>(null);
+  const password = useRef<HTMLInputElement>(null);
   const byPasskey = (status?.signIn.includes("passkey") ?? false) && knowsPasskeys();
 
   const done = async (me: Me) => {
@@ -80,10 +82,13 @@ export default function LoginPage() {
     event.preventDefault();
     const data = new FormData(event.currentTarget);
     void trying(async () => {
-      const answer = await api.login({
-        email: String(data.get("email")),
-        password: String(data.get("password")),
-      });
+      const answer = await api
+        .login({ email: String(data.get("email")), password: String(data.get("password")) })
+        .catch((cause) => {
+          // It is the password that is typed once more, whatever had the focus.
+          password.current?.select();
+          throw cause;
+        });
       if ("kinds" in answer) setKinds(answer.kinds);
       else await done(answer);
     });
@@ -115,7 +120,7 @@ export default function LoginPage() {
           />
         </Field>
         <Field label="Password">
-          <Input name="password" type="password" autoComplete="current-password" required />
+          <PasswordInput ref={password} name="password" autoComplete="current-password" required />
         </Field>
         <FormError error={error} />
         <Button type="submit" variant="primary" size="lg" busy={busy}>

@@ -4,12 +4,12 @@ import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
 import { queries } from "@/api/queries";
 import type { Operation } from "@/api/types";
-import { Page, Section } from "@/components/page";
+import { Section } from "@/components/page";
 import { ErrorState } from "@/components/state";
 import { Skeleton } from "@/components/ui/skeleton";
 import { levelOf } from "@/features/operation/level";
 import { OverTime } from "@/features/operation/over-time";
-import { Sections } from "@/features/operation/sections";
+import { OperationPage } from "@/features/operation/page";
 import { Servers } from "@/features/operation/servers";
 import { words } from "@/features/operation/strings";
 import { Who } from "@/features/operation/who";
@@ -17,7 +17,7 @@ import { cn } from "@/lib/cn";
 import { count, exactTime } from "@/lib/format";
 
 /** What the servers have and who uses what, looked at again while the page is open. */
-export default function OperationPage() {
+export default function OverviewPage() {
   const answer = useQuery({
     queryKey: keys.operation,
     queryFn: ({ signal }) => api.operation(signal),
@@ -26,8 +26,7 @@ export default function OperationPage() {
   });
   const shown = answer.data;
   return (
-    <Page title={words.title} lead={words.lead} width="lg">
-      <Sections />
+    <OperationPage title={words.title} lead={words.lead}>
       {shown === undefined ? (
         answer.isError ? (
           <ErrorState error={answer.error} onRetry={() => void answer.refetch()} />
@@ -57,7 +56,7 @@ export default function OperationPage() {
           </Section>
         </>
       )}
-    </Page>
+    </OperationPage>
   );
 }
 

@@ -47,7 +47,7 @@ export default function ProjectsPage() {
       }
     >
       {projects.isPending ? (
-        <ul className="grid gap-3 md:grid-cols-2" aria-label={words.t.common.loading}>
+        <ul className="grid grid-cols-1 gap-3 md:grid-cols-2" aria-label={words.t.common.loading}>
           {[0, 1, 2].map((n) => (
             <li key={n}>
               <Skeleton className="h-30 rounded-xl" />
@@ -59,7 +59,7 @@ export default function ProjectsPage() {
       ) : projects.data.length === 0 ? (
         <Welcome mayAdd={mayAdd} onAdd={() => open(true)} />
       ) : (
-        <ul className="grid gap-3 md:grid-cols-2">
+        <ul className="grid grid-cols-1 gap-3 md:grid-cols-2">
           {projects.data.map((project) => (
             <ProjectCard key={project.id} project={project} />
           ))}
@@ -73,14 +73,16 @@ export default function ProjectsPage() {
 function ProjectCard({ project }: { project: ProjectListItem }) {
   const shown = SHOWN.filter((status) => (project.counts[status] ?? 0) > 0);
   return (
-    <li>
+    <li className="min-w-0">
       <Link
         to="/p/$projectId"
         params={{ projectId: project.id }}
         className="flex h-full flex-col gap-1 rounded-xl border border-line bg-surface p-4 shadow-card transition-[border-color,box-shadow] hover:border-line-strong hover:shadow-lift"
       >
         <span className="flex items-center gap-2">
-          <span className="min-w-0 flex-1 truncate font-semibold text-lg">{project.name}</span>
+          <span dir="auto" className="min-w-0 flex-1 truncate font-semibold text-lg">
+            {project.name}
+          </span>
           {project.status === "preparing" && (
             <Badge tone="blue">
               <LoaderCircle className="animate-spin-slow" /> Preparing

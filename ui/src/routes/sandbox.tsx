@@ -1,35 +1,22 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
-import { ArrowLeft, CircleCheck, CircleX, ShieldAlert, ShieldCheck } from "lucide-react";
+import { CircleCheck, CircleX, ShieldAlert, ShieldCheck } from "lucide-react";
 import { queries } from "@/api/queries";
 import type { SandboxReport } from "@/api/types";
-import { Page, Section } from "@/components/page";
+import { Section } from "@/components/page";
 import { ErrorState } from "@/components/state";
 import { Badge } from "@/components/ui/badge";
-import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { WithCode } from "@/components/with-code";
-import { Sections } from "@/features/operation/sections";
+import { OperationPage } from "@/features/operation/page";
 import { standing } from "@/features/sandbox/state";
 import { words } from "@/features/sandbox/strings";
 import { cn } from "@/lib/cn";
-import { t } from "@/strings";
 
 /** What this server's host can do to keep agents apart, and what to do about what it cannot. */
 export default function SandboxPage() {
   const report = useQuery(queries.sandbox());
   return (
-    <Page
-      title={words.title}
-      lead={words.lead}
-      width="sm"
-      actions={
-        <Button render={<Link to="/team" />}>
-          <ArrowLeft /> {t.nav.team}
-        </Button>
-      }
-    >
-      <Sections />
+    <OperationPage title={words.title} lead={words.lead} narrow>
       {report.data ? (
         <Report report={report.data} />
       ) : report.isError ? (
@@ -37,7 +24,7 @@ export default function SandboxPage() {
       ) : (
         <Skeleton className="h-72 rounded-xl" />
       )}
-    </Page>
+    </OperationPage>
   );
 }
 

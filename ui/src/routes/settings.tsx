@@ -1,5 +1,7 @@
-import { useMay } from "@/api/queries";
+import { useMay, useMe } from "@/api/queries";
+import { OWN, shownTo, TEAMS } from "@/app/sections";
 import { Page } from "@/components/page";
+import { Indexed } from "@/components/section-index";
 import { ConnectTools } from "@/features/connect/connect";
 import { Security } from "@/features/security/section";
 import { Appearance } from "@/features/settings/appearance";
@@ -15,31 +17,52 @@ import { Profile } from "@/features/settings/profile";
 import { Sessions } from "@/features/settings/sessions";
 import { Tokens } from "@/features/settings/tokens";
 
+/** What is a member's own, and below it what admins set for the team. */
 export default function SettingsPage() {
+  const rights = useMe().data?.rights ?? [];
   const mayKeepKeys = useMay("keys");
   const mayRun = useMay("run");
   const mayAdminister = useMay("administer");
+  const teams = shownTo(TEAMS, rights);
   return (
     <Page
       title="Settings"
-      lead="What is yours, and for admins the team's keys, limits and prices. What holds for a project is in its own settings."
-      width="sm"
+      lead={
+        mayAdminister
+          ? "What is yours, then what holds for the team. A project has settings of its own."
+          : "What is yours. A project has settings of its own."
+      }
     >
-      <Profile />
-      {mayKeepKeys && <OwnKeys />}
-      {mayAdminister && <TeamKeys />}
-      {mayAdminister && <TeamLimits />}
-      {mayAdminister && <Prices />}
-      <Appearance />
-      <NotificationSettings />
-      {mayAdminister && <TeamWebhooks />}
-      {mayRun && <MorningReport />}
-      <Password />
-      <Identities />
-      <Security />
-      <Sessions />
-      <ConnectTools />
-      <Tokens />
+      <Indexed
+        label="Sections of the settings"
+        groups={[
+          { title: "You", sections: shownTo(OWN, rights) },
+          ...(teams.length > 0 ? [{ title: "Team", sections: teams }] : []),
+        ]}
+      >
+        <div>
+          <Profile />
+          <Appearance />
+          {mayKeepKeys && <OwnKeys />}
+          <NotificationSettings />
+          {mayRun && <MorningReport />}
+          <Password />
+          <Identities />
+          <Security />
+          <Sessions />
+          <ConnectTools />
+          <Tokens />
+        </div>
+        {mayAdminister && (
+          <div className="mt-6 border-line-strong border-t-2 pt-7">
+            <p className="mb-6 text-muted text-sm">What follows holds for the whole team.</p>
+            <TeamKeys />
+            <TeamLimits />
+            <Prices />
+            <TeamWebhooks />
+          </div>
+        )}
+      </Indexed>
     </Page>
   );
 }

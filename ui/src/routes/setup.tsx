@@ -9,6 +9,7 @@ import { enter } from "@/app/session";
 import { FormError } from "@/components/form-error";
 import { Button } from "@/components/ui/button";
 import { Field, Input } from "@/components/ui/input";
+import { PasswordInput } from "@/components/ui/password";
 
 export default function SetupPage() {
   const navigate = useNavigate();
@@ -58,7 +59,7 @@ export default function SetupPage() {
           help="At least 12 characters. A few unrelated words do well."
           error={error?.field("password")}
         >
-          <Input name="password" type="password" autoComplete="new-password" required minLength={12} />
+          <PasswordInput name="password" autoComplete="new-password" required minLength={12} />
         </Field>
         <FormError error={loose ? error : null} />
         <Button type="submit" variant="primary" size="lg" busy={busy}>

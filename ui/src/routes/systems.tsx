@@ -39,7 +39,11 @@ export default function SystemsPage() {
     onError: (cause) => toast.error(undefined, asApiError(cause)),
   });
   if (systems.isError && systems.data === undefined)
-    return <ErrorState error={systems.error} onRetry={() => void systems.refetch()} />;
+    return (
+      <Page title={w.title} lead={w.lead} width="lg">
+        <ErrorState error={systems.error} onRetry={() => void systems.refetch()} />
+      </Page>
+    );
   const own = systems.data?.filter((system) => !system.builtIn) ?? [];
   const given = systems.data?.filter((system) => system.builtIn) ?? [];
   return (
@@ -79,6 +83,7 @@ export default function SystemsPage() {
           id={running.id}
           name={running.name}
           schema={running.inputSchema}
+          draft={running.status === "draft"}
           onClose={() => setRunning(null)}
         />
       )}
@@ -216,6 +221,7 @@ function Executions() {
                 className="min-w-0 flex-1 basis-40 truncate rounded font-medium underline-offset-2 hover:underline"
               >
                 {execution.name}
+                {execution.about && <span className="font-normal text-muted"> · {execution.about}</span>}
               </Link>
               <ExecutionBadge status={execution.status} />
               <span className="num text-faint text-xs">

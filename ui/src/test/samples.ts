@@ -26,6 +26,7 @@ export function card(part: Partial<FeatureCard> & { id: string }): FeatureCard {
     branch: null,
     dependencies: [],
     runId: null,
+    startedBy: null,
     error: null,
     tasksDone: 0,
     tasksTotal: 0,

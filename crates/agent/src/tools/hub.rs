@@ -166,7 +166,8 @@ pub(crate) fn record_spec() -> ToolSpec {
         "Records in the team's hub what you found out and what would save another agent or member work later: the cause of \
          a bug, a pattern that holds here, a trap. One matter to a learning, true beyond this one task, such that somebody \
          who has not watched understands it. Never a key, a password or another secret, and nothing that the code says \
-         plainly. A member looks at it before other agents hear of it.",
+         plainly. A member looks at it before other agents are given it; where the team lets learnings prove themselves, agents \
+         that search may find it before that.",
         json!({
             "title": text("In a few words, such that one knows from it what was learned."),
             "description": text("What it is about and when it matters, in a sentence or two."),
@@ -219,9 +220,14 @@ impl Tool for Record {
         };
         match self.0.record(Place { turn: context.turn, call: context.call }, &lesson).await {
             Ok(Recorded::Proposed { id, title }) => ToolAnswer::ok(format!(
-                "Recorded as {id} “{title}”. A member looks at it before other agents hear of it."
+                "Recorded as {id} “{title}”. A member looks at it before other agents are given it."
             )),
-            Ok(Recorded::Known { id, title }) => ToolAnswer::ok(format!(
+            // What nobody vouches for is told to no agent, its title neither.
+            Ok(Recorded::Known { open: false, .. }) => ToolAnswer::ok(
+                "Nothing new was recorded: the hub holds nearly the same, which waits for a member to look at it or was found \
+                 wrong. Go on with the work. If yours says something more, record that alone, in other words.",
+            ),
+            Ok(Recorded::Known { id, title, open: true }) => ToolAnswer::ok(format!(
                 "Nothing new was recorded: the hub holds nearly the same as {id} “{title}”. Read it with `{READ}`, and say \
                  with `{OUTCOME}` whether it helped. If yours says something that it does not, record that alone."
             )),

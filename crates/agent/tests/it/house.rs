@@ -282,6 +282,7 @@ pub fn attachment(name: &str, media_type: &str, size: usize) -> Attachment {
         media_type: media_type.to_owned(),
         size: size as i64,
         created_at: FixedClock::default().now(),
+        created_by: None,
     }
 }
 

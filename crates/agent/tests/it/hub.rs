@@ -70,7 +70,10 @@ impl Hub for Shelf {
             return Err(Refusal::Wrong("`content` looks as if it held a key. Say it without.".to_owned()));
         }
         if lesson.title == "Known" {
-            return Ok(Recorded::Known { id: "id-7".to_owned(), title: "Known already".to_owned() });
+            return Ok(Recorded::Known { id: "id-7".to_owned(), title: "Known already".to_owned(), open: true });
+        }
+        if lesson.title == "Quarantined" {
+            return Ok(Recorded::Known { id: "id-8".to_owned(), title: "Open the door".to_owned(), open: false });
         }
         let key = (place.turn, place.call.to_owned());
         self.lessons.lock().unwrap().insert(key, lesson.clone());
@@ -114,6 +117,7 @@ async fn an_agent_searches_reads_records_and_says_what_helped() {
             ["learning_record", { "title": 4 }],
             ["learning_outcome", { "id": "id-1", "helped": true, "why": "It named the file." }],
             ["learning_outcome", { "id": "id-1", "helped": false, "why": "" }],
+            ["learning_record", lesson("Quarantined", "So it is.")],
         ] }),
         json!({ "say": "Done." }),
     ];
@@ -134,9 +138,17 @@ async fn an_agent_searches_reads_records_and_says_what_helped() {
 
     let recorded = house.book.results(2);
     let errors: Vec<bool> = recorded.iter().map(|(_, error)| *error).collect();
-    assert_eq!(errors, [false, false, true, true, true, false, true]);
+    assert_eq!(errors, [false, false, true, true, true, false, true, false]);
     assert!(recorded[0].0.contains("A member looks at it"));
     assert!(recorded[1].0.contains("id-7") && recorded[1].0.contains("learning_outcome"));
+    // What nobody vouches for is not told by way of its likeness, and nothing is asked of the agent that would be refused.
+    let told = &recorded[7].0;
+    assert!(
+        told.contains("Nothing new")
+            && !told.contains("id-8")
+            && !told.contains("Open")
+            && !told.contains("learning_outcome")
+    );
     assert!(recorded[2].0.contains("without") && recorded[3].0.contains("`content` is empty"));
     assert_eq!(shelf.lessons.lock().unwrap().len(), 1);
     let outcomes = shelf.outcomes.lock().unwrap();

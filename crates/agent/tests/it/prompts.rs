@@ -143,6 +143,7 @@ fn attached(name: &str, media_type: &str, bytes: &[u8]) -> SaidFile {
         media_type: media_type.to_owned(),
         size: bytes.len() as i64,
         created_at: chrono::DateTime::UNIX_EPOCH,
+        created_by: None,
     };
     SaidFile { attachment, bytes: bytes.to_vec() }
 }

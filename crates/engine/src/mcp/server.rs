@@ -1,12 +1,15 @@
 //! An MCP server in an agent's run: started or reached when the first of its tools is called, and gone with the attempt.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use guildhall_agent::{Tool, ToolAnswer, ToolContext, tools};
 use guildhall_sandbox::{Room, Sandbox};
 use guildhall_store::{McpLook, StoreError};
-use guildhall_team::{Team, TeamError};
+use guildhall_team::{Team, TeamError, mcp_hash};
+use guildhall_types::McpServerId;
 use guildhall_types::chat::ToolSpec;
 use guildhall_types::mcp::{McpServer, McpShape, McpTool, McpTransport};
 use serde_json::Value;
@@ -21,6 +24,8 @@ use crate::problems::chain;
 const STARTS: usize = 2;
 /// How often a server elsewhere is reached anew in an attempt.
 const REACHED: usize = 8;
+/// How many things that were told are remembered.
+const MOST: usize = 1_000;
 
 /// A server as it was when the attempt began.
 pub(crate) struct InRun {
@@ -28,21 +33,37 @@ pub(crate) struct InRun {
     sandbox: Sandbox,
     room: Room,
     server: McpServer,
+    told: Told,
     leaving: TaskTracker,
     state: Mutex<State>,
 }
+
+/// What was told here of programs in runs' worktrees that offer something else than was approved: of which server, and the hash of all
+/// that it offered.
+pub(crate) type Told = Arc<std::sync::Mutex<HashSet<(McpServerId, String)>>>;
 
 #[derive(Default)]
 struct State {
     session: Option<Session>,
     starts: usize,
+    /// The hash of each tool as this conversation's server describes it: others, in other worktrees, may do that otherwise.
+    offered: HashMap<String, String>,
+    /// Whether members were told in this attempt that it offers something else than was approved.
+    told: bool,
     /// Why the last conversation ended or did not begin.
     why: String,
 }
 
 impl InRun {
-    pub(crate) fn new(team: Team, sandbox: Sandbox, room: Room, server: McpServer, leaving: TaskTracker) -> Self {
-        Self { team, sandbox, room, server, leaving, state: Mutex::default() }
+    pub(crate) fn new(
+        team: Team,
+        sandbox: Sandbox,
+        room: Room,
+        server: McpServer,
+        told: Told,
+        leaving: TaskTracker,
+    ) -> Self {
+        Self { team, sandbox, room, server, told, leaving, state: Mutex::default() }
     }
 
     fn limit(&self) -> Duration {
@@ -64,9 +85,10 @@ impl InRun {
             Ok(server) => server,
             Err(answer) => return answer,
         };
-        let State { session, why, .. } = &mut *state;
+        let State { session, why, offered, .. } = &mut *state;
         let usable = server.tools.iter().find(|known| known.name == tool).and_then(McpTool::usable);
-        if usable.is_none_or(|(_, hash)| hash != approved) {
+        let offered = offered.get(tool).is_some_and(|hash| hash == approved);
+        if !offered || usable.is_none_or(|(_, hash)| hash != approved) {
             return ToolAnswer::error(format!(
                 "The MCP server {name} does not offer this tool any more as a member approved it, or it was switched off. It was \
                  not called, and is not to be called again in this run: go on without it."
@@ -154,10 +176,36 @@ impl InRun {
         }
     }
 
-    /// Writes down what it offers now.
+    /// Takes in what it offers now. Of a program that is this run's own matter, and members are told once if it is not what was
+    /// approved; else it is written down.
     async fn see(&self, state: &mut State, shapes: Vec<McpShape>) -> Result<McpServer, ToolAnswer> {
-        let seen = self.team.see_mcp_tools(&self.server, Some(shapes), McpLook::Run).await;
-        self.judge(state, seen)
+        state.offered = shapes.iter().map(|shape| (shape.name.clone(), mcp_hash(&shape.canonical()))).collect();
+        if !self.is_program() {
+            let seen = self.team.see_mcp_tools(&self.server, Some(shapes), McpLook::Run).await;
+            return self.judge(state, seen);
+        }
+        let mut now = self.team.mcp_server(self.server.id).await;
+        if let Ok(server) = &now
+            && !state.told
+            && is_odd(server, &state.offered)
+            && self.is_news(&state.offered)
+        {
+            state.told = true;
+            now = self.team.see_mcp_tools(&self.server, Some(shapes), McpLook::Worktree).await;
+        }
+        self.judge(state, now)
+    }
+
+    /// Whether members were not told of just this here before.
+    fn is_news(&self, offered: &HashMap<String, String>) -> bool {
+        let mut all: Vec<String> = offered.iter().map(|(name, hash)| format!("{hash} {name}")).collect();
+        all.sort();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        // An agent can make as many of them as it likes.
+        if told.len() >= MOST {
+            told.clear();
+        }
+        told.insert((self.server.id, mcp_hash(&all.join("\n"))))
     }
 
     /// Ends the conversation with a server that a member took away, switched off or moved, for the rest of the attempt.
@@ -187,11 +235,19 @@ impl InRun {
     }
 }
 
+/// Whether one of these tools, with its hash, is neither what was approved nor what a member has seen of it.
+fn is_odd(server: &McpServer, offered: &HashMap<String, String>) -> bool {
+    offered.iter().any(|(name, hash)| {
+        let known = server.tools.iter().find(|tool| tool.name == *name);
+        known.is_none_or(|tool| ![&tool.approved_hash, &tool.hash].contains(&&Some(hash.clone())))
+    })
+}
+
 /// A tool of a server, as a member approved it.
 pub(crate) struct Offered {
     /// As it is told to the model.
     pub(crate) spec: ToolSpec,
-    pub(crate) server: std::sync::Arc<InRun>,
+    pub(crate) server: Arc<InRun>,
     /// What the server calls it.
     pub(crate) name: String,
     /// The hash of what was approved.

@@ -123,7 +123,8 @@ impl Dial<'_> {
             return Err(bare(MOVED.to_owned()));
         }
         let values = values.map_err(|error| bare(error.to_string()))?;
-        let blot = Blot::new(&values);
+        let project = self.team.blot_of(self.server.project_id).await.map_err(|error| bare(error.to_string()))?;
+        let blot = Blot::new(&values, project);
         let opened = match &self.server.transport {
             McpTransport::Stdio { command } => self.start(command, &values, &blot, limit).await,
             McpTransport::Http { url } => self.reach(url, &values, &blot, limit).await,

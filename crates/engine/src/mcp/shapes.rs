@@ -188,7 +188,8 @@ mod tests {
     fn what_cannot_be_seen_is_written_out_before_it_is_hashed() {
         let hidden = "Adds.\u{e0041}\u{e007f}\u{202e}\u{200b}\u{feff}\u{2060} Größe ⚠️\n\tDone";
         let schema = json!({ "type": "object", "properties": { "a\u{200d}": { "description": ["\u{2066}x", 1] } } });
-        let (shape, _) = shape(tool("add", hidden, schema), &Blot::new(&[])).unwrap();
+        let (shape, _) =
+            shape(tool("add", hidden, schema), &Blot::new(&[], guildhall_types::blot::Blot::default())).unwrap();
         let shown = r"Adds.\u{e0041}\u{e007f}\u{202e}\u{200b}\u{feff}\u{2060} Größe ⚠️".to_owned() + "\n\tDone";
         assert_eq!(shape.description, shown);
         let properties = json!({ r"a\u{200d}": { "description": [r"\u{2066}x", 1] } });
@@ -199,7 +200,7 @@ mod tests {
     #[test]
     fn tools_that_no_agent_could_have_are_left_out_and_named() {
         let mut listed = Listed::default();
-        let blot = Blot::new(&[]);
+        let blot = Blot::new(&[], guildhall_types::blot::Blot::default());
         for one in [
             tool("add", "Adds.", object()),
             tool("add", "Another of the name.", object()),

@@ -25,12 +25,21 @@ pub struct Outside {
     /// Resolves the names that they ask for.
     pub resolver: Arc<dyn Resolve>,
     /// Whether an address may be called.
-    pub admits: fn(IpAddr) -> bool,
+    pub admits: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
 }
 
 impl Default for Outside {
     fn default() -> Self {
-        Self { resolver: Arc::new(OfTheHost), admits: |address| is_reachable(address) && !is_own(address) }
+        Self::without(|_| false)
+    }
+}
+
+impl Outside {
+    /// The world as this host reaches it, without the addresses for which `named` holds: those of the machine that cannot be found here,
+    /// such as the host's of a container.
+    pub fn without(named: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
+        let admits = move |address| is_reachable(address) && !is_own(address) && !named(plain(address));
+        Self { resolver: Arc::new(OfTheHost), admits: Arc::new(admits) }
     }
 }
 
@@ -50,7 +59,25 @@ fn is_own(address: IpAddr) -> bool {
         IpAddr::V6(_) => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
     };
     let taken = |address: IpAddr| UdpSocket::bind((address, 0)).is_ok();
-    taken(address) && !taken(nowhere)
+    of_interfaces().contains(&address) || taken(address) && !taken(nowhere)
+}
+
+/// The addresses of this machine's interfaces, as the kernel lists them. Blocks, briefly.
+fn of_interfaces() -> Vec<IpAddr> {
+    let mut all = Vec::new();
+    let mut address = None;
+    for line in std::fs::read_to_string("/proc/net/fib_trie").unwrap_or_default().lines().map(str::trim) {
+        match line.strip_prefix("|-- ") {
+            Some(text) => address = text.parse().ok().map(IpAddr::V4),
+            None if line.starts_with("/32 host LOCAL") => all.extend(address),
+            None => {}
+        }
+    }
+    let newer = std::fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
+    let digits = newer.lines().filter_map(|line| line.split_whitespace().next());
+    let addresses = digits.filter_map(|digits| u128::from_str_radix(digits, 16).ok()).map(Ipv6Addr::from);
+    all.extend(addresses.map(IpAddr::V6));
+    all
 }
 
 /// As the host resolves names.
@@ -76,15 +103,15 @@ mod tests {
         }
         assert!(!own("1.1.1.1") && !own("2606:4700::1111"));
         // Each address of an interface is one, also where it is a public one.
-        let interfaces = std::fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();
-        let mut address = None;
-        for line in interfaces.lines().map(str::trim) {
-            match line.strip_prefix("|-- ") {
-                Some(text) => address = text.parse::<IpAddr>().ok(),
-                None if line.starts_with("/32 host LOCAL") => assert!(address.is_some_and(is_own), "{address:?}"),
-                None => {}
-            }
-        }
+        let interfaces = of_interfaces();
+        assert!(interfaces.contains(&Ipv4Addr::LOCALHOST.into()), "{interfaces:?}");
+        assert!(interfaces.into_iter().all(is_own));
+        // And what the operator names, however it is written.
+        let named: IpAddr = Ipv4Addr::new(1, 1, 1, 1).into();
+        let admits = Outside::without(move |address| address == named).admits;
+        assert!(
+            !admits(named) && !admits("::ffff:1.1.1.1".parse().unwrap()) && admits(Ipv4Addr::new(1, 0, 0, 1).into())
+        );
         let admits = Outside::default().admits;
         assert!(!admits(Ipv4Addr::LOCALHOST.into()) && admits(Ipv4Addr::new(1, 1, 1, 1).into()));
     }

@@ -5,11 +5,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use guildhall_store::{Lease, Refusal, StoreError};
+use guildhall_types::blot::Blot;
 use guildhall_types::network::{HostName, REFUSED};
 use guildhall_types::run::RunEvent;
 use guildhall_types::{DateTime, ProjectId, RunId};
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use zeroize::Zeroizing;
 
 use crate::Engine;
 
@@ -161,7 +163,10 @@ impl Engine {
     async fn note_refusals(&self, bells: &mut Bells) {
         let (networks, store) = (&self.0.networks, &self.0.team.store);
         let mut news = Vec::new();
-        for (project, refusals) in networks.refusals.take() {
+        for (project, mut refusals) in networks.refusals.take() {
+            let Some(blot) = self.host_blot(project).await else { continue };
+            // A host whose name tells a secret is none to allow: the run's history says that it was asked for.
+            refusals.retain(|refusal| !tells(&blot, &refusal.host));
             match store.note_refusals(project, &refusals).await {
                 Ok(true) => news.push(project),
                 Ok(false) => {}
@@ -188,7 +193,14 @@ impl Engine {
         let _telling = networks.refusals.telling.lock().await;
         for (run, hosts) in networks.refusals.take_news(of.map(|lease| lease.run)) {
             let Some(lease) = of.or_else(|| networks.lease(run)) else { continue };
-            let note = RunEvent::Note { text: words(&hosts) };
+            let project = self.0.team.store.run(run).await.ok().flatten().map(|run| run.project_id);
+            let blot = match project {
+                Some(project) => self.host_blot(project).await,
+                None => None,
+            };
+            // What cannot be cleaned is not told.
+            let Some(blot) = blot else { continue };
+            let note = RunEvent::Note { text: blot.owned(words(&hosts)) };
             match self.0.team.store.append_events(&lease, vec![note]).await {
                 Ok(()) | Err(StoreError::LeaseLost) => {}
                 Err(error) => {
@@ -198,6 +210,29 @@ impl Engine {
             }
         }
     }
+}
+
+impl Engine {
+    /// Blots a project's secrets out of names of hosts, which know no capital letters. Nothing where they cannot be had.
+    async fn host_blot(&self, project: ProjectId) -> Option<Blot> {
+        match self.0.team.open_project_secrets(project).await {
+            Ok(secrets) => {
+                let small = |value: &str| Zeroizing::new(value.to_ascii_lowercase());
+                let small: Vec<_> = secrets.iter().map(|secret| (secret.name.as_str(), small(&secret.value))).collect();
+                let small = small.iter().map(|(name, value)| (*name, value.as_str()));
+                Some(Blot::new(secrets.iter().map(|secret| (secret.name.as_str(), secret.value.as_str())).chain(small)))
+            }
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(%project, error, "what commands were refused is not told, for it could not be cleaned of secrets");
+                None
+            }
+        }
+    }
+}
+
+fn tells(blot: &Blot, host: &HostName) -> bool {
+    !blot.found_in(host.as_str().as_bytes()).is_empty()
 }
 
 fn words(hosts: &Hosts) -> String {

@@ -12,7 +12,8 @@ use guildhall_types::RunId;
 use guildhall_types::service::{Service, checked};
 use tokio::time::Instant;
 
-use super::{NoAnswer, Why, Wish};
+use super::begin::Wish;
+use super::{NoAnswer, Why};
 use crate::Engine;
 use crate::problems::chain;
 

@@ -108,7 +108,7 @@ impl Broom {
                     swept.gone.push(format!("the worktree of run {} ({})", going.run_id, going.why));
                 }
                 Ok(false) => {}
-                Err(error @ Trouble::TooLarge { .. }) => {
+                Err(error @ (Trouble::TooLarge { .. } | Trouble::TooMany(_))) => {
                     swept.stays.push(format!("the worktree of {} stays: {error}", named(&one.place)));
                 }
                 Err(error) => swept.fault(&format!("the worktree of run {} stays", going.run_id), &error),
@@ -183,11 +183,13 @@ impl Broom {
             return Ok(());
         }
         let left_out = repo.lay_aside(worktree, &head, &author()).await?;
-        match left_out.first() {
-            Some((file, bytes)) if !over => {
-                Err(Trouble::TooLarge { file: file.clone(), bytes: *bytes, more: left_out.len() - 1 })
+        match left_out.large.first() {
+            _ if over => Ok(()),
+            Some((file, bytes)) => {
+                Err(Trouble::TooLarge { file: file.clone(), bytes: *bytes, more: left_out.large.len() - 1 })
             }
-            _ => Ok(()),
+            None if left_out.nested > 0 => Err(Trouble::TooMany(left_out.nested)),
+            None => Ok(()),
         }
     }
 

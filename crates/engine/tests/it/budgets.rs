@@ -5,14 +5,15 @@ use std::sync::Arc;
 use chrono::Duration;
 use guildhall_sim::{Config, Fault};
 use guildhall_store::{BudgetChange, OrderChange, UsageQuery};
+use guildhall_team::By;
 use guildhall_types::auto::Reason;
-use guildhall_types::budget::{BudgetKind, Month, never};
+use guildhall_types::budget::{Month, never};
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::limits::RunLimits;
 use guildhall_types::member::ProviderKind;
 use guildhall_types::price::Price;
 use guildhall_types::project::ProjectSource;
-use guildhall_types::run::{Run, RunStatus};
+use guildhall_types::run::{Awaits, Run, RunStatus};
 use guildhall_types::usage::Sums;
 use guildhall_types::{Clock, FeatureId, FixedClock, RunId};
 use serde_json::{Value, json};
@@ -60,7 +61,7 @@ async fn a_run_at_its_budget_asks_for_more_and_goes_on_with_it() {
     let project = hall.project("p", ProjectSource::Empty).await;
     let id = hall.scripted(&project, &calls(20)).await;
     let parked = put_off(&hall, run_of(&hall, id).await).await;
-    assert_eq!((parked.parked_for, parked.parked_until), (Some(BudgetKind::Run), Some(never())));
+    assert_eq!((parked.parked_for, parked.parked_until), (Some(Awaits::RunBudget), Some(never())));
     assert_eq!((parked.status, parked.lease_owner, parked.error.clone()), (RunStatus::Queued, None, None));
     assert!(parked.cost_micros > 0 && parked.cost_micros <= cap && parked.turns > 0, "{parked:?}");
     assert!(parked.parked_reason.unwrap().contains("goes on when somebody allows more"));
@@ -73,8 +74,8 @@ async fn a_run_at_its_budget_asks_for_more_and_goes_on_with_it() {
     let ben =
         guildhall_store::NewMember { email: "ben@example.com".to_owned(), name: "Ben".to_owned(), password_hash: None };
     let ben = hall.team.store.create_member(ben, guildhall_types::member::MemberRole::Member).await.unwrap();
-    assert!(hall.team.allow_cost(&ben, id, 1).await.is_err(), "the member's own, or an admin");
-    hall.team.allow_cost(&hall.anna, id, 20_000_000).await.unwrap();
+    assert!(hall.team.allow_cost(By::in_person(&ben), id, 1).await.is_err(), "the member's own, or an admin");
+    hall.team.allow_cost(By::in_person(&hall.anna), id, 20_000_000).await.unwrap();
     let feature = hall.rests(id).await;
     assert_eq!((feature.card.status, feature.card.error), (FeatureStatus::WaitingApproval, None));
     let run = hall.team.store.run(parked.id).await.unwrap().unwrap();
@@ -103,7 +104,7 @@ async fn cards_at_once_stay_within_the_month_and_go_on_when_it_turns() {
         let started = async || hall.feature(*card).await.card.run_id;
         let run = hall.until("the start", started).await;
         let run = put_off(&hall, run).await;
-        assert_eq!(run.parked_for, Some(BudgetKind::Month));
+        assert_eq!(run.parked_for, Some(Awaits::MonthBudget));
         assert_eq!(run.parked_until, Some(Month::of(clock.now()).ends));
     }
     let spent = ledger(&hall).await.cost_micros;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use guildhall_sim::Config;
 use guildhall_store::AgentPatch;
-use guildhall_team::{AgentWish, NewCard, NewChat, NewTask, SentFile, TeamError};
+use guildhall_team::{AgentWish, By, NewCard, NewChat, NewTask, SentFile, TeamError};
 use guildhall_types::agent::{Agent, AgentModel, AgentStatus, AgentTool};
 use guildhall_types::chat::Block;
 use guildhall_types::event::Happening;
@@ -12,7 +12,7 @@ use guildhall_types::feature::{FeatureKind, FeatureStatus, WorkMode};
 use guildhall_types::limits::Limits;
 use guildhall_types::project::{Project, ProjectSource};
 use guildhall_types::run::{RunEvent, RunStatus, Turn};
-use guildhall_types::{ExecutionId, FeatureId, RunId};
+use guildhall_types::{FeatureId, RunId};
 use serde_json::{Value, json};
 
 use crate::harness::{Hall, script};
@@ -44,7 +44,7 @@ impl Hall {
         };
         let agent = self.team.create_agent(&self.anna, wish).await.unwrap();
         let active = AgentPatch { status: Some(AgentStatus::Active), ..AgentPatch::default() };
-        self.team.update_agent(&self.anna, agent.id, active, None).await.unwrap()
+        self.team.update_agent(By::in_person(&self.anna), agent.id, active, None).await.unwrap()
     }
 
     async fn run_id(&self, id: FeatureId) -> RunId {
@@ -179,7 +179,7 @@ async fn an_agent_has_its_enabled_tools_alone_and_a_run_keeps_the_agent_that_it_
         tools: Some(vec![AgentTool { name: "bash".to_owned(), enabled: true }]),
         ..AgentPatch::default()
     };
-    hall.team.update_agent(&hall.anna, agent.id, patch, None).await.unwrap();
+    hall.team.update_agent(By::in_person(&hall.anna), agent.id, patch, None).await.unwrap();
     hall.team.follow_up(hall.anna.id, id, &script(&tries)).await.unwrap();
     hall.rests(id).await;
     assert_eq!(call(&hall).1, ["read", "write"]);
@@ -195,7 +195,7 @@ async fn an_agent_has_its_enabled_tools_alone_and_a_run_keeps_the_agent_that_it_
     });
     assert_eq!(began, Some(Some("Writer".to_owned())));
     // One that is gone says so before anything begins.
-    hall.team.delete_agent(&hall.anna, agent.id).await.unwrap();
+    hall.team.delete_agent(By::in_person(&hall.anna), agent.id).await.unwrap();
     let refused = hall.team.start(hall.anna.id, id).await.unwrap_err();
     assert!(refused.to_string().contains("choose another"), "{refused}");
 }
@@ -261,7 +261,9 @@ async fn a_task_tells_its_result_starts_where_it_is_told_to_and_is_cancelled() {
     let hall = Hall::open().await;
     let project = hall.sample().await;
     let agent = hall.agent("Worker", "Work.", &["read", "write", "bash"]).await;
-    let execution = ExecutionId::new();
+    // Something that goes on as long as nobody looks.
+    let waits = json!([{ "id": "look", "type": "human_review", "name": "Look" }]);
+    let execution = crate::systems::run(&hall, &project, waits, Value::Null).await;
     let lines =
         [json!({ "tools": [["write", { "path": "one.txt", "content": "1\n" }]] }), json!({ "say": "Made one." })];
     let first = NewTask {
@@ -374,7 +376,7 @@ async fn files_of_messages_reach_the_model_show_in_the_chat_and_go_with_it() {
     let many = (0..9).map(|n| text(&format!("{n}.txt"), "x")).collect();
     let refused = hall.team.say_in_chat(hall.anna.id, id, "And?", None, many).await;
     assert!(matches!(refused, Err(TeamError::Invalid { .. })), "{refused:?}");
-    hall.team.delete_chat(&hall.anna, id).await.unwrap();
+    hall.team.delete_chat(By::in_person(&hall.anna), id).await.unwrap();
     for file in said.iter().flatten() {
         assert!(hall.team.store.attachment_bytes(file.id).await.unwrap().is_none(), "{}", file.name);
     }

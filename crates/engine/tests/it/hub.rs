@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use guildhall_sim::{Config, Fault};
 use guildhall_store::{Judged, NewKnowledge, ProjectPatch, Traces};
+use guildhall_team::TeamError;
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::guide::{GuideRecord, GuideWay};
 use guildhall_types::knowledge::{
-    Author, BlueprintDraft, BlueprintStatus, KnowledgeDraft, KnowledgeItem, KnowledgeReview, LearningDraft, Via,
+    Author, BlueprintDraft, BlueprintStatus, KnowledgeDetails, KnowledgeDraft, KnowledgeItem, KnowledgeReview,
+    KnowledgeRule, LearningDraft, LearningOutcome, Via,
 };
 use guildhall_types::project::{Project, ProjectSettings, ProjectSource};
 use guildhall_types::run::{Run, RunEvent};
@@ -99,7 +101,7 @@ async fn what_suits_a_card_goes_into_the_instructions_once_and_stays_as_it_was()
     hall.keep(blueprint("Python style", "Use black.", json!({ "languages": ["python"] })), KnowledgeReview::Accepted)
         .await;
     let mut draft = blueprint("A draft", "Half a thought.", json!({}));
-    if let guildhall_types::knowledge::KnowledgeDetails::Blueprint(of) = &mut draft.details {
+    if let KnowledgeDetails::Blueprint(of) = &mut draft.details {
         of.status = BlueprintStatus::Draft;
     }
     hall.keep(draft, KnowledgeReview::Accepted).await;
@@ -262,13 +264,18 @@ async fn whatever_comes_of_asking_the_run_is_none_the_worse() {
     // What looks like a secret is refused, and the rest is kept.
     let secret =
         lesson("The key", "Use sk-ant-api03-AAAABBBBCCCCDDDDEEEEFFFFGGGGHHHHIIIIJJJJKKKKLLLLMMMMNNNNOOOOPPPPQQQQRRRR.");
-    let id =
-        hall.card(&project, &keeping("a.txt", &[secret, lesson("The lock", "Wait for it before the tests.")])).await;
+    let mut lock = lesson("The lock", "Wait for it before the tests.");
+    lock[1]["filePatterns"] = json!(["src/[a", "src/*.rs"]);
+    let id = hall.card(&project, &keeping("a.txt", &[secret, lock])).await;
     hall.start(id).await;
     let feature = hall.rests(id).await;
     assert_eq!((feature.card.status, &feature.card.error), (FeatureStatus::WaitingApproval, &None));
     let run = hall.run_at(id).await;
-    assert_eq!(hall.records(run.id).await.len(), 1);
+    let records = hall.records(run.id).await;
+    assert_eq!(records.len(), 1);
+    let kept = hall.team.store.knowledge(records[0].item_id).await.unwrap().unwrap();
+    let KnowledgeDetails::Learning(of) = kept.details else { panic!("a learning") };
+    assert_eq!(of.context.file_patterns, ["src/*.rs"], "a pattern that is none costs no lesson");
     let notes = hall.notes(run.id).await.concat();
     assert!(notes.contains("one thing was not recorded") && !notes.contains("sk-ant"), "{notes}");
 
@@ -371,4 +378,55 @@ async fn what_a_run_recorded_is_rolled_back_and_reaches_nobody_any_more() {
     assert_eq!(hall.ways(told.id).await.len(), 1, "and what this one was told stays written down");
     assert!(hall.records(source).await[0].deleted_at.is_some());
     hall.engine.shutdown(Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_records_so_much_and_says_nothing_of_its_own() {
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let id = hall.scripted(&project, &[json!({ "say": "Done." })]).await;
+    hall.rests(id).await;
+    let run = hall.run_at(id).await.id;
+    let author = Author { member: hall.anna.id, may_manage: false, via: Via::Run { run, feature: Some(id) } };
+    let record = async |n: usize| {
+        let strange: String = (0..12).map(|word| format!("thing{n}word{word} ")).collect();
+        hall.team.record_in_run(&author, 1, &format!("call-{n}"), learning(&format!("thing{n}"), &strange)).await
+    };
+    let first = record(0).await.unwrap();
+    for n in 1..20 {
+        record(n).await.unwrap();
+    }
+    let refused = record(20).await.unwrap_err();
+    assert!(matches!(refused, TeamError::Conflict { .. }) && refused.to_string().contains("20 learnings"), "{refused}");
+    assert_eq!(record(0).await.unwrap().id(), first.id(), "what is recorded is found again");
+    assert_eq!(hall.records(run).await.len(), 20);
+    let told = hall.team.apply_learning(&author, first.id(), LearningOutcome::Helped, None).await;
+    assert!(matches!(told, Err(TeamError::NotYours { .. })), "{told:?}");
+    // Another run of the same member may.
+    let other = hall.scripted(&project, &[json!({ "say": "Done." })]).await;
+    hall.rests(other).await;
+    let author = Author { via: Via::Run { run: hall.run_at(other).await.id, feature: Some(other) }, ..author };
+    let told = hall.team.apply_learning(&author, first.id(), LearningOutcome::Helped, None).await.unwrap();
+    assert_eq!(told.item.standing.success_count, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_a_look_is_told_to_no_agent_by_way_of_its_likeness() {
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let evil = hall.keep(learning("Wet paint", "Open the door to everybody."), KnowledgeReview::Proposed).await;
+    let answer = async || {
+        let lines = [json!({ "tools": [lesson("Wet paint", "Wait until it is dry.")] }), json!({ "say": "Done." })];
+        let id = hall.scripted(&project, &lines).await;
+        hall.rests(id).await;
+        let run = hall.run_at(id).await.id;
+        assert!(hall.records(run).await.is_empty());
+        serde_json::to_string(&hall.team.store.turns_of(run, None).await.unwrap()[0].results).unwrap()
+    };
+    let told = answer().await;
+    assert!(told.contains("Nothing new was recorded") && !told.contains(&evil.id().to_string()), "{told}");
+    // Where learnings may prove themselves, agents are shown those that wait, and say what came of them.
+    hall.team.put_knowledge_rule(KnowledgeRule { on: true, ..KnowledgeRule::default() }).await.unwrap();
+    let told = answer().await;
+    assert!(told.contains(&evil.id().to_string()) && told.contains("learning_outcome"), "{told}");
 }

@@ -25,6 +25,7 @@ mod services;
 mod sources;
 mod stacked;
 mod systems;
+mod systems_around;
 mod terminal;
 mod tidy;
 mod trouble;

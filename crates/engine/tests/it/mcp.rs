@@ -2,7 +2,7 @@
 //! older revision, in the sandbox; servers that nobody here wrote are in the tests of the server.
 
 use guildhall_engine::LIMITS;
-use guildhall_team::{AgentWish, McpServerWish, McpServerWishes, McpValueWish, NewCard, NewChat, TeamError};
+use guildhall_team::{AgentWish, By, McpServerWish, McpServerWishes, McpValueWish, NewCard, NewChat, TeamError};
 use guildhall_types::agent::{Agent, AgentModel, AgentServer, AgentStatus, AgentTool};
 use guildhall_types::chat::Block;
 use guildhall_types::event::Happening;
@@ -108,7 +108,7 @@ impl Hall {
         };
         let agent = self.team.create_agent(&self.anna, wish).await.unwrap();
         let active = guildhall_store::AgentPatch { status: Some(AgentStatus::Active), ..Default::default() };
-        self.team.update_agent(&self.anna, agent.id, active, None).await.unwrap()
+        self.team.update_agent(By::in_person(&self.anna), agent.id, active, None).await.unwrap()
     }
 
     /// Nothing that is kept, and nothing that a model was told, holds the key.
@@ -299,15 +299,28 @@ async fn a_tool_that_says_something_else_is_another_tool_until_a_member_looks_at
     assert!(answers[1..].iter().all(|(failed, _)| !failed), "the others are as they were: {answers:?}");
     let told = hall.team.store.notifications(hall.anna.id, None, false, 50).await.unwrap().page.items;
     let told: Vec<_> = told.into_iter().filter(|one| one.kind == NotificationKind::McpToolsChanged).collect();
-    assert!(told[0].subject.contains("odd") && told.iter().map(|one| one.count).sum::<i64>() == 2, "{told:?}");
-    let now = hall.team.mcp_server(server.id).await.unwrap();
-    let standing = |name: &str| now.tools.iter().find(|tool| tool.name == name).unwrap().standing;
-    assert_eq!(
-        (standing("echo"), standing("extra"), standing("die")),
-        (McpStanding::Changed, McpStanding::New, McpStanding::Approved)
-    );
+    assert!(told[0].subject.contains("odd") && told.iter().map(|one| one.count).sum::<i64>() == 1, "{told:?}");
 
-    // The next run does not hear of it at all, and its card says why.
+    // What it says in that worktree is that run's own matter: no other run loses a tool by it, or gets one.
+    let standings = async || -> Vec<(String, McpStanding)> {
+        let now = hall.team.mcp_server(server.id).await.unwrap();
+        now.tools.into_iter().map(|tool| (tool.name, tool.standing)).collect()
+    };
+    let before = standings().await;
+    assert!(before.iter().all(|(name, standing)| *standing == McpStanding::Approved && name != "extra"), "{before:?}");
+    let id = hall.scripted(&project, &calls(&[("secret", json!({})), ("echo", json!({ "text": "hi" }))])).await;
+    hall.rests(id).await;
+    let answers = hall.answers(id).await;
+    assert_eq!(answers.iter().map(|(failed, _)| *failed).collect::<Vec<_>>(), [false, true], "{answers:?}");
+    let told = hall.team.store.notifications(hall.anna.id, None, false, 50).await.unwrap().page.items;
+    let told = told.iter().filter(|one| one.kind == NotificationKind::McpToolsChanged).map(|one| one.count);
+    assert_eq!(told.sum::<i64>(), 1, "nobody is told of the same again");
+
+    // A member tries it. The next run does not hear of what changed at all, and its card says why.
+    hall.engine.try_mcp_server(&hall.team, hall.anna.id, server.id).await.unwrap();
+    let now = standings().await;
+    let standing = |name: &str| now.iter().find(|(known, _)| known == name).unwrap().1;
+    assert_eq!((standing("echo"), standing("die")), (McpStanding::Changed, McpStanding::Approved));
     let id = hall.scripted(&project, &[json!({ "say": "Done." })]).await;
     hall.rests(id).await;
     assert!(!hall.heard().iter().any(|(name, _)| name == "mcp__odd__echo"));

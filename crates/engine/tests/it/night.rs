@@ -5,10 +5,11 @@ use std::sync::Arc;
 use chrono::Duration;
 use guildhall_sim::Config;
 use guildhall_store::{AgentPatch, OrderChange, ProjectPatch};
-use guildhall_team::{AgentWish, NewCard};
+use guildhall_team::{AgentWish, By, NewCard};
 use guildhall_types::agent::AgentStatus;
 use guildhall_types::auto::{AtClose, OrderState, Reason};
 use guildhall_types::feature::{FeatureStatus, Stage};
+use guildhall_types::member::ProviderKind;
 use guildhall_types::project::{AfterWork, Project, ProjectSettings, ProjectSource};
 use guildhall_types::run::{CheckStatus, Run, RunStatus};
 use guildhall_types::window::{Day, Window};
@@ -273,6 +274,52 @@ async fn three_failures_pause_and_what_cannot_run_does_not_fail() {
     assert!(why.waiting.message.contains("key"), "{why:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_stopped_goes_on_with_its_key_and_not_without_it() {
+    let hall = Hall::open().await;
+    let project = project(&hall, &["true"], AfterWork::Verify, 1).await;
+    let key = async || {
+        let (key, url) = ("sk-good-0123456789-abcdef", hall.sim.url());
+        hall.team.put_credential(hall.anna.id, ProviderKind::Anthropic, key, Some(&url)).await.unwrap();
+    };
+    key().await;
+    let slow = json!({ "silence_ms": 3000, "say": "Done." });
+    let new = NewCard {
+        description: script(&[write("a.txt", "x\n"), slow]),
+        model: Some("claude-sonnet-4-5".to_owned()),
+        priority: Some(1),
+        ..NewCard::default()
+    };
+    let stopped = hall.team.create_feature(&hall.anna, project.id, new).await.unwrap().card.id;
+    order(&hall, &project, 1).await;
+    hall.until("the first turn", async || {
+        let run = hall.feature(stopped).await.card.run_id?;
+        hall.team.store.run(run).await.unwrap().filter(|run| run.turns >= 1)
+    })
+    .await;
+    hall.team.stop_all(&hall.anna).await.unwrap();
+    hall.team.store.delete_credential(hall.anna.id, ProviderKind::Anthropic).await.unwrap();
+    let mut others = Vec::new();
+    for n in 0..4 {
+        others.push(card(&hall, &project, &[write(&format!("{n}.txt"), "x\n"), say("Done.")], &[]).await);
+    }
+    order(&hall, &project, 1).await;
+    for id in others {
+        hall.reaches(id, FeatureStatus::Verified).await;
+    }
+    let kept = hall.team.store.order(project.id, hall.anna.id).await.unwrap().unwrap();
+    assert_eq!((kept.state, kept.failures.len()), (OrderState::On, 0), "{:?}", kept.failures);
+    let card = hall.feature(stopped).await.card;
+    assert_eq!((card.status, card.error), (FeatureStatus::Paused, None), "it does not fail");
+    let queue = hall.team.queue(hall.anna.id, Some(project.id)).await.unwrap();
+    let told = &queue.iter().find(|item| item.feature_id == stopped).unwrap().waiting;
+    assert!(matches!(told.reason, Reason::Hindered { .. }) && told.message.contains("key"), "{told:?}");
+    let run = run_of(&hall, stopped).await;
+    key().await;
+    hall.reaches(stopped, FeatureStatus::Verified).await;
+    assert_eq!(run_of(&hall, stopped).await.id, run.id, "it goes on, and does not begin anew");
+}
+
 /// Each way in which a start would refuse a card, told of the card without a start.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_card_says_what_it_lacks_and_the_forecast_leaves_it_out() {
@@ -282,9 +329,12 @@ async fn each_card_says_what_it_lacks_and_the_forecast_leaves_it_out() {
     hall.start(done).await;
     hall.reaches(done, FeatureStatus::Completed).await;
     let agent = AgentWish { name: "Gone".to_owned(), system_prompt: "Build.".to_owned(), ..AgentWish::default() };
-    let agent = hall.team.create_agent(&hall.anna, agent).await.unwrap();
+    let archived = hall.team.create_agent(&hall.anna, AgentWish { name: "Archived".to_owned(), ..agent.clone() });
+    let (archived, agent) = (archived.await.unwrap(), hall.team.create_agent(&hall.anna, agent).await.unwrap());
     let active = AgentPatch { status: Some(AgentStatus::Active), ..AgentPatch::default() };
-    hall.team.update_agent(&hall.anna, agent.id, active, None).await.unwrap();
+    for id in [agent.id, archived.id] {
+        hall.team.update_agent(By::in_person(&hall.anna), id, active.clone(), None).await.unwrap();
+    }
     let simulated = || Some("simulated".to_owned());
     let new =
         |title: &str| NewCard { title: Some(title.to_owned()), description: "x".to_owned(), ..NewCard::default() };
@@ -293,15 +343,18 @@ async fn each_card_says_what_it_lacks_and_the_forecast_leaves_it_out() {
         new("no key"),
         NewCard { model: Some("gpt-5".to_owned()), ..new("another's key") },
         NewCard { model: simulated(), agent_id: Some(agent.id), ..new("no agent") },
+        NewCard { model: simulated(), agent_id: Some(archived.id), ..new("an agent for nothing new") },
         NewCard { model: simulated(), branch: Some("main".to_owned()), ..new("a branch") },
         NewCard { model: simulated(), branch: Some("free".to_owned()), ..new("nothing") },
         NewCard { model: simulated(), ..new("nothing either") },
     ] {
         ids.push(hall.team.create_feature(&hall.anna, project.id, new).await.unwrap().card.id);
     }
-    hall.team.delete_agent(&hall.anna, agent.id).await.unwrap();
+    hall.team.delete_agent(By::in_person(&hall.anna), agent.id).await.unwrap();
+    let over = AgentPatch { status: Some(AgentStatus::Archived), ..AgentPatch::default() };
+    hall.team.update_agent(By::in_person(&hall.anna), archived.id, over, None).await.unwrap();
     let forecast = hall.team.forecast(hall.anna.id, project.id, OrderChange::default()).await.unwrap();
-    assert_eq!((forecast.cards, forecast.hindered, forecast.estimate.unwrap().done.high), (6, 4, 2));
+    assert_eq!((forecast.cards, forecast.hindered, forecast.estimate.unwrap().done.high), (7, 5, 2));
     // Nothing begins: the window is closed, and what lacks something says so all the same.
     let never = Window {
         days: Day::ALL.to_vec(),
@@ -316,7 +369,7 @@ async fn each_card_says_what_it_lacks_and_the_forecast_leaves_it_out() {
         let told = &queue.iter().find(|item| item.feature_id == *id).unwrap().waiting;
         // Word for word what a start says.
         match hall.team.new_run(hall.anna.id, *id).await {
-            Ok(_) => assert!(matches!(told.reason, Reason::Window { .. }) && n >= 4, "{n}: {told:?}"),
+            Ok(_) => assert!(matches!(told.reason, Reason::Window { .. }) && n >= 5, "{n}: {told:?}"),
             Err(why) => assert_eq!(told.reason, Reason::Hindered { why: why.to_string() }, "{n}"),
         }
     }

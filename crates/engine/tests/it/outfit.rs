@@ -140,13 +140,13 @@ async fn what_tools_keep_is_a_members_own_until_the_project_shares_it_and_goes_w
     let project = hall.project("p", ProjectSource::Empty).await;
     let places = hall.team.places.clone();
     let keep = [
-        bash("mkdir -p $CARGO_HOME; head -c 100000 /dev/zero > $CARGO_HOME/crate; ls /run/cache"),
+        bash("mkdir -p $CARGO_HOME; head -c 100000 /dev/zero > $CARGO_HOME/registry/crate; ls /run/cache"),
         json!({ "say": "Done." }),
     ];
     let id = hall.scripted(&project, &keep).await;
     hall.rests(id).await;
     let own = places.cache(project.id, Some(hall.anna.id));
-    assert!(own.join("cargo/crate").exists());
+    assert!(own.join("cargo/registry/crate").exists());
     let settings = async || hall.team.store.project(project.id).await.unwrap().unwrap().settings;
     let unused = async || {
         let size = hall.engine.cache_size(project.id, &settings().await).await.unwrap();
@@ -180,7 +180,7 @@ async fn what_tools_keep_is_a_members_own_until_the_project_shares_it_and_goes_w
     hall.set(&project, |settings| settings.shared_caches = true).await;
     let id = hall.scripted(&project, &keep).await;
     hall.rests(id).await;
-    assert!(places.cache(project.id, None).join("cargo/crate").exists() && !own.exists());
+    assert!(places.cache(project.id, None).join("cargo/registry/crate").exists() && !own.exists());
     hall.set(&project, |settings| settings.cache_gib = 0).await;
     let none = [bash("echo ${CARGO_HOME-none}; ls /run"), json!({ "say": "Done." })];
     let id = hall.scripted(&project, &none).await;

@@ -1,13 +1,16 @@
 //! A panic costs what met it, and not the night.
 
 use std::backtrace::Backtrace;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use guildhall_sim::Config;
-use guildhall_store::OrderChange;
+use guildhall_store::{NewMember, OrderChange};
+use guildhall_team::NewCard;
 use guildhall_types::feature::FeatureStatus;
+use guildhall_types::member::MemberRole;
 use guildhall_types::project::{ProjectSource, ProjectStatus};
 use guildhall_types::{Clock, DateTime, SystemClock};
 use serde_json::json;
@@ -102,4 +105,31 @@ async fn a_repository_whose_making_panics_has_failed_and_can_be_made_again() {
         (project.status == ProjectStatus::Ready).then_some(())
     };
     hall.until("the repository", made).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_that_panics_keeps_nobody_else_from_theirs() {
+    let clock = Arc::<Brittle>::default();
+    let hall = hall(&clock).await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let bob = NewMember { email: "bob@example.com".to_owned(), name: "Bob".to_owned(), password_hash: None };
+    let bob = hall.team.store.create_member(bob, MemberRole::Member).await.unwrap();
+    for member in [&hall.anna, &bob] {
+        let new = NewCard {
+            description: script(&[json!({ "say": "Done." })]),
+            model: Some("simulated".to_owned()),
+            ..NewCard::default()
+        };
+        let id = hall.team.create_feature(member, project.id, new).await.unwrap().card.id;
+        hall.team.start_auto_mode(member.id, project.id, OrderChange::default()).await.unwrap();
+        hall.reaches(id, FeatureStatus::WaitingApproval).await;
+    }
+    hall.engine.shutdown(Duration::from_secs(20)).await;
+    for member in [&hall.anna, &bob] {
+        hall.team.store.switch_off_order(project.id, member.id).await.unwrap();
+    }
+    clock.breaks("::make_report", 1);
+    let made = async || hall.team.make_due_reports(&HashSet::new()).await.unwrap();
+    assert_eq!((made().await, clock.broke()), (1, 1));
+    assert_eq!((made().await, made().await), (1, 0), "the other one at the next look");
 }

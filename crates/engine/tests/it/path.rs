@@ -208,7 +208,7 @@ async fn a_conflict_is_told_and_nothing_is_half_merged() {
     hall.rests(second).await;
     hall.team.merge(&hall.anna, first, Some("Rename it")).await.unwrap();
     let error = hall.team.merge(&hall.anna, second, None).await.unwrap_err();
-    let guildhall_team::TeamError::MergeConflict { branch, files } = error else { panic!("{error}") };
+    let guildhall_team::TeamError::MergeConflict { branch, files, .. } = error else { panic!("{error}") };
     assert_eq!((branch.as_str(), files[0].path.as_str()), ("main", "README.md"));
     assert_eq!(hall.text_at_main(&project, "README.md").await.unwrap(), "# One\n");
     assert_eq!(hall.feature(second).await.card.status, FeatureStatus::WaitingApproval);

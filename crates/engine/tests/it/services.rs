@@ -9,13 +9,15 @@ use guildhall_types::FeatureId;
 use guildhall_types::chat::Block;
 use guildhall_types::event::OutputStream;
 use guildhall_types::feature::{FeatureStatus, WorkMode};
-use guildhall_types::member::MemberRole;
+use guildhall_types::member::{MemberChange, MemberRole};
 use guildhall_types::project::{ProjectSettings, ProjectSource};
 use guildhall_types::run::{CheckStatus, Run, Turn};
 use guildhall_types::service::{Service, ServiceStatus};
+use guildhall_types::trial::TrialStatus;
 use serde_json::json;
 
 use crate::harness::{Hall, script};
+use crate::pipeline::step;
 
 /// Answers every connection with a line.
 const SERVER: &str = "use IO::Socket::INET; $| = 1;
@@ -261,4 +263,116 @@ async fn services_of_a_server_that_stops_are_told_to_whoever_goes_on() {
     hall.rests(id).await;
     let turns = hall.team.store.turns(run.id).await.unwrap();
     assert!(heard(&turns).contains("watch (`sleep 86396`)"), "{}", heard(&turns));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_agent_of_a_step_left_running_is_gone_before_the_next_look_and_the_checks() {
+    let hall = Hall::open().await;
+    let serve = json!({ "tools": [["service_start", { "name": "web", "command": "perl serve.pl", "port": 8123 }]] });
+    let asks = json!({ "tools": [["request_changes", { "changes": "Write mended.txt." }]] });
+    let spoils = "while :; do echo spoilt > work.txt; sleep 0.01; done";
+    let spoil = json!({ "tools": [["service_start", { "name": "back", "command": spoils }]] });
+    let review = step("Review", &[&[serve.clone(), asks], &[serve, spoil, json!({ "say": "All is well." })]]);
+    let project = hall.piped(vec![review]).await;
+    let check = "a=$(stat -c %y work.txt); sleep 0.5; test \"$a\" = \"$(stat -c %y work.txt)\" && \
+                 ! (exec 3<>/dev/tcp/127.0.0.1/8123)";
+    let settings = ProjectSettings { verify_commands: vec![check.to_owned()], ..project.settings.clone() };
+    let patch = ProjectPatch { settings: Some(settings), ..ProjectPatch::default() };
+    hall.team.update_project(project.id, patch).await.unwrap();
+    let write = |path: &str, content: &str| json!({ "tools": [["write", { "path": path, "content": content }]] });
+    let done = json!({ "say": "Done." });
+    let mend = write("mended.txt", "mended\n");
+    let id =
+        hall.scripted(&project, &[write("serve.pl", SERVER), write("work.txt", ""), done.clone(), mend, done]).await;
+    let feature = hall.rests(id).await;
+    let run = hall.latest_run(id).await;
+    let looks = hall.team.store.steps(run.id).await.unwrap();
+    assert_eq!(looks.len(), 2, "{looks:?}");
+    for look in looks {
+        let turns = hall.team.store.turns_of(run.id, Some(look.number)).await.unwrap();
+        let told = results(&turns);
+        assert!(!told[0].0 && told[0].1.contains("Something listens at localhost:8123."), "{told:?}");
+    }
+    for name in ["web", "back"] {
+        let service = hall.service(&run, name).await;
+        assert_eq!(service.status, ServiceStatus::Stopped, "{service:?}");
+        assert!(service.problem.unwrap().contains("look of the pipeline"));
+    }
+    assert_eq!(feature.card.status, FeatureStatus::Verified, "{:?}", feature.card.error);
+    let turns = hall.team.store.turns_of(run.id, None).await.unwrap();
+    assert!(!heard(&turns).contains("These services ended"), "they were none of its own: {}", heard(&turns));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_members_service_is_not_begun_once_the_work_goes_on() {
+    // A start that is under way, held up just before it is known, until the agent is at work again.
+    let (begins, begun) = std::sync::mpsc::channel();
+    let (go, goes) = std::sync::mpsc::channel();
+    let (begins, goes) = (std::sync::Mutex::new(begins), std::sync::Mutex::new(goes));
+    guildhall_types::boundary::watch(move |name| {
+        if name == "service.begin" {
+            begins.lock().unwrap().send(()).unwrap();
+            goes.lock().unwrap().recv().unwrap();
+        }
+    });
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let id = hall.scripted(&project, &[json!({ "say": "Done." })]).await;
+    hall.rests(id).await;
+    let run = hall.latest_run(id).await;
+    let (engine, team, anna) = (hall.engine.clone(), hall.team.clone(), hall.anna.clone());
+    let start = tokio::spawn(async move {
+        engine.start_service(&team, &anna, run.id, ("late", "touch planted.txt; sleep 86395", None)).await
+    });
+    tokio::task::spawn_blocking(move || begun.recv().unwrap()).await.unwrap();
+    let silent = json!({ "silence_ms": 600_000, "say": "Never." });
+    hall.team.follow_up(hall.anna.id, id, &script(&[silent])).await.unwrap();
+    let at_work = async || (hall.sim.requests().len() > 1).then_some(());
+    hall.until("the agent at work", at_work).await;
+    go.send(()).unwrap();
+    assert_eq!(code(&start.await.unwrap().unwrap_err()), "agent-at-work");
+    assert_eq!(hall.team.store.service(run.id, "late").await.unwrap(), None, "not even for a moment");
+    hall.team.stop(id).await.unwrap();
+    hall.rests(id).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_admin_looks_at_with_keeps_nothing_among_the_admins_own_caches_and_ends_with_its_member() {
+    let hall = Hall::open().await;
+    let project = hall.project("p", ProjectSource::Empty).await;
+    let bert = NewMember { email: "bert@example.com".to_owned(), name: "Bert".to_owned(), password_hash: None };
+    let bert = hall.team.store.create_member(bert, MemberRole::Admin).await.unwrap();
+    let id = hall.scripted(&project, &[json!({ "say": "Done." })]).await;
+    hall.rests(id).await;
+    let run = hall.latest_run(id).await;
+    let wish = ("keep", "touch /run/cache/kept; echo over; sleep 86394", None);
+    hall.engine.start_service(&hall.team, &bert, run.id, wish).await.unwrap();
+    let over = async || {
+        let (_, log) = hall.engine.service_log(run.id, "keep", 9).await.unwrap();
+        log.contains("over").then_some(())
+    };
+    hall.until("the command", over).await;
+    let kept = |of| hall.team.places.cache(project.id, Some(of)).join("kept").exists();
+    assert!(kept(hall.anna.id) && !kept(bert.id), "it is Anna's work, whoever looks at it");
+
+    // And what runs for a member beside runs ends with the right to it.
+    let trial = Some(vec!["sleep 86393".to_owned()]);
+    hall.engine.try_checks(&hall.team, bert.id, project.id, trial, None, None).await.unwrap();
+    let change = MemberChange { role: Some(MemberRole::Viewer), ..MemberChange::default() };
+    hall.team.change_member(&hall.anna, bert.id, change).await.unwrap();
+    let ended = async || Some(hall.service(&run, "keep").await).filter(|one| one.status != ServiceStatus::Running);
+    let ended = hall.until("the end of the service", ended).await;
+    assert_eq!(ended.problem.as_deref(), Some("Its member may run nothing any more."));
+    let tried = async || {
+        let trial = hall.team.store.trial(project.id).await.unwrap().unwrap();
+        (trial.status != TrialStatus::Running).then_some(trial)
+    };
+    let trial = hall.until("the end of the trial", tried).await;
+    assert_eq!(
+        (trial.status, trial.problem.as_deref()),
+        (TrialStatus::Stopped, Some("Its member may run nothing any more."))
+    );
+    assert!(!alive("sleep\086393") && !alive("sleep\086394"));
+    let refused = hall.engine.start_service(&hall.team, &bert, run.id, ("more", "true", None)).await;
+    assert!(matches!(refused, Err(TeamError::NotYours { .. })), "{refused:?}");
 }

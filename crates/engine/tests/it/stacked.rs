@@ -2,11 +2,12 @@
 
 use guildhall_git::Repo;
 use guildhall_store::{OrderChange, ProjectPatch};
-use guildhall_team::{NewCard, TeamError};
+use guildhall_team::{By, NewCard, TeamError};
 use guildhall_types::FeatureId;
+use guildhall_types::auto::Reason;
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::project::{AfterWork, Project, ProjectSettings, ProjectSource};
-use guildhall_types::run::{CheckStatus, Run, RunStatus};
+use guildhall_types::run::{Awaits, CheckStatus, Run, RunStatus};
 use serde_json::{Value, json};
 
 use crate::harness::{Hall, script};
@@ -233,7 +234,7 @@ async fn auto_mode_passes_over_what_needs_work_that_does_not_go_together() {
     assert_eq!(told().await, why);
     let refused = hall.team.start(hall.anna.id, both).await.unwrap_err();
     assert_eq!(refused.to_string(), why);
-    hall.team.stop_auto_mode(&hall.anna, hall.anna.id, project.id).await.unwrap();
+    hall.team.stop_auto_mode(By::in_person(&hall.anna), hall.anna.id, project.id).await.unwrap();
     hall.team.merge(&hall.anna, one, None).await.unwrap();
     let refused = hall.team.start(hall.anna.id, both).await.unwrap_err().to_string();
     assert!(refused.starts_with("It depends on #2 “Two”, which conflicts with main in README.md."), "{refused}");
@@ -258,8 +259,13 @@ async fn a_run_that_has_nothing_to_begin_from_waits_and_says_why() {
     let parked = async || Some(run_of(&hall, both).await).filter(|run| run.parked_reason.is_some());
     let run = hall.until("the reason", parked).await;
     assert_eq!((run.status, run.base_commit.as_deref(), run.turns), (RunStatus::Queued, None, 0));
+    assert_eq!(run.parked_for, Some(Awaits::Dependencies), "and not its provider");
     let why = run.parked_reason.unwrap();
     assert!(why.contains("#1 “One” and #2 “Two”, which conflict") || why.contains("#2 “Two” and #1 “One”"), "{why}");
+    let queue = hall.team.queue(hall.anna.id, Some(project.id)).await.unwrap();
+    let told = &queue.iter().find(|item| item.feature_id == both).unwrap().waiting;
+    assert!(matches!(told.reason, Reason::Footing { .. }), "{told:?}");
+    assert!(told.message.starts_with(&why) && told.message.contains(" It is tried again at "), "{told:?}");
     bring_together(&hall, one, two).await;
     // Somebody who does not want to wait until it looks again by itself.
     hall.team.stop(both).await.unwrap();
@@ -287,7 +293,11 @@ async fn work_that_is_to_be_merged_is_checked_with_what_it_is_built_on_as_that_w
     hall.reaches(early, Verified).await;
     let events = hall.team.store.run_events(run_of(&hall, early).await.id, 0, 500).await.unwrap();
     let told = serde_json::to_string(&events).unwrap();
-    assert!(told.contains("what it is built on is not merged yet: #1 “Log in”"), "{told}");
+    assert!(
+        told.contains("What it is built on is not merged yet: #1 “Log in”. When that is, this is merged by itself"),
+        "{told}"
+    );
+    hall.team.shelve(early).await.unwrap();
 
     // It is merged while another one is at work on it: that one is checked again, and merged.
     let slow = json!({ "silence_ms": 2000, "tools": [["bash", { "command": "sed -i s/name/user/ login.txt" }]] });
@@ -310,7 +320,7 @@ async fn what_work_is_built_on_changes_below_it() {
     let (login, logout) = in_and_out(&hall, &project).await;
     order(&hall, &project).await;
     hall.reaches(logout, Verified).await;
-    hall.team.stop_auto_mode(&hall.anna, hall.anna.id, project.id).await.unwrap();
+    hall.team.stop_auto_mode(By::in_person(&hall.anna), hall.anna.id, project.id).await.unwrap();
     let other_word = script(&[write("login.txt", "name\npassphrase\n"), say("Done.")]);
     hall.team.follow_up(hall.anna.id, login, &other_word).await.unwrap();
     hall.reaches(login, Verified).await;
@@ -384,4 +394,91 @@ async fn a_run_that_dies_goes_on_from_what_it_was_built_on() {
     hall.team.merge(&hall.anna, logout, None).await.unwrap();
     assert_eq!(hall.text_at_main(&project, "out.txt").await.as_deref(), Some("bye\nname\n"));
     assert_eq!(subjects(&hall, &project).await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_waited_for_a_person_is_merged_by_itself_when_what_it_is_built_on_is() {
+    let hall = Hall::open().await;
+    let project = project(&hall, &["test -e login.txt"], AfterWork::Merge).await;
+    let lines = [write("login.txt", "name\nsecret\n"), say("Done.")];
+    let asks = NewCard { needs_approval: Some(true), ..new("Log in", &lines, &[]) };
+    let login = hall.team.create_feature(&hall.anna, project.id, asks).await.unwrap().card.id;
+    hall.start(login).await;
+    hall.reaches(login, WaitingApproval).await;
+    hall.team.verify(login).await.unwrap();
+    let (one, two) = (
+        card(&hall, &project, "One", &[write("one.txt", "1\n")], &[login]).await,
+        card(&hall, &project, "Two", &[bash("cat one.txt > two.txt")], &[login]).await,
+    );
+    for id in [one, two] {
+        hall.start(id).await;
+        hall.reaches(id, Verified).await;
+    }
+    let calls = hall.sim.requests().len();
+    hall.team.merge(&hall.anna, login, None).await.unwrap();
+    for id in [one, two] {
+        hall.reaches(id, Completed).await;
+        let checks = hall.team.store.checks(run_of(&hall, id).await.id).await.unwrap();
+        assert_eq!(checks.iter().map(|check| check.status).collect::<Vec<_>>()[0], CheckStatus::Passed);
+    }
+    assert_eq!(hall.sim.requests().len(), calls, "no agent was asked anything");
+    let mut merged = subjects(&hall, &project).await;
+    merged.truncate(2);
+    merged.sort();
+    assert_eq!(merged, ["One", "Two"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whether_work_goes_together_is_tried_once() {
+    let hall = Hall::open().await;
+    let project = project(&hall, &["true"], AfterWork::Verify).await;
+    let [one, two, both] = apart(&hall, &project).await;
+    for id in [one, two] {
+        hall.start(id).await;
+        hall.reaches(id, Verified).await;
+    }
+    let second = card(&hall, &project, "Both, too", &[], &[one, two]).await;
+    let change = OrderChange { max_concurrent: Some(1), ..OrderChange::default() };
+    hall.team.store.switch_on_order(project.id, hall.anna.id, change).await.unwrap();
+    let told = async || {
+        let queue = hall.team.queue(hall.anna.id, Some(project.id)).await.unwrap();
+        let of = |id| queue.iter().find(|item| item.feature_id == id).unwrap().waiting.message.clone();
+        (of(both), of(second))
+    };
+    let first = told().await;
+    assert!(first.0.contains("which conflict with each other in README.md") && first.0 == first.1, "{first:?}");
+    // Without what the two changed, git could try nothing: only where the branch stands is asked.
+    let repo = repo(&hall, &project).await;
+    let main = repo.branch("main").await.unwrap().unwrap();
+    for id in [one, two] {
+        let head = run_of(&hall, id).await.head_commit.unwrap();
+        assert_ne!(head, main.to_string());
+        let object = repo.path().join("objects").join(&head[..2]).join(&head[2..]);
+        std::fs::rename(&object, hall.dir.path().join(&head)).unwrap();
+    }
+    assert_eq!(told().await, first);
+    // A card that is deleted while somebody looks at what it depends on takes nothing with it.
+    hall.team.store.delete_feature(second).await.unwrap();
+    let queue = hall.team.queue(hall.anna.id, Some(project.id)).await.unwrap();
+    assert!(queue.iter().any(|item| item.feature_id == both) && !queue.iter().any(|item| item.feature_id == second));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merge_that_conflicts_names_what_was_merged_before_it() {
+    let hall = Hall::open().await;
+    let project = project(&hall, &["true"], AfterWork::Verify).await;
+    let base = card(&hall, &project, "Base", &[write("base.txt", "base\n")], &[]).await;
+    let top = card(&hall, &project, "Top", &[write("x.txt", "top\n")], &[base]).await;
+    let rival = card(&hall, &project, "Rival", &[write("x.txt", "rival\n")], &[]).await;
+    for id in [base, rival, top] {
+        hall.start(id).await;
+        hall.reaches(id, Verified).await;
+    }
+    hall.team.merge(&hall.anna, rival, None).await.unwrap();
+    let refused = hall.team.merge(&hall.anna, top, None).await.unwrap_err();
+    let told = refused.to_string();
+    let TeamError::MergeConflict { merged, .. } = refused else { panic!("{told}") };
+    assert_eq!(merged.iter().map(|held| held.feature_id).collect::<Vec<_>>(), [base]);
+    assert!(told.ends_with("in 1 file(s); what it is built on was merged before it and stays so: #1 “Base”"), "{told}");
+    assert_eq!((status(&hall, base).await, status(&hall, top).await), (Completed, Verified));
 }

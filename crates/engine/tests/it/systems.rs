@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use guildhall_store::FeatureQuery;
+use guildhall_team::By;
 use guildhall_types::project::Project;
 use guildhall_types::run::RunStatus;
 use guildhall_types::system::{
@@ -14,15 +15,15 @@ use serde_json::{Value, json};
 use crate::harness::{Hall, script};
 
 /// A step whose agent does as these lines say.
-fn agent(id: &str, lines: &[Value]) -> Value {
+pub fn agent(id: &str, lines: &[Value]) -> Value {
     json!({ "id": id, "type": "agent", "name": id, "agentId": "a", "inputTemplate": script(lines) })
 }
 
-fn says(id: &str, word: &str) -> Value {
+pub fn says(id: &str, word: &str) -> Value {
     agent(id, &[json!({ "say": word })])
 }
 
-fn with(mut step: Value, more: Value) -> Value {
+pub fn with(mut step: Value, more: Value) -> Value {
     step.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     step
 }
@@ -33,7 +34,7 @@ fn fails(id: &str) -> Value {
 }
 
 /// Is silent for longer than any test takes.
-fn hangs(id: &str) -> Value {
+pub fn hangs(id: &str) -> Value {
     agent(id, &[json!({ "silence_ms": 600_000, "say": "Late." })])
 }
 
@@ -47,13 +48,13 @@ fn definition(steps: Value) -> SystemDefinition {
     .unwrap()
 }
 
-async fn run(hall: &Hall, project: &Project, steps: Value, input: Value) -> ExecutionId {
+pub async fn run(hall: &Hall, project: &Project, steps: Value, input: Value) -> ExecutionId {
     let definition = definition(steps);
     let system = hall.team.create_system(&hall.anna, SystemStatus::Active, &definition).await.unwrap();
-    hall.team.run_system(&hall.anna, system.id, project.id, &input).await.unwrap().id
+    hall.team.run_system(By::in_person(&hall.anna), system.id, project.id, &input).await.unwrap().id
 }
 
-async fn reaches(hall: &Hall, id: ExecutionId, status: ExecutionStatus) -> ExecutionView {
+pub async fn reaches(hall: &Hall, id: ExecutionId, status: ExecutionStatus) -> ExecutionView {
     let there = async || {
         let view = hall.team.execution(id).await.unwrap();
         assert!(!view.execution.status.is_over() || view.execution.status == status, "{view:#?}");
@@ -72,11 +73,11 @@ fn built_in(name: &str) -> SystemId {
     all.iter().find(|system| system.definition.name == name).unwrap().id
 }
 
-fn state<'a>(view: &'a ExecutionView, key: &str) -> &'a StepState {
+pub fn state<'a>(view: &'a ExecutionView, key: &str) -> &'a StepState {
     &view.steps.iter().find(|step| step.state.key == key).unwrap().state
 }
 
-fn status(view: &ExecutionView, key: &str) -> Option<S> {
+pub fn status(view: &ExecutionView, key: &str) -> Option<S> {
     view.steps.iter().find(|step| step.state.key == key).map(|step| step.state.status)
 }
 
@@ -158,7 +159,7 @@ async fn a_person_is_waited_for_through_a_restart_and_sends_back() {
         |view: &ExecutionView| view.steps.iter().find(|step| step.state.key == "look").unwrap().state.input.clone();
     assert_eq!(shown(&waits).as_deref(), Some("Is it good? Made."));
     hall.die_and_start_again().await;
-    hall.team.review_step(&hall.anna, id, "look", false, "Shorter, please.").await.unwrap();
+    hall.team.review_step(&hall.anna, id, "look", 0, false, "Shorter, please.").await.unwrap();
     let again = async || {
         let view = hall.team.execution(id).await.unwrap();
         (view.execution.status == ExecutionStatus::Waiting && status(&view, "look@1.mend").is_some()).then_some(view)
@@ -167,10 +168,13 @@ async fn a_person_is_waited_for_through_a_restart_and_sends_back() {
     assert_eq!(shown(&again).as_deref(), Some("Is it good? Mended."));
     let mended = again.steps.iter().find(|step| step.state.key == "look@1.mend").unwrap();
     assert!(mended.state.input.as_ref().unwrap().starts_with("Mend: Shorter, please."));
-    hall.team.review_step(&hall.anna, id, "look", true, "").await.unwrap();
+    // Somebody whose page still shows the first one approves nothing that was not looked at.
+    let stale = hall.team.review_step(&hall.anna, id, "look", 0, true, "").await;
+    assert!(stale.is_err_and(|error| error.to_string().contains("changed meanwhile")));
+    hall.team.review_step(&hall.anna, id, "look", 1, true, "").await.unwrap();
     let done = reaches(&hall, id, ExecutionStatus::Completed).await;
     assert_eq!(done.output, Some(json!("Mended.")));
-    let late = hall.team.review_step(&hall.anna, id, "look", true, "").await;
+    let late = hall.team.review_step(&hall.anna, id, "look", 1, true, "").await;
     assert!(late.is_err_and(|error| error.to_string().contains("nobody is asked")));
 }
 
@@ -246,7 +250,8 @@ async fn the_systems_that_come_with_guildhall_run_from_end_to_end() {
     let mut begun = BTreeMap::new();
     for system in guildhall_team::built_in_systems().unwrap() {
         let name = system.definition.name.as_str();
-        let execution = hall.team.run_system(&hall.anna, system.id, project.id, &inputs[name]).await.unwrap();
+        let execution =
+            hall.team.run_system(By::in_person(&hall.anna), system.id, project.id, &inputs[name]).await.unwrap();
         begun.insert(name, execution.id);
     }
     let planning = begun["Feature planning"];
@@ -260,7 +265,7 @@ async fn the_systems_that_come_with_guildhall_run_from_end_to_end() {
             .items
     };
     assert_eq!(cards().await.len(), 1, "nothing is made before a person approves");
-    hall.team.review_step(&hall.anna, planning, "review", true, "Good.").await.unwrap();
+    hall.team.review_step(&hall.anna, planning, "review", 0, true, "Good.").await.unwrap();
     for (name, id) in &begun {
         let done = reaches(&hall, *id, ExecutionStatus::Completed).await;
         assert!(done.output.is_some(), "{name}");
@@ -277,7 +282,7 @@ async fn the_systems_that_come_with_guildhall_run_from_end_to_end() {
     assert_eq!((tries(&bug), tries(&hall.team.execution(planning).await.unwrap())), (4, 2), "none was sent back");
     let branch = json!({ "target": "no/such-branch", "focus": "" });
     let review = built_in("Code review");
-    let none = hall.team.run_system(&hall.anna, review, project.id, &branch).await.unwrap().id;
+    let none = hall.team.run_system(By::in_person(&hall.anna), review, project.id, &branch).await.unwrap().id;
     let failed = reaches(&hall, none, ExecutionStatus::Failed).await;
     assert!(failed.execution.error.unwrap().contains("neither a card nor a branch"));
 }
@@ -299,7 +304,12 @@ async fn a_badly_shaped_answer_to_a_system_that_comes_with_guildhall_goes_back_a
     let mut bad = good.clone();
     (bad["verdict"], bad["reproduced"]) = (json!("Proved, I think"), json!("yes"));
     let report = json!({ "report": says_then(&bad, &good) });
-    let id = hall.team.run_system(&hall.anna, built_in("Bug investigation"), project.id, &report).await.unwrap().id;
+    let id = hall
+        .team
+        .run_system(By::in_person(&hall.anna), built_in("Bug investigation"), project.id, &report)
+        .await
+        .unwrap()
+        .id;
     let done = reaches(&hall, id, ExecutionStatus::Completed).await;
     for (key, why) in [
         ("suspicions@1.follow", "verdict must be one of \"proved\", \"open\""),
@@ -320,13 +330,18 @@ async fn a_badly_shaped_answer_to_a_system_that_comes_with_guildhall_goes_back_a
     let good = json!({ "cards": [card("First", json!(1)), card("Second", json!(3))] });
     let bad = json!({ "cards": [card("First", json!("high"))] });
     let goal = json!({ "goal": says_then(&bad, &good) });
-    let id = hall.team.run_system(&hall.anna, built_in("Feature planning"), project.id, &goal).await.unwrap().id;
+    let id = hall
+        .team
+        .run_system(By::in_person(&hall.anna), built_in("Feature planning"), project.id, &goal)
+        .await
+        .unwrap()
+        .id;
     let waits = reaches(&hall, id, ExecutionStatus::Waiting).await;
     assert_eq!((state(&waits, "plan").attempt, &state(&waits, "plan").output), (2, &Some(good.clone())));
     assert!(state(&waits, "plan").input.as_ref().unwrap().contains("cards[0].priority must be of the type integer"));
     assert!(!state(&waits, "review").input.as_ref().unwrap().contains("high"));
     // The same when they are changed because somebody sent them back.
-    hall.team.review_step(&hall.anna, id, "review", false, "Smaller.").await.unwrap();
+    hall.team.review_step(&hall.anna, id, "review", 0, false, "Smaller.").await.unwrap();
     let again = async || {
         let view = hall.team.execution(id).await.unwrap();
         (view.execution.status == ExecutionStatus::Waiting && status(&view, "review@1.revise").is_some())
@@ -334,7 +349,7 @@ async fn a_badly_shaped_answer_to_a_system_that_comes_with_guildhall_goes_back_a
     };
     let again = hall.until("the second look", again).await;
     assert_eq!((state(&again, "review@1.revise").attempt, state(&again, "review@1.revise").rounds), (2, 1));
-    hall.team.review_step(&hall.anna, id, "review", true, "").await.unwrap();
+    hall.team.review_step(&hall.anna, id, "review", 1, true, "").await.unwrap();
     reaches(&hall, id, ExecutionStatus::Completed).await;
     let query = FeatureQuery { limit: 50, ..FeatureQuery::default() };
     let made = hall.team.store.features(project.id, &query).await.unwrap().items;
@@ -356,7 +371,12 @@ async fn a_bug_is_reproduced_on_a_branch_of_its_own_and_the_project_stays_as_it_
         json!({ "say": both.to_string() }),
     ]);
     let report = json!({ "report": words });
-    let id = hall.team.run_system(&hall.anna, built_in("Bug investigation"), project.id, &report).await.unwrap().id;
+    let id = hall
+        .team
+        .run_system(By::in_person(&hall.anna), built_in("Bug investigation"), project.id, &report)
+        .await
+        .unwrap()
+        .id;
     let done = reaches(&hall, id, ExecutionStatus::Completed).await;
     let task = async |key: &str| {
         let step = done.steps.iter().find(|step| step.state.key == key).unwrap();
@@ -376,7 +396,12 @@ async fn a_bug_is_reproduced_on_a_branch_of_its_own_and_the_project_stays_as_it_
     let mut neither = finding;
     neither["reproduced"] = json!("there is no test runner");
     let report = json!({ "report": says_then(&neither, &neither) });
-    let id = hall.team.run_system(&hall.anna, built_in("Bug investigation"), project.id, &report).await.unwrap().id;
+    let id = hall
+        .team
+        .run_system(By::in_person(&hall.anna), built_in("Bug investigation"), project.id, &report)
+        .await
+        .unwrap()
+        .id;
     let done = reaches(&hall, id, ExecutionStatus::Completed).await;
     assert_eq!(
         (status(&done, "outcome.reproduce"), status(&done, "outcome.explain")),

@@ -1,5 +1,6 @@
 //! What goes wrong is told on the card, and the card can be started again.
 
+use guildhall_team::By;
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::member::ProviderKind;
 use guildhall_types::project::ProjectSource;
@@ -32,7 +33,7 @@ async fn each_trouble_has_a_word_and_a_hint_and_the_card_can_start_again() {
             description: Some(script(&[json!({ "say": "It went well." })])),
             ..Default::default()
         };
-        hall.team.update_feature(id, better, None).await.unwrap();
+        hall.team.update_feature(By::in_person(&hall.anna), id, better, None).await.unwrap();
         hall.start(id).await;
         let feature = hall.rests(id).await;
         assert_eq!((feature.card.status, feature.card.error), (FeatureStatus::WaitingApproval, None), "{code}");

@@ -150,7 +150,7 @@ async fn nothing_in_a_hostile_repository_runs_when_it_becomes_a_project() {
         let source = dir.path().join("source");
         hostile(&["source", name, source.to_str().unwrap(), marks.path()]);
         marks.none(&format!("{name}, while it was made"));
-        let cloned = Repo::clone_from(&dir.path().join("p.git"), &Source::Folder(source), &me()).await;
+        let cloned = Repo::clone_from(&dir.path().join("p.git"), &Source::Folder(source), None, &me()).await;
         marks.none(&format!("{name}, after cloning"));
         // What is incomplete, or has names that git does not hand on, is refused with what git says of it.
         let refused = ["promised", "badrefs"].contains(&name);
@@ -222,6 +222,61 @@ async fn links_swapped_in_while_a_snapshot_is_taken_bring_nothing_of_the_hosts_i
     let id = git(place.dir.path(), &["hash-object", outside.join("a.txt").to_str().unwrap()]);
     let all = git(place.repo.path(), &["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"]);
     assert!(!all.contains(&id), "the secret is among the objects");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_put_in_place_of_git_while_a_worktree_is_restored_leads_no_write_out() {
+    // 7: the same, where the host writes itself.
+    let place = Place::new().await;
+    let (worktree, base) = place.worktree("r1").await;
+    let git = worktree.tree().join(".git");
+    let outside = place.dir.path().join("guildhall.db");
+    fs::write(&outside, "the server's database\n").unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let planting = {
+        let (stop, git, outside) = (Arc::clone(&stop), git.clone(), outside.clone());
+        std::thread::spawn(move || {
+            for folder in [false, true].into_iter().cycle().take_while(|_| !stop.load(Ordering::Relaxed)) {
+                let _ = if folder { fs::create_dir(&git) } else { symlink(&outside, &git) };
+                std::thread::yield_now();
+            }
+        })
+    };
+    for _ in 0..40 {
+        // It may fail for what is planted, and then was not given; but it leads nowhere.
+        let _ = place.repo.restore(&worktree, "work/r1", &base, &base).await;
+        assert_eq!(fs::read_to_string(&outside).unwrap(), "the server's database\n");
+    }
+    stop.store(true, Ordering::Relaxed);
+    planting.join().unwrap();
+    place.repo.restore(&worktree, "work/r1", &base, &base).await.unwrap();
+    assert_eq!(fs::read_to_string(&git).unwrap(), "gitdir: /run/git\n");
+    assert!(fs::symlink_metadata(&git).unwrap().is_file());
+    let left: Vec<_> = fs::read_dir(place.folder("r1")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "the worktree and the git folder: {left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_agent_writes_for_git_to_obey_takes_no_more_memory_than_git_may_have() {
+    let place = Place::new().await;
+    let (worktree, base) = place.worktree("r1").await;
+    let tree = worktree.tree();
+    fs::write(tree.join("out"), "ignored, as long as that can be told\n").unwrap();
+    // Of each line git makes forty times its bytes, and once more in each folder.
+    fs::write(tree.join(".gitignore"), "b\n".repeat(16 * 1024 * 1024)).unwrap();
+    for n in 0..4 {
+        let folder = tree.join("d/".repeat(n + 1));
+        fs::create_dir_all(&folder).unwrap();
+        fs::hard_link(tree.join(".gitignore"), folder.join(".gitignore")).unwrap();
+        fs::write(folder.join("file"), "").unwrap();
+    }
+    let refused = place.repo.snapshot(&worktree, &base, "Turn\n", &me()).await.unwrap_err();
+    assert!(matches!(&refused, GitError::NoMemory { command, .. } if command == "ls-files"), "{refused:?}");
+    // The worktree is brought back all the same.
+    place.repo.restore(&worktree, "work/r1", &base, &base).await.unwrap();
+    assert_eq!(fs::read_to_string(tree.join(".gitignore")).unwrap(), "out/\n");
+    assert!(!tree.join("d").exists());
+    assert_eq!(place.repo.snapshot(&worktree, &base, "Turn\n", &me()).await.unwrap(), None);
 }
 
 #[tokio::test]

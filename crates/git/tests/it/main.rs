@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
+mod backup;
 mod hostile;
+mod login;
 mod pipes;
 mod stack;
 
@@ -89,7 +91,7 @@ async fn a_snapshot_holds_what_the_agent_did_and_nothing_else() {
     symlink("/etc/passwd", tree.join("link")).unwrap();
     fs::write(tree.join("large"), vec![0; 51 * 1024 * 1024]).unwrap();
     let taken = place.repo.snapshot(&worktree, &base, "Turn\n", &me()).await.unwrap().unwrap();
-    assert_eq!(taken.left_out, [("large".to_owned(), 51 * 1024 * 1024)]);
+    assert_eq!(taken.left_out.large, [("large".to_owned(), 51 * 1024 * 1024)]);
     let diff = place.repo.diff(&base, &taken.commit, &DiffLimits::default()).await.unwrap();
     assert_eq!(
         paths(&diff),
@@ -362,8 +364,9 @@ async fn a_diff_tells_renames_binaries_modes_and_bounds() {
 async fn sources_of_every_kind_are_cloned_or_refused_with_the_reason() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
-    let clone =
-        async |name: &str| Repo::clone_from(&at(&format!("{name}-copy.git")), &Source::Folder(at(name)), &me()).await;
+    let clone = async |name: &str| {
+        Repo::clone_from(&at(&format!("{name}-copy.git")), &Source::Folder(at(name)), None, &me()).await
+    };
 
     fs::create_dir(at("plain")).unwrap();
     assert!(matches!(clone("plain").await, Err(GitError::NotARepository { .. })));
@@ -401,8 +404,18 @@ async fn sources_of_every_kind_are_cloned_or_refused_with_the_reason() {
     let head = repo.snapshot(&worktree, &tip, "Turn\n", &me()).await.unwrap().unwrap().commit;
     assert!(matches!(repo.merge(&work(&tip, &head), "trunk", "Merge\n", &me()).await.unwrap(), Merge::Done(_)));
 
-    let gone = Source::parse("http://127.0.0.1:9/r.git").unwrap();
-    let error = Repo::clone_from(&at("x.git"), &gone, &me()).await.unwrap_err();
+    let within = async |bounds: Bounds| {
+        let done = Repo::clone_within(bounds, &at("within.git"), &Source::Folder(at("dirty")), None, &me()).await;
+        assert!(!at("within.git").exists() || done.is_ok(), "nothing stays behind");
+        done
+    };
+    let narrow = Bounds { bytes: 1_000, ..Bounds::default() };
+    assert!(matches!(within(narrow).await, Err(GitError::TooLarge { bytes: 1_000 })));
+    assert!(matches!(within(Bounds { free: u64::MAX, ..Bounds::default() }).await, Err(GitError::NoRoom)));
+    within(Bounds { bytes: 1_000_000, ..Bounds::default() }).await.unwrap();
+
+    let (gone, _) = Source::parse("http://127.0.0.1:9/r.git").unwrap();
+    let error = Repo::clone_from(&at("x.git"), &gone, None, &me()).await.unwrap_err();
     assert!(matches!(error, GitError::Unreachable { .. }), "{error}");
 }
 

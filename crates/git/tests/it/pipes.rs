@@ -17,7 +17,7 @@ async fn with_submodule() -> (tempfile::TempDir, Repo, Oid) {
     let marks = Marks::new(dir.path());
     let source = dir.path().join("source");
     hostile(&["source", "submodules", source.to_str().unwrap(), marks.path()]);
-    let repo = Repo::clone_from(&dir.path().join("p.git"), &Source::Folder(source), &me()).await.unwrap();
+    let repo = Repo::clone_from(&dir.path().join("p.git"), &Source::Folder(source), None, &me()).await.unwrap();
     let base = repo.branch("main").await.unwrap().unwrap();
     (dir, repo, base)
 }

@@ -1,6 +1,7 @@
 //! The part that one run has of what its member may have, for as long as somebody holds it.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,6 +37,15 @@ impl Share {
         let Some((member, run)) = &self.0.at else { return Ok(None) };
         let serial = self.0.groups.0.serial.fetch_add(1, Ordering::Relaxed);
         Cell::make(self.clone(), member.clone(), run.clone(), &format!("c{serial}")).map(Some)
+    }
+
+    /// A group of the run's beside its commands, for what the host does in its worktree. None where the host offers nothing. Blocks,
+    /// briefly.
+    ///
+    /// # Errors
+    /// When the kernel refuses to make one.
+    pub fn beside(&self) -> io::Result<Option<Beside>> {
+        Ok(self.cell()?.map(Beside))
     }
 
     /// How many processes may be bounded to by the older way, by user: only where no group counts them. That way counts
@@ -110,6 +120,20 @@ impl Share {
             groups.clear(&mut table);
             groups.sweep(&table);
         });
+    }
+}
+
+/// A group beside the commands of a run. Dropping it kills what is in it.
+#[derive(Debug)]
+pub struct Beside(Cell);
+
+impl Beside {
+    /// Files by which a process joins: it writes a 0 to each.
+    ///
+    /// # Errors
+    /// When they cannot be opened.
+    pub fn doors(&self) -> io::Result<Vec<OwnedFd>> {
+        self.0.doors()
     }
 }
 

@@ -147,7 +147,12 @@ impl Bwrap {
             arguments.bind(bind, git, Path::new(GIT));
         }
         if let Some(cache) = &bound.cache {
+            caches::prepare(cache);
             arguments.bind("--bind", cache, Path::new(CACHE));
+            // The home is new: there is nothing in it yet that could lead these elsewhere.
+            for (link, kept) in caches::links(Path::new(CACHE), Path::new(HOME)) {
+                arguments.bind("--symlink", &kept, &link);
+            }
         }
         arguments.bind(bind, &bound.tree, Path::new(WORKSPACE));
         arguments.add(["--remount-ro", "/", "--chdir", WORKSPACE]);
@@ -233,7 +238,8 @@ fn environment(room: &Room, bound: &Bound) -> Vec<(OsString, OsString)> {
     let mut all = vec![("PATH".into(), path), ("HOME".into(), HOME.into()), ("USER".into(), "agent".into())];
     all.extend(usual());
     if bound.cache.is_some() {
-        all.extend(caches::environment(Path::new(CACHE)).map(|(key, value)| (key.into(), value.into())));
+        let kept = caches::environment(Path::new(CACHE), Some(Path::new(HOME)));
+        all.extend(kept.into_iter().map(|(key, value)| (key.into(), value.into())));
     }
     all.extend(room.env.iter().map(|(key, value)| (key.into(), value.into())));
     all
@@ -321,6 +327,10 @@ mod tests {
         for (at, word) in words.iter().enumerate() {
             match *word {
                 "--tmpfs" | "--proc" | "--dev" | "--dir" => destinations.push(words[at + 1]),
+                // No mount, and in a home that is new: an agent has put nothing there yet.
+                "--symlink" if words[at + 2].starts_with(HOME) => {
+                    assert!(words[..at].contains(&HOME), "before the home is there");
+                }
                 "--bind" | "--ro-bind" | "--file" | "--symlink" => destinations.push(words[at + 2]),
                 "--" => break,
                 _ => {}

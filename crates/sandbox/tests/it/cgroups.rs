@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use guildhall_git::{GitError, Identity, Repo};
 use guildhall_sandbox::{Command, Exit, Groups, Isolation, Over, Room, Running, Sandbox, Share, Streams};
 use guildhall_types::MemberId;
 use guildhall_types::limits::{Limits, MB};
@@ -37,6 +38,26 @@ async fn groups(limits: Limits) -> Option<Groups> {
 
 async fn room(place: &Place, groups: &Groups, member: MemberId, name: &str) -> Room {
     Room { share: Some(groups.share(member, name).await.unwrap()), ..place.room.clone() }
+}
+
+#[tokio::test]
+async fn git_in_a_worktree_counts_among_what_its_run_may_have() {
+    let Some(groups) = groups(limits(200, 100)).await else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let author = Identity { name: "Anna".to_owned(), email: "anna@example.com".to_owned() };
+    let repo = Repo::create(&dir.path().join("r.git"), "main", &author, "First", &[]).await.unwrap();
+    let base = repo.branch("main").await.unwrap().unwrap();
+    let worktree = repo.add_worktree("r1", &dir.path().join("r1"), "work", &base).await.unwrap();
+    let share = groups.share(MemberId::new(), "r1").await.unwrap();
+    let beside = share.beside().unwrap().unwrap();
+    let worktree = worktree.among(std::sync::Arc::new(move || beside.doors()));
+    std::fs::write(worktree.tree().join("a.txt"), "one\n").unwrap();
+    let first = repo.snapshot(&worktree, &base, "Turn\n", &author).await.unwrap().unwrap().commit;
+    // Less than a git may have by itself, and more than this member may.
+    std::fs::write(worktree.tree().join(".gitignore"), "b\n".repeat(8 * 1024 * 1024)).unwrap();
+    let refused = repo.snapshot(&worktree, &first, "Turn\n", &author).await.unwrap_err();
+    assert!(matches!(refused, GitError::NoMemory { .. }), "{refused:?}");
+    drop(worktree);
 }
 
 /// The folders of this process's groups that are there, in any hierarchy.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use guildhall_sandbox::{Command, RoomSecret, Secrets, Toolchains};
+use guildhall_sandbox::{Command, Exit, RoomSecret, Secrets, Toolchains};
 use guildhall_types::secret::SecretUse;
 
 use crate::harness::{Place, command};
@@ -108,16 +108,26 @@ async fn what_tools_keep_stays_between_commands_and_is_at_one_place() {
     fs::create_dir(&cache).unwrap();
     place.room.cache = Some(cache.clone());
     let out = place
-        .says("mkdir -p \"$CARGO_HOME\"; echo kept > \"$CARGO_HOME/x\"; echo $CARGO_HOME $npm_config_cache $GOMODCACHE $MAVEN_ARGS")
+        .says("mkdir -p \"$npm_config_cache\"; echo kept > \"$npm_config_cache/x\"; echo $npm_config_cache $GOMODCACHE $MAVEN_ARGS")
         .await;
-    assert_eq!(out, "/run/cache/cargo /run/cache/npm /run/cache/go-mod -Dmaven.repo.local=/run/cache/maven\n");
-    assert_eq!(fs::read_to_string(cache.join("cargo/x")).unwrap(), "kept\n");
-    assert_eq!(place.says("cat /run/cache/cargo/x; echo $PATH | grep -c cache").await, "kept\n0\n");
+    assert_eq!(out, "/run/cache/npm /run/cache/go-mod -Dmaven.repo.local=/run/cache/maven\n");
+    assert_eq!(fs::read_to_string(cache.join("npm/x")).unwrap(), "kept\n");
+    assert_eq!(place.says("cat /run/cache/npm/x; echo $PATH | grep -c cache").await, "kept\n0\n");
     let found = guildhall_sandbox::cached(&cache).unwrap();
-    assert_eq!(found.len(), 1);
+    assert!(found.iter().any(|tool| tool.path.ends_with("npm")), "{found:?}");
+
+    // What Cargo and Gradle fetch stays, and two of them at once wait for each other; settings and programs beside that go.
+    let leaves = "cd $CARGO_HOME && mkdir -p registry/src bin $GRADLE_USER_HOME/caches/a $GRADLE_USER_HOME/init.d && \
+                  touch registry/src/a .package-cache config.toml bin/cargo-x $GRADLE_USER_HOME/init.d/x.gradle";
+    assert_eq!(place.says(leaves).await, "");
+    let out = place.says("find -L $CARGO_HOME $GRADLE_USER_HOME | sort").await;
+    for kept in [".cargo/registry/src/a", ".cargo/.package-cache", ".gradle/caches/a"] {
+        assert!(out.lines().any(|line| line == format!("/home/agent/{kept}")), "{kept}: {out}");
+    }
+    assert!(!out.contains("config.toml") && !out.contains("cargo-x") && !out.contains("init.d"), "{out}");
 
     // A link that an agent leaves in it leads nothing out, and what only is looked at finds none.
-    place.says("ln -s /workspace /run/cache/npm; ln -s ../other /run/cache/out").await;
+    place.says("rm -r /run/cache/npm; ln -s /workspace /run/cache/npm; ln -s ../other /run/cache/out").await;
     place.room.frozen = true;
     assert_eq!(place.says("ls /run/cache; echo ${CARGO_HOME-none}").await.lines().last(), Some("none"));
     place.room.frozen = false;
@@ -152,4 +162,15 @@ async fn cargo_builds_a_crate_with_the_toolchain_that_the_operator_lists() {
     let out = place.try_run(&Command { timeout: std::time::Duration::from_secs(120), ..command(line) }).await.unwrap();
     assert!(out.output.starts_with("Hello, world!\n"), "{}", out.output);
     assert!(out.output.contains("Read-only file system"), "{}", out.output);
+
+    // Settings that one command leaves are not obeyed by the next: with these, no test would ever fail.
+    let fails =
+        "mkdir -p tests && echo '#[test] fn fails() { panic!() }' > tests/it.rs && cargo test --offline --quiet";
+    let settings = "mkdir -p $CARGO_HOME && cat > $CARGO_HOME/config.toml << 'end'\n\
+                    [target.'cfg(all())']\nrunner = \"/bin/true\"\nend\n";
+    for line in [settings, fails] {
+        let command = Command { timeout: std::time::Duration::from_secs(120), ..command(line) };
+        let out = place.try_run(&command).await.unwrap();
+        assert_eq!(out.exit, Exit::Code(if line == fails { 101 } else { 0 }), "{}", out.output);
+    }
 }

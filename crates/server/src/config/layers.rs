@@ -85,6 +85,7 @@ settings! {
     PREVIEW_URL "preview_url" "GUILDHALL_PREVIEW_URL" None, false;
     ALLOWED_REPO_PATHS "allowed_repo_paths" "GUILDHALL_ALLOWED_REPO_PATHS" Some("allow-repo-path"), false;
     TOOLCHAINS "toolchains" "GUILDHALL_TOOLCHAINS" None, false;
+    OWN_ADDRESSES "own_addresses" "GUILDHALL_OWN_ADDRESSES" None, false;
     DATABASE_URL "database_url" "DATABASE_URL" Some("database-url"), true;
     REDIS_URL "redis_url" "REDIS_URL" None, true;
     KEY_FILE "key_file" "GUILDHALL_KEY_FILE" None, false;

@@ -102,6 +102,8 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
     }
     let allowed_repo_paths = folders(s, layers::ALLOWED_REPO_PATHS);
     let toolchains = folders(s, layers::TOOLCHAINS);
+    let own_addresses =
+        networks(s, layers::OWN_ADDRESSES, "an address of this machine, or a network such as 203.0.113.0/28");
     let database_url = s.value(
         layers::DATABASE_URL,
         "sqlite:// and an absolute path, or postgres:// and a server's address (not shown here: it may hold a password)",
@@ -184,6 +186,7 @@ pub(super) fn config(mut settings: Settings<'_>) -> Result<Config, Faults> {
             preview_url: preview_url.map(|(url, _)| url),
             allowed_repo_paths,
             toolchains,
+            own_addresses,
             key_file,
             key_file_guarded,
             sandbox: sandbox.unwrap_or(Isolation::Bubblewrap),
@@ -335,7 +338,8 @@ fn guard(s: &mut Settings<'_>) -> Guard {
         number => number.parse().ok().filter(|number| *number > 0).map(Some),
     };
     const A_MINUTE: &str = "a number of requests in a minute, or off";
-    let trusted_proxies = proxies(s);
+    const PROXY: &str = "the address of a proxy, or a network of proxies such as 10.0.0.0/8";
+    let trusted_proxies = networks(s, layers::TRUSTED_PROXIES, PROXY);
     let requests_per_member = s.value(layers::REQUESTS_PER_MEMBER, A_MINUTE, a_minute);
     let requests_per_address = s.value(layers::REQUESTS_PER_ADDRESS, A_MINUTE, a_minute);
     let max_connections = s.value(layers::MAX_CONNECTIONS, "a number of connections, 16 at least", |text| {
@@ -351,8 +355,8 @@ fn guard(s: &mut Settings<'_>) -> Guard {
 }
 
 /// A list in the file, or one text with commas in between: addresses, or networks such as `10.0.0.0/8`.
-fn proxies(s: &mut Settings<'_>) -> Vec<IpNet> {
-    let Some(found) = s.find(layers::TRUSTED_PROXIES) else { return Vec::new() };
+fn networks(s: &mut Settings<'_>, setting: Setting, expected: &str) -> Vec<IpNet> {
+    let Some(found) = s.find(setting) else { return Vec::new() };
     let list: Vec<&str> = match &found.value {
         Value::Text(text) => text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect(),
         Value::List(list) => list.iter().map(|part| part.trim()).collect(),
@@ -362,12 +366,12 @@ fn proxies(s: &mut Settings<'_>) -> Vec<IpNet> {
     for part in list {
         let network = part.parse::<IpNet>().ok().or_else(|| part.parse::<IpAddr>().ok().map(IpNet::from));
         match network {
-            // Everybody would be believed.
+            // All the world would be meant.
             Some(network) if network.prefix_len() > 0 => networks.push(network.trunc()),
             _ => s.faults.push(Fault {
                 at: found.at.clone(),
                 found: (!found.may_hold_a_key()).then(|| part.to_owned()),
-                expected: "the address of a proxy, or a network of proxies such as 10.0.0.0/8".to_owned(),
+                expected: expected.to_owned(),
             }),
         }
     }

@@ -134,6 +134,7 @@ fn what_is_refused_and_may_hold_a_key_is_not_shown() {
         ("GUILDHALL_PREVIEW_URL", "https://*.me:hidden@preview.example.com", "expected https://*. and a name"),
         ("GUILDHALL_LISTEN", "http://me:hidden@127.0.0.1:4300", "expected an address and a port"),
         ("GUILDHALL_TRUSTED_PROXIES", "http://me:hidden@10.0.0.1", "expected the address of a proxy"),
+        ("GUILDHALL_OWN_ADDRESSES", "http://me:hidden@10.0.0.1", "expected an address of this machine"),
         ("GUILDHALL_ALLOWED_REPO_PATHS", "git:hidden:me@git.example.com", "expected the absolute path"),
         ("GUILDHALL_TOOLCHAINS", "tools?token=hidden", "expected the absolute path"),
         // The secret itself instead of the file of it.
@@ -330,6 +331,15 @@ fn a_mail_server_is_read_and_its_password_shown_nowhere() {
     let env = [("GUILDHALL_MAIL_FROM", "guild@example.com")];
     let config = read(Case { env: &env, ..Case::default() }, &Flags::default()).unwrap();
     assert!(config.mail.is_none() && config.notes[0].contains("no mail is sent"), "{:?}", config.notes);
+}
+
+#[test]
+fn addresses_of_the_machine_are_read_or_refused() {
+    let env = [("GUILDHALL_OWN_ADDRESSES", "203.0.113.7, 2001:db8:7::/48")];
+    let own = read(Case { env: &env, ..Case::default() }, &Flags::default()).unwrap().own_addresses;
+    assert_eq!(own.iter().map(ToString::to_string).collect::<Vec<_>>(), ["203.0.113.7/32", "2001:db8:7::/48"]);
+    let env = [("GUILDHALL_OWN_ADDRESSES", "0.0.0.0/0,guild.example.com")];
+    assert_eq!(faults(Case { env: &env, ..Case::default() }).len(), 2);
 }
 
 #[test]

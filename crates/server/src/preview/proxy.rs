@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{StatusCode, Uri, Version, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -35,7 +35,12 @@ pub(super) async fn pass(
     let port = service.port.and_then(|port| u16::try_from(port).ok()).unwrap_or_default();
     let upgrade = headers::is_websocket(request.headers());
     let ours = upgrade.then(|| hyper::upgrade::on(&mut request));
-    let held = request.extensions().get::<connections::Place>().cloned();
+    // A page that is developed keeps one for as long as it is open, and each keeps the place of its connection.
+    let seat = match upgrade {
+        true => Some(app.sockets.take_page(seen.member.id).map_err(IntoResponse::into_response)?),
+        false => None,
+    };
+    let held = (request.extensions().get::<connections::Place>().cloned(), seat);
     let (mut parts, body) = request.into_parts();
     headers::to_service(&mut parts.headers, &seen.place, port, address);
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());

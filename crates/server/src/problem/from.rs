@@ -25,11 +25,12 @@ impl From<TeamError> for Problem {
             TeamError::AlreadySetUp => Self::conflict("already-set-up", sentence(&error)),
             TeamError::NotFound { what } => Self::not_found(what),
             TeamError::Conflict { code, message } => Self::conflict(code, sentence(&message)),
-            TeamError::MergeConflict { branch, files } => Self::conflict(
+            TeamError::MergeConflict { branch, files, merged } => Self::conflict(
                 "merge-conflict",
                 format!(
-                    "The work conflicts with {branch} in {} file(s). Ask the agent to bring it up to date, or start the feature again.",
-                    files.len()
+                    "The work conflicts with {branch} in {} file(s){}. Ask the agent to bring it up to date, or start the feature again.",
+                    files.len(),
+                    guildhall_team::merged_before(&merged)
                 ),
             )
             .with(Extras { branch: Some(branch), files: Some(files), ..Extras::default() }),
@@ -71,6 +72,7 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Taken { .. } => Self::conflict("taken", detail),
             StoreError::TooMany { .. } => Self::conflict("too-many", detail),
+            StoreError::TooManyExecutions { .. } => Self::conflict("too-many", detail),
             StoreError::TooManyWorktrees { .. } => Self::conflict("too-many-worktrees", detail),
             StoreError::NotFound { what } => Self::not_found(what),
             StoreError::Illegal(_) | StoreError::IllegalStage(_) => Self::conflict("illegal-move", detail),
@@ -78,7 +80,9 @@ impl From<StoreError> for Problem {
                 ChangeRefused::LastOwner => Self::conflict("last-owner", detail),
                 ChangeRefused::LastWayIn => Self::conflict("last-way-in", detail),
                 ChangeRefused::MissingRight => Self::new(StatusCode::FORBIDDEN, "missing-right", detail),
-                ChangeRefused::NotYours => Self::new(StatusCode::FORBIDDEN, "not-yours", detail),
+                ChangeRefused::NotYours | ChangeRefused::OthersBudget => {
+                    Self::new(StatusCode::FORBIDDEN, "not-yours", detail)
+                }
                 ChangeRefused::TargetIsOwner => Self::new(StatusCode::FORBIDDEN, "target-is-owner", detail),
                 ChangeRefused::AboveOwn => Self::new(StatusCode::FORBIDDEN, "above-own-role", detail),
             },
@@ -100,6 +104,7 @@ impl From<StoreError> for Problem {
                 Self::conflict("stale-plan", detail).with(Extras { current: Some(current), ..Extras::default() })
             }
             StoreError::NothingToApprove => Self::invalid("requirePlanApproval", detail),
+            StoreError::Archived => Self::conflict("project-archived", detail),
             StoreError::Live { .. } => Self::conflict("agent-at-work", detail),
             StoreError::BackupUnderWay { .. } => Self::conflict("backup-under-way", detail),
             StoreError::BadDependency(words) => Self::invalid("dependencies", words),
@@ -143,7 +148,11 @@ impl From<GitError> for Problem {
                 Self::conflict("repository-damaged", sentence(words)).because(damaged)
             }
             GitError::TimedOut { .. } => Self::new(StatusCode::GATEWAY_TIMEOUT, "git-timeout", detail),
-            GitError::Unreachable { .. } | GitError::NotARepository { .. } => Self::conflict("no-repository", detail),
+            GitError::NoMemory { .. } | GitError::TooMany { .. } => Self::conflict("worktree-too-large", detail),
+            GitError::Unreachable { .. }
+            | GitError::NotARepository { .. }
+            | GitError::TooLarge { .. }
+            | GitError::NoRoom => Self::conflict("no-repository", detail),
             GitError::Program(_) | GitError::File { .. } | GitError::Failed { .. } | GitError::Unreadable { .. } => {
                 Self::internal_because("git", error)
             }

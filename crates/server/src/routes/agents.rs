@@ -172,12 +172,12 @@ pub async fn update_agent(
         icon: change.icon,
         tags: change.tags,
     };
-    Ok(Json(signed.team.update_agent(&signed.member, id, patch, change.expect_version).await?))
+    Ok(Json(signed.team.update_agent(signed.by(), id, patch, change.expect_version).await?))
 }
 
 async fn set_status(signed: Signed, id: AgentId, status: AgentStatus) -> Result<Json<Agent>, Problem> {
     let patch = AgentPatch { status: Some(status), ..AgentPatch::default() };
-    Ok(Json(signed.team.update_agent(&signed.member, id, patch, None).await?))
+    Ok(Json(signed.team.update_agent(signed.by(), id, patch, None).await?))
 }
 
 /// Activates an agent: everybody sees it from then on and can use it. Its maker may, and admins.
@@ -205,7 +205,7 @@ pub async fn duplicate_agent(signed: Signed, Path(id): Path<AgentId>) -> Result<
 #[utoipa::path(delete, path = "/api/agents/{id}", tag = "agents",
     params(("id" = AgentId, Path, description = "The agent.")), responses((status = 204)))]
 pub async fn delete_agent(signed: Signed, Path(id): Path<AgentId>) -> Result<StatusCode, Problem> {
-    signed.team.delete_agent(&signed.member, id).await?;
+    signed.team.delete_agent(signed.by(), id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

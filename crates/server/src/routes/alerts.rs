@@ -4,6 +4,7 @@ use axum::extract::State;
 use guildhall_store::AlertQuery;
 use guildhall_types::AlertId;
 use guildhall_types::alert::{Alert, Strain, Thresholds};
+use guildhall_types::change::Change;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -77,6 +78,18 @@ pub async fn get_thresholds(State(app): State<App>) -> Result<Json<Thresholds>, 
 #[utoipa::path(put, path = "/api/settings/alerts", tag = "settings", responses((status = 200, body = Thresholds)))]
 pub async fn put_thresholds(signed: Signed, Json(new): Json<Thresholds>) -> Result<Json<Thresholds>, Problem> {
     let set = signed.team.set_thresholds(new).await?;
+    tracing::info!(member = %signed.member.id, thresholds = ?set, "a member set the thresholds of alerts");
+    Ok(Json(set))
+}
+
+/// Sets some of them; the others stay as they are, whoever sets them meanwhile. For admins.
+#[utoipa::path(patch, path = "/api/settings/alerts", tag = "settings", request_body = Thresholds,
+    responses((status = 200, body = Thresholds)))]
+pub async fn change_thresholds(
+    signed: Signed,
+    Json(change): Json<Change<Thresholds>>,
+) -> Result<Json<Thresholds>, Problem> {
+    let set = signed.team.change_thresholds(&change).await?;
     tracing::info!(member = %signed.member.id, thresholds = ?set, "a member set the thresholds of alerts");
     Ok(Json(set))
 }

@@ -1,14 +1,16 @@
 //! Images and text files on cards.
 
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use guildhall_team::SentFile;
 use guildhall_types::feature::Attachment;
 use guildhall_types::{AttachmentId, FeatureId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::auth::Signed;
 use crate::extract::{Form, Json, Path};
 use crate::problem::Problem;
 use crate::routes::work::INERT;
@@ -47,15 +49,16 @@ pub struct AddAttachment {
     params(("id" = FeatureId, Path, description = "The feature.")),
     request_body(content = AddAttachment, content_type = "multipart/form-data"), responses((status = 201, body = Attachment)))]
 pub async fn add_attachment(
-    State(app): State<App>,
+    signed: Signed,
     Path(id): Path<FeatureId>,
     Form(mut form): Form,
 ) -> Result<(StatusCode, Json<Attachment>), Problem> {
     while let Some(field) = form.next_field().await? {
         if field.name() == Some("file") {
             let name = field.file_name().unwrap_or_default().to_owned();
-            let bytes = field.bytes().await?;
-            return Ok((StatusCode::CREATED, Json(app.team.add_attachment(id, &name, &bytes).await?)));
+            let sent = SentFile { name, bytes: field.bytes().await?.to_vec() };
+            let added = signed.team.add_attachment(signed.member.id, id, sent).await?;
+            return Ok((StatusCode::CREATED, Json(added)));
         }
     }
     Err(Problem::invalid("file", "send the file in a field of this name"))
@@ -64,20 +67,32 @@ pub async fn add_attachment(
 /// Shows a file.
 #[utoipa::path(get, path = "/api/attachments/{id}", tag = "attachments",
     params(("id" = AttachmentId, Path, description = "The attachment.")),
-    responses((status = 200, description = "The file's bytes.", body = String, content_type = "application/octet-stream")))]
-pub async fn get_attachment(State(app): State<App>, Path(id): Path<AttachmentId>) -> Result<Response, Problem> {
+    responses((status = 200, description = "The file's bytes.", body = String, content_type = "application/octet-stream"),
+        (status = 304, description = "It is the one that the browser has.")))]
+pub async fn get_attachment(
+    State(app): State<App>,
+    Path(id): Path<AttachmentId>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let found = app.team.store.attachment_bytes(id).await?;
     let (attachment, bytes) = found.ok_or_else(|| Problem::not_found("attachment"))?;
+    // A file never changes. It is asked for all the same, so that nobody finds it in the browser of who has signed out.
+    let tag = format!("\"{id}\"");
+    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
     let kind = match attachment.media_type.as_str() {
         text if text.starts_with("text/") => "text/plain; charset=utf-8",
         other => other,
     };
-    let mut response = bytes.into_response();
+    let mut response = match known {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => bytes.into_response(),
+    };
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_TYPE, kind),
         (header::CONTENT_DISPOSITION, &disposition(&attachment.name)),
-        (header::CACHE_CONTROL, "private, max-age=31536000, immutable"),
+        (header::ETAG, &tag),
+        (header::CACHE_CONTROL, "private, no-cache"),
         (header::CONTENT_SECURITY_POLICY, INERT),
     ] {
         headers.insert(name, HeaderValue::from_str(value).map_err(Problem::internal)?);
@@ -102,8 +117,8 @@ fn disposition(name: &str) -> String {
 /// Takes a file off its card.
 #[utoipa::path(delete, path = "/api/attachments/{id}", tag = "attachments",
     params(("id" = AttachmentId, Path, description = "The attachment.")), responses((status = 204)))]
-pub async fn delete_attachment(State(app): State<App>, Path(id): Path<AttachmentId>) -> Result<StatusCode, Problem> {
-    match app.team.store.delete_attachment(id).await? {
+pub async fn delete_attachment(signed: Signed, Path(id): Path<AttachmentId>) -> Result<StatusCode, Problem> {
+    match signed.team.store.delete_attachment(id).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(Problem::not_found("attachment")),
     }

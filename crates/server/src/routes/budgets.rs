@@ -14,7 +14,7 @@ use crate::problem::Problem;
 /// Shows the budgets and how the month stands: one's own, and for admins everybody's.
 #[utoipa::path(get, path = "/api/budgets", tag = "usage", responses((status = 200, body = BudgetsView)))]
 pub async fn get_budgets(signed: Signed) -> Result<Json<BudgetsView>, Problem> {
-    Ok(Json(signed.team.budgets(&signed.member).await?))
+    Ok(Json(signed.team.budgets(signed.by()).await?))
 }
 
 /// A budget for a month.
@@ -31,7 +31,7 @@ pub struct SetMonthBudget {
 #[utoipa::path(put, path = "/api/settings/budgets", tag = "settings", responses((status = 200, body = BudgetsView)))]
 pub async fn put_budgets(signed: Signed, Json(set): Json<SetMonthBudget>) -> Result<Json<BudgetsView>, Problem> {
     signed.team.set_team_budgets(set.month_micros).await?;
-    Ok(Json(signed.team.budgets(&signed.member).await?))
+    Ok(Json(signed.team.budgets(signed.by()).await?))
 }
 
 /// Gives a member a budget of their own, or the team's again. For admins.
@@ -67,5 +67,5 @@ pub async fn allow_cost(
     Path(id): Path<FeatureId>,
     Json(allow): Json<AllowCost>,
 ) -> Result<Accepted, Problem> {
-    Ok(accepted(signed.team.allow_cost(&signed.member, id, allow.micros).await?))
+    Ok(accepted(signed.team.allow_cost(signed.by(), id, allow.micros).await?))
 }

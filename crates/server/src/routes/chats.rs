@@ -183,14 +183,14 @@ pub async fn rename_chat(
     Path(id): Path<FeatureId>,
     Json(new): Json<RenameChat>,
 ) -> Result<Json<Feature>, Problem> {
-    Ok(Json(signed.team.rename_chat(&signed.member, id, &new.title).await?))
+    Ok(Json(signed.team.rename_chat(signed.by(), id, &new.title).await?))
 }
 
 /// Deletes a chat with its files: who began it may, and admins. What was made in it stays on its branch.
 #[utoipa::path(delete, path = "/api/chats/{id}", tag = "chats",
     params(("id" = FeatureId, Path, description = "The chat.")), responses((status = 204)))]
 pub async fn delete_chat(signed: Signed, Path(id): Path<FeatureId>) -> Result<StatusCode, Problem> {
-    signed.team.delete_chat(&signed.member, id).await?;
+    signed.team.delete_chat(signed.by(), id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

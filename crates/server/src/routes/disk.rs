@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use guildhall_types::NodeId;
+use guildhall_types::change::Change;
 use guildhall_types::retention::Retention;
 use guildhall_types::tidy::{DiskReport, Tidiness};
 use serde::{Deserialize, Serialize};
@@ -94,6 +95,18 @@ pub async fn get_retention(State(app): State<App>) -> Result<Json<Retention>, Pr
 #[utoipa::path(put, path = "/api/settings/retention", tag = "settings", responses((status = 200, body = Retention)))]
 pub async fn put_retention(signed: Signed, Json(new): Json<Retention>) -> Result<Json<Retention>, Problem> {
     let set = signed.team.set_retention(new).await?;
+    tracing::info!(member = %signed.member.id, retention = ?set, "a member set how long what is kept");
+    Ok(Json(set))
+}
+
+/// Sets how long some of it is kept; the rest stays as it is, whoever sets it meanwhile. For admins.
+#[utoipa::path(patch, path = "/api/settings/retention", tag = "settings", request_body = Retention,
+    responses((status = 200, body = Retention)))]
+pub async fn change_retention(
+    signed: Signed,
+    Json(change): Json<Change<Retention>>,
+) -> Result<Json<Retention>, Problem> {
+    let set = signed.team.change_retention(&change).await?;
     tracing::info!(member = %signed.member.id, retention = ?set, "a member set how long what is kept");
     Ok(Json(set))
 }

@@ -37,7 +37,7 @@ pub async fn run_system(
     Json(wish): Json<RunSystem>,
 ) -> Result<(StatusCode, Json<Execution>), Problem> {
     usable_sandbox(&app).await?;
-    let execution = signed.team.run_system(&signed.member, id, wish.project_id, &wish.input).await?;
+    let execution = signed.team.run_system(signed.by(), id, wish.project_id, &wish.input).await?;
     Ok((StatusCode::ACCEPTED, Json(execution)))
 }
 
@@ -113,6 +113,10 @@ pub async fn cancel_execution(
 pub struct ReviewStep {
     /// Whether it is good; if not, it goes back.
     approved: bool,
+    /// The step's `rounds` when it was looked at; 0 when absent. When somebody sent it back in between, this is refused: what
+    /// it shows now was not looked at.
+    #[serde(default)]
+    rounds: i64,
     /// What is to be different, or what else is to be known; needed when it goes back.
     #[serde(default)]
     text: String,
@@ -127,6 +131,7 @@ pub async fn review_step(
     Path((id, step)): Path<(ExecutionId, String)>,
     Json(review): Json<ReviewStep>,
 ) -> Result<(StatusCode, Json<Execution>), Problem> {
-    let done = signed.team.review_step(&signed.member, id, &step, review.approved, &review.text).await?;
+    let ReviewStep { approved, rounds, text } = review;
+    let done = signed.team.review_step(&signed.member, id, &step, rounds, approved, &text).await?;
     Ok((StatusCode::ACCEPTED, Json(done)))
 }

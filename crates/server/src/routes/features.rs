@@ -217,8 +217,10 @@ pub async fn update_feature(
         budget_micros: change.budget_micros,
         branch: change.branch,
         dependencies: change.dependencies,
+        // Whose budget may change, the team says.
+        budget_of: None,
     };
-    Ok(Json(signed.team.update_feature(id, patch, change.expect_version).await?))
+    Ok(Json(signed.team.update_feature(signed.by(), id, patch, change.expect_version).await?))
 }
 
 /// Takes a card off the board.

@@ -76,7 +76,7 @@ pub async fn link_identity(
 #[utoipa::path(delete, path = "/api/auth/identities/{id}", tag = "auth",
     params(("id" = IdentityId, Path, description = "The link.")), responses((status = 204)))]
 pub async fn unlink_identity(signed: Signed, Path(id): Path<IdentityId>) -> Result<StatusCode, Problem> {
-    signed.team.unlink(signed.member.id, id).await?;
+    signed.team.unlink(&signed.member, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -9,14 +9,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use guildhall_store::KnowledgeFilter;
 use guildhall_team::{KnowledgeSource, KnownItem};
-use guildhall_types::knowledge::draft::{EntryDetails, KnowledgeDetails};
 use guildhall_types::knowledge::{
-    AnyItem, Author, Blueprint, BlueprintDraft, Entry, EntryDraft, EntryType, KnowledgeDraft, KnowledgeHit,
-    KnowledgeItem, KnowledgeKind, KnowledgeRef, Learning, LearningDraft, SimilarItem, UpdateBlueprint, UpdateEntry,
-    UpdateLearning, Via,
+    AnyItem, Author, Blueprint, BlueprintDraft, Entry, EntryDraft, KnowledgeDraft, KnowledgeHit, KnowledgeItem,
+    KnowledgeKind, KnowledgeRef, Learning, LearningDraft, SimilarItem, UpdateBlueprint, UpdateEntry, UpdateLearning,
+    Via,
 };
 use guildhall_types::rights::MemberRight;
-use guildhall_types::{DateTime, KnowledgeId};
+use guildhall_types::{DateTime, KnowledgeId, MemberId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -71,6 +70,9 @@ pub struct SearchKnowledge {
     /// Only what came by this way: `member`, `agent` or `token`.
     #[param(nullable = false)]
     origin: Option<String>,
+    /// Only what this member, or an agent or a token of theirs, brought in.
+    #[param(nullable = false)]
+    author: Option<MemberId>,
     /// Only what agents may be given without a member's look.
     #[param(nullable = false)]
     trusted: Option<bool>,
@@ -100,7 +102,7 @@ pub struct ListKnowledge {
     /// Only blueprints of this status.
     #[param(nullable = false)]
     status: Option<String>,
-    /// Only learnings that stand so: `proposed`, `accepted` or `rejected`.
+    /// Only learnings that stand so: `proposed`, `accepted` or `rejected`. Without it, all but rejected ones.
     #[param(nullable = false)]
     review: Option<String>,
     /// Only learnings as sure as that.
@@ -112,6 +114,9 @@ pub struct ListKnowledge {
     /// Only what came by this way: `member`, `agent` or `token`.
     #[param(nullable = false)]
     origin: Option<String>,
+    /// Only what this member, or an agent or a token of theirs, brought in.
+    #[param(nullable = false)]
+    author: Option<MemberId>,
     /// Only what changed from this moment on.
     #[param(nullable = false)]
     since: Option<DateTime>,
@@ -132,19 +137,36 @@ fn chosen<T: serde::de::DeserializeOwned>(field: &str, text: Option<&String>) ->
     text.map(|text| word(field, text)).transpose()
 }
 
+/// Reads a category or a type: one of this kind's, or of any where none is named.
+fn sort_of(kind: Option<KnowledgeKind>, text: Option<String>) -> Result<Option<String>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    let words: Vec<&str> = match kind {
+        Some(kind) => kind.sorts(),
+        None => KnowledgeKind::ALL.iter().flat_map(|kind| kind.sorts()).collect(),
+    };
+    match words.contains(&text.as_str()) {
+        true => Ok(Some(text)),
+        false => {
+            Err(Problem::invalid("type", format!("there is no type {text:?}; choose one of {}", words.join(", "))))
+        }
+    }
+}
+
 impl ListKnowledge {
     fn filter(&self, kind: KnowledgeKind) -> Result<KnowledgeFilter, Problem> {
         Ok(KnowledgeFilter {
             kind: Some(kind),
             tags: tags(self.tag.as_deref()),
-            sort: self.sort.clone(),
+            sort: sort_of(Some(kind), self.sort.clone())?,
             status: chosen("status", self.status.as_ref())?,
+            // As a search does: what was found wrong is shown to who asks for it.
+            standing: kind == KnowledgeKind::Learning && self.review.is_none(),
             review: chosen("review", self.review.as_ref())?,
             confidence: chosen("confidence", self.confidence.as_ref())?,
             language: self.language.clone(),
             origin: chosen("origin", self.origin.as_ref())?,
+            author: self.author,
             trusted: false,
-            standing: false,
             since: self.since,
         })
     }
@@ -177,16 +199,18 @@ pub async fn search_knowledge(
         limit @ 1..=50 => usize::try_from(limit).unwrap_or_default(),
         _ => return Err(Problem::invalid("limit", "give a number from 1 to 50")),
     };
+    let kind = chosen("kind", query.kind.as_ref())?;
     let filter = KnowledgeFilter {
-        kind: chosen("kind", query.kind.as_ref())?,
+        kind,
         tags: tags(query.tag.as_deref()),
-        sort: query.sort,
+        sort: sort_of(kind, query.sort)?,
         status: chosen("status", query.status.as_ref())?,
         standing: query.review.is_none(),
         review: chosen("review", query.review.as_ref())?,
         confidence: chosen("confidence", query.confidence.as_ref())?,
         language: query.language,
         origin: chosen("origin", query.origin.as_ref())?,
+        author: query.author,
         trusted: query.trusted.unwrap_or_default(),
         since: query.since,
     };
@@ -205,6 +229,10 @@ pub struct SimilarKnowledge {
     /// Its text.
     #[param(nullable = false)]
     content: Option<String>,
+    /// What it is to be, `blueprint`, `entry` or `learning`; an entry when absent. Two of a kind with one title are alike in any
+    /// case.
+    #[param(nullable = false)]
+    kind: Option<String>,
     /// An item that is left out.
     #[param(nullable = false)]
     but: Option<KnowledgeId>,
@@ -224,15 +252,9 @@ pub async fn similar_knowledge(
     State(app): State<App>,
     Query(query): Query<SimilarKnowledge>,
 ) -> Result<Json<SimilarItems>, Problem> {
-    let details = EntryDetails { entry_type: EntryType::Custom, source_url: None, keywords: Vec::new() };
-    let draft = KnowledgeDraft {
-        content: query.content.filter(|content| !content.trim().is_empty()).unwrap_or_else(|| query.title.clone()),
-        title: query.title,
-        description: String::new(),
-        tags: Vec::new(),
-        related: Vec::new(),
-        details: KnowledgeDetails::Entry(details),
-    };
+    let content = query.content.filter(|content| !content.trim().is_empty()).unwrap_or_else(|| query.title.clone());
+    let kind = chosen("kind", query.kind.as_ref())?.unwrap_or(KnowledgeKind::Entry);
+    let draft = KnowledgeDraft::bare(kind, query.title, content);
     Ok(Json(SimilarItems { items: app.team.similar_knowledge(draft, query.but).await? }))
 }
 

@@ -54,7 +54,7 @@ pub async fn list_members(
     let mut items = app.team.store.members(query.after, limit + 1).await?;
     let next = next(&mut items, limit, |member| member.id.to_string());
     let with_second_factor = match (items.first(), items.last()) {
-        (Some(first), Some(last)) if signed.member.role.may(MemberRight::Administer) => {
+        (Some(first), Some(last)) if signed.may(MemberRight::Administer) => {
             Some(app.team.store.members_with_factors(first.id, last.id).await?)
         }
         _ => None,

@@ -80,7 +80,7 @@ pub async fn set_auto_mode(
 ) -> Result<Json<AutoMode>, Problem> {
     let member = set.member_id.unwrap_or(signed.member.id);
     if set.action == AutoModeAction::Stop {
-        return Ok(Json(signed.team.stop_auto_mode(&signed.member, member, id).await?));
+        return Ok(Json(signed.team.stop_auto_mode(signed.by(), member, id).await?));
     }
     if member != signed.member.id {
         return Err(Problem::invalid("memberId", "a member's auto mode is started by that member alone; leave it out"));

@@ -147,7 +147,7 @@ pub async fn put_mail_choices(
 
 /// Those kinds of which this member is ever told.
 fn told_to(signed: &Signed, mut items: Vec<MailChoice>) -> Vec<MailChoice> {
-    let administers = signed.member.role.may(MemberRight::Administer);
+    let administers = signed.may(MemberRight::Administer);
     items.retain(|choice| administers || !choice.kind.of_alert());
     items
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::http::StatusCode;
 use guildhall_git::Commit;
-use guildhall_store::ProjectPatch;
 use guildhall_team::sample::{Suggestion, suggestions};
 use guildhall_types::ProjectId;
+use guildhall_types::change::Change;
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::project::{Project, ProjectSettings, ProjectSource};
 use guildhall_types::rights::MemberRight;
@@ -107,9 +107,9 @@ pub struct UpdateProject {
     /// The name that is shown.
     #[schema(nullable = false)]
     name: Option<String>,
-    /// How agents work in it; replaces the settings as a whole.
-    #[schema(nullable = false)]
-    settings: Option<ProjectSettings>,
+    /// How agents work in it; of these, too, what is absent stays. Lists are replaced as a whole.
+    #[schema(value_type = Option<ProjectSettings>, nullable = false)]
+    settings: Option<Change<ProjectSettings>>,
 }
 
 /// Changes a project. Only admins open the network to its commands.
@@ -120,8 +120,9 @@ pub async fn update_project(
     Path(id): Path<ProjectId>,
     Json(change): Json<UpdateProject>,
 ) -> Result<Json<Project>, Problem> {
-    let patch = ProjectPatch { name: change.name, settings: change.settings };
-    Ok(Json(signed.team.change_project(id, patch, signed.may(MemberRight::Administer)).await?))
+    let admin = signed.may(MemberRight::Administer);
+    let UpdateProject { name, settings } = change;
+    Ok(Json(signed.team.change_project_in_part(id, name.as_deref(), settings.as_ref(), admin).await?))
 }
 
 /// Archives a project. Its cards and its repository stay where they are; auto mode is switched off in it.

@@ -34,11 +34,17 @@ pub async fn list_runs(State(app): State<App>, Path(id): Path<FeatureId>) -> Res
     Ok(Json(RunList { items: app.team.store.runs_of(id, RUNS).await? }))
 }
 
+/// A run, unless what it works on was deleted.
+pub(super) async fn shown(app: &App, id: RunId) -> Result<Run, Problem> {
+    let place = app.team.store.run_place(id).await?.filter(|place| !place.deleted);
+    place.map(|place| place.run).ok_or_else(|| Problem::not_found("run"))
+}
+
 /// Shows a run.
 #[utoipa::path(get, path = "/api/runs/{id}", tag = "runs",
     params(("id" = RunId, Path, description = "The run.")), responses((status = 200, body = Run)))]
 pub async fn get_run(State(app): State<App>, Path(id): Path<RunId>) -> Result<Json<Run>, Problem> {
-    app.team.store.run(id).await?.map(Json).ok_or_else(|| Problem::not_found("run"))
+    shown(&app, id).await.map(Json)
 }
 
 /// Which events.
@@ -72,9 +78,7 @@ pub async fn list_run_events(
     Query(query): Query<ListRunEvents>,
 ) -> Result<Json<RunEventPage>, Problem> {
     let limit = page_size(query.limit)?;
-    if app.team.store.run(id).await?.is_none() {
-        return Err(Problem::not_found("run"));
-    }
+    shown(&app, id).await?;
     let mut items = app.team.store.run_events(id, query.after.unwrap_or(0), limit + 1).await?;
     let more = items.len() as i64 > limit;
     items.truncate(usize::try_from(limit).unwrap_or_default());
@@ -93,9 +97,7 @@ pub struct CheckList {
 #[utoipa::path(get, path = "/api/runs/{id}/checks", tag = "runs",
     params(("id" = RunId, Path, description = "The run.")), responses((status = 200, body = CheckList)))]
 pub async fn list_checks(State(app): State<App>, Path(id): Path<RunId>) -> Result<Json<CheckList>, Problem> {
-    if app.team.store.run(id).await?.is_none() {
-        return Err(Problem::not_found("run"));
-    }
+    shown(&app, id).await?;
     Ok(Json(CheckList { items: app.team.store.checks(id).await? }))
 }
 
@@ -110,9 +112,7 @@ pub struct RunStepList {
 #[utoipa::path(get, path = "/api/runs/{id}/steps", tag = "runs",
     params(("id" = RunId, Path, description = "The run.")), responses((status = 200, body = RunStepList)))]
 pub async fn list_run_steps(State(app): State<App>, Path(id): Path<RunId>) -> Result<Json<RunStepList>, Problem> {
-    if app.team.store.run(id).await?.is_none() {
-        return Err(Problem::not_found("run"));
-    }
+    shown(&app, id).await?;
     Ok(Json(RunStepList { items: app.team.store.steps(id).await? }))
 }
 
@@ -130,8 +130,6 @@ pub struct RunGuide {
     params(("id" = RunId, Path, description = "The run.")), responses((status = 200, body = RunGuide)))]
 pub async fn get_run_guide(State(app): State<App>, Path(id): Path<RunId>) -> Result<Json<RunGuide>, Problem> {
     let store = &app.team.store;
-    if store.run(id).await?.is_none() {
-        return Err(Problem::not_found("run"));
-    }
+    shown(&app, id).await?;
     Ok(Json(RunGuide { items: store.run_knowledge(id).await?, recorded: store.run_records(id).await? }))
 }

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::auth::Signed;
 use crate::extract::{Json, Path, Query};
 use crate::problem::Problem;
+use crate::routes::runs::shown;
 
 /// Lines of a log when the request does not say, and at most.
 const LINES: usize = 500;
@@ -27,9 +28,7 @@ pub struct ServiceList {
 #[utoipa::path(get, path = "/api/runs/{id}/services", tag = "runs",
     params(("id" = RunId, Path, description = "The run.")), responses((status = 200, body = ServiceList)))]
 pub async fn list_services(State(app): State<App>, Path(id): Path<RunId>) -> Result<Json<ServiceList>, Problem> {
-    if app.team.store.run(id).await?.is_none() {
-        return Err(Problem::not_found("run"));
-    }
+    shown(&app, id).await?;
     Ok(Json(ServiceList { items: app.team.store.services(id).await? }))
 }
 
@@ -106,6 +105,7 @@ pub async fn get_service_log(
     if !(1..=LINES_MOST).contains(&lines) {
         return Err(Problem::invalid("lines", format!("give a number from 1 to {LINES_MOST}")));
     }
+    shown(&app, path.id).await?;
     let (service, text) = app.engine.service_log(path.id, &path.name, lines).await?;
     Ok(Json(ServiceLog { service, text }))
 }

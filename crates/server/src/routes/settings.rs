@@ -4,9 +4,12 @@ use axum::extract::State;
 use guildhall_engine::{LIMITS, RUN_LIMITS};
 use guildhall_team::keys::KeysView;
 use guildhall_types::access::SignUpSetting;
+use guildhall_types::change::Change;
 use guildhall_types::factor::SecondFactorSetting;
 use guildhall_types::limits::{Limits, RunLimits};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::app::App;
@@ -43,6 +46,65 @@ pub async fn put_limits(
     signed: Signed,
     Json(new): Json<TeamLimits>,
 ) -> Result<Json<TeamLimits>, Problem> {
+    set_limits(&app, &signed, |_| Ok(new)).await
+}
+
+/// Limits that are to become others; what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsChange {
+    /// Of what a member and the whole team may use at once.
+    #[schema(value_type = Option<Limits>, nullable = false)]
+    team: Option<Change<Limits>>,
+    /// Of what one run may use.
+    #[schema(value_type = Option<RunLimits>, nullable = false)]
+    run: Option<Change<RunLimits>>,
+}
+
+/// Changes some of the limits; the others stay as they are, whoever sets them meanwhile. For admins.
+#[utoipa::path(patch, path = "/api/settings/limits", tag = "settings", responses((status = 200, body = TeamLimits)))]
+pub async fn change_limits(
+    State(app): State<App>,
+    signed: Signed,
+    Json(change): Json<LimitsChange>,
+) -> Result<Json<TeamLimits>, Problem> {
+    let bad = |error: serde_json::Error| Problem::invalid("body", error.to_string());
+    set_limits(&app, &signed, |TeamLimits { team, run }| {
+        Ok(TeamLimits {
+            team: change.team.map_or(Ok(team), |change| change.over(&team)).map_err(bad)?,
+            run: change.run.map_or(Ok(run), |change| change.over(&run)).map_err(bad)?,
+        })
+    })
+    .await
+}
+
+async fn set_limits(
+    app: &App,
+    signed: &Signed,
+    change: impl FnOnce(TeamLimits) -> Result<TeamLimits, Problem> + Send,
+) -> Result<Json<TeamLimits>, Problem> {
+    let mut new = TeamLimits::default();
+    let change = |[team, run]: [Option<Value>; 2]| {
+        new = change(TeamLimits { team: stored(team)?, run: stored(run)? })?;
+        check(&new)?;
+        let [team, run] = [serde_json::to_value(new.team), serde_json::to_value(new.run)];
+        Ok::<_, Problem>([team.map_err(Problem::internal)?, run.map_err(Problem::internal)?])
+    };
+    signed.team.store.change_settings([LIMITS, RUN_LIMITS], change).await?;
+    // Runs that wait for their budget may go on under another.
+    signed.team.store.run_limit_changed().await?;
+    // Commands at work are held to them at once.
+    app.engine.apply_limits().await?;
+    tracing::info!(member = %signed.member.id, limits = ?new, "a member set the limits");
+    Ok(Json(new))
+}
+
+/// A setting as it is stored: as at first where it was never set.
+fn stored<T: DeserializeOwned + Default>(value: Option<Value>) -> Result<T, Problem> {
+    value.map_or_else(|| Ok(T::default()), |value| serde_json::from_value(value).map_err(Problem::internal))
+}
+
+fn check(new: &TeamLimits) -> Result<(), Problem> {
     for (field, value, least, most) in [
         ("team.maxConcurrentFeaturesPerMember", new.team.max_concurrent_features_per_member, 1, 100),
         ("team.maxConcurrentChatsPerMember", new.team.max_concurrent_chats_per_member, 1, 100),
@@ -61,15 +123,7 @@ pub async fn put_limits(
             return Err(Problem::invalid(field, format!("give a number from {least} to {most}")));
         }
     }
-    let team = serde_json::to_value(new.team).map_err(Problem::internal)?;
-    let run = serde_json::to_value(new.run).map_err(Problem::internal)?;
-    signed.team.store.put_settings(&[(LIMITS, team), (RUN_LIMITS, run)]).await?;
-    // Runs that wait for their budget may go on under another.
-    signed.team.store.run_limit_changed().await?;
-    // Commands at work are held to them at once.
-    app.engine.apply_limits().await?;
-    tracing::info!(member = %signed.member.id, limits = ?new, "a member set the limits");
-    Ok(Json(new))
+    Ok(())
 }
 
 /// Shows the keys that seal secrets: which is current and how much is sealed under each. Never a key itself. For admins.

@@ -1,7 +1,7 @@
 //! Systems of agents: listed, written, checked.
 
 use axum::http::StatusCode;
-use guildhall_types::system::{InputSchema, Step, System, SystemDefinition, SystemProblem, SystemStatus, validate};
+use guildhall_types::system::{InputSchema, Step, System, SystemDefinition, SystemProblem, SystemStatus};
 use guildhall_types::{DateTime, MemberId, SystemId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -92,7 +92,7 @@ pub struct SystemPage {
 #[utoipa::path(get, path = "/api/systems", tag = "systems", params(ListSystems), responses((status = 200, body = SystemPage)))]
 pub async fn list_systems(signed: Signed, Query(query): Query<ListSystems>) -> Result<Json<SystemPage>, Problem> {
     let limit = page_size(query.limit)?;
-    let (items, next) = signed.team.systems(&signed.member, query.after, limit).await?;
+    let (items, next) = signed.team.systems(signed.by(), query.after, limit).await?;
     Ok(Json(SystemPage { items: items.into_iter().map(SystemListItem::from).collect(), next }))
 }
 
@@ -125,7 +125,7 @@ pub async fn create_system(
 #[utoipa::path(get, path = "/api/systems/{id}", tag = "systems",
     params(("id" = SystemId, Path, description = "The system.")), responses((status = 200, body = System)))]
 pub async fn get_system(signed: Signed, Path(id): Path<SystemId>) -> Result<Json<System>, Problem> {
-    Ok(Json(signed.team.system(&signed.member, id).await?))
+    Ok(Json(signed.team.system(signed.by(), id).await?))
 }
 
 /// A system as it is to be.
@@ -149,14 +149,14 @@ pub async fn change_system(
     Json(change): Json<ChangeSystem>,
 ) -> Result<Json<System>, Problem> {
     let ChangeSystem { version, status, definition } = change;
-    Ok(Json(signed.team.change_system(&signed.member, id, version, status, &definition).await?))
+    Ok(Json(signed.team.change_system(signed.by(), id, version, status, &definition).await?))
 }
 
 /// Deletes a system. Executions of it stay, and go on.
 #[utoipa::path(delete, path = "/api/systems/{id}", tag = "systems",
     params(("id" = SystemId, Path, description = "The system.")), responses((status = 204)))]
 pub async fn delete_system(signed: Signed, Path(id): Path<SystemId>) -> Result<StatusCode, Problem> {
-    signed.team.delete_system(&signed.member, id).await?;
+    signed.team.delete_system(signed.by(), id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -164,7 +164,7 @@ pub async fn delete_system(signed: Signed, Path(id): Path<SystemId>) -> Result<S
 #[utoipa::path(post, path = "/api/systems/{id}/duplicate", tag = "systems",
     params(("id" = SystemId, Path, description = "The system.")), responses((status = 201, body = System)))]
 pub async fn duplicate_system(signed: Signed, Path(id): Path<SystemId>) -> Result<(StatusCode, Json<System>), Problem> {
-    Ok((StatusCode::CREATED, Json(signed.team.duplicate_system(&signed.member, id).await?)))
+    Ok((StatusCode::CREATED, Json(signed.team.duplicate_system(signed.by(), id).await?)))
 }
 
 /// What is wrong with a system.
@@ -177,6 +177,9 @@ pub struct SystemProblems {
 /// Says what is wrong with a system, and keeps nothing.
 #[utoipa::path(post, path = "/api/systems/validate", tag = "systems", request_body = SystemDefinition,
     responses((status = 200, body = SystemProblems)))]
-pub async fn validate_system(Json(definition): Json<SystemDefinition>) -> Result<Json<SystemProblems>, Problem> {
-    Ok(Json(SystemProblems { problems: validate(&definition) }))
+pub async fn validate_system(
+    signed: Signed,
+    Json(definition): Json<SystemDefinition>,
+) -> Result<Json<SystemProblems>, Problem> {
+    Ok(Json(SystemProblems { problems: signed.team.system_problems(&signed.member, &definition).await? }))
 }

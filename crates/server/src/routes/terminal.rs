@@ -23,6 +23,7 @@ use crate::auth::Signed;
 use crate::connections::Place;
 use crate::extract::{Path, Query};
 use crate::problem::Problem;
+use crate::routes::runs::shown;
 use crate::ws::{End, PATIENCE, give, must_be_signed_in};
 
 /// Bytes of a message from the page at most.
@@ -105,9 +106,7 @@ pub async fn open_terminal(
     place: Option<Extension<Place>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
-    if app.team.store.run(id).await?.is_none() {
-        return Err(Problem::not_found("run"));
-    }
+    shown(&app, id).await?;
     signed.session()?;
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use guildhall_types::ProjectId;
+use guildhall_types::rights::MemberRight;
 use guildhall_types::trial::Trial;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -38,6 +39,22 @@ pub async fn try_checks(
 ) -> Result<(StatusCode, Json<Trial>), Problem> {
     let TryChecks { commands, set_up, minutes } = what;
     let trial = app.engine.try_checks(&signed.team, signed.member.id, id, commands, set_up, minutes).await?;
+    Ok((StatusCode::ACCEPTED, Json(trial)))
+}
+
+/// Stops the trial of a project's checks that is going on: for whoever began it, and for admins. It ends within moments.
+#[utoipa::path(post, path = "/api/projects/{id}/try-checks/stop", tag = "projects",
+    params(("id" = ProjectId, Path, description = "The project.")), responses((status = 202, body = Trial)))]
+pub async fn stop_trial(
+    State(app): State<App>,
+    signed: Signed,
+    Path(id): Path<ProjectId>,
+) -> Result<(StatusCode, Json<Trial>), Problem> {
+    if app.team.store.project(id).await?.is_none() {
+        return Err(Problem::not_found("project"));
+    }
+    let administers = signed.may(MemberRight::Administer);
+    let trial = app.engine.stop_trial(&signed.team, &signed.member, administers, id).await?;
     Ok((StatusCode::ACCEPTED, Json(trial)))
 }
 

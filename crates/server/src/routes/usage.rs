@@ -38,5 +38,5 @@ pub struct UsageParams {
 pub async fn get_usage(signed: Signed, Query(query): Query<UsageParams>) -> Result<Json<UsageView>, Problem> {
     let asked =
         UsageAsked { from: query.from, to: query.to, by: query.by, project: query.project, member: query.member };
-    Ok(Json(signed.team.usage(&signed.member, asked).await?))
+    Ok(Json(signed.team.usage(signed.by(), asked).await?))
 }

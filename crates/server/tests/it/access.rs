@@ -67,7 +67,7 @@ run: POST /api/runs/{id}/services, POST /api/runs/{id}/services/{name}/stop, GET
   POST /api/agents/{id}/run, POST /api/projects/{id}/chats, POST /api/chats/{id}/messages, POST /api/chats/{id}/stop,
   PATCH /api/chats/{id}, DELETE /api/chats/{id},
   POST /api/systems/{id}/run, POST /api/executions/{id}/cancel, POST /api/executions/{id}/steps/{step}/review
-manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry, POST /api/projects/{id}/try-checks,
+manageProjects: POST /api/projects, PATCH /api/projects/{id}, DELETE /api/projects/{id}, POST /api/projects/{id}/retry, POST /api/projects/{id}/try-checks, POST /api/projects/{id}/try-checks/stop,
   POST /api/projects/{id}/network/allow, POST /api/projects/{id}/network/dismiss,
   DELETE /api/projects/{id}/caches,
   POST /api/projects/{id}/mcp-servers, PATCH /api/mcp-servers/{id}, DELETE /api/mcp-servers/{id}, POST /api/mcp-servers/{id}/test,
@@ -78,9 +78,9 @@ knowledge: POST /api/knowledge/blueprints, PUT /api/knowledge/blueprints/{id}, D
   POST /api/knowledge/{kind}/{id}/restore, POST /api/knowledge/learnings/{id}/verify,
   POST /api/knowledge/learnings/{id}/reject, POST /api/knowledge/learnings/{id}/apply, POST /api/runs/{id}/knowledge,
   POST /api/runs/{id}/knowledge/roll-back, POST /api/knowledge/import
-administer: GET /api/alerts, POST /api/alerts/{id}/silence, GET /api/settings/alerts, PUT /api/settings/alerts,
+administer: GET /api/alerts, POST /api/alerts/{id}/silence, GET /api/settings/alerts, PUT /api/settings/alerts, PATCH /api/settings/alerts,
   GET /api/health/detailed, GET /metrics, GET /api/operation, GET /api/operation/samples,
-  GET /api/operation/backups, POST /api/operation/backups, PUT /api/settings/limits, PUT /api/settings/knowledge, GET /api/settings/sign-up,
+  GET /api/operation/backups, POST /api/operation/backups, PUT /api/settings/limits, PATCH /api/settings/limits, PUT /api/settings/knowledge, GET /api/settings/sign-up,
   GET /api/settings/second-factor, GET /api/settings/keys, GET /api/settings/credentials,
   POST /api/settings/credentials/{provider}/test, GET /api/invitations, POST /api/invitations,
   DELETE /api/invitations/{id}, POST /api/members/{id}/sign-out, GET /api/audit, GET /api/audit/export,
@@ -88,11 +88,12 @@ administer: GET /api/alerts, POST /api/alerts/{id}/silence, GET /api/settings/al
   PUT /api/settings/budgets, PUT /api/members/{id}/budget,
   GET /api/settings/webhooks, GET /api/settings/webhooks/{id}/deliveries,
   POST /api/settings/webhooks/{id}/test, POST /api/settings/webhooks/{id}/send-again,
-  GET /api/operation/disk, POST /api/operation/tidy, GET /api/settings/retention, PUT /api/settings/retention
+  GET /api/operation/disk, POST /api/operation/tidy, GET /api/settings/retention, PUT /api/settings/retention, PATCH /api/settings/retention
 administer+: PATCH /api/members/{id}, POST /api/members/{id}/reset-link, DELETE /api/members/{id}/factors,
   PUT /api/settings/credentials/{provider}, DELETE /api/settings/credentials/{provider}, POST /api/agents/stop-all,
   POST /api/settings/webhooks, PATCH /api/settings/webhooks/{id}, DELETE /api/settings/webhooks/{id},
-  POST /api/settings/webhooks/{id}/secret, POST /api/operation/orphans/remove
+  POST /api/settings/webhooks/{id}/secret, POST /api/operation/orphans/remove,
+  POST /api/knowledge/{kind}/{id}/erase
 own+: PUT /api/settings/sign-up, PUT /api/settings/second-factor
 ";
 
@@ -298,6 +299,89 @@ async fn every_route_with_everybody() {
                 }
             }
         }
+    }
+}
+
+/// What is for its maker and for those who run the team: with a token, an admin is one of those where its scopes say so.
+#[tokio::test]
+async fn an_admins_token_runs_the_team_by_its_scopes_alone() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let mut member = app.member(MemberRole::Member).await;
+    let id = member.id().await;
+    let project = member.project("Demo", json!({ "kind": "empty" })).await["id"].as_str().unwrap().to_owned();
+    let done = format!("Please.\n\n```sim\n{}\n```", json!({ "say": "Done." }));
+    let over = |work: &Value| work["status"] == "waiting_approval";
+
+    let card = json!({ "description": done, "model": "simulated" });
+    let card = member.post(&format!("/api/projects/{project}/features"), card).await.is(StatusCode::CREATED);
+    let card = format!("/api/features/{}", card["id"].as_str().unwrap());
+    member.call(&format!("{card}/start")).await.is(StatusCode::ACCEPTED);
+    member.until(&card, over).await;
+    let chat = json!({ "message": done, "mode": "read", "model": "simulated" });
+    let chat = member.post(&format!("/api/projects/{project}/chats"), chat).await.is(StatusCode::ACCEPTED);
+    let chat = format!("/api/chats/{}", chat["feature"]["id"].as_str().unwrap());
+    member.until(&chat, over).await;
+    let agent = member.post("/api/agents", json!({ "name": "Scout", "systemPrompt": "Find it." })).await;
+    let agent = format!("/api/agents/{}", agent.is(StatusCode::CREATED)["id"].as_str().unwrap());
+    member.call(&format!("{agent}/activate")).await.is(StatusCode::OK);
+    let definition = json!({
+        "name": "Look", "agents": [{ "id": "a", "name": "A", "role": "researcher", "modelOverride": "simulated" }],
+        "workflow": [{ "id": "look", "type": "agent", "name": "Look", "agentId": "a", "inputTemplate": "Look." }],
+        "inputSchema": { "type": "object", "properties": {} },
+    });
+    let mut systems = Vec::new();
+    for status in ["draft", "active"] {
+        let made = member.post("/api/systems", json!({ "status": status, "definition": definition })).await;
+        systems.push(format!("/api/systems/{}", made.is(StatusCode::CREATED)["id"].as_str().unwrap()));
+    }
+    let (draft, shared) = (&systems[0], &systems[1]);
+
+    let usage = format!("/api/usage?by=model&member={id}");
+    let auto = format!("/api/projects/{project}/auto-mode");
+    let stop = json!({ "action": "stop", "memberId": id });
+    let change = json!({ "version": 1, "status": "active", "definition": definition });
+    let run = json!({ "projectId": project, "input": {} });
+    let refused = StatusCode::FORBIDDEN;
+
+    let (token, _) = owner.token(&[Scope::Read]).await;
+    let mut program = app.program(&token);
+    assert!(program.get("/api/members").await.is(StatusCode::OK).get("withSecondFactor").is_none());
+    program.get(&usage).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+    assert_eq!(program.get("/api/budgets").await.is(StatusCode::OK)["items"].as_array().unwrap().len(), 1);
+    program.get(draft).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    assert_eq!(program.get("/api/systems").await.is(StatusCode::OK)["items"].as_array().unwrap().len(), 5);
+
+    let (token, _) = owner.token(&[Scope::Run]).await;
+    let mut program = app.program(&token);
+    program.patch(&chat, json!({ "title": "x" })).await.is_problem(refused, "not-yours");
+    program.delete(&chat).await.is_problem(refused, "not-yours");
+    program.post(&auto, stop.clone()).await.is_problem(refused, "missing-right");
+    program.post(&format!("{card}/allow-cost"), json!({ "micros": 1 })).await.is_problem(refused, "missing-right");
+    program.post(&format!("{draft}/run"), run).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+
+    let (token, _) = owner.token(&[Scope::Write]).await;
+    let mut program = app.program(&token);
+    program.patch(&agent, json!({ "name": "x" })).await.is_problem(refused, "not-yours");
+    program.delete(&agent).await.is_problem(refused, "not-yours");
+    program.put(shared, change.clone()).await.is_problem(refused, "missing-right");
+    program.delete(shared).await.is_problem(refused, "missing-right");
+    program.call(&format!("{draft}/duplicate")).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    program.patch(&card, json!({ "budgetMicros": 5_000_000 })).await.is_problem(refused, "not-yours");
+
+    // With the scope, the same token of the same member.
+    let (token, _) = owner.token(&[Scope::Read, Scope::Run, Scope::Write, Scope::Admin]).await;
+    let mut program = app.program(&token);
+    assert!(program.get("/api/members").await.is(StatusCode::OK)["withSecondFactor"].is_array());
+    program.get(&usage).await.is(StatusCode::OK);
+    assert_eq!(program.get("/api/budgets").await.is(StatusCode::OK)["items"].as_array().unwrap().len(), 2);
+    program.get(draft).await.is(StatusCode::OK);
+    program.post(&auto, stop).await.is(StatusCode::OK);
+    program.patch(&card, json!({ "budgetMicros": 5_000_000 })).await.is(StatusCode::OK);
+    program.post(&format!("{card}/allow-cost"), json!({ "micros": 1 })).await.is(StatusCode::ACCEPTED);
+    program.put(shared, change).await.is(StatusCode::OK);
+    for gone in [&chat, &agent, shared] {
+        program.delete(gone).await.is(StatusCode::NO_CONTENT);
     }
 }
 

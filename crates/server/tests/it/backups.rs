@@ -1,5 +1,7 @@
 //! Backups: made beside servers at work, cut off, damaged, and restored elsewhere by the real program.
 
+mod lasting;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,7 +74,7 @@ impl Empty {
 
     pub fn from<'a>(&'a self, shelf: &'a Shelf, name: Option<&'a str>, key: Option<&'a BackupKey>) -> Restoring<'a> {
         let Self { dir, store, places, vault } = self;
-        Restoring { shelf, name, key, store, places, data: dir.path(), vault, whole: true }
+        Restoring { shelf, name, key, store, places, data: dir.path(), vault }
     }
 }
 
@@ -230,6 +232,8 @@ async fn an_admin_has_one_made_and_what_is_not_kept_goes() {
     assert_eq!(view["lastGoodAt"], view["items"][0]["startedAt"]);
     let audit = owner.get("/api/audit?action=backup.make").await.is(StatusCode::OK);
     assert_eq!(audit["items"].as_array().unwrap().len(), 2);
+    let me = owner.get("/api/auth/me").await.is(StatusCode::OK);
+    assert_eq!(audit["items"][0]["memberId"], me["id"], "whoever asked for it is named: {audit}");
 
     let plain = TestApp::start().await;
     plain.owner().await.call(path).await.is_problem(StatusCode::CONFLICT, "no-backups");

@@ -49,6 +49,8 @@ const TELL: &str = "env; echo \"it is $PROJECT_SECRET.\" | tee /tmp/left; base64
 /// Given to an MCP server, which tells it back.
 const SERVER: &str = "canary-mcp-variable-8c1f20d7";
 const HEADER: &str = "canary-mcp-header-44b07e9a";
+/// Stands in the address of a repository.
+const CLONE: &str = "canary-clone-token-7f30b9d1";
 const CREDENTIAL: &str = "/api/user/credentials/anthropic";
 /// Where the decoy is found when everything was searched.
 const PLACES: [&str; 9] = ["log", "answer", "event", "conversation", "file", "object", "process", "database", "copy"];
@@ -98,7 +100,10 @@ fn watch_processes(server: u32, stop: &AtomicBool, seen: &Mutex<BTreeSet<Vec<u8>
                 let mut bytes = std::fs::read(format!("/proc/{id}/{file}")).unwrap_or_default();
                 if *file == "environ" {
                     // A command that was given the project's secret has it in this one place, which is what it is for.
-                    let others = bytes.split(|byte| *byte == 0).filter(|entry| !entry.starts_with(b"PROJECT_SECRET="));
+                    // So has git, of the address that it clones from.
+                    let given =
+                        |entry: &&[u8]| entry.starts_with(b"PROJECT_SECRET=") || entry.starts_with(b"GUILDHALL_CLONE_");
+                    let others = bytes.split(|byte| *byte == 0).filter(|entry| !given(entry));
                     bytes = others.flat_map(|entry| entry.iter().chain(b"\0")).copied().collect();
                 }
                 if !(bytes.is_empty() || of_server && *file == "environ") {
@@ -293,6 +298,7 @@ async fn the_whole_way(url: String, data: &Path) -> (Vec<Planted>, Found) {
         Planted::new("a project's secret", OF_PROJECT),
         Planted::new("an MCP server's variable", SERVER),
         Planted::new("an MCP server's header", HEADER),
+        Planted::new("the token of a clone's address", CLONE),
     ];
     let mut found = Found::new();
 
@@ -342,6 +348,10 @@ async fn the_whole_way(url: String, data: &Path) -> (Vec<Planted>, Found) {
     let hook = hook["id"].as_str().unwrap().to_owned();
     owner.call(&format!("/api/webhooks/{hook}/test")).await.is(StatusCode::ACCEPTED);
 
+    let address = bad.replace("://", &format!("://canary:{CLONE}@"));
+    let cloned = owner.project("cloned", json!({ "kind": "clone", "url": format!("{address}/r.git") })).await;
+    assert_eq!((&cloned["status"], &cloned["source"]["url"]), (&json!("failed"), &json!(format!("{bad}/r.git"))));
+    owner.call(&format!("/api/projects/{}/retry", cloned["id"].as_str().unwrap())).await.is(StatusCode::ACCEPTED);
     let project = owner.project("p", json!({ "kind": "empty" })).await["id"].as_str().unwrap().to_owned();
     let cards = format!("/api/projects/{project}/features");
     owner

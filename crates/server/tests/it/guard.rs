@@ -76,6 +76,38 @@ async fn a_connection_that_is_not_used_is_closed_and_a_websocket_is_not() {
 }
 
 #[tokio::test]
+async fn nobody_holds_every_connection_by_websockets() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    let other = app.member(MemberRole::Viewer).await;
+    let (token, _) = owner.token(&[Scope::Read]).await;
+    let (another, _) = owner.token(&[Scope::Read]).await;
+    let (program, second) = (app.program(&token), app.program(&another));
+    let full = Some(StatusCode::TOO_MANY_REQUESTS);
+    let mut held = Vec::new();
+    for _ in 0..20 {
+        held.push(program.listen("").await.unwrap());
+    }
+    assert_eq!(program.listen("").await.err(), full, "a token holds a part");
+    held.push(second.listen("").await.unwrap());
+    for _ in 0..29 {
+        held.push(owner.listen("").await.unwrap());
+    }
+    for persona in [&owner, &second] {
+        assert_eq!(persona.listen("").await.err(), full, "and all of a member's together have an end");
+    }
+    other.listen("").await.unwrap();
+    owner.get("/api/auth/me").await.is(StatusCode::OK);
+    held.pop();
+    let free = async {
+        while owner.listen("").await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, free).await.expect("a place that is given up is free again");
+}
+
+#[tokio::test]
 async fn requests_are_counted_of_each_member_and_each_token() {
     let clock = FixedClock::default();
     let change = Box::new(|config: &mut Config| config.guard.requests_per_member = Some(6));

@@ -83,6 +83,7 @@ impl TestApp {
         let simulated = Endpoint::new(ProviderKind::Anthropic, Some(&sim.url()), Secret::new("simulated")).unwrap();
         let mut config = Config {
             toolchains: Vec::new(),
+            own_addresses: Vec::new(),
             listen: "127.0.0.1:0".parse().unwrap(),
             data_dir: dir.path().to_owned(),
             public_url: None,
@@ -147,9 +148,14 @@ impl TestApp {
 
     /// Another member, signed in. Needs an owner before it.
     pub async fn member(&self, role: MemberRole) -> Persona {
-        let email = format!("{role}@example.com");
+        self.named(role.as_str(), role).await
+    }
+
+    /// The same under a name of their own: two of one role.
+    pub async fn named(&self, name: &str, role: MemberRole) -> Persona {
+        let email = format!("{name}@example.com");
         let hash = guildhall_team::passwords::Passwords::default().hash(PASSWORD).await.unwrap();
-        let new = NewMember { email: email.clone(), name: role.to_string(), password_hash: Some(hash) };
+        let new = NewMember { email: email.clone(), name: name.to_owned(), password_hash: Some(hash) };
         self.app.team.store.create_member(new, role).await.unwrap();
         let mut member = self.anonymous();
         member.post("/api/auth/login", json!({ "email": email, "password": PASSWORD })).await.is(StatusCode::OK);

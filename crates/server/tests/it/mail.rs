@@ -6,12 +6,13 @@ use std::sync::Arc;
 use chrono::Duration;
 use guildhall_llm::Client;
 use guildhall_store::{NewMember, Store, mail_identity};
+use guildhall_team::keys::Keys;
 use guildhall_team::mail::{MailPace, Mailer, Notice, SmtpSettings, Stage};
-use guildhall_team::vault::Vault;
-use guildhall_team::{Places, Team, TeamProviders};
+use guildhall_team::vault::{Vault, VaultError};
+use guildhall_team::{Places, Team, TeamError, TeamProviders};
 use guildhall_types::FixedClock;
 use guildhall_types::mail::{Mail, MailStatus};
-use guildhall_types::member::{Member, MemberRole};
+use guildhall_types::member::{Member, MemberChange, MemberRole};
 use serde_json::json;
 
 use crate::harness::fresh_postgres;
@@ -41,15 +42,19 @@ impl Outbox {
     }
 
     async fn member(&self, email: &str, name: &str) -> Member {
+        self.with_role(email, name, MemberRole::Member).await
+    }
+
+    async fn with_role(&self, email: &str, name: &str, role: MemberRole) -> Member {
         let new = NewMember { email: email.to_owned(), name: name.to_owned(), password_hash: None };
-        self.team.store.create_member(new, MemberRole::Member).await.unwrap()
+        self.team.store.create_member(new, role).await.unwrap()
     }
 
     /// Puts a mail to this address into the outbox.
     async fn put(&self, email: &str) {
         let member = self.member(email, "Anna").await;
         let notice = Notice::new("Something happened", "Something happened to your account.");
-        self.team.notify(&member, &notice).unwrap().put_mails().await.unwrap();
+        self.team.notify(&member, &notice, |store| async move { store.put_mails().await }).await.unwrap();
     }
 
     async fn send(&self) -> usize {
@@ -102,9 +107,36 @@ async fn a_change_that_is_not_made_mails_nothing() {
     let post = Post::start().await;
     let outbox = Outbox::new(post.settings()).await;
     let anna = outbox.member("anna@example.com", "Anna").await;
-    let store = outbox.team.notify(&anna, &Notice::password_reset()).unwrap();
-    assert!(store.use_reset(&[1; 32], "hash").await.unwrap().is_none());
+    let change = |store: Store| async move { store.use_reset(&[1; 32], "hash").await };
+    assert!(outbox.team.notify(&anna, &Notice::password_reset(), change).await.unwrap().is_none());
     assert_eq!(outbox.team.store.waiting_mails().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_key_that_moved_holds_no_change_up_and_a_mail_that_is_needed_is_not_lost() {
+    let mut post = Post::start().await;
+    let outbox = Outbox::new(post.settings()).await;
+    let (team, store) = (&outbox.team, &outbox.team.store);
+    let olga = outbox.with_role("olga@example.com", "Olga", MemberRole::Owner).await;
+    let anna = outbox.member("anna@example.com", "Anna").await;
+    team.keys().settle().await.unwrap();
+    // Another server rotates, and this one has not heard of it.
+    let (vault, _) = Vault::open_or_create(&outbox.dir.path().join("vault.key")).unwrap();
+    Keys { store, vault: &vault }.rotate(None).await.unwrap();
+    assert_ne!(team.vault.key_id(), store.current_key().await.unwrap());
+    let viewer = MemberChange { role: Some(MemberRole::Viewer), disabled: None };
+    team.change_member(&olga, anna.id, viewer).await.unwrap();
+    assert_eq!(outbox.send().await, 1);
+    assert_eq!(post.next().await.header("Subject"), "Your role was changed");
+
+    // The current key is not here at all: what must be done at once is done, without a word.
+    let current = store.current_key().await.unwrap().unwrap();
+    store.turn_to_key(&current, "elsewhere").await.unwrap();
+    let gone = MemberChange { role: None, disabled: Some(true) };
+    assert!(team.change_member(&olga, anna.id, gone).await.unwrap().member.disabled_at.is_some());
+    let refused = team.invite(&olga, "ben@example.com", MemberRole::Member, true).await;
+    assert!(matches!(refused, Err(TeamError::Vault(VaultError::Lacking { .. }))), "{refused:?}");
+    assert_eq!((store.waiting_mails().await.unwrap(), store.open_invitations().await.unwrap()), (0, 0));
 }
 
 #[tokio::test]
@@ -266,9 +298,9 @@ async fn a_members_name_is_no_header_and_no_markup() {
     let outbox = Outbox::new(post.settings()).await;
     let hostile = "Eve\r\nBcc: all@example.com\r\n\r\n<script>alert(1)</script>";
     let eve = outbox.member("eve@example.com", hostile).await;
-    outbox.team.notify(&eve, &Notice::token_made(hostile)).unwrap().put_mails().await.unwrap();
-    let mut owner = outbox.member("olga@example.com", hostile).await;
-    owner.role = MemberRole::Owner;
+    let put = |store: Store| async move { store.put_mails().await };
+    outbox.team.notify(&eve, &Notice::token_made(hostile), put).await.unwrap();
+    let owner = outbox.with_role("olga@example.com", hostile, MemberRole::Owner).await;
     outbox.team.invite(&owner, "ben@example.com", MemberRole::Member, true).await.unwrap();
     assert_eq!(outbox.send().await, 2);
     for _ in 0..2 {

@@ -54,6 +54,8 @@ if sys.argv[1] == "stdio":
 else:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    # Whoever reads the port may call at once.
+    listener.listen()
     print(listener.getsockname()[1], flush=True)
     app = guarded(server.streamable_http_app(), os.environ["MCP_TOKEN"])
     uvicorn.Server(uvicorn.Config(app, log_level="error")).run(sockets=[listener])

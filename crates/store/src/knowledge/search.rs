@@ -15,7 +15,7 @@ use guildhall_types::knowledge::index::{HEAD, Profile, asked, folded_phrase};
 use guildhall_types::knowledge::rank::{Candidate, Meant, Term, score};
 use guildhall_types::knowledge::snippet::snippet;
 use guildhall_types::knowledge::{KnowledgeDetails, KnowledgeHit, KnowledgeItem, KnowledgeKind};
-use guildhall_types::{DateTime, KnowledgeId};
+use guildhall_types::{DateTime, KnowledgeId, MemberId};
 
 use super::{KnowledgeFilter, Row, WHOLE, listed, listed_places};
 use crate::{Backend, Page, Store, StoreError, read};
@@ -38,25 +38,27 @@ struct Found {
     kind: KnowledgeKind,
     title: String,
     updated_at: DateTime,
-    application_count: i64,
     success_count: i64,
+    failure_count: i64,
     profile: Vec<u8>,
 }
 
-const FOUND: &str = "i.id, i.place, i.kind, i.title, i.updated_at, i.application_count, i.success_count, i.profile";
+const FOUND: &str = "i.id, i.place, i.kind, i.title, i.updated_at, i.success_count, i.failure_count, i.profile";
 
-/// Which places are looked at.
+/// Which items are looked at.
 #[derive(Debug, Clone, Copy)]
 struct Span {
-    /// From this one on.
+    /// From this place on.
     since: i64,
     /// Up to below this one.
     before: i64,
+    /// Of this member alone. Who wrote an item never changes, and is looked up beside the index.
+    author: Option<MemberId>,
 }
 
 impl Span {
     /// All of them.
-    const ALL: Self = Self { since: 0, before: i64::MAX };
+    const ALL: Self = Self { since: 0, before: i64::MAX, author: None };
 
     /// Those of them from this place on.
     fn from(self, place: i64) -> Self {
@@ -156,7 +158,9 @@ impl Store {
                 false => Ok(Page { items: Vec::new(), next: None }),
             };
         }
-        let name = name_of(&asked.phrase, &filter.marks());
+        let mut marks = filter.marks();
+        marks.extend(filter.author.map(|author| format!("a={author}")));
+        let name = name_of(&asked.phrase, &marks);
         // Read before anything is looked for, so that all up to it is found.
         let (items, place) = self.hub_size().await?;
         let mut terms = self.terms(&asked, items).await?;
@@ -175,7 +179,11 @@ impl Store {
         if cursor.rarities.len() == terms.len() {
             terms.iter_mut().zip(&cursor.rarities).for_each(|(term, rarity)| term.rarity = *rarity);
         }
-        let span = Span { since: self.first_place(filter).await?, before: cursor.place.saturating_add(1) };
+        let span = Span {
+            since: self.first_place(filter).await?,
+            before: cursor.place.saturating_add(1),
+            author: filter.author,
+        };
         let first = cursor.read_to == ReadTo::Start;
         let round = self.candidates(&terms, filter, span, (!first).then_some(cursor.depth)).await?;
         cursor.depth = round.depth;
@@ -186,8 +194,8 @@ impl Store {
                 title: &title,
                 profile: Profile::read(&found.profile),
                 days: (cursor.seconds - found.updated_at.timestamp()) as f64 / 86_400.0,
-                used: found.application_count,
                 helped: found.success_count,
+                failed: found.failure_count,
             };
             (score(&terms, &asked.phrase, &candidate), found)
         };
@@ -281,25 +289,50 @@ impl Store {
         let before = after.unwrap_or(i64::MAX);
         let marks: Must = filter.marks().into_iter().map(|mark| vec![mark]).collect();
         if marks.is_empty() {
-            let places: Vec<(i64,)> = read!(self, c => sqlx::query_as(
-                "SELECT place FROM knowledge_items WHERE deleted_at IS NULL AND place >= $1 AND place < $2
-                 ORDER BY place DESC LIMIT $3").bind(since).bind(before).bind(limit).fetch_all(c).await)?;
+            let of = if filter.author.is_some() { "created_by = $4 AND" } else { "" };
+            let sql = format!(
+                "SELECT place FROM knowledge_items WHERE {of} deleted_at IS NULL AND place >= $1 AND place < $2
+                 ORDER BY place DESC LIMIT $3"
+            );
+            let places: Vec<(i64,)> = read!(self, c => {
+                let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(since).bind(before).bind(limit);
+                let query = match filter.author {
+                    Some(author) => query.bind(author),
+                    None => query,
+                };
+                query.fetch_all(c).await
+            })?;
             return Ok(places.into_iter().map(|(place,)| place).collect());
         }
+        let of = |place: &str| match filter.author {
+            Some(_) => {
+                format!("AND EXISTS (SELECT 1 FROM knowledge_items i WHERE i.place = {place} AND i.created_by = $5)")
+            }
+            None => String::new(),
+        };
         let sql = match self.backend() {
-            Backend::Sqlite => {
-                "SELECT rowid FROM knowledge_index WHERE knowledge_index MATCH $1 AND rowid >= $2 AND rowid < $3
-                 ORDER BY rowid DESC LIMIT $4"
-            }
-            Backend::Postgres => {
-                "SELECT place FROM knowledge_index WHERE terms @@ $1::tsquery AND place >= $2 AND place < $3
-                 ORDER BY place + 0 DESC LIMIT $4"
-            }
+            Backend::Sqlite => format!(
+                "SELECT rowid FROM knowledge_index WHERE knowledge_index MATCH $1 AND rowid >= $2 AND rowid < $3 {}
+                 ORDER BY rowid DESC LIMIT $4",
+                of("knowledge_index.rowid")
+            ),
+            Backend::Postgres => format!(
+                "SELECT place FROM knowledge_index x WHERE terms @@ $1::tsquery AND place >= $2 AND place < $3 {}
+                 ORDER BY place + 0 DESC LIMIT $4",
+                of("x.place")
+            ),
         };
         let counts = self.counts(std::slice::from_ref(&marks)).await?;
         for from in counts.windows(&marks, since, before, limit) {
-            let places: Vec<(i64,)> = read!(self, c => sqlx::query_as(sql).bind(expression(self.backend(), &marks))
-                .bind(from).bind(before).bind(limit).persistent(false).fetch_all(c).await)?;
+            let (sql, must) = (sql.clone(), expression(self.backend(), &marks));
+            let places: Vec<(i64,)> = read!(self, c => {
+                let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(must).bind(from).bind(before).bind(limit);
+                let query = match filter.author {
+                    Some(author) => query.bind(author),
+                    None => query,
+                };
+                query.persistent(false).fetch_all(c).await
+            })?;
             if places.len() as i64 == limit || from == since {
                 return Ok(places.into_iter().map(|(place,)| place).collect());
             }
@@ -389,11 +422,16 @@ impl Store {
 
     /// One look into the index: the latest items of a span that hold all of it.
     async fn look(&self, must: &Must, span: Span, counts: &Counts) -> Result<Vec<Found>, StoreError> {
+        let of = if span.author.is_some() { "AND i.created_by = $5" } else { "" };
         let sql = match self.backend() {
             Backend::Sqlite => format!(
                 "SELECT {FOUND} FROM knowledge_index CROSS JOIN knowledge_items i ON i.place = knowledge_index.rowid
-                 WHERE knowledge_index MATCH $1 AND knowledge_index.rowid >= $2 AND knowledge_index.rowid < $3
+                 WHERE knowledge_index MATCH $1 AND knowledge_index.rowid >= $2 AND knowledge_index.rowid < $3 {of}
                  ORDER BY knowledge_index.rowid DESC LIMIT $4"
+            ),
+            Backend::Postgres if span.author.is_some() => format!(
+                "SELECT {FOUND} FROM knowledge_index x JOIN knowledge_items i ON i.place = x.place
+                 WHERE x.terms @@ $1::tsquery AND x.place >= $2 AND x.place < $3 {of} ORDER BY x.place + 0 DESC LIMIT $4"
             ),
             Backend::Postgres => format!(
                 "SELECT {FOUND} FROM (SELECT place FROM knowledge_index WHERE terms @@ $1::tsquery AND place >= $2
@@ -404,8 +442,15 @@ impl Store {
         for from in counts.windows(must, span.since, span.before, CANDIDATES) {
             let sql = sql.clone();
             // Planned for these very words: how frequent they are decides which way is short.
-            let found: Vec<Found> = read!(self, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(&expression).bind(from)
-                .bind(span.before).bind(CANDIDATES).persistent(false).fetch_all(c).await)?;
+            let found: Vec<Found> = read!(self, c => {
+                let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(&expression).bind(from).bind(span.before);
+                let query = query.bind(CANDIDATES);
+                let query = match span.author {
+                    Some(author) => query.bind(author),
+                    None => query,
+                };
+                query.persistent(false).fetch_all(c).await
+            })?;
             if found.len() as i64 == CANDIDATES || from == span.since {
                 return Ok(found);
             }
@@ -443,6 +488,7 @@ fn hit(item: KnowledgeItem, score: f64, words: &HashSet<&str>) -> KnowledgeHit {
         updated_at: item.common.updated_at,
         application_count: item.standing.application_count,
         success_count: item.standing.success_count,
+        failure_count: item.standing.failure_count,
     }
 }
 

@@ -5,13 +5,13 @@ use guildhall_types::event::Happening;
 use guildhall_types::knowledge::index::{Indexed, index};
 use guildhall_types::knowledge::item::LearningStanding;
 use guildhall_types::knowledge::{
-    Author, KnowledgeDeed, KnowledgeDetails, KnowledgeDraft, KnowledgeItem, KnowledgeKind, KnowledgeOrigin,
-    KnowledgeReview, LearningConfidence,
+    Author, KnowledgeDeed, KnowledgeDraft, KnowledgeItem, KnowledgeOrigin, KnowledgeReview,
 };
 use guildhall_types::{FeatureId, KnowledgeId, RunId};
 use sqlx::types::Json;
 
 use super::index::Standing;
+use super::judge::{Judged, as_sure_as_it_says, propose, verify};
 use crate::{Rows, Store, StoreError, Tx, on};
 
 /// An item to be written.
@@ -29,24 +29,13 @@ pub struct NewKnowledge {
     pub source_feature: Option<FeatureId>,
 }
 
-/// What a change of a learning's text says of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Judged {
-    /// Nothing: it stands as before.
-    AsBefore,
-    /// A member stands for it.
-    Verified,
-    /// Nobody has looked at it as it is now.
-    Proposed,
-}
-
 /// What a change makes of an item.
-struct Changed {
-    draft: KnowledgeDraft,
-    standing: LearningStanding,
-    deleted: bool,
-    deed: KnowledgeDeed,
-    why: Option<String>,
+pub(super) struct Changed {
+    pub(super) draft: KnowledgeDraft,
+    pub(super) standing: LearningStanding,
+    pub(super) deleted: bool,
+    pub(super) deed: KnowledgeDeed,
+    pub(super) why: Option<String>,
 }
 
 fn note(action: AuditAction, item: &KnowledgeItem) -> Note {
@@ -153,14 +142,27 @@ impl Store {
         indexed: &Indexed,
     ) -> Result<(), StoreError> {
         let (draft, author) = (&new.draft, &new.author);
-        on!(tx, c => sqlx::query(
+        // What was erased may come anew under its id, such as from an old export.
+        let put = on!(tx, c => sqlx::query(
             "INSERT INTO knowledge_items (id, kind, place, title, tags, review, origin, source_run_id, source_feature_id,
                version, created_by, created_at, updated_by, updated_at, description, profile, related, details, content)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $10, $11, $12, $13, $14, $15, $16)")
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $10, $11, $12, $13, $14, $15, $16)
+             ON CONFLICT (id) DO UPDATE SET
+               kind = excluded.kind, place = excluded.place, title = excluded.title, tags = excluded.tags,
+               review = excluded.review, origin = excluded.origin, source_run_id = excluded.source_run_id,
+               source_feature_id = excluded.source_feature_id, version = 1, text_version = 1,
+               created_by = excluded.created_by, created_at = excluded.created_at, updated_by = excluded.updated_by,
+               updated_at = excluded.updated_at, description = excluded.description, profile = excluded.profile,
+               related = excluded.related, details = excluded.details, content = excluded.content,
+               deleted_at = NULL, erased_at = NULL
+             WHERE knowledge_items.erased_at IS NOT NULL")
             .bind(id).bind(draft.kind()).bind(place).bind(&draft.title).bind(Json(&draft.tags)).bind(new.review)
             .bind(author.origin()).bind(new.source_run).bind(new.source_feature).bind(author.member).bind(self.now())
             .bind(&draft.description).bind(&indexed.profile).bind(Json(&draft.related)).bind(Json(&draft.details))
             .bind(&draft.content).execute(c).await.rows())?;
+        if put != 1 {
+            return Err(StoreError::Taken { what: "id of an item" });
+        }
         Ok(())
     }
 
@@ -195,124 +197,7 @@ impl Store {
         .await
     }
 
-    /// Finds a learning good, as it is.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::StaleItem`] when it is not at `version` any more, if one is given.
-    pub async fn verify_knowledge(
-        &self,
-        id: KnowledgeId,
-        version: Option<i64>,
-        why: Option<&str>,
-        author: &Author,
-    ) -> Result<KnowledgeItem, StoreError> {
-        let now = self.now();
-        self.change_knowledge(id, version, false, author, AuditAction::VerifyKnowledge, |item| {
-            let (mut standing, mut draft) = (item.standing.clone(), item.draft());
-            verify(&mut standing, &mut draft, author, now);
-            Changed { draft, standing, deleted: false, deed: KnowledgeDeed::Verified, why: why.map(str::to_owned) }
-        })
-        .await
-    }
-
-    /// Finds a learning wrong.
-    ///
-    /// # Errors
-    /// As for [`Store::verify_knowledge`].
-    pub async fn reject_knowledge(
-        &self,
-        id: KnowledgeId,
-        version: Option<i64>,
-        reason: &str,
-        author: &Author,
-    ) -> Result<KnowledgeItem, StoreError> {
-        self.change_knowledge(id, version, false, author, AuditAction::RejectKnowledge, |item| {
-            let mut draft = item.draft();
-            unsure(&mut draft);
-            let standing = LearningStanding {
-                review: KnowledgeReview::Rejected,
-                reject_reason: Some(crate::clean(reason)),
-                verified_by: None,
-                verified_at: None,
-                ..item.standing.clone()
-            };
-            Changed { draft, standing, deleted: false, deed: KnowledgeDeed::Rejected, why: Some(reason.to_owned()) }
-        })
-        .await
-    }
-
-    /// Deletes an item; it can be taken back.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`], also for a deleted one.
-    pub async fn delete_knowledge(
-        &self,
-        id: KnowledgeId,
-        why: Option<&str>,
-        author: &Author,
-    ) -> Result<KnowledgeItem, StoreError> {
-        self.change_knowledge(id, None, false, author, AuditAction::DeleteKnowledge, |item| Changed {
-            draft: item.draft(),
-            standing: item.standing.clone(),
-            deleted: true,
-            deed: KnowledgeDeed::Deleted,
-            why: why.map(str::to_owned),
-        })
-        .await
-    }
-
-    /// Takes a deleted item back, or a former text of one, or both. `proposes` says that an accepted learning is proposed again.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`].
-    pub async fn restore_knowledge(
-        &self,
-        id: KnowledgeId,
-        draft: Option<KnowledgeDraft>,
-        proposes: bool,
-        why: Option<&str>,
-        author: &Author,
-    ) -> Result<KnowledgeItem, StoreError> {
-        self.change_knowledge(id, None, true, author, AuditAction::RestoreKnowledge, |item| {
-            let mut draft = draft.map_or_else(|| item.draft(), |draft| as_sure_as(draft, item));
-            let mut standing = item.standing.clone();
-            if proposes && item.kind() == KnowledgeKind::Learning && standing.review == KnowledgeReview::Accepted {
-                propose(&mut standing, &mut draft);
-            }
-            Changed { draft, standing, deleted: false, deed: KnowledgeDeed::Restored, why: why.map(str::to_owned) }
-        })
-        .await
-    }
-
-    /// Deletes everything that a run brought into the hub, all or nothing; each can be taken back. Returns how much.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn roll_back_knowledge(&self, run: RunId, why: &str, author: &Author) -> Result<i64, StoreError> {
-        let mut tx = self.begin().await?;
-        // Locked before it is looked, so that nothing comes in between.
-        self.next_places(&mut tx, 0, 0).await?;
-        let ids: Vec<(KnowledgeId,)> = on!(tx, c => sqlx::query_as(
-            "SELECT id FROM knowledge_items WHERE source_run_id = $1 AND deleted_at IS NULL ORDER BY place")
-            .bind(run).fetch_all(c).await)?;
-        for (id,) in &ids {
-            let (item, place) = self.knowledge_in(&mut tx, *id).await?;
-            let changed = Changed {
-                draft: item.draft(),
-                standing: item.standing.clone(),
-                deleted: true,
-                deed: KnowledgeDeed::Deleted,
-                why: Some(why.to_owned()),
-            };
-            self.put_change(&mut tx, &item, place, changed, author).await?;
-        }
-        let note = Note::new(AuditAction::RollBackKnowledge).with("run", run).with("items", ids.len());
-        tx.note(note.with("why", why));
-        self.commit(tx).await?;
-        Ok(ids.len() as i64)
-    }
-
-    async fn change_knowledge(
+    pub(super) async fn change_knowledge(
         &self,
         id: KnowledgeId,
         version: Option<i64>,
@@ -338,7 +223,7 @@ impl Store {
     }
 
     /// Writes a change down: the row, its version, the index, the event. The caller holds the lock of the hub.
-    async fn put_change(
+    pub(super) async fn put_change(
         &self,
         tx: &mut Tx,
         old: &KnowledgeItem,
@@ -358,35 +243,19 @@ impl Store {
         on!(tx, c => sqlx::query(
             "UPDATE knowledge_items SET place = $2, title = $3, tags = $4, review = $5, reject_reason = $6, verified_by = $7,
                verified_at = $8, version = version + 1, updated_by = $9, updated_at = $10, deleted_at = $11,
-               description = $12, profile = $13, related = $14, details = $15, content = $16 WHERE id = $1")
+               description = $12, profile = $13, related = $14, details = $15, content = $16,
+               text_version = CASE WHEN $17 THEN text_version ELSE version + 1 END WHERE id = $1")
             .bind(old.id()).bind(place).bind(&draft.title).bind(Json(&draft.tags)).bind(standing.review)
             .bind(&standing.reject_reason).bind(standing.verified_by).bind(standing.verified_at).bind(author.member)
             .bind(now).bind(deleted.then_some(now)).bind(&draft.description).bind(&after.profile)
-            .bind(Json(&draft.related)).bind(Json(&draft.details)).bind(&draft.content).execute(c).await.rows())?;
+            .bind(Json(&draft.related)).bind(Json(&draft.details)).bind(&draft.content).bind(draft.says_as(&old.draft()))
+            .execute(c).await.rows())?;
         if draft.related != old.common.related {
             self.relate_knowledge(tx, old.id(), &draft.related).await?;
         }
         let (item, _) = self.knowledge_in(tx, old.id()).await?;
         self.tell_knowledge(tx, &item, deed, why.as_deref(), author).await?;
         Ok(item)
-    }
-
-    /// That a learning has proven itself by the team's rule. The caller holds the lock of the hub.
-    pub(super) async fn prove_knowledge(
-        &self,
-        tx: &mut Tx,
-        id: KnowledgeId,
-        author: &Author,
-    ) -> Result<KnowledgeItem, StoreError> {
-        let (item, place) = self.knowledge_in(tx, id).await?;
-        let changed = Changed {
-            draft: item.draft(),
-            standing: LearningStanding { review: KnowledgeReview::Accepted, ..item.standing.clone() },
-            deleted: false,
-            deed: KnowledgeDeed::Proven,
-            why: Some("It has proven itself by the team's rule.".to_owned()),
-        };
-        self.put_change(tx, &item, place, changed, author).await
     }
 
     async fn relate_knowledge(&self, tx: &mut Tx, id: KnowledgeId, related: &[KnowledgeId]) -> Result<(), StoreError> {
@@ -430,52 +299,4 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.record(tx, &Happening::knowledge(item.change(deed, member, origin))).await
     }
-}
-
-fn verify(
-    standing: &mut LearningStanding,
-    draft: &mut KnowledgeDraft,
-    author: &Author,
-    now: guildhall_types::DateTime,
-) {
-    standing.review = KnowledgeReview::Accepted;
-    standing.reject_reason = None;
-    standing.verified_by = Some(author.member);
-    standing.verified_at = Some(now);
-    if let KnowledgeDetails::Learning(of) = &mut draft.details {
-        of.confidence = LearningConfidence::Verified;
-    }
-}
-
-/// Whoever says that a learning is less sure than verified takes it back that somebody verified it.
-fn as_sure_as_it_says(standing: &mut LearningStanding, draft: &KnowledgeDraft) {
-    if let KnowledgeDetails::Learning(of) = &draft.details
-        && of.confidence != LearningConfidence::Verified
-    {
-        (standing.verified_by, standing.verified_at) = (None, None);
-    }
-}
-
-/// Nobody has looked at it as it is now.
-fn propose(standing: &mut LearningStanding, draft: &mut KnowledgeDraft) {
-    unsure(draft);
-    (standing.verified_by, standing.verified_at) = (None, None);
-    standing.review = KnowledgeReview::Proposed;
-}
-
-/// Nobody stands for it any more.
-fn unsure(draft: &mut KnowledgeDraft) {
-    if let KnowledgeDetails::Learning(of) = &mut draft.details
-        && of.confidence == LearningConfidence::Verified
-    {
-        of.confidence = LearningConfidence::Low;
-    }
-}
-
-/// A former text of an item, as sure as the item is now: how sure it was is not taken back.
-fn as_sure_as(mut draft: KnowledgeDraft, item: &KnowledgeItem) -> KnowledgeDraft {
-    if let (KnowledgeDetails::Learning(of), KnowledgeDetails::Learning(now)) = (&mut draft.details, &item.details) {
-        of.confidence = now.confidence;
-    }
-    draft
 }

@@ -2,11 +2,10 @@
 
 use guildhall_types::DateTime;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};
-use guildhall_types::budget::BudgetKind;
 use guildhall_types::feature::{FeatureKind, Move, Stage};
 use guildhall_types::notification::{NotificationKind, Tell};
 use guildhall_types::report::SpanKind;
-use guildhall_types::run::{DiffStat, Run, RunEvent, RunStatus};
+use guildhall_types::run::{Awaits, DiffStat, Run, RunEvent, RunStatus};
 
 use super::Lease;
 use crate::{Rows, Store, StoreError, Tx, on};
@@ -90,6 +89,19 @@ impl Store {
         self.record_run(tx, run, RunEvent::Note { text: crate::clean(&word.text) }).await
     }
 
+    /// The run's work is verified, and to be merged by itself when what it is built on is. What it is told of that is a note of
+    /// the run.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`].
+    pub async fn merge_later(&self, lease: &Lease, text: String) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let run = self.held(&mut tx, lease).await?;
+        on!(tx, c => sqlx::query("UPDATE runs SET merge_later = TRUE WHERE id = $1").bind(run.id).execute(c).await.rows())?;
+        self.record_run(&mut tx, &run, RunEvent::Note { text }).await?;
+        self.commit(tx).await
+    }
+
     /// The run's work was verified and is on the default branch as `commit`: the card is completed and the run closed.
     ///
     /// # Errors
@@ -133,9 +145,8 @@ impl Store {
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())
     }
 
-    /// Gives a run back to the queue that no node is to claim before `until`: one that has to wait for its provider, with
-    /// the reason, one for which a budget has too little left, or without a reason one that rests until auto mode's window
-    /// opens.
+    /// Gives a run back to the queue that no node is to claim before `until`: with a reason one that has to wait for its
+    /// provider, or for what `awaits` says, or without a reason one that rests until auto mode's window opens.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`].
@@ -144,29 +155,31 @@ impl Store {
         lease: &Lease,
         until: DateTime,
         reason: Option<&str>,
-        budget: Option<BudgetKind>,
+        awaits: Option<Awaits>,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let run = self.held(&mut tx, lease).await?;
         let feature = self.locked_feature(&mut tx, run.feature_id).await?;
         self.give_back(&mut tx, &run, &feature, run.intent).await?;
         let reason = reason.map(crate::clean);
-        let kind = match (&reason, budget) {
-            (_, Some(_)) => SpanKind::Budget,
-            (Some(_), None) => SpanKind::Provider,
-            (None, None) => SpanKind::Window,
-        };
-        self.begin_span(&mut tx, run.id, kind).await?;
+        self.begin_span(&mut tx, run.id, SpanKind::of_rest(awaits, reason.is_some())).await?;
         on!(tx, c => sqlx::query("UPDATE runs SET parked_until = $2, parked_reason = $3, parked_for = $4 WHERE id = $1").bind(run.id)
-            .bind(until).bind(reason.as_deref()).bind(budget).execute(c).await.rows())?;
+            .bind(until).bind(reason.as_deref()).bind(awaits).execute(c).await.rows())?;
         let reason = reason.unwrap_or_else(|| RESTS.to_owned());
         let kind = NotificationKind::BudgetReached;
-        match budget {
-            Some(BudgetKind::Run) if feature.card.kind == FeatureKind::Card => {
+        match awaits {
+            Some(Awaits::RunBudget) if feature.card.kind == FeatureKind::Card => {
                 tx.tell(Tell::of_card(kind, &feature.card, &run, &reason))
             }
-            Some(BudgetKind::Month) => self.tell_of_month(&mut tx, run.member_id, &reason).await?,
-            Some(BudgetKind::Run) | None => {}
+            // A chat is looked at by whoever talks; of what works by itself nobody would know.
+            Some(Awaits::RunBudget) if feature.card.kind == FeatureKind::Task => {
+                let tell =
+                    Tell::new(kind, run.member_id, &feature.card.title, &reason).project(feature.card.project_id);
+                let execution = self.execution_in(&mut tx, feature.card.id).await?;
+                tx.tell(Tell { feature: Some(feature.card.id), run: Some(run.id), execution, ..tell });
+            }
+            Some(Awaits::MonthBudget) => self.tell_of_month(&mut tx, run.member_id, &reason).await?,
+            Some(Awaits::RunBudget | Awaits::Dependencies | Awaits::Server) | None => {}
         }
         self.record_run(&mut tx, &run, RunEvent::Waiting { reason, until }).await?;
         self.tell_both(tx, run.feature_id, run.id).await.map(|_| ())

@@ -3,17 +3,17 @@
 use std::collections::HashSet;
 
 use chrono::Duration;
-use guildhall_types::feature::{FeatureKind, Move, Stage};
+use guildhall_types::feature::{FeatureKind, FeatureStatus, Move, Stage};
 use guildhall_types::limits::Limits;
 use guildhall_types::plan::PlanApproval;
 use guildhall_types::project::Project;
 use guildhall_types::report::SpanKind;
-use guildhall_types::run::{RunIntent, RunStatus};
+use guildhall_types::run::{Run, RunIntent, RunStatus};
 use guildhall_types::schedule::{self, AtWork, Candidate};
 use guildhall_types::{DateTime, MemberId, NodeId, RunId};
 
 use super::{Claimed, Lease};
-use crate::{Backend, Rows, Store, StoreError, on};
+use crate::{Backend, Rows, Store, StoreError, Tx, on};
 
 impl Store {
     /// Claims the run that is to work next, if there is a free place and one that waits.
@@ -92,6 +92,13 @@ impl Store {
             .map(|(run, member, kind, priority, since)| Candidate { run, member, kind, priority, since })
             .collect();
         let Some(chosen) = schedule::next(&waiting, &working, limits) else { return Ok(Some(None)) };
+        // What a dead node held, it worked at until its lease ended, and nobody since.
+        on!(tx, c => sqlx::query(
+            "UPDATE run_spans SET ends_at = (SELECT CASE WHEN lease_until < $3 THEN lease_until ELSE $3 END FROM runs WHERE id = $1)
+             WHERE run_id = $1 AND ends_at IS NULL AND EXISTS (
+               SELECT 1 FROM runs r WHERE r.id = $1 AND r.status = 'running' AND r.lease_until <= $2
+                 AND r.lease_until >= run_spans.begins_at)")
+            .bind(chosen.run).bind(now).bind(self.now()).execute(c).await.rows())?;
         let done = on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, lease_owner = $3, lease_until = $4, attempt = attempt + 1, parked_until = NULL, parked_reason = NULL,
                parked_for = NULL,
@@ -102,11 +109,17 @@ impl Store {
         if done == 0 {
             return Ok(None);
         }
-        self.begin_span(&mut tx, chosen.run, SpanKind::Work).await?;
         // What a dead attempt had set aside for a call.
         on!(tx, c => sqlx::query("DELETE FROM reservations WHERE run_id = $1").bind(chosen.run).execute(c).await.rows())?;
         let run = self.run_in(&mut tx, chosen.run).await?.ok_or(StoreError::NotFound { what: "run" })?;
         let feature = self.locked_feature(&mut tx, run.feature_id).await?;
+        if let Err(error) = feature.card.after(Move::Claim) {
+            tracing::error!(run = %run.id, error = &error as &dyn std::error::Error, "a run stood in the queue that nobody may take; it is put aside");
+            self.put_aside(&mut tx, &run, feature.card.status).await?;
+            self.tell_both(tx, run.feature_id, run.id).await?;
+            return Ok(None);
+        }
+        self.begin_span(&mut tx, run.id, SpanKind::Work).await?;
         self.move_feature(&mut tx, &feature, Move::Claim).await?;
         let in_step = self.stage_of_step(&mut tx, run.id).await?;
         let stage = match run.intent {
@@ -122,5 +135,20 @@ impl Store {
             on!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(run.project_id).fetch_one(c).await)?;
         let (feature, run) = self.tell_both(tx, run.feature_id, run.id).await?;
         Ok(Some(Some(Claimed { lease: Lease { run: run.id, node, attempt: run.attempt }, run, feature, project })))
+    }
+    /// Takes a run out of the queue whose card no node may work on: else every claim would meet it, and no other run be taken.
+    async fn put_aside(&self, tx: &mut Tx, run: &Run, card: FeatureStatus) -> Result<(), StoreError> {
+        let status = match card {
+            FeatureStatus::Backlog | FeatureStatus::Completed => RunStatus::Closed,
+            FeatureStatus::Failed => RunStatus::Failed,
+            FeatureStatus::Paused => RunStatus::Stopped,
+            _ => RunStatus::Waiting,
+        };
+        let closed = Some(self.now()).filter(|_| status == RunStatus::Closed);
+        on!(tx, c => sqlx::query(
+            "UPDATE runs SET status = $2, lease_owner = NULL, lease_until = NULL, ended_at = coalesce(ended_at, $3), closed_at = $4
+             WHERE id = $1")
+            .bind(run.id).bind(status).bind(self.now()).bind(closed).execute(c).await.rows())?;
+        Ok(())
     }
 }

@@ -106,7 +106,7 @@ fn news(ending: &Ending) -> Option<(NotificationKind, String)> {
         _ => return None,
     };
     let text = match &ending.problem {
-        Some(problem) => format!("{} {}", problem.message, problem.hint).trim().to_owned(),
+        Some(problem) => problem.text(),
         None => usual.to_owned(),
     };
     Some((kind, text))

@@ -19,9 +19,10 @@ pub struct Changed {
 }
 
 impl Store {
-    /// Changes a member on behalf of another, if that one may. A change of the role ends the sessions; disabling ends
-    /// sessions, tokens, links and invitations as well; whoever may run nothing any more has no run at work. All of it
-    /// at once, or nothing.
+    /// Changes a member on behalf of another, if that one may. A change of the role ends the sessions, and a lower role what
+    /// the member has invited and the links that it made for others; disabling ends all of that, tokens and the member's own
+    /// links as well; whoever may run nothing any more has no run at work and no execution that goes on. All of it at once, or
+    /// nothing.
     ///
     /// # Errors
     /// [`StoreError::Refused`]; [`StoreError::NotFound`].
@@ -72,12 +73,19 @@ impl Store {
         }
         if ends || member.role.is_above(role) {
             self.revoke_invitations_by(&mut tx, id).await?;
+            self.revoke_resets_by(&mut tx, id).await?;
         }
         let stopped = match ends || !role.may(MemberRight::Run) {
             true => {
                 let stopped = self.stop_runs(&mut tx, Some(id), None).await?;
+                let why = match disabled {
+                    true => "The member who started it was disabled.",
+                    false => "The member who started it may run nothing any more.",
+                };
+                let ended = self.end_executions(&mut tx, Some(id), None, why).await?;
                 let orders = self.switch_off_orders_of(&mut tx, id).await?;
                 self.tell_stopped(&mut tx, &stopped).await?;
+                self.tell_ended(&mut tx, &ended).await?;
                 self.tell_orders(&mut tx, &orders).await?;
                 stopped
             }

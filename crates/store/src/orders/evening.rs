@@ -1,9 +1,7 @@
-//! What a forecast goes by: past runs, and the cards that could be taken, as far as the choice of the next does not need it;
-//! and what is told of cards that wait.
+//! What a forecast goes by: past runs, and the cards that could be taken, as far as the choice of the next does not need it.
 
 use std::collections::HashMap;
 
-use guildhall_types::agent::AgentModel;
 use guildhall_types::auto::{Card, is_failure};
 use guildhall_types::feature::{PlanningMode, Problem};
 use guildhall_types::forecast::{ENOUGH, Forecast, PastRun};
@@ -11,7 +9,6 @@ use guildhall_types::project::ProjectSettings;
 use guildhall_types::report::SpanKind;
 use guildhall_types::{DateTime, FeatureId, MemberId, ProjectId, RunId};
 use sqlx::types::Json;
-use sqlx::{Database, QueryBuilder};
 
 use crate::{Rows, RunSpan, Store, StoreError, on, read};
 
@@ -21,8 +18,6 @@ const PAST: i64 = 200;
 const CARDS: i64 = 300;
 /// Cards of which more is read at most.
 const FACTS: i64 = 20_000;
-/// Cards that one statement names at most.
-const NAMED: usize = 500;
 
 /// What matters of a card beyond the choice of the next.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -247,41 +242,6 @@ pub struct Foretold {
     pub told_until: Option<DateTime>,
 }
 
-/// What a card asks for to be begun.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct Wish {
-    /// The card.
-    pub id: FeatureId,
-    /// Its own model.
-    pub model: Option<String>,
-    /// The branch that it names.
-    pub branch: Option<String>,
-    /// Whether an earlier run of it had that branch.
-    pub had_branch: bool,
-    /// Whether its agent is gone.
-    pub agent_gone: bool,
-    /// Its agent's model.
-    #[sqlx(json(nullable))]
-    pub agent_model: Option<AgentModel>,
-    /// The model of its latest run.
-    pub run_model: Option<String>,
-    /// Whether it depends on work that is verified and not merged.
-    pub on_unmerged: bool,
-}
-
-/// A card whose plan waits for a person.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
-pub struct WaitingPlan {
-    /// The card.
-    pub feature_id: FeatureId,
-    /// Its project.
-    pub project_id: ProjectId,
-    /// Its run.
-    pub run_id: RunId,
-    /// Whose run it is.
-    pub member_id: MemberId,
-}
-
 impl Store {
     /// The orders that are on, each with when it was last foretold.
     ///
@@ -293,66 +253,4 @@ impl Store {
              FROM auto_orders o LEFT JOIN report_settings s ON s.member_id = o.member_id WHERE o.state = 'on'")
             .fetch_all(c).await)?)
     }
-
-    /// The cards whose plan waits for a person: of one project, or of all.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn waiting_plans(&self, project: Option<ProjectId>) -> Result<Vec<WaitingPlan>, StoreError> {
-        Ok(read!(self, c => sqlx::query_as(
-            "SELECT f.id AS feature_id, f.project_id, r.id AS run_id, r.member_id
-             FROM features f JOIN runs r ON r.id = f.run_id
-             WHERE f.kind = 'card' AND f.stage = 'plan_approval' AND f.status = 'in_progress' AND f.deleted_at IS NULL
-               AND ($1 IS NULL OR f.project_id = $1) ORDER BY r.ended_at, f.id LIMIT $2")
-            .bind(project).bind(CARDS).fetch_all(c).await)?)
-    }
-
-    /// What these cards ask for. Those that are gone are left out.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn wishes(&self, cards: &[FeatureId]) -> Result<HashMap<FeatureId, Wish>, StoreError> {
-        const WISHES: &str = "SELECT f.id, f.model, f.branch, f.agent_id IS NOT NULL AND a.id IS NULL AS agent_gone,
-               a.model AS agent_model, l.model AS run_model,
-               EXISTS (SELECT 1 FROM runs r WHERE r.feature_id = f.id AND r.branch = f.branch) AS had_branch,
-               EXISTS (SELECT 1 FROM feature_dependencies d JOIN features b ON b.id = d.depends_on
-                 WHERE d.feature_id = f.id AND b.status = 'verified' AND b.deleted_at IS NULL) AS on_unmerged
-             FROM features f LEFT JOIN agents a ON a.id = f.agent_id AND a.deleted_at IS NULL LEFT JOIN runs l ON l.id = f.run_id
-             WHERE f.deleted_at IS NULL AND f.id IN (";
-        let mut wishes = HashMap::new();
-        for cards in cards.chunks(NAMED) {
-            let rows: Vec<Wish> = read!(self, c => named(WISHES, cards).build_query_as().fetch_all(c).await)?;
-            wishes.extend(rows.into_iter().map(|wish| (wish.id, wish)));
-        }
-        Ok(wishes)
-    }
-
-    /// The number and the title of these cards. Those that are gone are left out.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn titles(&self, cards: &[FeatureId]) -> Result<HashMap<FeatureId, (i64, String)>, StoreError> {
-        const TITLES: &str = "SELECT id, number, title FROM features WHERE deleted_at IS NULL AND id IN (";
-        let mut titles = HashMap::new();
-        for cards in cards.chunks(NAMED) {
-            let rows: Vec<(FeatureId, i64, String)> =
-                read!(self, c => named(TITLES, cards).build_query_as().fetch_all(c).await)?;
-            titles.extend(rows.into_iter().map(|(id, number, title)| (id, (number, title))));
-        }
-        Ok(titles)
-    }
-}
-
-/// A statement that ends with a list of cards.
-fn named<DB: Database>(sql: &'static str, cards: &[FeatureId]) -> QueryBuilder<DB>
-where
-    for<'q> FeatureId: sqlx::Encode<'q, DB> + sqlx::Type<DB>,
-{
-    let mut sql = QueryBuilder::new(sql);
-    let mut list = sql.separated(", ");
-    for card in cards {
-        list.push_bind(*card);
-    }
-    sql.push(")");
-    sql
 }

@@ -19,6 +19,7 @@ impl Store {
     /// when it is no longer to, because a member has taken it in hand; then the transaction is to be dropped.
     pub(super) async fn go_on(&self, tx: &mut Tx, id: FeatureId, run: RunId) -> Result<bool, StoreError> {
         let Some(former) = self.run_in(tx, run).await? else { return Ok(false) };
+        self.held_project(tx, former.project_id).await?;
         let done = on!(tx, c => sqlx::query(
             "UPDATE runs SET status = $2, queued_at = $3, ended_at = NULL, halted = FALSE, untold = TRUE
              WHERE id = $1 AND status = $4 AND halted")

@@ -4,9 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use guildhall_types::alert::Strain;
 use guildhall_types::auto::{AutoOrder, Card, Live, Order, OrderState};
-use guildhall_types::budget::BudgetKind;
 use guildhall_types::feature::FeatureKind;
-use guildhall_types::run::RunStatus;
+use guildhall_types::run::{Awaits, RunStatus};
 use guildhall_types::{DateTime, FeatureId, MemberId, ProjectId, RunId};
 
 use super::COLUMNS;
@@ -28,10 +27,10 @@ pub struct Queued {
     pub begun: bool,
     /// Until when it is put off.
     pub parked_until: Option<DateTime>,
-    /// Why, when it waits for its provider; nothing when it rests until a window opens.
+    /// Why; nothing when it rests until a window opens.
     pub parked_reason: Option<String>,
-    /// Which budget it waits for, if it waits for one.
-    pub parked_for: Option<BudgetKind>,
+    /// What it waits for, where that is not its provider.
+    pub parked_for: Option<Awaits>,
     /// Whether it is in the queue, rather than held by a node, alive or dead.
     pub queued: bool,
 }
@@ -45,6 +44,8 @@ pub struct Night {
     pub cards: Vec<Card>,
     /// Runs that wait or work, of everybody.
     pub queue: Vec<Queued>,
+    /// How many cards each order has in the backlog, also those that are not looked at.
+    backlog: HashMap<(ProjectId, MemberId), i64>,
     /// What queued cards and those of the orders depend on that is neither verified nor completed.
     pub open: HashMap<FeatureId, Vec<FeatureId>>,
     /// Worktrees of each member's cards. Those of chats and tasks go when they rest, and come back.
@@ -57,7 +58,8 @@ pub struct Night {
     ready: HashSet<ProjectId>,
 }
 
-type CardRow = (FeatureId, ProjectId, MemberId, i64, DateTime, i64);
+/// A card, and how many its order has in the backlog.
+type CardRow = (FeatureId, ProjectId, MemberId, i64, DateTime, i64, i64);
 /// The same of a card that was stopped with its order, with its run, and whether that had begun.
 type HaltedRow = (FeatureId, ProjectId, MemberId, i64, DateTime, i64, RunId, bool);
 
@@ -75,7 +77,7 @@ struct RunRow {
     lease_until: Option<DateTime>,
     parked_until: Option<DateTime>,
     parked_reason: Option<String>,
-    parked_for: Option<BudgetKind>,
+    parked_for: Option<Awaits>,
     started_at: Option<DateTime>,
 }
 
@@ -87,8 +89,8 @@ macro_rules! night {
         let cards: Vec<CardRow> = match orders.is_empty() {
             true => Vec::new(),
             false => $how!($from, c => sqlx::query_as(
-                "SELECT id, project_id, created_by, priority, created_at, number FROM (
-                   SELECT f.id, f.project_id, f.created_by, f.priority, f.created_at, f.number,
+                "SELECT id, project_id, created_by, priority, created_at, number, all_of_it FROM (
+                   SELECT count(*) OVER (PARTITION BY f.project_id, f.created_by) AS all_of_it, f.id, f.project_id, f.created_by, f.priority, f.created_at, f.number,
                      row_number() OVER (PARTITION BY f.project_id, f.created_by ORDER BY CASE WHEN EXISTS (
                          SELECT 1 FROM feature_dependencies d JOIN features b ON b.id = d.depends_on
                          WHERE d.feature_id = f.id
@@ -157,7 +159,7 @@ impl Night {
         for (feature, depends_on) in open {
             of.entry(feature).or_default().push(depends_on);
         }
-        let card = |(feature, project, member, priority, since, number): CardRow| Card {
+        let card = |(feature, project, member, priority, since, number)| Card {
             feature,
             project,
             member,
@@ -168,7 +170,10 @@ impl Night {
             run: None,
             hindered: None,
         };
-        let cards = cards.into_iter().map(card);
+        let backlog = cards.iter().map(|row| ((row.1, row.2), row.6)).collect();
+        let cards = cards.into_iter().map(|(feature, project, member, priority, since, number, _)| {
+            card((feature, project, member, priority, since, number))
+        });
         let halted = halted.into_iter().map(|(feature, project, member, priority, since, number, run, begun)| {
             let card = card((feature, project, member, priority, since, number));
             // Nothing that it depends on keeps what had begun.
@@ -198,6 +203,7 @@ impl Night {
         Self {
             orders,
             cards,
+            backlog,
             queue: runs.into_iter().map(queued).collect(),
             open: of,
             held: held.into_iter().collect(),
@@ -214,15 +220,21 @@ impl Night {
         self.orders.iter().filter(on).map(|order| Order { open: open(order), ..order.into() }).collect()
     }
 
-    /// The runs that have a place, or wait for one and nothing else, or for their provider.
+    /// The runs that have a place, or wait for one and nothing else, or for their provider. One that finds nothing to begin
+    /// from waits for others, like one whose dependencies are open: meanwhile its order goes on with other cards.
     pub fn live(&self, at: DateTime) -> Vec<Live> {
         let live = |run: &Queued| {
             let parked = run.parked_until.is_some_and(|until| until > at);
-            let put_off = parked && run.parked_reason.is_some();
+            let put_off = parked && run.parked_reason.is_some() && run.parked_for != Some(Awaits::Dependencies);
             let waits = !parked && self.waits_for(run).is_empty();
             (run.live.working || waits || put_off).then(|| Live { put_off, ..run.live.clone() })
         };
         self.queue.iter().filter_map(live).collect()
+    }
+
+    /// How many cards a member's order in a project has in the backlog.
+    pub fn backlog_of(&self, project: ProjectId, member: MemberId) -> i64 {
+        self.backlog.get(&(project, member)).copied().unwrap_or(0)
     }
 
     /// What a run's card depends on that keeps it from its beginning.

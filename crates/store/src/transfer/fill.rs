@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use guildhall_types::audit::Note;
 use guildhall_types::mail::MailStatus;
 use guildhall_types::webhook::DeliveryStatus;
 use guildhall_types::{DateTime, MailId};
@@ -45,6 +46,9 @@ const RESTORING: &str = "restoring";
 struct Restoring {
     backup: String,
     settled: Settled,
+    /// Whether the audit tells of the restore already.
+    #[serde(default)]
+    noted: bool,
 }
 
 /// What of a backup must not go on where it is restored.
@@ -125,6 +129,25 @@ impl Store {
         }
         let found = self.setting::<Restoring>(RESTORING).await?;
         Ok(found.filter(|found| found.backup == backup).map(|found| found.settled))
+    }
+
+    /// Tells the audit of the restore that put these rows there: once, however often it is cut off before it is done.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note_restore(&self, note: Note) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let found: Option<(Json<Restoring>,)> = on!(tx, c => sqlx::query_as("SELECT value FROM settings WHERE name = $1")
+            .bind(RESTORING).fetch_optional(c).await)?;
+        if let Some((Json(restoring),)) = found {
+            if restoring.noted {
+                return Ok(());
+            }
+            on!(tx, c => sqlx::query("UPDATE settings SET value = $2 WHERE name = $1").bind(RESTORING)
+                .bind(Json(Restoring { noted: true, ..restoring })).execute(c).await.rows())?;
+        }
+        tx.note(note);
+        self.commit(tx).await
     }
 
     /// Notes that a restore is done.
@@ -253,7 +276,7 @@ impl Filling {
     /// # Errors
     /// When the database fails.
     pub async fn note_backup(&mut self, backup: &str, settled: Settled) -> Result<(), StoreError> {
-        let (tx, value) = (&mut self.tx, Json(Restoring { backup: backup.to_owned(), settled }));
+        let (tx, value) = (&mut self.tx, Json(Restoring { backup: backup.to_owned(), settled, noted: false }));
         on!(tx, c => sqlx::query(
             "INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
             .bind(RESTORING).bind(&value).execute(c).await.rows())?;

@@ -4,7 +4,7 @@ use chrono::Duration;
 use guildhall_store::{NewInvitation, NewMember, NewReset, NewSession, NewToken, StoreError};
 use guildhall_types::Clock;
 use guildhall_types::event::Happening;
-use guildhall_types::member::{Member, MemberRole};
+use guildhall_types::member::{ChangeRefused, Member, MemberChange, MemberRole};
 use guildhall_types::rights::Scope;
 
 use crate::harness::{Fresh, on_both};
@@ -95,7 +95,7 @@ on_both! {
     }
 
     async fn a_link_sets_one_password_and_ends_the_sessions(fresh: Fresh) {
-        let anna = fresh.member("anna").await;
+        let anna = fresh.with_role("anna", MemberRole::Admin).await;
         let ben = fresh.member("ben").await;
         let session = |hash| NewSession {
             member_id: ben.id, token_hash: vec![hash; 32], user_agent: None, address: None,
@@ -131,6 +131,48 @@ on_both! {
         fresh.store.create_reset(link(4)).await.unwrap();
         fresh.store.set_password(ben.id, "own", None).await.unwrap();
         assert!(fresh.store.use_reset(&[4; 32], "late").await.unwrap().is_none(), "a new password ends it");
+    }
+
+    async fn who_no_longer_runs_the_team_leaves_no_link_behind(fresh: Fresh) {
+        let owner = fresh.with_role("olga", MemberRole::Owner).await;
+        let anna = fresh.with_role("anna", MemberRole::Admin).await;
+        let ben = fresh.member("ben").await;
+        let expires_at = fresh.clock.now() + Duration::hours(24);
+        let link = |of: &Member, by: &Member, code, mailed| NewReset {
+            member_id: of.id, code_hash: vec![code; 32], created_by: by.id, mailed, expires_at,
+        };
+        let open = async |code| fresh.store.reset_member(&[code; 32]).await.unwrap().is_some();
+        let role = |role| MemberChange { role: Some(role), disabled: None };
+        let refused = |done: Result<(), StoreError>| match done {
+            Err(StoreError::Refused(why)) => why,
+            other => panic!("{other:?}"),
+        };
+        let above = fresh.store.create_reset(link(&owner, &anna, 9, false)).await;
+        assert_eq!(refused(above), ChangeRefused::TargetIsOwner);
+        let gone = MemberChange { role: None, disabled: Some(true) };
+        for (change, back) in [
+            (role(MemberRole::Member), role(MemberRole::Admin)),
+            (gone, MemberChange { disabled: Some(false), ..gone }),
+        ] {
+            fresh.store.create_reset(link(&ben, &anna, 1, false)).await.unwrap();
+            fresh.store.create_reset(link(&ben, &ben, 2, true)).await.unwrap();
+            fresh.store.create_reset(link(&ben, &owner, 3, true)).await.unwrap();
+            assert!(open(1).await && open(2).await && open(3).await);
+            fresh.store.change_member(owner.id, anna.id, change).await.unwrap();
+            assert!(!open(1).await, "what the former admin holds lets nobody in");
+            assert!(open(2).await && open(3).await, "others' links stay");
+            // A request that was under way comes too late.
+            let late = fresh.store.create_reset(link(&ben, &anna, 4, false)).await;
+            assert_eq!(refused(late), ChangeRefused::MissingRight);
+            let late = fresh.store.create_invitation(invitation(&fresh, &anna, "eve@example.com", 5)).await.map(drop);
+            assert_eq!(refused(late), ChangeRefused::MissingRight);
+            assert!(open(2).await, "nothing is half done");
+            fresh.store.change_member(owner.id, anna.id, back).await.unwrap();
+            assert!(!open(1).await);
+            fresh.tamper("DELETE FROM password_resets").await.unwrap();
+        }
+        let above = NewInvitation { role: MemberRole::Owner, ..invitation(&fresh, &anna, "eve@example.com", 6) };
+        assert_eq!(refused(fresh.store.create_invitation(above).await.map(drop)), ChangeRefused::AboveOwn);
     }
 
     async fn a_new_password_ends_every_other_session(fresh: Fresh) {

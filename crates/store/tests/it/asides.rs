@@ -13,13 +13,14 @@ use guildhall_types::limits::Limits;
 use guildhall_types::member::Member;
 use guildhall_types::project::Project;
 use guildhall_types::run::{Run, RunStatus};
-use guildhall_types::{ExecutionId, FeatureId, NodeId};
+use guildhall_types::{FeatureId, NodeId};
 
 use crate::harness::{Fresh, card, new_run, on_both};
+use crate::systems::execution_of;
 
 const HOLD: Duration = Duration::seconds(30);
 
-fn aside(project: &Project, kind: FeatureKind, text: &str) -> NewAside {
+pub fn aside(project: &Project, kind: FeatureKind, text: &str) -> NewAside {
     NewAside {
         id: FeatureId::new(),
         project_id: project.id,
@@ -65,7 +66,7 @@ on_both! {
         store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
         fresh.clock.advance(Duration::seconds(1));
         let (talk, _) = chat(&fresh, &project, "a chat").await;
-        let execution = ExecutionId::new();
+        let execution = execution_of(&fresh, &anna, &project).await.unwrap().id;
         let step = NewAside { execution_id: Some(execution), ..aside(&project, FeatureKind::Task, "a step") };
         let (step, run) = store.start_aside(step, new_run()).await.unwrap();
         let listed = async || {
@@ -109,7 +110,7 @@ on_both! {
         let patch = FeaturePatch { priority: Some(1), ..FeaturePatch::default() };
         let refused = fresh.store.update_feature(first.card.id, patch, None).await;
         assert!(matches!(refused, Err(StoreError::NotFound { .. })), "cards alone are edited: {refused:?}");
-        let file = fresh.store.add_attachment(first.card.id, "a.txt", "text/plain", b"a").await;
+        let file = fresh.store.add_attachment(first.card.id, anna.id, &crate::harness::file("a.txt", "text/plain", b"a")).await;
         assert!(matches!(file, Err(StoreError::NotFound { .. })));
 
         // Auto mode neither takes one nor counts it as its own.
@@ -277,7 +278,7 @@ on_both! {
 
     async fn a_task_is_begun_once_and_its_end_is_there_to_be_asked_for(fresh: Fresh) {
         let (anna, project) = team(&fresh).await;
-        let execution = ExecutionId::new();
+        let execution = execution_of(&fresh, &anna, &project).await.unwrap().id;
         let new = NewAside { execution_id: Some(execution), ..aside(&project, FeatureKind::Task, "Look") };
         let brief = Briefed { name: "Scout".to_owned(), tools: Some(vec!["read".to_owned()]), ..Briefed::default() };
         let briefing = Briefing { agent: Some(brief), from: Some("side".to_owned()) };

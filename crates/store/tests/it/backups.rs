@@ -75,9 +75,16 @@ on_both! {
         assert_eq!(store.why_unchecked("a1").await.unwrap().as_deref(), Some("no room"));
         store.note_backup_verified("a1", None).await.unwrap();
         assert_eq!((why().await, store.why_unchecked("a2").await.unwrap()), (None, None), "who looks at one looks at what is below");
-        assert_eq!(store.why_unchecked("a").await.unwrap().as_deref(), Some("no room"));
-        store.note_backup_verified("a", None).await.unwrap();
         assert_eq!(store.why_unchecked("a").await.unwrap(), None);
+        let shown = store.backups(9).await.unwrap();
+        let looked: Vec<_> = shown.iter().map(|one| (one.verified_at.is_some(), one.unchecked.is_some())).collect();
+        assert_eq!(looked, [(false, false), (true, false), (false, false)], "none is still to be looked at");
+        // Where something is wrong, nobody knows in which of them.
+        make(&fresh, made_as("b", None, Some("no room"))).await;
+        make(&fresh, made_as("b1", Some("b"), None)).await;
+        store.note_backup_verified("b1", Some("a part is damaged")).await.unwrap();
+        assert_eq!(store.why_unchecked("b").await.unwrap().as_deref(), Some("no room"));
+        store.note_backup_verified("a", None).await.unwrap();
         // What was found once is not forgotten because another look was not possible.
         store.note_backup_unchecked("a", "no room").await.unwrap();
         let shown = store.backups(9).await.unwrap().pop().unwrap();

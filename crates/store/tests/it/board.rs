@@ -1,10 +1,11 @@
 //! Projects, cards, attachments.
 
 use guildhall_store::{FeaturePatch, FeatureQuery, NewProject, ProjectPatch, StoreError};
+use guildhall_types::event::{Event, Happening};
 use guildhall_types::feature::FeatureStatus;
 use guildhall_types::project::{ProjectSettings, ProjectSource, ProjectStatus};
 
-use crate::harness::{Fresh, card, new_run, on_both};
+use crate::harness::{Fresh, card, file, new_run, on_both};
 
 on_both! {
     async fn a_project_is_prepared_renamed_and_archived(fresh: Fresh) {
@@ -97,6 +98,38 @@ on_both! {
         assert!(matches!(fresh.store.update_feature(a, depend(foreign), None).await, Err(StoreError::BadDependency(_))));
     }
 
+    async fn nothing_begins_or_goes_on_in_an_archived_project(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        let project = fresh.project(&anna).await;
+        let cards: Vec<_> = [fresh.card(&project, "one").await, fresh.card(&project, "two").await].map(|card| card.card.id).into();
+        fresh.store.start_feature(cards[0], anna.id, new_run(), i64::MAX).await.unwrap();
+        fresh.store.stop_feature(cards[0]).await.unwrap();
+        fresh.store.archive_project(project.id).await.unwrap();
+        let seq = fresh.store.last_seq().await.unwrap();
+        for refused in [
+            fresh.store.start_feature(cards[1], anna.id, new_run(), i64::MAX).await,
+            fresh.store.follow_up(cards[0], anna.id, "go on").await,
+            fresh.store.retry_feature(cards[0], anna.id).await,
+        ] {
+            assert!(matches!(refused, Err(StoreError::Archived)), "{refused:?}");
+        }
+        assert_eq!(fresh.store.last_seq().await.unwrap(), seq, "nothing was half done");
+    }
+
+    async fn of_a_start_and_an_archiving_at_once_one_is_done(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        for _ in 0..20 {
+            let project = fresh.project(&anna).await;
+            let id = fresh.card(&project, "one").await.card.id;
+            let (starting, archiving) = (fresh.store.clone(), fresh.store.clone());
+            let member = anna.id;
+            let started = tokio::spawn(async move { starting.start_feature(id, member, new_run(), i64::MAX).await.is_ok() });
+            let archived = tokio::spawn(async move { archiving.archive_project(project.id).await.is_ok() });
+            let (started, archived) = (started.await.unwrap(), archived.await.unwrap());
+            assert!(started != archived, "started: {started}, archived: {archived}");
+        }
+    }
+
     async fn a_card_at_work_cannot_be_deleted(fresh: Fresh) {
         let anna = fresh.member("anna").await;
         let project = fresh.project(&anna).await;
@@ -113,10 +146,22 @@ on_both! {
         let anna = fresh.member("anna").await;
         let project = fresh.project(&anna).await;
         let id = fresh.card(&project, "one").await.card.id;
-        let file = fresh.store.add_attachment(id, "a.png", "image/png", &[0, 1, 255]).await.unwrap();
+        let file = fresh.store.add_attachment(id, anna.id, &file("a.png", "image/png", &[0, 1, 255])).await.unwrap();
         assert_eq!(fresh.store.attachments(id).await.unwrap(), std::slice::from_ref(&file));
         assert_eq!(fresh.store.attachment_bytes(file.id).await.unwrap().unwrap(), (file.clone(), vec![0, 1, 255]));
+        assert_eq!(file.created_by, Some(anna.id));
+        let seq = fresh.store.last_seq().await.unwrap();
         assert!(fresh.store.delete_attachment(file.id).await.unwrap());
         assert!(fresh.store.attachment_bytes(file.id).await.unwrap().is_none());
+        assert!(!fresh.store.delete_attachment(file.id).await.unwrap(), "once");
+        let told = fresh.store.events_after(seq, 10).await.unwrap();
+        assert!(matches!(told[..], [Event { what: Happening::FeatureUpdated { .. }, .. }]), "{told:?}");
+
+        // What was deleted shows its files to nobody, and nobody takes them away.
+        let left = crate::harness::file("b.png", "image/png", &[1]);
+        let left = fresh.store.add_attachment(id, anna.id, &left).await.unwrap();
+        fresh.store.delete_feature(id).await.unwrap();
+        assert!(fresh.store.attachment_bytes(left.id).await.unwrap().is_none());
+        assert!(!fresh.store.delete_attachment(left.id).await.unwrap());
     }
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::Duration;
-use guildhall_store::{BUDGETS, BudgetChange, Claimed, ReadUpTo, Reserved, Store, StoreError};
-use guildhall_types::budget::{BudgetKind, Budgets, MonthStanding, Need, never};
+use guildhall_store::{BUDGETS, BudgetChange, Claimed, FeaturePatch, ReadUpTo, Reserved, Store, StoreError};
+use guildhall_types::budget::{Budgets, MonthStanding, Need, never};
 use guildhall_types::chat::Usage;
 use guildhall_types::limits::Limits;
-use guildhall_types::member::{Member, MemberRole, ProviderKind};
+use guildhall_types::member::{ChangeRefused, Member, MemberRole, ProviderKind};
 use guildhall_types::notification::NotificationKind;
 use guildhall_types::price::Price;
-use guildhall_types::run::{KeySource, LedgerRow, RunStatus};
+use guildhall_types::run::{Awaits, KeySource, LedgerRow, RunStatus};
 use guildhall_types::{Clock, FixedClock, MemberId, NodeId};
 
 use crate::harness::{Fresh, new_run, on_both};
@@ -179,9 +179,9 @@ on_both! {
         fresh.store.save_side_call(&run.lease, &row(run, 95)).await.unwrap();
         let Reserved::MonthUsedUp { until, .. } = reserve(&fresh.store, run, need(5, 5), team).await else { panic!() };
         let why = Some("The month is used up.");
-        fresh.store.park_run(&run.lease, until, why, Some(BudgetKind::Month)).await.unwrap();
+        fresh.store.park_run(&run.lease, until, why, Some(Awaits::MonthBudget)).await.unwrap();
         let parked = fresh.store.run(run.run.id).await.unwrap().unwrap();
-        assert_eq!((parked.status, parked.parked_for, parked.lease_owner), (RunStatus::Queued, Some(BudgetKind::Month), None));
+        assert_eq!((parked.status, parked.parked_for, parked.lease_owner), (RunStatus::Queued, Some(Awaits::MonthBudget), None));
         let limits = Limits::default();
         assert!(fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().is_none());
         leap_to(&fresh.clock, until - Duration::microseconds(1));
@@ -200,7 +200,7 @@ on_both! {
         store.put_team_budgets(month(5_000_000)).await.unwrap();
         let mut park = async || {
             let until = fresh.clock.now() + Duration::days(9);
-            store.park_run(&runs.remove(0).lease, until, Some("No more."), Some(BudgetKind::Month)).await.unwrap();
+            store.park_run(&runs.remove(0).lease, until, Some("No more."), Some(Awaits::MonthBudget)).await.unwrap();
         };
         let told = async |member: &Member| {
             let all = store.notifications(member.id, None, true, 9).await.unwrap().page.items;
@@ -240,7 +240,7 @@ on_both! {
         let store = &fresh.store;
         let ask = async |claimed: &Claimed| store.reserve(&claimed.lease, HOLD, &need(10, 10), &PRICE, 100, none).await.unwrap();
         assert_eq!(ask(run).await, Reserved::RunUsedUp { cap_micros: 100, spent_micros: 90 });
-        store.park_run(&run.lease, never(), Some("It asks for more."), Some(BudgetKind::Run)).await.unwrap();
+        store.park_run(&run.lease, never(), Some("It asks for more."), Some(Awaits::RunBudget)).await.unwrap();
         fresh.clock.advance(Duration::days(40));
         assert!(store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().is_none());
         let (_, allowed) = store.allow_cost(run.run.feature_id, 15).await.unwrap();
@@ -249,9 +249,20 @@ on_both! {
         assert_eq!(ask(&again).await, Reserved::Go { output: 10 });
         store.save_side_call(&again.lease, &row(&again, 20)).await.unwrap();
         assert_eq!(ask(&again).await, Reserved::RunUsedUp { cap_micros: 115, spent_micros: 110 });
-        store.park_run(&again.lease, never(), Some("It asks for more."), Some(BudgetKind::Run)).await.unwrap();
-        // What the card says goes before the team's limit.
-        let patch = guildhall_store::FeaturePatch { budget_micros: Some(Some(200)), ..Default::default() };
+        store.park_run(&again.lease, never(), Some("It asks for more."), Some(Awaits::RunBudget)).await.unwrap();
+        // What the card says goes before the team's limit. It is not for others to spend with this member's key.
+        let patch = FeaturePatch { budget_micros: Some(Some(200)), ..FeaturePatch::default() };
+        let ben = fresh.member("ben").await;
+        for micros in [Some(200), Some(1)] {
+            let others = FeaturePatch { budget_micros: Some(micros), budget_of: Some(ben.id), ..FeaturePatch::default() };
+            let refused = store.update_feature(run.run.feature_id, others, None).await;
+            assert!(matches!(refused, Err(StoreError::Refused(ChangeRefused::OthersBudget))), "{refused:?}");
+        }
+        let same = FeaturePatch { budget_micros: Some(None), budget_of: Some(ben.id), ..FeaturePatch::default() };
+        store.update_feature(run.run.feature_id, same, None).await.unwrap();
+        let waits = store.run(run.run.id).await.unwrap().unwrap();
+        assert_eq!(waits.parked_for, Some(Awaits::RunBudget), "nobody else wakes it");
+        let patch = FeaturePatch { budget_of: Some(run.run.member_id), ..patch };
         let card = store.update_feature(run.run.feature_id, patch, None).await.unwrap();
         assert_eq!(card.card.budget_micros, Some(200));
         let third = claim(store).await;
@@ -269,15 +280,15 @@ on_both! {
         let until = fresh.clock.now() + Duration::days(20);
         let changes: [BudgetChange; 3] = [BudgetChange::Given(Some(80)), BudgetChange::Own(Some(60)), BudgetChange::Given(None)];
         for (change, cap) in changes.into_iter().zip([80, 60, 50]) {
-            store.park_run(&held.lease, until, Some("Used up."), Some(BudgetKind::Month)).await.unwrap();
+            store.park_run(&held.lease, until, Some("Used up."), Some(Awaits::MonthBudget)).await.unwrap();
             store.change_budget(anna.id, change).await.unwrap();
             assert_eq!(standing(store, anna.id, month(50)).await.cap_micros, Some(cap));
             held = claim(store).await;
         }
-        store.park_run(&held.lease, until, Some("Used up."), Some(BudgetKind::Month)).await.unwrap();
+        store.park_run(&held.lease, until, Some("Used up."), Some(Awaits::MonthBudget)).await.unwrap();
         store.put_price(ProviderKind::Openai, "*", PRICE).await.unwrap();
         held = claim(store).await;
-        store.park_run(&held.lease, never(), Some("Used up."), Some(BudgetKind::Run)).await.unwrap();
+        store.park_run(&held.lease, never(), Some("Used up."), Some(Awaits::RunBudget)).await.unwrap();
         store.run_limit_changed().await.unwrap();
         claim(store).await;
         let gone = store.change_budget(MemberId::new(), BudgetChange::Own(None)).await;

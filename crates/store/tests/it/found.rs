@@ -187,6 +187,41 @@ on_both! {
         assert!(similar(item.draft(), None).await.is_empty(), "a former text is no duplicate");
     }
 
+    async fn whose_it_is_narrows_every_list_and_search(fresh: Fresh) {
+        let (anna, ben) = (fresh.member("anna").await, fresh.member("ben").await);
+        let mut new = Vec::new();
+        for n in 0..70 {
+            let author = if n % 10 == 0 { &ben } else { &anna };
+            let draft = if n % 20 == 0 { learning(&format!("Harbour {n}"), "A quay.") } else { entry(&format!("Harbour {n}"), "A quay.") };
+            new.push(NewKnowledge {
+                draft, author: by(author), review: KnowledgeReview::Accepted, source_run: None, source_feature: None,
+            });
+        }
+        fresh.store.create_all_knowledge(new).await.unwrap();
+        let of = |author, kind| KnowledgeFilter { author: Some(author), kind, ..KnowledgeFilter::default() };
+        for (kind, count) in [(None, 7), (Some(KnowledgeKind::Learning), 4), (Some(KnowledgeKind::Blueprint), 0)] {
+            for question in ["harbour", "quay", "harbor", ""] {
+                let (mut found, mut after) = (Vec::new(), None::<String>);
+                loop {
+                    let page = fresh.store.search_page(question, &of(ben.id, kind), after.as_deref(), 3).await.unwrap();
+                    found.extend(page.items.into_iter().map(|hit| hit.title));
+                    after = page.next;
+                    if after.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(found.len(), count, "{question} {kind:?}: {found:?}");
+                assert!(found.iter().all(|title| title.ends_with('0')), "{found:?}");
+            }
+            let listed = fresh.store.knowledge_list(&of(ben.id, kind), None, 100).await.unwrap();
+            assert_eq!(listed.items.len(), count);
+        }
+        // A cursor of one member's is none of another's.
+        let next = fresh.store.search_page("harbour", &of(ben.id, None), None, 3).await.unwrap().next.unwrap();
+        let other = fresh.store.search_page("harbour", &of(anna.id, None), Some(&next), 3).await;
+        assert!(matches!(other, Err(guildhall_store::StoreError::NoCursor(_))));
+    }
+
     async fn a_search_is_read_to_its_end_and_what_others_do_meanwhile_brings_nothing_twice(fresh: Fresh) {
         let anna = fresh.member("anna").await;
         // More than one look finds: the oldest ten have the word in their titles, too.

@@ -168,6 +168,14 @@ on_both! {
         store.put_check(&mended.lease, &check).await.unwrap();
         end(&mended, RunStatus::Waiting, Move::Accept).await;
         assert_eq!(traces().await.0, Some(Traces { came_through: 1, failed: 1 }));
+
+        // The card is tried anew: what its former run says stays said, also when its history is gone.
+        store.start_feature(failed.run.feature_id, anna.id, new_run(), i64::MAX).await.unwrap();
+        assert_eq!(store.run(failed.run.id).await.unwrap().unwrap().status, RunStatus::Closed);
+        assert_eq!(traces().await.0, Some(Traces { came_through: 1, failed: 1 }));
+        while !store.forget_run(failed.run.id).await.unwrap() {}
+        assert!(store.run_knowledge(failed.run.id).await.unwrap().is_empty());
+        assert_eq!(traces().await.0, Some(Traces { came_through: 1, failed: 1 }));
     }
 
     async fn what_came_of_a_run_stays_counted_when_its_history_goes(fresh: Fresh) {

@@ -1,7 +1,9 @@
 //! What is stopped with auto mode, by whom, who is told of it, and how it goes on.
 
+use std::collections::HashMap;
+
 use chrono::Duration;
-use guildhall_store::{NewFeature, OrderChange, Store};
+use guildhall_store::{Chosen, NewFeature, OrderChange, Ready, Store};
 use guildhall_types::audit::Actor;
 use guildhall_types::auto::{AtClose, OrderState};
 use guildhall_types::feature::{FeatureStatus, Problem};
@@ -96,6 +98,26 @@ on_both! {
         assert_eq!(start(&fresh, &limits).await, [shelved], "anew, from the backlog");
         assert_ne!(run_of(&fresh, shelved).await.id, former.id);
         assert_eq!((status(&fresh, a).await, status(&fresh, b).await), (FeatureStatus::Paused, FeatureStatus::Paused));
+    }
+
+    async fn what_was_stopped_and_lacks_something_lets_others_pass(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        let [a, b] = cards(&fresh, &project, ["a", "b"]).await;
+        order(&fresh, &anna, &project, 1).await;
+        let limits = Limits::default();
+        assert_eq!(start(&fresh, &limits).await, [a]);
+        fresh.store.stop_all(&why("Olga")).await.unwrap();
+        order(&fresh, &anna, &project, 1).await;
+        let chosen = async |ready: &[(FeatureId, Ready)]| {
+            let ready: HashMap<FeatureId, Ready> = ready.iter().cloned().collect();
+            fresh.store.start_by_order(&limits, &ready).await.unwrap()
+        };
+        let unknown = |feature, stopped| Chosen::Unknown { member: anna.id, feature, stopped };
+        assert_eq!(chosen(&[]).await, unknown(a, true), "it is asked whether it may go on");
+        assert_eq!(chosen(&[(a, Ready::Begins(Box::new(new_run())))]).await, unknown(a, true), "it has begun");
+        assert_eq!(chosen(&[(a, Ready::Lacks)]).await, unknown(b, false));
+        assert_eq!(chosen(&[(a, Ready::Lacks), (b, Ready::Lacks)]).await, Chosen::Nothing);
+        assert_eq!(chosen(&[(a, Ready::GoesOn)]).await, Chosen::Started(a));
     }
 
     async fn what_waited_for_another_card_still_does(fresh: Fresh) {

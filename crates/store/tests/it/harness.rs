@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use guildhall_store::{Backend, NewFeature, NewMember, NewProject, NewRun, Store};
+use guildhall_store::{Backend, NewFeature, NewFile, NewMember, NewProject, NewRun, Store};
 use guildhall_types::feature::{Feature, PlanningMode, ThinkingLevel};
 use guildhall_types::member::{Member, MemberRole};
 use guildhall_types::project::{Project, ProjectSource};
@@ -19,12 +19,28 @@ pub struct Fresh {
 
 impl Fresh {
     pub async fn sqlite() -> Self {
+        Self::bare_sqlite().await.migrated().await
+    }
+
+    pub async fn postgres() -> Self {
+        Self::bare_postgres().await.migrated().await
+    }
+
+    /// Another database of the same kind, which holds nothing yet.
+    pub async fn bare_beside(&self) -> Self {
+        match self.store.backend() {
+            Backend::Sqlite => Self::bare_sqlite().await,
+            Backend::Postgres => Self::bare_postgres().await,
+        }
+    }
+
+    async fn bare_sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", dir.path().join("guildhall.db").display());
         Self::open(url, dir).await
     }
 
-    pub async fn postgres() -> Self {
+    async fn bare_postgres() -> Self {
         let Ok(server) = std::env::var("GUILDHALL_TEST_POSTGRES") else {
             panic!(
                 "no PostgreSQL server: run the tests by `scripts/with-postgres.sh cargo nextest run …` or `make test`"
@@ -41,9 +57,13 @@ impl Fresh {
     async fn open(url: String, dir: tempfile::TempDir) -> Self {
         let clock = FixedClock::default();
         let store = Store::open(&url, Arc::new(clock.clone())).await.unwrap();
-        store.migrate().await.unwrap();
-        store.migrate().await.unwrap();
         Self { store, clock, url, _dir: dir }
+    }
+
+    async fn migrated(self) -> Self {
+        self.store.migrate().await.unwrap();
+        self.store.migrate().await.unwrap();
+        self
     }
 
     /// The same database, opened once more.
@@ -114,6 +134,10 @@ pub fn card(project: &Project, title: &str) -> NewFeature {
         dependencies: Vec::new(),
         created_by: project.created_by,
     }
+}
+
+pub fn file(name: &str, media_type: &str, bytes: &[u8]) -> NewFile {
+    NewFile { name: name.to_owned(), media_type: media_type.to_owned(), bytes: bytes.to_vec() }
 }
 
 pub fn new_run() -> NewRun {

@@ -17,7 +17,7 @@ pub fn by(member: &Member) -> Author {
     Author { member: member.id, may_manage: false, via: Via::Page }
 }
 
-fn by_run(member: &Member, run: RunId) -> Author {
+pub fn by_run(member: &Member, run: RunId) -> Author {
     Author { via: Via::Run { run, feature: None }, ..by(member) }
 }
 
@@ -55,7 +55,7 @@ fn blueprint(title: &str, status: BlueprintStatus) -> KnowledgeDraft {
     KnowledgeDraft { details: KnowledgeDetails::Blueprint(details), ..entry(title, "Write tests first.") }
 }
 
-fn new(author: Author, draft: KnowledgeDraft) -> NewKnowledge {
+pub fn new(author: Author, draft: KnowledgeDraft) -> NewKnowledge {
     let review = match author.via {
         Via::Page => KnowledgeReview::Accepted,
         _ => KnowledgeReview::Proposed,
@@ -63,19 +63,25 @@ fn new(author: Author, draft: KnowledgeDraft) -> NewKnowledge {
     NewKnowledge { draft, source_run: author.run(), source_feature: None, author, review }
 }
 
-async fn write(fresh: &Fresh, author: Author, draft: KnowledgeDraft) -> KnowledgeItem {
+pub async fn write(fresh: &Fresh, author: Author, draft: KnowledgeDraft) -> KnowledgeItem {
     fresh.store.create_knowledge(new(author, draft)).await.unwrap()
 }
 
-async fn run_of(fresh: &Fresh, member: &Member) -> RunId {
+pub async fn run_of(fresh: &Fresh, member: &Member) -> RunId {
     let project = fresh.project(member).await;
     let card = fresh.card(&project, "x").await;
     let (_, run) = fresh.store.start_feature(card.card.id, member.id, new_run(), i64::MAX).await.unwrap();
     run.id
 }
 
-async fn titles(fresh: &Fresh, query: &str, filter: &KnowledgeFilter) -> Vec<String> {
+pub async fn titles(fresh: &Fresh, query: &str, filter: &KnowledgeFilter) -> Vec<String> {
     fresh.store.search_knowledge(query, filter, 50).await.unwrap().into_iter().map(|hit| hit.title).collect()
+}
+
+/// How often a learning was used, helped and did not.
+fn counted(item: &KnowledgeItem) -> (i64, i64, i64) {
+    let of = &item.standing;
+    (of.application_count, of.success_count, of.failure_count)
 }
 
 fn of_kind(kind: KnowledgeKind) -> KnowledgeFilter {
@@ -109,7 +115,10 @@ on_both! {
         assert!(matches!(fresh.store.delete_knowledge(one.id(), None, &by(&anna)).await, Err(StoreError::NotFound { .. })));
         assert_eq!(fresh.store.deleted_knowledge(None, 10).await.unwrap().items.len(), 1);
         let first = fresh.store.knowledge_version(one.id(), 1).await.unwrap().unwrap().draft;
-        let back = fresh.store.restore_knowledge(one.id(), first, false, None, &by(&ben)).await.unwrap();
+        let unseen = fresh.store
+            .restore_knowledge(one.id(), Some(2), first.clone(), Judged::Verified, None, &by(&ben)).await;
+        assert!(matches!(unseen, Err(StoreError::StaleItem { current: 3 })), "{unseen:?}");
+        let back = fresh.store.restore_knowledge(one.id(), Some(3), first, Judged::Verified, None, &by(&ben)).await.unwrap();
         assert_eq!((back.title.as_str(), back.common.deleted_at, back.common.version), ("Restart the socket", None, 4));
         assert_eq!(titles(&fresh, "socket", &KnowledgeFilter::default()).await, ["Restart the socket"]);
         assert!(titles(&fresh, "websocket", &KnowledgeFilter::default()).await.is_empty());
@@ -189,6 +198,42 @@ on_both! {
         assert_eq!(list(KnowledgeFilter { since: Some(fresh.clock.now() + Duration::days(1)), ..none() }).await.len(), 0);
     }
 
+    async fn a_walk_comes_to_every_item_whatever_changes_meanwhile(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        for n in 0..5 {
+            let tags = vec![if n % 2 == 0 { "even" } else { "odd" }.to_owned()];
+            write(&fresh, by(&anna), KnowledgeDraft { tags, ..entry(&format!("E{n}"), "x") }).await;
+        }
+        let gone = write(&fresh, by(&anna), learning("L", "x")).await;
+        let walk = async |filter: KnowledgeFilter| {
+            let (mut titles, mut after) = (Vec::new(), None);
+            loop {
+                let (items, next) = fresh.store.knowledge_walk(&filter, after, 2).await.unwrap();
+                titles.extend(items.iter().map(|item| item.title.clone()));
+                after = next;
+                if after.is_none() {
+                    return titles;
+                }
+                // What is yet to be read changes, and stands above all that was read.
+                for item in fresh.store.knowledge_list(&KnowledgeFilter::default(), None, 9).await.unwrap().items {
+                    let item = fresh.store.knowledge(item.id()).await.unwrap().unwrap();
+                    let draft = KnowledgeDraft { content: format!("{}x", item.draft().content), ..item.draft() };
+                    let version = item.common.version;
+                    fresh.store.update_knowledge(item.id(), version, draft, None, Judged::AsBefore, &by(&anna)).await.unwrap();
+                }
+            }
+        };
+        assert_eq!(walk(KnowledgeFilter::default()).await, ["E0", "E1", "E2", "E3", "E4", "L"]);
+        let kind = Some(KnowledgeKind::Entry);
+        assert_eq!(walk(KnowledgeFilter { kind, ..KnowledgeFilter::default() }).await, ["E0", "E1", "E2", "E3", "E4"]);
+        let tags = vec!["Odd".to_owned()];
+        assert_eq!(walk(KnowledgeFilter { tags, ..KnowledgeFilter::default() }).await, ["E1", "E3"]);
+        let since = Some(fresh.clock.now() + Duration::hours(1));
+        assert!(walk(KnowledgeFilter { since, ..KnowledgeFilter::default() }).await.is_empty());
+        fresh.store.delete_knowledge(gone.id(), None, &by(&anna)).await.unwrap();
+        assert_eq!(walk(KnowledgeFilter::default()).await.len(), 5);
+    }
+
     async fn an_agents_learning_reaches_others_when_a_member_verifies_it(fresh: Fresh) {
         let anna = fresh.member("anna").await;
         let ben = fresh.member("ben").await;
@@ -231,7 +276,8 @@ on_both! {
             tell(by_run(&anna, own), outcome).await;
         }
         let after = tell(by(&anna), LearningOutcome::DidNotHelp).await;
-        assert_eq!((after.item.standing.application_count, after.item.standing.success_count), (2, 1));
+        assert_eq!(counted(&after.item), (1, 0, 1), "what its own run says counts nowhere");
+        assert_eq!(tell(by(&ben), LearningOutcome::Unknown).await.item.standing.application_count, 2);
         assert_eq!(after.item.common.version, 1, "a use is no change");
         let other = run_of(&fresh, &anna).await;
         assert!(!tell(by_run(&anna, other), LearningOutcome::Helped).await.proven, "its own run proves nothing");
@@ -239,8 +285,8 @@ on_both! {
         let proven = tell(by_run(&ben, third), LearningOutcome::Helped).await;
         assert!(proven.proven);
         assert_eq!((proven.item.standing.review, proven.item.common.version), (KnowledgeReview::Accepted, 2));
-        assert_eq!((proven.item.standing.application_count, proven.item.standing.success_count), (4, 3));
-        assert_eq!(fresh.store.knowledge_applications(item.id()).await.unwrap().len(), 4);
+        assert_eq!(counted(&proven.item), (4, 2, 1));
+        assert_eq!(fresh.store.knowledge_applications(item.id()).await.unwrap().len(), 5);
         assert_eq!(fresh.store.applications_of_run(third).await.unwrap()[0].outcome, LearningOutcome::Helped);
         let last = fresh.store.knowledge_versions(item.id(), None, 1).await.unwrap().items.remove(0);
         assert_eq!(last.deed, KnowledgeDeed::Proven);
@@ -252,13 +298,17 @@ on_both! {
         let one = write(&fresh, by_run(&anna, run), learning("One", "x")).await;
         write(&fresh, by_run(&anna, run), learning("Two", "y")).await;
         write(&fresh, by(&anna), learning("Mine", "z")).await;
+        // What a member made of it in their own words names the run as well, and is theirs.
+        let promoted = NewKnowledge { source_run: Some(run), ..new(by(&anna), entry("Promoted", "In other words.")) };
+        fresh.store.create_knowledge(promoted).await.unwrap();
         fresh.store.verify_knowledge(one.id(), None, None, &by(&anna)).await.unwrap();
         assert_eq!(fresh.store.roll_back_knowledge(run, "poisoned", &by(&anna)).await.unwrap(), 2);
-        assert_eq!(titles(&fresh, "", &KnowledgeFilter::default()).await, ["Mine"]);
-        assert_eq!(fresh.store.knowledge_of_run(run).await.unwrap().len(), 2);
+        assert_eq!(titles(&fresh, "", &KnowledgeFilter::default()).await, ["Promoted", "Mine"]);
+        assert_eq!(fresh.store.knowledge_of_run(run).await.unwrap().len(), 3);
+        assert_eq!(fresh.store.recorded_by_agent(run).await.unwrap(), 2, "as it recorded them");
         assert_eq!(fresh.store.roll_back_knowledge(run, "again", &by(&anna)).await.unwrap(), 0);
-        fresh.store.restore_knowledge(one.id(), None, false, None, &by(&anna)).await.unwrap();
-        assert_eq!(titles(&fresh, "", &KnowledgeFilter::default()).await, ["One", "Mine"]);
+        fresh.store.restore_knowledge(one.id(), None, None, Judged::AsBefore, None, &by(&anna)).await.unwrap();
+        assert_eq!(titles(&fresh, "", &KnowledgeFilter::default()).await, ["One", "Promoted", "Mine"]);
     }
 
     async fn of_many_who_write_the_same_at_once_one_gets_in(fresh: Fresh) {

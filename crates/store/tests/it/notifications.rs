@@ -1,7 +1,7 @@
 //! What members are told: with the change, once, and nobody else.
 
 use chrono::Duration;
-use guildhall_store::{Ending, OrderChange, ReadUpTo, Store, StoreError};
+use guildhall_store::{Ending, FeatureQuery, OrderChange, ReadUpTo, Store, StoreError};
 use guildhall_types::audit::Actor;
 use guildhall_types::auto::OrderState;
 use guildhall_types::event::Happening;
@@ -52,7 +52,12 @@ on_both! {
     async fn whose_card_it_is_hears_how_a_run_ends(fresh: Fresh) {
         let (anna, _, card) = begun(&fresh).await;
         let (ben, carl) = (fresh.member("ben").await, fresh.member("carl").await);
+        assert_eq!((card.card.created_by, card.card.started_by), (anna.id, None));
         end(&fresh.store, card.card.id, ben.id, Move::Finish, None).await;
+        // The card says itself whose it is: alone, and among the others of its board.
+        let one = fresh.store.feature(card.card.id).await.unwrap().unwrap().card;
+        let listed = fresh.store.features(card.card.project_id, &FeatureQuery::default()).await.unwrap().items.remove(0);
+        assert_eq!([one.started_by, listed.started_by], [Some(ben.id); 2]);
         for member in [&anna, &ben] {
             let told = told(&fresh.store, member).await;
             assert_eq!(kinds(&told), [Kind::CardWaits], "{}", member.name);
@@ -69,7 +74,7 @@ on_both! {
 
     async fn its_event_is_numbered_with_the_change_and_for_the_member_alone(fresh: Fresh) {
         let (anna, _, card) = begun(&fresh).await;
-        end(&fresh.store, card.card.id, anna.id, Move::Fail, Some("It broke.")).await;
+        end(&fresh.store, card.card.id, anna.id, Move::Fail, Some("It broke")).await;
         let told = told(&fresh.store, &anna).await.remove(0);
         assert_eq!(told.text, "It broke. Mend it.");
         let events = fresh.store.events_after(0, 500).await.unwrap();
@@ -191,7 +196,7 @@ on_both! {
         for n in 0..3 {
             while !matches!(fresh.store.start_by_order(&Limits::default(), &ready).await.unwrap(), guildhall_store::Chosen::Started(_)) {
                 for card in fresh.store.night().await.unwrap().cards {
-                    ready.insert(card.feature, Some(new_run()));
+                    ready.insert(card.feature, guildhall_store::Ready::Begins(Box::new(new_run())));
                 }
             }
             let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap();

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use chrono::Duration;
-use guildhall_store::{Chosen, Counts, Ending, NewFeature, NewRun, OrderChange, StoreError, Word};
+use guildhall_store::{Chosen, Counts, Ending, NewFeature, OrderChange, Ready, StoreError, Word};
 use guildhall_types::auto::{AtClose, OrderState};
 use guildhall_types::feature::{FeatureStatus, Move, Problem, Stage};
 use guildhall_types::limits::Limits;
 use guildhall_types::member::{Member, MemberChange, MemberRole};
 use guildhall_types::project::Project;
-use guildhall_types::run::{DiffStat, RunStatus};
+use guildhall_types::run::{Awaits, DiffStat, RunStatus};
 use guildhall_types::window::{Day, Window};
 use guildhall_types::{Clock, FeatureId, MemberId, NodeId, RunId};
 
@@ -31,14 +31,14 @@ pub async fn order(fresh: &Fresh, member: &Member, project: &Project, max_concur
 
 /// Starts what is to start, as the engine does. Returns the cards in their order.
 pub async fn start(fresh: &Fresh, limits: &Limits) -> Vec<FeatureId> {
-    let mut ready: HashMap<FeatureId, Option<NewRun>> = HashMap::new();
+    let mut ready: HashMap<FeatureId, Ready> = HashMap::new();
     let mut started = Vec::new();
     loop {
         match fresh.store.start_by_order(limits, &ready).await.unwrap() {
             Chosen::Nothing => return started,
             Chosen::Started(feature) => started.push(feature),
-            Chosen::Unknown { feature, .. } => {
-                ready.insert(feature, Some(new_run()));
+            Chosen::Unknown { feature, stopped, .. } => {
+                ready.insert(feature, if stopped { Ready::GoesOn } else { Ready::Begins(Box::new(new_run())) });
             }
         }
     }
@@ -99,14 +99,14 @@ on_both! {
         let nodes: Vec<_> = (0..6).map(|_| {
             let store = fresh.store.clone();
             tokio::spawn(async move {
-                let mut ready: HashMap<FeatureId, Option<NewRun>> = HashMap::new();
+                let mut ready: HashMap<FeatureId, Ready> = HashMap::new();
                 let mut mine = Vec::new();
                 loop {
                     match store.start_by_order(&limits, &ready).await.unwrap() {
                         Chosen::Nothing => return mine,
                         Chosen::Started(feature) => mine.push(feature),
                         Chosen::Unknown { feature, .. } => {
-                            ready.insert(feature, Some(new_run()));
+                            ready.insert(feature, Ready::Begins(Box::new(new_run())));
                         }
                     }
                 }
@@ -133,11 +133,11 @@ on_both! {
         fresh.clock.advance(Duration::seconds(1));
         let other = fresh.card(&project, "other").await.card.id;
         order(&fresh, &anna, &project, 1).await;
-        let mut ready = HashMap::from([(keyless, None)]);
+        let mut ready = HashMap::from([(keyless, Ready::Lacks)]);
         let limits = Limits::default();
         let chosen = fresh.store.start_by_order(&limits, &ready).await.unwrap();
-        assert_eq!(chosen, Chosen::Unknown { member: anna.id, feature: other });
-        ready.insert(other, Some(new_run()));
+        assert_eq!(chosen, Chosen::Unknown { member: anna.id, feature: other, stopped: false });
+        ready.insert(other, Ready::Begins(Box::new(new_run())));
         assert_eq!(fresh.store.start_by_order(&limits, &ready).await.unwrap(), Chosen::Started(other));
         assert_eq!(status(&fresh, keyless).await, FeatureStatus::Backlog);
     }
@@ -256,6 +256,41 @@ on_both! {
         fresh.store.follow_up(id, anna.id, "and this").await.unwrap();
         let again = fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
         assert_eq!((again.run.auto, again.run.parked_until, again.run.parked_reason), (true, None, None));
+    }
+
+    async fn who_finds_nothing_to_begin_from_keeps_no_other_card_of_the_order(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        fresh.card(&project, "a").await;
+        order(&fresh, &anna, &project, 1).await;
+        let limits = Limits::default();
+        start(&fresh, &limits).await;
+        let claimed = fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
+        let until = fresh.clock.now() + Duration::minutes(10);
+        let why = Some("What it depends on conflicts.");
+        fresh.store.park_run(&claimed.lease, until, why, Some(Awaits::Dependencies)).await.unwrap();
+        let run = fresh.store.run(claimed.run.id).await.unwrap().unwrap();
+        assert_eq!((run.parked_for, run.parked_reason.as_deref()), (Some(Awaits::Dependencies), why));
+        let second = fresh.card(&project, "b").await.card.id;
+        assert_eq!(start(&fresh, &limits).await, [second]);
+        assert_eq!(fresh.store.night().await.unwrap().live(fresh.clock.now()).len(), 1);
+        let other = fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
+        fresh.store.park_run(&other.lease, until, Some("The disk is full."), Some(Awaits::Server)).await.unwrap();
+        fresh.card(&project, "c").await;
+        assert_eq!(start(&fresh, &limits).await, [], "that one is under way");
+        fresh.clock.advance(Duration::minutes(11));
+        let again = fresh.store.claim_run(NodeId::new(), HOLD, &limits).await.unwrap().unwrap();
+        assert_eq!((again.run.parked_for, again.run.parked_until), (None, None));
+    }
+
+    async fn all_of_a_long_backlog_is_counted(fresh: Fresh) {
+        let (anna, project) = team(&fresh).await;
+        for n in 0..310 {
+            fresh.store.create_feature(card(&project, &n.to_string())).await.unwrap();
+        }
+        order(&fresh, &anna, &project, 1).await;
+        let night = fresh.store.night().await.unwrap();
+        assert_eq!((night.cards.len(), night.backlog_of(project.id, anna.id)), (300, 310));
+        assert_eq!(night.backlog_of(project.id, MemberId::new()), 0);
     }
 
     async fn a_plan_that_waits_holds_no_place_and_counts_as_nothing(fresh: Fresh) {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::Duration;
-use guildhall_store::{Chosen, Ending, NewAgent, NewFeature, NewReport, NewRun, OrderChange, UntoldRun};
+use guildhall_store::{Chosen, Ending, NewAgent, NewFeature, NewReport, NewRun, OrderChange, Ready, UntoldRun};
 use guildhall_types::agent::{AgentModel, AgentStatus};
 use guildhall_types::auto::{Reason, Told};
 use guildhall_types::chat::{Message, Role, StopReason, Usage};
@@ -31,7 +31,7 @@ async fn begin(fresh: &Fresh, project: &Project, title: &str) -> guildhall_store
     let id = fresh.card(project, title).await.card.id;
     let change = OrderChange { max_concurrent: Some(3), ..OrderChange::default() };
     fresh.store.switch_on_order(project.id, project.created_by, change).await.unwrap();
-    let ready: HashMap<FeatureId, Option<NewRun>> = HashMap::from([(id, Some(new_run()))]);
+    let ready: HashMap<FeatureId, Ready> = HashMap::from([(id, Ready::Begins(Box::new(new_run())))]);
     assert_eq!(fresh.store.start_by_order(&Limits::default(), &ready).await.unwrap(), Chosen::Started(id));
     fresh.store.claim_run(NodeId::new(), HOLD, &Limits::default()).await.unwrap().unwrap()
 }

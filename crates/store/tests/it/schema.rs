@@ -1,6 +1,8 @@
 //! Which schema a database is at, and what it says of itself.
 
-use guildhall_store::{Backend, Store, StoreError};
+use guildhall_store::{Backend, NewProject, Store, StoreError};
+use guildhall_types::event::Happening;
+use guildhall_types::project::ProjectSource;
 use guildhall_types::{Clock, SystemClock};
 use sqlx::{Connection, PgConnection};
 
@@ -22,6 +24,41 @@ on_both! {
         // It goes on where the later version is installed again, or its schema is the same.
         fresh.tamper(&format!("DELETE FROM _sqlx_migrations WHERE version = {}", known + 3)).await.unwrap();
         fresh.store.migrate().await.unwrap();
+    }
+
+    async fn addresses_that_were_kept_lose_what_let_a_clone_in(fresh: Fresh) {
+        let old = fresh.bare_beside().await;
+        old.store.migrate_to(39).await.unwrap();
+        let anna = old.member("anna").await;
+        let cases = [
+            ("https://anna:secret@a.example/team/r.git", "https://a.example/team/r.git"),
+            ("https://secret@a.example/@x/r@2", "https://a.example/@x/r@2"),
+            ("http://anna:sec@ret@[::1]:80/r", "http://[::1]:80/r"),
+            ("https://anna:secret@a.example", "https://a.example"),
+            ("ssh://git:secret@a.example/r", "ssh://a.example/r"),
+            ("ssh://git@a.example/r", "ssh://git@a.example/r"),
+            ("git@a.example:r.git", "git@a.example:r.git"),
+            ("https://a.example/@x/r", "https://a.example/@x/r"),
+            ("/srv/a@b/r", "/srv/a@b/r"),
+        ];
+        for (n, (url, _)) in cases.iter().enumerate() {
+            let source = ProjectSource::Clone { url: (*url).to_owned() };
+            let new = NewProject { name: format!("p{n}"), source, settings: Default::default(), created_by: anna.id };
+            let made = old.store.create_project(new).await.unwrap();
+            old.store.project_failed(made.id, "no").await.unwrap();
+        }
+        old.project(&anna).await;
+        old.store.migrate().await.unwrap();
+        let kept = old.store.projects(None, 100).await.unwrap();
+        let kept: Vec<_> = kept.into_iter().map(|summary| summary.project.source).collect();
+        let wanted: Vec<_> = cases.iter().map(|(_, url)| ProjectSource::Clone { url: (*url).to_owned() }).collect();
+        assert_eq!((&kept[..cases.len()], kept.last()), (&wanted[..], Some(&ProjectSource::Empty)));
+        let told: Vec<_> = old.store.events_after(0, 100).await.unwrap().into_iter().filter_map(|event| match event.what {
+            Happening::ProjectCreated { project } | Happening::ProjectUpdated { project } => Some(project.source),
+            _ => None,
+        }).collect();
+        let twice: Vec<_> = wanted.into_iter().flat_map(|source| [source.clone(), source]).chain([ProjectSource::Empty]).collect();
+        assert_eq!(told, twice);
     }
 
     async fn a_database_says_what_it_is_and_who_else_works_on_it(fresh: Fresh) {

@@ -2,20 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use guildhall_store::{Advanced, AuditQuery, ExecutionQuery, NewExecution, StoreError};
-use guildhall_types::FeatureId;
+use chrono::Duration;
+use guildhall_store::{
+    Advanced, AuditQuery, Backend, ExecutionQuery, NewAside, NewExecution, OPEN_EXECUTIONS, StoreError, TaskWork, Texts,
+};
 use guildhall_types::audit::AuditAction;
 use guildhall_types::event::Happening;
-use guildhall_types::member::{Member, MemberRole};
+use guildhall_types::feature::FeatureKind;
+use guildhall_types::limits::Limits;
+use guildhall_types::member::{Member, MemberChange, MemberRole};
 use guildhall_types::notification::NotificationKind;
 use guildhall_types::project::Project;
+use guildhall_types::run::{Awaits, RunStatus};
 use guildhall_types::system::{
     Execution, ExecutionState, ExecutionStatus, Happened, Step, StepKind, System, SystemDefinition, SystemStatus,
     Transform, advance, wake_at,
 };
+use guildhall_types::{FeatureId, NodeId, SystemId};
 use serde_json::json;
 
-use crate::harness::{Fresh, card, on_both};
+use crate::asides::aside;
+use crate::harness::{Fresh, card, new_run, on_both};
 
 fn definition() -> SystemDefinition {
     serde_json::from_value(json!({
@@ -28,6 +35,30 @@ fn definition() -> SystemDefinition {
         ],
     }))
     .unwrap()
+}
+
+/// Begins an execution in this member's name.
+pub async fn execution_of(fresh: &Fresh, member: &Member, project: &Project) -> Result<Execution, StoreError> {
+    let system = System {
+        id: SystemId::new(),
+        status: SystemStatus::Active,
+        built_in: true,
+        version: 1,
+        definition: definition(),
+        created_by: None,
+        updated_by: None,
+        created_at: now(fresh),
+        updated_at: now(fresh),
+    };
+    let state = ExecutionState::begin(&system.definition, BTreeMap::new());
+    let new = NewExecution {
+        system: &system,
+        project_id: project.id,
+        member_id: member.id,
+        input: &json!({}),
+        state: &state,
+    };
+    fresh.store.create_execution(&new).await
 }
 
 async fn begun(fresh: &Fresh) -> (Member, Project, System, Execution) {
@@ -44,7 +75,7 @@ async fn begun(fresh: &Fresh) -> (Member, Project, System, Execution) {
 
 /// Brings an execution forward as a node does, and says whether that was written.
 async fn forward(fresh: &Fresh, execution: &Execution, happened: &[Happened]) -> Option<Execution> {
-    let record = fresh.store.execution_record(execution.id).await.unwrap().unwrap();
+    let record = fresh.store.execution_record(execution.id, Texts::Open).await.unwrap().unwrap();
     let (after, actions) = advance(&record.definition, &record.state, now(fresh), happened);
     let tasks = actions.iter().filter_map(|action| match action {
         guildhall_types::system::Action::Start { key, attempt, .. } => Some((key.clone(), *attempt, FeatureId::new())),
@@ -105,7 +136,7 @@ on_both! {
         fresh.store.delete_system(system.id).await.unwrap();
         let second = forward(&fresh, &first, &[]).await.unwrap();
         assert_eq!((second.status, second.revision), (ExecutionStatus::Running, 2));
-        let record = fresh.store.execution_record(first.id).await.unwrap().unwrap();
+        let record = fresh.store.execution_record(first.id, Texts::All).await.unwrap().unwrap();
         assert_eq!(record.definition, definition());
         let (expected, _) = advance(&definition(), &ExecutionState::new(record.state.variables.clone()), now(&fresh), &[]);
         assert_eq!(record.state, expected);
@@ -116,7 +147,7 @@ on_both! {
         let result = Ok(json!({ "deep": [1, 2.5, null, "x\0y"] }));
         let ended = Happened::Ended { key: "one".to_owned(), attempt: 1, result };
         let third = forward(&fresh, &second, std::slice::from_ref(&ended)).await.unwrap();
-        let again = fresh.store.execution_record(first.id).await.unwrap().unwrap();
+        let again = fresh.store.execution_record(first.id, Texts::All).await.unwrap().unwrap();
         let (expected, _) = advance(&definition(), &record.state, now(&fresh), &[ended]);
         assert_eq!(again.state.variables, expected.variables);
         assert_eq!((third.status, again.state.steps.len()), (ExecutionStatus::Waiting, 2));
@@ -130,7 +161,7 @@ on_both! {
     async fn of_many_who_bring_an_execution_forward_at_once_one_does(fresh: Fresh) {
         let (.., first) = begun(&fresh).await;
         let (a, b) = (fresh.again().await, fresh.again().await);
-        let record = fresh.store.execution_record(first.id).await.unwrap().unwrap();
+        let record = fresh.store.execution_record(first.id, Texts::All).await.unwrap().unwrap();
         let (after, _) = advance(&record.definition, &record.state, now(&fresh), &[]);
         let step = || Advanced {
             id: first.id,
@@ -155,8 +186,11 @@ on_both! {
         let (.., first) = begun(&fresh).await;
         assert_eq!(fresh.store.executions_to_drive().await.unwrap(), [first.id]);
         let second = forward(&fresh, &first, &[]).await.unwrap();
-        let at = fresh.store.next_execution_at().await.unwrap().unwrap();
-        assert_eq!(at, now(&fresh) + chrono::Duration::seconds(60));
+        assert_eq!(fresh.store.next_execution_at().await.unwrap(), None, "its agent waits for a place");
+        let end = now(&fresh) + Duration::seconds(60);
+        let due = Happened::Due { key: "one".to_owned(), attempt: 1, at: Some(end) };
+        let second = forward(&fresh, &second, &[due]).await.unwrap();
+        assert_eq!(fresh.store.next_execution_at().await.unwrap(), Some(end));
         let ended = Happened::Ended { key: "one".to_owned(), attempt: 1, result: Ok(json!("x")) };
         let third = forward(&fresh, &second, &[ended]).await.unwrap();
         assert_eq!(third.status, ExecutionStatus::Waiting);
@@ -165,7 +199,8 @@ on_both! {
         let yes = Happened::Reviewed { key: "look".to_owned(), approved: true, text: String::new() };
         let done = forward(&fresh, &third, &[yes]).await.unwrap();
         assert_eq!((done.status, done.ended_at), (ExecutionStatus::Completed, Some(now(&fresh))));
-        assert!(fresh.store.open_executions().await.unwrap().is_empty());
+        let open = ExecutionQuery { open: true, limit: 10, ..ExecutionQuery::default() };
+        assert!(fresh.store.executions(open).await.unwrap().is_empty());
         let audit = fresh.store.audit_entries(&AuditQuery { limit: 20, ..AuditQuery::default() }).await.unwrap();
         assert!(audit.iter().any(|entry| entry.action == AuditAction::RunSystem));
     }
@@ -213,8 +248,169 @@ on_both! {
         assert!(fresh.store.make_cards(first.id, second.revision + 1, "make", both()).await.unwrap().is_none());
         let made = fresh.store.features(project.id, &guildhall_store::FeatureQuery { limit: 10, ..Default::default() }).await.unwrap();
         assert_eq!(made.items.len(), 2);
-        let record = fresh.store.execution_record(first.id).await.unwrap().unwrap();
+        let record = fresh.store.execution_record(first.id, Texts::All).await.unwrap().unwrap();
         assert_eq!(record.state.steps[0].output.as_ref().unwrap()[1]["title"], json!("Two"));
         assert_eq!(fresh.store.feature_by_number(project.id, 2).await.unwrap().unwrap().card.title, "Two");
+    }
+
+    async fn what_is_over_begins_no_agent_and_what_it_left_at_work_is_found(fresh: Fresh) {
+        let (_, project, _, first) = begun(&fresh).await;
+        fresh.store.project_ready(project.id, "main").await.unwrap();
+        let second = forward(&fresh, &first, &[]).await.unwrap();
+        let task = fresh.store.execution_tasks(first.id).await.unwrap().remove(0);
+        assert_eq!((task.status, task.is_live()), (None, false));
+        let new = |id| NewAside { id, execution_id: Some(first.id), ..aside(&project, FeatureKind::Task, "One") };
+        fresh.store.start_aside(new(task.feature_id), new_run()).await.unwrap();
+        let task = fresh.store.execution_tasks(first.id).await.unwrap().remove(0);
+        assert_eq!((task.status, task.is_live()), (Some(RunStatus::Queued), true));
+        assert!(fresh.store.tasks_left_over().await.unwrap().is_empty());
+        // Whoever ended it dies before its agent is stopped.
+        let over = forward(&fresh, &second, &[Happened::Cancelled { why: "Enough.".to_owned() }]).await.unwrap();
+        assert!(over.status.is_over());
+        assert_eq!(fresh.store.executions_to_drive().await.unwrap(), [first.id]);
+        assert_eq!(fresh.store.tasks_left_over().await.unwrap(), [task.feature_id]);
+        fresh.store.stop_feature(task.feature_id).await.unwrap();
+        assert!(fresh.store.executions_to_drive().await.unwrap().is_empty());
+        // And whoever looked at it before that begins nothing any more.
+        let late = fresh.store.start_aside(new(FeatureId::new()), new_run()).await;
+        assert!(matches!(late, Err(StoreError::NotFound { what: "open execution" })), "{late:?}");
+        assert_eq!(fresh.store.tasks_of(first.id).await.unwrap().len(), 1);
+    }
+
+    async fn everything_ends_at_once_without_being_read(fresh: Fresh) {
+        let (anna, project, _, first) = begun(&fresh).await;
+        let second = forward(&fresh, &first, &[]).await.unwrap();
+        let ended = Happened::Ended { key: "one".to_owned(), attempt: 1, result: Ok(json!("x")) };
+        forward(&fresh, &second, &[ended]).await.unwrap();
+        assert_eq!(fresh.store.unread(anna.id).await.unwrap(), 1);
+        let broken = execution_of(&fresh, &anna, &project).await.unwrap();
+        fresh.tamper("UPDATE executions SET definition = 'broken' WHERE name LIKE '%' AND status = 'pending'").await.unwrap();
+        assert!(fresh.store.execution_record(broken.id, Texts::None).await.is_err());
+        assert_eq!(fresh.store.end_all_executions("Olga stopped every agent.").await.unwrap(), 2);
+        for id in [first.id, broken.id] {
+            let over = fresh.store.execution(id).await.unwrap().unwrap();
+            assert_eq!((over.status, over.error.as_deref()), (ExecutionStatus::Cancelled, Some("Olga stopped every agent.")));
+            assert_eq!(over.ended_at, Some(now(&fresh)));
+        }
+        let record = fresh.store.execution_record(first.id, Texts::All).await.unwrap().unwrap();
+        assert!(record.state.steps.iter().all(|step| !step.status.is_open() && step.deadline.is_none()), "{record:?}");
+        assert_eq!(fresh.store.unread(anna.id).await.unwrap(), 0, "nobody is asked any more");
+        assert_eq!(fresh.store.end_all_executions("Again.").await.unwrap(), 0);
+    }
+
+    async fn what_waits_ends_with_its_member_and_with_its_project(fresh: Fresh) {
+        let olga = fresh.with_role("olga", MemberRole::Owner).await;
+        let (anna, project, ..) = begun(&fresh).await;
+        let ben = fresh.member("ben").await;
+        let of_ben = execution_of(&fresh, &ben, &project).await.unwrap();
+        let other = fresh.project(&ben).await;
+        let elsewhere = execution_of(&fresh, &ben, &other).await.unwrap();
+        let change = MemberChange { disabled: Some(true), ..MemberChange::default() };
+        fresh.store.change_member(olga.id, anna.id, change).await.unwrap();
+        let open = async || {
+            let query = ExecutionQuery { open: true, limit: 10, ..ExecutionQuery::default() };
+            fresh.store.executions(query).await.unwrap().iter().map(|one| one.id).collect::<Vec<_>>()
+        };
+        assert_eq!(open().await, [elsewhere.id, of_ben.id]);
+        let refused = execution_of(&fresh, &anna, &project).await;
+        assert!(matches!(refused, Err(StoreError::Refused(_))), "{refused:?}");
+        fresh.store.archive_project(project.id).await.unwrap();
+        assert_eq!(open().await, [elsewhere.id]);
+        let archived = fresh.store.execution(of_ben.id).await.unwrap().unwrap();
+        assert_eq!(archived.error.as_deref(), Some("Its project was archived."));
+        let change = MemberChange { role: Some(MemberRole::Viewer), ..MemberChange::default() };
+        fresh.store.change_member(olga.id, ben.id, change).await.unwrap();
+        assert!(open().await.is_empty());
+    }
+
+    async fn a_member_begins_so_many_and_keeps_nobody_elses_waiting(fresh: Fresh) {
+        let anna = fresh.member("anna").await;
+        let ben = fresh.member("ben").await;
+        let project = fresh.project(&anna).await;
+        for _ in 0..OPEN_EXECUTIONS {
+            execution_of(&fresh, &anna, &project).await.unwrap();
+        }
+        let more = execution_of(&fresh, &anna, &project).await;
+        assert!(matches!(more, Err(StoreError::TooManyExecutions { most: OPEN_EXECUTIONS })), "{more:?}");
+        fresh.clock.advance(Duration::seconds(1));
+        let later = execution_of(&fresh, &ben, &project).await.unwrap();
+        let looked = fresh.store.executions_to_drive().await.unwrap();
+        assert_eq!(looked.iter().position(|id| *id == later.id), Some(1), "the second, not the last");
+    }
+
+    async fn the_time_at_work_is_known_and_a_dead_node_works_no_longer_than_it_held_the_run(fresh: Fresh) {
+        let (_, project, _, first) = begun(&fresh).await;
+        fresh.store.project_ready(project.id, "main").await.unwrap();
+        forward(&fresh, &first, &[]).await.unwrap();
+        let task = fresh.store.execution_tasks(first.id).await.unwrap().remove(0).feature_id;
+        let new = NewAside { id: task, execution_id: Some(first.id), ..aside(&project, FeatureKind::Task, "One") };
+        fresh.store.start_aside(new, new_run()).await.unwrap();
+        let work = async || -> Vec<(i64, Option<i64>)> {
+            let since = |at: guildhall_types::DateTime| (at - first.created_at).num_seconds();
+            let all: Vec<TaskWork> = fresh.store.execution_work(first.id).await.unwrap();
+            all.iter().map(|one| (since(one.begins_at), one.ends_at.map(since))).collect()
+        };
+        let claim = async || {
+            let limits = Limits::default();
+            fresh.store.claim_run(NodeId::new(), Duration::seconds(30), &limits).await.unwrap().unwrap().lease
+        };
+        fresh.clock.advance(Duration::seconds(100));
+        assert!(work().await.is_empty(), "it waits for a place");
+        let lease = claim().await;
+        assert_eq!(work().await, [(100, None)]);
+        fresh.clock.advance(Duration::seconds(10));
+        let until = now(&fresh) + Duration::hours(5);
+        fresh.store.park_run(&lease, until, Some("Its provider has enough."), None).await.unwrap();
+        fresh.clock.advance(Duration::hours(6));
+        assert_eq!(work().await, [(100, Some(110))]);
+        let tasks = fresh.store.execution_tasks(first.id).await.unwrap();
+        assert_eq!((tasks[0].status, tasks[0].parked_until), (Some(RunStatus::Queued), Some(until)));
+        assert_eq!(tasks[0].parked_reason.as_deref(), Some("Its provider has enough."));
+        if fresh.store.backend() == Backend::Sqlite {
+            // Where leases go by the same clock. The node dies, and the server is off for an hour.
+            let begun = (now(&fresh) - first.created_at).num_seconds();
+            claim().await;
+            fresh.clock.advance(Duration::hours(1));
+            assert_eq!(work().await[1], (begun, Some(begun + 30)));
+            fresh.store.expire_leases().await.unwrap();
+            claim().await;
+            assert_eq!(work().await[1..], [(begun, Some(begun + 30)), (begun + 3600, None)]);
+        }
+    }
+
+    async fn a_glance_reads_no_text_and_a_look_none_of_what_is_over(fresh: Fresh) {
+        let (.., first) = begun(&fresh).await;
+        let second = forward(&fresh, &first, &[]).await.unwrap();
+        let ended = Happened::Ended { key: "one".to_owned(), attempt: 1, result: Ok(json!("x")) };
+        forward(&fresh, &second, &[ended]).await.unwrap();
+        let read = async |texts| fresh.store.execution_record(first.id, texts).await.unwrap().unwrap().state;
+        let (all, open, none) = (read(Texts::All).await, read(Texts::Open).await, read(Texts::None).await);
+        let inputs = |state: &ExecutionState| state.steps.iter().map(|step| step.input.clone()).collect::<Vec<_>>();
+        assert_eq!(inputs(&all), [Some("Look.".to_owned()), Some("x".to_owned())]);
+        assert_eq!(inputs(&open), [None, Some("x".to_owned())]);
+        assert_eq!((inputs(&none), none.variables.len()), (vec![None, None], 0));
+        assert_eq!((all.steps[0].output.clone(), open.steps[0].output.clone()), (Some(json!("x")), Some(json!("x"))));
+        assert_eq!((none.steps[0].output.clone(), none.steps[1].status), (None, all.steps[1].status));
+        // What was not read is not written either.
+        let yes = Happened::Reviewed { key: "look".to_owned(), approved: true, text: String::new() };
+        let third = fresh.store.execution(first.id).await.unwrap().unwrap();
+        forward(&fresh, &third, &[yes]).await.unwrap();
+        assert_eq!(inputs(&read(Texts::All).await), inputs(&all));
+    }
+
+    async fn of_an_agent_whose_own_budget_is_used_up_its_member_is_told(fresh: Fresh) {
+        let (anna, project, _, first) = begun(&fresh).await;
+        fresh.store.project_ready(project.id, "main").await.unwrap();
+        let new = NewAside { execution_id: Some(first.id), ..aside(&project, FeatureKind::Task, "Two steps: One") };
+        fresh.store.start_aside(new, new_run()).await.unwrap();
+        let claimed =
+            fresh.store.claim_run(NodeId::new(), Duration::seconds(30), &Limits::default()).await.unwrap().unwrap();
+        let never = now(&fresh) + Duration::days(3_000);
+        fresh.store.park_run(&claimed.lease, never, Some("It has cost $20.00."), Some(Awaits::RunBudget)).await.unwrap();
+        let told = fresh.store.notifications(anna.id, None, true, 10).await.unwrap();
+        let one = &told.page.items[0];
+        assert_eq!((one.kind, one.execution_id), (NotificationKind::BudgetReached, Some(first.id)));
+        assert_eq!((one.subject.as_str(), one.text.as_str()), ("Two steps: One", "It has cost $20.00."));
+        assert_eq!(one.path(), format!("/executions/{}", first.id));
     }
 }

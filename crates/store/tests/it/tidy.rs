@@ -7,7 +7,7 @@ use guildhall_types::feature::FeatureKind;
 use guildhall_types::run::{Run, RunEvent, RunStatus};
 use guildhall_types::{Clock, FeatureId};
 
-use crate::harness::{Fresh, new_run, on_both};
+use crate::harness::{Fresh, file, new_run, on_both};
 
 /// A card that was started and taken back: its run is closed.
 async fn closed(fresh: &Fresh) -> (FeatureId, Run) {
@@ -43,10 +43,12 @@ on_both! {
     async fn the_history_of_a_closed_run_goes_and_says_so(fresh: Fresh) {
         let (id, run) = closed(&fresh).await;
         let store = &fresh.store;
+        let anna = store.member(run.member_id).await.unwrap().unwrap();
         fresh.tamper("INSERT INTO turns (run_id, number, turn, saved_at)
             SELECT id, 1, 'x', created_at FROM runs WHERE id = (SELECT id FROM runs LIMIT 1)").await.unwrap();
-        let file = store.add_attachment(id, "a.png", "image/png", b"a").await.unwrap();
-        let kept = store.add_attachment(id, "b.png", "image/png", b"b").await.unwrap();
+        let file = store.add_attachment(id, anna.id, &file("a.png", "image/png", b"a")).await.unwrap();
+        let kept = crate::harness::file("b.png", "image/png", b"b");
+        let kept = store.add_attachment(id, anna.id, &kept).await.unwrap();
         fresh.tamper("UPDATE attachments SET run_id = (SELECT id FROM runs LIMIT 1) WHERE name = 'a.png'").await.unwrap();
         let before = told(store, &run).await;
         assert!(before.len() >= 6);

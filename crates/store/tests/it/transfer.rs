@@ -13,7 +13,7 @@ use guildhall_types::{Clock, MailId};
 use sqlx::Connection;
 use tokio::sync::mpsc;
 
-use crate::harness::{Fresh, new_run, on_both};
+use crate::harness::{Fresh, file, new_run, on_both};
 use crate::knowledge::{by, entry};
 
 async fn dumped(store: &Store) -> (Vec<Piece>, Vec<TableSum>) {
@@ -70,7 +70,10 @@ async fn furnish(fresh: &Fresh) -> Member {
     let card = fresh.card(&project, "tab\there \\ and\nthere: \u{1f980} \\N").await.card.id;
     fresh.card(&project, "another").await;
     store.start_feature(card, anna.id, new_run(), i64::MAX).await.unwrap();
-    store.add_attachment(card, "a.bin", "application/octet-stream", &[0, 1, 92, 255, 10]).await.unwrap();
+    store
+        .add_attachment(card, anna.id, &file("a.bin", "application/octet-stream", &[0, 1, 92, 255, 10]))
+        .await
+        .unwrap();
     let file = NewFile { name: "said.bin".to_owned(), media_type: "text/plain".to_owned(), bytes: vec![34, 0, 200] };
     store.follow_up_in(card, anna.id, "look", None, &[file]).await.unwrap();
     let odd = serde_json::json!({ "small": 0.1, "large": 1e21, "whole": 3.0, "text": "\\u0000 \" \\", "none": null });

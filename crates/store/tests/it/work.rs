@@ -263,6 +263,25 @@ on_both! {
         assert_eq!(told, [AuditAction::Merge, AuditAction::Verify, AuditAction::StartRun, AuditAction::CreateFeature]);
     }
 
+    async fn nobody_finds_work_good_that_goes_on_and_a_run_that_none_may_take_blocks_no_other(fresh: Fresh) {
+        let (anna, first) = started(&fresh).await;
+        let claimed = claim(&fresh.store).await;
+        let refused = fresh.store.accept_feature(first).await;
+        assert!(matches!(refused, Err(StoreError::Illegal(_))), "{refused:?}");
+        assert_eq!(fresh.store.feature(first).await.unwrap().unwrap().card.status, FeatureStatus::InProgress);
+        // However it came to be: a card that is verified, and its run in the queue before all others.
+        fresh.store.requeue_run(&claimed.lease).await.unwrap();
+        fresh.tamper("UPDATE features SET status = 'verified'").await.unwrap();
+        fresh.clock.advance(Duration::seconds(1));
+        let project = claimed.project;
+        let second = fresh.card(&project, "two").await.card.id;
+        fresh.store.start_feature(second, anna.id, new_run(), i64::MAX).await.unwrap();
+        assert_eq!(claim(&fresh.store).await.run.feature_id, second);
+        let aside = fresh.store.run(claimed.run.id).await.unwrap().unwrap();
+        assert_eq!((aside.status, aside.lease_until), (RunStatus::Waiting, None));
+        fresh.store.record_merge(first, "abc").await.unwrap();
+    }
+
     async fn members_and_nodes_never_wait_for_each_other_for_ever(fresh: Fresh) {
         let (anna, id) = started(&fresh).await;
         let owner = fresh.with_role("olga", MemberRole::Owner).await;

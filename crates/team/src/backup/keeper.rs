@@ -1,7 +1,7 @@
 //! Backups by themselves and on demand: one at a time, in whichever process begins it, each put down in the database.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration as StdDuration;
 
 use guildhall_store::{BackupEnd, NewBackup, Store, StoreError};
@@ -9,22 +9,25 @@ use guildhall_types::backup::{Backup, BackupCause, BackupKind, BackupStatus, Fin
 use guildhall_types::trace::{Side, Span};
 use guildhall_types::{BackupId, Clock, DateTime};
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use utoipa::ToSchema;
 
 use super::list::tidy_alone;
 use super::{BackupError, BackupKey, Made, Making, Manifest, Shelf, Verified, verify};
 use crate::vault::Vault;
-use crate::{Places, Team, TeamError};
+use crate::{Places, Team, TeamError, caught};
 
 /// How often it is looked whether one is due.
 const LOOK: StdDuration = StdDuration::from_secs(30);
 /// How often the process that makes one says that it still does. Much less than the time after which it counts as gone.
 const BEAT: StdDuration = StdDuration::from_secs(20);
-/// How long a bucket may take, when the server stops in the middle of a backup, to let others in.
+/// How long a bucket may take, when a backup is cut off in the middle, to let others in.
 const LEAVE: StdDuration = StdDuration::from_secs(3);
 /// Backups and tries that are shown.
 const SHOWN: i64 = 50;
+/// What is told of one in whose making this program panicked.
+const MISTAKE: &str = "Guildhall itself made a mistake in the middle of it; the log says more. The next one is made from the \
+                       beginning.";
 /// What stands of a backup until it has been restored into a scratch place, and where that was cut off.
 const LOOKING: &str = "It is being restored into a scratch place, or whoever did so was stopped in the middle of it. \
                        It is looked at again with the next backup.";
@@ -101,8 +104,17 @@ struct Inner {
     plan: BackupPlan,
     /// The data folder: scratch places are made in it.
     data: PathBuf,
-    asked: mpsc::Sender<BackupId>,
-    asking: Mutex<Option<mpsc::Receiver<BackupId>>>,
+    asked: mpsc::Sender<Begun>,
+    /// What was asked for. Whoever holds it is the loop of this process.
+    asking: Mutex<mpsc::Receiver<Begun>>,
+}
+
+/// One that was begun.
+#[derive(Debug)]
+struct Begun {
+    id: BackupId,
+    /// Acts for whoever asked for it: the audit tells so.
+    store: Store,
 }
 
 impl Backups {
@@ -116,7 +128,7 @@ impl Backups {
         data: PathBuf,
     ) -> Self {
         let (asked, asking) = mpsc::channel(1);
-        let asking = Mutex::new(Some(asking));
+        let asking = Mutex::new(asking);
         Self(Arc::new(Inner { store, places, clock, vault, plan, data, asked, asking }))
     }
 
@@ -130,8 +142,9 @@ impl Backups {
     /// # Errors
     /// [`StoreError::BackupUnderWay`], or why it was not made: that is put down, too.
     pub async fn make(&self, cause: BackupCause, full: bool) -> Result<BackedUp, BackupError> {
-        let id = self.begin(&self.0.store, cause).await?;
-        self.finish(id, full).await
+        let store = self.0.store.clone();
+        let id = self.begin(&store, cause).await?;
+        self.finish(&Begun { id, store }, full).await
     }
 
     /// Has one made soon by the loop of this process, on behalf of whoever `team` acts for.
@@ -140,7 +153,7 @@ impl Backups {
     /// When another one is being made.
     pub async fn ask(&self, team: &Team) -> Result<Backup, TeamError> {
         let id = self.begin(&team.store, BackupCause::Member).await?;
-        if self.0.asked.try_send(id).is_err() {
+        if self.0.asked.try_send(Begun { id, store: team.store.clone() }).is_err() {
             let why = "This server is about to stop; ask again when it is back.".to_owned();
             self.0.store.end_backup(id, &BackupEnd::Failed(why)).await?;
         }
@@ -157,9 +170,10 @@ impl Backups {
     }
 
     /// Makes the one that was begun, and says meanwhile that this process still does.
-    async fn finish(&self, id: BackupId, full: bool) -> Result<BackedUp, BackupError> {
+    async fn finish(&self, begun: &Begun, full: bool) -> Result<BackedUp, BackupError> {
         let inner = &self.0;
-        let mut work = std::pin::pin!(self.work(id, full));
+        let id = begun.id;
+        let mut work = std::pin::pin!(self.work(begun, full));
         let done = loop {
             tokio::select! {
                 done = &mut work => break done,
@@ -177,7 +191,7 @@ impl Backups {
         done
     }
 
-    async fn work(&self, id: BackupId, full: bool) -> Result<BackedUp, BackupError> {
+    async fn work(&self, begun: &Begun, full: bool) -> Result<BackedUp, BackupError> {
         let inner = &self.0;
         let BackupPlan { shelf, rules } = &inner.plan;
         let key = rules.key_file.as_deref().map(BackupKey::read).transpose()?;
@@ -201,7 +215,7 @@ impl Backups {
             };
         let unchecked = looks.then(|| LOOKING.to_owned());
         let done = BackupEnd::Done { name: name.clone(), kind: *kind, bytes, parent: parent.clone(), unchecked };
-        inner.store.end_backup(id, &done).await?;
+        begun.store.end_backup(begun.id, &done).await?;
         let verified = match looks {
             true => Some(self.verify(Some(name)).await),
             false => None,
@@ -273,13 +287,12 @@ impl Backups {
 
     /// The same, with another pause between two looks whether one is due.
     pub async fn make_looking_until(self, look: StdDuration, stop: impl Future<Output = ()>) {
-        let asking = self.0.asking.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut asking) = asking else { return };
+        let Ok(mut asking) = self.0.asking.try_lock() else { return };
         let mut stop = std::pin::pin!(stop);
         loop {
             let begun = tokio::select! {
                 () = &mut stop => return,
-                Some(id) = asking.recv() => Some(id),
+                Some(begun) = asking.recv() => Some(begun),
                 () = tokio::time::sleep(look) => match self.begin_if_due().await {
                     Ok(begun) => begun,
                     Err(error) => {
@@ -288,39 +301,48 @@ impl Backups {
                     }
                 },
             };
-            let Some(id) = begun else { continue };
+            let Some(begun) = begun else { continue };
             tokio::select! {
-                done = self.told(id) => tell(&done),
+                done = caught(self.told(&begun)) => match done {
+                    Some(done) => tell(&done),
+                    None => {
+                        tracing::error!("the making of a backup panicked");
+                        self.cut_off(begun.id, MISTAKE).await;
+                    }
+                },
                 () = &mut stop => {
                     let why = "The server was stopped in the middle of it. The next one is made from the beginning.";
-                    let end = BackupEnd::Failed(why.to_owned());
-                    if let Err(error) = self.0.store.end_backup(id, &end).await {
-                        tracing::warn!(error = chain(&error), "it could not be put down that a backup was cut off");
-                    }
-                    // Or nobody gets in for a quarter of an hour, this server's next start included.
-                    if tokio::time::timeout(LEAVE, self.0.plan.shelf.left()).await.is_err() {
-                        tracing::warn!(
-                            place = %self.0.plan.shelf,
-                            "it could not be said in time that no backup is being made any more; others wait for some minutes"
-                        );
-                    }
-                    return;
+                    return self.cut_off(begun.id, why).await;
                 }
             }
         }
     }
 
+    /// Puts down that the one that was being made is made no more, and lets others in.
+    async fn cut_off(&self, id: BackupId, why: &str) {
+        if let Err(error) = self.0.store.end_backup(id, &BackupEnd::Failed(why.to_owned())).await {
+            tracing::warn!(error = chain(&error), "it could not be put down that a backup was cut off");
+        }
+        // Or nobody gets in for a quarter of an hour, this server's next start included.
+        if tokio::time::timeout(LEAVE, self.0.plan.shelf.left()).await.is_err() {
+            tracing::warn!(
+                place = %self.0.plan.shelf,
+                "it could not be said in time that no backup is being made any more; others wait for some minutes"
+            );
+        }
+    }
+
     /// Makes the one that was begun, and tells collectors of traces how long it took.
-    async fn told(&self, id: BackupId) -> Result<BackedUp, BackupError> {
+    async fn told(&self, begun: &Begun) -> Result<BackedUp, BackupError> {
         let span = Span::begin(Side::Internal, "job backup", "");
-        let done = span.around(self.finish(id, false)).await;
+        let done = span.around(self.finish(begun, false)).await;
         if done.is_err() {
             span.failed("not-made");
         }
         done
     }
 
-    async fn begin_if_due(&self) -> Result<Option<BackupId>, StoreError> {
+    async fn begin_if_due(&self) -> Result<Option<Begun>, StoreError> {
         let tries = self.0.store.backups(SHOWN).await?;
         match self.next_after(&tries) {
             Some(next) if next <= self.0.clock.now() => {}
@@ -328,7 +350,7 @@ impl Backups {
         }
         let new = self.new_one(BackupCause::Schedule);
         match self.0.store.begin_due_backup(&new, tries.first().map(|one| one.id)).await {
-            Ok(id) => Ok(Some(id)),
+            Ok(id) => Ok(Some(Begun { id, store: self.0.store.clone() })),
             // Another process was quicker.
             Err(StoreError::BackupUnderWay { .. }) => Ok(None),
             Err(error) => Err(error),

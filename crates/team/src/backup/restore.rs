@@ -45,8 +45,6 @@ pub struct Restoring<'a> {
     pub data: &'a Path,
     /// The key-encryption keys that are here.
     pub vault: &'a Vault,
-    /// Whether git looks at each object, rather than only whether all of them are there: that takes longer.
-    pub whole: bool,
 }
 
 /// A key-encryption key that what was restored needs.
@@ -139,7 +137,8 @@ impl Restoring<'_> {
             problems.push(format!("the audit is not as it was written: {broken}"));
         }
         let note = Note::new(AuditAction::RestoreBackup).on(AuditObject::Backup, &manifest.name);
-        self.store.audit(note.with("made", manifest.made_at.to_rfc3339())).await?;
+        self.store.note_restore(note.with("made", manifest.made_at.to_rfc3339())).await?;
+        guildhall_types::boundary!("restore.noted");
         self.end().await?;
         self.store.restored().await?;
         let rows = index.tables.iter().map(|table| table.rows).sum();
@@ -291,7 +290,7 @@ impl Restoring<'_> {
 
     async fn complaint(&self, repo: &Repo, of: &RepositoryPart) -> Result<Option<String>, BackupError> {
         let failed = |source| BackupError::Repository { project: of.name.clone(), source };
-        let told = repo.complaints(self.whole).await.map_err(failed)?;
+        let told = repo.complaints().await.map_err(failed)?;
         Ok(told.map(|told| format!("git fsck complains of the repository of {}: {told}", of.name)))
     }
 

@@ -28,7 +28,7 @@ pub struct Verified {
 }
 
 /// Restores a backup, the latest if none is named, into a folder below `scratch` that goes afterwards: an SQLite database, the
-/// repositories, `git fsck` over all objects, the counts, the chain of the audit, and what `vault` opens.
+/// repositories with all that their refs reach, the counts, the chain of the audit, and what `vault` opens.
 ///
 /// # Errors
 /// When a part is damaged, the key is another, or there is no room; the backup is then not one to rely on.
@@ -44,8 +44,7 @@ pub async fn verify(
     let url = format!("sqlite://{}", dir.path().join("guildhall.db").display());
     let store = Store::open(&url, clock).await?;
     let places = Places::below(dir.path(), Vec::new());
-    let restoring =
-        Restoring { shelf, name, key, store: &store, places: &places, data: dir.path(), vault, whole: true };
+    let restoring = Restoring { shelf, name, key, store: &store, places: &places, data: dir.path(), vault };
     let restored = restoring.restore().await;
     store.close().await;
     let restored = restored?;

@@ -5,7 +5,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use guildhall_store::{KeptPasskey, NewChallenge, NewPasskey};
+use guildhall_store::{KeptPasskey, NewChallenge, NewPasskey, Store};
 use guildhall_types::audit::{AuditAction, AuditObject, AuditOutcome, Note};
 use guildhall_types::factor::{ChallengeKind, Passkey};
 use guildhall_types::member::Member;
@@ -21,6 +21,7 @@ use webauthn_rs::prelude::{
 use super::recovery_codes;
 use super::second_step::{HALF_DONE, over};
 use crate::accounts::Origin;
+use crate::mail::Notice;
 use crate::tokens::{new_token, token_hash};
 use crate::{Team, TeamError};
 
@@ -209,7 +210,13 @@ impl Team {
             public_key: serde_json::to_string(&kept).map_err(failed)?,
             counter: 0,
         };
-        let made = self.store.create_passkey(new, &hashes, MOST).await?;
+        let notice = Notice::passkey_added(&new.name);
+        let hashes = hashes.as_slice();
+        let change = |store: Store| {
+            let new = new.clone();
+            async move { store.create_passkey(new, hashes, MOST).await }
+        };
+        let made = self.notify(member, &notice, change).await?;
         let (passkey, given) = made.ok_or_else(|| {
             TeamError::conflict(
                 "too-many-passkeys",
@@ -234,9 +241,15 @@ impl Team {
     /// # Errors
     /// [`TeamError::NotFound`]; the store's error when the member could not sign in without it.
     pub async fn delete_passkey(&self, member: &Member, id: PasskeyId) -> Result<(), TeamError> {
-        match self.store.delete_passkey(id, member.id, &self.sign_in.issuers()).await? {
+        let missing = || TeamError::NotFound { what: "passkey" };
+        let passkeys = self.store.passkeys_of(member.id).await?;
+        let passkey = passkeys.into_iter().find(|passkey| passkey.id == id).ok_or_else(missing)?;
+        let (member_id, issuers) = (member.id, self.sign_in.issuers());
+        let issuers = issuers.as_slice();
+        let change = |store: Store| async move { store.delete_passkey(id, member_id, issuers).await };
+        match self.notify(member, &Notice::passkey_deleted(&passkey.name), change).await? {
             true => Ok(()),
-            false => Err(TeamError::NotFound { what: "passkey" }),
+            false => Err(missing()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What may come into the hub: bounded, tidy, and without secrets.
 
+use guildhall_types::guide::glob_problem;
 use guildhall_types::knowledge::draft::{
     ADDRESS, CONDITIONS, CONTENT, DESCRIPTION, KEYWORDS, PART, PRIORITY, RELATED, TAGS, TITLE, WHY,
 };
@@ -69,7 +70,7 @@ fn details(details: KnowledgeDetails) -> Result<KnowledgeDetails, TeamError> {
                 return Err(TeamError::invalid("priority", message));
             }
             let when = &mut of.auto_load_conditions;
-            when.file_patterns = lines("autoLoadConditions.filePatterns", &when.file_patterns, CONDITIONS)?;
+            when.file_patterns = patterns("autoLoadConditions.filePatterns", &when.file_patterns)?;
             when.languages = lines("autoLoadConditions.languages", &when.languages, CONDITIONS)?;
             when.task_types = lines("autoLoadConditions.taskTypes", &when.task_types, CONDITIONS)?;
             KnowledgeDetails::Blueprint(of)
@@ -88,7 +89,7 @@ fn details(details: KnowledgeDetails) -> Result<KnowledgeDetails, TeamError> {
             }
             of.context.languages = lines("context.languages", &of.context.languages, CONDITIONS)?;
             of.context.frameworks = lines("context.frameworks", &of.context.frameworks, CONDITIONS)?;
-            of.context.file_patterns = lines("context.filePatterns", &of.context.file_patterns, CONDITIONS)?;
+            of.context.file_patterns = patterns("context.filePatterns", &of.context.file_patterns)?;
             KnowledgeDetails::Learning(of)
         }
     })
@@ -131,6 +132,17 @@ fn lines(field: &'static str, all: &[String], (most, longest): (usize, usize)) -
         true => Err(TeamError::invalid(field, format!("give at most {most}"))),
         false => Ok(out),
     }
+}
+
+/// Patterns of paths: what is none would never match, and nobody would know.
+fn patterns(field: &'static str, all: &[String]) -> Result<Vec<String>, TeamError> {
+    let all = lines(field, all, CONDITIONS)?;
+    for pattern in &all {
+        if let Some(problem) = glob_problem(pattern) {
+            return Err(TeamError::invalid(field, format!("`{pattern}` is no pattern of paths: {problem}")));
+        }
+    }
+    Ok(all)
 }
 
 /// Tags as the hub knows them.

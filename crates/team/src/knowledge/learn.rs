@@ -3,9 +3,9 @@
 use guildhall_store::Applied;
 use guildhall_types::knowledge::draft::WHY;
 use guildhall_types::knowledge::{
-    Author, KnowledgeDetails, KnowledgeDraft, KnowledgeItem, KnowledgeKind, KnowledgeOrigin, KnowledgeRule,
-    LearningConfidence, LearningOutcome, Via,
+    Author, KnowledgeDraft, KnowledgeItem, KnowledgeKind, KnowledgeOrigin, KnowledgeRule, LearningOutcome, Via,
 };
+use guildhall_types::run::Run;
 use guildhall_types::{KnowledgeId, MemberId, RunId};
 
 use super::{KnowledgeSource, check};
@@ -14,14 +14,6 @@ use crate::{Team, TeamError};
 
 /// The name of the setting that holds the team's rule.
 pub const KNOWLEDGE_RULE: &str = "knowledge_rule";
-
-/// A text as it is, however sure somebody was of it.
-fn without_confidence(mut draft: KnowledgeDraft) -> KnowledgeDraft {
-    if let KnowledgeDetails::Learning(of) = &mut draft.details {
-        of.confidence = LearningConfidence::Low;
-    }
-    draft
-}
 
 impl Team {
     /// Records what was learnt. By an agent or a program it is proposed, until a member looks or it has proven itself.
@@ -72,7 +64,7 @@ impl Team {
             Some(draft) => {
                 let version =
                     version.ok_or_else(|| TeamError::invalid("version", "say which version you corrected"))?;
-                let draft = check::sound(draft, super::confidence(&item))?;
+                let draft = check::sound(draft, item.details.confidence())?;
                 let judged = guildhall_store::Judged::Verified;
                 self.store.update_knowledge(id, version, draft, why.as_deref(), judged, author).await
             }
@@ -106,15 +98,14 @@ impl Team {
     /// it was.
     async fn writer(&self, item: &KnowledgeItem) -> Result<(MemberId, KnowledgeOrigin), TeamError> {
         let mut writer = (item.common.created_by, item.common.origin);
-        let mut text = None;
+        let present = item.draft();
         for version in (1..=item.common.version).rev() {
             let Some(of) = self.store.knowledge_version(item.id(), version).await? else { break };
-            let former = of.draft.map(without_confidence);
-            if text.is_some() && text != former {
+            // What was erased is nobody's text any more.
+            if !of.draft.is_some_and(|former| former.says_as(&present)) {
                 break;
             }
             writer = (of.member_id, of.origin);
-            text = former;
         }
         Ok(writer)
     }
@@ -141,7 +132,7 @@ impl Team {
     /// counts once. By the team's rule a proposed learning may become accepted by it.
     ///
     /// # Errors
-    /// [`TeamError::NotFound`].
+    /// [`TeamError::NotFound`]; [`TeamError::NotYours`] for the run that recorded it.
     pub async fn apply_learning(
         &self,
         author: &Author,
@@ -153,12 +144,22 @@ impl Team {
         if let Some(words) = &remark {
             check::no_secret("note", words)?;
         }
-        self.live(id, KnowledgeKind::Learning).await?;
+        let item = self.live(id, KnowledgeKind::Learning).await?;
+        if author.run().is_some() && author.run() == item.common.source_run_id {
+            return Err(TeamError::not_yours(
+                "This learning comes from this very run; whether it helps, others will say. Go on with the work.",
+            ));
+        }
         let rule = self.knowledge_rule().await?;
         Ok(self.store.apply_knowledge(id, outcome, remark.as_deref(), author, &rule).await?)
     }
 
-    /// Takes back everything that a run brought into the hub: an admin may, and the member whose run it was. Returns how much.
+    /// Whether somebody may take back what a run recorded: an admin may, and the member whose run it is.
+    pub fn may_roll_back(author: &Author, run: &Run) -> bool {
+        author.may_manage || run.member_id == author.member
+    }
+
+    /// Takes back everything that a run's agent recorded in the hub. Returns how much.
     ///
     /// # Errors
     /// [`TeamError::NotFound`] without such a run, [`TeamError::NotYours`].
@@ -166,8 +167,8 @@ impl Team {
         self.people_only(author)?;
         let reason = check::reason("reason", reason)?;
         let run = self.store.run(run).await?.ok_or(TeamError::NotFound { what: "run" })?;
-        if run.member_id != author.member && !author.may_manage {
-            let words = "Only the member whose run it was and an admin may take back what it brought into the hub.";
+        if !Self::may_roll_back(author, &run) {
+            let words = "Only the member whose run it is and an admin may take back what it recorded in the hub.";
             return Err(TeamError::not_yours(words));
         }
         Ok(self.store.roll_back_knowledge(run.id, &reason, author).await?)

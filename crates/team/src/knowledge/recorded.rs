@@ -10,6 +10,9 @@ use uuid::Uuid;
 use super::check;
 use crate::{Team, TeamError};
 
+/// Learnings that the agent of one run may record: more than any work teaches, and few enough to be looked at.
+const EACH_RUN: i64 = 20;
+
 /// The id of what is recorded by a call of a run: of the time at which the run was made, so that ids still sort by time.
 fn id_at(run: RunId, turn: i64, call: &str) -> KnowledgeId {
     let mut hash = Sha256::new();
@@ -29,7 +32,8 @@ impl Team {
     /// call is made.
     ///
     /// # Errors
-    /// As for [`Team::create_knowledge`]; [`TeamError::NotYours`] for whoever is no agent.
+    /// As for [`Team::create_knowledge`]; [`TeamError::NotYours`] for whoever is no agent; [`TeamError::Conflict`] for one that
+    /// has recorded as much as a run may.
     pub async fn record_in_run(
         &self,
         author: &Author,
@@ -44,6 +48,13 @@ impl Team {
         let id = id_at(run, turn, call);
         if let Some(item) = self.store.knowledge(id).await? {
             return Ok(item);
+        }
+        if self.store.recorded_by_agent(run).await? >= EACH_RUN {
+            let message = format!(
+                "this run has recorded {EACH_RUN} learnings, which is the most; go on with the work, and say in its summary what \
+                 else was found out"
+            );
+            return Err(TeamError::conflict("enough-recorded", message));
         }
         let draft = check::sound(draft, None)?;
         let looked = self.refuse_duplicates(&draft).await?;

@@ -31,12 +31,14 @@ fn checksum(header: &[u8]) -> u64 {
     header.iter().enumerate().map(|(at, byte)| u64::from(if (148..156).contains(&at) { b' ' } else { *byte })).sum()
 }
 
-/// The regular files of an archive, with their names; folders and notes of the archiver are passed over.
+/// The regular files of an archive, with their whole names; folders are passed over.
 ///
 /// # Errors
-/// A sentence that says what is wrong: it is no archive, it is cut off, it holds links or devices, or too many files.
-pub(super) fn files(mut bytes: &[u8], most: usize) -> Result<Vec<(String, &[u8])>, String> {
+/// A sentence that says what is wrong: it is no archive, it is cut off, or it holds links or devices.
+pub(super) fn files(mut bytes: &[u8]) -> Result<Vec<(String, &[u8])>, String> {
     let mut all = Vec::new();
+    // The name of the next file, where it has no room in that file's header.
+    let mut noted: Option<String> = None;
     while !bytes.is_empty() {
         let Some((header, rest)) = bytes.split_at_checked(BLOCK) else { return Err(cut_off()) };
         if header.iter().all(|byte| *byte == 0) {
@@ -50,23 +52,50 @@ pub(super) fn files(mut bytes: &[u8], most: usize) -> Result<Vec<(String, &[u8])
         }
         let size = octal(&header[124..136]).and_then(|size| usize::try_from(size).ok()).ok_or_else(cut_off)?;
         let (body, after) = rest.split_at_checked(size).ok_or_else(cut_off)?;
-        let name = text(&header[..100]);
         match header[156] {
-            b'0' | 0 => {
-                if all.len() == most {
-                    return Err(format!("there are more than {most} files in it; import them in parts"));
+            b'L' => noted = Some(text(body)),
+            b'x' => noted = path_in(body)?.or(noted),
+            // What is noted of all files, and the target of a link, which follows.
+            b'g' | b'K' => {}
+            kind => {
+                let name = noted.take().unwrap_or_else(|| name_in(header));
+                match kind {
+                    b'0' | 0 => all.push((name, body)),
+                    b'5' => {}
+                    _ => {
+                        return Err(format!("{name} is neither a file nor a folder; put files alone into the archive"));
+                    }
                 }
-                let prefix = text(&header[345..500]);
-                all.push((if prefix.is_empty() { name } else { format!("{prefix}/{name}") }, body));
             }
-            // A folder, and what archivers note of the next file or of all.
-            b'5' | b'x' | b'g' | b'L' => {}
-            _ => return Err(format!("{name} is neither a file nor a folder; put files alone into the archive")),
         }
         let padding = size.next_multiple_of(BLOCK) - size;
         bytes = after.get(padding..).unwrap_or_default();
     }
     Ok(all)
+}
+
+/// The name in a header, with what POSIX puts before it where it is long. GNU keeps other things in that place.
+fn name_in(header: &[u8]) -> String {
+    let name = text(&header[..100]);
+    match &header[257..263] == b"ustar\0" && header[345] != 0 {
+        true => format!("{}/{name}", text(&header[345..500])),
+        false => name,
+    }
+}
+
+/// The path that a POSIX note (`LENGTH KEY=VALUE` and a new line, one after the other) says of the next file, if it does.
+fn path_in(mut note: &[u8]) -> Result<Option<String>, String> {
+    let mut path = None;
+    while !note.is_empty() {
+        let blank = note.iter().position(|byte| *byte == b' ').ok_or_else(cut_off)?;
+        let length = std::str::from_utf8(&note[..blank]).ok().and_then(|digits| digits.parse().ok());
+        let record = length.and_then(|length: usize| note.get(blank + 1..length)).ok_or_else(cut_off)?;
+        if let Some(value) = record.strip_prefix(b"path=") {
+            path = Some(text(value.strip_suffix(b"\n").unwrap_or(value)));
+        }
+        note = &note[blank + 1 + record.len()..];
+    }
+    Ok(path)
 }
 
 fn cut_off() -> String {
@@ -94,28 +123,59 @@ mod tests {
         let mut archive: Vec<u8> = parts.iter().flat_map(|(name, bytes)| file(name, bytes, 1_700_000_000)).collect();
         archive.extend(END);
         assert_eq!(archive.len() % BLOCK, 0);
-        let found = files(&archive, 3).unwrap();
+        let found = files(&archive).unwrap();
         assert_eq!(found, parts.map(|(name, bytes)| (name.to_owned(), bytes)));
-        assert!(files(&archive, 2).unwrap_err().contains("more than 2"));
+    }
+
+    /// A part of an archive of this kind.
+    fn part(kind: u8, name: &str, bytes: &[u8], change: impl FnOnce(&mut [u8])) -> Vec<u8> {
+        let mut part = file(name, bytes, 0);
+        part[156] = kind;
+        change(&mut part[..BLOCK]);
+        let sum = format!("{:06o}\0 ", checksum(&part[..BLOCK]));
+        part[148..156].copy_from_slice(sum.as_bytes());
+        part
+    }
+
+    #[test]
+    fn long_names_come_whole_as_each_archiver_writes_them() {
+        let long = format!("knowledge-export-2026/learnings/{}.md", "a-rather-long-title-".repeat(6));
+        let cut = &long[..100];
+        let gnu = |header: &mut [u8]| {
+            header[257..265].copy_from_slice(b"ustar  \0");
+            // The time of the last access stands where POSIX has the first part of a name.
+            header[345..357].copy_from_slice(b"14712345670\0");
+        };
+        let mut archive = part(b'L', "././@LongLink", format!("{long}\0").as_bytes(), gnu);
+        archive.extend(part(b'0', cut, b"gnu", gnu));
+        archive.extend(part(b'0', "short.md", b"gnu", gnu));
+        let length = " path=\n".len() + long.len() + 3;
+        let note = format!("20 mtime=1700000000\n{length} path={long}\n");
+        archive.extend(part(b'g', "pax_global_header", b"19 comment=nothing\n", |_| ()));
+        archive.extend(part(b'x', "PaxHeaders/x", note.as_bytes(), |_| ()));
+        archive.extend(part(b'0', cut, b"pax", |_| ()));
+        archive.extend(part(b'x', "PaxHeaders/y", b"20 mtime=1700000000\n", |_| ()));
+        archive.extend(part(b'0', "plain.md", b"pax", |_| ()));
+        archive.extend(part(b'5', "folder/", b"", |_| ()));
+        archive.extend(part(b'0', "b.md", b"posix", |header| header[345..350].copy_from_slice(b"the/a")));
+        let names: Vec<String> = files(&archive).unwrap().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, [long.as_str(), "short.md", long.as_str(), "plain.md", "the/a/b.md"]);
+        for broken in [&b"no number\n"[..], b"99 path=x\n", b"0 path=x\n", b"path", b"3 path=x\n"] {
+            let problem = files(&part(b'x', "x", broken, |_| ())).unwrap_err();
+            assert!(problem.contains("cut off"), "{problem}");
+        }
     }
 
     #[test]
     fn what_is_no_archive_of_files_is_refused() {
-        assert!(files(&[1; 512], 9).unwrap_err().contains("no tar"));
-        assert!(files(&[1; 100], 9).unwrap_err().contains("cut off"));
+        assert!(files(&[1; 512]).unwrap_err().contains("no tar"));
+        assert!(files(&[1; 100]).unwrap_err().contains("cut off"));
         let mut archive = file("a", &[1; 600], 0);
         archive.truncate(700);
-        assert!(files(&archive, 9).unwrap_err().contains("cut off"));
-        let mut link = file("a", b"", 0);
-        link[156] = b'2';
-        let sum = format!("{:06o}\0 ", checksum(&link[..BLOCK]));
-        link[148..156].copy_from_slice(sum.as_bytes());
-        assert!(files(&link, 9).unwrap_err().contains("neither"));
+        assert!(files(&archive).unwrap_err().contains("cut off"));
+        assert!(files(&part(b'2', "a", b"", |_| ())).unwrap_err().contains("neither"));
         // One that says that it is larger than everything.
-        let mut huge = file("a", b"", 0);
-        huge[124..136].copy_from_slice(b"77777777777\0");
-        let sum = format!("{:06o}\0 ", checksum(&huge[..BLOCK]));
-        huge[148..156].copy_from_slice(sum.as_bytes());
-        assert!(files(&huge, 9).unwrap_err().contains("cut off"));
+        let huge = part(b'0', "a", b"", |header| header[124..136].copy_from_slice(b"77777777777\0"));
+        assert!(files(&huge).unwrap_err().contains("cut off"));
     }
 }

@@ -3,7 +3,7 @@
 use guildhall_types::member::MemberRole;
 
 /// Something that happened to a member's account. Whoever adds a way to change an account adds its notice:
-/// `team.notify(&member, &Notice::new("…", "…"))?` gives the store for the change.
+/// `team.notify(&member, &Notice::new("…", "…"), |store| …)` makes the change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     pub(super) subject: String,
@@ -66,6 +66,68 @@ impl Notice {
             "A program was connected to your account",
             format!("A program that calls itself “{name}” was connected and may act on your behalf."),
         )
+    }
+
+    /// An authenticator app came into use.
+    pub fn totp_enabled() -> Self {
+        Self::new(
+            "An authenticator app was set up",
+            "An authenticator app was set up for your account: its codes are asked for after the password.",
+        )
+    }
+
+    /// The authenticator app was taken away.
+    pub fn totp_deleted() -> Self {
+        Self::new(
+            "Your authenticator app was taken away",
+            "The authenticator app of your account was taken away: its codes are good for nothing any more.",
+        )
+    }
+
+    /// Recovery codes were made.
+    pub fn recovery_codes_made() -> Self {
+        Self::new(
+            "New recovery codes were made",
+            "New recovery codes were made for your account, and the former ones are good for nothing any more.",
+        )
+    }
+
+    /// A passkey was added.
+    pub fn passkey_added(name: &str) -> Self {
+        Self::new(
+            "A passkey was added",
+            format!("A passkey named “{name}” was added to your account. Whoever holds it can sign in with it."),
+        )
+    }
+
+    /// A passkey was deleted.
+    pub fn passkey_deleted(name: &str) -> Self {
+        Self::new("A passkey was deleted", format!("The passkey “{name}” of your account was deleted."))
+    }
+
+    /// An account at a provider was linked.
+    pub fn account_linked(at: &str) -> Self {
+        Self::new(
+            "An account was linked to yours",
+            format!("An account at {at} was linked to yours. Whoever holds it can sign in with it."),
+        )
+    }
+
+    /// A linked account was taken away.
+    pub fn account_unlinked(at: &str) -> Self {
+        Self::new(
+            "A linked account was taken away",
+            format!("An account at {at} that was linked to yours was taken away."),
+        )
+    }
+
+    /// An admin took every second factor away.
+    pub fn factors_taken() -> Self {
+        Self::new(
+            "Your second factors were taken away",
+            "An admin of your team took every second factor of your account away, passkeys and recovery codes too, and your sessions were ended.",
+        )
+        .advising("If you did not ask for it, ask your admin why; then set one up again under Settings.")
     }
 
     /// The role is another one.

@@ -158,7 +158,7 @@ mod tests {
             Words::Notice { name: "Anna", subject: "Your role was changed", what: "It was.", advice: "Ask.", at },
             Words::Notification {
                 name: "Anna",
-                headline: "Shop: auto mode is paused",
+                headline: "Shop: auto mode has stopped",
                 text: "It broke.",
                 at,
                 link: "https://g/p/x".to_owned(),

@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 
 use super::{AutoOrder, Card, Live, Order, OrderState};
 use crate::alert::Strain;
-use crate::budget::BudgetKind;
 use crate::feature::FeatureKind;
 use crate::limits::Limits;
+use crate::run::Awaits;
 use crate::{DateTime, FeatureId, MemberId};
 
 /// Why something does not start now.
@@ -28,6 +28,20 @@ pub enum Reason {
         /// Until when.
         until: DateTime,
         /// Why, in a sentence.
+        why: String,
+    },
+    /// The server has no room on its disk, or no database.
+    Trouble {
+        /// When it is tried again.
+        until: DateTime,
+        /// What is wrong, in a sentence.
+        why: String,
+    },
+    /// What it depends on is done, and gives nothing to begin from.
+    Footing {
+        /// When it is tried again.
+        until: DateTime,
+        /// Why, and what helps, in a sentence or two.
         why: String,
     },
     /// A person is to look at its plan.
@@ -88,6 +102,7 @@ impl Reason {
             Self::Paused
                 | Self::Budget { .. }
                 | Self::Dependencies { .. }
+                | Self::Footing { .. }
                 | Self::WorktreeLimit { .. }
                 | Self::Hindered { .. }
         )
@@ -127,8 +142,8 @@ pub struct PutOff<'a> {
     pub until: DateTime,
     /// What it waits for, in a sentence; nothing while it rests until a window opens.
     pub why: Option<&'a str>,
-    /// Which budget it waits for, if it waits for one.
-    pub budget: Option<BudgetKind>,
+    /// What that is, if it is not its provider.
+    pub awaits: Option<Awaits>,
 }
 
 impl Place<'_> {
@@ -157,14 +172,16 @@ pub fn of_run(run: &Live, open: &[FeatureId], put_off: Option<PutOff<'_>>, place
     if !open.is_empty() {
         return Reason::Dependencies { features: open.to_vec() };
     }
-    match put_off {
-        Some(PutOff { until, why: Some(why), budget: Some(kind) }) => {
-            let until = (kind == BudgetKind::Month).then_some(until);
-            Reason::Budget { until, why: why.to_owned() }
-        }
-        Some(PutOff { until, why: Some(why), budget: None }) => Reason::Provider { until, why: why.to_owned() },
-        Some(PutOff { until, why: None, .. }) => Reason::Window { until: Some(until) },
-        None => place.limit(run.member, run.kind).unwrap_or(Reason::Turn),
+    let Some(PutOff { until, why, awaits }) = put_off else {
+        return place.limit(run.member, run.kind).unwrap_or(Reason::Turn);
+    };
+    let Some(why) = why.map(str::to_owned) else { return Reason::Window { until: Some(until) } };
+    match awaits {
+        Some(Awaits::RunBudget) => Reason::Budget { until: None, why },
+        Some(Awaits::MonthBudget) => Reason::Budget { until: Some(until), why },
+        Some(Awaits::Dependencies) => Reason::Footing { until, why },
+        Some(Awaits::Server) => Reason::Trouble { until, why },
+        None => Reason::Provider { until, why },
     }
 }
 

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::alert::Strain;
-use crate::budget::BudgetKind;
 use crate::feature::FeatureKind;
 use crate::limits::Limits;
+use crate::run::Awaits;
 use crate::window::Day;
 
 const MEMBERS: u8 = 4;
@@ -357,15 +357,20 @@ fn why_nothing_starts_is_told() {
     let none = HashMap::new();
     let place = Place { live: &[put_off(1)], held: &held, limits, used_up: &none, strain: None };
     let until = at + chrono::Duration::hours(1);
-    let waits = |why, budget| Some(PutOff { until, why, budget });
+    let waits = |why, awaits| Some(PutOff { until, why, awaits });
     let used_up = waits(Some("The limit is used up."), None);
     let provider = Reason::Provider { until, why: "The limit is used up.".to_owned() };
     assert_eq!(of_run(&put_off(1), &[], used_up, &place), provider);
     assert_eq!(of_run(&put_off(1), &[], waits(None, None), &place), Reason::Window { until: Some(until) });
     let budget = |until| Reason::Budget { until, why: "No more.".to_owned() };
-    let of_budget = |kind| of_run(&put_off(1), &[], waits(Some("No more."), Some(kind)), &place);
-    assert_eq!(of_budget(BudgetKind::Month), budget(Some(until)));
-    assert_eq!(of_budget(BudgetKind::Run), budget(None), "somebody has to let it");
+    let of_waiting = |kind| of_run(&put_off(1), &[], waits(Some("No more."), Some(kind)), &place);
+    assert_eq!(of_waiting(Awaits::MonthBudget), budget(Some(until)));
+    assert_eq!(of_waiting(Awaits::RunBudget), budget(None), "somebody has to let it");
+    let no_more = || "No more.".to_owned();
+    let footing = of_waiting(Awaits::Dependencies);
+    assert_eq!((&footing, footing.stays()), (&Reason::Footing { until, why: no_more() }, true));
+    let trouble = of_waiting(Awaits::Server);
+    assert_eq!((&trouble, trouble.stays()), (&Reason::Trouble { until, why: no_more() }, false));
     let short = Place { strain: Some(Strain::Disk), live: &[], ..place.clone() };
     let server = Reason::Server { strain: Strain::Disk };
     assert_eq!(of_run(&put_off(1), &[], None, &short), server);

@@ -48,6 +48,7 @@ fn standing(review: KnowledgeReview) -> LearningStanding {
         verified_at: None,
         application_count: 0,
         success_count: 0,
+        failure_count: 0,
     }
 }
 
@@ -158,21 +159,37 @@ fn blueprints_come_by_priority_and_the_closer_fit_first() {
 }
 
 #[test]
+fn what_is_no_pattern_of_paths_is_told() {
+    for pattern in ["src/**/*.rs", "*.{ts,tsx}", "./docs/[a-z]*", "README", "a/b", " src/* "] {
+        assert_eq!(glob_problem(pattern), None, "{pattern}");
+    }
+    for (pattern, told) in [("src/[a", "unclosed"), ("src/{a,b", "unclosed"), ("x\\", "dangling")] {
+        assert!(glob_problem(pattern).is_some_and(|problem| problem.contains(told)), "{:?}", glob_problem(pattern));
+    }
+}
+
+#[test]
 fn what_helped_before_goes_first_and_what_did_not_goes_last() {
     let work = rust();
     let known = Worth { score: 1.0, ..Worth::default() };
-    let tried = |tried, helped| {
-        let standing =
-            LearningStanding { application_count: tried, success_count: helped, ..standing(KnowledgeReview::Accepted) };
+    let used = |all, helped, not| {
+        let standing = LearningStanding {
+            application_count: all,
+            success_count: helped,
+            failure_count: not,
+            ..standing(KnowledgeReview::Accepted)
+        };
         known.rank(&details(), &standing, &work)
     };
+    let tried = |tried, helped| used(tried, helped, tried - helped);
     let seen = |worth: Worth| worth.rank(&details(), &standing(KnowledgeReview::Accepted), &work);
     let usual = seen(known);
     let came_through = seen(Worth { came_through: 4, ..known });
     let failed = seen(Worth { failed: 4, ..known });
     assert!(tried(4, 4) > came_through && came_through > usual && usual > failed && failed > tried(4, 0));
     assert!(seen(Worth { same_project: true, ..known }) > usual);
-    assert_eq!(tried(1, 9), tried(1, 1), "no more than were tried");
+    assert_eq!(used(9, 2, 1), used(3, 2, 1), "what nobody knows says nothing");
+    assert_eq!(used(5, 0, 0), usual);
     let with = |change: fn(&mut LearningDetails)| {
         let mut of = details();
         change(&mut of);
@@ -273,7 +290,7 @@ proptest! {
     fn a_better_found_learning_never_ranks_lower(
         score in 0.0_f64..100.0,
         more in 0.0_f64..100.0,
-        tried in 0_i64..50,
+        not in 0_i64..50,
         helped in 0_i64..50,
         came_through in 0_i64..50,
         failed in 0_i64..50,
@@ -281,8 +298,8 @@ proptest! {
         let work = rust();
         let rank = |score, helped, came_through, failed| {
             let standing = LearningStanding {
-                application_count: tried,
                 success_count: helped,
+                failure_count: not,
                 ..standing(KnowledgeReview::Accepted)
             };
             Worth { score, came_through, failed, same_project: false }.rank(&details(), &standing, &work)

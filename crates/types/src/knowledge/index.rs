@@ -129,7 +129,8 @@ pub fn index(draft: &KnowledgeDraft, review: KnowledgeReview, origin: KnowledgeO
     }
 }
 
-fn marks(draft: &KnowledgeDraft, review: KnowledgeReview, origin: KnowledgeOrigin) -> Vec<Mark<'_>> {
+/// The marks of an item.
+pub fn marks(draft: &KnowledgeDraft, review: KnowledgeReview, origin: KnowledgeOrigin) -> Vec<Mark<'_>> {
     let mut all = vec![Mark::Kind(draft.kind()), Mark::Sort(draft.details.sort()), Mark::Origin(origin)];
     all.extend(draft.tags.iter().map(|tag| Mark::Tag(tag)));
     all.extend(draft.details.languages().iter().map(|language| Mark::Language(language)));

@@ -63,6 +63,8 @@ pub struct LearningStanding {
     pub application_count: i64,
     /// In how many of them it helped.
     pub success_count: i64,
+    /// In how many of them it did not; of the others nothing is known.
+    pub failure_count: i64,
 }
 
 /// A blueprint.

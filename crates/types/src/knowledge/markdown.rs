@@ -2,6 +2,8 @@
 //! which is YAML, too; what people write by hand is read in the simple forms of YAML that such files have: words, quoted
 //! words, numbers, and lists in brackets or in lines of their own.
 
+mod fields;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -172,12 +174,7 @@ fn item(mut map: Map<String, Value>) -> Result<MarkdownItem, String> {
             map.insert(own.to_owned(), value);
         }
     }
-    // A title may look like a number.
-    for name in [own, "description"] {
-        if let Some(value) = map.get_mut(name).filter(|value| value.is_number() || value.is_boolean()) {
-            *value = Value::String(value.to_string());
-        }
-    }
+    let mut map = fields::fitted(kind, map)?;
     let verified = json!(LearningConfidence::Verified);
     if let Some(value) = map.get_mut("confidence").filter(|value| **value == verified) {
         *value = json!(LearningConfidence::High);

@@ -75,10 +75,10 @@ pub struct Candidate<'a> {
     pub profile: Profile<'a>,
     /// How many days ago it changed.
     pub days: f64,
-    /// How often it was used.
-    pub used: i64,
     /// How often it helped.
     pub helped: i64,
+    /// How often it did not. What is not known says nothing.
+    pub failed: i64,
 }
 
 /// How well an item fits; 0 where no word stands in it. Grows with each word that stands in it, and with each that is rare.
@@ -103,14 +103,14 @@ pub fn score(terms: &[Term], phrase: &str, candidate: &Candidate<'_>) -> f64 {
         _ => 0.0,
     };
     let recent = RECENT * HALF / (HALF + candidate.days.max(0.0));
-    let helped = HELPED * usefulness(candidate.used, candidate.helped);
+    let helped = HELPED * usefulness(candidate.helped, candidate.failed);
     sum * whole * (1.0 + title) * (1.0 + recent + helped)
 }
 
-/// How useful something has been, from 0 to 1; what was hardly used is hardly useful.
-pub fn usefulness(used: i64, helped: i64) -> f64 {
-    let (used, helped) = (used.max(0) as f64, helped.clamp(0, used.max(0)) as f64);
-    helped / (used + 3.0)
+/// How useful something has been, from 0 to 1, by the uses of which it is known; what was hardly used is hardly useful.
+pub fn usefulness(helped: i64, failed: i64) -> f64 {
+    let (helped, failed) = (helped.max(0) as f64, failed.max(0) as f64);
+    helped / (helped + failed + 3.0)
 }
 
 fn weight(counts: &[u16; FIELDS], lengths: &[u16; FIELDS]) -> f64 {

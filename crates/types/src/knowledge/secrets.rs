@@ -66,6 +66,7 @@ const NAMES: &[&str] = &[
     "token",
     "apikey",
     "accesskey",
+    "accountkey",
     "privatekey",
     "credential",
     "authkey",
@@ -118,7 +119,12 @@ pub fn find(text: &str) -> Option<Suspect> {
         if key_block && line.len() > 120 && line.contains("-----END") {
             return found("a private key");
         }
-        if let Some(what) = marked(line).or_else(|| address(line)).or_else(|| header(line)).or_else(|| assigned(line)) {
+        if let Some(what) = marked(line)
+            .or_else(|| address(line))
+            .or_else(|| hook(line))
+            .or_else(|| header(line))
+            .or_else(|| assigned(line))
+        {
             return found(what);
         }
     }
@@ -172,7 +178,6 @@ fn address(line: &str) -> Option<&'static str> {
         rest = &rest[at + 3..];
         let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '/' | '"' | '\'' | '`' | '<' | '>' | '?' | '#'));
         let authority = &rest[..end.unwrap_or(rest.len())];
-        // A password may hold a slash that nobody escaped: then the `@` comes after it.
         let user = authority.rsplit_once('@').map(|(user, _)| user);
         if let Some((_, password)) = user.and_then(|user| user.split_once(':'))
             && password.len() >= 4
@@ -180,8 +185,47 @@ fn address(line: &str) -> Option<&'static str> {
         {
             return Some("an address with a password");
         }
+        if user.is_none() && holds_slash(rest) {
+            return Some("an address with a password");
+        }
     }
     None
+}
+
+/// Whether what follows `://` begins with a password in which a slash or the like stands that nobody escaped: then the `@` comes
+/// after it. What is a port, and a path behind it, is none.
+fn holds_slash(rest: &str) -> bool {
+    let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>'));
+    let Some((user, _)) = rest[..end.unwrap_or(rest.len())].split_once('@') else { return false };
+    let Some((name, password)) = user.split_once(':') else { return false };
+    let first = password.split(['/', '?', '#']).next().unwrap_or_default();
+    !name.contains(['/', '?', '#', '['])
+        && !first.is_empty()
+        && first != "port"
+        && !first.bytes().all(|byte| byte.is_ascii_digit())
+        && password.bytes().any(|byte| byte.is_ascii_digit())
+        && password.len() >= 4
+        && !is_open(password)
+}
+
+/// Addresses that let in whoever knows them, and what they let into.
+const HOOKS: &[(&str, &str)] = &[
+    ("hooks.slack.com/services/", "the address of a webhook of Slack"),
+    ("hooks.slack.com/workflows/", "the address of a webhook of Slack"),
+    ("hooks.slack.com/triggers/", "the address of a webhook of Slack"),
+    ("discord.com/api/webhooks/", "the address of a webhook of Discord"),
+    ("discordapp.com/api/webhooks/", "the address of a webhook of Discord"),
+];
+
+/// The address of a webhook: its last part is what lets in.
+fn hook(line: &str) -> Option<&'static str> {
+    HOOKS.iter().find_map(|(host, what)| {
+        line.match_indices(host).find_map(|(at, _)| {
+            let path = line[at + host.len()..].split(|c: char| !(belongs_to_key(c) || c == '/')).next()?;
+            let key = path.trim_end_matches(['/', '.']).rsplit_once('/')?.1;
+            (key.len() >= 16 && is_random(key) && !is_open(key)).then_some(*what)
+        })
+    })
 }
 
 /// What a request is signed in by.

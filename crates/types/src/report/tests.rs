@@ -352,3 +352,36 @@ fn a_stretch_counts_as_far_as_it_lies_within() {
     took.add_span(SpanKind::Work, at("2026-01-01T01:00:00Z"), Some(at("2026-01-01T02:00:00Z")), from, until);
     assert_eq!((took.worked_ms, took.provider_ms, took.rest_ms), (1_800_000, 3_600_000, 0));
 }
+
+/// What a run waits for says the span, the outcome, and whether somebody is wanted.
+#[test]
+fn what_a_run_is_put_off_for_is_told_as_what_it_is() {
+    let told = |awaits, reason: bool| {
+        let span = SpanKind::of_rest(awaits, reason);
+        let outcome = Outcome::of(RunStatus::Queued, FeatureStatus::Queued, false, false, Some(span)).unwrap();
+        (span, outcome, outcome.needs_somebody(), span.rests())
+    };
+    let all = [
+        (None, true, SpanKind::Provider, Outcome::WaitsForProvider, false, false),
+        (None, false, SpanKind::Window, Outcome::Rests, false, true),
+        (Some(Awaits::RunBudget), true, SpanKind::Budget, Outcome::WaitsForBudget, true, true),
+        (Some(Awaits::MonthBudget), true, SpanKind::Budget, Outcome::WaitsForBudget, true, true),
+        (Some(Awaits::Dependencies), true, SpanKind::Dependencies, Outcome::WaitsForDependencies, true, true),
+        (Some(Awaits::Server), true, SpanKind::Server, Outcome::WaitsForServer, false, false),
+    ];
+    for (awaits, reason, span, outcome, needs, rests) in all {
+        assert_eq!(told(awaits, reason), (span, outcome, needs, rests), "{awaits:?}");
+        assert!(outcome.next().is_some(), "{outcome:?}");
+    }
+    let body = ReportBody::of(
+        vec![
+            card(ProjectId::new(), 1, Outcome::WaitsForDependencies, 0),
+            card(ProjectId::new(), 2, Outcome::WaitsForServer, 0),
+        ],
+        Took::default(),
+        Vec::new(),
+        Vec::new(),
+        Vec::new(),
+    );
+    assert_eq!((body.waiting, body.under_way), (1, 1));
+}

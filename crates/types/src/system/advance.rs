@@ -29,6 +29,15 @@ pub enum Happened {
         /// What came of it, or why nothing did.
         result: Result<Value, String>,
     },
+    /// An agent of a step began to work, or works no more: the step has another time by which it is ended.
+    Due {
+        /// The step's place.
+        key: String,
+        /// The try.
+        attempt: i64,
+        /// When it is ended if it goes on as it is; nothing while no agent of it works. See [`due`](super::due).
+        at: Option<DateTime>,
+    },
     /// A person looked.
     Reviewed {
         /// The step's place.
@@ -113,6 +122,7 @@ pub fn advance(
     for what in happened {
         match what {
             Happened::Ended { key, attempt, result } => walk.ended(key, *attempt, result.clone()),
+            Happened::Due { key, attempt, at } => walk.due(key, *attempt, *at),
             Happened::Reviewed { key, approved, text } => walk.reviewed(key, *approved, text),
             Happened::Cancelled { why } => ended = Some((ExecutionStatus::Cancelled, why.clone())),
         }

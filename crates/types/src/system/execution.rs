@@ -7,6 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{StepKind, SystemDefinition};
+use crate::run::{Awaits, RunStatus};
 use crate::{DateTime, ExecutionId, FeatureId, MemberId, ProjectId, RunId, SystemId, text_enum::text_enum};
 
 text_enum! {
@@ -84,7 +85,7 @@ pub struct StepState {
     pub error: Option<String>,
     /// What a person said to it.
     pub feedback: Option<String>,
-    /// When it is ended if it has not ended before.
+    /// When it is ended if it has not ended before and its agents work until then; nothing while none of them works.
     pub deadline: Option<DateTime>,
     /// When it is tried again.
     pub retry_at: Option<DateTime>,
@@ -146,12 +147,22 @@ pub struct Execution {
     pub tokens: i64,
     /// What they cost so far, in micro-dollars.
     pub cost_micros: i64,
+    /// What it was started with, in a few words; empty where that says nothing.
+    #[serde(default)]
+    pub about: String,
     /// When it was asked for.
     pub created_at: DateTime,
     /// When it last changed.
     pub updated_at: DateTime,
     /// When it ended.
     pub ended_at: Option<DateTime>,
+}
+
+impl ExecutionTask {
+    /// Whether it waits for something or works, and has not ended.
+    pub fn is_live(&self) -> bool {
+        self.status.is_some_and(RunStatus::is_live)
+    }
 }
 
 /// An agent at work for a try of a step.
@@ -167,6 +178,14 @@ pub struct ExecutionTask {
     pub feature_id: FeatureId,
     /// Its run, once there is one.
     pub run_id: Option<RunId>,
+    /// Where the run stands, once there is one.
+    pub status: Option<RunStatus>,
+    /// Until when it is put off, if it is.
+    pub parked_until: Option<DateTime>,
+    /// What it waits for, in a sentence.
+    pub parked_reason: Option<String>,
+    /// What else than its provider it waits for, if that is known.
+    pub parked_for: Option<Awaits>,
     /// Its tokens so far.
     pub tokens: i64,
     /// What it cost so far, in micro-dollars.

@@ -11,6 +11,8 @@ use crate::text_enum::text_enum;
 
 /// Fields at most.
 pub(super) const FIELDS: usize = 30;
+/// Characters of what an input is about at most.
+const ABOUT: usize = 100;
 
 text_enum! {
     /// What a field holds.
@@ -186,6 +188,18 @@ pub struct InputProblem {
 }
 
 impl InputSchema {
+    /// What an input is about, in a few words that tell it from others: the beginning of the first text that is needed, or of
+    /// another where none is.
+    pub fn about(&self, input: &Value) -> String {
+        let text = |name: &String| input.get(name)?.as_str().and_then(first_line);
+        let first = self.required.iter().find_map(text).or_else(|| self.properties.keys().find_map(text));
+        let Some(line) = first else { return String::new() };
+        match line.char_indices().nth(ABOUT) {
+            Some((end, _)) => format!("{}…", line[..end].trim_end()),
+            None => line.to_owned(),
+        }
+    }
+
     /// The variables that an input gives, with what stands for what was left out.
     ///
     /// # Errors
@@ -216,4 +230,8 @@ impl InputSchema {
         }
         if problems.is_empty() { Ok(variables) } else { Err(problems) }
     }
+}
+
+fn first_line(text: &str) -> Option<&str> {
+    text.lines().map(str::trim).find(|line| !line.is_empty())
 }

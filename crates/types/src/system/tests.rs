@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::template::{Context, Reader, render};
 use super::*;
 use crate::DateTime;
+use crate::feature::WorkMode;
 
 mod random;
 mod rules;
@@ -51,6 +52,10 @@ fn begun(system: &SystemDefinition) -> (ExecutionState, Vec<Action>) {
 fn ended(key: &str, attempt: i64, result: Result<&str, &str>) -> Happened {
     let result = result.map(Value::from).map_err(str::to_owned);
     Happened::Ended { key: key.to_owned(), attempt, result }
+}
+
+fn due_at(key: &str, attempt: i64, at: Option<DateTime>) -> Happened {
+    Happened::Due { key: key.to_owned(), attempt, at }
 }
 
 fn started(actions: &[Action]) -> Vec<&str> {
@@ -153,7 +158,7 @@ fn an_answer_of_the_wrong_form_is_sent_back_once_and_then_fails_as_the_step_says
         assert!(prompt.contains(why) && prompt.contains("Work.") && prompt.contains("\"card\": 1"), "{prompt}");
         assert_eq!(prompt.matches("</data>").count(), 1, "{prompt}");
         let step = back.step("plan").cloned().unwrap_or_else(|| panic!("a step"));
-        assert_eq!((step.rounds, step.deadline), (1, Some(later + chrono::Duration::seconds(60))));
+        assert_eq!((step.rounds, step.deadline), (1, None), "the time of its next agent begins when that does");
         assert_eq!(outstanding(&of(&plan), &back), actions);
         // What the first try says now is too late; the second's answer fits.
         let (same, _) = advance(&of(&plan), &back, later, &[ended("plan", 1, Ok("{\"cards\": []}"))]);
@@ -273,9 +278,20 @@ fn a_step_that_takes_too_long_is_ended_with_all_that_is_in_it() {
     both.optional = true;
     let of = system(vec![both, agent("after")]);
     let (state, _) = begun(&of);
+    // While its agents wait for their places nothing ends it.
+    assert_eq!(wake_at(&state), None);
+    let (same, _) = advance(&of, &state, noon() + chrono::Duration::days(3), &[]);
+    assert_eq!(same, state);
+    let end = noon() + chrono::Duration::seconds(60);
+    let (state, _) = advance(&of, &state, noon(), &[due_at("both", 1, Some(end))]);
+    assert_eq!(wake_at(&state), Some(end));
+    let (rests, _) = advance(&of, &state, end + chrono::Duration::hours(5), &[due_at("both", 1, None)]);
+    assert_eq!((status(&rests, "both"), wake_at(&rests)), (Some(SystemStepStatus::Running), None));
+    let (same, _) = advance(&of, &state, noon(), &[due_at("both", 2, None), due_at("none", 1, None)]);
+    assert_eq!(same, state, "of another try");
     let (state, actions) = advance(&of, &state, noon() + chrono::Duration::seconds(59), &[]);
     assert!(actions.is_empty());
-    let (state, actions) = advance(&of, &state, noon() + chrono::Duration::seconds(60), &[]);
+    let (state, actions) = advance(&of, &state, end, &[]);
     assert_eq!(cancelled(&actions), ["both.one", "both.two"]);
     assert_eq!(started(&actions), ["after"]);
     assert_eq!(status(&state, "both"), Some(SystemStepStatus::Failed));
@@ -320,4 +336,54 @@ fn what_is_put_into_a_template_is_never_read_as_one() {
     assert!(evil.ends_with("\nObey.\n</data>"), "{evil}");
     assert!(filled("{{ a").is_err() && filled("{{ a b }}").is_err() && filled("{{}}").is_err());
     assert_eq!(render("{{b}}", &context, Reader::Agent, 3).as_deref(), Ok("sec\n[3 characters were cut here]"));
+}
+
+#[test]
+fn a_person_is_waited_for_within_a_step_that_has_a_limit() {
+    let mut inner = within("all", StepKind::Sequential, vec![agent("make"), Step::new("look", StepKind::HumanReview)]);
+    inner.timeout_ms = Some(60_000);
+    let of = system(vec![inner]);
+    assert_eq!(validate(&of), []);
+    let (state, _) = begun(&of);
+    let (state, _) = advance(&of, &state, noon(), &[due_at("all", 1, Some(noon() + chrono::Duration::seconds(60)))]);
+    let made = [ended("all.make", 1, Ok("Made.")), due_at("all", 1, None)];
+    let (state, _) = advance(&of, &state, noon() + chrono::Duration::seconds(30), &made);
+    let (state, _) = advance(&of, &state, noon() + chrono::Duration::days(300), &[]);
+    assert_eq!((state.status, wake_at(&state)), (ExecutionStatus::Waiting, None));
+}
+
+#[test]
+fn a_step_builds_on_the_work_before_it_and_not_on_what_is_beside_it() {
+    let works = |id: &str| Step { mode: Some(WorkMode::Work), ..agent(id) };
+    let mut rounds = within("rounds", StepKind::Loop, vec![works("mend")]);
+    rounds.max_iterations = Some(2);
+    let both = within("both", StepKind::Parallel, vec![works("left"), works("right"), agent("reads")]);
+    let of = system(vec![agent("look"), works("first"), rounds, both, agent("judge"), works("last"), agent("tell")]);
+    let (mut state, mut actions) = begun(&of);
+    let mut found = BTreeMap::new();
+    while let Some((key, attempt)) = actions.iter().find_map(|action| match action {
+        Action::Start { key, attempt, .. } => Some((key.clone(), *attempt)),
+        _ => None,
+    }) {
+        for open in outstanding(&of, &state) {
+            let Action::Start { key, .. } = open else { continue };
+            let on: Vec<String> = builds_on(&of, &state, &key).iter().map(|step| step.key.clone()).collect();
+            found.entry(key).or_insert(on.join(" "));
+        }
+        let (next, mut more) = advance(&of, &state, noon(), &[ended(&key, attempt, Ok("Done."))]);
+        actions.retain(|action| !matches!(action, Action::Start { key: is, .. } if *is == key));
+        actions.append(&mut more);
+        state = next;
+    }
+    assert_eq!(state.status, ExecutionStatus::Completed);
+    let on = |key: &str| found.get(key).map(String::as_str);
+    assert_eq!((on("look"), on("first"), on("rounds@1.mend")), (Some(""), Some(""), Some("first")));
+    assert_eq!(on("rounds@2.mend"), Some("rounds@1.mend"));
+    assert_eq!(on("both.left"), Some("rounds@2.mend"));
+    assert_eq!(on("both.right"), Some("rounds@2.mend"), "not on what is done beside it");
+    assert_eq!(on("judge"), Some("both.left both.right"));
+    assert_eq!((on("last"), on("tell")), (Some("both.left both.right"), Some("last")));
+    // Also when it is tried again after the one beside it has ended.
+    let late: Vec<_> = builds_on(&of, &state, "both.right").iter().map(|step| step.key.clone()).collect();
+    assert_eq!(late, ["rounds@2.mend"]);
 }

@@ -1,10 +1,13 @@
 //! What is wrong with a system: all of it at once, each with its place, for the API and the editor alike.
 
+mod known;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use self::known::{Known, branches, gives, gives_unseen, written};
 use super::condition::Operator;
 use super::template::{Piece, is_name, is_path, parse};
 use super::transform::{self, Transform};
@@ -38,30 +41,11 @@ pub fn validate(system: &SystemDefinition) -> Vec<SystemProblem> {
     check.head();
     if check.measure(&system.workflow, "workflow", 1) {
         let given = system.input_schema.properties.keys().chain(system.variables.keys()).cloned();
-        let known = Known { variables: given.collect(), steps: BTreeSet::new(), reviewed: false };
+        let known = Known { variables: given.collect(), ..Known::default() };
         check.sequence(&system.workflow, "workflow", known);
     }
     check.problems.truncate(TOLD);
     check.problems
-}
-
-/// What earlier steps have given.
-#[derive(Debug, Clone, Default)]
-struct Known {
-    variables: BTreeSet<String>,
-    steps: BTreeSet<String>,
-    /// Whether a person has approved on every way here.
-    reviewed: bool,
-}
-
-impl Known {
-    /// What is known after one of several ways was taken.
-    fn either(mut self, other: Self) -> Self {
-        self.reviewed &= other.reviewed;
-        self.variables.extend(other.variables);
-        self.steps.extend(other.steps);
-        self
-    }
 }
 
 struct Check<'a> {
@@ -79,9 +63,8 @@ impl<'a> Check<'a> {
 
     fn head(&mut self) {
         let system = self.system;
-        let name = system.name.trim();
-        if name.is_empty() || name.chars().count() > NAME || name.chars().any(char::is_control) {
-            self.tell("name", None, format!("Give it a name of one line and at most {NAME} characters."));
+        if !names(&system.name) {
+            self.tell("name", None, NAMED);
         }
         if system.description.chars().count() > DESCRIPTION {
             self.tell("description", None, format!("Use at most {DESCRIPTION} characters."));
@@ -116,14 +99,14 @@ impl<'a> Check<'a> {
             } else if !seen.insert(agent.id.as_str()) {
                 self.tell(at("id"), None, format!("There are two agents called {}; give one another id.", agent.id));
             }
-            if agent.name.trim().is_empty() || agent.name.chars().count() > NAME {
-                self.tell(at("name"), None, format!("Give it a name of at most {NAME} characters."));
+            if !names(&agent.name) {
+                self.tell(at("name"), None, NAMED);
             }
             if agent.prompt_override.as_ref().is_some_and(|prompt| prompt.chars().count() > TEMPLATE) {
                 self.tell(at("promptOverride"), None, format!("Use at most {TEMPLATE} characters."));
             }
-            if agent.model_override.as_ref().is_some_and(|model| model.trim().is_empty() || model.chars().count() > 200)
-            {
+            let model = agent.model_override.as_deref().unwrap_or("-").trim();
+            if model.is_empty() || model.chars().count() > 200 || model.chars().any(char::is_control) {
                 self.tell(at("modelOverride"), None, "Name a model, or leave it out.");
             }
         }
@@ -197,12 +180,12 @@ impl<'a> Check<'a> {
     /// Looks at one step, and says what is known after it.
     fn step(&mut self, step: &'a Step, path: &str, before: Known) -> Known {
         let at = |field: &str| format!("{path}.{field}");
-        if step.name.trim().is_empty() || step.name.chars().count() > NAME {
-            self.tell(at("name"), Some(step), format!("Give it a name of at most {NAME} characters."));
+        if !names(&step.name) {
+            self.tell(at("name"), Some(step), NAMED);
         }
         self.belongings(step, path);
         self.bounds(step, path);
-        let reviewed = before.reviewed;
+        let (reviewed, unseen) = (before.reviewed, before.unseen.clone());
         let known = match step.kind {
             StepKind::Agent => {
                 match &step.agent_id {
@@ -228,7 +211,7 @@ impl<'a> Check<'a> {
                 let mut within = before.clone();
                 within.steps.insert(step.id.clone());
                 let after = self.sequence(&step.children, &at("children"), within);
-                Known { reviewed: true, ..before.either(after) }
+                Known { reviewed: true, unseen: BTreeSet::new(), ..before.either(after) }
             }
             StepKind::Sequential => {
                 self.filled(step, path);
@@ -252,17 +235,29 @@ impl<'a> Check<'a> {
                 // A later round knows what an earlier one gave.
                 let mut within = before.clone();
                 gives(&step.children, &mut within);
+                within.unseen.extend(written(&step.children));
                 self.condition(step, path, &within);
                 let after = self.sequence(&step.children, &at("children"), within);
-                Known { reviewed, ..after }
+                // It may have no round.
+                Known { reviewed, unseen: after.unseen.union(&unseen).cloned().collect(), ..after }
             }
         };
         // What may be left out has approved nothing.
-        let reviewed = if step.optional { reviewed } else { known.reviewed };
-        self.after(step, path, Known { reviewed, ..known })
+        let known = match step.optional {
+            true => Known { reviewed, unseen: known.unseen.union(&unseen).cloned().collect(), ..known },
+            false => known,
+        };
+        self.after(step, path, known)
     }
 
     fn after(&mut self, step: &Step, path: &str, mut known: Known) -> Known {
+        let own = [step.output_variable.clone(), Some(format!("steps.{}", step.id))].into_iter().flatten();
+        match gives_unseen(step, &known) {
+            true => known.unseen.extend(own),
+            false => own.for_each(|name| {
+                known.unseen.remove(&name);
+            }),
+        }
         if let Some(name) = &step.output_variable {
             match is_name(name) && name != "steps" {
                 true => drop(known.variables.insert(name.clone())),
@@ -277,23 +272,29 @@ impl<'a> Check<'a> {
         let mut writers: HashMap<String, String> = HashMap::new();
         let mut after = before.clone();
         let mut reviewed = before.reviewed;
+        // What was there before, as far as no branch had it approved, and what each branch gave.
+        let (mut old, mut new) = (before.unseen.clone(), BTreeSet::new());
         for (place, child) in step.children.iter().enumerate() {
             let own = format!("{path}.children[{place}]");
             // Branches know nothing of one another: which is first is not settled.
             let known = self.step(child, &own, before.clone());
-            let mut written = Known::default();
-            gives(std::slice::from_ref(child), &mut written);
-            for name in written.variables {
+            let mut given = Known::default();
+            gives(std::slice::from_ref(child), &mut given);
+            for name in given.variables {
                 if let Some(other) = writers.insert(name.clone(), child.id.clone()) {
                     let both = format!("{other} sets {name} at the same time; give one of them another variable.");
                     self.tell(format!("{own}.outputVariable"), Some(child), both);
                 }
             }
             // A branch that another one may overtake proves nothing.
-            reviewed |= known.reviewed && !child.optional && step.failure_policy != Some(super::FailurePolicy::Any);
+            if known.reviewed && !child.optional && step.failure_policy != Some(super::FailurePolicy::Any) {
+                reviewed = true;
+                old.retain(|name| known.unseen.contains(name));
+            }
+            new.extend(written(std::slice::from_ref(child)).into_iter().filter(|name| known.unseen.contains(name)));
             after = after.either(known);
         }
-        Known { reviewed, ..after }
+        Known { reviewed, unseen: old.union(&new).cloned().collect(), ..after }
     }
 
     fn transform(&mut self, step: &Step, path: &str, known: &Known) {
@@ -316,6 +317,14 @@ impl<'a> Check<'a> {
             let first = "A person must approve before cards are made: put a human review before this step, where every way leads \
                          through it.";
             self.tell(at, Some(step), first);
+        } else if let Transform::CreateCards { from } = transform
+            && known.hides(from)
+        {
+            let later = format!(
+                "`{from}` is given after a person approved, or beside it: only what was approved may become cards. Put the human review \
+                 behind the step that gives it."
+            );
+            self.tell(format!("{at}.from"), Some(step), later);
         }
     }
 
@@ -458,19 +467,11 @@ impl<'a> Check<'a> {
     }
 }
 
+const NAMED: &str = "Give it a name of one line and at most 80 characters.";
+
+/// Whether this can be shown as a name.
+fn names(text: &str) -> bool {
+    !text.trim().is_empty() && text.chars().count() <= NAME && !text.chars().any(char::is_control)
+}
+
 const NAMES: &str = "Use letters, digits, `-` and `_`, at most 40, beginning with a letter; `steps` is taken.";
-
-fn branches(step: &Step) -> [(&'static str, &[Step]); 3] {
-    [("children", &step.children), ("trueBranch", &step.true_branch), ("falseBranch", &step.false_branch)]
-}
-
-/// Everything that steps, and those within them, give.
-fn gives(steps: &[Step], known: &mut Known) {
-    for step in steps {
-        known.steps.insert(step.id.clone());
-        known.variables.extend(step.output_variable.clone());
-        for (_, inner) in branches(step) {
-            gives(inner, known);
-        }
-    }
-}

@@ -10,7 +10,7 @@ const styles = cva(
       variant: {
         primary: "bg-accent text-accent-ink hover:bg-accent-hover active:brightness-95",
         secondary:
-          "border border-line-strong bg-surface text-ink shadow-card hover:bg-[color-mix(in_oklch,var(--surface),var(--ink)_5%)] active:bg-pressed",
+          "border border-line-strong bg-surface text-ink shadow-card hover:bg-[color-mix(in_oklab,var(--surface),var(--ink)_5%)] active:bg-pressed",
         ghost: "text-muted hover:bg-hover hover:text-ink active:bg-pressed data-popup-open:bg-hover",
         danger: "bg-danger text-white hover:bg-danger-hover",
         quiet: "text-accent-text underline-offset-2 hover:underline",

@@ -1,10 +1,12 @@
 import { AlertDialog } from "@base-ui/react/alert-dialog";
 import { Dialog as Base } from "@base-ui/react/dialog";
 import { X } from "lucide-react";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useCallback, useState } from "react";
 import { cn } from "@/lib/cn";
+import { AroundForm, type Holder, without } from "@/lib/unsaved";
 import { t } from "@/strings";
 import { Button } from "./button";
+import { useFinalFocus } from "./final-focus";
 
 const backdrop =
   "fixed inset-0 z-50 bg-scrim transition-opacity duration-150 data-ending-style:opacity-0 data-starting-style:opacity-0";
@@ -12,7 +14,7 @@ const box =
   "relative flex max-h-full w-full flex-col overflow-hidden rounded-xl bg-raised shadow-pop outline-none transition-[opacity,transform] duration-150 data-ending-style:scale-[0.98] data-starting-style:scale-[0.98] data-ending-style:opacity-0 data-starting-style:opacity-0";
 const widths = { sm: "max-w-md", md: "max-w-xl", lg: "max-w-3xl" };
 
-/** A window over the page. On a narrow screen it takes the whole of it. */
+/** A window over the page. On a narrow screen it takes the whole of it. It asks before it closes over what is not saved. */
 export function Dialog({
   open,
   onOpenChange,
@@ -32,12 +34,27 @@ export function Dialog({
   width?: keyof typeof widths;
   hideTitle?: boolean;
 }) {
+  const finalFocus = useFinalFocus(open);
+  const [holders, setHolders] = useState<readonly Holder[]>([]);
+  const [asks, setAsks] = useState(false);
+  const hold = useCallback(
+    (id: string, text: string | null) =>
+      setHolders((before) => [...without(before, id), ...(text === null ? [] : [{ id, text }])]),
+    [],
+  );
+  const change = (next: boolean) => {
+    if (!next && holders.length > 0) setAsks(true);
+    else onOpenChange(next);
+  };
   return (
-    <Base.Root open={open} onOpenChange={(next) => onOpenChange(next)}>
+    <Base.Root open={open} onOpenChange={(next) => change(next)}>
       <Base.Portal>
         <Base.Backdrop className={backdrop} />
         <Base.Viewport className="fixed inset-0 z-50 flex items-end justify-center sm:items-start sm:p-6 sm:pt-[9vh]">
-          <Base.Popup className={cn(box, widths[width], "rounded-b-none sm:rounded-b-xl")}>
+          <Base.Popup
+            finalFocus={finalFocus}
+            className={cn(box, widths[width], "rounded-b-none sm:rounded-b-xl")}
+          >
             <div className={cn("flex items-start gap-3 px-5 pt-4 pb-2", hideTitle && "sr-only")}>
               <div className="min-w-0 flex-1">
                 <Base.Title className="font-semibold text-lg">{title}</Base.Title>
@@ -52,12 +69,25 @@ export function Dialog({
                 <X className="size-4" />
               </Base.Close>
             </div>
-            <div className="min-h-0 flex-1 overflow-y-auto scroll-thin">{children}</div>
+            <AroundForm value={hold}>
+              <div className="min-h-0 flex-1 overflow-y-auto scroll-thin">{children}</div>
+            </AroundForm>
             {footer && (
               <div className="flex items-center justify-end gap-2 border-line border-t px-5 py-3">
                 {footer}
               </div>
             )}
+            <Confirm
+              open={asks}
+              onOpenChange={setAsks}
+              title={t.unsaved.close}
+              confirm={t.unsaved.discard}
+              cancel={t.unsaved.stay}
+              danger
+              onConfirm={() => onOpenChange(false)}
+            >
+              {holders.at(-1)?.text}
+            </Confirm>
           </Base.Popup>
         </Base.Viewport>
       </Base.Portal>
@@ -72,6 +102,7 @@ export function Confirm({
   title,
   children,
   confirm,
+  cancel = t.common.cancel,
   danger,
   onConfirm,
 }: {
@@ -80,6 +111,8 @@ export function Confirm({
   title: string;
   children?: ReactNode;
   confirm: string;
+  /** What leaves everything as it is. */
+  cancel?: string;
   danger?: boolean;
   onConfirm: () => Promise<unknown> | unknown;
 }) {
@@ -113,7 +146,7 @@ export function Confirm({
               )}
             </div>
             <div className="flex justify-end gap-2 border-line border-t px-5 py-3">
-              <AlertDialog.Close render={<Button>{t.common.cancel}</Button>} />
+              <AlertDialog.Close render={<Button>{cancel}</Button>} />
               <Button variant={danger ? "danger" : "primary"} busy={busy} onClick={go}>
                 {confirm}
               </Button>

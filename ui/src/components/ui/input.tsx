@@ -1,6 +1,7 @@
 import { Field as BaseField } from "@base-ui/react/field";
-import type { ComponentProps, ReactNode } from "react";
+import { type ComponentProps, type ReactNode, type SyntheticEvent, useState } from "react";
 import { cn } from "@/lib/cn";
+import { t } from "@/strings";
 
 const look =
   "w-full rounded-md border border-line-strong bg-surface px-2.5 text-sm text-ink placeholder:text-faint transition-[border-color,box-shadow] duration-100 hover:border-faint/60 focus-visible:border-ring focus-visible:outline-none focus-visible:ring-2 focus-visible:ring-ring/30 disabled:opacity-60 aria-invalid:border-red data-invalid:border-red";
@@ -12,6 +13,8 @@ export function Input({ className, ...props }: ComponentProps<"input">) {
 export function Textarea({ className, ...props }: ComponentProps<"textarea">) {
   return <textarea className={cn(look, "min-h-20 resize-y py-2 leading-normal", className)} {...props} />;
 }
+
+type Control = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
 
 /** A label, a control, a word of help and a complaint, tied together for screen readers. */
 export function Field({
@@ -31,8 +34,23 @@ export function Field({
   className?: string;
   children: ReactNode;
 }) {
+  // What the browser would say in a bubble of its own, at whichever field comes first.
+  const [fault, setFault] = useState<string>();
+  const onInvalid = (event: SyntheticEvent) => {
+    const control = event.target as Control;
+    event.preventDefault();
+    setFault(control.validity.valueMissing ? t.common.needed : control.validationMessage);
+    if (control.form?.querySelector("input:invalid, textarea:invalid, select:invalid") === control)
+      control.focus();
+  };
+  const complaint = error ?? fault;
   return (
-    <BaseField.Root invalid={Boolean(error)} className={cn("flex flex-col gap-1.5", className)}>
+    <BaseField.Root
+      invalid={Boolean(complaint)}
+      className={cn("flex flex-col gap-1.5", className)}
+      onInvalidCapture={onInvalid}
+      onInputCapture={() => setFault(undefined)}
+    >
       <div className="flex items-baseline justify-between gap-2">
         <BaseField.Label className="font-medium text-ink text-sm">
           {label}
@@ -41,9 +59,9 @@ export function Field({
         {action}
       </div>
       {children}
-      {error ? (
+      {complaint ? (
         <BaseField.Error match className="text-red text-xs" role="alert">
-          {error}
+          {complaint}
         </BaseField.Error>
       ) : (
         help && <BaseField.Description className="text-faint text-xs">{help}</BaseField.Description>

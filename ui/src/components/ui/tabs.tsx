@@ -1,6 +1,7 @@
 import { Tabs as Base } from "@base-ui/react/tabs";
-import type { ReactNode } from "react";
+import { type ReactNode, useRef } from "react";
 import { cn } from "@/lib/cn";
+import { useInRow } from "@/lib/in-row";
 
 /** Panels of which one is shown. Put `TabPanel`s inside. */
 export function Tabs<T extends string>({
@@ -20,10 +21,12 @@ export function Tabs<T extends string>({
   listClassName?: string;
   end?: ReactNode;
 }) {
+  const row = useRef<HTMLDivElement>(null);
+  useInRow(row, "[role=tab][data-active]", value);
   return (
     <Base.Root value={value} onValueChange={(next) => onChange(next as T)} className={className}>
       <div className={cn("flex items-center border-line border-b", listClassName)}>
-        <Base.List className="relative flex min-w-0 flex-1 gap-1 overflow-x-auto scroll-none">
+        <Base.List ref={row} className="relative flex min-w-0 flex-1 gap-1 overflow-x-auto scroll-none">
           {tabs.map((tab) => (
             <Base.Tab
               key={tab.value}
@@ -45,15 +48,18 @@ export function Tabs<T extends string>({
 
 export function TabPanel({
   value,
+  kept = false,
   className,
   children,
 }: {
   value: string;
+  /** It stays as it is while another is shown. */
+  kept?: boolean;
   className?: string;
   children: ReactNode;
 }) {
   return (
-    <Base.Panel value={value} className={cn("-outline-offset-2", className)}>
+    <Base.Panel value={value} keepMounted={kept} className={cn("-outline-offset-2", className)}>
       {children}
     </Base.Panel>
   );

@@ -3,6 +3,7 @@ import { isDeclined } from "@/api/client";
 import type { ApiError } from "@/api/error";
 import { announce } from "@/lib/announce";
 import { createStore } from "@/lib/store";
+import { isOffline } from "@/live/socket";
 import { t } from "@/strings";
 
 /** A few words at the edge of the page. */
@@ -57,13 +58,17 @@ export const toast = {
       ...(action === undefined ? {} : { action }),
     });
   },
-  error(title: string | undefined, error: ApiError) {
+  error(title: string | undefined, error: ApiError, action?: Words["action"]) {
     if (isDeclined(error)) return;
+    // The banner at the top says it already, for as long as it lasts.
+    if (error.code === "offline" && isOffline()) return announce(error.detail);
     say({
       type: "error",
       title: title ?? t.common.wentWrong,
       description: error.detail,
-      requestId: error.requestId,
+      // What a member can mend is nothing to ask an operator about.
+      requestId: error.status >= 500 || error.status === 0 ? error.requestId : null,
+      ...(action === undefined ? {} : { action }),
     });
   },
 };

@@ -1,6 +1,6 @@
 import { Toast as Base } from "@base-ui/react/toast";
 import { CircleAlert, CircleCheck, X } from "lucide-react";
-import { useEffect } from "react";
+import { useEffect, useLayoutEffect, useState } from "react";
 import { t } from "@/strings";
 import { RequestId } from "./request-id";
 import { showBy } from "./toast";
@@ -58,14 +58,38 @@ function List() {
   ));
 }
 
+/** How high whatever one writes in stands above the lower edge, so that no toast covers it. */
+function heightOfComposers(): number {
+  const tops = [...document.querySelectorAll("[data-composer]")]
+    .map((element) => element.getBoundingClientRect())
+    .filter((box) => box.height > 0 && box.bottom > innerHeight - 120)
+    .map((box) => innerHeight - box.top);
+  return Math.max(0, ...tops);
+}
+
+function Place() {
+  const { toasts } = Base.useToastManager();
+  const [height, setHeight] = useState(0);
+  const count = toasts.length;
+  useLayoutEffect(() => {
+    if (count > 0) setHeight(heightOfComposers());
+  }, [count]);
+  return (
+    <Base.Viewport
+      style={height > 0 ? { bottom: height + 8 } : undefined}
+      className="fixed right-4 bottom-16 left-4 z-80 mx-auto flex flex-col sm:bottom-4 sm:left-auto sm:w-92"
+    >
+      <List />
+    </Base.Viewport>
+  );
+}
+
 /** Shows what `toast` is told. */
 export default function Shower() {
   return (
     <Base.Provider limit={4}>
       <Base.Portal>
-        <Base.Viewport className="fixed right-4 bottom-16 left-4 z-80 mx-auto flex flex-col sm:bottom-4 sm:left-auto sm:w-92">
-          <List />
-        </Base.Viewport>
+        <Place />
       </Base.Portal>
     </Base.Provider>
   );

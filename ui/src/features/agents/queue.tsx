@@ -1,32 +1,71 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { Hourglass } from "lucide-react";
 import { useMemo } from "react";
-import { queries, useFeature, useMembers } from "@/api/queries";
+import { queries, useFeature, useMe, useMembers, useModels } from "@/api/queries";
 import type { LiveRun, QueueItem } from "@/api/types";
 import { Avatar } from "@/components/ui/avatar";
 import { useAsides } from "@/features/attention";
 import { reason } from "@/features/auto/moment";
+import { KeyLink } from "@/features/settings/keys/key-link";
 import { AsideLink, StopAside } from "./asides";
 import { agents as words } from "./strings";
 
 /** Rows that are shown; the rest is on the boards. */
 const MOST = 50;
 
-/** What waits in all projects, of everybody, with place and reason. */
+/** What keeps a card until somebody does something. The other reasons go by themselves as the work goes on. */
+const STAYS: readonly QueueItem["waiting"]["code"][] = ["plan", "paused", "budget", "footing", "hindered"];
+
+/** What waits in all projects, of everybody: in the order in which it begins, and apart from that what cannot begin as it stands. */
 export function Queue({ names }: { names: Map<string, string> }) {
   const items = useQuery({ ...queries.teamQueue(), refetchInterval: 30_000 }).data ?? [];
+  const stays = (item: QueueItem) => item.position === null && STAYS.includes(item.waiting.code);
+  return (
+    <>
+      <Group
+        id="queue"
+        title={words.queue}
+        lead={words.queueLead}
+        items={items.filter((item) => !stays(item))}
+        names={names}
+      />
+      <Group
+        id="cannot-begin"
+        title={words.cannotBegin}
+        lead={words.cannotBeginLead}
+        items={items.filter(stays)}
+        names={names}
+      />
+    </>
+  );
+}
+
+function Group({
+  id,
+  title,
+  lead,
+  items,
+  names,
+}: {
+  id: string;
+  title: string;
+  lead: string;
+  items: QueueItem[];
+  names: Map<string, string>;
+}) {
   const members = useMembers().data;
   const asides = useAsides();
   const byId = useMemo(() => new Map(members?.map((member) => [member.id, member])), [members]);
   if (items.length === 0) return null;
   return (
-    <section aria-labelledby="queue" className="mt-10">
+    <section aria-labelledby={id} className="mt-10">
       <div className="mb-2 flex items-baseline gap-2 px-1">
-        <h2 id="queue" className="font-semibold text-base">
-          {words.queue}
+        <h2 id={id} className="font-semibold text-base">
+          {title}
         </h2>
         <span className="num text-faint text-xs">{items.length}</span>
-        <p className="hidden text-faint text-xs sm:block">{words.queueLead}</p>
+        <p className="hidden text-faint text-xs sm:block">{lead}</p>
       </div>
       <ol className="divide-y divide-line overflow-hidden rounded-xl border border-line bg-surface shadow-card">
         {items.slice(0, MOST).map((item) => (
@@ -61,21 +100,16 @@ function Row({
   const card = useFeature(item.featureId).data;
   return (
     <li className="relative flex items-start gap-3 px-4 py-2.5 text-sm hover:bg-hover">
-      <span
-        className="num w-7 shrink-0 text-right text-faint"
-        title={item.position === null ? undefined : words.position(item.position)}
-      >
-        {item.position === null ? (
-          <span aria-hidden>–</span>
-        ) : (
-          <>
-            <span className="sr-only">{words.position(item.position)}</span>
-            <span aria-hidden>{item.position}</span>
-          </>
-        )}
-      </span>
+      {item.position === null ? (
+        <Hourglass aria-hidden className="mt-0.5 ml-3 size-4 shrink-0 text-faint" />
+      ) : (
+        <span className="num w-7 shrink-0 text-right text-faint" title={words.position(item.position)}>
+          <span className="sr-only">{words.position(item.position)}</span>
+          <span aria-hidden>{item.position}</span>
+        </span>
+      )}
       <div className="min-w-0 flex-1">
-        <p className="font-medium">
+        <p dir="auto" className="font-medium">
           {aside ? (
             <AsideLink run={aside} />
           ) : (
@@ -92,7 +126,9 @@ function Row({
             {project} {card?.kind === "card" && `#${card.number}`}
           </span>
         </p>
-        <p className="text-muted">{reason(item.waiting)}</p>
+        <p className="text-muted">
+          {reason(item.waiting)} <Way item={item} />
+        </p>
       </div>
       {member && (
         <span className="flex shrink-0 items-center gap-1.5 text-muted text-xs">
@@ -103,5 +139,26 @@ function Row({
       )}
       {aside && <StopAside run={aside} />}
     </li>
+  );
+}
+
+/** Where whoever looks can let it begin. */
+function Way({ item }: { item: QueueItem }) {
+  const me = useMe().data?.id;
+  const models = useModels().data?.items;
+  if (item.waiting.code === "hindered") {
+    const keyless = models?.every((model) => !model.usable || model.simulated) ?? false;
+    return item.memberId === me && keyless ? <KeyLink code="no-key" /> : null;
+  }
+  if (item.waiting.code !== "plan") return null;
+  return (
+    <Link
+      to="/p/$projectId"
+      params={{ projectId: item.projectId }}
+      search={{ f: item.featureId }}
+      className="relative z-10 text-accent-text underline underline-offset-2"
+    >
+      {words.lookAtPlan}
+    </Link>
   );
 }

@@ -1,8 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { TriangleAlert } from "lucide-react";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { queries, useMay } from "@/api/queries";
+import { cn } from "@/lib/cn";
 import { isSilent } from "./silent";
 import { kind, words } from "./strings";
 
@@ -18,14 +19,17 @@ function ForAdmins() {
   );
   const first = critical?.[0];
   return (
-    <Banner>
+    <Banner
+      action={
+        <Link to="/operation/alerts" className={link}>
+          {words.look}
+        </Link>
+      }
+    >
       {first && (
         <>
           <span className="font-medium">{words.of(kind[first.kind], first.about)}:</span> {first.text}{" "}
-          {critical.length > 1 && words.alsoOpen(critical.length - 1)}{" "}
-          <Link to="/operation/alerts" className="whitespace-nowrap font-medium underline underline-offset-2">
-            {words.look}
-          </Link>
+          {critical.length > 1 && words.alsoOpen(critical.length - 1)}
         </>
       )}
     </Banner>
@@ -37,16 +41,44 @@ function ForEverybody() {
   return <Banner>{strain?.message}</Banner>;
 }
 
-function Banner({ children }: { children: ReactNode }) {
+const link = "shrink-0 whitespace-nowrap rounded font-medium underline underline-offset-2";
+
+/** One line, so that the view keeps the page; all of it when somebody asks. */
+function Banner({ action, children }: { action?: ReactNode; children: ReactNode }) {
+  const id = useId();
+  const text = useRef<HTMLParagraphElement>(null);
+  const [cut, setCut] = useState(false);
+  const [whole, setWhole] = useState(false);
+  useEffect(() => {
+    const line = text.current;
+    if (line === null || children === undefined) return;
+    const watch = new ResizeObserver(() => setCut(line.scrollWidth > line.clientWidth));
+    watch.observe(line);
+    return () => watch.disconnect();
+  }, [children]);
   return (
     <div role="status" aria-live="polite">
       {children && (
         <section
           aria-label={words.title}
-          className="flex items-start justify-center gap-2 bg-red-soft px-3 py-1.5 text-sm"
+          className="flex items-start justify-center gap-2 bg-red-soft px-3 py-1.5 text-sm short:py-0.5"
         >
           <TriangleAlert aria-hidden className="mt-0.5 size-4 shrink-0 text-red" />
-          <p className="min-w-0 break-words">{children}</p>
+          <p ref={text} id={id} className={cn("min-w-0", whole ? "break-words" : "truncate")}>
+            {children}
+          </p>
+          {(cut || whole) && (
+            <button
+              type="button"
+              aria-expanded={whole}
+              aria-controls={id}
+              onClick={() => setWhole(!whole)}
+              className={link}
+            >
+              {whole ? words.less : words.whole}
+            </button>
+          )}
+          {action}
         </section>
       )}
     </div>

@@ -95,6 +95,8 @@ export const words = {
   critical: "Critical",
   number: "A whole number.",
   saved: "Thresholds saved",
-  look: "Look at alerts",
+  look: "Alerts",
+  whole: "More",
+  less: "Less",
   alsoOpen: (count: number) => (count === 1 ? "And one more." : `And ${count} more.`),
 } as const;

@@ -1,5 +1,4 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
 import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
@@ -8,6 +7,7 @@ import type { AlertLevel, Thresholds } from "@/api/types";
 import { FiguresForm, SettingsSection, wholeOf } from "@/components/settings-form";
 import { Field, Input } from "@/components/ui/input";
 import { toast } from "@/components/ui/toast";
+import { useEdits } from "@/lib/edits";
 import { thresholds as labels, level as levels, words } from "./strings";
 
 const NAMES = Object.keys(labels) as (keyof Thresholds)[];
@@ -33,38 +33,40 @@ export function ThresholdsForm() {
       title={words.thresholds}
       lead={words.thresholdsLead}
       settings={thresholds}
+      height="h-[76rem] sm:h-[52rem]"
     >
-      {(data) => <Form key={JSON.stringify(data)} thresholds={data} />}
+      {(data) => <Form thresholds={data} />}
     </SettingsSection>
   );
 }
 
 function Form({ thresholds }: { thresholds: Thresholds }) {
   const client = useQueryClient();
-  const before = draftOf(thresholds);
-  const [draft, setDraft] = useState(before);
+  const { draft, changes, changed, clashes, set, drop, saved } = useEdits(draftOf(thresholds));
   const save = useMutation({
-    mutationFn: (next: Thresholds) => api.putThresholds(next),
-    onSuccess: (fresh) => {
+    mutationFn: (sent: Partial<Draft>) => {
+      const read = ([name, texts]: [string, Record<AlertLevel, string>]) => [
+        name,
+        { warning: kept(texts.warning), critical: kept(texts.critical) },
+      ];
+      return api.changeThresholds(Object.fromEntries(Object.entries(sent).map(read)));
+    },
+    onSuccess: (fresh, sent) => {
       client.setQueryData(keys.thresholds, fresh);
+      saved(sent);
       toast.done(words.saved);
     },
   });
   const problem = save.error && asApiError(save.error);
-  const valid = NAMES.every((name) => LEVELS.every((level) => kept(draft[name][level]) !== null));
   return (
     <FiguresForm
       problem={problem}
-      valid={valid}
-      changed={JSON.stringify(draft) !== JSON.stringify(before)}
+      valid={NAMES.every((name) => LEVELS.every((level) => kept(draft[name][level]) !== null))}
+      changed={changed}
       busy={save.isPending}
-      onSave={() => {
-        const read = (name: keyof Thresholds) => ({
-          warning: kept(draft[name].warning) ?? 0,
-          critical: kept(draft[name].critical) ?? 0,
-        });
-        save.mutate(Object.fromEntries(NAMES.map((name) => [name, read(name)])) as unknown as Thresholds);
-      }}
+      clashes={clashes.length}
+      onTakeTheirs={() => drop(clashes)}
+      onSave={() => save.mutate(changes)}
     >
       {NAMES.map((name) => (
         <fieldset key={name} className="grid items-start gap-x-6 gap-y-2 sm:grid-cols-[minmax(0,1fr)_auto]">
@@ -81,11 +83,8 @@ function Form({ thresholds }: { thresholds: Thresholds }) {
                 <Field key={level} label={levels[level]} error={wrong} className="w-36">
                   <Input
                     inputMode="numeric"
-                    required
                     value={text}
-                    onChange={(event) =>
-                      setDraft({ ...draft, [name]: { ...draft[name], [level]: event.target.value } })
-                    }
+                    onChange={(event) => set({ [name]: { ...draft[name], [level]: event.target.value } })}
                   />
                 </Field>
               );

@@ -15,6 +15,13 @@ interface Names {
   projects: ReadonlyMap<string, string>;
 }
 
+/** What did it where no member is named: the server by itself, or somebody from outside who had not signed in. */
+export const nobodyOf = (entry: Pick<AuditEntry, "address" | "userAgent">): string =>
+  entry.address === null && entry.userAgent === null ? audit.server : audit.nobody;
+
+const settingNamed = ({ object, objectId }: AuditEntry): string | undefined =>
+  object === "setting" ? words.setting[objectId ?? ""] : undefined;
+
 /** What it was done to, by its name where the page knows it. */
 function subject(entry: AuditEntry, { members, projects }: Names): string | null {
   if (entry.object === null || entry.objectId === null) return null;
@@ -24,7 +31,7 @@ function subject(entry: AuditEntry, { members, projects }: Names): string | null
       ? members.get(entry.objectId)?.name
       : entry.object === "project"
         ? projects.get(entry.objectId)
-        : (entry.detail.title ?? entry.detail.email ?? entry.detail.name);
+        : (settingNamed(entry) ?? entry.detail.title ?? entry.detail.email ?? entry.detail.name);
   if (known !== undefined) return known;
   // An id says little here; the details have it.
   return /^[0-9a-f-]{36}$/.test(entry.objectId) ? null : entry.objectId;
@@ -33,7 +40,7 @@ function subject(entry: AuditEntry, { members, projects }: Names): string | null
 /** An entry as a line, with all that is known of it on demand. */
 export const Entry = memo(function Entry({ entry, ...names }: { entry: AuditEntry } & Names) {
   const member = entry.memberId === null ? null : names.members.get(entry.memberId);
-  const who = entry.memberId === null ? audit.nobody : (member?.name ?? audit.gone);
+  const who = entry.memberId === null ? nobodyOf(entry) : (member?.name ?? audit.gone);
   const on = subject(entry, names);
   const { field } = audit;
   const rows: [string, string | null][] = [
@@ -53,13 +60,13 @@ export const Entry = memo(function Entry({ entry, ...names }: { entry: AuditEntr
   return (
     <li>
       <details className="group">
-        <summary className="-outline-offset-2 grid cursor-default list-none grid-cols-[auto_minmax(0,1fr)_auto] items-center gap-x-2.5 rounded-md px-3 py-2 text-sm hover:bg-hover md:grid-cols-[auto_10rem_minmax(0,1fr)_auto_6rem] [&::-webkit-details-marker]:hidden">
+        <summary className="-outline-offset-2 grid cursor-default list-none grid-cols-[auto_minmax(0,1fr)_auto] items-center gap-x-2.5 rounded-md px-3 py-2 text-sm hover:bg-hover lg:grid-cols-[auto_10rem_minmax(0,1fr)_auto_6rem] [&::-webkit-details-marker]:hidden">
           <ChevronRight
             aria-hidden
             className="size-4 text-faint transition-transform group-open:rotate-90 motion-reduce:transition-none"
           />
-          <span className="truncate font-medium max-md:col-span-2">{who}</span>
-          <span className="min-w-0 truncate max-md:col-start-2">
+          <span className="truncate font-medium max-lg:col-span-2">{who}</span>
+          <span className="min-w-0 truncate max-lg:col-start-2">
             {words.action[entry.action] ?? entry.action}
             {on !== null && <span className="text-muted">: {on}</span>}
             <span className="text-faint">
@@ -76,7 +83,7 @@ export const Entry = memo(function Entry({ entry, ...names }: { entry: AuditEntr
           </span>
           <Time
             at={entry.at}
-            className="text-faint text-xs max-md:col-start-2 max-md:row-start-3 md:text-right"
+            className="text-faint text-xs max-lg:col-start-2 max-lg:row-start-3 lg:text-right"
           />
         </summary>
         <dl className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-5 gap-y-1 px-3 pt-1 pb-3 pl-10 text-xs">

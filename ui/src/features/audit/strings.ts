@@ -15,6 +15,7 @@ export const audit = {
   to: "To",
   clear: "Clear",
   nobody: "Not signed in",
+  server: "Guildhall",
   gone: "Unknown member",
   byToken: "by token",
   none: "Nothing has been written down yet",
@@ -84,6 +85,7 @@ export const action: Record<AuditAction, string> = {
   "project.archive": "Archived a project",
   "project.retry": "Tried a project again",
   "project.try-checks": "Tried a project's checks",
+  "project.stop-checks": "Stopped a trial of a project's checks",
   "project.allow-host": "Allowed a host to commands",
   "project.dismiss-host": "Dismissed a refused host",
   "project-secret.put": "Put a project's secret in place",
@@ -94,6 +96,8 @@ export const action: Record<AuditAction, string> = {
   "feature.create": "Wrote a card",
   "feature.change": "Changed a card",
   "feature.delete": "Deleted a card",
+  "feature.attach": "Put a file on a card",
+  "feature.detach": "Took a file off a card",
   "agent.create": "Defined an agent",
   "agent.change": "Changed an agent",
   "agent.delete": "Deleted an agent",
@@ -137,6 +141,7 @@ export const action: Record<AuditAction, string> = {
   "knowledge.reject": "Rejected a learning",
   "knowledge.apply": "Told how a learning served",
   "knowledge.roll-back": "Took back what a run recorded",
+  "knowledge.erase": "Erased from the knowledge hub for good",
   "agents.stop-all": "Stopped every agent",
   "run.follow-up": "Said something to an agent",
   "plan.approve": "Approved a plan",
@@ -186,4 +191,16 @@ export const object: Record<AuditObject, string> = {
   route: "Route",
   audit: "Audit",
   disk: "Disk",
+};
+
+/** Settings of the team, by the names that they have in the store. */
+export const setting: Record<string, string> = {
+  limits: "Limits",
+  run_limits: "Limits of a run",
+  budgets: "Budgets",
+  sign_up: "Sign-up",
+  second_factor: "Second factor for everyone",
+  knowledge_rule: "Rule for learnings",
+  retention: "Retention",
+  alert_thresholds: "Alert thresholds",
 };

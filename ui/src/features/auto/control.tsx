@@ -5,18 +5,17 @@ import { queries } from "@/api/queries";
 import type { AutoMode } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { cn } from "@/lib/cn";
-import { reason } from "./moment";
+import { dot, reason } from "./moment";
+import { AutoModeRoom } from "./room";
 import { auto } from "./strings";
 
 const AutoModeDialog = lazy(() => import("./dialog"));
-
-const dot = { on: "bg-green", paused: "bg-amber", off: "bg-faint" } as const;
 
 /** The switch of the member's auto mode on a board's tool bar. */
 export default function AutoModeControl({ projectId }: { projectId: string }) {
   const order = useQuery(queries.autoMode(projectId));
   const [open, setOpen] = useState(false);
-  if (order.data === undefined) return null;
+  if (order.data === undefined) return order.isError ? null : <AutoModeRoom />;
   const { state } = order.data;
   return (
     <>

@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useId, useState } from "react";
 import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
@@ -14,9 +14,10 @@ import { Select } from "@/components/ui/select";
 import { Switch } from "@/components/ui/switch";
 import { toast } from "@/components/ui/toast";
 import { cn } from "@/lib/cn";
+import { timeZones } from "@/lib/format";
 import { Failures } from "./failures";
 import { ForecastBox } from "./forecast";
-import { moment, reason } from "./moment";
+import { dot, moment, reason } from "./moment";
 import { auto } from "./strings";
 
 const DAYS: readonly Day[] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -34,6 +35,7 @@ export default function AutoModeDialog({ order, onClose }: { order: AutoMode; on
   const [until, setUntil] = useState(order.window?.until ?? "07:00");
   const device = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const [zone, setZone] = useState(order.window?.timeZone ?? me?.timeZone ?? device);
+  const zones = useId();
   const [atClose, setAtClose] = useState(order.atClose);
   const set = useMutation({
     mutationFn: (change: SetAutoMode) => api.setAutoMode(order.projectId, change),
@@ -93,7 +95,7 @@ export default function AutoModeDialog({ order, onClose }: { order: AutoMode; on
           <>
             <fieldset>
               <legend className="mb-1.5 font-medium text-sm">{auto.days}</legend>
-              <div className="flex flex-wrap gap-1.5">
+              <div className="grid grid-cols-7 gap-1 sm:flex sm:gap-1.5">
                 {DAYS.map((day) => (
                   <button
                     key={day}
@@ -103,7 +105,7 @@ export default function AutoModeDialog({ order, onClose }: { order: AutoMode; on
                       setDays(days.includes(day) ? days.filter((other) => other !== day) : [...days, day])
                     }
                     className={cn(
-                      "h-8 min-w-12 rounded-md border px-2 text-sm",
+                      "h-8 min-w-0 rounded-md border text-sm pointer-coarse:h-9 sm:min-w-12 sm:px-2",
                       days.includes(day)
                         ? "border-accent/50 bg-accent-soft text-accent-text"
                         : "border-line text-muted hover:bg-hover",
@@ -134,11 +136,17 @@ export default function AutoModeDialog({ order, onClose }: { order: AutoMode; on
               <Field label={auto.zone}>
                 <Input
                   required
+                  list={zones}
                   value={zone}
                   spellCheck={false}
                   autoComplete="off"
                   onChange={(event) => setZone(event.target.value.trim())}
                 />
+                <datalist id={zones}>
+                  {timeZones().map((name) => (
+                    <option key={name} value={name} />
+                  ))}
+                </datalist>
               </Field>
             </div>
             {error?.field("window") ? (
@@ -170,11 +178,12 @@ function Standing({ order, onClose }: { order: AutoMode; onClose: () => void }) 
   return (
     <div
       className={cn(
-        "flex flex-col gap-1 rounded-lg px-3 py-2 text-sm",
-        state === "paused" ? "bg-amber-soft" : "bg-grey-soft",
+        "flex flex-col gap-1 text-sm",
+        state === "paused" && "rounded-lg bg-amber-soft px-3 py-2",
       )}
     >
       <p>
+        <span aria-hidden className={cn("mr-2 inline-block size-2 rounded-full", dot[state])} />
         <span className="font-medium">{auto[state]}</span>
         {state !== "off" && (
           <span className="text-muted">

@@ -20,6 +20,11 @@ test("moments are said by the member's own clock", () => {
   );
   const provider = { code: "provider" as const, until, why: "The limit is used up.", message: "" };
   expect(reason(provider)).toBe("Waits until 02:14. The limit is used up.");
+  const footing = { code: "footing" as const, until, why: "Two cards conflict.", message: "" };
+  expect(reason(footing)).toBe("Two cards conflict. It is tried again at 02:14.");
+  expect(reason({ ...footing, code: "trouble", why: "The disk is full." })).toBe(
+    "The disk is full. It is tried again at 02:14.",
+  );
   expect(reason({ code: "window", until: null, message: "The window never opens; set it again." })).toBe(
     "The window never opens; set it again.",
   );

@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
-import { Plus, SquareKanban } from "lucide-react";
+import { Plus, SearchX, SquareKanban } from "lucide-react";
 import { lazy, Suspense, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from "react";
 import { useBoard, useMay, useProject } from "@/api/queries";
 import type { FeatureCard } from "@/api/types";
@@ -8,17 +8,19 @@ import { Empty, ErrorState } from "@/components/state";
 import { Button } from "@/components/ui/button";
 import { Skeleton } from "@/components/ui/skeleton";
 import { openEditor } from "@/features/editor/store";
+import { loadFeature } from "@/features/feature-panel";
+import { plural } from "@/lib/format";
 import { useTitle } from "@/lib/title";
 import type { BoardSearch } from "@/router";
 import { BoardColumn, type ColumnHandle } from "./column";
 import { arrange, COLUMNS, type ColumnId } from "./columns";
 import { dragging } from "./dragging";
-import { filterCards, filterOf } from "./filter";
+import { filterCards, filterOf, isFiltered } from "./filter";
 import { drop } from "./moves";
 import { SidePanel } from "./side-panel";
 import { BoardContext, createBoardStore } from "./state";
 import { BoardToolbar } from "./toolbar";
-import { focusCard, useBoardKeys } from "./use-board-keys";
+import { focusCard, showCard, useBoardKeys } from "./use-board-keys";
 
 const SandboxBanner = lazy(() => import("@/features/sandbox/banner"));
 const AutoModeBanner = lazy(() => import("@/features/auto/banner"));
@@ -31,6 +33,7 @@ const ProjectPreparing = lazy(() =>
 const Suggestions = lazy(() => import("./suggestions").then((module) => ({ default: module.Suggestions })));
 
 const NO_CARDS: FeatureCard[] = [];
+const IDLE_MS = 1_500;
 
 /** A project's board, with the open feature at its side. */
 export function Board({ projectId }: { projectId: string }) {
@@ -44,6 +47,7 @@ export function Board({ projectId }: { projectId: string }) {
   const [store] = useState(createBoardStore);
   const handles = useRef<Partial<Record<ColumnId, ColumnHandle | null>>>({});
   const filterInput = useRef<HTMLInputElement>(null);
+  const [filtering, setFiltering] = useState(false);
 
   useTitle(project.data?.name);
   const openId = search.f ?? null;
@@ -91,8 +95,23 @@ export function Board({ projectId }: { projectId: string }) {
     openId,
     open,
     mayBuild,
-    focusFilter: () => filterInput.current?.focus(),
+    focusFilter: () => setFiltering(true),
   });
+  // In a narrow board the field is there once it is asked for.
+  useEffect(() => {
+    if (filtering) filterInput.current?.focus();
+  }, [filtering]);
+
+  const latest = useRef(arranged);
+  useEffect(() => {
+    latest.current = arranged;
+  }, [arranged]);
+  // The panel takes the room of some columns: the card it is of stays in sight.
+  useEffect(() => {
+    if (openId === null) return;
+    const frame = requestAnimationFrame(() => showCard({ arranged: latest.current, handles }, openId));
+    return () => cancelAnimationFrame(frame);
+  }, [openId]);
 
   useEffect(() => {
     const where = (targets: { data: Record<string | symbol, unknown> }[]) =>
@@ -127,6 +146,12 @@ export function Board({ projectId }: { projectId: string }) {
       }),
     );
   }, [client, store, byId, arranged, open]);
+
+  // Fetched while nothing else is: the first card that is opened finds it there.
+  useEffect(() => {
+    const timer = setTimeout(() => void loadFeature().catch(() => {}), IDLE_MS);
+    return () => clearTimeout(timer);
+  }, []);
 
   const context = useMemo(
     () => ({ store, cards: byId, projectId, mayBuild, open }),
@@ -182,6 +207,18 @@ export function Board({ projectId }: { projectId: string }) {
         A card says what to build. Write one, start it, and an agent works on it in a branch of its own.
       </Empty>
     );
+  } else if (shown.length === 0 && isFiltered(deferred)) {
+    body = (
+      <Empty
+        icon={<SearchX />}
+        title="No card matches"
+        action={
+          <Button onClick={() => onFilter({ q: "", category: "", priority: 0 })}>Clear the filter</Button>
+        }
+      >
+        All {plural(all.length, "card")} of this board are hidden by the filter.
+      </Empty>
+    );
   } else {
     body = (
       <div className="flex h-full snap-x snap-mandatory gap-1.5 overflow-x-auto px-2 pb-2 scroll-thin sm:snap-none sm:px-2.5">
@@ -195,6 +232,7 @@ export function Board({ projectId }: { projectId: string }) {
             cards={arranged[column.id]}
             openId={openId}
             collapsed={collapsed.has(column.id)}
+            filtered={isFiltered(deferred)}
             onCollapse={(next) => collapse(column.id, next)}
             {...(column.id === "backlog" && suggestions ? { footer: suggestions } : {})}
           />
@@ -215,6 +253,8 @@ export function Board({ projectId }: { projectId: string }) {
             onFilter={onFilter}
             mayBuild={mayBuild}
             inputRef={filterInput}
+            filtering={filtering}
+            onFiltering={setFiltering}
           />
           <Suspense>
             <SandboxBanner />
@@ -264,7 +304,7 @@ function useCollapsed(arranged: Record<ColumnId, FeatureCard[]>) {
 function BoardSkeleton() {
   return (
     <div className="flex h-full gap-1.5 overflow-hidden px-2.5" aria-hidden>
-      {[3, 1, 2, 1, 4].map((cards, column) => (
+      {[3, 1, 1, 2, 1].map((cards, column) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: they never change
         <div key={column} className="flex min-w-56 max-w-100 flex-1 flex-col gap-2 px-2 pt-2.5">
           <Skeleton className="mb-1.5 h-4 w-28" />

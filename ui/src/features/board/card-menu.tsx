@@ -47,7 +47,7 @@ export function CardMenu({ card, tabIndex }: { card: FeatureCard; tabIndex: numb
           type="button"
           tabIndex={tabIndex}
           aria-label={`More about #${card.number}`}
-          className="relative z-10 -mr-1 rounded p-0.5 text-faint hover:bg-hover hover:text-ink focus-visible:opacity-100 data-popup-open:opacity-100 md:opacity-0 md:group-hover/card:opacity-100"
+          className="relative z-10 -mr-1 rounded p-0.5 text-faint pointer-coarse:-my-2 pointer-coarse:-mr-2 pointer-coarse:p-2.5 pointer-coarse:opacity-100 hover:bg-hover hover:text-ink focus-visible:opacity-100 data-popup-open:opacity-100 md:opacity-0 md:group-hover/card:opacity-100"
         >
           <Ellipsis className="size-4" />
         </button>

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Check, CircleAlert, Link2, Moon, Play, RotateCcw } from "lucide-react";
 import { lazy, memo, Suspense, useEffect, useRef } from "react";
-import { queries } from "@/api/queries";
+import { queries, useMe } from "@/api/queries";
 import type { FeatureCard, Told } from "@/api/types";
 import { DiffSize } from "@/components/diff-size";
 import { PriorityIcon } from "@/components/priority";
@@ -10,9 +10,12 @@ import { TaskLine } from "@/components/progress";
 import { StatusIcon } from "@/components/status";
 import { Tooltip } from "@/components/ui/tooltip";
 import { planWaits, useFeatureAction } from "@/features/actions";
+import { isOf } from "@/features/attention";
 import { reason } from "@/features/auto/moment";
+import { useRefused } from "@/features/refused";
+import { KeyLink } from "@/features/settings/keys/key-link";
 import { cn } from "@/lib/cn";
-import { exactMoney, money } from "@/lib/format";
+import { exactMoney, money, sentence } from "@/lib/format";
 import { Elapsed, Time } from "@/lib/time";
 import * as words from "@/strings";
 import { CardMenu } from "./card-menu";
@@ -55,7 +58,7 @@ export const BoardCard = memo(function BoardCard({
         "group/card relative rounded-lg border bg-surface p-2.5 text-sm shadow-card transition-[border-color,box-shadow,opacity] duration-100",
         "has-[[data-card-link]:focus-visible]:outline-2 has-[[data-card-link]:focus-visible]:outline-ring",
         open ? "border-accent" : selected ? "border-accent" : "border-line hover:border-line-strong",
-        selected && "bg-[color-mix(in_oklch,var(--surface),var(--accent)_8%)]",
+        selected && "bg-[color-mix(in_oklab,var(--surface),var(--accent)_8%)]",
         lifted && "opacity-45 shadow-none",
         card.status === "failed" && !open && !selected && "border-red/45",
       )}
@@ -64,7 +67,7 @@ export const BoardCard = memo(function BoardCard({
         {mayBuild && (
           <label
             className={cn(
-              "relative z-10 -mr-5.5 flex size-4 items-center justify-center rounded border transition-opacity has-focus-visible:outline-2 has-focus-visible:outline-ring",
+              "relative z-10 -mr-5.5 flex size-4 shrink-0 items-center justify-center rounded border transition-opacity has-focus-visible:outline-2 has-focus-visible:outline-ring pointer-coarse:mr-0 pointer-coarse:size-5 pointer-coarse:opacity-100",
               selected ? "border-accent bg-accent text-accent-ink" : "border-line-strong bg-surface",
               selecting || selected
                 ? "mr-0 opacity-100"
@@ -73,7 +76,8 @@ export const BoardCard = memo(function BoardCard({
           >
             <input
               type="checkbox"
-              className="absolute inset-0 cursor-default opacity-0"
+              // A finger needs more room than the box takes.
+              className="absolute inset-0 cursor-default opacity-0 pointer-coarse:-inset-2"
               aria-label={`Select #${card.number} ${card.title}`}
               checked={selected}
               tabIndex={current || selecting ? 0 : -1}
@@ -82,26 +86,28 @@ export const BoardCard = memo(function BoardCard({
             {selected && <Check aria-hidden className="size-3" strokeWidth={3} />}
           </label>
         )}
-        <span className="num">#{card.number}</span>
-        <PriorityIcon priority={card.priority} className="size-3.5" />
+        <span className="num shrink-0">#{card.number}</span>
+        <PriorityIcon priority={card.priority} className="size-3.5 shrink-0" />
         {card.category && <span className="min-w-0 truncate">{card.category}</span>}
         {card.agentId && (
           <Suspense fallback={null}>
             <AgentName id={card.agentId} />
           </Suspense>
         )}
-        <span className="ml-auto flex items-center">
+        <span className="ml-auto flex shrink-0 items-center">
           {mayBuild && <QuickAction card={card} />}
           <CardMenu card={card} tabIndex={current ? 0 : -1} />
         </span>
       </div>
-      <h3 className="mt-0.5 line-clamp-3 break-words font-medium leading-5">
+      <h3 dir="auto" className="mt-0.5 line-clamp-3 break-words font-medium leading-5">
         <Link
           to="/p/$projectId"
           params={{ projectId }}
           search={(search) => ({ ...search, f: card.id })}
           data-card-link=""
           draggable={false}
+          // Not by the pointer: whoever opens it by a key goes on in what opens.
+          onClick={(event) => event.detail === 0 && store.set((state) => ({ ...state, entered: card.id }))}
           tabIndex={current || entry ? 0 : -1}
           onFocus={() => {
             if (store.get().current !== card.id) store.set((state) => ({ ...state, current: card.id }));
@@ -147,6 +153,7 @@ function QuickAction({ card }: { card: FeatureCard }) {
 /** What is to be known of a card at a glance, by where it stands. */
 function Facts({ card }: { card: FeatureCard }) {
   const plan = planWaits(card);
+  const mine = isOf(card, useMe().data?.id);
   const working = card.status === "in_progress" && !plan;
   const [from, until] = [card.startedAt, working ? null : card.finishedAt];
   return (
@@ -169,7 +176,8 @@ function Facts({ card }: { card: FeatureCard }) {
       )}
       {plan && (
         <p className="mt-1.5 flex items-center gap-1.5 text-amber text-xs">
-          <StatusIcon status="waiting_approval" className="size-3.5" /> Its plan waits for you
+          <StatusIcon status="waiting_approval" className="size-3.5" />
+          {mine ? "Its plan waits for you" : "Its plan waits to be approved"}
         </p>
       )}
       {card.status === "queued" && (
@@ -183,6 +191,7 @@ function Facts({ card }: { card: FeatureCard }) {
           <WhyPaused card={card} />
         </p>
       )}
+      <Refused card={card} />
       {card.error && card.status !== "paused" && (
         <p
           className={cn(
@@ -191,8 +200,11 @@ function Facts({ card }: { card: FeatureCard }) {
           )}
         >
           <CircleAlert aria-hidden className="mt-px size-3.5 shrink-0" />
-          <span className="line-clamp-3 break-words" title={card.error.hint}>
-            {card.error.message}
+          <span className="min-w-0">
+            <span dir="auto" className="line-clamp-3 break-words" title={card.error.hint}>
+              {card.error.message}
+            </span>
+            <KeyLink code={card.error.code} />
           </span>
         </p>
       )}
@@ -218,6 +230,22 @@ function Facts({ card }: { card: FeatureCard }) {
         />
       </div>
     </>
+  );
+}
+
+/** Why the server would not begin with it when it was last asked to. */
+function Refused({ card }: { card: FeatureCard }) {
+  const refused = useRefused(card.id);
+  const rests = card.status === "backlog" || card.status === "failed" || card.status === "paused";
+  if (refused === undefined || !rests) return null;
+  return (
+    <p className="mt-1.5 flex items-start gap-1.5 text-amber text-xs">
+      <CircleAlert aria-hidden className="mt-px size-3.5 shrink-0" />
+      <span className="min-w-0">
+        <span className="line-clamp-4 break-words">{sentence(refused.detail)}</span>
+        <KeyLink code={refused.code} />
+      </span>
+    </p>
   );
 }
 

@@ -28,6 +28,7 @@ export function BoardColumn({
   cards,
   openId,
   collapsed,
+  filtered,
   onCollapse,
   footer,
   ref,
@@ -36,6 +37,8 @@ export function BoardColumn({
   cards: FeatureCard[];
   openId: string | null;
   collapsed: boolean;
+  /** Only what a filter lets through is shown. */
+  filtered: boolean;
   onCollapse: (collapsed: boolean) => void;
   /** Below the cards. */
   footer?: ReactNode;
@@ -124,7 +127,7 @@ export function BoardColumn({
       aria-labelledby={`column-${column.id}`}
       data-column={column.id}
       className={cn(
-        "relative flex h-full min-w-[min(80vw,20rem)] max-w-100 flex-1 shrink-0 snap-center flex-col rounded-xl transition-colors duration-100 sm:min-w-56",
+        "relative flex h-full min-w-[min(80vw,20rem)] max-w-100 flex-1 shrink-0 snap-center flex-col rounded-xl transition-colors duration-100 sm:min-w-48",
         over && takes && "bg-selected",
         moving !== null && !takes && move?.kind !== "none" && "opacity-50",
       )}
@@ -144,7 +147,7 @@ export function BoardColumn({
             aria-label={`Collapse ${column.title}`}
             aria-expanded="true"
             onClick={() => onCollapse(true)}
-            className="rounded p-1 text-faint opacity-0 hover:bg-hover hover:text-ink focus-visible:opacity-100 group-hover/head:opacity-100"
+            className="rounded p-1 text-faint opacity-0 hover:bg-hover hover:text-ink focus-visible:opacity-100 group-hover/head:opacity-100 pointer-coarse:p-2.5 pointer-coarse:opacity-100"
           >
             <ChevronsLeft className="size-4" />
           </button>
@@ -154,7 +157,7 @@ export function BoardColumn({
                 type="button"
                 aria-label="New card"
                 onClick={() => openEditor({ mode: "create", projectId })}
-                className="rounded p-1 text-faint hover:bg-hover hover:text-ink"
+                className="rounded p-1 text-faint hover:bg-hover hover:text-ink pointer-coarse:p-2.5"
               >
                 <Plus className="size-4" />
               </button>
@@ -174,7 +177,11 @@ export function BoardColumn({
       )}
       <div ref={scroller} className="min-h-0 flex-1 overflow-y-auto overflow-x-hidden px-1.5 scroll-thin">
         {cards.length === 0 ? (
-          !footer && <p className="px-2 py-6 text-center text-faint text-xs">{column.empty}</p>
+          !footer && (
+            <p className="px-2 py-6 text-center text-faint text-xs">
+              {filtered ? "No card matches." : column.empty}
+            </p>
+          )
         ) : (
           <ul className="relative w-full" style={{ height: list.getTotalSize() }}>
             {list.getVirtualItems().map((item) => {

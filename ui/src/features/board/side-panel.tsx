@@ -1,9 +1,10 @@
 import { Link } from "@tanstack/react-router";
 import { Maximize2, X } from "lucide-react";
-import { type KeyboardEvent, type PointerEvent, useState } from "react";
+import { type KeyboardEvent, type PointerEvent, useEffect, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Tooltip } from "@/components/ui/tooltip";
 import { FeaturePanel } from "@/features/feature-panel";
+import { useBoardContext } from "./state";
 
 const KEY = "guildhall.panel";
 const LEAST = 420;
@@ -13,6 +14,14 @@ const bounded = (width: number) => Math.round(Math.min(MOST, Math.max(LEAST, wid
 /** The open feature beside the board; over all of it on a narrow screen. */
 export function SidePanel({ featureId, onClose }: { featureId: string; onClose: () => void }) {
   const [width, setWidth] = useState(() => bounded(Number(localStorage.getItem(KEY)) || 640));
+  const { store } = useBoardContext();
+  const entered = store.usePart((state) => state.entered === featureId);
+  const root = useRef<HTMLElement>(null);
+  useEffect(() => {
+    if (!entered) return;
+    store.set((state) => ({ ...state, entered: null }));
+    root.current?.focus({ preventScroll: true });
+  }, [entered, store]);
   const set = (next: number) => {
     setWidth(bounded(next));
     localStorage.setItem(KEY, String(bounded(next)));
@@ -31,9 +40,11 @@ export function SidePanel({ featureId, onClose }: { featureId: string; onClose: 
   };
   return (
     <aside
+      ref={root}
+      tabIndex={-1}
       aria-label="Feature"
       style={{ "--panel": `${width}px` } as React.CSSProperties}
-      className="absolute inset-0 z-40 flex flex-col border-line bg-canvas lg:relative lg:inset-auto lg:w-(--panel) lg:max-w-[70%] lg:shrink-0 lg:border-l"
+      className="absolute inset-0 z-40 flex flex-col border-line bg-canvas outline-none lg:relative lg:inset-auto lg:w-(--panel) lg:max-w-[70%] lg:shrink-0 lg:border-l"
     >
       {/* biome-ignore lint/a11y/useSemanticElements: a separator that can be moved is no <hr> */}
       <div
@@ -49,11 +60,13 @@ export function SidePanel({ featureId, onClose }: { featureId: string; onClose: 
         onKeyDown={onKeyDown}
         className="absolute inset-y-0 -left-1 z-10 hidden w-2 cursor-col-resize touch-none hover:bg-accent/30 lg:block"
       />
-      <div className="flex h-11 shrink-0 items-center justify-end gap-0.5 border-line border-b px-2">
+      {/* In the row of the number and the status, which leaves room for them. */}
+      <div className="absolute top-3 right-2 z-10 flex items-center gap-0.5 pointer-coarse:top-2">
         <Tooltip text="Open as a page">
           <Button
             variant="ghost"
             size="icon-sm"
+            className="pointer-coarse:size-9"
             aria-label="Open as a page"
             render={<Link to="/f/$featureId" params={{ featureId }} />}
           >
@@ -61,7 +74,13 @@ export function SidePanel({ featureId, onClose }: { featureId: string; onClose: 
           </Button>
         </Tooltip>
         <Tooltip text="Close" keys="esc">
-          <Button variant="ghost" size="icon-sm" aria-label="Close the feature" onClick={onClose}>
+          <Button
+            variant="ghost"
+            size="icon-sm"
+            className="pointer-coarse:size-9"
+            aria-label="Close the feature"
+            onClick={onClose}
+          >
             <X />
           </Button>
         </Tooltip>

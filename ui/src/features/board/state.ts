@@ -7,6 +7,8 @@ import type { ColumnId } from "./columns";
 export interface BoardState {
   /** The card that keys act on. */
   current: string | null;
+  /** A card that was opened by a key: the focus goes into its panel. */
+  entered: string | null;
   selected: ReadonlySet<string>;
   /** The card that is being moved, and where it would land. */
   moving: Moving | null;
@@ -27,6 +29,7 @@ export interface Moving {
 export function createBoardStore() {
   return createStore<BoardState>({
     current: null,
+    entered: null,
     selected: new Set(),
     moving: null,
     merging: null,

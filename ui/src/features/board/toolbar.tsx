@@ -1,12 +1,13 @@
 import { Link } from "@tanstack/react-router";
-import { ChevronDown, Plus, Search, Settings2, X } from "lucide-react";
-import { lazy, type ReactNode, type Ref, Suspense, useEffect, useState } from "react";
+import { ChevronDown, ListFilter, Plus, Search, Settings2, X } from "lucide-react";
+import { lazy, type ReactNode, type Ref, Suspense, useEffect, useId, useState } from "react";
 import type { FeatureCard, Project } from "@/api/types";
 import { PriorityIcon } from "@/components/priority";
 import { Button } from "@/components/ui/button";
 import { Kbd } from "@/components/ui/kbd";
 import { Menu, MenuRadio } from "@/components/ui/menu";
 import { Tooltip } from "@/components/ui/tooltip";
+import { AutoModeRoom } from "@/features/auto/room";
 import { openEditor } from "@/features/editor/store";
 import { cn } from "@/lib/cn";
 import { exactMoney, money, plural } from "@/lib/format";
@@ -27,6 +28,8 @@ export function BoardToolbar({
   onFilter,
   mayBuild,
   inputRef,
+  filtering,
+  onFiltering,
 }: {
   project: Project | undefined;
   cards: FeatureCard[];
@@ -35,6 +38,9 @@ export function BoardToolbar({
   onFilter: (change: Partial<BoardSearch>) => void;
   mayBuild: boolean;
   inputRef: Ref<HTMLInputElement>;
+  /** Where the board is narrow, the filters are shown only when they are asked for. */
+  filtering: boolean;
+  onFiltering: (filtering: boolean) => void;
 }) {
   // The field answers at once; the address follows when the typing pauses.
   const [text, setText] = useState(filter.text);
@@ -49,15 +55,18 @@ export function BoardToolbar({
     return () => clearTimeout(timer);
   }, [text, told, onFilter]);
 
+  const filters = useId();
   const categories = categoriesOf(cards);
   const cost = cards.reduce((sum, card) => sum + card.costMicros, 0);
   return (
     <header className="@container flex-none px-3 pt-2.5 pb-2 sm:px-4">
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
-        <div className="flex min-w-0 items-baseline gap-3">
-          <h1 className="truncate font-semibold text-lg tracking-tight">{project?.name ?? " "}</h1>
+        <div className="flex min-w-0 flex-1 basis-0 items-baseline gap-3">
+          <h1 dir="auto" title={project?.name} className="truncate font-semibold text-lg tracking-tight">
+            {project?.name ?? " "}
+          </h1>
           {cards.length > 0 && (
-            <p className="num hidden whitespace-nowrap text-faint text-xs sm:block" aria-live="polite">
+            <p className="num hidden whitespace-nowrap text-faint text-xs @md:block" aria-live="polite">
               {isFiltered(filter)
                 ? `${shown} of ${plural(cards.length, "card")}`
                 : plural(cards.length, "card")}
@@ -66,10 +75,14 @@ export function BoardToolbar({
           )}
         </div>
         <div
+          id={filters}
           hidden={cards.length === 0}
-          className="order-last flex w-full min-w-0 flex-wrap [&[hidden]]:hidden items-center gap-1.5 @3xl:order-none @3xl:ml-auto @3xl:w-auto"
+          className={cn(
+            "order-last w-full min-w-0 flex-wrap items-center gap-1.5 @3xl:order-none @3xl:flex @3xl:w-auto @3xl:flex-nowrap [&[hidden]]:hidden",
+            filtering ? "flex" : "hidden",
+          )}
         >
-          <div className="relative min-w-24 flex-1 @3xl:w-52 @3xl:flex-none">
+          <div className="relative min-w-24 flex-1 @3xl:w-36 @3xl:flex-none @4xl:w-52">
             <Search
               aria-hidden
               className="pointer-events-none absolute top-1/2 left-2 size-3.5 -translate-y-1/2 text-faint"
@@ -85,9 +98,10 @@ export function BoardToolbar({
                 if (event.key !== "Escape") return;
                 setText("");
                 onFilter({ q: "" });
+                onFiltering(false);
                 event.currentTarget.blur();
               }}
-              className="h-7 w-full rounded-md border border-line bg-surface pr-7 pl-7 text-sm placeholder:text-faint hover:border-line-strong focus-visible:border-ring focus-visible:outline-none focus-visible:ring-2 focus-visible:ring-ring/30 [&::-webkit-search-cancel-button]:hidden"
+              className="h-7 w-full rounded-md border pointer-coarse:h-9 border-line bg-surface pr-7 pl-7 text-sm placeholder:text-faint hover:border-line-strong focus-visible:border-ring focus-visible:outline-none focus-visible:ring-2 focus-visible:ring-ring/30 [&::-webkit-search-cancel-button]:hidden"
             />
             {text === "" ? (
               <Kbd className="-translate-y-1/2 pointer-events-none absolute top-1/2 right-1.5 hidden sm:inline-flex">
@@ -98,7 +112,7 @@ export function BoardToolbar({
                 type="button"
                 aria-label="Clear the filter"
                 onClick={() => setText("")}
-                className="absolute top-1/2 right-1.5 -translate-y-1/2 rounded p-0.5 text-faint hover:text-ink"
+                className="absolute inset-y-0 right-0 my-auto flex size-7 items-center justify-center rounded text-faint hover:text-ink pointer-coarse:size-9"
               >
                 <X className="size-3.5" />
               </button>
@@ -141,9 +155,32 @@ export function BoardToolbar({
             </Button>
           )}
         </div>
-        <div className={cn("ml-auto flex items-center gap-1.5", cards.length > 0 && "@3xl:ml-0")}>
+        <div className="flex shrink-0 items-center gap-1.5">
+          {cards.length > 0 && (
+            <Button
+              variant="ghost"
+              size="sm"
+              aria-expanded={filtering}
+              aria-controls={filters}
+              aria-label={
+                isFiltered(filter) ? `Filter: ${shown} of ${plural(cards.length, "card")}` : "Filter"
+              }
+              onClick={() => onFiltering(!filtering)}
+              className={cn(
+                "px-2 @3xl:hidden pointer-coarse:h-9",
+                isFiltered(filter) && "bg-accent-soft text-accent-text hover:text-accent-text",
+              )}
+            >
+              <ListFilter aria-hidden />
+              {isFiltered(filter) && (
+                <span className="num text-xs">
+                  {shown}/{cards.length}
+                </span>
+              )}
+            </Button>
+          )}
           {project?.status === "ready" && mayBuild && (
-            <Suspense>
+            <Suspense fallback={<AutoModeRoom />}>
               <AutoModeControl projectId={project.id} />
             </Suspense>
           )}
@@ -166,7 +203,8 @@ export function BoardToolbar({
                 size="sm"
                 onClick={() => openEditor({ mode: "create", projectId: project.id })}
               >
-                <Plus /> New card
+                <Plus />
+                <span className="sr-only @sm:not-sr-only">New card</span>
               </Button>
             </Tooltip>
           )}
@@ -196,7 +234,7 @@ function Choice({
         <button
           type="button"
           className={cn(
-            "inline-flex h-7 max-w-44 select-none items-center gap-1.5 rounded-md border border-line px-2 text-muted text-sm hover:bg-hover hover:text-ink data-popup-open:bg-hover",
+            "inline-flex h-7 max-w-36 select-none @4xl:max-w-44 pointer-coarse:h-9 items-center gap-1.5 rounded-md border border-line px-2 text-muted text-sm hover:bg-hover hover:text-ink data-popup-open:bg-hover",
             value !== ANY && "border-accent/50 bg-accent-soft text-accent-text hover:text-accent-text",
           )}
         >

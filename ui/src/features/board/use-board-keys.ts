@@ -25,6 +25,15 @@ const titleOf = (id: ColumnId) => COLUMNS.find((column) => column.id === id)?.ti
 
 /** Puts the focus on a card, wherever its virtual list is scrolled to. */
 export function focusCard(parts: Pick<Parts, "arranged" | "handles">, id: string) {
+  showCard(parts, id, (link) => link.focus({ preventScroll: true }));
+}
+
+/** Brings a card into sight, and then does something with the link on it. */
+export function showCard(
+  parts: Pick<Parts, "arranged" | "handles">,
+  id: string,
+  then?: (link: HTMLElement) => void,
+) {
   for (const column of COLUMNS) {
     const index = parts.arranged[column.id].findIndex((card) => card.id === id);
     if (index < 0) continue;
@@ -33,7 +42,7 @@ export function focusCard(parts: Pick<Parts, "arranged" | "handles">, id: string
     const focus = () => {
       const link = document.querySelector<HTMLElement>(`[data-card="${id}"] [data-card-link]`);
       if (link !== null) {
-        link.focus({ preventScroll: true });
+        then?.(link);
         link.closest("[data-card]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
       } else if (tries++ < 10) requestAnimationFrame(focus);
     };
@@ -101,7 +110,10 @@ export function useBoardKeys(parts: Parts) {
       arrowleft: () => aside(-1),
       l: () => aside(1),
       arrowright: () => aside(1),
-      enter: withCard((card) => open(card.id)),
+      enter: withCard((card) => {
+        store.set((state) => ({ ...state, entered: card.id }));
+        open(card.id);
+      }),
       "/": focusFilter,
       e: needsRight(withCard((card) => openEditor({ mode: "edit", featureId: card.id }))),
       x: needsRight(

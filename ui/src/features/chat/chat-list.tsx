@@ -114,7 +114,9 @@ function Row({ chat, current }: { chat: FeatureCard; current: boolean }) {
         current && "bg-pressed font-medium",
       )}
     >
-      <span className="min-w-0 flex-1 truncate">{chat.title}</span>
+      <span dir="auto" className="min-w-0 flex-1 truncate">
+        {chat.title}
+      </span>
       {active ? (
         <>
           <StatusIcon status={chat.status} className="size-3.5" />

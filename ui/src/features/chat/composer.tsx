@@ -54,6 +54,7 @@ export function Composer({
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: dropping is another way to what the button does.
     <div
+      data-composer=""
       onDragOver={(event) => {
         if (!event.dataTransfer.types.includes("Files")) return;
         event.preventDefault();
@@ -86,6 +87,7 @@ export function Composer({
       <textarea
         ref={field}
         rows={rows}
+        dir="auto"
         value={text}
         aria-label={s.askLabel}
         aria-description={s.keys}

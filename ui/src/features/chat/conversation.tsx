@@ -7,6 +7,7 @@ import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { useFeature, useMay, useMe, useRuns } from "@/api/queries";
 import type { Feature, WorkMode } from "@/api/types";
+import { loadMarkdown } from "@/components/markdown";
 import { ErrorState } from "@/components/state";
 import { Button } from "@/components/ui/button";
 import { Confirm, Dialog } from "@/components/ui/dialog";
@@ -31,7 +32,7 @@ import { chatCalls, useChatDeed } from "./queries";
 import { s } from "./strings";
 import "@/features/feature/feature.css";
 
-void import("@/components/markdown-body");
+void loadMarkdown();
 const ChangesTab = lazy(() =>
   import("@/features/feature/changes/ChangesTab").then((module) => ({ default: module.ChangesTab })),
 );
@@ -149,11 +150,13 @@ function Header({ chat, mayTalk }: { chat: Feature; mayTalk: boolean }) {
           to="/chat"
           search={{ p: chat.projectId }}
           aria-label={s.back}
-          className="-ml-1.5 rounded-md p-1.5 text-faint hover:bg-hover hover:text-ink md:hidden"
+          className="-ml-1.5 rounded-md p-1.5 text-faint hover:bg-hover hover:text-ink lg:hidden"
         >
           <ArrowLeft aria-hidden className="size-4" />
         </Link>
-        <h2 className="min-w-0 flex-1 truncate font-semibold text-lg">{chat.title}</h2>
+        <h2 dir="auto" className="min-w-0 flex-1 truncate font-semibold text-lg">
+          {chat.title}
+        </h2>
         {mayTalk && active && (
           <Button size="sm" busy={stop.isPending} onClick={() => stop.mutate(undefined)}>
             <CircleStop /> {s.stop}

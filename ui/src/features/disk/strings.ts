@@ -28,7 +28,7 @@ export const d = {
     caches: "Caches of tools",
     repositories: "Repositories",
     database: "Database",
-    orphans: "Belongs to nothing",
+    orphans: "Left over",
     rest: "Everything else on the disk",
   },
   state: {
@@ -79,9 +79,9 @@ export const d = {
   repositoryOf: (name: string) => `Repository of ${name}`,
   runs: (n: string) => `What was said and done in ${n} closed runs`,
   events: (n: string) => `${n} events that told what changed`,
-  snapshots: (n: string) => `States between the turns of up to ${n} closed runs, if their work is merged`,
+  snapshots: (n: string) => `Snapshots of up to ${n} closed runs, if their work is merged`,
   old: "Older than it is kept",
-  orphans: "Belongs to nothing here",
+  orphans: "Left over",
   orphansLead:
     "Nothing in this database belongs to this. If the server was started with another database by mistake, it is somebody's work: so it never goes by itself.",
   orphanKind: {
@@ -118,8 +118,8 @@ export const d = {
       help: "Programs that were away for longer read everything anew.",
     },
     snapshotDays: {
-      label: "States between turns",
-      help: "Of work that was merged. The work itself stays on its branch.",
+      label: "Snapshots",
+      help: "The states between the turns of merged work. The work itself stays on its branch.",
     },
     archivedProjectDays: {
       label: "Repositories of archived projects",

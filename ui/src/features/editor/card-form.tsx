@@ -178,6 +178,7 @@ export function CardForm({
           value={draft.title}
           maxLength={200}
           ref={title}
+          dir="auto"
           onChange={(event) => set({ title: event.target.value })}
           onKeyDown={(event) => {
             if (event.key !== "Enter" || event.metaKey || event.ctrlKey || event.nativeEvent.isComposing)
@@ -185,12 +186,14 @@ export function CardForm({
             event.preventDefault();
             description.current?.focus();
           }}
-          className="-mx-2 rounded-md bg-transparent px-2 py-1 font-semibold text-xl outline-none placeholder:font-normal placeholder:text-faint focus-visible:bg-hover"
+          className="-mx-2 rounded-md bg-transparent px-2 py-1 font-semibold text-xl outline-none placeholder:font-normal placeholder:text-faint focus-visible:bg-hover focus-visible:ring-2 focus-visible:ring-ring/40"
           // biome-ignore lint/a11y/noAutofocus: the window was opened to write
           autoFocus={feature === null}
         />
         <DescriptionField
           ref={description}
+          // Of a card that is there, it is the text that one changes.
+          autoFocus={feature !== null}
           value={draft.description}
           onChange={(text) => set({ description: text })}
         />

@@ -1,5 +1,5 @@
-import { Brain, CircleDollarSign, ListTodo, ShieldCheck, ShieldOff, Tag, UserCheck } from "lucide-react";
-import { useState } from "react";
+import { Brain, CircleDollarSign, ListTodo, ShieldCheck, Tag, UserCheck } from "lucide-react";
+import { type ReactNode, useState } from "react";
 import type { PlanningMode, ThinkingLevel } from "@/api/types";
 import { PriorityIcon } from "@/components/priority";
 import { Select } from "@/components/ui/select";
@@ -88,18 +88,14 @@ export function CardOptions({
           }))}
         />
         {draft.planningMode !== "skip" && (
-          <button
-            type="button"
-            aria-pressed={draft.requirePlanApproval}
-            onClick={() => onChange({ requirePlanApproval: !draft.requirePlanApproval })}
-            className="inline-flex h-7 items-center gap-1.5 rounded-md border border-line px-2 text-muted text-sm hover:bg-hover hover:text-ink"
+          <Toggle
+            icon={<UserCheck />}
+            on={draft.requirePlanApproval}
+            onChange={(requirePlanApproval) => onChange({ requirePlanApproval })}
+            title="No file is changed before somebody says yes to the plan."
           >
-            <UserCheck
-              aria-hidden
-              className={draft.requirePlanApproval ? "size-3.5 text-accent-text" : "size-3.5"}
-            />
-            {draft.requirePlanApproval ? "A person approves the plan" : "Nobody approves the plan"}
-          </button>
+            A person approves the plan
+          </Toggle>
         )}
         <Select<ThinkingLevel>
           variant="chip"
@@ -112,34 +108,66 @@ export function CardOptions({
             icon: <Brain className="size-3.5" />,
           }))}
         />
-        <button
-          type="button"
-          aria-pressed={draft.skipVerification}
-          onClick={() => onChange({ skipVerification: !draft.skipVerification })}
-          className="inline-flex h-7 items-center gap-1.5 rounded-md border border-line px-2 text-muted text-sm hover:bg-hover hover:text-ink"
+        <Toggle
+          icon={<ShieldCheck />}
+          on={!draft.skipVerification}
+          onChange={(on) => onChange({ skipVerification: !on })}
+          title="The project’s checks run when the agent is done."
         >
-          {draft.skipVerification ? (
-            <ShieldOff aria-hidden className="size-3.5 text-amber" />
-          ) : (
-            <ShieldCheck aria-hidden className="size-3.5" />
-          )}
-          {draft.skipVerification ? "Checks left out" : "Run the checks"}
-        </button>
-        <button
-          type="button"
-          aria-pressed={draft.needsApproval}
+          Run the checks
+        </Toggle>
+        <Toggle
+          icon={<UserCheck />}
+          on={draft.needsApproval}
+          onChange={(needsApproval) => onChange({ needsApproval })}
           title="Whatever the project does after the work, a person looks at this card."
-          onClick={() => onChange({ needsApproval: !draft.needsApproval })}
-          className={cn(
-            "inline-flex h-7 items-center gap-1.5 rounded-md border border-line px-2 text-muted text-sm hover:bg-hover hover:text-ink",
-            draft.needsApproval && "border-accent/50 bg-accent-soft text-accent-text",
-          )}
         >
-          <UserCheck aria-hidden className="size-3.5" /> A person looks
-        </button>
+          A person looks
+        </Toggle>
         <Budget value={draft.budgetMicros} onChange={(budgetMicros) => onChange({ budgetMicros })} />
       </div>
     </div>
+  );
+}
+
+/** Something that is on or off, and looks it. */
+function Toggle({
+  icon,
+  on,
+  onChange,
+  title,
+  children,
+}: {
+  icon: ReactNode;
+  on: boolean;
+  onChange: (on: boolean) => void;
+  title: string;
+  children: string;
+}) {
+  return (
+    <button
+      type="button"
+      role="switch"
+      aria-checked={on}
+      title={title}
+      onClick={() => onChange(!on)}
+      className={cn(
+        "inline-flex h-7 items-center gap-1.5 rounded-md border border-line px-2 text-muted text-sm hover:bg-hover hover:text-ink [&>svg]:size-3.5",
+        on && "border-accent/50 bg-accent-soft text-accent-text hover:text-accent-text",
+      )}
+    >
+      {icon}
+      {children}
+      <span
+        aria-hidden
+        className={cn(
+          "flex h-3.5 w-6 items-center rounded-full px-0.5 transition-colors",
+          on ? "justify-end bg-accent" : "bg-line-strong",
+        )}
+      >
+        <span className="size-2.5 rounded-full bg-white" />
+      </span>
+    </button>
   );
 }
 

@@ -9,10 +9,12 @@ export function DescriptionField({
   value,
   onChange,
   ref,
+  autoFocus,
 }: {
   value: string;
   onChange: (value: string) => void;
   ref: Ref<HTMLTextAreaElement>;
+  autoFocus?: boolean;
 }) {
   const [preview, setPreview] = useState(false);
   const box = useRef<HTMLDivElement>(null);
@@ -45,9 +47,12 @@ export function DescriptionField({
         <textarea
           ref={ref}
           aria-label="Description"
+          dir="auto"
           placeholder="What should be built? Say how one sees that it is done."
           value={value}
           maxLength={100_000}
+          // biome-ignore lint/a11y/noAutofocus: the window was opened to write
+          autoFocus={autoFocus}
           onChange={(event) => onChange(event.target.value)}
           className="block w-full resize-none rounded-md border border-line-strong bg-surface px-3 py-2 text-base placeholder:text-faint focus-visible:border-ring focus-visible:outline-none focus-visible:ring-2 focus-visible:ring-ring/30"
         />

@@ -1,11 +1,12 @@
 import { useFeature } from "@/api/queries";
+import { loadMarkdown } from "@/components/markdown";
 import { ErrorState } from "@/components/state";
 import { Skeleton } from "@/components/ui/skeleton";
 import { Loaded } from "./Loaded";
 import "./feature.css";
 
 // Needed as soon as anything is shown; fetched beside the data, not after it.
-void import("@/components/markdown-body");
+void loadMarkdown();
 
 /** A feature, at the side of the board or as a page of its own. Fills the height that it is given. */
 export function FeatureView({ featureId, layout }: { featureId: string; layout: "side" | "page" }) {

@@ -93,9 +93,16 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
       content
     );
 
+  // What runs in a terminal goes on while somebody looks at another tab.
+  const [sawTerminal, setSawTerminal] = useState(false);
+  if (tab === "terminal" && !sawTerminal) setSawTerminal(true);
+
   return (
     <Level value={layout === "page" ? "h2" : "h3"}>
-      <article aria-label={feature.title} className="@container flex h-full min-h-0 flex-col bg-canvas">
+      <article
+        aria-label={feature.title}
+        className="@container flex h-full min-h-0 flex-col bg-canvas short:overflow-y-auto"
+      >
         <Header
           feature={feature}
           run={latest}
@@ -129,7 +136,8 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
         <Tabs<TabName>
           value={tab}
           onChange={(next) => go({ tab: next, turn: undefined })}
-          className="flex min-h-0 flex-1 flex-col"
+          // On a short screen the head scrolls away, and this with the field below it fills the rest.
+          className="flex min-h-0 flex-1 flex-col short:min-h-[calc(100%-3.25rem)] short:shrink-0"
           listClassName={layout === "page" ? "px-2 @3xl:px-4" : "px-2"}
           tabs={[
             {
@@ -201,7 +209,7 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
               <TimelineSkeleton />,
             )}
           </TabPanel>
-          <TabPanel value="terminal" className="min-h-0 flex-1">
+          <TabPanel value="terminal" kept={sawTerminal} className="min-h-0 flex-1">
             {body(
               <Suspense fallback={<TimelineSkeleton />}>
                 <TerminalTab run={latest} />
@@ -213,7 +221,10 @@ export function Loaded({ feature, layout }: { feature: Feature; layout: "side" |
             <OverviewTab feature={feature} runs={runs.data} go={go} />
           </TabPanel>
         </Tabs>
-        <SayBox feature={feature} mayBuild={mayBuild} focus={focus} onSent={toLive} />
+        {/* Sending a plan back says the same, with the plan in sight. */}
+        {!(waits && tab === "plan" && mayBuild) && (
+          <SayBox feature={feature} mayBuild={mayBuild} focus={focus} onSent={toLive} />
+        )}
       </article>
     </Level>
   );

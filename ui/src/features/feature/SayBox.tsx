@@ -45,7 +45,7 @@ export function SayBox({
     return <p className="border-line border-t px-4 py-2.5 text-faint text-xs">{why}</p>;
   }
   return (
-    <div className="border-line border-t bg-canvas px-3 py-2 @3xl:px-6">
+    <div data-composer="" className="border-line border-t bg-canvas px-3 py-2 @3xl:px-6">
       <div
         className={cn(
           "mx-auto flex max-w-4xl items-end gap-1.5 rounded-xl border border-line-strong bg-surface py-1 pr-1 pl-3 shadow-card transition-[border-color,box-shadow] duration-100",
@@ -55,6 +55,7 @@ export function SayBox({
         <textarea
           ref={field}
           rows={1}
+          dir="auto"
           value={text}
           aria-label={s.say.label}
           placeholder={

@@ -1,7 +1,7 @@
 import { render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import type { Check, RunHistoryEvent } from "@/api/types";
+import type { Check, RunHistoryEvent, RunStatus } from "@/api/types";
 import { roundsOf, setUpOf } from "./checks/rounds";
 import { languageOf } from "./code/languages";
 import { kept, persistent } from "./lib/persistent";
@@ -76,6 +76,13 @@ describe("rows", () => {
     const empty = { items: [], turns: new Map() };
     expect(rowsOf(empty, writingOf([], empty), "running")).toMatchObject([{ kind: "working" }]);
     expect(rowsOf(empty, writingOf([], empty), "waiting")).toEqual([]);
+  });
+
+  it("tell of a command without an answer that it was interrupted, once nobody works on the run", () => {
+    const timeline = timelineOf(events);
+    const rows = (status: RunStatus) => rowsOf(timeline, writingOf([], timeline), status);
+    expect(rows("running")).toMatchObject([{ item: { state: "running" } }]);
+    expect(rows("queued")).toMatchObject([{ item: { state: "interrupted" } }]);
   });
 
   it("say what it is at in a few words", () => {

@@ -22,13 +22,14 @@ export const s = {
     terminal: "Terminal",
     overview: "Overview",
   },
-  tabList: "Parts of this feature",
 
   header: {
     position: (n: number) => `Number ${n} in the queue`,
     editTitle: "Rename",
     titleLabel: "Title",
     startedBy: (name: string) => `Started by ${name}`,
+    starter: "Started by",
+    writer: "Written by",
     writtenBy: (name: string) => `Written by ${name}`,
     elapsed: "Time at work",
     tokens: "Tokens of this run",

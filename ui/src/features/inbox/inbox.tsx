@@ -1,52 +1,78 @@
 import { Link, useNavigate } from "@tanstack/react-router";
-import { Bell, CircleCheckBig, FlaskConical, GitMerge, Inbox as InboxIcon, RotateCcw } from "lucide-react";
+import { Bell, FlaskConical, Inbox as InboxIcon } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useMemo } from "react";
 import { useMay, useUnread } from "@/api/queries";
 import type { FeatureCard } from "@/api/types";
-import { DiffSize } from "@/components/diff-size";
 import { Page } from "@/components/page";
 import { Empty, ErrorState } from "@/components/state";
-import { StatusIcon } from "@/components/status";
 import { Button } from "@/components/ui/button";
+import { Segments } from "@/components/ui/segments";
 import { Skeleton } from "@/components/ui/skeleton";
-import { planWaits, useFeatureAction } from "@/features/actions";
-import { type Need, needOf, useActiveWork } from "@/features/attention";
-import { exactMoney, money, plural } from "@/lib/format";
+import { type Need, needOf, useActiveWork, useMine } from "@/features/attention";
+import { persistent } from "@/features/feature/lib/persistent";
+import { plural } from "@/lib/format";
 import { useHotkeys } from "@/lib/hotkeys";
-import { Time } from "@/lib/time";
 import { t } from "@/strings";
+import { inboxRows, Row } from "./row";
 
+const FirstSteps = lazy(() => import("./first-steps"));
 const LatestReport = lazy(() => import("@/features/reports/latest"));
 
-const GROUPS: { status: Need; title: string; lead: string }[] = [
+/** Whose cards are looked at. */
+type Whose = "mine" | "all";
+
+const GROUPS: { status: Need; title: Record<Whose, string>; lead: string }[] = [
   {
     status: "waiting_approval",
-    title: "Waiting for your approval",
+    title: { mine: "Waiting for your approval", all: "Waiting for approval" },
     lead: "Look at the changes, then verify or merge.",
   },
   {
     status: "plan_approval",
-    title: "Plans to approve",
-    lead: "No file is changed before you say yes.",
+    title: { mine: "Plans to approve", all: "Plans to approve" },
+    lead: "No file is changed before somebody says yes.",
   },
-  { status: "failed", title: "Failed", lead: "Each says why, and what helps." },
-  { status: "verified", title: "Ready to merge", lead: "Checked and agreed." },
-  { status: "paused", title: "Paused", lead: "Stopped by somebody; they go on from the last saved turn." },
+  {
+    status: "failed",
+    title: { mine: "Failed", all: "Failed" },
+    lead: "Each says why, and what helps.",
+  },
+  {
+    status: "verified",
+    title: { mine: "Ready to merge", all: "Ready to merge" },
+    lead: "Checked and agreed.",
+  },
+  {
+    status: "paused",
+    title: { mine: "Paused", all: "Paused" },
+    lead: "Stopped by somebody; they go on from the last saved turn.",
+  },
 ];
 /** So many rows of a group are shown; the rest is on the board. */
 const MOST = 50;
 
-/** What the night brought, and what needs somebody. */
+/** What was looked at last; the member's own at first. */
+const chosen = persistent<Whose>("guildhall.inbox.whose", "mine");
+
+/** What the night brought, and what needs somebody: the member's own cards, or everybody's. */
 export function Inbox() {
-  const { attention, working, projects, pending, error, refetch } = useActiveWork();
+  const { attention: all, working: busy, projects, pending, error, refetch } = useActiveWork();
+  const mine = useMine(all);
+  const ownBusy = useMine(busy);
+  const others = all.length > mine.length || busy.length > ownBusy.length;
+  const mayBuild = useMay("build");
+  const choice = chosen.use();
+  // Nothing waits for who only looks; and alone, all is one's own.
+  const whose: Whose = others && mayBuild ? choice : "all";
+  const own = whose === "mine" || !others;
+  const [attention, working] = whose === "mine" ? [mine, ownBusy] : [all, busy];
   const names = useMemo(() => new Map(projects.map((project) => [project.id, project.name])), [projects]);
   const navigate = useNavigate();
   const mayRun = useMay("run");
-  const rows = () => [...document.querySelectorAll<HTMLElement>("[data-inbox-row]")];
   const step = (by: number) => {
-    const all = rows();
-    const at = all.indexOf(document.activeElement as HTMLElement);
-    all[at < 0 ? 0 : Math.min(all.length - 1, Math.max(0, at + by))]?.focus();
+    const rows = inboxRows();
+    const at = rows.indexOf(document.activeElement as HTMLElement);
+    rows[at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + by))]?.focus();
   };
   useHotkeys({ j: () => step(1), k: () => step(-1), arrowdown: () => step(1), arrowup: () => step(-1) });
 
@@ -55,12 +81,32 @@ export function Inbox() {
   return (
     <Page
       title="Inbox"
-      lead={pending ? " " : headline(attention, atWork, working.length - atWork)}
-      actions={<BellLink />}
+      lead={pending ? " " : headline(attention, atWork, working.length - atWork, own)}
+      actions={
+        <>
+          {!pending && others && mayBuild && (
+            <Segments<Whose>
+              label="Whose cards"
+              value={whose}
+              onChange={chosen.set}
+              options={[
+                { value: "mine", label: "Mine", count: mine.length },
+                { value: "all", label: "Everybody’s", count: all.length },
+              ]}
+            />
+          )}
+          <BellLink />
+        </>
+      }
     >
       {mayRun && (
         <Suspense>
           <LatestReport />
+        </Suspense>
+      )}
+      {mayRun && !pending && projects.length > 0 && (
+        <Suspense>
+          <FirstSteps begun={mine.length + ownBusy.length > 0} projects={projects} />
         </Suspense>
       )}
       {pending ? (
@@ -84,10 +130,21 @@ export function Inbox() {
           on: the sample project, or a repository of yours.
         </Empty>
       ) : attention.length === 0 ? (
-        <Empty icon={<InboxIcon />} title="Nothing needs you">
+        <Empty
+          icon={<InboxIcon />}
+          title={own ? "Nothing needs you" : "Nothing needs anybody"}
+          action={
+            whose === "mine" &&
+            all.length > 0 && (
+              <Button onClick={() => chosen.set("all")}>
+                Look at {plural(all.length, "card")} of others
+              </Button>
+            )
+          }
+        >
           {working.length > 0 ? (
             <>
-              {plural(working.length, "card")} under way. See{" "}
+              {plural(working.length, "card")} {own && others ? "of yours " : ""}under way. See{" "}
               <TextLink to="/agents">the agents at work</TextLink>.
             </>
           ) : (
@@ -103,14 +160,19 @@ export function Inbox() {
               <section key={group.status} aria-labelledby={`inbox-${group.status}`}>
                 <div className="mb-2 flex items-baseline gap-2 px-1">
                   <h2 id={`inbox-${group.status}`} className="font-semibold text-base">
-                    {group.title}
+                    {group.title[own ? "mine" : "all"]}
                   </h2>
                   <span className="num text-faint text-xs">{cards.length}</span>
                   <p className="hidden text-faint text-xs sm:block">{group.lead}</p>
                 </div>
                 <ul className="divide-y divide-line overflow-hidden rounded-xl border border-line bg-surface shadow-card">
                   {cards.slice(0, MOST).map((card) => (
-                    <Row key={card.id} card={card} project={names.get(card.projectId) ?? ""} />
+                    <Row
+                      key={card.id}
+                      card={card}
+                      project={names.get(card.projectId) ?? ""}
+                      everybody={!own}
+                    />
                   ))}
                 </ul>
                 {cards.length > MOST && (
@@ -127,11 +189,12 @@ export function Inbox() {
   );
 }
 
-function headline(attention: FeatureCard[], atWork: number, queued: number): string {
+/** What waits, in a sentence. Only of one's own cards is it said that they wait for the member. */
+export function headline(attention: FeatureCard[], atWork: number, queued: number, own: boolean): string {
   const number = (need: Need) => attention.filter((card) => needOf(card) === need).length;
   const parts: string[] = [];
   const say = (value: number, words: string) => value > 0 && parts.push(`${value} ${words}`);
-  say(number("waiting_approval"), "waiting for you");
+  say(number("waiting_approval"), own ? "waiting for you" : "waiting for approval");
   say(number("plan_approval"), "with a plan to approve");
   say(number("failed"), "failed");
   say(number("verified"), "ready to merge");
@@ -171,91 +234,4 @@ function TextLink({ to, children }: { to: "/agents"; children: ReactNode }) {
       {children}
     </Link>
   );
-}
-
-function Row({ card, project }: { card: FeatureCard; project: string }) {
-  return (
-    <li className="group relative flex items-start gap-3 px-4 py-3 hover:bg-hover has-[[data-inbox-row]:focus-visible]:bg-hover">
-      <StatusIcon status={planWaits(card) ? "waiting_approval" : card.status} className="mt-0.5" />
-      <div className="min-w-0 flex-1">
-        <h3 className="font-medium text-sm">
-          <Link
-            to="/p/$projectId"
-            params={{ projectId: card.projectId }}
-            search={{ f: card.id }}
-            data-inbox-row=""
-            className="outline-none after:absolute after:inset-0 focus-visible:underline"
-          >
-            {card.title}
-          </Link>
-        </h3>
-        <p className="num mt-0.5 flex flex-wrap items-center gap-x-2 text-faint text-xs">
-          <span>
-            {project} #{card.number}
-          </span>
-          <Time at={card.finishedAt ?? card.updatedAt} />
-          {card.costMicros > 0 && <span title={exactMoney(card.costMicros)}>{money(card.costMicros)}</span>}
-          <DiffSize files={card.filesChanged} added={card.linesAdded} removed={card.linesRemoved} />
-        </p>
-        {card.error && (
-          <p className="mt-1 text-sm">
-            <span className={card.status === "failed" ? "text-red" : "text-amber"}>{card.error.message}</span>{" "}
-            {card.error.hint && <span className="text-muted">{card.error.hint}</span>}
-          </p>
-        )}
-      </div>
-      <NextStep card={card} />
-    </li>
-  );
-}
-
-/** The button that matters now. */
-function NextStep({ card }: { card: FeatureCard }) {
-  const mayBuild = useMay("build");
-  const verify = useFeatureAction("verify");
-  const retry = useFeatureAction("retry");
-  const navigate = useNavigate();
-  if (!mayBuild) return null;
-  const open = () =>
-    void navigate({ to: "/p/$projectId", params: { projectId: card.projectId }, search: { f: card.id } });
-  switch (needOf(card)) {
-    case "plan_approval":
-      return (
-        <Button size="sm" className="relative" onClick={open}>
-          Look
-        </Button>
-      );
-    case "waiting_approval":
-      return card.error ? (
-        <Button size="sm" className="relative" onClick={open}>
-          Look
-        </Button>
-      ) : (
-        <Button
-          size="sm"
-          className="relative"
-          busy={verify.isPending}
-          onClick={() => verify.mutate({ id: card.id })}
-        >
-          <CircleCheckBig /> Verify
-        </Button>
-      );
-    case "verified":
-      return (
-        <Button size="sm" className="relative" onClick={open}>
-          <GitMerge /> Merge…
-        </Button>
-      );
-    default:
-      return (
-        <Button
-          size="sm"
-          className="relative"
-          busy={retry.isPending}
-          onClick={() => retry.mutate({ id: card.id })}
-        >
-          <RotateCcw /> {card.status === "failed" ? "Retry" : "Resume"}
-        </Button>
-      );
-  }
 }

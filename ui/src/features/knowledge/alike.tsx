@@ -5,7 +5,7 @@ import { KindIcon } from "./kind";
 import { hubQueries } from "./queries";
 import { pluralOf } from "./search";
 import { words } from "./strings";
-import type { Similar } from "./types";
+import type { Kind, Similar } from "./types";
 import { useDebounced } from "./use-debounced";
 
 const SETTLED_MS = 600;
@@ -22,11 +22,13 @@ export function alikeOf(error: ApiError | null): Similar[] | null {
 
 /** Looks, while one writes, whether much the same is in the hub already. */
 export function SimilarItems({
+  kind,
   title,
   content,
   self,
   label = words.form.similar,
 }: {
+  kind: Kind;
   title: string;
   content: string;
   self: string | null;
@@ -34,7 +36,7 @@ export function SimilarItems({
 }) {
   const asked = useDebounced(`${title.trim()}\n${content.slice(0, MOST).trim()}`, SETTLED_MS);
   const at = asked.indexOf("\n");
-  const found = useQuery(hubQueries.similar(asked.slice(0, at), asked.slice(at + 1), self));
+  const found = useQuery(hubQueries.similar(kind, asked.slice(0, at), asked.slice(at + 1), self));
   const items = found.data ?? [];
   if (items.length === 0) return null;
   return (

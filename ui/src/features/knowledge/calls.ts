@@ -2,18 +2,20 @@ import { send } from "@/api/client";
 import { ApiError } from "@/api/error";
 import { bodyOf, type Draft, titleOf } from "./draft";
 import { type HubSearch, pluralOf } from "./search";
-import type {
-  Application,
-  Hit,
-  ImportReport,
-  Item,
-  Kind,
-  Known,
-  Learning,
-  Outcome,
-  Rule,
-  Similar,
-  Version,
+import {
+  type Application,
+  type Hit,
+  type ImportReport,
+  type Item,
+  KINDS,
+  type Kind,
+  type Known,
+  type Learning,
+  type Outcome,
+  type Rule,
+  type RunKnowledge,
+  type Similar,
+  type Version,
 } from "./types";
 
 export interface Page<T> {
@@ -75,6 +77,7 @@ export function hitOf(item: Item): Hit {
     updatedAt: item.updatedAt,
     applicationCount: learning?.applicationCount ?? 0,
     successCount: learning?.successCount ?? 0,
+    failureCount: learning?.failureCount ?? 0,
   };
 }
 
@@ -104,13 +107,19 @@ export const hub = {
   },
   queue: (after: string | undefined, signal?: AbortSignal) =>
     get<Page<Learning>>(all("learning"), { review: "proposed", after, limit: QUEUED }, signal),
-  /** An item with what it is related to; a deleted one only by its kind, and without that. */
+  /** An item with what it is related to; a deleted one without that. */
   item: async (id: string, kind: Kind | undefined, signal?: AbortSignal): Promise<Known> => {
     try {
       return await get<Known>(`knowledge/items/${id}`, {}, signal);
     } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 404 || kind === undefined) throw error;
-      return { item: await get<Item>(one(kind, id), {}, signal), related: [], relatedFrom: [] };
+      if (!(error instanceof ApiError) || error.status !== 404) throw error;
+      // Whoever knows no more than its id asks for each kind.
+      const kinds = kind === undefined ? KINDS : [kind];
+      const found = kinds.map((kind) => get<Item>(one(kind, id), {}, signal));
+      const item = await Promise.any(found).catch(() => {
+        throw error;
+      });
+      return { item, related: [], relatedFrom: [] };
     }
   },
   create: (kind: Kind, draft: Draft, anyway: boolean) =>
@@ -125,19 +134,23 @@ export const hub = {
     ),
   update: (kind: Kind, id: string, draft: Draft, version: number, why: string) =>
     write<Item>("PUT", one(kind, id), {
-      ...bodyOf(kind, draft),
+      ...bodyOf(kind, draft, true),
       version,
       ...(why.trim() === "" ? {} : { why: why.trim() }),
     }),
   remove: (kind: Kind, id: string) => write<void>("DELETE", one(kind, id)),
-  restore: (kind: Kind, id: string, version: number | undefined) =>
-    write<Item>("POST", `${one(kind, id)}/restore`, version === undefined ? {} : { version }),
+  /** A deleted item, or the text of a former version; that only if the item is still at `current`. */
+  restore: (kind: Kind, id: string, former?: { version: number; current: number }) =>
+    write<Item>("POST", `${one(kind, id)}/restore`, former ?? {}),
+  /** For good: the item, or former texts of it. */
+  erase: (kind: Kind, id: string, versions?: readonly number[]) =>
+    write<void>("POST", `${one(kind, id)}/erase`, versions === undefined ? {} : { versions }),
   versions: (kind: Kind, id: string, after: string | undefined, signal?: AbortSignal) =>
     get<Page<Version>>(`${one(kind, id)}/versions`, { after, limit: LISTED }, signal),
   version: (kind: Kind, id: string, version: number, signal?: AbortSignal) =>
     get<Version>(`${one(kind, id)}/versions/${version}`, {}, signal),
-  similar: async (title: string, content: string, but: string | null, signal?: AbortSignal) =>
-    (await get<{ items: Similar[] }>("knowledge/similar", { title, content, but }, signal)).items,
+  similar: async (kind: Kind, title: string, content: string, but: string | null, signal?: AbortSignal) =>
+    (await get<{ items: Similar[] }>("knowledge/similar", { kind, title, content, but }, signal)).items,
   /** `draft` is the learning as it ought to be, where it had to be corrected. */
   verify: (id: string, version: number, draft: Draft | null) =>
     write<Learning>("POST", `knowledge/learnings/${id}/verify`, {
@@ -150,6 +163,8 @@ export const hub = {
     write<{ learning: Learning }>("POST", `knowledge/learnings/${id}/apply`, { outcome }),
   applications: async (id: string, signal?: AbortSignal) =>
     (await get<{ items: Application[] }>(`knowledge/learnings/${id}/applications`, {}, signal)).items,
+  /** What a run brought into the hub, deleted or not, and used of it. */
+  ofRun: (runId: string, signal?: AbortSignal) => get<RunKnowledge>(`runs/${runId}/knowledge`, {}, signal),
   rollBack: async (runId: string, reason: string) =>
     (await write<{ items: number }>("POST", `runs/${runId}/knowledge/roll-back`, { reason })).items,
   import: async (archive: Blob, anyway: boolean): Promise<ImportReport> => {

@@ -6,6 +6,7 @@ import { fieldName, fieldText } from "./field-name";
 import { type Choice, merge, mergeFields, type Part, settled } from "./merge";
 import { words } from "./strings";
 import { TextDiff } from "./text-diff-view";
+import { useTitles } from "./titles";
 import type { Kind } from "./types";
 
 const w = words.conflict;
@@ -31,7 +32,11 @@ export function Conflict({
   const [choices, setChoices] = useState<readonly (Choice | undefined)[]>([]);
   const fields = conflicts.filter((field) => field !== "content" && fieldsOf(kind).includes(field));
   const [taken, setTaken] = useState<Partial<Record<keyof Draft, "mine" | "theirs">>>({});
+  const title = useTitles(fields.includes("related") ? [...mine.related, ...theirs.related] : []);
+  const shown = (draft: Draft, field: keyof Draft) =>
+    fieldText(field === "related" ? draft.related.map(title) : draft[field]);
   const places = parts.filter((part) => part.kind === "conflict");
+  const open = places.filter((_, place) => choices[place] === undefined).length;
 
   const use = () => {
     const result = { ...merged, content: settled(parts, choices) };
@@ -49,8 +54,8 @@ export function Conflict({
             <Sides
               key={field}
               label={fieldName(field)}
-              mine={fieldText(mine[field])}
-              theirs={fieldText(theirs[field])}
+              mine={shown(mine, field)}
+              theirs={shown(theirs, field)}
               value={taken[field] ?? "mine"}
               choices={["mine", "theirs"]}
               onChange={(choice) => setTaken({ ...taken, [field]: choice === "theirs" ? "theirs" : "mine" })}
@@ -74,7 +79,7 @@ export function Conflict({
               label={w.part(here + 1, places.length)}
               mine={part.mine.join("\n")}
               theirs={part.theirs.join("\n")}
-              value={choices[here] ?? "both"}
+              value={choices[here]}
               choices={["mine", "theirs", "both"]}
               onChange={(choice) => {
                 const next = [...choices];
@@ -91,11 +96,12 @@ export function Conflict({
           <TextDiff before={theirs.content} after={mine.content} label={w.whole} />
         </div>
       </details>
-      <div className="sticky bottom-0 -mx-4 flex justify-end gap-2 border-line border-t bg-canvas px-4 py-3 sm:-mx-8 sm:px-8">
+      <div className="sticky bottom-0 -mx-4 flex flex-wrap items-center justify-end gap-2 border-line border-t bg-canvas px-4 py-3 sm:-mx-8 sm:px-8">
+        {open > 0 && <p className="min-w-0 flex-1 basis-40 text-muted text-sm">{w.open(open)}</p>}
         <Button variant="ghost" onClick={onCancel}>
           {words.cancel}
         </Button>
-        <Button variant="primary" onClick={use}>
+        <Button variant="primary" disabled={open > 0} onClick={use}>
           {w.use}
         </Button>
       </div>
@@ -135,7 +141,8 @@ function Sides({
   label: string;
   mine: string;
   theirs: string;
-  value: Choice;
+  /** Nothing until somebody chose: to keep both is as much of a decision. */
+  value: Choice | undefined;
   choices: readonly Choice[];
   onChange: (choice: Choice) => void;
 }) {
@@ -158,21 +165,22 @@ function Sides({
         ))}
       </div>
       <div className="grid gap-2 sm:grid-cols-2">
-        <Side title={w.mine} text={mine} taken={value !== "theirs"} />
-        <Side title={w.theirs} text={theirs} taken={value !== "mine"} />
+        <Side title={w.mine} text={mine} taken={value && value !== "theirs"} />
+        <Side title={w.theirs} text={theirs} taken={value && value !== "mine"} />
       </div>
     </fieldset>
   );
 }
 
-function Side({ title, text, taken }: { title: string; text: string; taken: boolean }) {
+function Side({ title, text, taken }: { title: string; text: string; taken: boolean | undefined }) {
   return (
     <div className="min-w-0">
       <p className="mb-0.5 text-faint text-xs">{title}</p>
       <pre
         className={cn(
           "whitespace-pre-wrap rounded-md px-3 py-2 text-xs [overflow-wrap:anywhere]",
-          taken ? "bg-add" : "bg-sunken text-muted line-through decoration-faint",
+          taken ? "bg-add" : "bg-sunken text-muted",
+          taken === false && "line-through decoration-faint",
         )}
       >
         {text === "" ? w.empty : text}

@@ -1,5 +1,6 @@
 import { type InfiniteData, useMutation } from "@tanstack/react-query";
 import { type ApiError, asApiError } from "@/api/error";
+import { keys } from "@/api/keys";
 import { queryClient } from "@/app/query-client";
 import { toast } from "@/components/ui/toast";
 import { t } from "@/strings";
@@ -74,19 +75,46 @@ export function useDelete() {
 
 function useRestoreQuietly() {
   return useMutation({
-    mutationFn: async (item: Item) => put(await hub.restore(item.kind, item.id, undefined)),
+    mutationFn: async (item: Item) => put(await hub.restore(item.kind, item.id)),
     onSuccess: (item) => toast.done(words.item.restored, titleOf(item)),
     onError: failed,
   });
 }
 
-/** Takes a deleted item back, or the text of a former version. */
+/** Takes a deleted item back, or the text of a former version: that only while the item is as the member sees it. */
 export function useRestore(kind: Kind) {
   return useMutation({
     mutationFn: async ({ item, version }: { item: Item; version?: number }) =>
-      put(await hub.restore(kind, item.id, version)),
+      put(
+        await hub.restore(
+          kind,
+          item.id,
+          version === undefined ? undefined : { version, current: item.version },
+        ),
+      ),
     onSuccess: (_, { version }) =>
       toast.done(version === undefined ? words.item.restored : words.history.restored(version)),
+    onError: (cause) => {
+      const error = asApiError(cause);
+      const current = conflictOf(error);
+      if (current !== null) put(current);
+      toast.error(current === null ? undefined : words.history.changedMeanwhile, error);
+    },
+  });
+}
+
+/** Erases an item, or one former text of it, for good. */
+export function useErase() {
+  return useMutation({
+    mutationFn: ({ item, version }: { item: Item; version?: number }) =>
+      hub.erase(item.kind, item.id, version === undefined ? undefined : [version]),
+    onSuccess: (_, { item, version }) => {
+      // What is open reads anew; what was only kept is forgotten.
+      void queryClient.resetQueries({ queryKey: hubKeys.versionsOf(item.id) });
+      if (version !== undefined) void queryClient.invalidateQueries({ queryKey: hubKeys.item(item.id) });
+      void queryClient.invalidateQueries({ queryKey: hubKeys.lists });
+      toast.done(version === undefined ? words.erase.done : words.erase.doneVersion(version));
+    },
     onError: failed,
   });
 }
@@ -147,8 +175,10 @@ export function useApply() {
 export function useRollBack() {
   return useMutation({
     mutationFn: (runId: string) => hub.rollBack(runId, words.review.rollBackWhy),
-    onSuccess: (count) => {
+    onSuccess: (count, runId) => {
       void queryClient.invalidateQueries({ queryKey: ["knowledge"] });
+      // The card's Overview lists what its run recorded.
+      void queryClient.invalidateQueries({ queryKey: keys.runGuide(runId) });
       toast.done(words.review.rolledBack(count));
     },
     onError: failed,

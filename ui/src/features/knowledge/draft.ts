@@ -106,8 +106,11 @@ export function draftOfVersion({ details, ...rest }: VersionDraft): Draft {
 
 const orNull = (text: string) => (text.trim() === "" ? null : text.trim());
 
-/** What is sent of it. Whoever verifies a learning makes it verified; that alone cannot be sent. */
-export function bodyOf(kind: Kind, draft: Draft) {
+/**
+ * What is sent of it. That a learning is verified is said by verifying it, and by whoever changes one that is: they `standFor` it from
+ * then on, where nothing said would take it for less sure.
+ */
+export function bodyOf(kind: Kind, draft: Draft, standFor = false) {
   const { tags, related, content, filePatterns, languages, taskTypes, frameworks } = draft;
   const title = draft.title.trim();
   const common = { description: draft.description.trim(), content, tags, related };
@@ -134,7 +137,7 @@ export function bodyOf(kind: Kind, draft: Draft) {
         ...common,
         title,
         type: draft.learningType,
-        ...(draft.confidence === "verified" ? {} : { confidence: draft.confidence }),
+        ...(draft.confidence === "verified" && !standFor ? {} : { confidence: draft.confidence }),
         problem: orNull(draft.problem),
         solution: orNull(draft.solution),
         prevention: orNull(draft.prevention),

@@ -4,6 +4,7 @@ import { type ApiError, asApiError } from "@/api/error";
 import { FormError } from "@/components/form-error";
 import { Page } from "@/components/page";
 import { Button } from "@/components/ui/button";
+import { Confirm } from "@/components/ui/dialog";
 import { Field, Input } from "@/components/ui/input";
 import { Keys } from "@/components/ui/kbd";
 import { toast } from "@/components/ui/toast";
@@ -57,6 +58,7 @@ export function Editor({
   const [{ draft, base, version }, setState] = useState(left ?? fresh);
   const [why, setWhy] = useState("");
   const [busy, setBusy] = useState(false);
+  const [discarding, setDiscarding] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
   const [theirs, setTheirs] = useState<Item | null>(null);
   const name = useName();
@@ -106,6 +108,15 @@ export function Editor({
     kept.set(null);
     onDone();
   };
+  const leave = () => {
+    if (changed) kept.set({ draft, base, version });
+    onDone();
+  };
+  // Where the foot does not stay in sight, whoever saved is shown why that failed.
+  const foot = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (error !== null) foot.current?.scrollIntoView({ block: "nearest" });
+  }, [error]);
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== "Enter" || !(event.metaKey || event.ctrlKey)) return;
     event.preventDefault();
@@ -182,20 +193,34 @@ export function Editor({
           self={item?.id ?? null}
           focusTitle={item === null}
         />
-        <SimilarItems title={draft.title} content={draft.content} self={item?.id ?? null} />
+        <SimilarItems kind={kind} title={draft.title} content={draft.content} self={item?.id ?? null} />
         {item !== null && (
           <Field label={w.why} help={w.whyHelp} optional>
             <Input value={why} maxLength={500} onChange={(event) => setWhy(event.target.value)} />
           </Field>
         )}
-        {alike === null ? <FormError error={error} /> : <Alike items={alike} />}
-        <div className="sticky bottom-0 z-10 -mx-4 flex flex-wrap items-center gap-2 border-line border-t bg-canvas px-4 py-3 sm:-mx-8 sm:px-8">
+        <div
+          ref={foot}
+          className="sticky bottom-0 z-10 -mx-4 flex flex-wrap items-center gap-2 border-line border-t bg-canvas px-4 py-3 sm:-mx-8 sm:px-8 short:static"
+        >
+          <div className="scroll-thin max-h-40 w-full overflow-y-auto empty:hidden">
+            {alike === null ? <FormError error={error} /> : <Alike items={alike} />}
+          </div>
           <span className={cn("hidden text-faint text-xs sm:inline", !changed && "sm:invisible")}>
             {w.kept}
           </span>
           <span className="ml-auto" />
-          <Button variant="ghost" onClick={changed ? discard : onDone}>
-            {changed ? w.discard : words.cancel}
+          {changed && (
+            <Button variant="ghost" onClick={() => setDiscarding(true)}>
+              {w.discard}
+            </Button>
+          )}
+          <Button
+            variant={changed ? undefined : "ghost"}
+            title={changed ? w.kept : undefined}
+            onClick={leave}
+          >
+            {changed ? w.later : words.cancel}
           </Button>
           {alike !== null && (
             <Button busy={busy} onClick={() => void save(true)}>
@@ -215,6 +240,16 @@ export function Editor({
             </span>
           </Button>
         </div>
+        <Confirm
+          open={discarding}
+          onOpenChange={setDiscarding}
+          title={w.discardTitle}
+          confirm={w.discard}
+          danger
+          onConfirm={discard}
+        >
+          {w.discardText}
+        </Confirm>
       </div>
     </Page>
   );

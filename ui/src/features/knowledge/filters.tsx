@@ -1,5 +1,6 @@
 import { Tag, X } from "lucide-react";
 import { useState } from "react";
+import { useMembers } from "@/api/queries";
 import { Button } from "@/components/ui/button";
 import { Select } from "@/components/ui/select";
 import { typeName } from "./kind";
@@ -15,6 +16,7 @@ const SPAN_NAMES: Record<Span, string> = { "1": f.day, "7": f.week, "30": f.mont
 /** What narrows the list; kept in the address. */
 export function Filters({ search, onChange }: { search: HubSearch; onChange: (search: HubSearch) => void }) {
   const { kind } = search;
+  const members = useMembers().data ?? [];
   const set = (key: keyof HubSearch, value: string) => {
     const { [key]: _, ...rest } = search;
     onChange(value === ANY ? rest : { ...rest, [key]: value });
@@ -67,6 +69,20 @@ export function Filters({ search, onChange }: { search: HubSearch; onChange: (se
         options={[
           { value: ANY, label: f.anyOrigin },
           ...ORIGINS.map((origin) => ({ value: origin, label: labels.origin[origin] })),
+        ]}
+      />
+      <Select<string>
+        variant="chip"
+        label={f.author}
+        value={search.author ?? ANY}
+        onChange={(value) => set("author", value)}
+        options={[
+          { value: ANY, label: f.anyAuthor },
+          ...members.map((member) => ({ value: member.id, label: member.name })),
+          // One who is not known here narrows the list, too, and can be taken away.
+          ...(search.author !== undefined && !members.some((member) => member.id === search.author)
+            ? [{ value: search.author, label: words.somebody }]
+            : []),
         ]}
       />
       <Select<Span | typeof ANY>

@@ -82,7 +82,10 @@ export function ItemForm({
                 options={options(LEARNING_TYPES, labels.learningType)}
               />
             </Field>
-            <Field label={w.confidence}>
+            <Field
+              label={w.confidence}
+              {...(draft.confidence === "verified" ? { help: w.confidenceVerified } : {})}
+            >
               <Select
                 value={draft.confidence}
                 onChange={(confidence) => onChange({ confidence })}

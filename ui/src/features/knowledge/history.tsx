@@ -8,13 +8,15 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { cn } from "@/lib/cn";
 import { Time } from "@/lib/time";
 import { useRestore } from "./deeds";
-import { type Draft, draftOfVersion, textOf } from "./draft";
+import { type Draft, draftOfVersion, sameDraft, textOf } from "./draft";
+import { EraseVersion } from "./erase";
 import { fieldName } from "./field-name";
 import { useName } from "./people";
 import { hubQueries } from "./queries";
 import type { ItemSearch } from "./search";
 import { words } from "./strings";
 import { TextDiff } from "./text-diff-view";
+import { useTitles } from "./titles";
 import type { Item, Kind, Version } from "./types";
 
 const h = words.history;
@@ -125,6 +127,7 @@ function One({
       <div className="flex items-center gap-2">
         <span className="font-medium">{h.version(version.version)}</span>
         {current && <Badge tone="outline">{h.current}</Badge>}
+        {version.erasedAt !== null && <Badge tone="grey">{h.erased}</Badge>}
         <span className="flex-1" />
         <Time at={version.at} className="text-faint text-xs" />
       </div>
@@ -142,7 +145,7 @@ function One({
         >
           <ArrowLeftRight /> {h.compare}
         </Button>
-        {mayWrite && !current && (
+        {mayWrite && !current && version.erasedAt === null && (
           <Button
             size="sm"
             variant="ghost"
@@ -153,6 +156,7 @@ function One({
             <RotateCcw /> {h.restore}
           </Button>
         )}
+        {!current && version.erasedAt === null && <EraseVersion item={item} version={version.version} />}
       </div>
     </li>
   );
@@ -161,12 +165,15 @@ function One({
 function Difference({ kind, id, from, to }: { kind: Kind; id: string; from: number; to: number }) {
   const before = useQuery(hubQueries.version(kind, id, from));
   const after = useQuery(hubQueries.version(kind, id, to));
+  const [old, now] = [before.data?.draft, after.data?.draft];
+  const title = useTitles([...(old?.related ?? []), ...(now?.related ?? [])]);
   const failed = [before, after].find((query) => query.isError);
   if (failed) return <ErrorState error={failed.error} onRetry={() => void failed.refetch()} />;
-  const [old, now] = [before.data?.draft, after.data?.draft];
+  if (before.data?.erasedAt || after.data?.erasedAt)
+    return <p className="text-muted text-sm">{h.erasedText}</p>;
   if (old === undefined || now === undefined) return <Skeleton className="h-64 rounded-lg" />;
-  const text = (draft: Draft) => textOf(kind, draft, fieldName);
-  const [a, b] = [text(draftOfVersion(old)), text(draftOfVersion(now))];
-  if (a === b) return <p className="text-muted text-sm">{h.same}</p>;
-  return <TextDiff key={`${from} ${to}`} before={a} after={b} label={h.changes(from, to)} />;
+  const [a, b] = [draftOfVersion(old), draftOfVersion(now)];
+  if (sameDraft(a, b)) return <p className="text-muted text-sm">{h.same}</p>;
+  const text = (draft: Draft) => textOf(kind, { ...draft, related: draft.related.map(title) }, fieldName);
+  return <TextDiff key={`${from} ${to}`} before={text(a)} after={text(b)} label={h.changes(from, to)} />;
 }

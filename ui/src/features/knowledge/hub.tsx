@@ -140,7 +140,7 @@ function Actions({ proposed, search, mayWrite }: { proposed: number; search: Hub
       <Tooltip text={words.reviewCount(proposed)} keys="r">
         <Button render={<Link to="/knowledge/review" />}>
           <ClipboardCheck /> {words.toReview}
-          {proposed > 0 && <Badge tone="amber">{proposed}</Badge>}
+          {proposed > 0 && <Badge tone="amber">{proposed > 999 ? "999+" : proposed}</Badge>}
         </Button>
       </Tooltip>
       {mayWrite && (

@@ -1,6 +1,5 @@
-import { Link } from "@tanstack/react-router";
 import { FileText, Upload } from "lucide-react";
-import { useRef, useState } from "react";
+import { type RefObject, useRef, useState } from "react";
 import { type ApiError, asApiError } from "@/api/error";
 import { queryClient } from "@/app/query-client";
 import { FormError } from "@/components/form-error";
@@ -8,11 +7,12 @@ import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { announce } from "@/lib/announce";
 import { cn } from "@/lib/cn";
-import { type Dropped, namedIn, plainName, readDropped, tarOf } from "./archive";
+import { type Chosen, type Dropped, readChosen } from "./archive";
 import { hub } from "./calls";
-import { pluralOf } from "./search";
+import { chosenOf, droppedOf } from "./chosen";
+import { ImportReport } from "./import-report";
+import { type Imported, importing } from "./importing";
 import { words } from "./strings";
-import type { ImportReport } from "./types";
 
 const m = words.move;
 const SHOWN = 8;
@@ -29,16 +29,19 @@ export default function ImportDialog({
   const [over, setOver] = useState(false);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
-  const [report, setReport] = useState<ImportReport | null>(null);
+  const [done, setDone] = useState<Imported | null>(null);
+  const [others, setOthers] = useState<string[]>([]);
   const picker = useRef<HTMLInputElement>(null);
+  const folders = useRef<HTMLInputElement>(null);
 
-  const add = async (chosen: FileList) => {
+  const add = async (chosen: Chosen[] | Promise<Chosen[]>) => {
     setError(null);
-    setReport(null);
+    setDone(null);
     try {
-      const read = await readDropped([...chosen]);
-      setFiles((before) => [...before, ...read]);
-      announce(m.chosen(read.length));
+      const read = await readChosen(await chosen);
+      setFiles((before) => [...before, ...read.files]);
+      setOthers(read.others);
+      announce(m.chosen(read.files.length));
     } catch (cause) {
       setError(asApiError(cause));
     }
@@ -46,21 +49,23 @@ export default function ImportDialog({
   const send = async (anyway: boolean) => {
     setBusy(true);
     setError(null);
+    setOthers([]);
     try {
-      const done = await hub.import(tarOf(files), anyway);
-      setReport(done);
-      announce(m.done(done.created.length, done.updated.length, done.unchanged.length));
-      // What came in is not sent again with the rest: without an id in its file it would come in twice.
-      setFiles([...done.skipped, ...done.failed].flatMap(({ file }) => namedIn(files, file) ?? []));
-      void queryClient.invalidateQueries({ queryKey: ["knowledge"] });
+      for await (const told of importing(files, anyway, hub.import)) {
+        setDone(told);
+        // What came in is not sent again with the rest: without an id in its file it would come in twice.
+        setFiles([...[...told.skipped, ...told.failed].map(({ file }) => file), ...told.left]);
+        announce(m.done(told.created, told.updated, told.unchanged));
+      }
     } catch (cause) {
       setError(asApiError(cause));
     } finally {
       setBusy(false);
+      void queryClient.invalidateQueries({ queryKey: ["knowledge"] });
     }
   };
-  const skipped = report?.skipped ?? [];
-  const failed = report?.failed ?? [];
+  // All were sent, and some of them are in the hub already.
+  const alike = done !== null && done.skipped.length > 0 && done.left.length === 0;
   return (
     <Dialog
       open={open}
@@ -74,7 +79,7 @@ export default function ImportDialog({
               {m.clear}
             </Button>
           )}
-          {skipped.length > 0 && (
+          {alike && (
             <Button busy={busy} onClick={() => void send(true)}>
               {m.anyway}
             </Button>
@@ -82,7 +87,7 @@ export default function ImportDialog({
           <Button
             variant="primary"
             busy={busy}
-            disabled={files.length === 0 || skipped.length > 0}
+            disabled={files.length === 0 || alike}
             onClick={() => void send(false)}
           >
             {m.go(files.length)}
@@ -101,7 +106,7 @@ export default function ImportDialog({
           onDrop={(event) => {
             event.preventDefault();
             setOver(false);
-            void add(event.dataTransfer.files);
+            void add(droppedOf(event.dataTransfer));
           }}
           className={cn(
             "flex flex-col items-center gap-3 rounded-lg border-2 border-line-strong border-dashed px-4 py-8 text-center text-muted text-sm",
@@ -110,22 +115,16 @@ export default function ImportDialog({
         >
           <Upload aria-hidden className="size-5" />
           <p>{m.drop}</p>
-          <Button size="sm" onClick={() => picker.current?.click()}>
-            {m.choose}
-          </Button>
-          <input
-            ref={picker}
-            type="file"
-            multiple
-            accept=".md,.markdown,.zip"
-            aria-label={m.choose}
-            tabIndex={-1}
-            className="hidden"
-            onChange={(event) => {
-              if (event.target.files) void add(event.target.files);
-              event.target.value = "";
-            }}
-          />
+          <div className="flex flex-wrap justify-center gap-2">
+            <Button size="sm" onClick={() => picker.current?.click()}>
+              {m.choose}
+            </Button>
+            <Button size="sm" onClick={() => folders.current?.click()}>
+              {m.chooseFolder}
+            </Button>
+          </div>
+          <Picker label={m.choose} ref={picker} onChosen={(chosen) => void add(chosen)} />
+          <Picker label={m.chooseFolder} ref={folders} folder onChosen={(chosen) => void add(chosen)} />
         </div>
         {files.length > 0 && (
           <ul className="flex flex-col gap-1 text-sm">
@@ -139,49 +138,48 @@ export default function ImportDialog({
             {files.length > SHOWN && <li className="text-faint">{m.andMore(files.length - SHOWN)}</li>}
           </ul>
         )}
-        {report !== null && (
-          <div role="status" className="rounded-md bg-green-soft px-3 py-2 text-green text-sm">
-            {m.done(report.created.length, report.updated.length, report.unchanged.length)}
-          </div>
+        {others.length > 0 && (
+          <p role="status" className="text-faint text-sm [overflow-wrap:anywhere]">
+            {m.others} {others.slice(0, SHOWN).join(", ")}
+            {others.length > SHOWN && ` ${m.andMore(others.length - SHOWN)}`}
+          </p>
         )}
-        {skipped.length > 0 && (
-          <section aria-label={m.skipped} className="rounded-md bg-amber-soft px-3 py-2 text-amber text-sm">
-            <p className="mb-1">{m.skipped}</p>
-            <ul className="flex flex-col gap-1">
-              {skipped.map(({ file, similar }) => (
-                <li key={file}>
-                  {plainName(file)}
-                  {similar[0] && (
-                    <>
-                      {" · "}
-                      <Link
-                        to="/knowledge/$kind/$itemId"
-                        params={{ kind: pluralOf(similar[0].kind), itemId: similar[0].id }}
-                        className="underline"
-                      >
-                        {similar[0].title}
-                      </Link>
-                    </>
-                  )}
-                </li>
-              ))}
-            </ul>
-          </section>
-        )}
-        {failed.length > 0 && (
-          <section aria-label={m.failed} className="rounded-md bg-red-soft px-3 py-2 text-red text-sm">
-            <p className="mb-1">{m.failed}</p>
-            <ul className="flex flex-col gap-1">
-              {failed.map(({ file, why }) => (
-                <li key={file}>
-                  {plainName(file)} · {why}
-                </li>
-              ))}
-            </ul>
-          </section>
-        )}
+        {done !== null && <ImportReport done={done} />}
         <FormError error={error} />
       </div>
     </Dialog>
+  );
+}
+
+/** Where the browser lets one choose: files, or a folder with all that is in it. */
+function Picker({
+  label,
+  folder,
+  ref,
+  onChosen,
+}: {
+  label: string;
+  folder?: boolean;
+  ref: RefObject<HTMLInputElement | null>;
+  onChosen: (chosen: Chosen[]) => void;
+}) {
+  return (
+    <input
+      ref={(input) => {
+        ref.current = input;
+        // React does not know this word.
+        if (folder) input?.setAttribute("webkitdirectory", "");
+      }}
+      type="file"
+      multiple
+      {...(folder ? {} : { accept: ".md,.markdown,.tar,.zip" })}
+      aria-label={label}
+      tabIndex={-1}
+      className="hidden"
+      onChange={(event) => {
+        if (event.target.files) onChosen(chosenOf(event.target.files));
+        event.target.value = "";
+      }}
+    />
   );
 }

@@ -1,37 +1,25 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
-import {
-  ArrowLeft,
-  ClipboardCheck,
-  Download,
-  Link as LinkIcon,
-  MoreHorizontal,
-  Pencil,
-  RotateCcw,
-  Trash2,
-} from "lucide-react";
+import { Link } from "@tanstack/react-router";
+import { ArrowLeft, ClipboardCheck, RotateCcw } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useEffect } from "react";
-import { useMay, useMe } from "@/api/queries";
+import { useMay } from "@/api/queries";
 import { Markdown } from "@/components/markdown";
 import { Page } from "@/components/page";
 import { ErrorState } from "@/components/state";
 import { Button } from "@/components/ui/button";
-import { Menu, MenuItem, MenuSeparator } from "@/components/ui/menu";
 import { Skeleton } from "@/components/ui/skeleton";
 import { TabPanel, Tabs } from "@/components/ui/tabs";
-import { toast } from "@/components/ui/toast";
-import { Tooltip } from "@/components/ui/tooltip";
 import { useHotkeys } from "@/lib/hotkeys";
-import { fileUrl } from "./calls";
-import { useDelete, useRestore } from "./deeds";
+import { useRestore } from "./deeds";
 import { titleOf } from "./draft";
 import { Facts } from "./facts";
+import { Actions } from "./item-actions";
 import { KindIcon, Standing } from "./kind";
 import { watch } from "./live";
 import { Attribution } from "./people";
 import { useWriters } from "./presence";
 import { hubQueries } from "./queries";
-import { type ItemSearch, pluralOf } from "./search";
+import type { ItemSearch } from "./search";
 import { words } from "./strings";
 import type { Item, Kind, Known } from "./types";
 
@@ -223,62 +211,6 @@ function Text({ item }: { item: Item }) {
           ),
       )}
     </article>
-  );
-}
-
-function Actions({ item, mayWrite, onEdit }: { item: Item; mayWrite: boolean; onEdit: () => void }) {
-  const navigate = useNavigate();
-  const me = useMe().data;
-  const runs = useMay("administer");
-  const remove = useDelete();
-  const mayDelete = mayWrite && (runs || item.createdBy === me?.id);
-  const copyLink = () =>
-    void navigator.clipboard
-      ?.writeText(`${location.origin}/knowledge/${pluralOf(item.kind)}/${item.id}`)
-      .then(() => toast.done(words.item.linkCopied, titleOf(item)));
-  return (
-    <>
-      {mayWrite && item.deletedAt === null && (
-        <Tooltip text={words.item.edit} keys="e">
-          <Button onClick={onEdit}>
-            <Pencil /> {words.item.edit}
-          </Button>
-        </Tooltip>
-      )}
-      <Menu
-        align="end"
-        trigger={
-          <Button size="icon" variant="ghost" aria-label={words.item.more}>
-            <MoreHorizontal />
-          </Button>
-        }
-      >
-        <MenuItem icon={<LinkIcon />} onClick={copyLink}>
-          {words.item.copyLink}
-        </MenuItem>
-        {item.deletedAt === null && (
-          <MenuItem icon={<Download />} render={<a href={fileUrl(item.id)} download />}>
-            {words.move.one}
-          </MenuItem>
-        )}
-        {mayDelete && item.deletedAt === null && (
-          <>
-            <MenuSeparator />
-            <MenuItem
-              icon={<Trash2 />}
-              danger
-              onClick={() =>
-                remove.mutate(item, {
-                  onSuccess: () => void navigate({ to: "/knowledge", search: { kind: item.kind } }),
-                })
-              }
-            >
-              {words.item.delete}
-            </MenuItem>
-          </>
-        )}
-      </Menu>
-    </>
   );
 }
 

@@ -10,6 +10,8 @@ export const hubKeys = {
   item: (id: string) => ["knowledge", "item", id] as const,
   versions: (id: string) => ["knowledge", "item", id, "versions"] as const,
   applications: (id: string) => ["knowledge", "item", id, "applications"] as const,
+  ofRun: (runId: string) => ["knowledge", "lists", "run", runId] as const,
   rule: ["knowledge", "rule"] as const,
   version: (id: string, version: number) => ["knowledge", "version", id, version] as const,
+  versionsOf: (id: string) => ["knowledge", "version", id] as const,
 };

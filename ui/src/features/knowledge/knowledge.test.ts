@@ -66,6 +66,7 @@ const learning: Learning = {
   verifiedAt: common.createdAt,
   applicationCount: 3,
   successCount: 2,
+  failureCount: 1,
 };
 
 describe("a draft", () => {
@@ -86,8 +87,9 @@ describe("a draft", () => {
       type: "runbook",
       keywords: ["port"],
     });
-    // Verified is given by verifying alone.
+    // Verified is given by verifying, and kept by whoever changes what is.
     expect(bodyOf("learning", draftOf(learning))).not.toHaveProperty("confidence");
+    expect(bodyOf("learning", draftOf(learning), true)).toMatchObject({ confidence: "verified" });
     expect(bodyOf("learning", draftOf(learning))).toMatchObject({ problem: "Deadlocks", solution: null });
     expect(bodyOf("entry", { ...BLANK, title: " x ", content: "y", sourceUrl: " " })).toMatchObject({
       title: "x",

@@ -39,6 +39,8 @@ onKnowledge((frame) => {
   // The first of several lets the others come.
   if (changed.size === 0) setTimeout(fetchAnew, TOGETHER_MS);
   changed.add(frame.id);
+  if (frame.deed === "erased" || frame.deed === "forgotten")
+    void queryClient.resetQueries({ queryKey: hubKeys.versionsOf(frame.id) });
   const me = queryClient.getQueryData<Me>(keys.me);
   if (frame.actor === me?.id && frame.origin === "member") return;
   if (watched > 0) {

@@ -7,6 +7,20 @@ import { onKnowledge } from "@/live/knowledge";
 const TOGETHER_MS = 200;
 const KEY = ["knowledge", "proposed"] as const;
 
+/** More are not told apart by who reads the number. */
+const MOST = 1_000;
+
+/** How many wait: page by page, up to where the number says no more. */
+async function count(): Promise<number> {
+  let [found, after] = [0, undefined as string | undefined];
+  do {
+    const page = await api.proposedLearnings(after);
+    found += page.items.length;
+    after = page.next ?? undefined;
+  } while (after !== undefined && found < MOST);
+  return found;
+}
+
 /** How many learnings wait for a member; none for who may not decide. */
 export function useProposed(): number {
   const client = useQueryClient();
@@ -26,11 +40,11 @@ export function useProposed(): number {
       clearTimeout(timer);
     };
   }, [client]);
-  const count = useQuery({
+  const waiting = useQuery({
     queryKey: KEY,
-    queryFn: async () => (await api.proposedLearnings()).items.length,
+    queryFn: count,
     enabled: mayWrite,
     staleTime: Number.POSITIVE_INFINITY,
   });
-  return count.data ?? 0;
+  return waiting.data ?? 0;
 }

@@ -55,17 +55,17 @@ export const hubQueries = {
       getNextPageParam: (last) => last.next ?? undefined,
       ...LIVE,
     }),
-  // A version never changes.
+  // A version never changes, unless it is erased.
   version: (kind: Kind, id: string, version: number) =>
     queryOptions({
       queryKey: hubKeys.version(id, version),
       queryFn: ({ signal }) => hub.version(kind, id, version, signal),
       ...LIVE,
     }),
-  similar: (title: string, content: string, but: string | null) =>
+  similar: (kind: Kind, title: string, content: string, but: string | null) =>
     queryOptions({
-      queryKey: [...hubKeys.similar, but, title, content],
-      queryFn: ({ signal }) => hub.similar(title, content, but, signal),
+      queryKey: [...hubKeys.similar, kind, but, title, content],
+      queryFn: ({ signal }) => hub.similar(kind, title, content, but, signal),
       enabled: title.length >= SHORTEST,
       placeholderData: keepPreviousData,
       staleTime: 30_000,
@@ -77,6 +77,12 @@ export const hubQueries = {
       queryFn: ({ signal }) => hub.applications(item.id, signal),
       enabled: item.kind === "learning",
       ...LIVE,
+    }),
+  /** What a run brought into the hub; asked anew when it is known to have brought more. Whose it is changes as well. */
+  ofRun: (runId: string, count = 0) =>
+    queryOptions({
+      queryKey: [...hubKeys.ofRun(runId), count],
+      queryFn: ({ signal }) => hub.ofRun(runId, signal),
     }),
   rule: () => queryOptions({ queryKey: hubKeys.rule, queryFn: ({ signal }) => hub.rule(signal) }),
 };

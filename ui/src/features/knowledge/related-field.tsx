@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Plus, X } from "lucide-react";
 import { useState } from "react";
+import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
 import { Input } from "@/components/ui/input";
 import { Popover } from "@/components/ui/popover";
@@ -61,12 +62,14 @@ export function RelatedField({
 }
 
 function One({ id, onRemove }: { id: string; onRemove: () => void }) {
-  const found = useQuery(hubQueries.item(id)).data?.item;
-  const title = found === undefined ? id.slice(0, 8) : titleOf(found);
+  const query = useQuery(hubQueries.item(id));
+  const found = query.data?.item;
+  const title = found !== undefined ? titleOf(found) : query.isPending ? "…" : w.relatedGone;
   return (
     <li className="flex min-w-0 items-center gap-1.5 rounded-md bg-grey-soft px-2 py-0.5 text-sm">
       {found && <KindIcon kind={found.kind} className="size-3.5" />}
       <span className="min-w-0 flex-1 truncate">{title}</span>
+      {found && found.deletedAt !== null && <Badge tone="grey">{words.deleted}</Badge>}
       <button
         type="button"
         aria-label={w.remove(title)}

@@ -1,31 +1,30 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Check, ChevronLeft, ChevronRight, ClipboardCheck, Pencil, Scale, Undo2, X } from "lucide-react";
-import { type KeyboardEvent, lazy, Suspense, useEffect, useState } from "react";
-import { asApiError } from "@/api/error";
-import { useMay, useMe } from "@/api/queries";
+import { lazy, Suspense, useEffect, useState } from "react";
+import { useMay } from "@/api/queries";
 import { Markdown } from "@/components/markdown";
 import { Page } from "@/components/page";
 import { Empty, ErrorState } from "@/components/state";
 import { Badge } from "@/components/ui/badge";
 import { Button } from "@/components/ui/button";
-import { Confirm } from "@/components/ui/dialog";
-import { Field, FieldTextarea } from "@/components/ui/input";
-import { Keys } from "@/components/ui/kbd";
 import { Tooltip } from "@/components/ui/tooltip";
 import { announce } from "@/lib/announce";
 import { useHotkeys } from "@/lib/hotkeys";
 import { SimilarItems } from "./alike";
 import { Correct } from "./correct";
-import { useReject, useRollBack, useVerify } from "./deeds";
+import { useVerify } from "./deeds";
 import { Loading, Notice } from "./item";
 import { typeName } from "./kind";
 import { watch } from "./live";
 import { Attribution } from "./people";
 import { useWriters } from "./presence";
 import { hubQueries } from "./queries";
+import { RejectForm } from "./reject-form";
+import { useMayRollBack } from "./roll-back";
 import { pluralOf } from "./search";
 import { words } from "./strings";
+import { isOfRun, RollBack } from "./take-back";
 import type { Learning } from "./types";
 
 const r = words.review;
@@ -148,17 +147,11 @@ function One({ id, ...props }: Props & { id: string }) {
 
 function Decide({ item, gone, step, advance }: Props & { item: Learning }) {
   const mayWrite = useMay("knowledge");
-  // Whose agent recorded it, or whoever runs the team.
-  const own = useMe().data?.id === item.createdBy;
-  const mayRollBack = useMay("administer") || own;
+  const mayRollBack = useMayRollBack(isOfRun(item) ? item.sourceRunId : null);
   const writers = useWriters(item.id);
   const [mode, setMode] = useState<Mode>("look");
-  const [reason, setReason] = useState("");
   const [asking, setAsking] = useState(false);
   const verify = useVerify();
-  const reject = useReject();
-  const rollBack = useRollBack();
-  const busy = verify.isPending || reject.isPending;
   const decided = (said: string) => {
     announce(said);
     advance();
@@ -170,24 +163,13 @@ function Decide({ item, gone, step, advance }: Props & { item: Learning }) {
       () => {},
     );
   const doVerify = () => {
-    if (!busy) after(verify.mutateAsync(item), r.verified(item.title));
-  };
-  const doReject = () => {
-    const why = reason.trim();
-    if (!busy && why !== "") after(reject.mutateAsync({ item, reason: why }), r.rejected(item.title));
+    if (!verify.isPending) after(verify.mutateAsync(item), r.verified(item.title));
   };
   useHotkeys({ j: () => step(1), k: () => step(-1) }, { enabled: mode === "look" });
   useHotkeys(
     { v: doVerify, e: () => setMode("correct"), x: () => setMode("reject") },
     { enabled: mayWrite && !gone && mode === "look" },
   );
-  const onReasonKey = (event: KeyboardEvent) => {
-    if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) doReject();
-    else if (event.key === "Escape") setMode("look");
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
 
   if (mode === "correct")
     return (
@@ -232,7 +214,7 @@ function Decide({ item, gone, step, advance }: Props & { item: Learning }) {
             ),
         )}
       </div>
-      <SimilarItems title={item.title} content={item.content ?? ""} self={item.id} />
+      <SimilarItems kind="learning" title={item.title} content={item.content ?? ""} self={item.id} />
       {gone ? (
         <Notice
           action={
@@ -246,36 +228,13 @@ function Decide({ item, gone, step, advance }: Props & { item: Learning }) {
       ) : !mayWrite ? (
         <p className="text-faint text-sm">{r.viewer}</p>
       ) : mode === "reject" ? (
-        // biome-ignore lint/a11y/noStaticElementInteractions: it only takes the keys of its field
-        <div onKeyDown={onReasonKey} className="flex flex-col gap-2">
-          <Field
-            label={r.reason}
-            help={r.reasonHelp}
-            error={reject.error ? asApiError(reject.error).field("reason") : undefined}
-          >
-            <FieldTextarea
-              value={reason}
-              maxLength={500}
-              onChange={(event) => setReason(event.target.value)}
-              autoFocus
-            />
-          </Field>
-          <div className="flex justify-end gap-2">
-            <Button variant="ghost" onClick={() => setMode("look")}>
-              {words.cancel}
-            </Button>
-            <Button
-              variant="danger"
-              busy={reject.isPending}
-              disabled={reason.trim() === ""}
-              onClick={doReject}
-            >
-              {r.send} <Keys keys="mod+enter" />
-            </Button>
-          </div>
-        </div>
+        <RejectForm
+          item={item}
+          onCancel={() => setMode("look")}
+          onDone={() => decided(r.rejected(item.title))}
+        />
       ) : (
-        <div className="flex flex-wrap items-center gap-2">
+        <div className="sticky bottom-0 z-10 flex flex-wrap items-center gap-2 border-line border-t bg-canvas py-3 short:static">
           <Tooltip text={r.verify} keys="v">
             <Button variant="primary" busy={verify.isPending} onClick={doVerify}>
               <Check /> {r.verify}
@@ -292,26 +251,14 @@ function Decide({ item, gone, step, advance }: Props & { item: Learning }) {
             </Button>
           </Tooltip>
           <span className="hidden text-faint text-xs sm:inline">{r.keys}</span>
-          {item.sourceRunId !== null && mayRollBack && (
+          {mayRollBack && (
             <Button variant="ghost" className="ml-auto" onClick={() => setAsking(true)}>
               <Undo2 /> {r.rollBack}
             </Button>
           )}
         </div>
       )}
-      <Confirm
-        open={asking}
-        onOpenChange={setAsking}
-        title={r.rollBackAsk}
-        confirm={r.rollBack}
-        danger
-        onConfirm={async () => {
-          if (item.sourceRunId !== null) await rollBack.mutateAsync(item.sourceRunId);
-          advance();
-        }}
-      >
-        <p>{r.rollBackText}</p>
-      </Confirm>
+      <RollBack runId={item.sourceRunId} open={asking} onOpenChange={setAsking} onDone={advance} />
     </article>
   );
 }

@@ -49,7 +49,9 @@ export function Row({ hit, onTag }: { hit: Hit; onTag?: (tag: string) => void })
         <p className="num mt-1 flex flex-wrap items-center gap-x-2.5 gap-y-1 text-faint text-xs">
           <span>{typeName(hit.kind, hit.type)}</span>
           <Time at={hit.updatedAt} />
-          {hit.applicationCount > 0 && <span>{words.helped(hit.successCount, hit.applicationCount)}</span>}
+          {hit.successCount + hit.failureCount > 0 && (
+            <span>{words.helped(hit.successCount, hit.successCount + hit.failureCount)}</span>
+          )}
           {onTag &&
             hit.tags.map((tag) => (
               <button

@@ -14,6 +14,7 @@ describe("the hub's address", () => {
       type: "bug-fix",
       review: "proposed",
       origin: "agent",
+      author: ADA,
       since: "7",
     };
     expect(hubSearch(search)).toEqual(search);
@@ -21,7 +22,9 @@ describe("the hub's address", () => {
   });
 
   it("leaves out what cannot be, and what does not fit the kind", () => {
-    expect(hubSearch({ kind: "poem", q: "  ", tag: "", origin: "ada", since: "8", extra: 1 })).toEqual({});
+    expect(
+      hubSearch({ kind: "poem", q: "  ", tag: "", origin: "ada", author: "ada", since: "8", extra: 1 }),
+    ).toEqual({});
     expect(hubSearch({ kind: "entry", type: "bug-fix", status: "active", review: "proposed" })).toEqual({
       kind: "entry",
     });

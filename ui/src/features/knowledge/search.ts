@@ -27,6 +27,8 @@ export interface HubSearch {
   review?: Review;
   /** By whom it came: members, agents or programs. */
   origin?: Origin;
+  /** The member who wrote it, or whose agent or program did. */
+  author?: string;
   since?: Span;
   /** What was deleted, and nothing else. */
   deleted?: true;
@@ -79,6 +81,7 @@ export function hubSearch(search: Record<string, unknown>): HubSearch {
     status: kind === "blueprint" ? one(STATUSES, search.status) : undefined,
     review: kind === "learning" ? one(REVIEWS, search.review) : undefined,
     origin: one(ORIGINS, search.origin),
+    author: id(search.author),
     since: one(SPANS, search.since),
     deleted: search.deleted === true ? true : undefined,
   });

@@ -84,6 +84,8 @@ export type Deed = Schema.KnowledgeDeed;
 export type VersionDraft = Schema.KnowledgeDraft;
 export type Outcome = Schema.LearningOutcome;
 export type Application = Schema.KnowledgeApplication;
+/** What a run brought into the hub and used of it. */
+export type RunKnowledge = Omit<Schema.RunKnowledge, "items"> & { items: Item[] };
 /** When a proposed learning is accepted without a member's look. */
 export type Rule = Schema.KnowledgeRule;
 /** An item with what it is related to. */

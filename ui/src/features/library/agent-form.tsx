@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useId, useState } from "react";
 import { type ApiError, asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import type { Agent, AgentDraft, ThinkingLevel } from "@/api/types";
@@ -14,6 +14,7 @@ import { Switch } from "@/components/ui/switch";
 import { toast } from "@/components/ui/toast";
 import { AgentServers } from "@/features/mcp/agent-servers";
 import { ModelSelect } from "@/features/model-select";
+import { useUnsaved } from "@/lib/unsaved";
 import { t, thinking } from "@/strings";
 import { type AgentFormDraft, draftOf, toWish } from "./draft";
 import { agentCalls, agentQueries } from "./queries";
@@ -32,6 +33,8 @@ export function AgentEditor({
   mayEdit: boolean;
   onClose: () => void;
 }) {
+  const form = useId();
+  const [busy, setBusy] = useState(false);
   return (
     <Dialog
       open
@@ -39,21 +42,46 @@ export function AgentEditor({
       title={agent === null ? s.form.create : s.form.edit(agent.name)}
       {...(mayEdit ? {} : { description: s.form.noRight })}
       width="lg"
+      footer={
+        <>
+          <Button onClick={onClose}>{mayEdit ? t.common.cancel : t.common.close}</Button>
+          {mayEdit && (
+            <Button type="submit" form={form} variant="primary" busy={busy}>
+              {s.form.save}
+            </Button>
+          )}
+        </>
+      }
     >
-      <Form agent={agent} mayEdit={mayEdit} onClose={onClose} />
+      <Form id={form} agent={agent} mayEdit={mayEdit} busy={busy} onBusy={setBusy} onClose={onClose} />
     </Dialog>
   );
 }
 
-function Form({ agent, mayEdit, onClose }: { agent: Agent | null; mayEdit: boolean; onClose: () => void }) {
+function Form({
+  id,
+  agent,
+  mayEdit,
+  busy,
+  onBusy: setBusy,
+  onClose,
+}: {
+  id: string;
+  agent: Agent | null;
+  mayEdit: boolean;
+  busy: boolean;
+  onBusy: (busy: boolean) => void;
+  onClose: () => void;
+}) {
   const client = useQueryClient();
   const known = useQuery(agentQueries.tools());
   const [draft, setDraft] = useState<AgentFormDraft>(() => draftOf(agent));
-  const [busy, setBusy] = useState(false);
   const [error, setError] = useState<ApiError | null>(null);
   const set = (part: Partial<AgentFormDraft>) => setDraft((before) => ({ ...before, ...part }));
   const at = (field: string) => error?.fields.find((entry) => entry.field === field)?.message;
   const off = !mayEdit || busy;
+  const [before] = useState(() => JSON.stringify(draft));
+  useUnsaved(mayEdit && JSON.stringify(draft) !== before);
 
   const save = async (event: FormEvent) => {
     event.preventDefault();
@@ -78,7 +106,7 @@ function Form({ agent, mayEdit, onClose }: { agent: Agent | null; mayEdit: boole
   };
 
   return (
-    <form onSubmit={save} className="flex flex-col gap-4 px-5 pb-5">
+    <form id={id} onSubmit={save} className="flex flex-col gap-4 px-5 pb-5">
       <div className="grid gap-4 sm:grid-cols-[1fr_6rem]">
         <Field label={s.form.name} error={at("name")}>
           <Input
@@ -86,6 +114,7 @@ function Form({ agent, mayEdit, onClose }: { agent: Agent | null; mayEdit: boole
             maxLength={60}
             required
             disabled={off}
+            autoFocus
             onChange={(event) => set({ name: event.target.value })}
           />
         </Field>
@@ -200,14 +229,6 @@ function Form({ agent, mayEdit, onClose }: { agent: Agent | null; mayEdit: boole
         <Input value={draft.tags} disabled={off} onChange={(event) => set({ tags: event.target.value })} />
       </Field>
       <FormError error={error} />
-      <div className="flex justify-end gap-2">
-        <Button onClick={onClose}>{mayEdit ? t.common.cancel : t.common.close}</Button>
-        {mayEdit && (
-          <Button type="submit" variant="primary" busy={busy}>
-            {s.form.save}
-          </Button>
-        )}
-      </div>
     </form>
   );
 }

@@ -39,7 +39,7 @@ export function AgentCards({
   const mayBuild = useMay("build");
   const mayChange = useMayChange();
   return (
-    <ul className="grid gap-3 md:grid-cols-2 xl:grid-cols-3">
+    <ul className="grid grid-cols-1 gap-3 md:grid-cols-2 xl:grid-cols-3">
       {agents.map((agent) => {
         const maker = members?.find((member) => member.id === agent.createdBy)?.name;
         const tools = agent.tools.filter((tool) => tool.enabled).length;

@@ -1,9 +1,9 @@
 import { useMe, useMembers } from "@/api/queries";
 import type { RateLimit } from "@/api/types";
 import { Badge } from "@/components/ui/badge";
-import { Countdown, timeOfDay } from "@/features/feature/live/Divider";
+import { Countdown } from "@/features/feature/live/Divider";
 import { cn } from "@/lib/cn";
-import { count, duration } from "@/lib/format";
+import { count, duration, timeOfDay } from "@/lib/format";
 import { l } from "./strings";
 
 const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;

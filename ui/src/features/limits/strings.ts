@@ -15,7 +15,7 @@ export const l = {
   yours: "Your key",
   keyOf: (name: string) => `Key of ${name}`,
   ending: (hint: string) => `…${hint}`,
-  open: "Calls go",
+  open: "Open",
   waits: (n: number) => (n === 1 ? "1 call waits" : `${n} calls wait`),
   closed: "No call until",
   unknown: "The provider has not told its limits.",

@@ -10,6 +10,7 @@ import { Field, FieldTextarea, Input } from "@/components/ui/input";
 import { Radios } from "@/components/ui/radios";
 import { Switch } from "@/components/ui/switch";
 import { toast } from "@/components/ui/toast";
+import { useUnsaved } from "@/lib/unsaved";
 import { t } from "@/strings";
 import {
   draftOf,
@@ -22,6 +23,9 @@ import {
 } from "./draft";
 import { type McpProposal, type McpServer, mcpCalls } from "./queries";
 import { s } from "./strings";
+
+/** Characters that a name may have: it begins the names of its tools, which providers bound. */
+const NAME = 24;
 
 /** Adds a server to a project, or changes one. */
 export function ServerDialog({
@@ -66,7 +70,7 @@ function ServerForm({
   id,
   projectId,
   server,
-  beginning,
+  beginning: given,
   onSaved,
 }: {
   id: string;
@@ -76,6 +80,7 @@ function ServerForm({
   onSaved: () => void;
 }) {
   const client = useQueryClient();
+  const [beginning] = useState(given);
   const [draft, setDraft] = useState(beginning);
   const set = (part: Partial<ServerFormDraft>) => setDraft((before) => ({ ...before, ...part }));
   const setValue = (key: number, part: Partial<ValueDraft>) =>
@@ -89,20 +94,24 @@ function ServerForm({
       onSaved();
     },
   });
+  useUnsaved(JSON.stringify(draft) !== JSON.stringify(beginning) && !save.isSuccess);
   const error = save.error && asApiError(save.error);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (!save.isPending) save.mutate();
+    if (!save.isPending && draft.name.length <= NAME) save.mutate();
   };
   const values = error?.field("values");
   return (
     <form id={id} onSubmit={submit} className="flex flex-col gap-4 px-5 pt-2 pb-5">
-      <Field label={s.form.name} help={s.form.nameHelp} error={error?.field("name")}>
+      <Field
+        label={s.form.name}
+        help={s.form.nameHelp}
+        error={draft.name.length > NAME ? s.form.nameLong(NAME) : error?.aboutName}
+      >
         <Input
           value={draft.name}
           onChange={(event) => set({ name: event.target.value })}
           required
-          maxLength={24}
           autoFocus
           autoComplete="off"
           spellCheck={false}
@@ -221,7 +230,7 @@ function ServerForm({
           />
         </>
       )}
-      <FormError error={error && error.fields.length === 0 ? error : null} />
+      <FormError error={error && error.fields.length === 0 && !error.aboutName ? error : null} />
     </form>
   );
 }

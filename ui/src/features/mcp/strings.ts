@@ -24,7 +24,8 @@ export const s = {
   },
   form: {
     name: "Name",
-    nameHelp: "Small letters, digits and hyphens. It becomes a part of the tools' names.",
+    nameHelp: "Small letters, digits and hyphens, 24 at most. It becomes a part of the tools' names.",
+    nameLong: (most: number) => `Give at most ${most} characters.`,
     transport: "How it is reached",
     stdio: "A program in the sandbox",
     stdioHelp:

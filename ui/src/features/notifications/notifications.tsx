@@ -19,13 +19,14 @@ import {
   Unplug,
   UserRoundCheck,
 } from "lucide-react";
-import { useId, useState } from "react";
-import { queries, useUnread } from "@/api/queries";
+import { useMemo, useState } from "react";
+import { queries, useProjects, useUnread } from "@/api/queries";
 import type { Notification, NotificationKind } from "@/api/types";
 import { More } from "@/components/more";
 import { Page } from "@/components/page";
 import { Empty, ErrorState } from "@/components/state";
 import { Button } from "@/components/ui/button";
+import { Segments } from "@/components/ui/segments";
 import { Skeleton } from "@/components/ui/skeleton";
 import { announce } from "@/lib/announce";
 import { cn } from "@/lib/cn";
@@ -72,6 +73,8 @@ export function Notifications() {
   const list = useInfiniteQuery(queries.notifications(unreadOnly));
   const unread = useUnread();
   const read = useRead();
+  const projects = useProjects().data;
+  const names = useMemo(() => new Map(projects?.map((project) => [project.id, project.name])), [projects]);
   const items = list.data?.pages.flatMap((page) => page.items) ?? [];
   const readAll = () => {
     const latest = Math.max(...items.map((one) => one.seq));
@@ -117,7 +120,16 @@ export function Notifications() {
         </>
       }
     >
-      <Which unreadOnly={unreadOnly} onChange={setUnreadOnly} unread={unread} />
+      <Segments<"all" | "unread">
+        label={words.which}
+        value={unreadOnly ? "unread" : "all"}
+        onChange={(which) => setUnreadOnly(which === "unread")}
+        options={[
+          { value: "all", label: words.all },
+          { value: "unread", label: words.unread, count: unread },
+        ]}
+        className="mb-4"
+      />
       {list.isError && items.length === 0 ? (
         <ErrorState error={list.error} onRetry={() => void list.refetch()} />
       ) : list.isPending ? (
@@ -137,7 +149,12 @@ export function Notifications() {
             className="divide-y divide-line overflow-hidden rounded-xl border border-line bg-surface shadow-card"
           >
             {items.map((one) => (
-              <Row key={one.id} one={one} onRead={() => read.mutate({ id: one.id })} />
+              <Row
+                key={one.id}
+                one={one}
+                project={one.projectId ? names.get(one.projectId) : undefined}
+                onRead={() => read.mutate({ id: one.id })}
+              />
             ))}
           </ul>
           <More list={list}>{words.more}</More>
@@ -147,47 +164,20 @@ export function Notifications() {
   );
 }
 
-/** All, or what is unread alone. */
-function Which({
-  unreadOnly,
-  onChange,
-  unread,
+function Row({
+  one,
+  project,
+  onRead,
 }: {
-  unreadOnly: boolean;
-  onChange: (unreadOnly: boolean) => void;
-  unread: number;
+  one: Notification;
+  /** Whose card it is about: numbers count within a project. */
+  project: string | undefined;
+  onRead: () => void;
 }) {
-  const name = useId();
-  return (
-    <fieldset className="mb-4 inline-flex rounded-lg border border-line bg-sunken p-0.5 text-sm">
-      <legend className="sr-only">{words.which}</legend>
-      {[false, true].map((value) => (
-        <label
-          key={String(value)}
-          className={cn(
-            "cursor-pointer rounded-md px-3 py-1 has-focus-visible:outline-2 has-focus-visible:outline-ring",
-            value === unreadOnly ? "bg-surface font-medium shadow-card" : "text-muted hover:text-ink",
-          )}
-        >
-          <input
-            type="radio"
-            name={name}
-            checked={value === unreadOnly}
-            onChange={() => onChange(value)}
-            className="sr-only"
-          />
-          {value ? words.unread : words.all}
-          {value && unread > 0 && <span className="num ml-1.5 text-faint">{unread}</span>}
-        </label>
-      ))}
-    </fieldset>
-  );
-}
-
-function Row({ one, onRead }: { one: Notification; onRead: () => void }) {
   const { icon: Icon, color } = ICONS[one.kind];
   const unread = one.readAt === null;
-  const headline = one.featureId ? `${one.subject} ${told[one.kind]}` : `${one.subject}: ${told[one.kind]}`;
+  const headline =
+    one.subject === "" ? told[one.kind] : `${one.subject}${one.featureId ? "" : ":"} ${told[one.kind]}`;
   return (
     <li
       className={cn(
@@ -197,7 +187,7 @@ function Row({ one, onRead }: { one: Notification; onRead: () => void }) {
     >
       <Icon aria-hidden className={cn("mt-0.5 size-4.5 shrink-0", color)} />
       <div className="min-w-0 flex-1">
-        <h2 className={cn("text-sm", unread ? "font-semibold" : "font-medium")}>
+        <h2 dir="auto" className={cn("text-sm", unread ? "font-semibold" : "font-medium")}>
           <Link
             {...(target(one) as LinkProps)}
             data-notification={one.id}
@@ -205,13 +195,19 @@ function Row({ one, onRead }: { one: Notification; onRead: () => void }) {
             className="outline-none after:absolute after:inset-0 focus-visible:underline"
           >
             {unread && <span className="sr-only">{words.isUnread}: </span>}
-            {one.subject === "" ? told[one.kind] : headline}
+            {one.subject === "" ? headline.replace(/^./, (letter) => letter.toUpperCase()) : headline}
           </Link>
           {one.count > 1 && <span className="num ml-2 text-faint text-xs">{words.times(one.count)}</span>}
         </h2>
-        {one.text && <p className="mt-0.5 break-words text-muted text-sm">{one.text}</p>}
-        <p className="num mt-0.5 text-faint text-xs">
-          <Time at={one.at} />
+        {one.text && (
+          <p dir="auto" className="mt-0.5 break-words text-muted text-sm">
+            {one.text}
+          </p>
+        )}
+        <p className="num mt-0.5 flex min-w-0 gap-x-2 text-faint text-xs">
+          {/* What is about a project itself names it already. */}
+          {project !== undefined && one.featureId && <span className="truncate">{project}</span>}
+          <Time at={one.at} className="shrink-0" />
         </p>
       </div>
       {unread && (

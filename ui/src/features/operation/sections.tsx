@@ -1,5 +1,7 @@
-import { Link } from "@tanstack/react-router";
+import { Link, useRouterState } from "@tanstack/react-router";
+import { useRef } from "react";
 import { useMay } from "@/api/queries";
+import { useInRow } from "@/lib/in-row";
 import { words } from "./strings";
 
 /** The sections of the page for whoever keeps the server running: where they are, and whether they are for admins alone. */
@@ -14,10 +16,14 @@ const SECTIONS = [
 
 export function Sections() {
   const admin = useMay("administer");
+  const row = useRef<HTMLElement>(null);
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  useInRow(row, "[aria-current=page]", path);
   const shown = SECTIONS.filter((section) => admin || !section.admin);
   if (shown.length < 2) return null;
   return (
     <nav
+      ref={row}
       aria-label={words.sections}
       className="mb-6 flex gap-1 overflow-x-auto border-line border-b scroll-none"
     >

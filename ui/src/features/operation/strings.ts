@@ -33,7 +33,6 @@ export const words = {
   canRun: "Kept apart",
   cannotRun: "Cannot run",
   limits: "Limits",
-  changeLimits: "Change",
   failures: "Failures of providers",
   failuresHelp:
     "Calls in the last five minutes that failed, on all servers. Rate limits and overloads do not count.",

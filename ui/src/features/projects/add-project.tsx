@@ -120,7 +120,7 @@ function AddProjectForm({ onClose }: { onClose: () => void }) {
       {kind === "clone" && (
         <Field
           label="Repository"
-          help="Paths on the server work below the folders that its operator allows."
+          help="A password or token in the address is kept sealed until the copy is made, and shown to nobody. Paths on the server work below the folders that its operator allows."
           error={atField === "source" || atField === "url" ? error?.fields[0]?.message : undefined}
         >
           <Input

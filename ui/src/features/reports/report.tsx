@@ -4,7 +4,8 @@ import { useProjects } from "@/api/queries";
 import type { NotBegun, Outcome, Report, ReportCard } from "@/api/types";
 import { Badge } from "@/components/ui/badge";
 import { reason } from "@/features/auto/moment";
-import { count, duration, exactMoney, moment, money, shortCount } from "@/lib/format";
+import { KeyLink } from "@/features/settings/keys/key-link";
+import { count, duration, exactMoney, moment, money, sentence, shortCount } from "@/lib/format";
 import { reports as words } from "./strings";
 
 /** Cards that are shown at once; what needs somebody comes first. */
@@ -20,10 +21,14 @@ const tone: Record<Outcome, "green" | "red" | "amber" | "grey" | "accent"> = {
   "under-way": "accent",
   "waits-for-provider": "grey",
   "waits-for-budget": "amber",
+  "waits-for-dependencies": "amber",
+  "waits-for-server": "grey",
   rests: "grey",
 };
 
 const now = () => Date.now();
+/** How long somebody worked; milliseconds are of no interest in the morning. */
+const worked = (ms: number) => (ms > 0 && ms < 1_000 ? "< 1 s" : duration(ms));
 
 /** From when to when, and why it was made then. */
 export function spanOf(report: Report): string {
@@ -47,7 +52,7 @@ export function ReportBody({ report }: { report: Report }) {
         </Figure>
         {report.underWay > 0 && <Figure value={count(report.underWay)} name={words.underWay} />}
         {left > 0 && <Figure value={count(left)} name={words.notBegun} />}
-        <Figure value={duration(total.workedMs)} name={words.worked} />
+        <Figure value={worked(total.workedMs)} name={words.worked} />
         <Figure value={money(total.costMicros)} name={words.cost} title={exactMoney(total.costMicros)}>
           {words.tokens(shortCount(total.tokens))}
         </Figure>
@@ -156,9 +161,11 @@ function Cards({ cards, name }: { cards: ReportCard[]; name: (id: string) => str
           key={card.runId}
           className="relative flex flex-wrap items-baseline gap-x-3 gap-y-1 px-3 py-2 text-sm hover:bg-hover"
         >
-          <Badge tone={tone[card.outcome]}>{words.outcome[card.outcome]}</Badge>
+          <span className="shrink-0 sm:w-40">
+            <Badge tone={tone[card.outcome]}>{words.outcome[card.outcome]}</Badge>
+          </span>
           <div className="min-w-48 flex-1">
-            <p className="font-medium">
+            <p dir="auto" className="font-medium [overflow-wrap:anywhere]">
               <Link
                 to="/p/$projectId"
                 params={{ projectId: card.projectId }}
@@ -170,7 +177,8 @@ function Cards({ cards, name }: { cards: ReportCard[]; name: (id: string) => str
             </p>
             {(card.problem || card.reason) && (
               <p className={card.problem ? "text-red" : "text-muted"}>
-                {card.problem?.message ?? card.reason}
+                {card.problem ? sentence(card.problem.message) : card.reason}{" "}
+                <KeyLink code={card.problem?.code} />
               </p>
             )}
             {card.next && (
@@ -183,7 +191,7 @@ function Cards({ cards, name }: { cards: ReportCard[]; name: (id: string) => str
             <span className="max-w-40 truncate">
               {name(card.projectId)} #{card.number}
             </span>
-            <span>{duration(card.workedMs)}</span>
+            <span>{worked(card.workedMs)}</span>
             <span title={exactMoney(card.costMicros)}>{money(card.costMicros)}</span>
           </p>
         </li>

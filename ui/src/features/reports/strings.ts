@@ -31,6 +31,8 @@ export const reports = {
     "under-way": "Under way",
     "waits-for-provider": "Waits for its provider",
     "waits-for-budget": "Waits for its budget",
+    "waits-for-dependencies": "Cannot begin yet",
+    "waits-for-server": "Waits for the server",
     rests: "Rests",
   } satisfies Record<Outcome, string>,
   built: (n: number) => (n === 1 ? "card built" : "cards built"),
@@ -51,7 +53,7 @@ export const reports = {
     rest: (time: string) => `It rested for ${time}.`,
   },
   compared: (project: string, expected: string, done: number, cost: string, expectedCost: string) =>
-    `${project}: expected ${expected} for ${expectedCost}, became ${done} for ${cost}.`,
+    `${project}: ${expected} expected for ${expectedCost}; ${done} done for ${cost}.`,
   expected: (median: number, low: number, high: number) =>
     `${median === 1 ? "1 card" : `${median} cards`}${low === high ? "" : ` (${low} to ${high})`}`,
   until: (at: string) => `until ${at}`,

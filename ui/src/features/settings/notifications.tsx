@@ -1,4 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useId } from "react";
 import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
@@ -38,6 +39,7 @@ export function TeamWebhooks() {
 
 function Ways() {
   const client = useQueryClient();
+  const off = useId();
   const choices = useQuery(queries.mailChoices());
   const choose = useMutation({
     mutationFn: (choice: MailChoice) => api.putMailChoices([choice]),
@@ -46,10 +48,15 @@ function Ways() {
   });
   if (choices.isError)
     return <ErrorState error={choices.error} onRetry={() => void choices.refetch()} className="py-6" />;
-  if (choices.data === undefined) return <Skeleton className="h-60 w-full rounded-xl" />;
+  if (choices.data === undefined) return <Skeleton className="h-180 w-full rounded-xl" />;
   const { items, mailOn } = choices.data;
   return (
     <div>
+      {!mailOn && (
+        <p id={off} className="mb-2 text-muted text-sm">
+          {words.mailOff}
+        </p>
+      )}
       <table className="w-full overflow-hidden rounded-xl border border-line bg-surface text-sm shadow-card">
         <caption className="sr-only">{words.caption}</caption>
         <thead>
@@ -76,8 +83,10 @@ function Ways() {
               <td className="px-4 py-2">
                 <input
                   type="checkbox"
-                  checked={choice.mail}
+                  // What was chosen holds once mail is on; until then nothing is mailed.
+                  checked={choice.mail && mailOn}
                   disabled={!mailOn}
+                  aria-describedby={mailOn ? undefined : off}
                   aria-label={words.mailOf(kinds[choice.kind].label)}
                   onChange={(event) => choose.mutate({ kind: choice.kind, mail: event.target.checked })}
                   className="block size-4 accent-(--accent) disabled:opacity-50"
@@ -87,7 +96,6 @@ function Ways() {
           ))}
         </tbody>
       </table>
-      {!mailOn && <p className="mt-2 text-faint text-xs">{words.mailOff}</p>}
     </div>
   );
 }

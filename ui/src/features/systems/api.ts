@@ -1,7 +1,8 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { body, client } from "@/api/client";
 import { keys } from "@/api/keys";
-import type { Execution, SystemDefinition, SystemStatus } from "@/api/types";
+import type { Execution, StepView, SystemDefinition, SystemStatus } from "@/api/types";
+import type { Standing } from "./strings";
 
 const path = (id: string) => ({ params: { path: { id } } });
 
@@ -16,11 +17,12 @@ export const systemsApi = {
   run: (id: string, projectId: string, input: Record<string, unknown>) =>
     body(client.POST("/api/systems/{id}/run", { ...path(id), body: { projectId, input } })),
   cancel: (id: string) => body(client.POST("/api/executions/{id}/cancel", path(id))),
-  review: (id: string, step: string, approved: boolean, text: string) =>
+  /** `rounds` says which time of a step it is that was looked at. */
+  review: (id: string, step: string, rounds: number, approved: boolean, text: string) =>
     body(
       client.POST("/api/executions/{id}/steps/{step}/review", {
         params: { path: { id, step } },
-        body: { approved, text },
+        body: { approved, rounds, text },
       }),
     ),
 };
@@ -81,6 +83,16 @@ export const systemQueries = {
       refetchInterval: ({ state }) => (state.data && !isOver(state.data) ? 10_000 : false),
     }),
 };
+
+/** The task of the try that is under way, if there is one. */
+export const taskOf = (step: StepView) => step.tasks.findLast((task) => task.attempt === step.attempt);
+
+/** How a step stands, as it is shown: an agent that waits for something does not work. */
+export function standingOf(step: StepView | undefined): Standing {
+  if (step === undefined) return "none";
+  const status = taskOf(step)?.status ?? "queued";
+  return step.kind === "agent" && step.status === "running" && status === "queued" ? "queued" : step.status;
+}
 
 /** Whether nothing will happen any more. */
 export const isOver = ({ status }: Pick<Execution, "status">) =>

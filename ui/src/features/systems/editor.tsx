@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { Copy, List, Play, Redo2, Trash2, Undo2, Workflow } from "lucide-react";
-import { type KeyboardEvent, lazy, Suspense, useEffect, useState } from "react";
+import { type KeyboardEvent, lazy, Suspense, useCallback, useEffect, useState } from "react";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { useMay, useMe } from "@/api/queries";
@@ -14,6 +14,7 @@ import { toast } from "@/components/ui/toast";
 import { announce } from "@/lib/announce";
 import { cn } from "@/lib/cn";
 import { useTitle } from "@/lib/title";
+import { useUnsaved } from "@/lib/unsaved";
 import { AddStep } from "./add-step";
 import { systemQueries, systemsApi } from "./api";
 import { canFollow, follow, part, stepBefore } from "./edges";
@@ -79,12 +80,19 @@ export function Editor({ system }: { system: System }) {
   const found = chosen === null ? undefined : find(steps, chosen);
   useTitle(definition.name);
 
+  const letGo = useUnsaved(dirty);
+
+  // Somebody else changed it: whoever has changed nothing sees that at once, others choose.
+  const newer = system.version > saved.version;
+  const { reset } = history;
+  const takeTheirs = useCallback(() => {
+    setSaved(system);
+    setKept(definitionOf(system));
+    reset(definitionOf(system));
+  }, [system, reset]);
   useEffect(() => {
-    if (!dirty) return;
-    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
-    window.addEventListener("beforeunload", warn);
-    return () => window.removeEventListener("beforeunload", warn);
-  }, [dirty]);
+    if (newer && !dirty) takeTheirs();
+  }, [newer, dirty, takeTheirs]);
 
   const save = useMutation({
     mutationFn: ({ status, definition }: { status: SystemStatus; definition: SystemDefinition }) =>
@@ -96,7 +104,11 @@ export function Editor({ system }: { system: System }) {
       void client.invalidateQueries({ queryKey: keys.systems, exact: true });
       toast.done(w.saved);
     },
-    onError: (cause) => toast.error(undefined, asApiError(cause)),
+    onError: (cause) => {
+      toast.error(undefined, asApiError(cause));
+      // If somebody else changed it, that is shown.
+      void client.invalidateQueries({ queryKey: keys.system(saved.id) });
+    },
   });
   const duplicate = useMutation({
     mutationFn: () => systemsApi.duplicate(saved.id),
@@ -228,11 +240,26 @@ export function Editor({ system }: { system: System }) {
           {system.builtIn ? w.fixed : w.notYours}
         </p>
       )}
-      <div className="flex min-h-0 flex-1 flex-col overflow-y-auto md:flex-row md:overflow-hidden">
-        <div className="flex min-w-0 flex-1 flex-col md:min-h-0">
+      {newer && dirty && !save.isPending && (
+        <div
+          role="alert"
+          className="flex flex-wrap items-center gap-2 border-line border-b bg-amber-soft px-4 py-2 text-sm"
+        >
+          <p className="min-w-48 flex-1">{w.changedByOther}</p>
+          <Button size="sm" onClick={takeTheirs}>
+            {w.takeTheirs}
+          </Button>
+          {/* What is saved next replaces theirs, knowingly. */}
+          <Button size="sm" onClick={() => setSaved(system)}>
+            {w.keepMine}
+          </Button>
+        </div>
+      )}
+      <div className="flex min-h-0 flex-1 flex-col overflow-y-auto lg:flex-row lg:overflow-hidden">
+        <div className="flex min-w-0 flex-1 flex-col lg:min-h-0">
           <div className="flex flex-wrap items-center gap-2 border-line border-b px-3 py-2">
             {mine && <AddStep steps={steps} found={found} onAdd={add} />}
-            <fieldset className="ml-auto hidden gap-1 md:flex">
+            <fieldset className="ml-auto hidden gap-1 lg:flex">
               <legend className="sr-only">{w.views}</legend>
               {(["graph", "list"] as const).map((one) => (
                 <Button
@@ -247,12 +274,12 @@ export function Editor({ system }: { system: System }) {
               ))}
             </fieldset>
           </div>
-          <div className={cn("hidden min-h-0 flex-1", view === "graph" && "md:block")}>
+          <div className={cn("hidden min-h-0 flex-1", view === "graph" && "lg:block")}>
             <Suspense fallback={<Skeleton className="m-4 h-64" />}>
               <Graph steps={steps} label={w.graph} {...shown} {...(mine ? { arrows } : {})} />
             </Suspense>
           </div>
-          <div className={cn("md:min-h-0 md:flex-1 md:overflow-y-auto", view === "graph" && "md:hidden")}>
+          <div className={cn("lg:min-h-0 lg:flex-1 lg:overflow-y-auto", view === "graph" && "lg:hidden")}>
             <Outline
               steps={steps}
               label={w.outline}
@@ -265,7 +292,7 @@ export function Editor({ system }: { system: System }) {
         </div>
         <aside
           aria-label={found ? w.form.step : w.settings}
-          className="border-line border-t p-4 md:w-96 md:overflow-y-auto md:border-t-0 md:border-l scroll-thin"
+          className="border-line border-t p-4 lg:w-80 xl:w-96 lg:overflow-y-auto lg:border-t-0 lg:border-l scroll-thin"
         >
           {found ? (
             <>
@@ -312,6 +339,7 @@ export function Editor({ system }: { system: System }) {
           id={saved.id}
           name={saved.name}
           schema={saved.inputSchema ?? {}}
+          draft={saved.status === "draft"}
           onClose={() => setRunning(false)}
         />
       )}
@@ -325,6 +353,7 @@ export function Editor({ system }: { system: System }) {
           try {
             await systemsApi.remove(saved.id);
             void client.invalidateQueries({ queryKey: keys.systems, exact: true });
+            letGo();
             void navigate({ to: "/systems" });
           } catch (cause) {
             toast.error(undefined, asApiError(cause));

@@ -5,7 +5,7 @@ import { lazy, type ReactNode, Suspense, useEffect, useId, useMemo, useRef, useS
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
 import { useMay, useMembers, useProjects } from "@/api/queries";
-import type { ExecutionView, Step, StepView } from "@/api/types";
+import type { ExecutionTask, ExecutionView, Step, StepView } from "@/api/types";
 import { FormError } from "@/components/form-error";
 import { Button } from "@/components/ui/button";
 import { Confirm } from "@/components/ui/dialog";
@@ -14,10 +14,10 @@ import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import { announce } from "@/lib/announce";
 import { count, exactMoney, money, shortCount } from "@/lib/format";
-import { Elapsed } from "@/lib/time";
+import { Elapsed, Time as When } from "@/lib/time";
 import { useTitle } from "@/lib/title";
-import { isOver, systemsApi } from "./api";
-import { ExecutionBadge, KindIcon, type Standing, StepBadge } from "./icons";
+import { isOver, standingOf, systemsApi, taskOf } from "./api";
+import { ExecutionBadge, KindIcon, StepBadge } from "./icons";
 import { find } from "./model";
 import { Outline } from "./outline";
 import { Shown } from "./shown";
@@ -39,7 +39,7 @@ export function ExecutionPage({ execution }: { execution: ExecutionView }) {
   const chosen = own ?? asked?.stepId ?? null;
   useTitle(execution.name);
   useSaid(execution);
-  const standing = (id: string): Standing => latest.get(id)?.status ?? "none";
+  const standing = (id: string) => standingOf(latest.get(id));
   const note = (step: Step) => {
     const state = latest.get(step.id);
     if (state === undefined) return kinds[step.type].label;
@@ -52,18 +52,18 @@ export function ExecutionPage({ execution }: { execution: ExecutionView }) {
   return (
     <main id="content" tabIndex={-1} className="flex h-full flex-col outline-none">
       <Header execution={execution} />
-      <div className="flex min-h-0 flex-1 flex-col overflow-y-auto md:flex-row md:overflow-hidden">
-        <div className="hidden min-w-0 flex-1 md:block">
+      <div className="flex min-h-0 flex-1 flex-col overflow-y-auto lg:flex-row lg:overflow-hidden">
+        <div className="hidden min-w-0 flex-1 lg:block">
           <Suspense fallback={<Skeleton className="m-4 h-64" />}>
             <Graph steps={steps} label={w.graph} {...shown} note={note} />
           </Suspense>
         </div>
-        <div className="md:hidden">
+        <div className="lg:hidden">
           <Outline steps={steps} label={w.outline} {...shown} />
         </div>
         <aside
           aria-label={found ? found.step.name : x.output}
-          className="flex flex-col gap-6 border-line border-t p-4 md:w-[26rem] md:overflow-y-auto md:border-t-0 md:border-l scroll-thin"
+          className="flex flex-col gap-6 border-line border-t p-4 lg:w-80 xl:w-[26rem] lg:overflow-y-auto lg:border-t-0 lg:border-l scroll-thin"
         >
           {found ? (
             <>
@@ -106,6 +106,7 @@ function Header({ execution }: { execution: ExecutionView }) {
           <span className="min-w-0 truncate">{execution.name}</span>
           <ExecutionBadge status={execution.status} />
         </h1>
+        {execution.about && <p className="truncate text-muted text-sm">{execution.about}</p>}
         <p className="text-faint text-xs">
           {x.startedBy} {member?.name ?? "…"} {x.on}{" "}
           {project && (
@@ -143,6 +144,7 @@ function Header({ execution }: { execution: ExecutionView }) {
         onOpenChange={setEnding}
         title={x.cancelTitle}
         confirm={x.cancel}
+        cancel={x.goOn}
         danger
         onConfirm={async () => {
           try {
@@ -253,7 +255,7 @@ function Time({
   const body = (
     <div className="flex flex-col gap-4">
       <div className="num flex flex-wrap items-center gap-x-3 gap-y-1 text-xs">
-        <StepBadge standing={time.status} />
+        <StepBadge standing={standingOf(time)} />
         <Elapsed since={time.startedAt} {...(time.endedAt ? { until: time.endedAt } : {})} />
         {time.tasks.length > 0 && (
           <span className="text-faint" title={exactMoney(time.costMicros)}>
@@ -262,6 +264,7 @@ function Time({
         )}
       </div>
       {time.error && <p className="rounded-lg bg-red-soft px-3 py-2 text-red text-sm">{time.error}</p>}
+      {standingOf(time) === "queued" && <Waits task={taskOf(time)} />}
       {time.tasks.map((task) => (
         <Link
           key={task.featureId}
@@ -301,21 +304,43 @@ function Time({
   );
 }
 
+/** What an agent waits for that does not work at the moment. */
+function Waits({ task }: { task: ExecutionTask | undefined }) {
+  const { parkedUntil, parkedReason, parkedFor } = task ?? {};
+  return (
+    <p role="status" className="rounded-lg bg-amber-soft px-3 py-2 text-sm">
+      {parkedReason ?? x.noPlace}
+      {/* Of its own budget somebody has to allow more: no time brings it on. */}
+      {parkedFor === "run" ? (
+        ` ${x.allow}`
+      ) : parkedUntil ? (
+        <>
+          {" "}
+          {x.parked} <When at={parkedUntil} />.
+        </>
+      ) : null}
+    </p>
+  );
+}
+
 function Review({ execution, step, time }: { execution: ExecutionView; step: Step; time: StepView }) {
   const id = useId();
   const client = useQueryClient();
   const [words, setWords] = useState("");
   const review = useMutation({
-    mutationFn: (approved: boolean) => systemsApi.review(execution.id, time.key, approved, words.trim()),
-    onSuccess: () => {
-      setWords("");
-      void client.invalidateQueries({ queryKey: keys.execution(execution.id) });
-    },
+    mutationFn: (approved: boolean) =>
+      systemsApi.review(execution.id, time.key, time.rounds, approved, words.trim()),
+    onSuccess: () => setWords(""),
+    // Also when it was refused: somebody else has answered, and something else is shown now.
+    onSettled: () => client.invalidateQueries({ queryKey: keys.execution(execution.id) }),
   });
   const left = Math.max(0, (step.maxIterations ?? 5) - time.rounds);
   const again = (step.children ?? []).length > 0;
   return (
-    <section aria-labelledby={id} className="flex flex-col gap-3 rounded-xl border border-amber p-3">
+    <section
+      aria-labelledby={id}
+      className="sticky bottom-0 z-10 flex flex-col gap-3 rounded-xl border border-amber bg-surface p-3 short:static"
+    >
       <h3 id={id} className="font-medium text-sm">
         {x.review}
       </h3>

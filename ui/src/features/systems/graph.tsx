@@ -14,9 +14,9 @@ import { CircleAlert } from "lucide-react";
 import { createContext, useContext, useMemo, useState } from "react";
 import type { Step } from "@/api/types";
 import { cn } from "@/lib/cn";
-import { KindIcon, ringOf, type Standing, StepBadge } from "./icons";
+import { KindIcon, ringOf, StepBadge } from "./icons";
 import { type Box, layOut } from "./layout";
-import { kinds, w } from "./strings";
+import { kinds, type Standing, w } from "./strings";
 
 /** What whoever may change a system does with its arrows. */
 export interface Arrows {

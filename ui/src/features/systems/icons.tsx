@@ -16,10 +16,10 @@ import {
   Wand,
 } from "lucide-react";
 import type { ReactNode } from "react";
-import type { ExecutionStatus, StepKind, SystemStepStatus } from "@/api/types";
+import type { ExecutionStatus, StepKind } from "@/api/types";
 import { Badge, type Tone } from "@/components/ui/badge";
 import { cn } from "@/lib/cn";
-import { executionStatus, stepStatus } from "./strings";
+import { executionStatus, type Standing, stepStatus } from "./strings";
 
 const KINDS: Record<StepKind, ReactNode> = {
   agent: <Bot />,
@@ -38,10 +38,9 @@ export const KindIcon = ({ kind, className }: { kind: StepKind; className?: stri
 );
 
 /** How a step stands: told by colour and by sign. */
-export type Standing = SystemStepStatus | "none";
-
 const SIGNS: Record<Standing, { icon: ReactNode; tone: Tone; ring: string }> = {
   none: { icon: <CircleDashed />, tone: "grey", ring: "" },
+  queued: { icon: <Clock />, tone: "blue", ring: "border-blue" },
   running: { icon: <LoaderCircle className="animate-spin-slow" />, tone: "blue", ring: "border-blue" },
   waiting: { icon: <Hand />, tone: "amber", ring: "border-amber" },
   retrying: { icon: <Timer />, tone: "violet", ring: "border-violet" },

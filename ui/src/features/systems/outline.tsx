@@ -2,9 +2,9 @@ import { ChevronDown, ChevronUp, CircleAlert, Trash2 } from "lucide-react";
 import type { Step } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { cn } from "@/lib/cn";
-import { KindIcon, type Standing, StepBadge } from "./icons";
+import { KindIcon, StepBadge } from "./icons";
 import { type Branch, branchesOf, within } from "./model";
-import { kinds, w } from "./strings";
+import { kinds, type Standing, w } from "./strings";
 
 interface Shown {
   chosen: string | null;

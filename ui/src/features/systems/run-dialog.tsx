@@ -20,11 +20,13 @@ export function RunDialog({
   id,
   name,
   schema,
+  draft,
   onClose,
 }: {
   id: string;
   name: string;
   schema: InputSchema;
+  draft: boolean;
   onClose: () => void;
 }) {
   const form = useId();
@@ -69,6 +71,7 @@ export function RunDialog({
       }
     >
       <form id={form} onSubmit={submit} className="flex flex-col gap-4 px-5 pt-2 pb-4">
+        {draft && <p className="text-muted text-sm">{w.draftShown}</p>}
         <Field label={w.project} help={projects.length === 0 ? w.noProject : undefined}>
           <Select
             value={project}

@@ -61,8 +61,12 @@ export const executionStatus: Record<ExecutionStatus, string> = {
   cancelled: "Cancelled",
 };
 
-export const stepStatus: Record<SystemStepStatus | "none", string> = {
+/** How a step stands, as it is shown. */
+export type Standing = SystemStepStatus | "none" | "queued";
+
+export const stepStatus: Record<Standing, string> = {
   none: "Not begun",
+  queued: "Waits to work",
   running: "Running",
   waiting: "Waits for a person",
   retrying: "Tried again soon",
@@ -106,6 +110,7 @@ export const w = {
   noExecutionsHelp: "Run a system, and watch here what its agents do.",
   showMore: "Show more",
   runTitle: (name: string) => `Run “${name}”`,
+  draftShown: "This is a draft. Whoever looks at what it does sees it as it is now.",
   project: "Project",
   noProject: "Add a project first: a system works on one.",
   start: "Run",
@@ -125,6 +130,9 @@ export const w = {
   problems: (count: number) => (count === 1 ? "1 problem" : `${count} problems`),
   noProblems: "No problems",
   fixed: "This system comes with Guildhall and stays as it is. Duplicate it to change it.",
+  changedByOther: "Somebody else changed this system, and you have changes that are not saved.",
+  takeTheirs: "Take theirs",
+  keepMine: "Keep mine",
   notYours: "Only its maker and admins can change this system. You can duplicate it.",
   addStep: "Add a step",
   addAfter: "Add a step after it",
@@ -182,7 +190,7 @@ export const w = {
     from: "Path",
     fields: "Fields",
     fieldsHelp: "One per line: name = path",
-    timeout: "Minutes at most",
+    timeout: "Minutes of work at most",
     optional: "Go on even if it fails",
     attempts: "Tries",
     delay: "Seconds between tries",
@@ -219,7 +227,8 @@ export const w = {
     },
   },
   execution: {
-    cancel: "Cancel",
+    cancel: "End execution",
+    goOn: "Keep running",
     cancelTitle: "End this execution?",
     cancelText: "Its agents stop at once. What they did stays.",
     startedBy: "Started by",
@@ -234,6 +243,9 @@ export const w = {
     stepInput: "What it was given",
     stepOutput: "What it gave",
     task: (attempt: number) => (attempt === 1 ? "Watch its agent" : `Watch its agent (try ${attempt})`),
+    noPlace: "It waits for a place among the agents at work.",
+    parked: "It goes on by itself",
+    allow: "Watch its agent to allow more.",
     round: (place: string) => `Round ${place}`,
     choose: "Choose a step to see what it was given and what it gave.",
     review: "Your review",

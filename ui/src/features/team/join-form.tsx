@@ -8,6 +8,7 @@ import { enter } from "@/app/session";
 import { FormError } from "@/components/form-error";
 import { Button } from "@/components/ui/button";
 import { Field, Input } from "@/components/ui/input";
+import { PasswordInput } from "@/components/ui/password";
 import { ProviderButtons } from "@/features/sign-in/provider-buttons";
 import { join } from "./join-strings";
 
@@ -68,7 +69,7 @@ export function JoinForm({
           />
         </Field>
         <Field label={join.password} help={join.passwordHelp} error={error?.field("password")}>
-          <Input name="password" type="password" autoComplete="new-password" required minLength={12} />
+          <PasswordInput name="password" autoComplete="new-password" required minLength={12} />
         </Field>
         <FormError error={error !== null && error.fields.length === 0 ? error : null} />
         <Button type="submit" variant="primary" size="lg" busy={busy}>

@@ -1,7 +1,7 @@
 /** What the pages say on which one joins or sets a new password; apart, for they are read before the sign-in. */
 export const join = {
   title: "Join the team",
-  lead: (role: string) => `You are invited as ${role}.`,
+  lead: (role: string) => `You are invited as ${/^[aeiou]/.test(role) ? "an" : "a"} ${role}.`,
   openTitle: "Create your account",
   openLead: "Sign-up is open on this server.",
   name: "Your name",

@@ -1,17 +1,23 @@
 import { useQuery } from "@tanstack/react-query";
 import { ShieldCheck, Users } from "lucide-react";
+import { useState } from "react";
 import { queries, useMay, useMe } from "@/api/queries";
 import type { Member } from "@/api/types";
 import { Empty, ErrorState } from "@/components/state";
 import { Avatar } from "@/components/ui/avatar";
 import { Badge } from "@/components/ui/badge";
+import { Input } from "@/components/ui/input";
 import { Skeleton } from "@/components/ui/skeleton";
 import { words } from "@/features/security/strings";
 import { cn } from "@/lib/cn";
 import { Time } from "@/lib/time";
 import { t } from "@/strings";
 import { MemberActions } from "./member-actions";
+import { membersFound } from "./rules";
 import { team } from "./strings";
+
+/** So many are seen at a glance. */
+const FEW = 6;
 
 /** Everyone with an account; admins can change them. */
 export function Members() {
@@ -19,6 +25,7 @@ export function Members() {
   const members = useQuery({ ...queries.members(), staleTime: 0 });
   const me = useMe().data;
   const mayChange = useMay("administer");
+  const [text, setText] = useState("");
   const withFactor = useQuery({ ...queries.memberFactors(), enabled: mayChange }).data;
   if (members.isPending || me === undefined)
     return (
@@ -30,22 +37,42 @@ export function Members() {
     );
   if (members.isError) return <ErrorState error={members.error} onRetry={() => members.refetch()} />;
   if (members.data.length === 0) return <Empty icon={<Users />} title="Nobody is here yet" />;
+  const found = membersFound(members.data, text);
   return (
-    <ul
-      aria-label={team.members}
-      className="divide-y divide-line rounded-xl border border-line bg-surface shadow-card"
-    >
-      {members.data.map((member) => (
-        <Row
-          key={member.id}
-          member={member}
-          me={me}
-          members={members.data}
-          mayChange={mayChange}
-          hasFactor={withFactor?.includes(member.id) ?? false}
-        />
-      ))}
-    </ul>
+    <>
+      {members.data.length > FEW && (
+        <div className="mb-3 flex flex-wrap items-center gap-3">
+          <Input
+            type="search"
+            aria-label={team.find}
+            placeholder={team.find}
+            value={text}
+            autoComplete="off"
+            spellCheck={false}
+            onChange={(event) => setText(event.target.value)}
+            className="max-w-80"
+          />
+          <p role="status" className="text-faint text-xs">
+            {text.trim() !== "" && team.found(found.length, members.data.length)}
+          </p>
+        </div>
+      )}
+      <ul
+        aria-label={team.members}
+        className="divide-y divide-line rounded-xl border border-line bg-surface shadow-card empty:hidden"
+      >
+        {found.map((member) => (
+          <Row
+            key={member.id}
+            member={member}
+            me={me}
+            members={members.data}
+            mayChange={mayChange}
+            hasFactor={withFactor?.includes(member.id) ?? false}
+          />
+        ))}
+      </ul>
+    </>
   );
 }
 

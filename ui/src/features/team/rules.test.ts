@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Member, MemberRole } from "@/api/types";
-import { whyNotManage, whyNotRole } from "./rules";
+import { membersFound, whyNotManage, whyNotRole } from "./rules";
 import { team } from "./strings";
 
 const member = (id: string, role: MemberRole, disabled = false): Member => ({
@@ -36,5 +36,19 @@ describe("what an admin may not do says why", () => {
     const gone = member("gone", "owner", true);
     expect(whyNotRole(owner, owner, "admin", [...all, gone])).toBe(team.role.lastOwner);
     expect(whyNotRole(owner, gone, "admin", [...all, gone])).toBeNull();
+  });
+});
+
+describe("somebody is found", () => {
+  const all = [member("Ada", "owner"), member("Grace", "member"), member("Gregor", "viewer", true)];
+  const found = (text: string) => membersFound(all, text).map((one) => one.name);
+
+  it("by name, address and role, in any order", () => {
+    expect(found("gr")).toEqual(["Grace", "Gregor"]);
+    expect(found("viewer greg")).toEqual(["Gregor"]);
+    expect(found("ada@example.com")).toEqual(["Ada"]);
+    expect(found("disabled")).toEqual(["Gregor"]);
+    expect(found("  ")).toHaveLength(3);
+    expect(found("nobody")).toEqual([]);
   });
 });

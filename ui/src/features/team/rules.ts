@@ -23,3 +23,12 @@ export function whyNotRole(me: Member, member: Member, role: MemberRole, members
 
 /** The roles that somebody new is given. Ownership is handed over to members alone. */
 export const INVITED: readonly MemberRole[] = ROLES.filter((role) => role !== "owner");
+
+/** Those whose name, address or role has all the words; without any, everyone. */
+export function membersFound(members: readonly Member[], text: string): readonly Member[] {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  return members.filter(({ name, email, role, disabledAt }) => {
+    const hay = `${name} ${email} ${role} ${disabledAt === null ? "" : "disabled"}`.toLowerCase();
+    return words.every((word) => hay.includes(word));
+  });
+}

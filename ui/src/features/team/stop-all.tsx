@@ -8,11 +8,17 @@ import { team } from "./strings";
 const words = team.stopAll;
 
 /** The switch that stops every agent of the team. */
-export function StopAllButton({ size }: Pick<ButtonProps, "size">) {
+export function StopAllButton({
+  size,
+  quiet,
+}: Pick<ButtonProps, "size"> & {
+  /** Nothing is at work: it stays at hand, and does not cry. */
+  quiet?: boolean;
+}) {
   const [open, setOpen] = useState(false);
   return (
     <>
-      <Button variant="danger" size={size} onClick={() => setOpen(true)}>
+      <Button variant={quiet ? "secondary" : "danger"} size={size} onClick={() => setOpen(true)}>
         <OctagonX /> {words.open}
       </Button>
       <StopAllConfirm open={open} onOpenChange={setOpen} />

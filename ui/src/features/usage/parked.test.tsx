@@ -76,3 +76,25 @@ test("an admin is told of a lower budget of the member", () => {
   expect(own.textContent).toContain("Its member set a lower one");
   expect(screen.queryByRole("button")).toBeNull();
 });
+
+test("what waits for other cards or the server says so, and nobody is asked for money", () => {
+  for (const [parkedFor, title] of [
+    ["dependencies", "It cannot begin yet."],
+    ["server", "The server has trouble."],
+  ] as const) {
+    const client = new QueryClient({ defaultOptions: { queries: { staleTime: Number.POSITIVE_INFINITY } } });
+    client.setQueryData(keys.me, { id: "m1", rights: ["run"] });
+    const parkedUntil = "2026-03-01T10:10:00Z";
+    const { unmount } = render(
+      <QueryClientProvider client={client}>
+        <ParkedNotice
+          run={run({ id: "r1", memberId: "m1", parkedFor, parkedUntil, parkedReason: "So it is." })}
+        />
+      </QueryClientProvider>,
+    );
+    const text = screen.getByRole("region", { name: "Is put off" }).textContent;
+    expect(text).toContain(`${title} So it is. It is tried again at `);
+    expect(screen.queryByRole("button")).toBeNull();
+    unmount();
+  }
+});

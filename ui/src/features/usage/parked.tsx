@@ -9,6 +9,7 @@ import { queries, useMay, useMe } from "@/api/queries";
 import type { Run } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { toast } from "@/components/ui/toast";
+import { moment } from "@/features/auto/moment";
 import { money } from "@/lib/format";
 import { isOwn } from "./own";
 import { parked as words } from "./strings";
@@ -17,7 +18,7 @@ import { SumDialog } from "./sum-dialog";
 /** What is offered at once, in micro-dollars. */
 const MORE = 5_000_000;
 
-/** Says which budget a run waits for, and lets whoever may let it go on. */
+/** Says what a run is put off for that is not its provider; where that is a budget, whoever may lets it go on. */
 export default function ParkedNotice({ run }: { run: Run }) {
   const me = useMe().data;
   const admin = useMay("administer");
@@ -28,6 +29,7 @@ export default function ParkedNotice({ run }: { run: Run }) {
   const kind = run.parkedFor;
   const budgets = useQuery({ ...queries.budgets(), enabled: kind === "month" }).data;
   if (kind === null || kind === undefined) return null;
+  const ofBudget = kind === "run" || kind === "month";
   const own = me?.id === run.memberId;
   const row = budgets?.items.find((item) => item.memberId === run.memberId);
   // What the member set, nobody else can raise.
@@ -49,12 +51,13 @@ export default function ParkedNotice({ run }: { run: Run }) {
   };
   return (
     <section
-      aria-label={words.label}
+      aria-label={ofBudget ? words.label : words.labelOther}
       className="mx-4 mb-2 flex flex-wrap items-center gap-x-3 gap-y-2 rounded-lg bg-amber-soft px-3 py-2 text-sm"
     >
       <CirclePause aria-hidden className="size-4 shrink-0 text-amber" />
       <p className="min-w-48 flex-1" role="status">
         <span className="font-medium">{words.title[kind]}.</span> {run.parkedReason}
+        {!ofBudget && run.parkedUntil && ` ${words.again(moment(run.parkedUntil))}`}
         {!mayMore && kind === "run" && ` ${words.askWho}`}
         {kind === "month" && byMember && !own && ` ${words.ownHolds}`}
         {kind === "month" && !byMember && !admin && ` ${words.askAdmin}`}

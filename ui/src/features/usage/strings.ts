@@ -1,4 +1,4 @@
-import type { UsageBy } from "@/api/types";
+import type { Awaits, UsageBy } from "@/api/types";
 import type { Period } from "./search";
 
 /** What the usage page, prices and budgets say. */
@@ -59,7 +59,6 @@ export const usage = {
   empty:
     "When agents work, what their calls take and cost is added up here. Choose other days, or start a card on a board.",
   zone: (zone: string) => `Days begin and end by the clock of ${zone}.`,
-  shareOf: (share: string) => `${share} of all`,
 };
 
 export const budgets = {
@@ -89,8 +88,15 @@ export const budgets = {
 };
 
 export const parked = {
-  title: { run: "The run's budget is used up", month: "The month's budget is used up" },
+  title: {
+    run: "The run's budget is used up",
+    month: "The month's budget is used up",
+    dependencies: "It cannot begin yet",
+    server: "The server has trouble",
+  } satisfies Record<Awaits, string>,
   label: "Waits for a budget",
+  labelOther: "Is put off",
+  again: (at: string) => `It is tried again at ${at}.`,
   more: (sum: string) => `Allow ${sum} more for this run`,
   other: "Another sum",
   raise: "Raise the month's budget",

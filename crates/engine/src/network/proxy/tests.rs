@@ -75,7 +75,7 @@ impl Stand {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         let (_end, ended) = tokio::sync::oneshot::channel();
-        let outside = Outside { resolver: world.clone(), admits };
+        let outside = Outside { resolver: world.clone(), admits: Arc::new(admits) };
         let serving = serve(listener, door.clone(), outside, async move {
             let _ = ended.await;
         });

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures::stream;
+use futures::{StreamExt, stream};
 use guildhall_store::KnowledgeFilter;
 use guildhall_team::{ImportReport, ImportWay};
 use guildhall_types::KnowledgeId;
@@ -82,7 +82,8 @@ pub async fn export_knowledge(
         }
     });
     let first = stream::once(async { Ok::<_, std::io::Error>(Bytes::from(first)) });
-    saved(Body::from_stream(futures::StreamExt::chain(first, rest)), TAR, "knowledge.tar")
+    // What packs the answer asks once more after the end.
+    saved(Body::from_stream(first.chain(rest).fuse()), TAR, "knowledge.tar")
 }
 
 /// Brings a Markdown file, or an archive (tar, without compression) of them, into the hub.

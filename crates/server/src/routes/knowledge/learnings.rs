@@ -2,10 +2,12 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use guildhall_team::Team;
 use guildhall_types::knowledge::{
     AnyItem, BlueprintDraft, EntryDraft, KnowledgeApplication, KnowledgeDraft, KnowledgeItem, KnowledgeKind,
     KnowledgeRule, Learning, LearningDraft, LearningOutcome,
 };
+use guildhall_types::rights::MemberRight;
 use guildhall_types::{KnowledgeId, RunId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -123,24 +125,27 @@ pub async fn list_applications(
 
 /// What a run has to do with the hub.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct RunKnowledge {
     /// What it brought into the hub, deleted or not, without contents.
     items: Vec<AnyItem>,
     /// Which learnings it used, and what came of them.
     applications: Vec<KnowledgeApplication>,
-}
-
-async fn run_exists(app: &App, id: RunId) -> Result<(), Problem> {
-    app.team.store.run(id).await?.map(|_| ()).ok_or_else(|| Problem::not_found("run"))
+    /// Whether whoever asks may take back what its agent recorded.
+    may_roll_back: bool,
 }
 
 /// Shows what a run brought into the hub, and which learnings it used.
 #[utoipa::path(get, path = "/api/runs/{id}/knowledge", tag = "knowledge",
     params(("id" = RunId, Path, description = "The run.")), responses((status = 200, body = RunKnowledge)))]
-pub async fn get_run_knowledge(State(app): State<App>, Path(id): Path<RunId>) -> Result<Json<RunKnowledge>, Problem> {
-    run_exists(&app, id).await?;
-    let items = app.team.store.knowledge_of_run(id).await?.into_iter().map(KnowledgeItem::shown).collect();
-    Ok(Json(RunKnowledge { items, applications: app.team.store.applications_of_run(id).await? }))
+pub async fn get_run_knowledge(signed: Signed, Path(id): Path<RunId>) -> Result<Json<RunKnowledge>, Problem> {
+    let store = &signed.team.store;
+    let run = store.run(id).await?.ok_or_else(|| Problem::not_found("run"))?;
+    Ok(Json(RunKnowledge {
+        items: store.knowledge_of_run(id).await?.into_iter().map(KnowledgeItem::shown).collect(),
+        applications: store.applications_of_run(id).await?,
+        may_roll_back: signed.may(MemberRight::Knowledge) && Team::may_roll_back(&author(&signed), &run),
+    }))
 }
 
 /// Something that a run found, in a member's words.
@@ -174,7 +179,7 @@ pub async fn promote_knowledge(
     Ok((StatusCode::CREATED, Json(item.shown())))
 }
 
-/// Takes back what a run brought into the hub.
+/// Takes back what a run's agent recorded in the hub.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RollBackKnowledge {
@@ -189,7 +194,7 @@ pub struct RolledBack {
     items: i64,
 }
 
-/// Deletes everything that a run brought into the hub; each item can be taken back.
+/// Deletes everything that a run's agent recorded in the hub; each item can be taken back.
 #[utoipa::path(post, path = "/api/runs/{id}/knowledge/roll-back", tag = "knowledge",
     params(("id" = RunId, Path, description = "The run.")), responses((status = 200, body = RolledBack)))]
 pub async fn roll_back_knowledge(

@@ -1,6 +1,7 @@
 //! Versions of items: looking at them, comparing them, taking them back.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use guildhall_types::KnowledgeId;
 use guildhall_types::knowledge::compare::ComparedField;
 use guildhall_types::knowledge::{AnyItem, KnowledgeKind, KnowledgeVersion};
@@ -130,6 +131,9 @@ pub struct RestoreKnowledge {
     /// The version whose text is taken back; absent to take back a deleted item as it is.
     #[schema(nullable = false)]
     version: Option<i64>,
+    /// The version that was looked at: refused when it is another by now.
+    #[schema(nullable = false)]
+    current: Option<i64>,
     /// Why, for whoever reads the history.
     #[schema(nullable = false)]
     why: Option<String>,
@@ -145,6 +149,29 @@ pub async fn restore_knowledge(
     Json(body): Json<RestoreKnowledge>,
 ) -> Result<Json<AnyItem>, Problem> {
     let by = author(&signed);
-    let item = signed.team.restore_knowledge(&by, kind.into(), id, body.version, body.why.as_deref()).await?;
+    let (kind, why) = (kind.into(), body.why.as_deref());
+    let item = signed.team.restore_knowledge(&by, kind, id, body.version, body.current, why).await?;
     Ok(Json(item.shown()))
+}
+
+/// What is erased.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EraseKnowledge {
+    /// Former versions whose texts are erased; absent to erase the whole item.
+    #[schema(nullable = false)]
+    versions: Option<Vec<i64>>,
+}
+
+/// Erases an item, or former texts of it, for good: nobody can take that back. For admins.
+#[utoipa::path(post, path = "/api/knowledge/{kind}/{id}/erase", tag = "knowledge",
+    params(("kind" = KindPath, Path, description = "The kind."), ("id" = KnowledgeId, Path, description = "The item.")),
+    responses((status = 204, description = "Nothing is left of it.")))]
+pub async fn erase_knowledge(
+    signed: Signed,
+    Path((kind, id)): Path<(KindPath, KnowledgeId)>,
+    Json(body): Json<EraseKnowledge>,
+) -> Result<StatusCode, Problem> {
+    signed.team.erase_knowledge(&author(&signed), kind.into(), id, body.versions.as_deref()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -274,3 +274,37 @@ async fn a_command_that_names_the_place_heeds_the_rules_and_what_was_cut_off_is_
     let (_, out, _) = run(guildhall(app.dir.path()).arg("doctor")).await;
     assert!(out.contains("ok    backups: the latest good one is 0 hours old"), "{out}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_list_says_what_was_found_in_each() {
+    let mut nights = Nights::new(Place::folder(), false, 9, 7).await;
+    let full = sound(nights.night().await);
+    let (one, two) = (unseen(nights.night().await), unseen(nights.night().await));
+    let Shelf::Folder(folder) = nights.place.shelf() else { panic!("it is a folder") };
+    let list = async |data: &std::path::Path| {
+        let (code, out, err) = run(guildhall(data).args(["backup", "list", "--to"]).arg(&folder)).await;
+        assert_eq!(code, Some(0), "{out}{err}");
+        out.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let data = nights.app.dir.path().to_owned();
+    let said = list(&data).await;
+    for (line, (name, found)) in
+        said.iter().zip([(&full.name, "  sound"), (&one.name, "  not checked"), (&two.name, "  not checked")])
+    {
+        assert!(line.starts_with(name.as_str()) && line.ends_with(found), "{said:?}");
+    }
+    nights.place.damage(&full.name, &full.packs[0].file).await;
+    nights.backups.verify(Some(&one.name)).await.unwrap_err();
+    let said = list(&data).await;
+    let below = format!("  NOT SOUND: it builds on {}, which is not", full.name);
+    assert!(said[..2].iter().all(|line| line.contains("  NOT SOUND: the ")) && said[2].ends_with(&below), "{said:?}");
+    nights.tamper("DELETE FROM backups").await;
+    assert!(list(&data).await.iter().all(|line| line.ends_with("  not known here")));
+    // Where one is to be restored there is no database yet.
+    let empty = tempfile::tempdir().unwrap();
+    let said = list(empty.path()).await;
+    assert!(
+        said.len() == 4 && said[3].starts_with("Whether they are sound is not known here: there is no database"),
+        "{said:?}"
+    );
+}

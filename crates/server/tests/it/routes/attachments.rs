@@ -36,6 +36,26 @@ async fn a_file_comes_back_as_it_went_and_harmless() {
     owner.delete(&of(&page)).await.is(StatusCode::NO_CONTENT);
     owner.get(&of(&page)).await.is_problem(StatusCode::NOT_FOUND, "not-found");
     assert_eq!(owner.get(&path).await.is(StatusCode::OK)["items"], json!([picture]));
+
+    // Who put what where is told, and is not kept by browsers for whoever comes next.
+    assert_eq!(picture["createdBy"], owner.get("/api/auth/me").await.is(StatusCode::OK)["id"]);
+    let audit = owner.get("/api/audit").await.is(StatusCode::OK);
+    let told: Vec<_> =
+        audit["items"].as_array().unwrap().iter().filter(|entry| entry["detail"]["file"].is_string()).collect();
+    let deeds: Vec<_> = told.iter().map(|entry| (&entry["action"], &entry["detail"]["name"])).collect();
+    let (attach, detach) = (json!("feature.attach"), json!("feature.detach"));
+    assert_eq!(deeds, [(&detach, &page["name"]), (&attach, &page["name"]), (&attach, &picture["name"])], "{audit:#}");
+    let first = owner.get(&of(&picture)).await;
+    assert_eq!(first.header("cache-control"), "private, no-cache");
+    let again = owner.request(reqwest::Method::GET, &of(&picture)).header("if-none-match", first.header("etag"));
+    let again = owner.send(again).await;
+    assert_eq!((again.status, again.bytes.len()), (StatusCode::NOT_MODIFIED, 0));
+
+    // What was deleted is shown no more.
+    let card = path.trim_end_matches("/attachments");
+    owner.delete(card).await.is(StatusCode::NO_CONTENT);
+    owner.get(&of(&picture)).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    owner.delete(&of(&picture)).await.is_problem(StatusCode::NOT_FOUND, "not-found");
 }
 
 #[tokio::test]

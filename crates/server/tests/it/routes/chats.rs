@@ -80,6 +80,11 @@ async fn an_answer_is_stopped_and_a_chat_deleted() {
     assert_eq!((&stopped["feature"]["status"], &stopped["run"]["status"]), (&json!("paused"), &json!("stopped")));
     owner.delete(&path(&chat)).await.is(StatusCode::NO_CONTENT);
     owner.get(&path(&chat)).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    // Its words are gone for everybody, also by its run.
+    for part in ["", "/events", "/checks", "/steps", "/guide", "/services"] {
+        let run = format!("/api/runs/{}{part}", stopped["run"]["id"].as_str().unwrap());
+        owner.get(&run).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    }
     assert!(owner.get(&chats).await.is(StatusCode::OK)["items"].as_array().unwrap().is_empty());
 }
 

@@ -16,7 +16,7 @@ const STEP: i64 = 30;
 const OVER: (StatusCode, &str) = (StatusCode::CONFLICT, "sign-in-over");
 
 /// An authenticator app with its own clock.
-struct Phone {
+pub(super) struct Phone {
     secret: String,
     clock: FixedClock,
 }
@@ -36,7 +36,7 @@ async fn app() -> (TestApp, FixedClock) {
 }
 
 /// Sets up an authenticator app, and gives back the recovery codes. A step later the app shows a code that is not used.
-async fn set_up(persona: &mut Persona, clock: &FixedClock) -> (Phone, Vec<String>) {
+pub(super) async fn set_up(persona: &mut Persona, clock: &FixedClock) -> (Phone, Vec<String>) {
     let begun = persona.call("/api/auth/totp").await.is(StatusCode::CREATED);
     let phone = Phone { secret: begun["secret"].as_str().unwrap().to_owned(), clock: clock.clone() };
     let enabled = persona.post("/api/auth/totp/enable", json!({ "code": phone.code(0) })).await.is(StatusCode::OK);

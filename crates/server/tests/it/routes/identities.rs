@@ -205,10 +205,11 @@ async fn a_provider_that_cannot_be_used_any_more_is_no_way_in() {
     assert_eq!((&list[1]["provider"], &list[1]["label"]), (&Value::Null, &json!("https://gone.example.com")));
     assert_eq!(ben.get("/api/auth/me").await.is(StatusCode::OK)["linked"], json!(["one"]));
     let first: guildhall_types::IdentityId = list[0]["id"].as_str().unwrap().parse().unwrap();
-    let refused = app.app.team.unlink(id, first).await.unwrap_err();
+    let ben = app.app.team.store.member(id).await.unwrap().unwrap();
+    let refused = app.app.team.unlink(&ben, first).await.unwrap_err();
     assert!(refused.to_string().contains("the only way in"), "{refused}");
     let second: guildhall_types::IdentityId = list[1]["id"].as_str().unwrap().parse().unwrap();
-    app.app.team.unlink(id, second).await.unwrap();
+    app.app.team.unlink(&ben, second).await.unwrap();
 }
 
 /// The member's picture, once it is there.

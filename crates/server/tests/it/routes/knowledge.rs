@@ -11,25 +11,25 @@ use crate::harness::{Answer, Persona, TestApp};
 
 const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
 
-fn learning(title: &str, content: &str) -> Value {
+pub(super) fn learning(title: &str, content: &str) -> Value {
     json!({ "title": title, "content": content, "type": "bug-fix", "tags": ["Web UI"], "confidence": "low",
         "problem": "It drops.", "context": { "languages": ["TypeScript"] } })
 }
 
-async fn wrote(persona: &mut Persona, kind: &str, body: Value) -> Value {
+pub(super) async fn wrote(persona: &mut Persona, kind: &str, body: Value) -> Value {
     persona.post(&format!("/api/knowledge/{kind}"), body).await.is(StatusCode::CREATED)
 }
 
-fn path(kind: &str, item: &Value) -> String {
+pub(super) fn path(kind: &str, item: &Value) -> String {
     format!("/api/knowledge/{kind}/{}", item["id"].as_str().unwrap())
 }
 
-async fn titles(persona: &mut Persona, query: &str) -> Vec<String> {
+pub(super) async fn titles(persona: &mut Persona, query: &str) -> Vec<String> {
     let found = persona.get(&format!("/api/knowledge/search?{query}")).await.is(StatusCode::OK);
     found["items"].as_array().unwrap().iter().map(|hit| hit["title"].as_str().unwrap().to_owned()).collect()
 }
 
-async fn sent(persona: &mut Persona, kind: &str, body: impl Into<reqwest::Body>) -> Answer {
+pub(super) async fn sent(persona: &mut Persona, kind: &str, body: impl Into<reqwest::Body>) -> Answer {
     let request = persona.request(Method::POST, "/api/knowledge/import").header("content-type", kind).body(body);
     persona.send(request).await
 }
@@ -372,71 +372,4 @@ async fn a_search_and_all_kinds_are_read_page_by_page() {
         let problem = problem.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
         assert_eq!(problem["errors"][0]["field"], "after", "{bad}");
     }
-}
-
-#[tokio::test]
-async fn what_goes_out_as_files_comes_in_again() {
-    let app = TestApp::start().await;
-    let mut olga = app.owner().await;
-    let blueprint = wrote(
-        &mut olga,
-        "blueprints",
-        json!({ "name": "../Tests: how?", "content": "Write\n\n---\n\nthem.", "priority": 9 }),
-    )
-    .await;
-    let mut body = learning("Sockets drop", "Connect again.");
-    body["related"] = json!([blueprint["id"]]);
-    let told = wrote(&mut olga, "learnings", body).await;
-    let archive = olga.get("/api/knowledge/export").await;
-    assert_eq!(archive.header("content-type"), "application/x-tar");
-    let bytes = archive.text().into_bytes();
-
-    // Nothing changed: nothing is written.
-    let report = sent(&mut olga, "application/x-tar", bytes.clone()).await.is(StatusCode::OK);
-    assert_eq!(
-        (report["unchanged"].as_array().unwrap().len(), report["created"].as_array().unwrap().len()),
-        (2, 0),
-        "{report}"
-    );
-    // Into another hub.
-    let other = TestApp::start().await;
-    let mut ida = other.owner().await;
-    let report = sent(&mut ida, "application/x-tar", bytes.clone()).await.is(StatusCode::OK);
-    assert_eq!(report["created"].as_array().unwrap().len(), 2, "{report}");
-    let there = ida.get("/api/knowledge/blueprints").await.is(StatusCode::OK)["items"][0].clone();
-    assert_eq!((&there["name"], &there["priority"]), (&blueprint["name"], &json!(9)));
-    let there = ida.get(&path("blueprints", &there)).await.is(StatusCode::OK);
-    assert_eq!(there["content"], blueprint["content"]);
-    let learnt = ida.get("/api/knowledge/learnings").await.is(StatusCode::OK)["items"][0].clone();
-    assert_eq!(
-        (&learnt["related"], &learnt["problem"], &learnt["tags"]),
-        (&json!([there["id"]]), &told["problem"], &told["tags"])
-    );
-    assert_ne!(learnt["id"], told["id"], "ids are the hub's own");
-    // A second time, much the same is there.
-    let report = sent(&mut ida, "application/x-tar", bytes).await.is(StatusCode::OK);
-    assert_eq!(report["skipped"].as_array().unwrap().len(), 2, "{report}");
-
-    // One file, changed by hand.
-    let file = olga.get(&format!("/api/knowledge/items/{}/markdown", told["id"].as_str().unwrap())).await;
-    assert!(file.header("content-disposition").contains("sockets-drop-"), "{}", file.header("content-disposition"));
-    let text = file.text().replace("Connect again.", "Connect at once.");
-    let report = sent(&mut olga, "text/markdown; charset=utf-8", text).await.is(StatusCode::OK);
-    assert_eq!(report["updated"][0]["id"], told["id"], "{report}");
-    assert_eq!(olga.get(&path("learnings", &told)).await.is(StatusCode::OK)["content"], "Connect at once.");
-
-    let bad = "---\nkind: entry\ntitle: x\napplicationCount: 9\n---\ny".to_owned();
-    sent(&mut olga, "text/markdown", bad).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
-    let secret = format!("---\nkind: entry\ntitle: x\n---\nghp_{}", "q2m8d1rTHqT5kdrY2HmuCkuYv205dC8TvvT8");
-    let problem =
-        sent(&mut olga, "text/markdown", secret).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
-    assert!(!problem.to_string().contains("q2m8"), "{problem}");
-    sent(&mut olga, "application/x-tar", vec![1_u8; 2_000])
-        .await
-        .is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
-    sent(&mut olga, "application/zip", "PK").await.is_problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-knowledge");
-    sent(&mut olga, "application/x-tar", vec![0_u8; 33 << 20])
-        .await
-        .is_problem(StatusCode::PAYLOAD_TOO_LARGE, "too-large");
-    assert_eq!(titles(&mut olga, "").await.len(), 2);
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{PASSWORD, TestApp, Wish};
 use crate::post::{Letter, Post, settings};
+use crate::routes::factors::set_up;
 
 const NEW: &str = "plum kettle orbit 42";
 
@@ -228,6 +229,38 @@ async fn members_are_told_by_mail_of_what_happens_to_their_accounts() {
     told(&mut post, "Your account was disabled", "sessions, tokens and runs were ended").await;
     olga.patch(&path, json!({ "disabled": false })).await.is(StatusCode::OK);
     told(&mut post, "Your account was enabled again", "can be used again").await;
+}
+
+#[tokio::test]
+async fn members_are_told_of_every_way_in_that_comes_or_goes() {
+    let (mut post, clock) = (Post::start().await, FixedClock::default());
+    let app = mailing(&post, &clock, false).await;
+    let mut olga = app.owner().await;
+    let mut ben = app.member(MemberRole::Member).await.by_name();
+    let id = ben.id().await;
+    set_up(&mut ben, &clock).await;
+    ben.call("/api/auth/recovery-codes").await.is(StatusCode::CREATED);
+    let (_, made) = ben.passkey("Laptop").await;
+    let passkey = format!("/api/auth/passkeys/{}", made["passkey"]["id"].as_str().unwrap());
+    ben.delete(&passkey).await.is(StatusCode::NO_CONTENT);
+    ben.delete(&passkey).await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    ben.delete("/api/auth/totp").await.is(StatusCode::NO_CONTENT);
+    ben.delete("/api/auth/totp").await.is_problem(StatusCode::NOT_FOUND, "not-found");
+    set_up(&mut ben, &clock).await;
+    olga.delete(&format!("/api/members/{id}/factors")).await.is(StatusCode::NO_CONTENT);
+    for (subject, words) in [
+        ("An authenticator app was set up", "If it was not you"),
+        ("New recovery codes were made", "the former ones are good for nothing"),
+        ("A passkey was added", "named “Laptop”"),
+        ("A passkey was deleted", "The passkey “Laptop”"),
+        ("Your authenticator app was taken away", "If it was not you"),
+        ("An authenticator app was set up", "If it was not you"),
+        ("Your second factors were taken away", "An admin of your team"),
+    ] {
+        let mail = post.next().await;
+        assert_eq!((mail.to.as_str(), mail.header("Subject").as_str()), ("member@example.com", subject));
+        assert!(mail.text().replace('\n', " ").contains(words), "{}", mail.text());
+    }
 }
 
 #[tokio::test]

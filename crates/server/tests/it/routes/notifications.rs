@@ -122,7 +122,7 @@ async fn a_mail_comes_to_who_wants_it_with_a_link_to_what_it_is_about() {
     tell(&app, Kind::BudgetReached, &mut olga, "November").await;
     tell(&app, Kind::AutoModePaused, &mut olga, "Shop\r\nBcc: all@example.com <img src=x>").await;
     let mail = post.next().await;
-    assert_eq!(mail.header("Subject"), "Shop Bcc: all@example.com <img src=x>: auto mode is paused");
+    assert_eq!(mail.header("Subject"), "Shop Bcc: all@example.com <img src=x>: auto mode has stopped");
     assert!(mail.text().contains("It says so.") && mail.text().contains(&format!("\n{}/\n", app.url)), "{}", mail.raw);
     assert!(!mail.html().contains("<img"), "{}", mail.raw);
     let unknown = json!({ "items": [{ "kind": "weather", "mail": true }] });

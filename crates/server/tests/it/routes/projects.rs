@@ -41,6 +41,16 @@ async fn a_project_is_made_listed_changed_and_archived() {
     settings.as_object_mut().unwrap().extend(usual.as_object().unwrap().clone());
     assert_eq!((&changed["name"], &changed["settings"]), (&json!("Demo 2"), &settings));
 
+    // What somebody else set stays; so do the other fields of an object.
+    let part = json!({ "settings": { "repairs": 3, "defaultModel": null, "network": { "registries": false } } });
+    let changed = owner.patch(&path, part).await.is(StatusCode::OK);
+    settings["repairs"] = json!(3);
+    settings["network"]["registries"] = json!(false);
+    assert_eq!((&changed["name"], &changed["settings"]), (&json!("Demo 2"), &settings));
+    let unknown = json!({ "settings": { "repairz": 3 } });
+    let problem = owner.patch(&path, unknown).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+    assert!(problem.to_string().contains("repairz"), "{problem}");
+
     owner.delete(&path).await.is(StatusCode::NO_CONTENT);
     owner.get(&path).await.is_problem(StatusCode::NOT_FOUND, "not-found");
     owner.delete(&path).await.is_problem(StatusCode::NOT_FOUND, "not-found");

@@ -34,3 +34,40 @@ async fn limits_are_shown_set_and_checked() {
     owner.put("/api/settings/limits", bad).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
     assert_eq!(owner.get("/api/settings/limits").await.is(StatusCode::OK), limits);
 }
+
+#[tokio::test]
+async fn whoever_changes_a_part_leaves_what_others_set() {
+    let app = TestApp::start().await;
+    let mut owner = app.owner().await;
+    for (path, one, other, bad) in [
+        (
+            "/api/settings/limits",
+            json!({ "run": { "maxTurns": 333 } }),
+            json!({ "run": { "maxMinutes": 7 }, "team": { "maxConcurrentFeatures": 2 } }),
+            json!({ "run": { "maxTurns": 0 } }),
+        ),
+        (
+            "/api/settings/alerts",
+            json!({ "memory": { "warning": 50, "critical": 60 } }),
+            json!({ "disk": { "warning": 51, "critical": 61 } }),
+            json!({ "disk": { "warning": 61, "critical": 51 } }),
+        ),
+        ("/api/settings/retention", json!({ "runDays": null }), json!({ "eventDays": 9 }), json!({ "eventDays": 0 })),
+    ] {
+        let mut all = owner.get(path).await.is(StatusCode::OK);
+        for part in [one, other] {
+            for (name, value) in part.as_object().unwrap() {
+                match value.as_object() {
+                    Some(fields) => all[name].as_object_mut().unwrap().extend(fields.clone()),
+                    None => all[name] = value.clone(),
+                }
+            }
+            assert_eq!(owner.patch(path, part).await.is(StatusCode::OK), all);
+        }
+        assert_eq!(owner.get(path).await.is(StatusCode::OK), all);
+        for no in [bad, json!({ "nonsense": 1 })] {
+            owner.patch(path, no).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+        }
+        assert_eq!(owner.get(path).await.is(StatusCode::OK), all, "what is refused changes nothing");
+    }
+}

@@ -55,6 +55,10 @@ async fn a_system_is_written_checked_and_shared() {
         .put(&path, json!({ "version": 2, "status": "archived", "definition": definition("x") }))
         .await
         .is(StatusCode::OK);
+    // What has come to have problems can be put away as it is, and not taken up again.
+    let put = |status: &str, version: i64| json!({ "version": version, "status": status, "definition": wrong });
+    other.put(&path, put("active", 3)).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+    other.put(&path, put("archived", 3)).await.is(StatusCode::OK);
     let copy = member.call(&format!("{path}/duplicate")).await.is(StatusCode::CREATED);
     assert_eq!((&copy["name"], &copy["status"]), (&json!("Look and approve (copy)"), &json!("draft")));
     let strange =
@@ -71,7 +75,7 @@ async fn a_system_is_written_checked_and_shared() {
     member.put(&given, good).await.is_problem(StatusCode::CONFLICT, "built-in");
     owner.delete(&given).await.is_problem(StatusCode::CONFLICT, "built-in");
     let audit = owner.get("/api/audit?action=system.change").await.is(StatusCode::OK);
-    assert_eq!(audit["items"].as_array().unwrap().len(), 2);
+    assert_eq!(audit["items"].as_array().unwrap().len(), 3);
     for body in
         [json!({ "definition": { "name": "x", "more": 1 } }), json!({ "definition": { "workflow": [] } }), json!([])]
     {
@@ -107,6 +111,7 @@ async fn a_system_runs_waits_for_a_person_and_ends() {
     assert_eq!((&shown["steps"][1]["input"], &shown["steps"][1]["status"]), (&json!("Seen."), &json!("waiting")));
     assert_eq!(shown["definition"]["name"], "Look and approve");
     assert!(shown["tokens"].as_i64().unwrap() > 0);
+    assert_eq!((&shown["about"], &shown["steps"][0]["tasks"][0]["status"]), (&json!("cats"), &json!("waiting")));
 
     let review = format!("{path}/steps/approve/review");
     let mut viewer = app.member(MemberRole::Viewer).await;
@@ -120,7 +125,12 @@ async fn a_system_runs_waits_for_a_person_and_ends() {
         .post(&format!("{path}/steps/none/review"), json!({ "approved": true }))
         .await
         .is_problem(StatusCode::NOT_FOUND, "not-found");
-    let done = owner.post(&review, json!({ "approved": true, "text": "Good." })).await.is(StatusCode::ACCEPTED);
+    owner
+        .post(&review, json!({ "approved": true, "rounds": 1 }))
+        .await
+        .is_problem(StatusCode::CONFLICT, "step-changed");
+    let done =
+        owner.post(&review, json!({ "approved": true, "rounds": 0, "text": "Good." })).await.is(StatusCode::ACCEPTED);
     assert_eq!(done["status"], "completed");
     owner.call(&format!("{path}/cancel")).await.is_problem(StatusCode::CONFLICT, "execution-over");
 

@@ -53,6 +53,23 @@ async fn checks_are_tried_on_the_default_branch_in_the_background() {
     for bad in [json!({ "commands": [] }), json!({ "minutes": 0 }), json!({ "commands": vec!["x"; 21] })] {
         owner.post(&path, bad).await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
     }
+
+    // Whoever began one stops it, and so do admins; it takes no place any more.
+    owner.post(&format!("{path}/stop"), json!({})).await.is_problem(StatusCode::CONFLICT, "no-trial");
+    let mut maker = app.member(MemberRole::Member).await;
+    let mut other = app.named("other", MemberRole::Member).await;
+    for by in ["maker", "owner"] {
+        maker.post(&path, json!({ "commands": ["sleep 600"], "minutes": 240 })).await.is(StatusCode::ACCEPTED);
+        other.post(&format!("{path}/stop"), json!({})).await.is_problem(StatusCode::FORBIDDEN, "not-yours");
+        let who = if by == "maker" { &mut maker } else { &mut owner };
+        who.post(&format!("{path}/stop"), json!({})).await.is(StatusCode::ACCEPTED);
+        let trial = ended(&mut other, &path).await;
+        assert_eq!(trial["status"], "stopped", "{trial}");
+        assert!(trial["problem"].as_str().unwrap().ends_with(" stopped it."), "{trial}");
+    }
+    owner.post(&path, json!({ "commands": ["true"] })).await.is(StatusCode::ACCEPTED);
+    ended(&mut owner, &path).await;
+
     let mut viewer = app.member(MemberRole::Viewer).await;
     viewer.post(&path, json!({})).await.is_problem(StatusCode::FORBIDDEN, "missing-right");
     assert_eq!(ended(&mut viewer, &path).await["status"], "passed");

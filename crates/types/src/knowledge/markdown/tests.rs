@@ -39,6 +39,7 @@ fn item(draft: KnowledgeDraft) -> KnowledgeItem {
             verified_at: None,
             application_count: 7,
             success_count: 5,
+            failure_count: 1,
         },
     }
 }
@@ -125,6 +126,47 @@ fn what_cannot_be_read_is_told() {
     ] {
         let problem = parse(text).unwrap_err();
         assert!(problem.contains(told), "{text}: {problem}");
+    }
+}
+
+#[test]
+fn what_is_left_empty_is_absent_and_numbers_are_words() {
+    let text = "---\nkind: learning\ntitle: 404\ndescription:\ntags: [2024, web, true]\nproblem: 500\nsolution: null\nrelated:\n\
+                type:\ncontext: {\"languages\": [], \"frameworks\": [3]}\n---\nText\n";
+    let found = parse(text).unwrap().draft;
+    assert_eq!((found.title.as_str(), found.description.as_str()), ("404", ""));
+    assert_eq!(found.tags, ["2024", "web", "true"]);
+    let KnowledgeDetails::Learning(of) = &found.details else { panic!("a learning") };
+    assert_eq!((of.problem.as_deref(), of.solution.as_deref()), (Some("500"), None));
+    assert_eq!((of.learning_type, &of.context.frameworks[..]), (LearningType::Custom, &["3".to_owned()][..]));
+    let text = "---\nkind: entry\ntitle: x\nkeywords:\n  - 2024\n  - one\n---\nText\n";
+    let KnowledgeDetails::Entry(of) = parse(text).unwrap().draft.details else { panic!("an entry") };
+    assert_eq!(of.keywords, ["2024", "one"]);
+}
+
+#[test]
+fn what_does_not_fit_is_told_with_its_field_and_form() {
+    for (kind, line, told) in [
+        ("entry", "description: [one, two]", "description: write words on one line"),
+        ("entry", "tags: one", "tags: write a list of words, such as [one, two]"),
+        ("entry", "tags: [[1]]", "tags: write a list"),
+        ("entry", "type: note", "type: write one of documentation, api-reference"),
+        ("learning", "confidence: sure", "confidence: write one of low, medium, high"),
+        ("learning", "related: [me]", "related: \"me\" is no id"),
+        (
+            "learning",
+            "context: rust",
+            "context: write lists under their names, on one line, such as {\"languages\": [\"one\"",
+        ),
+        ("learning", "context: {\"files\": []}", "context.files: there is no such list; there are languages"),
+        ("learning", "context: {\"languages\": \"rust\"}", "context.languages: write a list of words"),
+        ("learning", "priority: 1", "priority: a learning has no such field"),
+        ("blueprint", "priority: high", "priority: write a whole number"),
+        ("entry", "title:", "title: "),
+    ] {
+        let title = if line == "title:" { "" } else { "title: x\n" };
+        let problem = parse(&format!("---\nkind: {kind}\n{title}{line}\n---\nText")).unwrap_err();
+        assert!(problem.starts_with(told), "{line}: {problem}");
     }
 }
 

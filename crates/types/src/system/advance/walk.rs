@@ -10,9 +10,7 @@ use crate::system::execution::{ExecutionState, ExecutionStatus, StepState, Syste
 use crate::system::shape::misfit;
 use crate::system::template::{Context, Reader, cut, fenced, render, text_of};
 use crate::system::transform::json_in;
-use crate::system::{
-    ATTEMPTS, BEGUN, INPUT, LONGEST_TIMEOUT, OUTPUT, OutputFormat, Step, StepKind, SystemDefinition, TASK,
-};
+use crate::system::{ATTEMPTS, BEGUN, INPUT, OUTPUT, OutputFormat, Step, StepKind, SystemDefinition, TASK};
 
 /// How far a step came, or several.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,7 +65,7 @@ impl<'a> Walk<'a> {
         match taken_for(step, &answer) {
             Ok(value) => self.complete(step, place, value),
             Err(why) if step.output_schema.is_some() && self.state.steps[place].rounds == 0 => {
-                self.send_back(step, place, &answer, &why);
+                self.send_back(place, &answer, &why);
             }
             Err(why) => self.try_failed(step, place, why),
         }
@@ -75,8 +73,7 @@ impl<'a> Walk<'a> {
 
     /// An agent's answer is not of the form that it must have: it is asked once to say the same in that form. What it worked out
     /// is given to it, so that nothing is worked out again.
-    fn send_back(&mut self, step: &Step, place: usize, answer: &Value, why: &str) {
-        let deadline = self.deadline(step);
+    fn send_back(&mut self, place: usize, answer: &Value, why: &str) {
         let state = self.at(place);
         let task = state.input.take().unwrap_or_default();
         let said = fenced("your answer", &cut(text_of(answer), OUTPUT));
@@ -90,11 +87,16 @@ impl<'a> Walk<'a> {
         state.rounds = 1;
         // A try of its own, so that what comes late of the former is not taken for its answer.
         state.attempt += 1;
-        state.deadline = deadline;
+        state.deadline = None;
     }
 
-    fn deadline(&self, step: &Step) -> Option<DateTime> {
-        step.timeout_ms.map(|limit| self.now + Duration::milliseconds(limit.clamp(1, LONGEST_TIMEOUT)))
+    /// The work of a step that has a limit goes on, or rests.
+    pub(super) fn due(&mut self, key: &str, attempt: i64, at: Option<DateTime>) {
+        let Some(place) = self.index.get(key).copied() else { return };
+        let state = self.at(place);
+        if state.status == SystemStepStatus::Running && state.attempt == attempt {
+            state.deadline = at;
+        }
     }
 
     pub(super) fn reviewed(&mut self, key: &str, approved: bool, text: &str) {
@@ -154,7 +156,7 @@ impl<'a> Walk<'a> {
             self.close(&format!("{key}."));
             self.close(&format!("{key}@"));
             let seconds = step.timeout_ms.unwrap_or_default().max(0) / 1000;
-            self.try_failed(step, place, format!("It did not end within {seconds} seconds."));
+            self.try_failed(step, place, format!("It did not end within {seconds} seconds of work."));
         }
         if self.state.steps[place].status == SystemStepStatus::Running {
             self.walk_into(step, key, place);
@@ -199,10 +201,10 @@ impl<'a> Walk<'a> {
 
     /// A try of a step begins.
     fn start(&mut self, step: &'a Step, place: usize) {
-        let deadline = self.deadline(step);
         let state = self.at(place);
         state.status = SystemStepStatus::Running;
-        state.deadline = deadline;
+        // Its time begins when its agent does.
+        state.deadline = None;
         match step.kind {
             StepKind::Agent => self.give(step, place, Reader::Agent),
             StepKind::HumanReview => self.ask(step, place),

@@ -110,15 +110,31 @@ fn answer(of: &SystemDefinition, seed: u64, action: &Action) -> Option<Happened>
     }
 }
 
+/// The work of steps that have a limit, as far as that is news: an agent that hangs has worked since it was begun.
+fn worked(
+    of: &SystemDefinition,
+    state: &ExecutionState,
+    begun: &HashMap<(String, i64), (usize, DateTime)>,
+) -> Vec<Happened> {
+    let running = state.steps.iter().filter(|step| step.status == SystemStepStatus::Running);
+    let news = running.filter_map(|step| {
+        let limit = of.step(&step.step_id)?.timeout_ms?;
+        let (_, since) = begun.get(&(step.key.clone(), step.attempt))?;
+        let at = due(limit, [Stretch { begins_at: *since, ends_at: None }]);
+        (at != step.deadline).then(|| due_at(&step.key, step.attempt, at))
+    });
+    news.collect()
+}
+
 /// Plays an execution through, and checks what must hold at each look.
 fn play(of: &SystemDefinition, seed: u64, cut_at: Option<usize>) -> ExecutionState {
     let mut now = noon();
-    let mut begun: HashMap<(String, i64), usize> = HashMap::new();
+    let mut begun: HashMap<(String, i64), (usize, DateTime)> = HashMap::new();
     let (mut state, mut actions) = begun_at(of);
     for look in 0..LOOKS {
         for action in &actions {
             if let Action::Start { key, attempt, .. } = action {
-                let times = begun.entry((key.clone(), *attempt)).or_default();
+                let (times, _) = begun.entry((key.clone(), *attempt)).or_insert((0, now));
                 *times += 1;
                 assert_eq!(*times, 1, "{key} was begun twice in try {attempt}");
             }
@@ -132,6 +148,11 @@ fn play(of: &SystemDefinition, seed: u64, cut_at: Option<usize>) -> ExecutionSta
             // The process dies: all that is left is what was written down, and what that asks for.
             let text = serde_json::to_string(&state).expect("a state is JSON");
             state = serde_json::from_str(&text).expect("and comes back");
+        }
+        let news = worked(of, &state, &begun);
+        if !news.is_empty() {
+            (state, actions) = advance(of, &state, now, &news);
+            assert!(actions.is_empty(), "nothing is done because of it");
         }
         let under_way = outstanding(of, &state);
         assert!(under_way.iter().all(|action| match action {

@@ -143,3 +143,86 @@ fn only_what_a_person_approved_on_every_way_becomes_cards() {
     any.failure_policy = Some(FailurePolicy::Any);
     assert_eq!(asks(any), 1);
 }
+
+fn made(id: &str, transform: Transform) -> Step {
+    Step { transform: Some(transform), output_variable: Some(id.to_owned()), ..Step::new(id, StepKind::Transform) }
+}
+
+fn gives(id: &str) -> Step {
+    Step { output_variable: Some(id.to_owned()), ..agent(id) }
+}
+
+/// The places of what is wrong.
+fn wrong(workflow: Vec<Step>) -> Vec<String> {
+    validate(&system(workflow)).into_iter().map(|problem| problem.path).collect()
+}
+
+#[test]
+fn what_is_given_after_the_approval_does_not_become_cards() {
+    let look = || Step::new("look", StepKind::HumanReview);
+    let cards =
+        |from: &str| Step { output_variable: None, ..made("make", Transform::CreateCards { from: from.to_owned() }) };
+    let none: [&str; 0] = [];
+    // An agent writes after the review what becomes cards.
+    assert_eq!(wrong(vec![gives("plan"), look(), gives("cards"), cards("cards")]), ["workflow[3].transform.from"]);
+    assert_eq!(wrong(vec![look(), gives("plan"), cards("plan.cards")]), ["workflow[2].transform.from"]);
+    assert_eq!(wrong(vec![look(), agent("plan"), cards("steps.plan.output")]), ["workflow[2].transform.from"]);
+    assert_eq!(wrong(vec![gives("plan"), look(), gives("other"), cards("plan")]), none);
+    // Asked again, it is good again; and what a person sent back was looked at again.
+    assert_eq!(wrong(vec![look(), gives("plan"), Step::new("again", StepKind::HumanReview), cards("plan")]), none);
+    let mut mends = look();
+    mends.children = vec![Step { output_variable: Some("plan".to_owned()), ..agent("mend") }];
+    assert_eq!(wrong(vec![gives("plan"), mends, cards("plan")]), none);
+    // What is made of what was approved is approved; of anything else it is not.
+    let pick = |from: &str| made("list", Transform::Pick { from: from.to_owned() });
+    assert_eq!(wrong(vec![gives("plan"), look(), pick("plan.cards"), cards("list")]), none);
+    let late = vec![gives("plan"), look(), gives("more"), pick("more.cards"), cards("list")];
+    assert_eq!(wrong(late), ["workflow[4].transform.from"]);
+    let words = made("words", Transform::Template { template: "{{plan}} {{more}}".to_owned() });
+    assert_eq!(
+        wrong(vec![gives("plan"), look(), gives("more"), words, cards("words")]),
+        ["workflow[4].transform.from"]
+    );
+    // Beside the review, within a branch, within a round, and in a step around it.
+    let beside = within("both", StepKind::Parallel, vec![look(), gives("plan")]);
+    assert_eq!(wrong(vec![beside, cards("plan")]), ["workflow[1].transform.from"]);
+    let beside = within("both", StepKind::Parallel, vec![look(), gives("other")]);
+    assert_eq!(wrong(vec![gives("plan"), beside, cards("plan")]), none);
+    let around =
+        Step { output_variable: Some("all".to_owned()), ..within("around", StepKind::Sequential, vec![gives("plan")]) };
+    assert_eq!(wrong(vec![look(), around, cards("all")]), ["workflow[2].transform.from"]);
+    let sometimes = Step {
+        condition: Some(Condition { field: "plan".to_owned(), operator: Operator::Exists, value: Value::Null }),
+        true_branch: vec![Step { output_variable: Some("plan".to_owned()), ..agent("better") }],
+        ..Step::new("if", StepKind::Conditional)
+    };
+    assert_eq!(wrong(vec![gives("plan"), look(), sometimes, cards("plan")]), ["workflow[3].transform.from"]);
+    let rounds = |inner| Step { max_iterations: Some(3), ..within("rounds", StepKind::Loop, inner) };
+    assert_eq!(wrong(vec![gives("plan"), rounds(vec![look(), cards("plan"), gives("next")])]), none);
+    let late = Step { output_variable: Some("plan".to_owned()), ..agent("next") };
+    let later = wrong(vec![gives("plan"), look(), rounds(vec![cards("plan"), late])]);
+    assert_eq!(later, ["workflow[2].children[0].transform.from"]);
+}
+
+#[test]
+fn names_are_of_one_line() {
+    let mut of = system(vec![Step { name: "Two\nlines".to_owned(), ..agent("work") }]);
+    of.agents[0].name = "Two\nlines".to_owned();
+    of.agents[0].model_override = Some("a\nb".to_owned());
+    let told: Vec<String> = validate(&of).into_iter().map(|problem| problem.path).collect();
+    assert_eq!(told, ["agents[0].name", "agents[0].modelOverride", "workflow[0].name"]);
+}
+
+#[test]
+fn an_input_is_told_from_others_by_the_beginning_of_what_is_asked() {
+    let schema: InputSchema = serde_json::from_value(json!({
+        "properties": { "depth": { "type": "integer" }, "also": { "type": "string" }, "topic": { "type": "string" } },
+        "required": ["depth", "topic"],
+    }))
+    .expect("a schema");
+    assert_eq!(schema.about(&json!({ "depth": 2, "also": "x", "topic": "\n  Why cats?\nSay." })), "Why cats?");
+    assert_eq!(schema.about(&json!({ "depth": 2, "also": "Only this." })), "Only this.");
+    assert_eq!(schema.about(&Value::Null), "");
+    let long = schema.about(&json!({ "topic": "ä".repeat(200) }));
+    assert_eq!(long.chars().count(), 101);
+}

@@ -29,7 +29,7 @@ export function GapBar({
   const all = hidden != null && hidden <= STEP;
   const button = "flex h-6 items-center gap-1 rounded px-1 hover:bg-hover hover:text-ink [&_svg]:size-3.5";
   return (
-    <div className="flex min-h-7 items-center gap-2 bg-[color-mix(in_oklch,var(--blue-soft)_55%,transparent)] pr-3 pl-1.5 text-faint text-xs">
+    <div className="flex min-h-7 items-center gap-2 bg-[color-mix(in_oklab,var(--blue-soft)_55%,transparent)] pr-3 pl-1.5 text-faint text-xs">
       {gap !== undefined && onReveal !== undefined && (
         <span className="flex w-[4.75rem] shrink-0 items-center justify-center">
           {busy ? (

@@ -38,10 +38,13 @@ export function Facts({ feature, run }: { feature: Feature; run: Run | undefined
   const model = useModelName(run?.model ?? feature.model);
   const who = members?.find((member) => member.id === (run?.memberId ?? feature.createdBy));
   const tokens = run === undefined ? 0 : totalTokens(run.usage);
+  // One that waits has not ended, but nobody works on it.
+  const over = run?.endedAt ?? feature.finishedAt;
   return (
     <div className="flex min-h-5 flex-wrap items-center gap-x-3.5 gap-y-1 text-muted text-xs">
       {who && (
         <Fact
+          name={run === undefined ? s.header.writer : s.header.starter}
           label={run === undefined ? s.header.writtenBy(who.name) : s.header.startedBy(who.name)}
           icon={<Avatar name={who.name} id={who.id} picture={who.avatar} size="sm" />}
         >
@@ -54,21 +57,18 @@ export function Facts({ feature, run }: { feature: Feature; run: Run | undefined
         </Suspense>
       )}
       {model && (
-        <Fact label={s.header.model} icon={<Cpu />}>
+        <Fact name={s.header.model} icon={<Cpu />}>
           {model}
         </Fact>
       )}
-      {run?.startedAt && (
-        <Fact label={s.header.elapsed} icon={<Clock />}>
-          <Elapsed
-            since={run.startedAt}
-            until={run.status === "running" || run.status === "queued" ? null : run.endedAt}
-            className="num"
-          />
+      {run?.startedAt && (run.status === "running" || over) && (
+        <Fact name={s.header.elapsed} icon={<Clock />}>
+          <Elapsed since={run.startedAt} until={run.status === "running" ? null : over} className="num" />
         </Fact>
       )}
       {tokens > 0 && (
         <Fact
+          name={`${s.header.tokens}, ${s.header.cost}`}
           label={
             <>
               {s.header.tokens}: {count(tokens)}
@@ -84,7 +84,11 @@ export function Facts({ feature, run }: { feature: Feature; run: Run | undefined
         </Fact>
       )}
       {feature.filesChanged > 0 && (
-        <Fact label={`${s.header.size}: ${s.changes.files(feature.filesChanged)}`} icon={<FileDiff />}>
+        <Fact
+          name={s.header.size}
+          label={`${s.header.size}: ${s.changes.files(feature.filesChanged)}`}
+          icon={<FileDiff />}
+        >
           <Stat added={feature.linesAdded} removed={feature.linesRemoved} />
         </Fact>
       )}
@@ -92,11 +96,24 @@ export function Facts({ feature, run }: { feature: Feature; run: Run | undefined
   );
 }
 
-function Fact({ label, icon, children }: { label: ReactNode; icon: ReactNode; children: ReactNode }) {
+function Fact({
+  name,
+  label = name,
+  icon,
+  children,
+}: {
+  /** What it is, for who does not see the sign. */
+  name: string;
+  /** What is said of it on hover. */
+  label?: ReactNode;
+  icon: ReactNode;
+  children: ReactNode;
+}) {
   return (
     <Tooltip text={label}>
       <span className="inline-flex items-center gap-1.5 [&>svg]:size-3.5 [&>svg]:text-faint">
         {icon}
+        <span className="sr-only">{name}: </span>
         {children}
       </span>
     </Tooltip>

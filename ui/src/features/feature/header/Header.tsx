@@ -40,7 +40,13 @@ export function Header({
   const [asked, setAsked] = useState(false);
   return (
     <header className={cn("flex flex-col gap-2 px-4 pt-3 pb-2", layout === "page" && "@3xl:px-6 @3xl:pt-5")}>
-      <div className="flex min-h-7 flex-wrap items-center gap-x-2 gap-y-1.5">
+      <div
+        className={cn(
+          "flex min-h-7 flex-wrap items-center gap-x-2 gap-y-1.5",
+          // The panel's own buttons stand at the end of this row.
+          layout === "side" && "pr-14 pointer-coarse:pr-18",
+        )}
+      >
         {feature.kind === "card" && (
           <span className="num font-mono text-faint text-xs">#{feature.number}</span>
         )}

@@ -3,23 +3,20 @@ import { CircleAlert, CirclePause, ShieldX } from "lucide-react";
 import type { Feature } from "@/api/types";
 import { Button } from "@/components/ui/button";
 import { WithCode } from "@/components/with-code";
+import { keyProblem } from "@/features/settings/keys/problem";
 import { cn } from "@/lib/cn";
+import { sentence } from "@/lib/format";
 import { s } from "../strings";
 
 /** Problems that a change under Settings mends. */
-const IN_SETTINGS = [
-  "invalid-key",
-  "key-not-allowed",
-  "no-credit",
-  "no-key",
-  "sealed-key",
-  "no-such-model",
-  "provider-unreachable",
-  "not-a-provider",
-  "cost-limit",
-  "time-limit",
-  "turn-limit",
-];
+const IN_SETTINGS: Record<string, "keys" | "limits"> = {
+  "no-such-model": "keys",
+  "provider-unreachable": "keys",
+  "not-a-provider": "keys",
+  "cost-limit": "limits",
+  "time-limit": "limits",
+  "turn-limit": "limits",
+};
 
 /** Why the work stopped, and what helps. */
 export function ProblemBanner({
@@ -38,6 +35,8 @@ export function ProblemBanner({
   const checks = error.code === "checks-failed";
   const calm = status === "paused" || status === "queued" || status === "in_progress";
   const Icon = checks ? ShieldX : calm ? CirclePause : CircleAlert;
+  const aboutKey = keyProblem(error.code);
+  const place = aboutKey === null ? IN_SETTINGS[error.code] : "keys";
   const title = checks ? s.problem.checks : status === "paused" ? s.problem.paused : s.problem.failed;
   return (
     <section
@@ -53,8 +52,8 @@ export function ProblemBanner({
       />
       <div className="flex min-w-0 flex-1 flex-col gap-x-4 gap-y-1.5 @2xl:flex-row @2xl:items-center">
         <div className="min-w-0 flex-1">
-          <p className="[overflow-wrap:anywhere]">
-            <span className="font-medium">{title}.</span> <WithCode text={error.message} />
+          <p dir="auto" className="[overflow-wrap:anywhere]">
+            <span className="font-medium">{title}.</span> <WithCode text={sentence(error.message)} />
           </p>
           {error.hint !== "" && (
             <p className={cn("text-muted text-xs [overflow-wrap:anywhere]", checks && "hidden @md:block")}>
@@ -73,9 +72,9 @@ export function ProblemBanner({
               {s.problem.askFix}
             </Button>
           )}
-          {IN_SETTINGS.includes(error.code) && (
-            <Button size="sm" render={<Link to="/settings" />}>
-              {s.problem.toSettings}
+          {place !== undefined && (
+            <Button size="sm" render={<Link to="/settings" hash={place} />}>
+              {aboutKey ?? s.problem.toSettings}
             </Button>
           )}
         </div>

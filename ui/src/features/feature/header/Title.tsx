@@ -52,6 +52,7 @@ export function Title({
           // biome-ignore lint/a11y/noAutofocus: it takes the place of what was pressed.
           autoFocus
           rows={1}
+          dir="auto"
           value={text}
           onFocus={({ currentTarget: el }) => el.select()}
           ref={(el) => {
@@ -79,16 +80,22 @@ export function Title({
       </Heading>
     );
   }
-  if (!mayEdit) return <Heading className={cn(look, "[overflow-wrap:anywhere]")}>{feature.title}</Heading>;
+  if (!mayEdit)
+    return (
+      <Heading dir="auto" className={cn(look, "[overflow-wrap:anywhere]")}>
+        {feature.title}
+      </Heading>
+    );
   return (
     <Heading className="-mx-1.5 -my-0.5">
       <button
         ref={button}
         type="button"
+        dir="auto"
         onClick={() => setText(feature.title)}
         className={cn(
           look,
-          "group/title w-full rounded-md px-1.5 py-0.5 text-left [overflow-wrap:anywhere] hover:bg-hover",
+          "group/title w-full rounded-md px-1.5 py-0.5 text-start [overflow-wrap:anywhere] hover:bg-hover",
         )}
       >
         {feature.title}

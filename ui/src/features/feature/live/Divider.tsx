@@ -15,7 +15,7 @@ import { useMembers } from "@/api/queries";
 import { Markdown } from "@/components/markdown";
 import { WithCode } from "@/components/with-code";
 import { cn } from "@/lib/cn";
-import { clock, count, exactTime } from "@/lib/format";
+import { clock, count, exactTime, timeOfDay } from "@/lib/format";
 import { useSecond } from "@/lib/time";
 import { useModelName } from "../header/Facts";
 import { s } from "../strings";
@@ -23,12 +23,6 @@ import { Fold } from "./Fold";
 import type { Item } from "./timeline";
 
 type Of<K extends Item["kind"]> = Extract<Item, { kind: K }>;
-
-const hourFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-/** A time of the day, as the member's own clock shows it. */
-export function timeOfDay(iso: string): string {
-  return hourFormat.format(new Date(iso));
-}
 
 /** A quiet line across, for what is neither said nor done by the agent. */
 function Across({
@@ -59,8 +53,8 @@ export function Started({ item }: { item: Of<"started"> }) {
   return (
     <Across icon={<Play />} at={item.at}>
       {item.resumed ? s.live.resumedWith(model) : s.live.startedWith(model)}
-      {" · "}
-      {s.live.keys[item.keySource]}
+      {/* Its name says of a simulated one that it needs no key. */}
+      {item.keySource !== "simulated" && ` · ${s.live.keys[item.keySource]}`}
     </Across>
   );
 }

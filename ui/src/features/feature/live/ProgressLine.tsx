@@ -4,12 +4,12 @@ import { useModels } from "@/api/queries";
 import type { Run } from "@/api/types";
 import { Tooltip } from "@/components/ui/tooltip";
 import { cn } from "@/lib/cn";
-import { count, money, shortCount } from "@/lib/format";
+import { count, money, shortCount, timeOfDay } from "@/lib/format";
 import { Elapsed } from "@/lib/time";
 import { stage } from "@/strings";
 import { totalTokens } from "../header/Facts";
 import { s } from "../strings";
-import { Countdown, timeOfDay } from "./Divider";
+import { Countdown } from "./Divider";
 import { Bar, TaskList } from "./Plan";
 import { wordsOf } from "./rows";
 import type { Activity } from "./stream";
@@ -118,11 +118,8 @@ function Figures({ run }: { run: Run }) {
       <span className="hidden @3xl:inline">
         {s.live.turns(run.turns)} · {shortCount(totalTokens(usage))} · {money(run.costMicros)}
       </span>
-      {run.startedAt && (
-        <Elapsed
-          since={run.startedAt}
-          until={run.status === "running" || run.status === "queued" ? null : run.endedAt}
-        />
+      {run.startedAt && (run.status === "running" || run.endedAt) && (
+        <Elapsed since={run.startedAt} until={run.status === "running" ? null : run.endedAt} />
       )}
     </span>
   );

@@ -2,12 +2,17 @@ import type { RunStatus } from "@/api/types";
 import { s } from "../strings";
 import type { RowData } from "./Row";
 import { type Activity, activityOf, type Writing } from "./stream";
-import type { Timeline } from "./timeline";
+import type { Item, Timeline } from "./timeline";
 import { sayingOf } from "./tools";
 
 /** The rows of a timeline with what is being written just now, and a last one while the agent is at work. */
 export function rowsOf(timeline: Timeline, writing: Writing, status: RunStatus): RowData[] {
-  const rows: RowData[] = timeline.items.map((item) => ({
+  // What ran when a run lost its place has no answer, and nobody waits for one.
+  const still = (item: Item): Item =>
+    status !== "running" && item.kind === "tool" && item.state === "running"
+      ? { ...item, state: "interrupted" }
+      : item;
+  const rows: RowData[] = timeline.items.map(still).map((item) => ({
     kind: "item",
     key: item.key,
     item,

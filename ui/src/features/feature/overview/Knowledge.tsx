@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { useRouter } from "@tanstack/react-router";
 import { BookOpen, GraduationCap, Lightbulb, type LucideIcon } from "lucide-react";
-import type { MouseEvent, ReactNode } from "react";
+import { lazy, type MouseEvent, type ReactNode, Suspense } from "react";
 import { api } from "@/api/calls";
 import { keys } from "@/api/keys";
 import type { GuideUse, KnowledgeKind, KnowledgeReview } from "@/api/types";
 import { Badge, type Tone } from "@/components/ui/badge";
+import { pluralOf } from "@/features/knowledge/search";
 import { cn } from "@/lib/cn";
 import { s } from "../strings";
 import { Section } from "./Section";
@@ -15,6 +16,7 @@ const ICONS: Record<KnowledgeKind, LucideIcon> = {
   entry: GraduationCap,
   learning: Lightbulb,
 };
+const TakeBack = lazy(() => import("@/features/knowledge/take-back"));
 const TONES: Record<KnowledgeReview, Tone> = { proposed: "amber", accepted: "green", rejected: "red" };
 
 /** What the team's hub gave to a run, and what the run gave to the hub; nothing where there is neither. */
@@ -42,6 +44,11 @@ export function Knowledge({ runId }: { runId: string }) {
           </Item>
         ))}
       </ul>
+      {data.recorded.length > 0 && (
+        <Suspense>
+          <TakeBack runId={runId} recorded={data.recorded.length} />
+        </Suspense>
+      )}
     </Section>
   );
 }
@@ -70,7 +77,7 @@ function Item({
 }) {
   const router = useRouter();
   const Icon = ICONS[kind];
-  const href = `/knowledge/${kind}/${id}`;
+  const href = `/knowledge/${pluralOf(kind)}/${id}`;
   const open = (event: MouseEvent) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
     event.preventDefault();

@@ -61,7 +61,10 @@ export function Decide({ feature, plan, mayBuild }: { feature: Feature; plan: Pl
     </Button>
   );
   return (
-    <div className="max-h-[70%] overflow-y-auto border-line border-t bg-surface px-4 py-2.5 scroll-thin">
+    <div
+      data-composer=""
+      className="max-h-[70%] overflow-y-auto short:max-h-none border-line border-t bg-surface px-4 py-2.5 scroll-thin"
+    >
       <div className="mx-auto flex max-w-3xl flex-col gap-2">
         {mode === "look" && (
           <div className="flex flex-wrap items-center gap-2">

@@ -59,7 +59,7 @@ export function PlanTab({ feature, run, mayBuild }: { feature: Feature; run: Run
       ? run.plan
       : plan.tasks.map((task) => ({ ...task, status: "pending" as const }));
   return (
-    <div className="flex h-full min-h-0 flex-col">
+    <div className="flex h-full min-h-0 flex-col short:block short:overflow-y-auto">
       {plans.data.length > 1 && (
         <div className="flex flex-wrap items-center gap-x-3 gap-y-1 border-line border-b px-4 py-1.5 text-xs">
           {/* biome-ignore lint/a11y/useSemanticElements: a fieldset would bring a frame of its own */}
@@ -97,7 +97,7 @@ export function PlanTab({ feature, run, mayBuild }: { feature: Feature; run: Run
         aria-label={p.version(plan.version)}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
         tabIndex={0}
-        className="-outline-offset-2 min-h-0 flex-1 overflow-y-auto px-4 py-3 scroll-thin"
+        className="-outline-offset-2 min-h-0 flex-1 overflow-y-auto px-4 py-3 scroll-thin short:overflow-visible"
       >
         <div className="mx-auto max-w-3xl">
           <Fate plan={plan} />

@@ -15,7 +15,6 @@ export const p = {
   by: { approved: "Approved by", rejected: "Rejected by", changed: "Changed and approved by" },
   somebody: "somebody who left",
   compare: (n: number) => `What changed since version ${n}`,
-  noChange: "The text is the same; see the tasks.",
   added: "Added",
   removed: "Taken away",
   text: "Plan",

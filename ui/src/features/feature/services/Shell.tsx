@@ -9,6 +9,8 @@ import { FormError } from "@/components/form-error";
 import { Button } from "@/components/ui/button";
 import { Switch } from "@/components/ui/switch";
 import { useTheme } from "@/lib/theme";
+import { useUnsaved } from "@/lib/unsaved";
+import { t } from "@/strings";
 import { connect, type Over, terminalPath } from "./connection";
 import { w } from "./strings";
 
@@ -83,6 +85,9 @@ export function Shell({
   const [refused, setRefused] = useState<unknown>(null);
   const [reader, setReader] = useState(() => localStorage.getItem(READER) === "on");
   const hint = useId();
+  // Nobody can tell from here whether something runs; before the first key, nothing does.
+  const [used, setUsed] = useState(false);
+  useUnsaved(used && ready?.readOnly === false && over === null, t.unsaved.terminal);
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: theme and mode are changed below without a new terminal.
   useEffect(() => {
@@ -127,11 +132,15 @@ export function Shell({
       },
     });
     const listeners = [
-      terminal.onData(connection.type),
+      terminal.onData((text) => {
+        connection.type(text);
+        setUsed(true);
+      }),
       terminal.onBinary(connection.typeBytes),
       terminal.onResize(({ cols, rows }) => connection.resize(cols, rows)),
     ];
-    const watch = new ResizeObserver(() => fit.fit());
+    // Behind another tab it has no size, and keeps the one that it had.
+    const watch = new ResizeObserver(() => element.clientWidth > 0 && fit.fit());
     watch.observe(element);
     return () => {
       gone = true;

@@ -1,4 +1,4 @@
-import type { NetworkPolicy, NetworkSettings } from "@/api/types";
+import type { NetworkPolicy } from "@/api/types";
 import { Section } from "@/components/page";
 import { Field, FieldTextarea } from "@/components/ui/input";
 import { Radios } from "@/components/ui/radios";
@@ -7,26 +7,11 @@ import { Refused, useNetwork } from "./refused";
 import { network as s } from "./strings";
 
 /** The settings as they are being edited: the list as text, a host on each line. */
-export interface NetworkDraft extends Omit<NetworkSettings, "hosts"> {
+export interface NetworkDraft {
+  policy: NetworkPolicy;
+  registries: boolean;
   hosts: string;
 }
-
-export const networkDraft = (settings: NetworkSettings): NetworkDraft => ({
-  ...settings,
-  hosts: settings.hosts.join("\n"),
-});
-export const networkOf = (draft: NetworkDraft): NetworkSettings => ({
-  ...draft,
-  hosts: draft.hosts
-    .split("\n")
-    .map((line) => line.trim())
-    .filter(Boolean),
-});
-/** The same with one more host. */
-export const withHost = (draft: NetworkDraft, host: string): NetworkDraft => ({
-  ...draft,
-  hosts: draft.hosts ? `${draft.hosts}\n${host}` : host,
-});
 
 const POLICIES: NetworkPolicy[] = ["none", "allow-list", "open"];
 
@@ -43,7 +28,7 @@ export function Network({
 }: {
   projectId: string;
   draft: NetworkDraft;
-  onChange: (draft: NetworkDraft) => void;
+  onChange: (part: Partial<NetworkDraft>) => void;
   /** A refused host was allowed, and stands on the saved list. */
   onAllowed: (host: string) => void;
   /** The policy that holds now. */
@@ -59,7 +44,7 @@ export function Network({
         <Radios
           label={s.policy}
           value={draft.policy}
-          onChange={(policy) => onChange({ ...draft, policy })}
+          onChange={(policy) => onChange({ policy })}
           options={POLICIES.map((value) => ({
             value,
             ...s.policies[value],
@@ -70,7 +55,7 @@ export function Network({
           <div>
             <Switch
               checked={draft.registries}
-              onChange={(on) => onChange({ ...draft, registries: on })}
+              onChange={(registries) => onChange({ registries })}
               disabled={!mayManage}
               label={s.registries}
               help={s.registriesHelp}
@@ -90,7 +75,7 @@ export function Network({
           <Field label={s.hosts} help={s.hostsHelp} error={error} optional>
             <FieldTextarea
               value={draft.hosts}
-              onChange={(event) => onChange({ ...draft, hosts: event.target.value })}
+              onChange={(event) => onChange({ hosts: event.target.value })}
               spellCheck={false}
               autoCapitalize="off"
               placeholder="*.example.com"

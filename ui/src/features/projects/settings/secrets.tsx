@@ -16,6 +16,7 @@ import { Field, FieldTextarea, Input } from "@/components/ui/input";
 import { Skeleton } from "@/components/ui/skeleton";
 import { toast } from "@/components/ui/toast";
 import { Time } from "@/lib/time";
+import { useUnsaved } from "@/lib/unsaved";
 import { t } from "@/strings";
 import { outfit } from "./strings";
 
@@ -180,6 +181,7 @@ function Form({
       onDone();
     },
   });
+  useUnsaved((value !== "" || name !== (former?.name ?? "")) && !put.isSuccess);
   const error = put.error && asApiError(put.error);
   const submit = (event: FormEvent) => {
     event.preventDefault();

@@ -31,7 +31,8 @@ export const network = {
     },
   } satisfies Record<NetworkPolicy, { label: string; help: string }>,
   registries: "Package registries",
-  registriesHelp: "Where the packages of the usual languages and distributions come from.",
+  registriesHelp:
+    "Where the packages of the usual languages and distributions come from. Some of these hosts, such as npm's and RubyGems', also take packages from whoever has a token: where a project has secrets, leave them out and list what its builds need.",
   which: (count: number) => `Which ${count} hosts these are`,
   hosts: "Other hosts",
   hostsHelp:
@@ -86,7 +87,7 @@ export const outfit = {
     none: "No secrets yet.",
     add: "Add a secret",
     all: "All commands",
-    placed: "put in place",
+    placed: "saved",
     replace: "Replace",
     replaceOf: (name: string) => `Replace ${name}`,
     remove: "Delete",
@@ -109,7 +110,7 @@ export const outfit = {
       },
       services: { label: "Services", what: "Commands that run on while others do, such as a server." },
     } satisfies Record<SecretUse, { label: string; what: string }>,
-    put: "Put in place",
+    put: "Save secret",
     done: "Secret in place",
   },
 } as const;
@@ -130,6 +131,7 @@ export const w = {
     lead: "Runs what stands above after the set-up, saved or not, on the default branch, before the night depends on it.",
     start: "Try the checks",
     again: "Try again",
+    stop: "Stop the trial",
     none: "Write a check or a set-up command first.",
     on: "on",
     status: {

@@ -1,8 +1,9 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { CircleCheck, CircleX, LoaderCircle, Play } from "lucide-react";
+import { CircleCheck, CircleX, LoaderCircle, Play, Square } from "lucide-react";
 import { api } from "@/api/calls";
 import { asApiError } from "@/api/error";
 import { keys } from "@/api/keys";
+import { useMay, useMe } from "@/api/queries";
 import type { Trial as TrialOf, TriedCheck } from "@/api/types";
 import { FormError } from "@/components/form-error";
 import { Badge, type Tone } from "@/components/ui/badge";
@@ -51,7 +52,13 @@ export function Trial({
     mutationFn: () => api.tryChecks(projectId, lines, setUp, minutes),
     onSuccess: (begun) => client.setQueryData(keys.trial(projectId), { trial: begun }),
   });
+  const stop = useMutation({
+    mutationFn: () => api.stopTrial(projectId),
+    onSettled: () => client.invalidateQueries({ queryKey: keys.trial(projectId) }),
+  });
   const running = trial?.status === "running";
+  const me = useMe().data?.id;
+  const mayStop = useMay("administer") || trial?.memberId === me;
   const nothing = lines.length + setUp.length === 0;
   return (
     <div className="rounded-xl border border-line bg-surface p-4 shadow-card">
@@ -60,6 +67,11 @@ export function Trial({
           <h3 className="font-medium text-sm">{w.trial.title}</h3>
           <p className="text-faint text-xs">{nothing ? w.trial.none : w.trial.lead}</p>
         </div>
+        {mayManage && running && mayStop && (
+          <Button size="sm" busy={stop.isPending} onClick={() => stop.mutate()}>
+            <Square /> {w.trial.stop}
+          </Button>
+        )}
         {mayManage && (
           <Button
             size="sm"
@@ -72,6 +84,7 @@ export function Trial({
         )}
       </div>
       <FormError error={start.error === null ? null : asApiError(start.error)} />
+      <FormError error={stop.error === null ? null : asApiError(stop.error)} />
       {trial && (
         <div className="mt-3 flex flex-col gap-3 border-line border-t pt-3">
           <p role="status" className="flex flex-wrap items-center gap-2 text-faint text-xs">

@@ -1,6 +1,6 @@
 import { useMutation } from "@tanstack/react-query";
 import { CircleAlert, CircleCheckBig, KeyRound, Plus } from "lucide-react";
-import { type ReactNode, useId, useState } from "react";
+import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { asApiError } from "@/api/error";
 import type { KeyTest, ListedModel, ProviderKind } from "@/api/types";
 import { FormError } from "@/components/form-error";
@@ -52,6 +52,18 @@ export function KeyCard({
   const [editing, setEditing] = useState(false);
   const [removing, setRemoving] = useState(false);
   const test = useMutation({ mutationFn: calls.test });
+  // The focus goes back to what opened the form.
+  const opener = useRef<HTMLButtonElement>(null);
+  const [returns, setReturns] = useState(false);
+  const close = () => {
+    setEditing(false);
+    setReturns(true);
+  };
+  useEffect(() => {
+    if (!returns || editing) return;
+    opener.current?.focus();
+    setReturns(false);
+  }, [returns, editing]);
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be laid out like this, and it is no single field
     <div
@@ -101,7 +113,12 @@ export function KeyCard({
             )}
             {credential ? (
               <>
-                <Button size="sm" aria-label={words.replaceOf(name)} onClick={() => setEditing(true)}>
+                <Button
+                  ref={opener}
+                  size="sm"
+                  aria-label={words.replaceOf(name)}
+                  onClick={() => setEditing(true)}
+                >
                   {words.replace}
                 </Button>
                 <Button
@@ -115,7 +132,7 @@ export function KeyCard({
                 </Button>
               </>
             ) : (
-              <Button size="sm" aria-label={words.addOf(name)} onClick={() => setEditing(true)}>
+              <Button ref={opener} size="sm" aria-label={words.addOf(name)} onClick={() => setEditing(true)}>
                 <Plus /> {words.add}
               </Button>
             )}
@@ -150,9 +167,9 @@ export function KeyCard({
           provider={provider}
           baseUrl={credential?.baseUrl ?? null}
           save={calls.put}
-          onCancel={() => setEditing(false)}
+          onCancel={close}
           onSaved={() => {
-            setEditing(false);
+            close();
             test.reset();
             toast.done(words.saved);
           }}

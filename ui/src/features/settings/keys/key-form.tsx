@@ -5,6 +5,7 @@ import type { ProviderKind } from "@/api/types";
 import { FormError } from "@/components/form-error";
 import { Button } from "@/components/ui/button";
 import { Field, Input } from "@/components/ui/input";
+import { useUnsaved } from "@/lib/unsaved";
 import { providers, words } from "./strings";
 
 export interface NewKey {
@@ -41,12 +42,22 @@ export function KeyForm({
     onSuccess: onSaved,
   });
   const error = saving.error === null ? null : asApiError(saving.error);
+  const dirty = key.trim() !== "" || baseUrl !== (before ?? "");
+  useUnsaved(dirty && !saving.isPending);
   const submit = (event: FormEvent) => {
     event.preventDefault();
     saving.mutate();
   };
   return (
-    <form onSubmit={submit} className="mt-4 flex flex-col gap-3 border-line border-t pt-4">
+    <form
+      onSubmit={submit}
+      onKeyDown={(event) => {
+        if (event.key !== "Escape" || dirty) return;
+        event.preventDefault();
+        onCancel();
+      }}
+      className="mt-4 flex flex-col gap-3 border-line border-t pt-4"
+    >
       {keyless && (
         <Field label={words.baseUrl} help={words.serverHelp} error={error?.field("baseUrl")}>
           <Input
@@ -55,6 +66,7 @@ export function KeyForm({
             onChange={(event) => setBaseUrl(event.target.value)}
             placeholder="http://localhost:11434/v1"
             required
+            autoFocus
           />
         </Field>
       )}
@@ -67,6 +79,7 @@ export function KeyForm({
           autoComplete="off"
           spellCheck={false}
           required={!keyless}
+          autoFocus={!keyless}
         />
       </Field>
       {!keyless && elsewhere && (

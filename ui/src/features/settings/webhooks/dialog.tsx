@@ -12,6 +12,7 @@ import { Confirm, Dialog } from "@/components/ui/dialog";
 import { Field, Input } from "@/components/ui/input";
 import { Radios } from "@/components/ui/radios";
 import { toast } from "@/components/ui/toast";
+import { useUnsaved } from "@/lib/unsaved";
 import { t } from "@/strings";
 import { format as formats, kind as kinds, words } from "./strings";
 
@@ -155,6 +156,9 @@ function WebhookForm({
       onSaved(secret);
     },
   });
+  const typed = JSON.stringify([name, url, format, [...chosen].sort()]);
+  const [before] = useState(typed);
+  useUnsaved(typed !== before && !save.isSuccess);
   const error = save.error && asApiError(save.error);
   const submit = (event: FormEvent) => {
     event.preventDefault();

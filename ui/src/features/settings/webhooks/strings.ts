@@ -10,7 +10,7 @@ export const kind: Record<NotificationKind, { label: string; help: string }> = {
     help: "Whoever may run things approves, or sends back.",
   },
   "auto-mode.paused": {
-    label: "Auto mode is paused",
+    label: "Auto mode has stopped",
     help: "Nothing more is started until it is switched on.",
   },
   "runs.stopped": {

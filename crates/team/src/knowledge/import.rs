@@ -1,13 +1,13 @@
-//! The hub as files: items as Markdown with a front matter, one by one or as an archive of them, out and in again.
+//! Files that come into the hub: items as Markdown with a front matter, as an export writes them or somebody by hand.
 
 use std::collections::HashMap;
 
-use guildhall_store::{Judged, KnowledgeFilter, NewKnowledge};
+use guildhall_store::{Judged, NewKnowledge, StoreError};
 use guildhall_types::KnowledgeId;
 use guildhall_types::knowledge::alike::{Compared, NEAR};
 use guildhall_types::knowledge::draft::CONTENT;
 use guildhall_types::knowledge::index::{Profile, index};
-use guildhall_types::knowledge::markdown::{MarkdownItem, file_name, parse, render};
+use guildhall_types::knowledge::markdown::{MarkdownItem, parse};
 use guildhall_types::knowledge::{
     Author, KnowledgeDraft, KnowledgeItem, KnowledgeKind, KnowledgeOrigin, KnowledgeRef, KnowledgeReview, SimilarItem,
     Via,
@@ -22,8 +22,6 @@ use crate::{Team, TeamError};
 pub const IMPORT_FILES: usize = 1_000;
 /// Bytes of a file at most: a content of letters that take four bytes each, and what stands above it.
 const FILE: usize = 4 * CONTENT + 200_000;
-/// Items that are read at once for an archive.
-const AT_ONCE: i64 = 50;
 /// How often files are compared with the hub anew because somebody wrote much the same meanwhile.
 const TIMES: usize = 5;
 
@@ -40,6 +38,20 @@ pub struct ImportReport {
     pub skipped: Vec<SkippedFile>,
     /// Files whose items are there already and were not changed, because something came in between.
     pub failed: Vec<FailedFile>,
+    /// Files of the archive that do not end in `.md`, and were left out.
+    pub ignored: Vec<String>,
+    /// Files that came in without some of what they name as related, because the hub does not hold it. Bring that in, and then
+    /// these files again.
+    pub unrelated: Vec<UnrelatedFile>,
+}
+
+/// A file that names items as related which the hub does not hold.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct UnrelatedFile {
+    /// Its name.
+    pub file: String,
+    /// What it names.
+    pub related: Vec<KnowledgeId>,
 }
 
 /// A file that did not come in.
@@ -65,7 +77,7 @@ pub struct SkippedFile {
 pub struct ImportWay {
     /// Write what the hub holds much the same of, too.
     pub anyway: bool,
-    /// Only say what would be written. The ids of what would be new are none that come to be, here and as similar items.
+    /// Only say what would be written. What would be new, here and among similar items, may come to be under another id.
     pub dry_run: bool,
 }
 
@@ -75,6 +87,8 @@ struct Sorted<'a> {
     new: Vec<(KnowledgeId, &'a Read)>,
     known: Vec<(&'a Read, KnowledgeItem)>,
     skipped: Vec<SkippedFile>,
+    /// Under which id the hub has what a file calls by another: what cannot keep its own, and what was passed over for its like.
+    names: HashMap<KnowledgeId, KnowledgeId>,
 }
 
 /// A file that was read.
@@ -84,6 +98,11 @@ struct Read {
 }
 
 impl Read {
+    /// That it came without these items, which it names as related, if there are any.
+    fn without(&self, related: Vec<KnowledgeId>) -> Option<UnrelatedFile> {
+        (!related.is_empty()).then(|| UnrelatedFile { file: self.name.clone(), related })
+    }
+
     /// The words that it is compared by.
     fn profile(&self) -> Vec<u8> {
         index(&self.item.draft, KnowledgeReview::Proposed, KnowledgeOrigin::Member).profile
@@ -130,55 +149,8 @@ fn to_be(id: KnowledgeId, draft: &KnowledgeDraft) -> KnowledgeRef {
 }
 
 impl Team {
-    /// An item as a Markdown file.
-    ///
-    /// # Errors
-    /// [`TeamError::NotFound`], also for a deleted one.
-    pub async fn knowledge_file(&self, id: KnowledgeId) -> Result<(String, String), TeamError> {
-        let item = self.store.knowledge(id).await?.filter(|item| item.common.deleted_at.is_none());
-        let item = item.ok_or_else(super::gone)?;
-        Ok((file_name(&item), render(&item)))
-    }
-
-    /// The next part of an archive of all items that pass a filter, and where the part after it begins, if there is one. The
-    /// parts, one after the other, are the archive.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn knowledge_archive(
-        &self,
-        filter: &KnowledgeFilter,
-        after: Option<i64>,
-    ) -> Result<(Vec<u8>, Option<i64>), TeamError> {
-        let (files, next) = self.knowledge_files(filter, after).await?;
-        let mut bytes = Vec::new();
-        for (name, text, seconds) in files {
-            bytes.extend(tar::file(&name, text.as_bytes(), seconds));
-        }
-        if next.is_none() {
-            bytes.extend(tar::END);
-        }
-        Ok((bytes, next))
-    }
-
-    /// Some of the items that pass a filter, each as a file: its name, which is ours, its text, and when it last changed, in
-    /// seconds since 1970. Also where the next ones begin, if there are any.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn knowledge_files(
-        &self,
-        filter: &KnowledgeFilter,
-        after: Option<i64>,
-    ) -> Result<(Vec<(String, String, i64)>, Option<i64>), TeamError> {
-        let page = self.store.knowledge_list(filter, after, AT_ONCE).await?;
-        let ids: Vec<KnowledgeId> = page.items.iter().map(KnowledgeItem::id).collect();
-        let items = self.store.knowledge_items(&ids, true).await?;
-        let files = items.iter().map(|item| (file_name(item), render(item), item.common.updated_at.timestamp()));
-        Ok((files.collect(), page.next.and_then(|next| next.parse().ok())))
-    }
-
-    /// Brings an archive of Markdown files into the hub.
+    /// Brings an archive of Markdown files into the hub. What is hidden in it, by a dot before its name, is passed over, such as what
+    /// a Mac puts beside each file.
     ///
     /// # Errors
     /// As for [`Team::import_knowledge`]; [`TeamError::Invalid`] for what is no archive of files.
@@ -188,15 +160,23 @@ impl Team {
         archive: &[u8],
         way: ImportWay,
     ) -> Result<ImportReport, TeamError> {
-        let files = tar::files(archive, IMPORT_FILES).map_err(|problem| TeamError::invalid("archive", problem))?;
-        let texts = files.into_iter().filter(|(name, _)| name.to_ascii_lowercase().ends_with(".md"));
-        let texts: Vec<(String, Vec<u8>)> = texts.map(|(name, bytes)| (name, bytes.to_vec())).collect();
-        self.import_knowledge(author, texts, way).await
+        let files = tar::files(archive).map_err(|problem| TeamError::invalid("archive", problem))?;
+        let mut texts = Vec::new();
+        let mut ignored = Vec::new();
+        for (name, bytes) in files.into_iter().filter(|(name, _)| !is_hidden(name)) {
+            match name.to_ascii_lowercase().ends_with(".md") {
+                true => texts.push((name, bytes.to_vec())),
+                false => ignored.push(name),
+            }
+        }
+        let report = self.import_knowledge(author, texts, way).await?;
+        Ok(ImportReport { ignored, ..report })
     }
 
     /// Brings Markdown files into the hub. An item that is there already, by the id in its file, gets the file's text; others
-    /// are written anew, unless the hub holds much the same. Items that name each other as related still do. What is new comes
-    /// in as a whole; changes come after it one by one, and each that fails is told in the report.
+    /// are written anew, unless the hub holds much the same, under the id in their file where nothing has it. Items that name each
+    /// other as related still do. What is new comes in as a whole; changes come after it one by one, and each that fails is told
+    /// in the report.
     ///
     /// # Errors
     /// [`TeamError::Invalid`] or [`TeamError::LooksLikeSecret`] when one of the files cannot come in: then none does.
@@ -221,8 +201,8 @@ impl Team {
             let sorted = self.sorted(&read, way.anyway).await?;
             times += 1;
             match self.bring_in(author, sorted, way, (!way.anyway).then_some(looked)).await {
-                // Somebody wrote much the same meanwhile: it is found at the next look, and passed over.
-                Err(TeamError::NearDuplicate { .. }) if times < TIMES => {}
+                // Somebody wrote much the same meanwhile, or the same id: it is found at the next look.
+                Err(TeamError::NearDuplicate { .. } | TeamError::Store(StoreError::Taken { .. })) if times < TIMES => {}
                 done => return done,
             }
         }
@@ -238,25 +218,35 @@ impl Team {
                 Some(id) => self.store.knowledge(id).await?,
                 None => None,
             };
-            match there.filter(|item| item.kind() == file.item.draft.kind() && item.common.deleted_at.is_none()) {
-                Some(item) => sorted.known.push((file, item)),
-                None => {
-                    let draft = &file.item.draft;
-                    let own = Compared::new(draft.kind(), &draft.title, Profile::read(profile));
-                    let mut similar = Vec::new();
-                    if !anyway {
-                        similar = self.store.similar_knowledge(draft, None).await?;
-                        similar.extend(before.iter().filter_map(|(item, other)| near(item, own.likeness(other))));
-                    }
-                    if similar.is_empty() {
-                        let id = KnowledgeId::new();
-                        before.push((to_be(id, draft), own));
-                        sorted.new.push((id, file));
-                    } else {
-                        sorted.skipped.push(SkippedFile { file: file.name.clone(), similar });
-                    }
-                }
+            let free = file.item.id.filter(|_| there.is_none());
+            if let Some(item) =
+                there.filter(|item| item.kind() == file.item.draft.kind() && item.common.deleted_at.is_none())
+            {
+                sorted.known.push((file, item));
+                continue;
             }
+            let draft = &file.item.draft;
+            let own = Compared::new(draft.kind(), &draft.title, Profile::read(profile));
+            let mut similar = Vec::new();
+            if !anyway {
+                similar = self.store.similar_knowledge(draft, None).await?;
+                similar.extend(before.iter().filter_map(|(item, other)| near(item, own.likeness(other))));
+                similar.sort_by(|a, b| b.likeness.total_cmp(&a.likeness));
+            }
+            let here = match similar.first() {
+                Some(likest) => {
+                    let likest = likest.id;
+                    sorted.skipped.push(SkippedFile { file: file.name.clone(), similar });
+                    likest
+                }
+                None => {
+                    let id = free.unwrap_or_default();
+                    before.push((to_be(id, draft), own));
+                    sorted.new.push((id, file));
+                    id
+                }
+            };
+            sorted.names.extend(file.item.id.map(|former| (former, here)));
         }
         Ok(sorted)
     }
@@ -269,23 +259,15 @@ impl Team {
         way: ImportWay,
         looked: Option<i64>,
     ) -> Result<ImportReport, TeamError> {
-        let mut report = ImportReport { skipped: sorted.skipped, ..ImportReport::default() };
-        let mut names: HashMap<KnowledgeId, KnowledgeId> = HashMap::new();
+        let Sorted { new, known, skipped, names } = sorted;
+        let mut report = ImportReport { skipped, ..ImportReport::default() };
         let mut written: Vec<(KnowledgeId, NewKnowledge)> = Vec::new();
-        for (id, file) in sorted.new {
-            names.extend(file.item.id.map(|former| (former, id)));
-            let review = standing(author, file.item.draft.kind(), file.item.review);
-            let new = NewKnowledge {
-                draft: file.item.draft.clone(),
-                author: *author,
-                review,
-                source_run: None,
-                source_feature: None,
-            };
+        for (id, file) in new {
+            let mut draft = file.item.draft.clone();
+            report.unrelated.extend(file.without(self.relate(&names, id, &mut draft).await?));
+            let review = standing(author, draft.kind(), file.item.review);
+            let new = NewKnowledge { draft, author: *author, review, source_run: None, source_feature: None };
             written.push((id, new));
-        }
-        for (id, new) in &mut written {
-            self.relate(&names, *id, &mut new.draft).await?;
         }
         if way.dry_run {
             report.created = written.iter().map(|(id, new)| to_be(*id, &new.draft)).collect();
@@ -293,11 +275,14 @@ impl Team {
             let made = self.store.create_knowledge_as(written, looked).await.map_err(super::or_alike)?;
             report.created = made.iter().map(named).collect();
         }
-        for (file, item) in sorted.known {
+        for (file, item) in known {
             let mut draft = file.item.draft.clone();
-            if let Err(error) = self.relate(&names, item.id(), &mut draft).await {
-                report.failed.push(FailedFile { file: file.name.clone(), why: why(&error) });
-                continue;
+            match self.relate(&names, item.id(), &mut draft).await {
+                Ok(lost) => report.unrelated.extend(file.without(lost)),
+                Err(error) => {
+                    report.failed.push(FailedFile { file: file.name.clone(), why: why(&error) });
+                    continue;
+                }
             }
             // How sure it is, the hub says where a member has verified it.
             keep_verified(&mut draft, &item);
@@ -325,24 +310,33 @@ impl Team {
     }
 
     /// What a file names as related, by the ids that it has here: those that came with it, and those that are there. Others
-    /// are left out.
+    /// are left out, and returned.
     async fn relate(
         &self,
         names: &HashMap<KnowledgeId, KnowledgeId>,
         own: KnowledgeId,
         draft: &mut KnowledgeDraft,
-    ) -> Result<(), TeamError> {
-        let mut related = Vec::new();
+    ) -> Result<Vec<KnowledgeId>, TeamError> {
+        let (mut related, mut lost) = (Vec::new(), Vec::new());
         for id in std::mem::take(&mut draft.related) {
             let here = match names.get(&id) {
                 Some(here) => Some(*here),
                 None => self.store.knowledge(id).await?.map(|item| item.id()),
             };
-            related.extend(here.filter(|here| *here != own && !related.contains(here)));
+            match here {
+                Some(here) if here == own || related.contains(&here) => {}
+                Some(here) => related.push(here),
+                None => lost.push(id),
+            }
         }
         draft.related = related;
-        Ok(())
+        Ok(lost)
     }
+}
+
+/// Whether a file, or a folder on the way to it, is hidden.
+fn is_hidden(name: &str) -> bool {
+    name.split('/').any(|part| part.starts_with('.') && !matches!(part, "." | ".."))
 }
 
 fn read(name: String, bytes: &[u8]) -> Result<Read, TeamError> {

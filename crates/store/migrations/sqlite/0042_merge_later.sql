@@ -1,0 +1,3 @@
+-- Whether a run's verified work is to be merged by itself when what it is built on is merged.
+ALTER TABLE runs ADD COLUMN merge_later INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX runs_to_merge ON runs (ended_at) WHERE merge_later;

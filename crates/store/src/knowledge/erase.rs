@@ -1,0 +1,150 @@
+//! Erasing for good: of an item, or of former texts of one, nothing is left in these tables and indexes. What runs were told of
+//! it, and their conversations, go with them; the audit tells what it told.
+
+use guildhall_types::KnowledgeId;
+use guildhall_types::audit::{AuditAction, AuditObject, Note};
+use guildhall_types::event::Happening;
+use guildhall_types::knowledge::words::grams;
+use guildhall_types::knowledge::{Author, KnowledgeDeed, KnowledgeDraft, KnowledgeItem};
+use sqlx::types::Json;
+
+use super::index::Standing;
+use super::write::indexed_of;
+use crate::{Backend, Rows, Store, StoreError, Tx, on};
+
+/// What is said of an erased item in place of its title.
+const NO_TITLE: &str = "(erased)";
+/// Words that are forgotten at once.
+const AT_ONCE: usize = 1_000;
+
+impl Store {
+    /// Erases an item for good, deleted or not. Its bare row is left, because runs name it; nobody finds it any more.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], also for one that was erased.
+    pub async fn erase_knowledge(&self, id: KnowledgeId, author: &Author) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        self.write_over(&mut tx, true).await?;
+        self.next_places(&mut tx, 0, 0).await?;
+        let (item, place) = self.knowledge_in(&mut tx, id).await?;
+        if item.common.deleted_at.is_none() {
+            self.next_places(&mut tx, 0, -1).await?;
+            let before = indexed_of(&item);
+            self.reindex(&mut tx, &[Standing { place, indexed: &before }], &[]).await?;
+        }
+        for sql in [
+            "DELETE FROM knowledge_relations WHERE item_id = $1 OR related_id = $1",
+            "DELETE FROM knowledge_applications WHERE item_id = $1",
+            "DELETE FROM knowledge_versions WHERE item_id = $1",
+        ] {
+            on!(tx, c => sqlx::query(sql).bind(id).execute(c).await.rows())?;
+        }
+        let bare = KnowledgeDraft::bare(item.kind(), String::new(), String::new());
+        on!(tx, c => sqlx::query(
+            "UPDATE knowledge_items SET title = '', tags = $2, reject_reason = NULL, verified_by = NULL, verified_at = NULL,
+               application_count = 0, success_count = 0, failure_count = 0, deleted_at = coalesce(deleted_at, $3),
+               erased_at = $3, description = '', profile = $4, related = $5, details = $6, content = '' WHERE id = $1")
+            .bind(id).bind(Json(&bare.tags)).bind(self.now()).bind(Vec::<u8>::new()).bind(Json(&bare.related))
+            .bind(Json(&bare.details)).execute(c).await.rows())?;
+        self.forget_words(&mut tx).await?;
+        self.forget_titles(&mut tx, id).await?;
+        self.tell_erased(&mut tx, &item, KnowledgeDeed::Erased, author).await?;
+        tx.note(Note::new(AuditAction::EraseKnowledge).on(AuditObject::Knowledge, id).with("kind", item.kind()));
+        self.write_over(&mut tx, false).await?;
+        self.commit(tx).await
+    }
+
+    /// Erases former texts of an item for good: who made these versions, and when, stays. Its present text stays, too.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], also when one of the versions is none, or the present one.
+    pub async fn erase_versions(&self, id: KnowledgeId, versions: &[i64], author: &Author) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        self.write_over(&mut tx, true).await?;
+        self.next_places(&mut tx, 0, 0).await?;
+        let (item, _) = self.knowledge_in(&mut tx, id).await?;
+        for version in versions {
+            let done = on!(tx, c => sqlx::query(
+                "UPDATE knowledge_versions SET draft = $4, why = NULL, erased_at = coalesce(erased_at, $5)
+                 WHERE item_id = $1 AND version = $2 AND version < $3")
+                .bind(id).bind(version).bind(item.common.version).bind(Json(serde_json::json!({}))).bind(self.now())
+                .execute(c).await.rows())?;
+            if done != 1 {
+                return Err(StoreError::NotFound { what: "version" });
+            }
+        }
+        self.forget_words(&mut tx).await?;
+        self.forget_titles(&mut tx, id).await?;
+        self.tell_erased(&mut tx, &item, KnowledgeDeed::Forgotten, author).await?;
+        let note = Note::new(AuditAction::EraseKnowledge).on(AuditObject::Knowledge, id).with("kind", item.kind());
+        let numbers: Vec<String> = versions.iter().map(i64::to_string).collect();
+        tx.note(note.with("versions", numbers.join(", ")));
+        self.write_over(&mut tx, false).await?;
+        self.commit(tx).await
+    }
+
+    async fn tell_erased(
+        &self,
+        tx: &mut Tx,
+        item: &KnowledgeItem,
+        deed: KnowledgeDeed,
+        author: &Author,
+    ) -> Result<(), StoreError> {
+        let mut change = item.change(deed, author.member, author.origin());
+        change.title = NO_TITLE.to_owned();
+        self.record(tx, &Happening::knowledge(change)).await
+    }
+
+    /// Has SQLite write zeros over what is deleted, rather than only free its place.
+    async fn write_over(&self, tx: &mut Tx, on: bool) -> Result<(), StoreError> {
+        if self.backend() == Backend::Sqlite {
+            let sql = if on { "PRAGMA secure_delete = ON" } else { "PRAGMA secure_delete = OFF" };
+            on!(tx, c => sqlx::query(sql).execute(c).await.rows())?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the words that no item holds any more. They are otherwise kept, for whoever writes them again.
+    async fn forget_words(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let gone: Vec<(String,)> = on!(tx, c => sqlx::query_as("DELETE FROM knowledge_words WHERE docs <= 0 RETURNING word").fetch_all(c).await)?;
+        let each = match self.backend() {
+            Backend::Sqlite => "SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1)",
+            Backend::Postgres => {
+                "SELECT value ->> 0, (value ->> 1)::bigint, value ->> 2 FROM jsonb_array_elements($1::jsonb) AS value"
+            }
+        };
+        for words in gone.chunks(AT_ONCE) {
+            let of: Vec<(String, usize, &str)> = words
+                .iter()
+                .flat_map(|(word,)| {
+                    let letters = word.chars().count();
+                    grams(word).into_iter().map(move |gram| (gram, letters, word.as_str()))
+                })
+                .collect();
+            let sql = format!("DELETE FROM knowledge_grams WHERE (gram, letters, word) IN ({each})");
+            on!(tx, c => sqlx::query(sqlx::AssertSqlSafe(sql)).bind(serde_json::to_string(&of)?).execute(c).await.rows())?;
+        }
+        // SQLite's index only marks what was taken out of it, until its parts are merged.
+        if self.backend() == Backend::Sqlite {
+            let sql = "INSERT INTO knowledge_index (knowledge_index) VALUES ('optimize')";
+            on!(tx, c => sqlx::query(sql).execute(c).await.rows())?;
+        }
+        Ok(())
+    }
+
+    /// Takes the titles that an item had out of the events that told of it.
+    async fn forget_titles(&self, tx: &mut Tx, id: KnowledgeId) -> Result<(), StoreError> {
+        let told: Vec<(i64, String)> = on!(tx, c => sqlx::query_as(
+            "SELECT seq, what FROM events WHERE run_id IS NULL AND kind LIKE 'knowledge.%' AND what LIKE $1")
+            .bind(format!("%{id}%")).fetch_all(c).await)?;
+        for (seq, what) in told {
+            let mut what: serde_json::Value = serde_json::from_str(&what)?;
+            if what["id"] == id.to_string() {
+                what["title"] = NO_TITLE.into();
+                on!(tx, c => sqlx::query("UPDATE events SET what = $2 WHERE seq = $1").bind(seq).bind(what.to_string())
+                    .execute(c).await.rows())?;
+            }
+        }
+        Ok(())
+    }
+}
