@@ -19,7 +19,8 @@ outside=$(mktemp -d /opt/guildhall-test.XXXXXX 2>/dev/null || mktemp -d /srv/gui
 trap 'rm -rf "$dir" "$outside"' EXIT
 trap 'exit 130' INT TERM
 
-cargo nextest list -p guildhall-sandbox -p guildhall-git -p guildhall-engine --locked --list-type binaries-only --message-format json >"$dir/binaries.json"
+# Of the whole workspace: its programs are there already, and with features of their own they would be built anew.
+cargo nextest list --workspace --locked --list-type binaries-only --message-format json >"$dir/binaries.json"
 program() { # program BINARY-ID: where that test program is
   sed -n 's/.*"binary-id":"'"$1"'","binary-name":"[^"]*","package-id":"[^"]*","kind":"[^"]*","binary-path":"\([^"]*\)".*/\1/p' \
     <(sed 's/},/},\n/g' "$dir/binaries.json")

@@ -21,6 +21,11 @@ if [ "${1:-}" = --in-memory ]; then
   free=$(awk '/^MemAvailable:/ { print $2 }' /proc/meminfo)
   room=$(df -k --output=avail /dev/shm 2>/dev/null | tail -1)
   if [ "${free:-0}" -gt 10000000 ] && [ "${room:-0}" -gt 6000000 ] && [ -w /dev/shm ]; then place=/dev/shm; fi
+  # What a run that was killed left there would keep its memory.
+  for old in "$place"/guildhall-pg.*; do
+    pid=$(head -n 1 "$old/data/postmaster.pid" 2>/dev/null || true)
+    if [ -n "$pid" ] && ! kill -0 "$pid" 2>/dev/null; then rm -rf "$old"; fi
+  done
 fi
 dir=$(mktemp -d "$place/guildhall-pg.XXXXXX")
 as=()

@@ -23,8 +23,9 @@ export interface Entry {
   run: () => void;
 }
 
-/** So many letters are typed before chats are asked for. */
+/** So many letters are typed before chats are asked for, and of so many projects: each is a question of its own. */
 const LEAST = 2;
+const PROJECTS = 8;
 /** Typing settles for so long, and is so long, before the hub is searched. */
 const SETTLED_MS = 200;
 const SHORTEST = 3;
@@ -63,17 +64,22 @@ export function useKnowledge(text: string): Entry[] {
 
 const PLURAL = { blueprint: "blueprints", entry: "entries", learning: "learnings" } as const;
 
-/** The chats of all projects, once somebody looks for something. */
+/** The chats of the project that is meant and of some others, once somebody looks for something. */
 export function useChats(text: string): Entry[] {
   const asked = text.trim().length >= LEAST;
   const navigate = useNavigate();
-  const projects = useProjects().data ?? [];
+  const current = useCurrentProject()?.id;
+  const ready = (useProjects().data ?? []).filter((project) => project.status === "ready");
+  const projects = [
+    ...ready.filter(({ id }) => id === current),
+    ...ready.filter(({ id }) => id !== current),
+  ].slice(0, PROJECTS);
   return useQueries({
     queries: projects.map((project) => ({
       queryKey: [...keys.chats(project.id), "palette"],
       queryFn: async () => (await chatCalls.list(project.id, false, undefined)).items,
       staleTime: 60_000,
-      enabled: asked && project.status === "ready",
+      enabled: asked,
     })),
     combine: (results) =>
       results.flatMap((result, at) =>

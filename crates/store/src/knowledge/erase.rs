@@ -1,5 +1,5 @@
 //! Erasing for good: of an item, or of former texts of one, nothing is left in these tables and indexes. What runs were told of
-//! it, and their conversations, go with them; the audit tells what it told.
+//! it stays with those runs, as do titles in the audit.
 
 use guildhall_types::KnowledgeId;
 use guildhall_types::audit::{AuditAction, AuditObject, Note};

@@ -1,14 +1,14 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use chrono::NaiveDate;
+use chrono::{Duration, NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 use proptest::prelude::*;
 
 use super::*;
 use crate::MemberId;
-use crate::auto::{AtClose, Reason};
-use crate::window::{Day, Window};
+use crate::auto::{AtClose, AutoOrder, OrderState, Reason};
+use crate::window::{Day, Window, last_time_of_day};
 
 fn at(text: &str) -> DateTime {
     text.parse().unwrap()

@@ -21,30 +21,31 @@ const LatestReport = lazy(() => import("@/features/reports/latest"));
 /** Whose cards are looked at. */
 type Whose = "mine" | "all";
 
-const GROUPS: { status: Need; title: Record<Whose, string>; lead: string }[] = [
+const GROUPS: { status: Need; title: string; mine?: string; lead: string }[] = [
   {
     status: "waiting_approval",
-    title: { mine: "Waiting for your approval", all: "Waiting for approval" },
+    title: "Waiting for approval",
+    mine: "Waiting for your approval",
     lead: "Look at the changes, then verify or merge.",
   },
   {
     status: "plan_approval",
-    title: { mine: "Plans to approve", all: "Plans to approve" },
+    title: "Plans to approve",
     lead: "No file is changed before somebody says yes.",
   },
   {
     status: "failed",
-    title: { mine: "Failed", all: "Failed" },
+    title: "Failed",
     lead: "Each says why, and what helps.",
   },
   {
     status: "verified",
-    title: { mine: "Ready to merge", all: "Ready to merge" },
+    title: "Ready to merge",
     lead: "Checked and agreed.",
   },
   {
     status: "paused",
-    title: { mine: "Paused", all: "Paused" },
+    title: "Paused",
     lead: "Stopped by somebody; they go on from the last saved turn.",
   },
 ];
@@ -160,7 +161,7 @@ export function Inbox() {
               <section key={group.status} aria-labelledby={`inbox-${group.status}`}>
                 <div className="mb-2 flex items-baseline gap-2 px-1">
                   <h2 id={`inbox-${group.status}`} className="font-semibold text-base">
-                    {group.title[own ? "mine" : "all"]}
+                    {(own ? group.mine : undefined) ?? group.title}
                   </h2>
                   <span className="num text-faint text-xs">{cards.length}</span>
                   <p className="hidden text-faint text-xs sm:block">{group.lead}</p>
